@@ -1,0 +1,72 @@
+# `make help` lists the targets. Everything runs in virtual environments of its own; PYTHON picks the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+DEMO := .venv-demo
+BIN := $(VENV)/bin
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+# One thread per process: the tests already use every core, and one thread keeps figures repeatable.
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format docs ci slow figures wheel bench constraints clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(DEMO)/.stamp ## attack, judge and fix a bank's fraud model, offline, in an environment of its own
+	$(DEMO)/bin/temper demo fraud
+
+test: $(VENV)/.stamp ## every test that is not slow, and the doctests
+	$(PYTEST) -n $(WORKERS) -m "not slow"
+
+check: $(VENV)/.stamp ## format, lint, types, architecture, generated documents up to date
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) tests/architecture
+	$(BIN)/python scripts/reference.py --check
+
+format: $(VENV)/.stamp ## rewrite the source the way `make check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.stamp ## write docs/reference again
+	$(BIN)/python scripts/reference.py
+
+ci: ## what the build machine runs after `make check`
+	$(MAKE) test
+	$(MAKE) slow
+	$(MAKE) figures
+	$(MAKE) wheel
+
+slow: $(VENV)/.stamp ## kills, clusters, big data
+	$(PYTEST) -m slow
+
+figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the expected ones
+	$(BIN)/python scripts/figures.py
+
+wheel: $(VENV)/.stamp ## build the wheel, install it in a fresh environment, use it from another directory
+	$(BIN)/python scripts/wheel.py
+
+bench: $(VENV)/.stamp ## sizes, start-up and the comparisons with peers
+	set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+constraints: ## resolve every dependency again and pin what came out
+	$(PYTHON) scripts/constraints.py
+
+clean: ## remove environments, caches and builds
+	rm -rf $(VENV) $(DEMO) build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.
+$(VENV)/.stamp: EXTRAS := dev
+$(DEMO)/.stamp: EXTRAS := xgboost
+$(VENV)/.stamp $(DEMO)/.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Temper needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt setuptools
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[$(EXTRAS)]"
+	touch $@

@@ -1,0 +1,22 @@
+"""Temper hardens machine-learning models and tests their robustness: attack, judge, fix, prove."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from temper.api import Hardening, System, assess, attack, compare, harden, load, target
+    from temper.core.budget import Budget
+
+__version__ = "0.1.0"
+__all__ = ["Budget", "Hardening", "System", "assess", "attack", "compare", "harden", "load", "target"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that `import temper` stays fast."""
+    if name not in __all__:
+        raise AttributeError(f"module 'temper' has no attribute {name!r}")
+    import importlib
+
+    module = "temper.core.budget" if name == "Budget" else "temper.api"
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,5 @@
+"""`python -m temper`."""
+
+from temper.cli import main
+
+main()

@@ -1,0 +1,275 @@
+"""The public functions: load, assess, harden, compare, attack, target. Every one also takes a raw model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from temper.core.attack import Scene
+from temper.core.budget import Budget
+from temper.core.data import Array
+from temper.core.errors import TemperError
+from temper.core.event import Event, Listener, silent
+from temper.core.finding import Finding
+from temper.core.measure import Better, Measurement
+from temper.core.requirement import Verdict
+from temper.core.run import Record
+from temper.core.schema import Schema
+from temper.core.system import Protected
+from temper.core.target import ScoreKind, Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from temper.engine.compare import Comparison
+    from temper.engine.harden import Hardened
+    from temper.engine.replay import Replay
+    from temper.store.database import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One assessment and what can be made of it."""
+
+    record: Record
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the whole."""
+        return self.record.verdict
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Every figure."""
+        return self.record.measurements
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every weakness, the worst first."""
+        return self.record.findings
+
+    def report(self, path: str | Path) -> Path:
+        """Write a report; the ending says which: .html, .json, .xml (JUnit), .sarif."""
+        from temper.report import render
+
+        path = Path(path)
+        formats = {".html": "html", ".json": "json", ".xml": "junit", ".sarif": "sarif"}
+        if path.suffix not in formats:
+            raise TemperError(f"no report format ends in {path.suffix!r}", fix=f"use one of {', '.join(formats)}")
+        content = render(self.record, formats[path.suffix])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def to_frame(self) -> pd.DataFrame:
+        """The figures as a table: plugin, metric, value, low, high, n, unit, status, slice, queries, seconds."""
+        import pandas as pd
+
+        names = ("plugin", "metric", "value", "low", "high", "n", "unit", "status", "slice", "queries", "seconds")
+        rows = [{name: getattr(m, name) for name in names} | {"status": m.status.value} for m in self.measurements]
+        return pd.DataFrame(rows, columns=list(names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hardening:
+    """A hardened system, the runs before and after, and what each defence did."""
+
+    system: Protected
+    before: Run
+    after: Run
+    result: Hardened
+
+    def table(self) -> pd.DataFrame:
+        """One row per defence and metric: before, after, paired difference with interval, n, verdict."""
+        import pandas as pd
+
+        names = ("defence", "metric", "before", "after", "difference", "low", "high", "n", "p_value", "verdict")
+        return pd.DataFrame(
+            [{name: getattr(e, name) for name in names} for e in self.result.effects], columns=list(names)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttackResult:
+    """Per row: verdict, adversarial row, distance, queries; the success rate over the rows judged rightly before."""
+
+    verdicts: np.ndarray[Any, Any]
+    x_adv: Array
+    distance: np.ndarray[Any, Any]
+    queries: np.ndarray[Any, Any]
+    success_rate: Measurement
+    checks: tuple[str, ...]
+
+
+def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Protected:
+    """The system a temper.yaml describes, with its model and data."""
+    from temper.config.system import load_system
+
+    return load_system(Path(path), trust_pickle=trust_pickle)
+
+
+def System(**parts: Any) -> Protected:
+    """A system from Python objects: model=, data=(X, y) or frame, train=, target=, schema=, policy=, threshold=."""
+    from temper.config.build import build_system
+
+    return build_system(**parts)
+
+
+def target(model: Any, **settings: Any) -> Target:
+    """The adapter of a raw model, by type: torch module, booster, estimator, ONNX path, URL, callable."""
+    from temper.targets.load import open_target
+
+    return model if isinstance(model, Target) else open_target(model, **settings)
+
+
+def assess(
+    system: Protected,
+    suite: str = "standard",
+    only: Sequence[str] | None = None,
+    seed: int = 0,
+    engine: str = "processes",
+    *,
+    store: str | Path | None = None,
+    listener: Listener = silent,
+    resume: bool = False,
+    fresh: bool = False,
+    workers: int | None = None,
+    address: str | None = None,
+) -> Run:
+    """Assess a system: what breaks it, how sure that is, and the verdict of its policy.
+
+    Results are kept in `store` (default: beside the system's temper.yaml, else this folder); an unchanged assessment is
+    answered from there. `fresh` measures again, `resume` continues a run that was killed.
+    """
+    from temper.engine.assess import Job, vet
+    from temper.engine.assess import assess as run_job
+    from temper.engine.executors import executor
+    from temper.engine.plan import plan
+
+    listener(Event(kind="note", message=f"checking the model of {system.name}"))
+    vet(system)
+    planned = plan(system, suite, tuple(only or ()), seed)
+    for scenario in planned.scenarios:
+        listener(Event(kind="scenario", task=scenario.threat.title, room=scenario.rating, message=scenario.because))
+    for entry in planned.skipped:
+        listener(Event(kind="skipped", task=entry.name, message=entry.why))
+    kept = open_store(store, system)
+    options: dict[str, Any] = {} if engine == "serial" else {"workers": workers}
+    if engine == "ray":
+        options["address"] = address
+    job = Job(
+        plan=planned,
+        store=kept,
+        executor=executor(engine, **options),
+        run=_unfinished(kept, system) if resume else kept.next_run_id(),
+        now=datetime.now(UTC),
+        engine=engine,
+        listener=listener,
+        fresh=fresh,
+    )
+    return Run(run_job(job))
+
+
+def open_store(store: str | Path | None, system: Protected | None = None) -> Store:
+    """The store of a system: beside its temper.yaml, else in the current folder."""
+    from temper.store.database import Store
+
+    if store is None:
+        store = Path(system.source).parent if system is not None and system.source else Path()
+    return Store.open(store)
+
+
+def _unfinished(store: Store, system: Protected) -> str:
+    """The number of this system's last run when it was stopped, else a new one."""
+    runs = [run for run in store.runs() if run.system == system.name]
+    return runs[-1].id if runs and runs[-1].state == "stopped" else store.next_run_id()
+
+
+def attack(
+    model: Any,
+    name: str,
+    x: Array,
+    y: Array,
+    *,
+    budget: Budget,
+    seed: int = 0,
+    schema: Schema | None = None,
+    threshold: float | None = None,
+    mode: str = "nearest",
+    **options: Any,
+) -> AttackResult:
+    """One evasion attack on rows of your own: x (n, ...), y (n,) class numbers.
+
+    Without a schema every feature may move anywhere in the range seen in `x`.
+    """
+    from temper.core.room import Room
+    from temper.core.seed import Draws
+    from temper.judges.misclassified import Misclassified
+    from temper.kernels.loss import decide
+    from temper.kernels.rate import measure_rate
+    from temper.targets.oracle import Oracle
+
+    reached = target(model)
+    plugin = Room("temper.attacks").build(name, options)
+    if missing := plugin.needs & ~reached.access:
+        raise TemperError(f"{name} needs {missing.words()}, which this target does not offer")
+    scene = Scene(
+        x=np.asarray(x),
+        y=np.asarray(y),
+        ids=np.arange(len(x)),
+        schema=schema or Schema.box(float(np.nanmin(x)), float(np.nanmax(x))),
+        budget=budget,
+        kind=reached.kind,
+        classes=reached.classes,
+        threshold=threshold,
+        mode=mode,
+    )
+    oracle = Oracle(reached, scene, Misclassified(), plugin.needs)
+    plugin.run(oracle, scene, Draws(seed, name, scene.ids))
+    found = oracle.evidence()
+    right = np.ones(len(x), bool)
+    if reached.kind is not ScoreKind.VALUE:
+        right = np.asarray(decide(np.asarray(reached.scores(scene.x)), reached.kind, threshold)) == scene.y
+    broken, held = (found.verdicts[right] == "broken").sum(), (found.verdicts[right] == "held").sum()
+    rate = measure_rate(
+        name,
+        "success_rate",
+        int(broken),
+        int(right.sum()),
+        undecided=int(right.sum() - broken - held),
+        better=Better.LOWER,
+        slice="rows judged rightly before the attack",
+    )
+    return AttackResult(
+        verdicts=found.verdicts,
+        x_adv=found.x_adv,
+        distance=found.distance,
+        queries=found.queries,
+        success_rate=rate,
+        checks=tuple(sorted({reason for reason in found.reasons if reason})),
+    )
+
+
+def compare(before: Record | Run, after: Record | Run) -> Comparison:
+    """What changed between two runs; figures whose status or unit differ are not compared."""
+    from temper.engine.compare import compare as compare_records
+
+    return compare_records(_record(before), _record(after))
+
+
+def replay(system: Protected, finding: str, *, store: str | Path | None = None) -> Replay:
+    """Show a finding again on the model as it is now: the kept rows first, then the same attack from scratch."""
+    from temper.engine.assess import vet
+    from temper.engine.replay import replay as replay_finding
+
+    vet(system)
+    return replay_finding(system, open_store(store, system), finding)
+
+
+def _record(run: Record | Run) -> Record:
+    return run.record if isinstance(run, Run) else run

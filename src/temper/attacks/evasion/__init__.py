@@ -1,0 +1,1 @@
+"""Evasion: a changed input that the model judges wrongly."""

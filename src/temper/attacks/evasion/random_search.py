@@ -1,0 +1,131 @@
+"""Score-based random search that respects the Schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from temper.core.attack import OracleLike, Scene
+from temper.core.data import Array
+from temper.core.seed import Draws
+from temper.core.target import Access
+from temper.kernels.loss import margin
+from temper.kernels.search import random_point, reachable, repair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomSearch:
+    """Move a shrinking random share of the columns to random or extreme values, keep what lowers the margin; once
+    broken, walk back toward the clean row.
+
+    Misleads on models whose score is flat around a row (labels only, saturated): it then walks at random.
+    Source: after Square, Andriushchenko et al., 2020, with a Schema in place of the pixel ball.
+
+    >>> RandomSearch(steps=100).corner
+    0.5
+    """
+
+    needs: ClassVar[Access] = Access.SCORES
+    steps: int = 10_000
+    corner: float = 0.5
+    first_share: float = 0.8
+    explore: float = 0.3
+
+    def run(self, oracle: OracleLike, scene: Scene, rng: Draws) -> None:
+        """One proposal per active row and step, all rows together."""
+        low, high = reachable(scene.schema, scene.x, scene.budget)
+        current = scene.x.copy()
+        level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
+        total = int(min(self.steps, oracle.left.max(initial=0)))
+        for step in range(total):
+            rows = oracle.active
+            if not len(rows):
+                return
+            best, distance = oracle.best
+            broken = np.isfinite(distance[rows])
+            current[rows[broken]] = best[rows[broken]]
+            x = self._move(scene, current, rows, rng, step, total, low, high)
+            far = ~broken & (rng.uniform(rows, 5 * step + 4) < self.explore)
+            again = rng.child("again")
+            if far.any():
+                x[far] = random_point(scene, rows[far], again, step, low, high)
+            if broken.any():
+                x[broken] = self._nearer(scene, current, distance, rows[broken], again, step, low, high)
+            scores = oracle.scores(x, rows)
+            now = margin(scores, scene.y[rows], scene.kind, scene.threshold, scene.goal)
+            better = (now <= level[rows]) & ~broken
+            current[rows[better]], level[rows[better]] = x[better], now[better]
+        oracle.done(np.arange(len(scene.x)))
+
+    def _move(
+        self, scene: Scene, current: Array, rows: Array, rng: Draws, step: int, total: int, low: Array, high: Array
+    ) -> Array:
+        """Fresh values for a share of the movable columns that shrinks as the search goes on."""
+        shape = scene.x.shape[1:]
+        priority = rng.uniform(rows, 5 * step, shape)
+        if scene.schema.columns:
+            chosen = _chosen(priority, scene.schema.movable, self._share(step, total))
+        else:
+            chosen = _window(rng.uniform(rows, 5 * step + 3, (3,)), shape, self._share(step, total))
+        fresh = rng.uniform(rows, 5 * step + 1, shape)
+        if not scene.schema.columns:
+            fresh = np.broadcast_to(fresh[(..., *(slice(0, 1),) * (len(shape) - 1))], fresh.shape)
+        ends = np.round(fresh)
+        extreme = rng.uniform(rows, 5 * step + 2, shape if scene.schema.columns else (1,) * len(shape)) < self.corner
+        value = low[rows] + (high[rows] - low[rows]) * np.where(extreme, ends, fresh)
+        x = np.where(chosen, value, current[rows])
+        return repair(x, scene.x[rows], scene, priority + chosen)
+
+    def _nearer(
+        self, scene: Scene, current: Array, distance: Array, rows: Array, rng: Draws, step: int, low: Array, high: Array
+    ) -> Array:
+        """For a broken row: undo or shorten some of its moves, or a random point of the smaller ball."""
+        shape = scene.x.shape[1:]
+        x0, x = scene.x[rows], current[rows]
+        priority = rng.uniform(rows, 5 * step, shape)
+        some = priority < rng.uniform(rows, 5 * step + 3, (1,) * len(shape))
+        share = rng.uniform(rows, 5 * step + 4, shape)
+        share = np.where(rng.uniform(rows, 5 * step + 2, shape) < 0.5, 0.0, share)
+        back = repair(np.where(some, x0 + (x - x0) * share, x), x0, scene, priority)
+        fresh = rng.uniform(rows, 5 * step + 1) < 0.5
+        if fresh.any():
+            within = distance[rows[fresh]] * 0.98
+            back[fresh] = random_point(scene, rows[fresh], rng.child("ball"), step, low, high, within)
+        return back
+
+    def _share(self, step: int, total: int) -> float:
+        """Square's schedule, scaled to the length of this search."""
+        at = step * 10_000 / max(total, 1)
+        halvings: int = sum(at > mark for mark in (10, 50, 200, 500, 1_000, 2_000, 4_000, 6_000, 8_000))
+        return float(self.first_share / 2**halvings)
+
+
+def _chosen(priority: Array, movable: Array, share: float) -> Array:
+    """Per row a random `share` of the movable columns, one at least."""
+    count = max(1, round(share * len(movable)))
+    mask = np.zeros(priority.shape, dtype=bool)
+    if not len(movable):
+        return mask
+    order = np.argsort(priority[:, movable], axis=1)[:, :count]
+    np.put_along_axis(mask, movable[order], True, axis=1)
+    return mask
+
+
+def _window(place: Array, shape: tuple[int, ...], share: float) -> Array:
+    """Per row a random square patch of an image (..., h, w) that covers about `share` of it; all channels."""
+    height, width = shape[-2:] if len(shape) > 1 else (1, shape[-1])
+    side = max(1, round((share * height * width) ** 0.5)) if height > 1 else max(1, round(share * width))
+    tall, wide = min(side, height), min(side, width)
+    top = (place[:, 0] * (height - tall + 1)).astype(int)[:, None]
+    left = (place[:, 1] * (width - wide + 1)).astype(int)[:, None]
+    inside_y = (np.arange(height) >= top) & (np.arange(height) < top + tall)
+    inside_x = (np.arange(width) >= left) & (np.arange(width) < left + wide)
+    mask = inside_y[:, :, None] & inside_x[:, None, :] if len(shape) > 1 else inside_x
+    return np.broadcast_to(
+        mask.reshape((len(place),) + (1,) * (len(shape) - mask.ndim + 1) + mask.shape[1:]), (len(place), *shape)
+    )
+
+
+PLUGIN = RandomSearch

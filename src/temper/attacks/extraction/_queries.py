@@ -1,0 +1,80 @@
+"""Rows an outsider would make up: each column drawn on its own from a few rows he holds, kept inside the domain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from temper.core.data import Array
+from temper.core.errors import Unsupported
+from temper.core.schema import Mutability, Schema
+
+Vector = np.ndarray[Any, Any]
+
+_TRIES = 20
+
+
+def open_schema(schema: Schema) -> Schema:
+    """The same domain for somebody who fills in the whole form: every column but the derived ones may be set.
+
+    What an attacker may change of an existing row does not bind one who submits rows of his own; ranges, categories,
+    whole numbers, formulas and relations still do.
+    """
+    free = {
+        c.name: {"attacker": Mutability.FREE, "direction": ""}
+        for c in schema.columns
+        if c.attacker is not Mutability.DERIVED
+    }
+    return schema.with_columns(free)
+
+
+def invent(schema: Schema, known: Array, n: int, rng: np.random.Generator) -> Vector:
+    """`n` admissible rows (n, d) from the product of the marginals of `known` (k, d).
+
+    Numbers fall between neighbouring known values, categories and one-hot groups are copied from one known row each.
+    Raises `Unsupported` when hardly any such row satisfies the relations.
+    """
+    domain = open_schema(schema)
+    known = np.asarray(known, dtype=float)
+    kept: list[Vector] = []
+    for _ in range(_TRIES):
+        short = n - sum(len(part) for part in kept)
+        if short <= 0:
+            break
+        base = known[rng.integers(len(known), size=max(2 * short, 16))]
+        made = domain.project(_product(domain, known, len(base), rng), base)
+        kept.append(made[domain.admits(made, base) & _inside(domain, made)][:short])
+    rows = np.concatenate(kept)
+    if len(rows) < n:
+        raise Unsupported(
+            f"only {len(rows)} of {n} made-up rows satisfy the schema's relations",
+            fix="check the relations, or write those that always hold as derived columns",
+        )
+    return rows
+
+
+def _product(schema: Schema, known: Vector, n: int, rng: np.random.Generator) -> Vector:
+    """Independent columns; a one-hot group counts as one column."""
+    columns = [_column(known[:, at], n, rng, discrete=c.discrete) for at, c in enumerate(schema.columns)]
+    made = np.stack(columns, axis=1)
+    for group in schema.groups:
+        made[:, group] = known[rng.integers(len(known), size=n)][:, group]
+    return made
+
+
+def _column(values: Vector, n: int, rng: np.random.Generator, *, discrete: bool) -> Vector:
+    drawn = rng.integers(len(values), size=n)
+    if discrete or np.isnan(values).all():
+        return values[drawn]
+    # Between neighbours: piecewise-linear inverse of the empirical distribution; missing stays as frequent as it is.
+    ordered = np.sort(values[~np.isnan(values)])
+    smooth = np.interp(rng.random(n) * (len(ordered) - 1), np.arange(len(ordered)), ordered)
+    return np.where(np.isnan(values[drawn]), np.nan, smooth)
+
+
+def _inside(schema: Schema, rows: Vector) -> Vector:
+    """Inside the declared ranges: `admits` lets a made-up row be as far out as the known row it started from."""
+    settable = np.array([c.attacker is not Mutability.DERIVED for c in schema.columns])
+    outside = (rows < schema.lows) | (rows > schema.highs)
+    return np.asarray(~(outside & settable).any(axis=1))

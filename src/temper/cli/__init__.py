@@ -1,0 +1,60 @@
+"""The command line: one file per command, no logic."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+COMMANDS = (
+    "demo",
+    "init",
+    "threats",
+    "assess",
+    "attack",
+    "stress",
+    "validate",
+    "harden",
+    "compare",
+    "replay",
+    "report",
+    "list",
+    "doctor",
+)
+
+app = typer.Typer(
+    name="temper",
+    help="Harden machine-learning models and test their robustness: attack, judge, fix, prove.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _name in COMMANDS:
+    app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
+
+
+@app.callback()
+def _version(version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version.")) -> None:
+    if version:
+        from temper import __version__
+
+        typer.echo(f"temper {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; every problem is one sentence, never a traceback."""
+    from temper.cli._fail import explain
+
+    try:
+        app()
+    except Exception as error:
+        sys.exit(explain(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m temper.cli`."""
+
+from temper.cli import main
+
+main()

@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The temper.yaml of the system.")]
+Suite = Annotated[str, typer.Option(help="How much work: quick, standard or deep.")]
+Only = Annotated[
+    list[str] | None, typer.Option(help="Only these rooms or plugins (evasion, stress.missing); repeat it.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of every random number of the run.")]
+Engine = Annotated[str, typer.Option(help="Where tasks run: serial, processes or ray.")]
+Workers = Annotated[int | None, typer.Option(help="Worker processes; default one per core.")]
+Address = Annotated[str | None, typer.Option(help="Address of a Ray cluster; default one on this machine.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the last run of this system.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what the store could answer.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")]
+Lenient = Annotated[bool, typer.Option("--allow-inconclusive", help="Exit 0 when the verdict is INCONCLUSIVE.")]
+Trust = Annotated[bool, typer.Option("--trust-pickle", help="Load a pickle, after a scan. A pickle can run any code.")]

@@ -1,0 +1,49 @@
+"""What `assess` and the one-room commands do: assess, show, write the report, exit with the verdict's code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+CODES = {"pass": 0, "waived": 0, "fail": 1, "inconclusive": 3, "error": 4}
+
+
+def run(
+    config: Path, suite: str, only: Sequence[str] | None, json: bool, lenient: bool, trust: bool, **more: Any
+) -> None:
+    """Assess the system of `config` and leave with its verdict."""
+    from temper import api
+    from temper.report.progress import Progress
+
+    system = api.load(config, trust_pickle=trust)
+    with Progress(quiet=json) as progress:
+        result = api.assess(system, suite, only, listener=progress, **more)
+    path = result.report(config.parent / "runs" / result.record.id / "report.html")
+    if json:
+        from temper.report import render
+
+        content = render(result.record, "json")
+        typer.echo(content if isinstance(content, str) else content.decode())
+    else:
+        show(result.record, path)
+    leave(result.record, lenient)
+
+
+def show(record: Any, path: Path | None) -> None:
+    """The run on the terminal, with what to do next."""
+    from temper.report.terminal import show as show_run
+
+    show_run(record, report=path)
+
+
+def leave(record: Any, lenient: bool) -> None:
+    """Exit with the code of the verdict; a run that was stopped could not finish."""
+    code = CODES[record.verdict.value] if record.state == "finished" else 4
+    if code == 3 and lenient:
+        code = 0
+    sys.stdout.flush()
+    raise typer.Exit(code)

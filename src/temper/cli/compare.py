@@ -1,0 +1,24 @@
+"""`temper compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temper.cli import _options as options
+
+
+def command(
+    before: Annotated[str, typer.Argument(help="The earlier run.")],
+    after: Annotated[str, typer.Argument(help="The later run, or `last`.")] = "last",
+    config: options.Config = Path("temper.yaml"),
+) -> None:
+    """Set two runs side by side: what is new, fixed, unchanged, not comparable."""
+    from temper import api
+    from temper.report.terminal import show_comparison
+
+    store = api.open_store(config.parent)
+    old, new = store.run(before), store.run(after)
+    show_comparison(old, new, api.compare(old, new))

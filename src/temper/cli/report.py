@@ -1,0 +1,32 @@
+"""`temper report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temper.cli import _options as options
+
+
+def command(
+    run: Annotated[str, typer.Argument(help="The run: its number, or `last`.")] = "last",
+    form: Annotated[str, typer.Option("--format", help="html, json, junit or sarif.")] = "html",
+    out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
+    config: options.Config = Path("temper.yaml"),
+) -> None:
+    """Write the report of a run."""
+    from temper import api
+    from temper.report import render
+
+    record = api.open_store(config.parent).run(run)
+    content = render(record, form)
+    data = content.encode() if isinstance(content, str) else content
+    if out is None:
+        sys.stdout.buffer.write(data)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(data)
+        typer.echo(f"wrote {out} ({len(data):,} bytes)")

@@ -1,0 +1,27 @@
+"""`temper stress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from temper.cli import _options as options
+
+ROOMS = [
+    "stress",
+]
+
+
+def command(
+    config: options.Config = Path("temper.yaml"),
+    suite: options.Suite = "standard",
+    only: options.Only = None,
+    seed: options.Seed = 0,
+    engine: options.Engine = "processes",
+    json: options.Json = False,
+    allow_inconclusive: options.Lenient = False,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Stress the model with bad inputs that nobody sent on purpose."""
+    from temper.cli._run import run
+
+    run(config, suite, only or ROOMS, json, allow_inconclusive, trust_pickle, seed=seed, engine=engine)

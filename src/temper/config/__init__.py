@@ -1,0 +1,1 @@
+"""YAML in, core nouns out: unknown keys are refused with a suggestion and the line."""

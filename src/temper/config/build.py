@@ -1,0 +1,170 @@
+"""A system ready to be assessed, from Python objects; temper.yaml ends here too."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.config.order import refuse_swapped
+from temper.config.policy import load_policy
+from temper.config.rows import Rows, inferred, matrix, rows_of
+from temper.config.truth import Vector, class_names, encode, label_text, ordered, values
+from temper.core.data import Data
+from temper.core.errors import ConfigError
+from temper.core.schema import Schema
+from temper.core.system import Protected
+from temper.core.target import ScoreKind, Target
+
+_OURS = ("target", "data", "schema", "train", "threshold", "positive", "classes", "policy", "version", "name")
+
+
+def build_system(
+    model: Any,
+    data: Any,
+    *,
+    train: Any = None,
+    target: str = "y",
+    positive: str | int = "",
+    id: str = "",
+    drop: Sequence[str] = (),
+    schema: Schema | None = None,
+    policy: Any = None,
+    kind: str | ScoreKind | None = None,
+    classes: int | None = None,
+    threshold: float | None = None,
+    stochastic: bool = False,
+    version: str = "",
+    authorised_by: str = "",
+    trust_pickle: bool = False,
+    name: str = "system",
+    **about: Any,
+) -> Protected:
+    """A `Protected` system from a model and its data.
+
+    `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data` and `train` are pairs (X, y) or
+    frames with the column `target`; `id` names a column of stable sample numbers, `drop` columns that are no features.
+    Without `schema` the worst case is assumed: an attacker who may change every column. `positive` is the class called
+    1 of two, `classes` how many scores a callable gives where the data does not show it. `about` holds the other
+    fields of `Protected` (purpose, exposure, actors, ...).
+    Raises `ConfigError` saying what does not fit together.
+    """
+    _refuse_unknown(about)
+    parts = [rows_of(data, target=target, id_column=id, drop=drop)]
+    if train is not None:
+        parts.append(rows_of(train, target=target, id_column=id, drop=drop))
+    schema = schema or inferred(*parts)
+    opened = _open(
+        model,
+        schema=schema,
+        kind=_kind(kind),
+        classes=classes or _count(model, parts, _kind(kind)),
+        stochastic=stochastic,
+        version=version,
+        authorised_by=authorised_by,
+        trust_pickle=trust_pickle,
+    )
+    opened, names, ys = _agreed(opened, label_text(positive), _labels(model, opened), [part.y for part in parts])
+    sets = [Data(x=matrix(part, schema), y=y, ids=part.ids) for part, y in zip(parts, ys, strict=True)]
+    _refuse_one_class(opened, sets[0], names)
+    refuse_swapped(opened, sets[0], names)
+    return Protected(
+        name=name,
+        target=opened,
+        data=sets[0],
+        train=sets[1] if len(sets) > 1 else None,
+        schema=schema,
+        threshold=_threshold(threshold, opened),
+        positive=names[1] if len(names) == 2 else "",
+        classes=names,
+        policy=load_policy(policy),
+        version=version,
+        **about,
+    )
+
+
+def _open(model: Any, **how: Any) -> Target:
+    if isinstance(model, Target):
+        return model
+    from temper.targets.load import open_target
+
+    if isinstance(model, str | Path) and str(model).startswith(("http://", "https://")) and not how["authorised_by"]:
+        raise ConfigError(f"attacks on {model} need permission", fix="say who gave it: `authorised_by: name, date`")
+    opened: Target = open_target(model, **how)
+    return opened
+
+
+def _count(model: Any, parts: Sequence[Rows], kind: ScoreKind | None) -> int | None:
+    """How many classes to expect of a model that cannot say so itself: a callable or a URL."""
+    bare = callable(model) and not hasattr(model, "predict") and not hasattr(model, "parameters")
+    named = isinstance(model, str) and ":" in model and not Path(model).exists()
+    if kind in (ScoreKind.VALUE, ScoreKind.MARGIN) or not (bare or named):
+        return None
+    names = class_names(*(part.y for part in parts))
+    numbers = [int(name) for name in names if name.isdecimal()]
+    return max(max(numbers) + 1, 2) if len(numbers) == len(names) and 0 in numbers else max(len(names), 2)
+
+
+def _labels(model: Any, opened: Target) -> tuple[str, ...]:
+    """The labels an estimator was fitted on, in the order of its scores."""
+    raw = None if isinstance(model, Target) else getattr(opened, "model", None)
+    found = getattr(raw, "classes_", None)
+    return () if found is None else tuple(label_text(label) for label in found)
+
+
+def _agreed(
+    opened: Target, positive: str, labels: tuple[str, ...], columns: list[Any]
+) -> tuple[Target, tuple[str, ...], list[Vector]]:
+    """The target with `positive` as class 1, the class names, and each column as class numbers (or values)."""
+    if opened.kind is ScoreKind.VALUE:
+        return opened, (), [values(column) for column in columns]
+    classes = ordered(class_names(*columns), positive, opened.classes, labels)
+    if classes.turned:
+        from temper.targets.load import open_target
+
+        opened = open_target(opened, positive=0)
+    return opened, classes.names, [encode(column, classes.names) for column in columns]
+
+
+def _kind(kind: str | ScoreKind | None) -> ScoreKind | None:
+    if kind is None or isinstance(kind, ScoreKind):
+        return kind
+    words = [each.value for each in ScoreKind]
+    if kind not in words:
+        near = difflib.get_close_matches(kind, words, n=1)
+        raise ConfigError(
+            f"the model's kind is {kind!r}", fix=f"did you mean {near[0]!r}?" if near else f"use {', '.join(words)}"
+        )
+    return ScoreKind(kind)
+
+
+def _threshold(threshold: float | None, target: Target) -> float | None:
+    if threshold is None:
+        return None
+    if target.kind is ScoreKind.VALUE or target.classes != 2:
+        raise ConfigError(
+            f"a threshold needs a model with two classes, this one has {target.classes}", fix="remove `threshold`"
+        )
+    if target.kind is ScoreKind.PROBABILITIES and not 0 < threshold < 1:
+        raise ConfigError(f"the threshold {threshold:g} is no probability", fix="give a number between 0 and 1")
+    return threshold
+
+
+def _refuse_one_class(target: Target, data: Data, classes: tuple[str, ...]) -> None:
+    if target.kind is not ScoreKind.VALUE and len(np.unique(data.y)) < 2:
+        raise ConfigError(
+            f"every row of the test data has the class {classes[int(data.y[0])]!r}", fix="give it rows of every class"
+        )
+
+
+def _refuse_unknown(about: dict[str, Any]) -> None:
+    known = [field.name for field in fields(Protected) if field.name not in _OURS]
+    for key in about:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            raise ConfigError(f"a system has no {key!r}", fix=hint)

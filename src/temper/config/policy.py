@@ -1,0 +1,112 @@
+"""Requirements from YAML or Python, each keeping the line it was written on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from temper.config.document import Listing, Node, Scalar, Section
+from temper.config.reading import parse, read
+from temper.core.errors import ConfigError, TemperError
+from temper.core.requirement import Policy, Requirement, Waiver
+
+SHIPPED = ("default",)
+"""Policies that come with Temper."""
+
+_KEYS = ("id", "metric", "at_most", "at_least", "confidence", "slice", "reason", "severity", "waiver")
+
+
+def load_policy(spec: str | Path | Policy | Sequence[Mapping[str, Any]] | None = "default") -> Policy:
+    """The policy a caller means: a shipped name, a path to a YAML file, a list of requirements, or one ready made.
+
+    None is the default policy. Raises `ConfigError` naming file, line and requirement.
+
+    >>> load_policy([{"id": "auc", "metric": "performance.auc", "at_least": 0.8}]).requirements[0].limit
+    0.8
+    """
+    if isinstance(spec, Policy):
+        return spec
+    if spec is None or spec in SHIPPED:
+        return _shipped(str(spec or "default"))
+    if isinstance(spec, str | Path):
+        return policy_of(read(Path(spec)), str(spec))
+    return _of_list(Listing(tuple(_node(item, f"policy.{i}") for i, item in enumerate(spec)), 1), "inline", "")
+
+
+def from_node(section: Section, key: str, base: Path) -> Policy:
+    """The policy written under `key`: a shipped name, a path relative to `base`, or an inline list."""
+    node = section.entries.get(key)
+    if node is None or not section.has(key):
+        return load_policy("default")
+    if isinstance(node, Listing):
+        return _of_list(node, "inline", section.source)
+    if isinstance(node, Section):
+        raise section.error("policy is a mapping, expected a name, a path or a list of requirements", key)
+    if node.text in SHIPPED:
+        return load_policy(node.text)
+    if not (base / node.text).is_file():
+        raise section.error(f"policy {node.text!r} is neither shipped ({', '.join(SHIPPED)}) nor a file", key)
+    return load_policy(base / node.text)
+
+
+def policy_of(document: Section, source: str) -> Policy:
+    """The policy in a file: `name:` and `requirements:`."""
+    document.only("name", "requirements")
+    return _of_list(document.entries.get("requirements"), document.text("name", Path(source).stem), source)
+
+
+def _shipped(name: str) -> Policy:
+    text = (resources.files("temper.config") / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
+    return policy_of(parse(text, f"{name}.yaml"), f"{name}.yaml")
+
+
+def _of_list(node: Node | None, name: str, source: str) -> Policy:
+    if not isinstance(node, Listing) or not node.items:
+        raise ConfigError(f"{source or name}: a policy needs a list of requirements", fix="add `requirements: [...]`")
+    found: list[Requirement] = []
+    for item in node.items:
+        if not isinstance(item, Section):
+            raise ConfigError(f"{source or name}:{item.line}: a requirement is a mapping like {{id: ..., metric: ...}}")
+        requirement = _requirement(item)
+        if requirement.id in (other.id for other in found):
+            raise item.error(f"duplicated requirement {requirement.id!r}", "id", fix="give it another id")
+        found.append(requirement)
+    return Policy(name=name, requirements=tuple(found), source=source)
+
+
+def _requirement(section: Section) -> Requirement:
+    section.only(*_KEYS)
+    try:
+        return Requirement(
+            id=section.needed("id"),
+            metric=section.needed("metric"),
+            at_most=section.maybe("at_most"),
+            at_least=section.maybe("at_least"),
+            confidence=section.number("confidence", 0.95),
+            slice=section.text("slice", "all"),
+            reason=section.text("reason"),
+            severity=section.text("severity", "high"),
+            waiver=_waiver(section.section("waiver")) if section.has("waiver") else None,
+            line=section.line,
+        )
+    except ConfigError:
+        raise
+    except TemperError as error:
+        raise section.error(error.message, fix=error.fix) from error
+
+
+def _waiver(section: Section) -> Waiver:
+    section.only("by", "reason", "until")
+    return Waiver(by=section.needed("by"), reason=section.needed("reason"), until=section.day("until"))
+
+
+def _node(value: Any, path: str) -> Node:
+    """A Python value as the tree that YAML would have given, so both are read by the same rules."""
+    if isinstance(value, Mapping):
+        entries = {str(key): _node(item, f"{path}.{key}") for key, item in value.items()}
+        return Section("policy", path, 1, entries, dict.fromkeys(entries, 1))
+    if isinstance(value, list | tuple):
+        return Listing(tuple(_node(item, f"{path}.{i}") for i, item in enumerate(value)), 1)
+    return Scalar("" if value is None else str(value), False, 1)

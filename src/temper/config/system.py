@@ -1,0 +1,211 @@
+"""temper.yaml to a system ready to be assessed; every mistake is answered with its line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temper.config.build import build_system
+from temper.config.document import Section
+from temper.config.policy import from_node
+from temper.config.reading import read
+from temper.config.rows import read_arrays
+from temper.config.table import header, read_table, require
+from temper.core.errors import ConfigError, TemperError
+from temper.core.schema import TYPES, Column, Mutability, Schema
+from temper.core.system import Exposure, Protected
+from temper.core.target import ScoreKind
+from temper.core.threat import Actor
+
+Made = TypeVar("Made")
+
+_LEVELS = ("low", "medium", "high", "critical")
+_KNOWLEDGE = ("black-box", "grey-box", "white-box")
+_COLUMN = (
+    *("type", "low", "high", "categories", "attacker", "cost", "direction", "formula", "missing", "scale", "group"),
+    "sensitive",
+)
+
+
+def load_system(path: str | Path, *, trust_pickle: bool = False) -> Protected:
+    """The system described in this temper.yaml, with its model opened and its tables read.
+
+    Paths in it are relative to its folder. Raises `ConfigError` with file, line, what was expected and what came.
+    """
+    path = Path(path)
+    document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess")
+    base = path.absolute().parent
+    about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
+    schema = _schema(document.section("schema"))
+    assess = document.section("assess").only("options", "plugins")
+    return build_system(
+        **_model(document.section("model"), base, trust_pickle),
+        **_data(document.section("data"), base, schema),
+        schema=schema,
+        policy=from_node(document, "policy", base),
+        name=about.text("name", base.name),
+        purpose=about.text("purpose"),
+        harmed=about.text("harmed"),
+        criticality=about.word("criticality", _LEVELS, "medium"),
+        simulated=about.flag("simulated", False),
+        exposure=_exposure(document.section("exposure")),
+        actors=tuple(_actor(section) for section in document.sections("actors")),
+        options=_options(assess.section("options")),
+        plugins=assess.texts("plugins"),
+        source=str(path),
+        lines=dict(document.every_line()),
+    )
+
+
+def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
+    ways = ("path", "callable", "url")
+    known = ("kind", "classes", "threshold", "stochastic", "version", "authorised_by", "trust_pickle")
+    section.only(*ways, *known)
+    given = [way for way in ways if section.has(way)]
+    if len(given) != 1:
+        raise section.error(f"model names {len(given)} of path, callable and url, expected one", fix="add `path:`")
+    way = given[0]
+    model = section.text(way)
+    if way == "path" and not (base / model).exists():
+        raise section.error(f"the model {model!r} does not exist", way, fix="paths are relative to the temper.yaml")
+    if way == "url" and not section.text("authorised_by"):
+        raise section.error("a remote model needs `authorised_by`", way, fix="say who allowed the attacks, and when")
+    return {
+        "model": str(base / model) if way == "path" else _callable(model, base) if way == "callable" else model,
+        "kind": section.word("kind", [kind.value for kind in ScoreKind], "") if section.has("kind") else None,
+        "classes": section.whole("classes", 0) or None,
+        "threshold": section.maybe("threshold"),
+        "stochastic": section.flag("stochastic", False),
+        "version": section.text("version"),
+        "authorised_by": section.text("authorised_by"),
+        "trust_pickle": trust_pickle or section.flag("trust_pickle", False),
+    }
+
+
+def _callable(name: str, base: Path) -> str:
+    """ "file.py:function" relative to the temper.yaml; "pkg.mod:function" may live beside it."""
+    module, _, function = name.rpartition(":")
+    if module.endswith(".py"):
+        return f"{base / module}:{function}"
+    if str(base) not in sys.path:
+        # Last, so that a file beside the temper.yaml never hides an installed package.
+        sys.path.append(str(base))
+    return name
+
+
+def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]:
+    section.only("test", "train", "target", "positive", "drop", "id")
+    section.needed("test")
+    drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
+    found: dict[str, Any] = {"positive": section.text("positive")}
+    for key, part in (("test", "data"), ("train", "train")):
+        file = base / section.text(key)
+        if not section.has(key):
+            continue
+        if file.suffix.lower() == ".npz":
+            found[part] = _located(section, key, partial(read_arrays, file))
+        else:
+            section.needed("target")
+            found |= {"target": section.text("target"), "id": section.text("id")}
+            found[part] = _located(section, key, partial(_table, file, schema, named, drop))
+    return found
+
+
+def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...]) -> Any:
+    """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it."""
+    names = header(file)
+    for name in (*named, *drop):
+        require(name, names, file.name)
+    wanted = [name for name in names if name not in drop]
+    if schema is not None and schema.columns:
+        unknown = [name for name in wanted if name not in {*schema.names, *named}]
+        if unknown:
+            raise ConfigError(
+                f"{file.name} has columns the schema does not know: {', '.join(unknown[:8])}",
+                fix="describe them in schema.columns, or list them in data.drop",
+            )
+        wanted = [*schema.names, *named]
+    text = [column.name for column in (schema.columns if schema else ()) if column.type == "category"]
+    return read_table(file, list(dict.fromkeys(wanted)), text)
+
+
+def _located(section: Section, key: str, make: Callable[[], Made]) -> Made:
+    """What `make` gives; its complaint gets the file and the line of `key`."""
+    try:
+        return make()
+    except TemperError as error:
+        raise section.error(error.message, key, error.fix) from error
+
+
+def _exposure(section: Section) -> Exposure:
+    flags = ("public", "retrained", "outside_data", "personal_data")
+    section.only("returns", "decision", *flags)
+    usual = Exposure()
+    return Exposure(
+        returns=section.word("returns", ("label", "score"), usual.returns),
+        decision=section.text("decision"),
+        **{flag: section.flag(flag, getattr(usual, flag)) for flag in flags},
+    )
+
+
+def _actor(section: Section) -> Actor:
+    section.only("name", "knowledge", "queries", "cost", "writes")
+    usual = Actor(name=section.needed("name"))
+    return Actor(
+        name=usual.name,
+        knowledge=section.word("knowledge", _KNOWLEDGE, usual.knowledge),
+        queries=section.whole("queries", usual.queries),
+        cost=section.maybe("cost"),
+        writes=section.texts("writes"),
+    )
+
+
+def _options(section: Section) -> dict[str, dict[str, Any]]:
+    return {plugin: section.section(plugin).plain() for plugin in section.entries}
+
+
+def _schema(section: Section) -> Schema | None:
+    section.only("columns", "relations", "box")
+    if section.has("box"):
+        box = section.numbers("box")
+        if len(box) != 2 or not box[0] < box[1] or section.has("columns"):
+            raise section.error("schema.box must be [low, high], without columns", "box", fix="write `box: [0, 1]`")
+        return Schema.box(*box)
+    columns = section.section("columns")
+    if not columns.entries:
+        return None
+    made = tuple(_column(columns, name) for name in columns.entries)
+    for relation in section.texts("relations"):
+        _located(section, "relations", partial(Schema, columns=made, relations=(relation,)))
+    return _located(section, "columns", lambda: Schema(columns=made, relations=section.texts("relations")))
+
+
+def _column(columns: Section, name: str) -> Column:
+    section = columns.section(name).only(*_COLUMN)
+    usual = Column(name=name)
+    attacker = section.word("attacker", [each.value for each in Mutability], usual.attacker.value)
+    kind = section.word("type", TYPES, usual.type)
+    if kind == "category" and not section.texts("categories"):
+        raise section.error(f"the category {name!r} lists no categories", fix="add `categories: [...]`")
+    return _located(
+        columns,
+        name,
+        lambda: Column(
+            name=name,
+            type=kind,
+            low=section.number("low", usual.low),
+            high=section.number("high", usual.high),
+            categories=section.texts("categories"),
+            attacker=Mutability(attacker),
+            cost=section.number("cost", usual.cost),
+            direction=section.word("direction", ("", "rise", "fall"), usual.direction),
+            formula=section.text("formula"),
+            missing=section.flag("missing", usual.missing),
+            scale=section.number("scale", usual.scale),
+            group=section.text("group"),
+            sensitive=section.flag("sensitive", usual.sensitive),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The nouns: standard library and NumPy only, no files, no network."""

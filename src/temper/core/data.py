@@ -1,0 +1,37 @@
+"""Rows with their truth and their stable ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""A NumPy array or a torch tensor: attack mathematics is written once against the namespace of its input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Data:
+    """`x` (n, d) or (n, c, h, w), `y` (n,) class numbers (or values), `ids` (n,) stable sample numbers.
+
+    Tables are float64 matrices; a category is its position in `Column.categories`, a missing value is NaN.
+
+    >>> Data(x=np.zeros((3, 2)), y=np.array([0, 1, 0])).take([2]).ids
+    array([2])
+    """
+
+    x: Array
+    y: Array
+    ids: Array = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.ids is None:
+            object.__setattr__(self, "ids", np.arange(len(self.x)))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: Any) -> Data:
+        """The rows at these positions, ids kept."""
+        return Data(x=self.x[rows], y=self.y[rows], ids=self.ids[rows])

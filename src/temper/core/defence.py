@@ -1,0 +1,34 @@
+"""A defence turns a target and its data into a hardened target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from temper.core.data import Data
+from temper.core.seed import Draws
+from temper.core.target import Target
+
+
+class Defence(Protocol):
+    """A frozen keyword-only dataclass in one file of `hardening/`; fields the engine hands in are `schema`, `goal`."""
+
+    def apply(self, target: Target, data: Data, rng: Draws) -> Target:
+        """A hardened target; the one passed in is unchanged. Raises `Unsupported` where it cannot be applied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a defence did to one metric on the same rows: before, after, the paired difference and its interval."""
+
+    defence: str
+    metric: str
+    before: float
+    after: float
+    difference: float
+    low: float
+    high: float
+    n: int
+    p_value: float | None = None
+    better: str = "lower"
+    verdict: str = "no clear change"

@@ -1,0 +1,49 @@
+"""A broken requirement or a concrete weakness, with a reproduction and the defences that address it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temper.core.schema import Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One decoded row: what changed, how the score moved, what it cost. `sample` is the stable sample id."""
+
+    sample: int
+    changes: tuple[Change, ...]
+    score_before: float
+    score_after: float
+    queries: int
+    cost: float
+
+    def __str__(self) -> str:
+        moved = ", ".join(str(change) for change in self.changes if not change.derived)
+        return (
+            f"row {self.sample}: {moved}, score {self.score_before:.2f} -> {self.score_after:.2f}, "
+            f"{self.queries} queries, cost {self.cost:.1f}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`id` is stable for the same weakness of the same model; `task` is the key of the task that shows it."""
+
+    id: str
+    title: str
+    plugin: str
+    metric: str
+    severity: str
+    scenario: str = ""
+    detail: str = ""
+    examples: tuple[Example, ...] = ()
+    task: str = ""
+    defences: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    line: int = 0
+
+    @property
+    def reproduce(self) -> str:
+        """The command that shows it again."""
+        return f"temper replay {self.id}"

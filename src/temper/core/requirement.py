@@ -1,0 +1,84 @@
+"""A threshold on a metric at a confidence, with a reason; a policy is a list of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from temper.core.errors import TemperError
+
+
+class Verdict(Enum):
+    """PASS, FAIL or INCONCLUSIVE; ERROR and WAIVED are recorded beside them and never read as PASS."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """An accepted breach: who accepts it, why, and until when. It stops working when it lapses."""
+
+    by: str
+    reason: str
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """`metric` is a glob over "plugin.metric" ("evasion.*.success_rate"), `slice` a glob over slices.
+
+    Passes when the unfavourable end of the one-sided interval at `confidence` satisfies it.
+    """
+
+    id: str
+    metric: str
+    at_most: float | None = None
+    at_least: float | None = None
+    confidence: float = 0.95
+    slice: str = "all"
+    reason: str = ""
+    severity: str = "high"
+    waiver: Waiver | None = None
+    line: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.at_most is None) == (self.at_least is None):
+            raise TemperError(f"requirement {self.id!r} needs exactly one of at_most and at_least")
+        if not 0.5 < self.confidence < 1:
+            raise TemperError(f"requirement {self.id!r}: confidence {self.confidence} must lie in (0.5, 1)")
+        if self.severity not in ("critical", "high", "medium", "low"):
+            raise TemperError(f"requirement {self.id!r}: severity {self.severity!r} is unknown")
+
+    @property
+    def limit(self) -> float:
+        """The threshold."""
+        return self.at_most if self.at_most is not None else self.at_least or 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Requirements under one name; `source` is the file they came from."""
+
+    name: str
+    requirements: tuple[Requirement, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdict on one requirement, with the measurement that decided it and the rows that would decide it."""
+
+    requirement: Requirement
+    verdict: Verdict
+    measured: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    needed: int | None = None
+    explanation: str = ""

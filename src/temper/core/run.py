@@ -1,0 +1,46 @@
+"""A run: the immutable record of one assessment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from temper.core.finding import Finding
+from temper.core.measure import Measurement
+from temper.core.requirement import Judgement, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A plugin or threat that was left out, and the answer that excluded it."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What one assessment found. `state` is finished | stopped | failed; `digests` names what it speaks of.
+
+    `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks.
+    """
+
+    id: str
+    system: str
+    suite: str
+    seed: int
+    started: str
+    seconds: float
+    state: str
+    verdict: Verdict
+    judgements: tuple[Judgement, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
+    tasks: tuple[str, ...] = ()
+    engine: str = "serial"
+    source: str = ""
+    simulated: bool = False
+    version: int = field(default=1)

@@ -1,0 +1,56 @@
+"""What is protected: model, data, schema, exposure, actors, policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from temper.core.data import Data
+from temper.core.requirement import Policy
+from temper.core.schema import Schema
+from temper.core.target import Target
+from temper.core.threat import Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """How the model is reached: what it returns ("label", "score"), whether outsiders can query it, whether training
+    data comes from outside, whether it is retrained.
+    """
+
+    returns: str = "score"
+    public: bool = True
+    retrained: bool = True
+    outside_data: bool = True
+    personal_data: bool = True
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Protected:
+    """A loaded system, ready to be assessed: the target with its data and everything the plan asks about.
+
+    `threshold` is the operating threshold on the score of class 1 (binary), `source` the temper.yaml it came from and
+    `lines` the line of each answer there. `options` holds per-plugin options.
+    """
+
+    name: str
+    target: Target
+    data: Data
+    schema: Schema
+    train: Data | None = None
+    threshold: float | None = None
+    positive: str = "1"
+    classes: tuple[str, ...] = ("0", "1")
+    purpose: str = ""
+    harmed: str = ""
+    criticality: str = "medium"
+    exposure: Exposure = field(default_factory=Exposure)
+    actors: tuple[Actor, ...] = ()
+    policy: Policy = field(default_factory=lambda: Policy(name="none"))
+    source: str = ""
+    lines: dict[str, int] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    version: str = ""
+    simulated: bool = False

@@ -1,0 +1,192 @@
+"""One assessment: plan -> tasks -> executor -> measurements -> policy -> verdict, findings -> record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from temper.core.errors import ContractError, RunStopped
+from temper.core.event import Event, Listener, silent
+from temper.core.finding import Finding
+from temper.core.measure import Measurement, Status
+from temper.core.run import Record
+from temper.core.system import Protected
+from temper.core.threat import Scenario
+from temper.engine.deadline import TooLate, within
+from temper.engine.executors import Executor
+from temper.engine.identity import data_digest, library_versions, task_key
+from temper.engine.memory import recall, remember
+from temper.engine.plan import Plan
+from temper.engine.run_task import conclude
+from temper.engine.task import Part, Task, clock
+from temper.store.database import Store
+from temper.targets.contract import check
+from temper.validation.gate import judge, overall
+
+_PATIENCE = 60.0
+_PROBE = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """What `assess` needs besides the system: the plan, where to keep results, who runs tasks, who listens."""
+
+    plan: Plan
+    store: Store
+    executor: Executor
+    run: str
+    now: datetime
+    engine: str = "serial"
+    listener: Listener = silent
+    fresh: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """Parts by task, filled as they come; what a stop leaves behind is still a run."""
+
+    parts: dict[Task, Part] = field(default_factory=dict)
+    keys: dict[Task, str] = field(default_factory=dict)
+    reused: int = 0
+    stopped: bool = False
+
+
+def vet(system: Protected) -> None:
+    """Refuse a broken model up front, in one sentence; a model that hangs is given up after a minute."""
+    x = system.data.x[:_PROBE]
+    try:
+        within(_PATIENCE, lambda: check(system.target, x, system.schema))
+    except TooLate:
+        raise ContractError(
+            f"the model did not answer {len(x)} rows within {_PATIENCE:g} s", fix="check the model, or its `timeout`"
+        ) from None
+
+
+def assess(job: Job) -> Record:
+    """Run the plan and judge it. Ctrl-C ends it early: what is done is a run of state "stopped"."""
+    started = clock()
+    progress = _Progress()
+    salt = "" if job.plan.world.target.digest else job.run
+    progress.keys = {task: task_key(task, job.plan.key + salt) for task in job.plan.tasks}
+    total = len(job.plan.tasks)
+    job.listener(Event(kind="planned", total=total, message=f"{total} tasks"))
+    try:
+        _reuse(job, progress)
+        _run(job, progress)
+    except KeyboardInterrupt:
+        progress.stopped = True
+        job.listener(Event(kind="stopped", done=len(progress.parts), total=total))
+    record = _record(job, progress, clock() - started)
+    job.store.save_run(record)
+    job.listener(Event(kind="judged", done=len(progress.parts), total=total, message=record.verdict.value))
+    return record
+
+
+def _reuse(job: Job, progress: _Progress) -> None:
+    """Answer from the store what was measured before under the very same key."""
+    if job.fresh:
+        return
+    for task, key in progress.keys.items():
+        part = recall(job.store, key)
+        if part is not None:
+            progress.parts[task] = part
+            progress.reused += 1
+            _tell(job, "reused", task, progress, part)
+
+
+def _run(job: Job, progress: _Progress) -> None:
+    waiting = [task for task in job.plan.tasks if task not in progress.parts]
+    if not waiting:
+        return
+
+    def started(task: Task) -> None:
+        _tell(job, "started", task, progress)
+
+    for task, part in job.executor.run(waiting, job.plan.world, started):
+        progress.parts[task] = part
+        remember(job.store, progress.keys[task], task, part)
+        _tell(job, "failed" if part.status is Status.ERROR else "finished", task, progress, part)
+
+
+def _tell(job: Job, kind: str, task: Task, progress: _Progress, part: Part | None = None) -> None:
+    job.listener(
+        Event(
+            kind=kind,
+            task=task.name,
+            room=task.family,
+            done=len(progress.parts),
+            total=len(job.plan.tasks),
+            share=len(progress.parts) / max(len(job.plan.tasks), 1),
+            message=part.reason if part else "",
+            seconds=part.seconds if part else 0.0,
+        )
+    )
+
+
+def _record(job: Job, progress: _Progress, seconds: float) -> Record:
+    plan, system = job.plan, job.plan.world.system
+    measurements, findings = _conclude(plan, progress)
+    judgements = judge(system.policy, measurements, job.now.date(), skipped=[entry.name for entry in plan.skipped])
+    state = "stopped" if progress.stopped else "finished"
+    if progress.stopped and not progress.parts:
+        raise RunStopped("the run was stopped before anything was measured", fix="start it again")
+    return Record(
+        id=job.run,
+        system=system.name,
+        suite=plan.suite,
+        seed=plan.world.seed,
+        started=job.now.isoformat(timespec="seconds"),
+        seconds=seconds,
+        state=state,
+        verdict=overall(judgements),
+        judgements=judgements,
+        measurements=measurements,
+        findings=findings,
+        scenarios=tuple(_line(scenario) for scenario in plan.scenarios),
+        skipped=plan.skipped,
+        facts=(*plan.facts, ("answered from the store", f"{progress.reused} of {len(plan.tasks)} tasks")),
+        digests=_digests(plan),
+        tasks=tuple(progress.keys.values()),
+        engine=job.engine,
+        source=system.source,
+        simulated=system.simulated,
+    )
+
+
+def _line(scenario: Scenario) -> str:
+    who = f", {scenario.actor.name}" if scenario.actor.name != "nobody" else ""
+    return f"[{scenario.rating}] {scenario.threat.title}{who}: {scenario.threat.harm}"
+
+
+def _conclude(plan: Plan, progress: _Progress) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
+    """Merge shards plugin by plugin; a task that never ran counts as UNTRIED, not as nothing."""
+    absent = Part(status=Status.UNTRIED, reason="the run was stopped before this part")
+    measurements: list[Measurement] = []
+    findings: list[Finding] = []
+    for first, tasks in _groups(plan.tasks).items():
+        parts = [progress.parts.get(task, absent) for task in tasks]
+        measured, found = conclude(first, parts, plan.world)
+        measurements += measured
+        findings += [replace(finding, task=progress.keys[first], scenario=first.scenario) for finding in found]
+    order = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+    return tuple(measurements), tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9)))
+
+
+def _groups(tasks: Sequence[Task]) -> Mapping[Task, list[Task]]:
+    """Shards of one plugin under one budget belong together."""
+    groups: dict[Task, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(replace(task, start=0, stop=0), []).append(task)
+    return {members[0]: members for members in groups.values()}
+
+
+def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
+    system = plan.world.system
+    return (
+        ("model", system.target.digest or "none: a callable or URL without `version`"),
+        ("held-out data", data_digest(system.data)),
+        ("training data", data_digest(system.train)),
+        ("assessment", plan.key),
+        *((name, version) for name, version in library_versions().items()),
+    )

@@ -1,0 +1,137 @@
+"""What a defence changed: paired differences of evasion success and of clean quality on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from temper.core.data import Array
+from temper.core.defence import Effect
+from temper.core.errors import TemperError
+from temper.core.target import ScoreKind
+from temper.kernels.bootstrap import paired
+from temper.kernels.loss import decide, flagged_score
+from temper.kernels.ranking import auc
+from temper.kernels.rate import mcnemar, paired_rates
+
+REPLICATES = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """What one model did: `broken` per evasion plugin, a boolean per attacked row, and `scores` on held-out rows.
+
+    The attacked rows are the same for every model, so a row the model already gets wrong counts as broken: leaving it
+    out would let a model win by giving rows up. `scores` (m, classes) as the target gives them, `y` (m,).
+    """
+
+    broken: dict[str, Array]
+    scores: Array
+    y: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """Clean loss that a defence may cost: points of AUC, of recall at the threshold, of accuracy (several classes)."""
+
+    auc: float = 0.01
+    recall: float = 0.05
+    accuracy: float = 0.02
+
+
+def effects(
+    defence: str,
+    before: Evaluation,
+    after: Evaluation,
+    threshold_before: float | None,
+    threshold_after: float | None,
+    kind: ScoreKind,
+    rng: np.random.Generator,
+) -> tuple[Effect, ...]:
+    """Paired effects: success of every evasion, then AUC, recall and alert rate (accuracy for several classes).
+
+    Raises `TemperError` when the two evaluations are not about the same rows and attacks.
+    """
+    _same_rows(before, after)
+    found = [
+        _rates(defence, f"{name}.success_rate", before.broken[name], after.broken[name], "lower")
+        for name in before.broken
+    ]
+    if before.scores.shape[1] > 2:
+        right = [decide(part.scores, kind, None) == part.y for part in (before, after)]
+        return (*found, _rates(defence, "accuracy", right[0], right[1], "higher"))
+    score = [np.asarray(flagged_score(part.scores, kind), dtype=float) for part in (before, after)]
+    middle = 0.0 if kind is ScoreKind.MARGIN else 0.5
+    cuts = [middle if cut is None else cut for cut in (threshold_before, threshold_after)]
+    alert = [values >= cut for values, cut in zip(score, cuts, strict=True)]
+    positive = np.asarray(before.y) == 1
+    found.append(_auc(defence, before.y, score[0], score[1], rng))
+    if positive.any():
+        found.append(_rates(defence, "recall", alert[0][positive], alert[1][positive], "higher"))
+    return (*found, _rates(defence, "alert_rate", alert[0], alert[1], "lower"))
+
+
+def within(found: Sequence[Effect], tolerance: Tolerance) -> bool:
+    """Whether no clean loss is significantly beyond the tolerance: its whole interval lies below it."""
+    limits = {"auc": tolerance.auc, "recall": tolerance.recall, "accuracy": tolerance.accuracy}
+    return not any(effect.high < -limits[effect.metric] for effect in found if effect.metric in limits)
+
+
+def _rates(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
+    """A paired difference of rates with Tango's interval and McNemar's exact p-value."""
+    first, second = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
+    difference, low, high = paired_rates(first, second)
+    p = mcnemar(int((first & ~second).sum()), int((second & ~first).sum()))
+    return Effect(
+        defence=defence,
+        metric=metric,
+        before=float(first.mean()),
+        after=float(second.mean()),
+        difference=difference,
+        low=low,
+        high=high,
+        n=len(first),
+        p_value=p,
+        better=better,
+        verdict=_verdict(low, high, better),
+    )
+
+
+def _auc(defence: str, y: Array, before: Array, after: Array, rng: np.random.Generator) -> Effect:
+    """The paired bootstrap of the AUC; NaN, and no clear change, where one class is missing."""
+    difference, low, high = paired(auc, (y, before), (y, after), rng=rng, replicates=REPLICATES, method="percentile")
+    return Effect(
+        defence=defence,
+        metric="auc",
+        before=auc(y, before),
+        after=auc(y, after),
+        difference=difference,
+        low=low,
+        high=high,
+        n=len(y),
+        better="higher",
+        verdict=_verdict(low, high, "higher"),
+    )
+
+
+def _verdict(low: float, high: float, better: str) -> str:
+    """In words: which side of zero the whole interval lies on."""
+    if high < 0:
+        return "better" if better == "lower" else "worse"
+    if low > 0:
+        return "worse" if better == "lower" else "better"
+    return "no clear change"
+
+
+def _same_rows(before: Evaluation, after: Evaluation) -> None:
+    def outline(part: Evaluation) -> Any:
+        return part.scores.shape, {name: len(rows) for name, rows in part.broken.items()}
+
+    if outline(before) != outline(after) or not np.array_equal(before.y, after.y):
+        raise TemperError(
+            "the evaluations before and after are not about the same rows and attacks",
+            fix="let evaluate use one fixed set of rows and plugins",
+        )

@@ -1,0 +1,107 @@
+"""Keys and digests: what a task's result depends on, and stable ids of findings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from enum import Enum
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.core.data import Data
+from temper.core.system import Protected
+from temper.engine.task import Task, World
+
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "xgboost-cpu",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "onnxruntime",
+    "torch",
+)
+_SHARED = ("core", "kernels", "judges", "targets", "engine/rooms")
+
+
+def task_key(task: Task, world_key: str) -> str:
+    """The key of a task's result: everything it depends on, hashed."""
+    source = source_digest(task.room, task.plugin)
+    return digest_of(_plain(asdict(task)), world_key, source, library_versions())
+
+
+def world_key(world: World, threshold: float | None) -> str:
+    """What all tasks of an assessment share: model, data, rows, schema, threshold."""
+    system = world.system
+    schema = [_plain(asdict(column)) for column in system.schema.columns]
+    box = (str(system.schema.low), str(system.schema.high))
+    parts = [system.target.digest, data_digest(system.data), data_digest(system.train), schema, system.schema.relations]
+    rows = [_hash_array(world.attacked), _hash_array(world.held_out), _plain(asdict(world.sizes)), world.seed]
+    return digest_of(parts, rows, box, threshold, system.target.kind.value, system.target.stochastic, system.simulated)
+
+
+def finding_id(plugin: str, metric: str, system: Protected) -> str:
+    """Stable for the same weakness of the same model."""
+    return "F-" + digest_of(plugin, metric, system.name, system.target.digest)[:6]
+
+
+def digest_of(*parts: Any) -> str:
+    """SHA-256 of a JSON document with sorted keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def data_digest(data: Data | None) -> str:
+    """SHA-256 of rows, truths and ids."""
+    if data is None:
+        return ""
+    return digest_of(
+        _hash_array(np.asarray(data.x)), _hash_array(np.asarray(data.y)), _hash_array(np.asarray(data.ids))
+    )
+
+
+@cache
+def source_digest(room: str, plugin: str) -> str:
+    """SHA-256 of the plugin's file and of the code every task goes through."""
+    root = Path(__file__).parent.parent
+    own = root / room / Path(*plugin.split(".")).with_suffix(".py")
+    shared: Iterable[Path] = (path for folder in _SHARED for path in sorted((root / folder).rglob("*.py")))
+    total = hashlib.sha256()
+    for path in (own, *shared):
+        total.update(path.read_bytes() if path.exists() else b"")
+    return total.hexdigest()
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of the numeric libraries that are installed."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hash_array(values: np.ndarray[Any, Any]) -> str:
+    head = f"{values.dtype}{values.shape}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(values).tobytes()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """A JSON-able form in which infinite numbers keep their meaning."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    return repr(value) if isinstance(value, float) else value

@@ -1,0 +1,143 @@
+"""From a system to scenarios, rows and tasks; everything a run does is fixed here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import TemperError
+from temper.core.room import Room
+from temper.core.run import Skipped
+from temper.core.seed import Draws
+from temper.core.system import Protected
+from temper.core.target import ScoreKind
+from temper.core.threat import Scenario
+from temper.engine.identity import world_key
+from temper.engine.task import SUITES, Sizes, Task, World
+from temper.kernels.loss import decide
+from temper.threats.rules import scenarios
+
+ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
+_BATCH = 8_192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What will be done: scenarios, tasks on a world, what was left out and why, facts to print."""
+
+    world: World
+    key: str
+    scenarios: tuple[Scenario, ...]
+    tasks: tuple[Task, ...]
+    skipped: tuple[Skipped, ...]
+    facts: tuple[tuple[str, str], ...]
+    suite: str
+
+
+def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), seed: int = 0) -> Plan:
+    """Draw the rows, pick the scenarios, lay out the tasks.
+
+    Errors: an unknown suite or an `only` that matches nothing is refused with what there is.
+    """
+    if suite not in SUITES:
+        raise TemperError(f"unknown suite {suite!r}", fix=f"use one of {', '.join(SUITES)}")
+    sizes = SUITES[suite]
+    world = draw(system, sizes, seed)
+    kept, left_out = scenarios(system)
+    skipped = [Skipped(name=entry.threat.title, why=entry.why) for entry in left_out]
+    tasks: list[Task] = []
+    planned: set[tuple[str, object]] = set()
+    for scenario in kept:
+        for name in scenario.threat.plugins:
+            room, plugin = _room_of(name)
+            if only and not any(_matches(name, wanted) for wanted in only):
+                skipped.append(Skipped(name=name, why="left out by --only"))
+            elif (name, scenario.budget) not in planned:
+                planned.add((name, scenario.budget))
+                tasks += _tasks(room, plugin, scenario, world, system)
+    if only and not tasks:
+        raise TemperError(
+            f"--only {' '.join(only)} leaves nothing to do", fix="see `temper list attacks` and `temper threats`"
+        )
+    return Plan(
+        world=world,
+        key=world_key(world, system.threshold),
+        scenarios=kept,
+        tasks=tuple(tasks),
+        skipped=tuple(skipped),
+        facts=_facts(world, sizes, tasks),
+        suite=suite,
+    )
+
+
+def draw(system: Protected, sizes: Sizes, seed: int) -> World:
+    """The held-out sample, and among it the rows to attack: those judged correctly, of class 1 when there are two."""
+    rng = Draws(seed, "rows").generator()
+    n = len(system.data)
+    held_out = np.arange(n) if n <= sizes.held_out else np.sort(rng.choice(n, sizes.held_out, replace=False))
+    data = system.data.take(held_out)
+    eligible = np.arange(len(held_out))
+    if system.target.kind is not ScoreKind.VALUE:
+        decided = np.concatenate(
+            [decisions(system, data.x[at : at + _BATCH]) for at in range(0, len(held_out), _BATCH)] or [np.empty(0)]
+        )
+        right = decided == np.asarray(data.y)
+        eligible = np.flatnonzero(right & (np.asarray(data.y) == 1) if system.target.classes == 2 else right)
+    if len(eligible) > sizes.attacked:
+        eligible = np.sort(rng.choice(eligible, sizes.attacked, replace=False))
+    return World(system=system, sizes=sizes, seed=seed, attacked=held_out[eligible], held_out=held_out)
+
+
+def decisions(system: Protected, x: Any) -> np.ndarray[Any, Any]:
+    """Class numbers of a batch at the operating threshold."""
+    return np.asarray(decide(np.asarray(system.target.scores(x)), system.target.kind, system.threshold))
+
+
+def _room_of(name: str) -> tuple[str, str]:
+    """("stress", "missing") for "stress.missing", ("attacks", "evasion.noise") for "evasion.noise"."""
+    head, _, rest = name.partition(".")
+    return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+
+
+def _matches(name: str, wanted: str) -> bool:
+    return name == wanted or name.startswith(wanted + ".")
+
+
+def _tasks(room: str, plugin: str, scenario: Scenario, world: World, system: Protected) -> list[Task]:
+    """One task, or one per shard of attacked rows for evasion."""
+    full = plugin if room == "attacks" else f"{room}.{plugin}"
+    options = system.options.get(full, {})
+    ROOMS[room].build(plugin, options)
+    task = Task(
+        room=room,
+        plugin=plugin,
+        options=tuple(sorted(options.items())),
+        budget=scenario.budget,
+        scenario=scenario.id,
+        seed=world.seed,
+        sizes=world.sizes,
+    )
+    if not plugin.startswith("evasion."):
+        return [task]
+    starts = range(0, max(len(world.attacked), 1), world.sizes.shard)
+    return [replace(task, start=s, stop=min(s + world.sizes.shard, len(world.attacked))) for s in starts]
+
+
+def _facts(world: World, sizes: Sizes, tasks: Sequence[Task]) -> tuple[tuple[str, str], ...]:
+    system = world.system
+    trained = world.training()
+    total = len(system.data)
+    return (
+        ("rows attacked", f"{len(world.attacked)} judged correctly before the attack"),
+        (
+            "held-out rows",
+            f"{len(world.held_out):,} of {total:,}" + (" (sampled)" if len(world.held_out) < total else ""),
+        ),
+        ("training rows of refits", f"{len(trained):,}" if trained is not None else "none given"),
+        ("reference fits", str(sizes.references)),
+        ("tasks", str(len(tasks))),
+        ("threshold", "argmax" if system.threshold is None else f"{system.threshold:g}"),
+    )

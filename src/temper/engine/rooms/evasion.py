@@ -1,0 +1,251 @@
+"""Evasion: run one shard against the oracle; merge shards into a judged figure with its power checks and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from temper.core.attack import Scene
+from temper.core.finding import Example, Finding
+from temper.core.measure import Curve, Measurement, Point, Status
+from temper.core.room import Room
+from temper.core.target import Target
+from temper.engine.identity import finding_id
+from temper.engine.power import weak_twin
+from temper.engine.task import Part, Task, World
+from temper.judges.misclassified import Misclassified
+from temper.kernels.rate import measure_rate, wilson
+from temper.targets.oracle import Evidence, Oracle
+
+ATTACKS = Room("temper.attacks")
+BASELINE = "evasion.noise"
+_EXAMPLES = 5
+
+
+def run(task: Task, world: World) -> Part:
+    """Attack one shard of the rows, with the random baseline and the planted weak twin of equal budget beside it."""
+    attack = ATTACKS.build(task.plugin, dict(task.options))
+    if missing := attack.needs & ~world.target.access:
+        return Part(status=Status.UNTRIED, reason=f"needs {missing.words()}, which this target does not offer")
+    rows = world.attacked[task.start : task.stop]
+    scene = world.scene(task, rows, mode="nearest")
+    found = strike(attack, task, world, scene, world.target)
+    evidence = _arrays(found) | {"ids": np.asarray(scene.ids)}
+    if task.plugin != BASELINE:
+        noise = strike(ATTACKS.build(BASELINE), replace(task, plugin=BASELINE), world, scene, world.target)
+        evidence["noise"] = noise.verdicts
+        planted = weak_twin(scene)
+        if planted is not None:
+            twin, breakable = planted
+            shadow = replace(scene, threshold=0.5, kind=twin.kind, classes=2, target=twin, y=np.ones(len(scene.x), int))
+            hit = strike(attack, task, world, shadow, twin)
+            evidence["twin"] = np.array([(hit.verdicts[breakable] == "broken").sum(), breakable.sum()])
+    return Part(evidence=evidence, queries=int(found.queries.sum()), seconds=found.seconds)
+
+
+def strike(attack: Any, task: Task, world: World, scene: Scene, target: Target) -> Evidence:
+    """One attack on one target through a fresh oracle."""
+    oracle = Oracle(target, scene, Misclassified(), attack.needs)
+    attack.run(oracle, scene, world.rng(task, scene.ids))
+    return oracle.evidence()
+
+
+def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
+    """Merge the shards of one attack."""
+    skipped = [part for part in parts if part.status is not Status.OK]
+    if len(skipped) == len(parts):
+        return (_untried(task, skipped[0]),), ()
+    merged = _merge([part for part in parts if part.status is Status.OK])
+    lost = sum(1 for part in parts if part.status is not Status.OK)
+    measured = _measure(task, merged, world, lost, parts)
+    broken = merged["verdicts"] == "broken"
+    if not broken.any() or task.plugin == BASELINE:
+        return measured, ()
+    return measured, (_finding(task, merged, world, measured[0]),)
+
+
+def _untried(task: Task, part: Part) -> Measurement:
+    return Measurement(plugin=task.plugin, metric="success_rate", value=None, status=part.status, reason=part.reason)
+
+
+def _arrays(found: Evidence) -> dict[str, Any]:
+    names = ("verdicts", "distance", "cost", "queries", "broken_at", "x_adv", "clean_score", "score")
+    return {name: np.asarray(getattr(found, name)) for name in names} | {"reasons": np.asarray(found.reasons)}
+
+
+def _merge(parts: Sequence[Part]) -> dict[str, Any]:
+    names = set.intersection(*(set(part.evidence) for part in parts)) - {"twin"}
+    merged = {name: np.concatenate([part.evidence[name] for part in parts]) for name in names}
+    twins = [part.evidence["twin"] for part in parts if "twin" in part.evidence]
+    if twins:
+        merged["twin"] = np.sum(twins, axis=0)
+    return merged
+
+
+def _measure(
+    task: Task, merged: dict[str, Any], world: World, lost: int, parts: Sequence[Part]
+) -> tuple[Measurement, ...]:
+    verdicts = merged["verdicts"]
+    n = len(verdicts) + lost * world.sizes.shard
+    broken = int((verdicts == "broken").sum())
+    held = int((verdicts == "held").sum())
+    doubts = _doubts(merged)
+    baseline = (
+        (("random moves, equal budget", float((merged["noise"] == "broken").mean())),) if "noise" in merged else ()
+    )
+    rate = measure_rate(
+        task.plugin,
+        "success_rate",
+        broken,
+        n,
+        undecided=n - broken - held,
+        unit="share of rows",
+        baseline=baseline,
+        queries=int(merged["queries"].sum()),
+        seconds=sum(part.seconds for part in parts),
+        status=Status.INCONCLUSIVE if doubts else Status.OK,
+        reason="; ".join(doubts),
+        caveats=_caveats(task, merged, world),
+        curve=_curve(task, merged, n),
+        simulated=world.system.simulated,
+    )
+    return (rate, *_typical(task, merged, world)) if task.plugin != BASELINE else (rate,)
+
+
+def _doubts(merged: dict[str, Any]) -> list[str]:
+    """Power checks: the attack must beat noise and break the planted weak twin, else its silence means nothing."""
+    doubts = []
+    broken, noise = merged["verdicts"] == "broken", merged.get("noise")
+    if noise is not None and (noise == "broken").sum() > broken.sum():
+        doubts.append(f"random moves broke more rows ({(noise == 'broken').sum()}) than the attack ({broken.sum()})")
+    if "twin" in merged and broken.mean() < 0.9:
+        hit, of = merged["twin"]
+        if of and hit / of < 0.9:
+            doubts.append(f"power check failed: only {hit} of {of} breakable rows of a planted weak twin were broken")
+    return doubts
+
+
+def _caveats(task: Task, merged: dict[str, Any], world: World) -> tuple[str, ...]:
+    caveats = [f"a lower bound: what {task.plugin} found within {_budget(task)}; stronger attackers may find more"]
+    if "twin" in merged:
+        hit, of = merged["twin"]
+        caveats.append(f"power check: {hit} of {of} breakable rows of a planted weak twin were broken")
+    reasons = sorted({str(reason) for reason in merged["reasons"] if reason})
+    caveats += [f"not decided: {reason}" for reason in reasons[:3]]
+    return tuple(caveats)
+
+
+def _budget(task: Task) -> str:
+    budget = task.budget
+    words = [f"{budget.queries} queries a row" if budget.queries is not None else "unlimited queries"]
+    if budget.cost is not None:
+        words.append(f"cost {budget.cost:g}")
+    if budget.radius is not None:
+        words.append(f"{budget.norm} {budget.radius:g}")
+    return ", ".join(words)
+
+
+def _curve(task: Task, merged: dict[str, Any], n: int) -> Curve:
+    """Share of rows broken against what the attacker spends: cost where the budget has one, else queries."""
+    broken = merged["verdicts"] == "broken"
+    by_cost = task.budget.cost is not None
+    if by_cost:
+        spent, limit, axis, unit = merged["cost"], float(task.budget.cost or 0), "cost to the attacker", "cost"
+    elif task.budget.radius is not None:
+        spent, limit, axis, unit = merged["distance"], float(task.budget.radius), f"{task.budget.norm} radius", "scales"
+    else:
+        spent = merged["broken_at"].astype(float)
+        limit, axis, unit = float(task.budget.queries or max(spent.max(), 1)), "queries per row", "queries"
+    points = []
+    for at in np.linspace(0, limit, 11):
+        count = int((broken & (np.nan_to_num(spent, nan=np.inf) <= at + 1e-9)).sum())
+        low, high = wilson(count, n)
+        points.append(Point(at=float(at), value=count / n, low=low, high=high, n=n))
+    return Curve(name=task.plugin, axis=axis, unit=unit, points=tuple(points))
+
+
+def _typical(task: Task, merged: dict[str, Any], world: World) -> tuple[Measurement, ...]:
+    """Median queries and cost of the broken rows, with a distribution-free interval."""
+    broken = merged["verdicts"] == "broken"
+    out = []
+    for metric, values, unit in (
+        ("queries_to_break", merged["broken_at"], "queries"),
+        ("cost_to_break", merged["cost"], "cost"),
+    ):
+        found = np.sort(values[broken].astype(float))
+        if len(found) >= 5 and np.isfinite(found).all():
+            low, high = _median_interval(found)
+            out.append(
+                Measurement(
+                    plugin=task.plugin,
+                    metric=metric,
+                    value=float(np.median(found)),
+                    low=low,
+                    high=high,
+                    n=len(found),
+                    unit=unit,
+                    slice="broken rows",
+                    method="order statistics",
+                    simulated=world.system.simulated,
+                )
+            )
+    return tuple(out)
+
+
+def _median_interval(found: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Ranks n/2 -+ 0.98 sqrt(n): the binomial interval of the median at 95 %."""
+    n = len(found)
+    half = 0.98 * np.sqrt(n)
+    low, high = int(max(np.floor(n / 2 - half), 0)), int(min(np.ceil(n / 2 + half), n - 1))
+    return float(found[low]), float(found[high])
+
+
+def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement) -> Finding:
+    system = world.system
+    broken = np.flatnonzero(merged["verdicts"] == "broken")
+    cheapest = broken[np.argsort(np.nan_to_num(merged["cost"][broken], nan=0.0) * 1e6 + merged["distance"][broken])]
+    examples = tuple(_example(merged, world, int(row)) for row in cheapest[:_EXAMPLES])
+    share = rate.value or 0.0
+    return Finding(
+        id=finding_id(task.plugin, "success_rate", system),
+        title=f"Evasion within {_budget(task)}: {len(broken)} of {rate.n} correctly judged rows change sides",
+        plugin=task.plugin,
+        metric="success_rate",
+        severity="critical" if share > 0.5 else "high" if share > 0.2 else "medium" if share > 0.05 else "low",
+        scenario=task.scenario,
+        detail=_detail(merged, world, broken),
+        examples=examples,
+        defences=("monotone", "augment", "regularise"),
+        references=("MITRE ATLAS AML.T0015", "NIST AI 100-2 evasion"),
+        line=system.lines.get("actors", 0),
+    )
+
+
+def _example(merged: dict[str, Any], world: World, row: int) -> Example:
+    schema = world.system.schema
+    sample = int(merged["ids"][row])
+    at = int(np.flatnonzero(world.system.data.ids == sample)[0])
+    changes = tuple(schema.decode(merged["x_adv"][row], world.system.data.x[at])) if schema.columns else ()
+    return Example(
+        sample=sample,
+        changes=changes,
+        score_before=float(merged["clean_score"][row]),
+        score_after=float(merged["score"][row]),
+        queries=int(merged["broken_at"][row]),
+        cost=float(np.nan_to_num(merged["cost"][row])),
+    )
+
+
+def _detail(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) -> str:
+    """Which columns the attack moved, most often first."""
+    schema = world.system.schema
+    if not schema.columns:
+        return f"median distance {np.median(merged['distance'][broken]):.4g}"
+    at = np.searchsorted(world.system.data.ids, merged["ids"][broken])
+    moved = schema.moves(merged["x_adv"][broken], world.system.data.x[at])
+    share = (moved != 0).mean(axis=0)
+    top = [at for at in np.argsort(-share) if share[at] > 0][:5]
+    return "moved: " + ", ".join(f"{schema.columns[at].name} in {share[at]:.0%}" for at in top)

@@ -1,0 +1,87 @@
+"""One check on the held-out rows, and the findings its figures are worth."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from temper.core.errors import TemperError
+from temper.core.finding import Finding
+from temper.core.measure import Measurement, Status
+from temper.core.room import Room
+from temper.engine.identity import finding_id
+from temper.engine.task import Part, Task, World, clock
+from temper.validation.gate import NOT_APPLICABLE, WHOLE
+
+# Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say.
+_WORTH = (
+    ("fairness.selection_gap", 0.10, True, "Groups are flagged at different rates"),
+    ("fairness.tpr_gap", 0.10, True, "Class 1 is found at different rates in different groups"),
+    ("fairness.fpr_gap", 0.10, True, "Class 0 is flagged at different rates in different groups"),
+    ("calibration.ece", 0.05, True, "Scores are not the probabilities they claim to be"),
+    ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
+    ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
+)
+
+
+def run(task: Task, world: World) -> Part:
+    """The measurements of one check; a model that fails on held-out rows is an ERROR measurement."""
+    start = clock()
+    check = _build(task, world)
+    try:
+        measured = check.measure(world.scene(task))
+    except TemperError as problem:
+        measured = (_error(task, problem.message),)
+    except Exception as crash:  # a model may raise anything; the run goes on and says what came
+        measured = (_error(task, f"{type(crash).__name__}: {crash}"[:500]),)
+    measured = tuple(replace(m, simulated=world.system.simulated) for m in measured)
+    status, reason = _status(measured)
+    return Part(
+        measurements=measured,
+        findings=tuple(finding for m in measured for finding in _findings(m, world)),
+        status=status,
+        reason=reason,
+        seconds=clock() - start,
+    )
+
+
+def _build(task: Task, world: World) -> Any:
+    """The check with the task's options; the seed and the suite's replicates fill what these leave open."""
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in task.options}
+    room = Room("temper.validation")
+    known = {field.name for field in fields(room.get(task.plugin))}
+    given = {"seed": task.seed, "replicates": max(200, world.sizes.replicates)}
+    return room.build(task.plugin, {k: v for k, v in given.items() if k in known} | options)
+
+
+def _error(task: Task, reason: str) -> Measurement:
+    return Measurement(plugin=task.plugin, metric=WHOLE, value=None, status=Status.ERROR, reason=reason)
+
+
+def _status(measured: tuple[Measurement, ...]) -> tuple[Status, str]:
+    """ERROR and "does not apply" are the part's own; single undecided figures are not."""
+    for m in measured:
+        if m.status is Status.ERROR or m.metric == NOT_APPLICABLE:
+            return m.status, m.reason
+    return Status.OK, ""
+
+
+def _findings(m: Measurement, world: World) -> tuple[Finding, ...]:
+    for metric, limit, more_is_worse, title in _WORTH:
+        if m.name != metric or m.slice != "all" or m.status is not Status.OK:
+            continue
+        if m.value is None or m.low is None or m.high is None:
+            continue
+        if (m.low > limit) if more_is_worse else (m.high < limit):
+            detail = f"{m.name} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}], n = {m.n:,}; " + "; ".join(m.caveats)
+            return (
+                Finding(
+                    id=finding_id(m.plugin, m.metric, world.system),
+                    title=title,
+                    plugin=m.plugin,
+                    metric=m.metric,
+                    severity="medium",
+                    detail=detail,
+                ),
+            )
+    return ()

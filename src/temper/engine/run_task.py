@@ -1,0 +1,53 @@
+"""Run one task wherever it lands: a crash becomes an ERROR part, never a lost run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from temper.core.errors import TemperError, Unsupported
+from temper.core.finding import Finding
+from temper.core.measure import Measurement, Status
+from temper.engine.task import Part, Task, World, clock
+
+
+def execute(task: Task, world: World) -> Part:
+    """Run the task; say how long it took."""
+    started = clock()
+    try:
+        part: Part = _room(task).run(task, world)
+    except Unsupported as refusal:
+        part = Part(status=Status.UNTRIED, reason=refusal.message)
+    except TemperError as error:
+        part = Part(status=Status.ERROR, reason=error.message)
+    except MemoryError:
+        part = Part(status=Status.ERROR, reason="out of memory")
+    except Exception as crash:
+        part = Part(status=Status.ERROR, reason=f"{type(crash).__name__}: {crash}"[:500])
+    return replace(part, seconds=clock() - started)
+
+
+def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
+    """What the parts of one plugin say together; a task that could not run is a measurement with that status."""
+    module = _room(task)
+    if hasattr(module, "conclude"):
+        result: tuple[tuple[Measurement, ...], tuple[Finding, ...]] = module.conclude(task, parts, world)
+        return result
+    measurements = [measurement for part in parts for measurement in part.measurements]
+    for part in parts:
+        if part.status is not Status.OK and not part.measurements:
+            measurements.append(_absent(task, part))
+    return tuple(measurements), tuple(finding for part in parts for finding in part.findings)
+
+
+def _absent(task: Task, part: Part) -> Measurement:
+    name = task.plugin if task.room == "attacks" else f"{task.room}.{task.plugin}"
+    return Measurement(
+        plugin=name, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
+    )
+
+
+def _room(task: Task) -> Any:
+    return importlib.import_module(f"temper.engine.rooms.{task.family}")

@@ -1,0 +1,154 @@
+"""A task: one plugin on one slice of rows with one budget; and what comes back from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from temper.core.attack import Scene
+from temper.core.budget import Budget
+from temper.core.data import Data
+from temper.core.finding import Finding
+from temper.core.measure import Measurement, Status
+from temper.core.seed import Draws
+from temper.core.system import Protected
+from temper.core.target import Recipe, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much work a suite does; printed with every run, so figures say what they stand on.
+
+    `attacked`: rows under evasion attack; `held_out`: rows of checks and judges; `trained`: training rows of refits;
+    `references`: reference fits of membership inference; `doses`, `repeats`: poisoning; `students`: query budget of
+    extraction; `replicates`: bootstrap; `shard`: rows per evasion task.
+    """
+
+    attacked: int = 200
+    held_out: int = 20_000
+    trained: int = 20_000
+    references: int = 4
+    doses: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05)
+    repeats: int = 3
+    students: int = 1_000
+    replicates: int = 1_000
+    shard: int = 50
+
+
+SUITES = {
+    "quick": Sizes(
+        attacked=100, held_out=5_000, trained=6_000, doses=(0.01, 0.05), repeats=2, replicates=400, shard=50
+    ),
+    "standard": Sizes(),
+    "deep": Sizes(
+        attacked=1_000, held_out=100_000, trained=100_000, references=16, repeats=5, students=10_000, shard=100
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """`room` is "attacks", "stress" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of the
+    attacked rows (evasion only, else 0, 0). `seconds` is its time cap.
+    """
+
+    room: str
+    plugin: str
+    options: tuple[tuple[str, Any], ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    scenario: str = ""
+    start: int = 0
+    stop: int = 0
+    seed: int = 0
+    sizes: Sizes = field(default_factory=Sizes)
+    seconds: float = 600.0
+
+    @property
+    def name(self) -> str:
+        """What a person sees: plugin and slice."""
+        rows = f"[{self.start}:{self.stop}]" if self.stop else ""
+        return f"{self.plugin}{rows}"
+
+    @property
+    def family(self) -> str:
+        """The lifecycle word: evasion, poisoning, extraction, inversion, stress, validation."""
+        return self.plugin.split(".", 1)[0] if self.room == "attacks" else self.room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one task found. Evasion shards leave arrays in `evidence`, merged afterwards; other rooms measure here."""
+
+    measurements: tuple[Measurement, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+    status: Status = Status.OK
+    reason: str = ""
+    seconds: float = 0.0
+    queries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class World:
+    """The loaded system as tasks see it: rows drawn once by the plan, the same in every worker."""
+
+    system: Protected
+    sizes: Sizes
+    seed: int
+    attacked: np.ndarray[Any, Any]
+    held_out: np.ndarray[Any, Any]
+
+    @property
+    def target(self) -> Target:
+        """The model under test."""
+        return self.system.target
+
+    def scene(self, task: Task, rows: np.ndarray[Any, Any] | None = None, **more: Any) -> Scene:
+        """A scene over these positions of the held-out data (default: the held-out sample)."""
+        data = self.system.data.take(self.held_out if rows is None else rows)
+        settings: dict[str, Any] = {
+            "kind": self.target.kind,
+            "classes": self.target.classes,
+            "threshold": self.system.threshold,
+            "train": self.training(),
+            "target": self.target,
+            "fit": self.fit,
+            "sensitive": tuple(c.name for c in self.system.schema.columns if c.sensitive),
+            "budget": task.budget,
+        }
+        return Scene(x=data.x, y=data.y, ids=data.ids, schema=self.system.schema, **(settings | more))
+
+    def rng(self, task: Task, ids: Any = None, like: Any = None) -> Draws:
+        """The task's random numbers."""
+        return Draws(task.seed, task.plugin, ids, like)
+
+    def training(self) -> Data | None:
+        """The training rows used by refits: all, or a seeded sample of `sizes.trained`."""
+        train = self.system.train
+        if train is None or len(train) <= self.sizes.trained:
+            return train
+        keep = Draws(self.seed, "training").generator().choice(len(train), self.sizes.trained, replace=False)
+        return train.take(np.sort(keep))
+
+    def fit(self, subsets: Sequence[Data], recipe: Recipe) -> list[Target]:
+        """Fresh models of the same family, one per subset."""
+        return [self.target.refit(subset, recipe) for subset in subsets]
+
+
+Run = Callable[[Task, World], Part]
+
+
+def one_thread() -> None:
+    """Give every numeric library one thread: workers share the machine, and one thread keeps results repeatable."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def clock() -> float:
+    """Seconds on a clock that only goes forward."""
+    return time.perf_counter()

@@ -1,0 +1,1 @@
+"""Judges decide success with the truth in hand; the accused never does."""

@@ -1,0 +1,1 @@
+"""Pure array mathematics: no files, no frameworks at import, no state."""

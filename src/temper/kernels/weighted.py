@@ -1,0 +1,116 @@
+"""Ranking figures under row weights (one sort serves every bootstrap replicate), and paired drops in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+_CELLS = 2_000_000  # 16 MB of weights at a time
+
+
+def resamples(n: int, replicates: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Blocks (b, n) of bootstrap weights: how often each of n rows was drawn; b sums to `replicates`.
+
+    >>> [block.sum(axis=1).tolist() for block in resamples(4, 2, np.random.default_rng(0))]
+    [[4.0, 4.0]]
+    """
+    size = max(1, _CELLS // max(n, 1))
+    for start in range(0, replicates, size):
+        count = min(size, replicates - start)
+        drawn = rng.integers(0, n, (count, n), dtype=np.int32) + (np.arange(count) * n)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Rows sorted once by score, so that AUC and average precision under many weights cost a pass each.
+
+    `positive` (n,) is 1.0 for class 1 in sorted order, `order` the sorting, `starts` the first row of each tied score.
+    """
+
+    positive: Floats
+    order: np.ndarray[Any, np.dtype[np.int64]]
+    starts: np.ndarray[Any, np.dtype[np.int64]]
+
+    @staticmethod
+    def of(y: Any, score: Any) -> Ranked:
+        """Sort by `score` (n,); `y` (n,) is 1 for class 1.
+
+        >>> ranked = Ranked.of([0, 1, 1], [0.1, 0.2, 0.1])
+        >>> ranked.auc(np.ones((1, 3)))
+        array([0.75])
+        """
+        order = np.argsort(np.asarray(score), kind="stable")
+        values = np.asarray(score)[order]
+        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+        return Ranked((np.asarray(y)[order] == 1).astype(np.float64), order, starts)
+
+    def auc(self, weights: Floats) -> Floats:
+        """AUC of each row of `weights` (b, n); NaN where one class got no weight."""
+        positive, negative = self._tied(weights)
+        below = np.cumsum(negative, axis=1)
+        wins = np.einsum("bn,bn->b", positive, below - 0.5 * negative)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(wins / (positive.sum(axis=1) * below[:, -1]))
+
+    def average_precision(self, weights: Floats) -> Floats:
+        """Average precision of each row of `weights` (b, n); NaN where class 1 got no weight."""
+        positive, negative = self._tied(weights)
+        hits = np.cumsum(positive[:, ::-1], axis=1)[:, ::-1]
+        flagged = hits + np.cumsum(negative[:, ::-1], axis=1)[:, ::-1]
+        precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.einsum("bn,bn->b", positive, precision) / positive.sum(axis=1))
+
+    def _tied(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Weight of both classes per distinct score, low to high."""
+        total = np.take(weights, self.order, axis=1)
+        positive = total * self.positive
+        if len(self.starts) == len(self.order):
+            return positive, total - positive
+        positive = np.add.reduceat(positive, self.starts, axis=1)
+        return positive, np.add.reduceat(total, self.starts, axis=1) - positive
+
+
+def auc_drop(y: Any, before: Any, after: Any) -> tuple[float, float]:
+    """Drop of the AUC from `before` to `after` (scores (n,) of the same rows) and its standard error.
+
+    Source: DeLong, DeLong & Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
+    characteristic curves", 1988; by midranks: Sun & Xu, 2014.
+
+    >>> auc_drop([0, 0, 1, 1], [1, 2, 3, 4], [1, 2, 3, 4])
+    (0.0, 0.0)
+    """
+    one = np.asarray(y) == 1
+    first, second = _placements(one, before), _placements(one, after)
+    wins, losses = first[0] - second[0], first[1] - second[1]
+    variance = np.var(wins, ddof=1) / len(wins) + np.var(losses, ddof=1) / len(losses)
+    return float(wins.mean()), float(np.sqrt(variance))
+
+
+def r2_drop(y: Any, before: Any, after: Any) -> tuple[float, float]:
+    """Drop of R2 from `before` to `after` (predictions (n,)) and its standard error by linearisation.
+
+    >>> r2_drop([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [1.0, 1.0, 1.0])[0]
+    1.0
+    """
+    truth = np.asarray(y, dtype=np.float64)
+    spread = (truth - truth.mean()) ** 2
+    lost = (truth - np.asarray(after)) ** 2 - (truth - np.asarray(before)) ** 2
+    drop = lost.sum() / spread.sum()
+    error = np.std(lost - drop * spread, ddof=1) / spread.mean() / np.sqrt(len(truth))
+    return float(drop), float(error)
+
+
+def _placements(one: Any, score: Any) -> tuple[Floats, Floats]:
+    """Per row of class 1 the share of class 0 below it, per row of class 0 the share of class 1 above it."""
+    from scipy.stats import rankdata
+
+    score = np.asarray(score, dtype=np.float64)
+    ranks, ones, zeros = rankdata(score), int(one.sum()), int((~one).sum())
+    wins = (ranks[one] - rankdata(score[one])) / zeros
+    return wins, 1.0 - (ranks[~one] - rankdata(score[~one])) / ones

@@ -1,0 +1,173 @@
+"""Figures as people read them: rates in percent, intervals with their n, brackets where rows are undecided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from temper.core.measure import Better, Measurement, Status
+from temper.core.requirement import Judgement, Requirement, Verdict
+
+SYMBOLS = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.ERROR: "!",
+    Verdict.WAIVED: "~",
+}
+SEVERITIES = ("critical", "high", "medium", "low")
+FAMILIES = {
+    "evasion": "Evasion: changing an input to get another decision",
+    "poisoning": "Poisoning: corrupting what the model learns from",
+    "extraction": "Extraction: copying the model through its answers",
+    "inversion": "Privacy: learning about the people in the training data",
+    "stress": "Stress: bad conditions without an adversary",
+    "performance": "Performance: what the model is worth",
+    "calibration": "Calibration: whether its probabilities mean what they say",
+    "fairness": "Fairness: how it treats groups",
+    "explanation": "Explanations: whether they hold still",
+    "privacy": "Privacy structure of the data",
+    "artifact": "Artifact safety: what the model file can do",
+}
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands marked.
+
+    >>> number(1234567.0), number(0.03217), number(-0.0)
+    ('1,234,567', '0.0322', '0')
+    """
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value + 0.0:.3g}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A rate in percent; something rounds to 0 % or 100 % only when it is exactly that.
+
+    >>> percent(0.4712), percent(0.0), percent(0.00004), percent(0.9998)
+    ('47.1 %', '0 %', '0.004 %', '99.98 %')
+    """
+    share = 100 * value
+    if not math.isfinite(share):
+        return number(share)
+    if share == round(share):
+        return f"{share:.0f} %".replace("-", "−")
+    edge = min(abs(share), abs(abs(share) - 100))
+    digits = 1 if edge >= 0.05 else min(8, math.ceil(-math.log10(edge)))
+    return f"{share:.{digits}f} %".replace("-", "−")
+
+
+def is_rate(measurement: Measurement) -> bool:
+    """Whether the value is a share between 0 and 1 that reads best in percent."""
+    return measurement.count is not None or measurement.unit.split(" ")[0] in ("share", "rate", "recall", "precision")
+
+
+def show(value: float, rate: bool, unit: str = "") -> str:
+    """One value in its own unit; the unit of a rate is the percent sign."""
+    if rate:
+        return percent(value)
+    return f"{number(value)} {unit}".strip()
+
+
+def figure(measurement: Measurement) -> str:
+    """The value, or the bracket "x %-y %" where rows are undecided; "not measured" where there is none."""
+    m = measurement
+    if m.value is None:
+        return "not measured"
+    if m.undecided and m.n and m.count is not None:
+        return f"{percent(m.count / m.n)}–{percent((m.count + m.undecided) / m.n)}"
+    return show(m.value, is_rate(m), "" if is_rate(m) else m.unit)
+
+
+def interval(measurement: Measurement) -> str:
+    """The interval as words, empty where there is none."""
+    if measurement.low is None or measurement.high is None:
+        return ""
+    return between(measurement.low, measurement.high, is_rate(measurement))
+
+
+def between(low: float, high: float, rate: bool) -> str:
+    """ "a to b" in the unit of the value."""
+    return f"{show(low, rate)} to {show(high, rate)}"
+
+
+def sentence(measurement: Measurement) -> str:
+    """The figure with everything it needs to be honest: interval, confidence, n, status."""
+    parts = []
+    if interval(measurement):
+        parts.append(f"{percent(measurement.confidence)} interval {interval(measurement)}")
+    if measurement.n:
+        parts.append(f"n = {measurement.n:,}")
+    if measurement.status is not Status.OK:
+        parts.append(measurement.status.value)
+    return f"{figure(measurement)} ({', '.join(parts)})" if parts else figure(measurement)
+
+
+def family(plugin: str) -> str:
+    """The lifecycle word a plugin's name starts with."""
+    return plugin.split(".", 1)[0]
+
+
+def family_title(name: str) -> str:
+    """What the family is about, for a heading."""
+    return FAMILIES.get(name, name.replace("_", " ").capitalize())
+
+
+def grouped(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
+    """Measurements by family, in the order of the lifecycle, unknown families last by name."""
+    groups: dict[str, list[Measurement]] = {}
+    for measurement in measurements:
+        groups.setdefault(family(measurement.plugin), []).append(measurement)
+    known = list(FAMILIES)
+    order = sorted(groups, key=lambda name: (known.index(name) if name in known else len(known), name))
+    return {name: groups[name] for name in order}
+
+
+def plain_name(name: str) -> str:
+    """A metric's dotted name as words.
+
+    >>> plain_name("evasion.random_search.success_rate")
+    'evasion · random search · success rate'
+    """
+    return name.replace("_", " ").replace(".", " · ")
+
+
+def deciding(judgement: Judgement, measurements: Iterable[Measurement]) -> Measurement | None:
+    """The measurement a judgement speaks of: by name, and by slice where several share it."""
+    found = [m for m in measurements if judgement.measured and judgement.measured.startswith(m.name)]
+    exact = [m for m in found if judgement.measured == m.name or m.slice in judgement.measured.removeprefix(m.name)]
+    same = [m for m in exact if m.value == judgement.value]
+    return next(iter(same or exact or found), None)
+
+
+def limit(requirement: Requirement, rate: bool) -> str:
+    """The threshold with its sign."""
+    sign = "≤" if requirement.at_most is not None else "≥"
+    value = f"{100 * requirement.limit:.4g} %" if rate else number(requirement.limit)
+    return f"{sign} {value}".replace("-", "−")
+
+
+def judged_as_rate(judgement: Judgement, measurement: Measurement | None) -> bool:
+    """Whether a judgement's figures are rates; without its measurement the name decides."""
+    if measurement is not None:
+        return is_rate(measurement)
+    return judgement.requirement.metric.endswith(("rate", "recall", "share"))
+
+
+def judged(judgement: Judgement, measurement: Measurement | None) -> str:
+    """What was measured for a requirement, as a figure or as a bracket."""
+    if measurement is not None and measurement.value == judgement.value:
+        return figure(measurement)
+    if judgement.value is None:
+        return "not measured"
+    return show(judgement.value, judged_as_rate(judgement, measurement))
+
+
+def arrow(better: Better) -> str:
+    """Which way is good, in words."""
+    return {"lower": "lower is better", "higher": "higher is better", "neither": ""}[better.value]

@@ -1,0 +1,213 @@
+"""Charts as static SVG: curves with bands per family, and before against after; colour is never the only sign."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from temper.core.measure import Curve, Measurement
+from temper.report._change import Change
+from temper.report._figure import FAMILIES, family, grouped, is_rate
+from temper.report._inert import inert
+
+Row: TypeAlias = dict[str, Any]
+
+# The page's style sheet maps these colours to its own, so that one drawing serves light, dark and paper.
+SERIES = ("#1f5fa8", "#b3541e", "#2f7d4f", "#7a4fa3", "#8a6d00", "#a8325f")
+INK, MUTED, RULE = "#1c2430", "#5b6675", "#d9dee6"
+GOOD, BAD, SAME = "#1e7a45", "#b4232c", "#5b6676"
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+_WIDTH, _HEIGHT, _WIDE = 430, 210, 640
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """`svg` is inert markup, `title` and `caption` plain text (what is drawn, n, what the band is)."""
+
+    title: str
+    caption: str
+    svg: str
+
+
+def curves(measurements: Iterable[Measurement]) -> list[Chart]:
+    """One chart for the curves of a family that share an axis and a unit; at most six series, the rest counted."""
+    found = []
+    for group in grouped(measurements).values():
+        shared: dict[tuple[str, str, bool], list[tuple[Measurement, Curve]]] = {}
+        for m in group:
+            if m.curve is not None and m.curve.points:
+                shared.setdefault((m.curve.axis, _unit(m), is_rate(m)), []).append((m, m.curve))
+        found += [_curves(members) for members in shared.values()]
+    return [_numbered(chart, at) for at, chart in enumerate(found)]
+
+
+def comparison(changes: Sequence[Change]) -> list[Chart]:
+    """Before and after of each metric on one line, rates apart from other figures."""
+    found = []
+    for rate in (True, False):
+        chosen = [change for change in changes if change.rate is rate][:12]
+        if chosen:
+            found.append(_dumbbell(chosen, rate))
+    return [_numbered(chart, 100 + at) for at, chart in enumerate(found)]
+
+
+def _curves(members: list[tuple[Measurement, Curve]]) -> Chart:
+    first, curve = members[0]
+    shown = sorted(members, key=lambda member: -abs(member[1].points[-1].value))[: len(SERIES)]
+    rate = is_rate(first)
+    rows = [
+        {"series": name, "at": p.at, "value": p.value, "low": p.low, "high": p.high}
+        for name, (_, c) in zip(_names(shown), shown, strict=True)
+        for p in c.points
+    ]
+    sizes = sorted({p.n for _, c in shown for p in c.points if p.n})
+    of = f" n = {sizes[0]:,}" + (f" to {sizes[-1]:,}" if len(sizes) > 1 else "") + "." if sizes else ""
+    rest = f" {len(members) - len(shown)} more series are in the JSON report." if len(members) > len(shown) else ""
+    title = FAMILIES.get(family(first.plugin), family(first.plugin)).split(":")[0]
+    y_title = f"{inert(first.metric.replace('_', ' '))}{'' if rate else f' ({_unit(first)})' if _unit(first) else ''}"
+    return Chart(
+        title=f"{inert(title, 80)}: {inert(first.metric.replace('_', ' '), 80)} against {inert(curve.axis, 80)}",
+        caption=f"Bands are intervals at {100 * first.confidence:g} %.{of}{rest}",
+        svg=_svg(_lines(rows, _names(shown), inert(_axis(curve), 60), inert(y_title, 60), rate)),
+    )
+
+
+def _lines(rows: list[Row], names: list[str], x_title: str, y_title: str, rate: bool) -> Any:
+    import altair as alt
+
+    share = x_title.startswith("share")
+    x_axis = alt.Axis(tickCount=6, format="~%" if share else ",~g")
+    x = alt.X("at:Q", title=x_title, axis=x_axis, scale=alt.Scale(nice=False, zero=True))
+    axis = alt.Axis(format="%" if rate else ".3~g", tickCount=5)
+    domain = _domain(rows, rate)
+    y = alt.Y("value:Q", title=y_title, axis=axis, scale=alt.Scale(domain=domain, nice=not rate))
+    color = alt.Color("series:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
+    shape = alt.Shape("series:N", title=None, scale=alt.Scale(domain=names, range=list(SHAPES[: len(names)])))
+    dash = alt.StrokeDash("series:N", title=None, scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])))
+    base = alt.Chart(_data(rows))
+    band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=color)
+    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dash)
+    mark = base.mark_point(filled=True, size=38, opacity=1).encode(x=x, y=y, color=color, shape=shape)
+    return (band + line + mark).properties(width=_WIDTH, height=_HEIGHT)
+
+
+def _dumbbell(chosen: Sequence[Change], rate: bool) -> Chart:
+    import altair as alt
+
+    labels = _unique([_label(change) for change in chosen])
+    colors = {"better": GOOD, "worse": BAD, "neutral": SAME}
+    rows: list[Row] = []
+    for label, change in zip(labels, chosen, strict=True):
+        row = {"label": label, "color": colors[change.direction]}
+        rows += [row | {"when": "before", "value": change.before, "low": None, "high": None}]
+        rows += [row | {"when": "after", "value": change.after} | _span(change)]
+    y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=380, ticks=False, grid=True, labelColor=INK))
+    x = alt.X("value:Q", title="rate" if rate else "value", axis=alt.Axis(format="%" if rate else ".3~g", tickCount=6))
+    color = alt.Color("color:N", scale=None)
+    base = alt.Chart(_data(rows))
+    bar = base.mark_rule(strokeWidth=7, opacity=0.22).encode(y=y, x=alt.X("low:Q"), x2="high:Q", color=color)
+    line = base.mark_line(strokeWidth=2).encode(y=y, x=x, detail="label:N", color=color)
+    before = (
+        base.transform_filter("datum.when == 'before'").mark_tick(thickness=3, size=15).encode(y=y, x=x, color=color)
+    )
+    after = base.transform_filter("datum.when == 'after'").mark_point(filled=True, size=75, opacity=1)
+    drawn = bar + line + before + after.encode(y=y, x=x, color=color)
+    return Chart(
+        title="Before and after" + ("" if rate else ", other figures"),
+        caption="Tick: before; dot: after; pale bar: interval of the after figure (paired where rows are the same).",
+        svg=_svg(drawn.properties(width=_WIDE, height=30 * len(chosen) + 10)),
+    )
+
+
+def _span(change: Change) -> Row:
+    """The interval to draw: the after figure's own, or for a paired difference the before figure plus its ends."""
+    if change.after_ends is not None:
+        return {"low": change.after_ends[0], "high": change.after_ends[1]}
+    if change.low is not None and change.high is not None:
+        return {"low": change.before + change.low, "high": change.before + change.high}
+    return {"low": None, "high": None}
+
+
+def _label(change: Change) -> str:
+    words = inert(change.metric, 60)
+    return f"{words} ({inert(change.defence, 24)})" if change.defence else words
+
+
+def _unique(labels: list[str]) -> list[str]:
+    return [
+        f"{label} #{labels[:at].count(label) + 1}" if label in labels[:at] else label for at, label in enumerate(labels)
+    ]
+
+
+def _names(members: Sequence[tuple[Measurement, Curve]]) -> list[str]:
+    """What tells the series apart: the plugin, with metric and slice only where the plugin alone does not."""
+    plain = [m.plugin for m, _ in members]
+    if len(set(plain)) < len(plain):
+        plain = [f"{m.name} {m.slice}" for m, _ in members]
+    return _unique([inert(name, 60) for name in plain])
+
+
+def _domain(rows: list[Row], rate: bool) -> list[float]:
+    """Rates are drawn from zero to a round end, so that a small rate does not look like a large one."""
+    top, bottom = max(row["high"] for row in rows), min(row["low"] for row in rows)
+    if rate:
+        return [min(0.0, bottom), next((end for end in (0.1, 0.25, 0.5) if top <= end), max(1.0, top))]
+    return [min(0.0, bottom), max(top, 1e-9) * 1.05]
+
+
+def _unit(measurement: Measurement) -> str:
+    """The unit of the value; a rate has none, and a curve's own unit may be that of its axis."""
+    return "" if is_rate(measurement) else measurement.unit
+
+
+def _axis(curve: Curve) -> str:
+    known = curve.unit and curve.unit.lower() not in curve.axis.lower()
+    return f"{curve.axis} ({curve.unit})" if known and curve.unit in ("scales", "queries", "cost") else curve.axis
+
+
+def _data(rows: list[Row]) -> Any:
+    import altair as alt
+
+    return alt.InlineData(values=rows)
+
+
+def _svg(chart: Any) -> str:
+    import vl_convert
+
+    spec = chart.configure(
+        background="transparent",
+        font="sans-serif",
+        padding={"left": 12, "right": 16, "top": 4, "bottom": 4},
+        view={"stroke": None},
+        axis={
+            "labelColor": MUTED,
+            "titleColor": INK,
+            "gridColor": RULE,
+            "domainColor": RULE,
+            "tickColor": RULE,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": 500,
+            "titlePadding": 8,
+        },
+        legend={
+            "labelColor": INK,
+            "labelFontSize": 12,
+            "orient": "top",
+            "columns": 2,
+            "columnPadding": 36,
+            "labelLimit": 300,
+            "symbolOpacity": 1,
+        },
+    ).to_dict()
+    return str(vl_convert.vegalite_to_svg(spec))
+
+
+def _numbered(chart: Chart, at: int) -> Chart:
+    """Ids made unique in the page, and a size that follows the column it stands in."""
+    svg = re.sub(r'(id="|url\(#)([A-Za-z]+_?\d*)', rf"\1c{at}-\2", chart.svg)
+    svg = re.sub(r'<svg ([^>]*?)width="([\d.]+)" height="([\d.]+)"', r'<svg \1style="max-width:\2px"', svg, count=1)
+    return Chart(title=chart.title, caption=chart.caption, svg=svg)

@@ -1,0 +1,201 @@
+"""The report as one static HTML file: no script, no network, light and dark, made to be printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from temper.core.defence import Effect
+from temper.core.measure import Measurement, Status
+from temper.core.requirement import Judgement, Verdict
+from temper.core.run import Record
+from temper.report import charts
+from temper.report._change import changes
+from temper.report._figure import (
+    SYMBOLS,
+    arrow,
+    between,
+    deciding,
+    family_title,
+    figure,
+    grouped,
+    interval,
+    is_rate,
+    judged,
+    judged_as_rate,
+    limit,
+    percent,
+    plain_name,
+    show,
+)
+from temper.report._inert import inert
+from temper.report._story import counts, limits, sentences, worst_findings
+
+SHOWN = 15
+WORDS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.ERROR: "could not run",
+    Verdict.WAIVED: "waived",
+}
+HEADLINES = {
+    Verdict.PASS: "Requirements met",
+    Verdict.FAIL: "Requirements not met",
+    Verdict.INCONCLUSIVE: "Not decided",
+    Verdict.ERROR: "Could not be assessed",
+    Verdict.WAIVED: "Met with accepted breaches",
+}
+
+
+def render(record: Record, *, before: Record | None = None, effects: Sequence[Effect] = ()) -> str:
+    """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.finalize = _finalize
+    compared = changes(record, before, effects)
+    page = environment.from_string(_file("report.html")).render(
+        style=Markup(_file("style.css")),
+        record=record,
+        before=before,
+        headline=_headline(record),
+        kind=_kind(record),
+        symbols={verdict.name: symbol for verdict, symbol in SYMBOLS.items()},
+        sentences=[_coded(line) for line in sentences(record)],
+        tiles=[(verdict, counts(record)[verdict], WORDS[verdict]) for verdict in Verdict if _tile(record, verdict)],
+        requirements=[_requirement(judgement, record) for judgement in record.judgements],
+        findings=worst_findings(record)[:SHOWN],
+        more_findings=max(0, len(record.findings) - SHOWN),
+        compared=compared,
+        comparison=charts.comparison(compared),
+        curves=charts.curves(record.measurements),
+        groups=[(family_title(name), [_row(m) for m in group]) for name, group in grouped(record.measurements).items()],
+        limits=limits(record),
+        duration=f"{record.seconds:,.0f} s" if record.seconds >= 10 else f"{record.seconds:.1f} s",
+        scenarios=[_scenario(line) for line in record.scenarios],
+        started=record.started.replace("T", " ").replace("+00:00", " UTC"),
+        show=show,
+        markup=Markup,
+    )
+    return page
+
+
+def _finalize(value: Any) -> Any:
+    """Everything that goes into the page and is not our own markup is made inert before it is escaped."""
+    return value if hasattr(value, "__html__") else _kept(inert(value))
+
+
+def _kept(text: str) -> str:
+    """A figure and its percent sign stay on one line."""
+    return text.replace(" %", "\u00a0%")
+
+
+def _coded(text: str) -> Any:
+    """A sentence with what stands between backticks set as code."""
+    from markupsafe import Markup
+
+    parts = _kept(inert(text)).split("`")
+    if len(parts) % 2 == 0:
+        return Markup("{}").format(_kept(inert(text)))
+    tags = [Markup("<code>{}</code>") if at % 2 else Markup("{}") for at in range(len(parts))]
+    return Markup("").join(tag.format(part) for tag, part in zip(tags, parts, strict=True))
+
+
+def _file(name: str) -> str:
+    return files("temper.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _headline(record: Record) -> str:
+    if record.state != "finished":
+        return f"Not complete: the run {record.state}"
+    return HEADLINES[record.verdict] if record.judgements else "Nothing was judged"
+
+
+def _kind(record: Record) -> str:
+    """The verdict that colours the banner: a run that is not complete, or judged nothing, is never shown as passed."""
+    if record.verdict is Verdict.PASS and (record.state != "finished" or not record.judgements):
+        return Verdict.INCONCLUSIVE.name
+    return record.verdict.name
+
+
+def _tile(record: Record, verdict: Verdict) -> bool:
+    return verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE) or counts(record)[verdict] > 0
+
+
+def _scenario(line: str) -> tuple[str, str]:
+    """Rating and text of a scenario line such as "[high] title"."""
+    rating, bracket, rest = line.removeprefix("[").partition("] ")
+    known = line.startswith("[") and bracket and rating in ("critical", "high", "medium", "low")
+    return (rating, rest) if known else ("", line)
+
+
+def _requirement(judgement: Judgement, record: Record) -> dict[str, Any]:
+    measurement = deciding(judgement, record.measurements)
+    rate = judged_as_rate(judgement, measurement)
+    rule = judgement.requirement
+    low, high = (judgement.low, judgement.high) if measurement is None else (measurement.low, measurement.high)
+    return {
+        "judgement": judgement,
+        "rule": rule,
+        "verdict": judgement.verdict,
+        "symbol": SYMBOLS[judgement.verdict],
+        "metric": plain_name(measurement.name if measurement else rule.metric),
+        "slice": measurement.slice if measurement else rule.slice,
+        "measured": judged(judgement, measurement),
+        "interval": between(low, high, rate) if low is not None and high is not None else "",
+        "confidence": percent(measurement.confidence if measurement else rule.confidence),
+        "gate": percent(rule.confidence),
+        "limit": limit(rule, rate),
+        "baseline": _baseline(measurement) if measurement else [],
+        "track": _track(low, high, judgement.value, rule.limit) if rate else None,
+    }
+
+
+def _track(low: float | None, high: float | None, value: float | None, limit: float) -> dict[str, str] | None:
+    """Positions in percent for the small picture of an interval against its limit."""
+    places = (low, high, value, limit)
+    if any(place is None or not math.isfinite(place) or not 0 <= place <= 1 for place in places):
+        return None
+    start, end, point, rule = (100 * (place or 0.0) for place in places)
+    return {
+        "low": f"{start:.2f}",
+        "width": f"{max(end - start, 0.6):.2f}",
+        "value": f"{point:.2f}",
+        "limit": f"{rule:.2f}",
+    }
+
+
+def _row(measurement: Measurement) -> dict[str, Any]:
+    m = measurement
+    return {
+        "plugin": m.plugin,
+        "metric": m.metric.replace("_", " "),
+        "slice": "" if m.slice == "all" else m.slice,
+        "figure": figure(m),
+        "interval": interval(m),
+        "confidence": percent(m.confidence),
+        "n": f"{m.n:,}" if m.n else "–",
+        "baseline": _baseline(m),
+        "status": m.status.value,
+        "ok": m.status is Status.OK,
+        "reason": m.reason,
+        "method": m.method,
+        "better": arrow(m.better),
+        "spent": _spent(m),
+        "caveats": m.caveats,
+        "simulated": m.simulated,
+    }
+
+
+def _baseline(measurement: Measurement) -> list[str]:
+    return [f"{name}: {show(value, is_rate(measurement))}" for name, value in measurement.baseline]
+
+
+def _spent(measurement: Measurement) -> str:
+    parts = [f"{measurement.queries:,} queries"] if measurement.queries else []
+    parts += [f"{measurement.seconds:,.1f} s"] if measurement.seconds else []
+    return ", ".join(parts)

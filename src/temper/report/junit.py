@@ -1,0 +1,88 @@
+"""The report as JUnit XML, for every CI system: one test case per requirement."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from temper.core.requirement import Judgement, Verdict
+from temper.core.run import Record
+from temper.report._figure import between, deciding, judged, judged_as_rate, limit
+from temper.report._inert import inert
+
+Element = ElementTree.Element
+
+
+def render(record: Record) -> str:
+    """FAIL is a failure, ERROR an error; INCONCLUSIVE, WAIVED and what did not apply are skipped, with the reason."""
+    suite = ElementTree.Element("testsuite")
+    _properties(suite, record)
+    for judgement in record.judgements:
+        _case(suite, judgement, record)
+    for entry in record.skipped:
+        case = _add(suite, "testcase", classname="temper.coverage", name=entry.name, time="0")
+        _add(case, "skipped", message=f"not applicable: {entry.why}")
+    if record.state != "finished":
+        case = _add(suite, "testcase", classname="temper.run", name="finished", time="0")
+        _add(case, "error", message=f"the run {record.state} before it was complete", type=record.state)
+    _count(suite, record)
+    root = ElementTree.Element("testsuites", dict(suite.attrib))
+    root.append(suite)
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+
+
+def _properties(suite: Element, record: Record) -> None:
+    block = ElementTree.SubElement(suite, "properties")
+    facts = [("run", record.id), ("suite", record.suite), ("seed", str(record.seed)), ("verdict", record.verdict.name)]
+    for name, value in (*facts, *record.digests):
+        _add(block, "property", name=name, value=value)
+
+
+def _case(suite: Element, judgement: Judgement, record: Record) -> None:
+    rule = judgement.requirement
+    case = _add(suite, "testcase", classname=f"temper.{rule.metric}", name=rule.id, time="0")
+    said = _said(judgement, record)
+    if judgement.verdict is Verdict.FAIL:
+        _add(case, "failure", message=said, type=rule.severity).text = inert(rule.reason)
+    elif judgement.verdict is Verdict.ERROR:
+        _add(case, "error", message=said, type="error").text = inert(rule.reason)
+    elif judgement.verdict is not Verdict.PASS:
+        _add(case, "skipped", message=f"{judgement.verdict.name}: {said}")
+    else:
+        _add(case, "system-out").text = inert(said)
+
+
+def _said(judgement: Judgement, record: Record) -> str:
+    """Measured value, interval, n, limit and the explanation in one line."""
+    measurement = deciding(judgement, record.measurements)
+    rate = judged_as_rate(judgement, measurement)
+    told = judged(judgement, measurement)
+    words = told if judgement.value is None else f"measured {told}"
+    if judgement.low is not None and judgement.high is not None:
+        words += f" ({between(judgement.low, judgement.high, rate)}, n = {judgement.n:,})"
+    words += f", asked {limit(judgement.requirement, rate)}"
+    if judgement.explanation:
+        words += f": {judgement.explanation}"
+    if waiver := judgement.requirement.waiver:
+        words += f"; waived by {waiver.by} until {waiver.until}: {waiver.reason}"
+    if judgement.needed and judgement.verdict is Verdict.INCONCLUSIVE:
+        words += f"; about {judgement.needed:,} rows would decide it"
+    return words
+
+
+def _count(suite: Element, record: Record) -> None:
+    cases = suite.findall("testcase")
+    suite.attrib |= {
+        "name": inert(record.system),
+        "tests": str(len(cases)),
+        "failures": str(len(suite.findall("testcase/failure"))),
+        "errors": str(len(suite.findall("testcase/error"))),
+        "skipped": str(len(suite.findall("testcase/skipped"))),
+        "time": f"{record.seconds:.3f}",
+    }
+    if record.started:
+        suite.set("timestamp", inert(record.started))
+
+
+def _add(parent: Element, tag: str, **attributes: str) -> Element:
+    return ElementTree.SubElement(parent, tag, {name: inert(value) for name, value in attributes.items()})

@@ -1,0 +1,189 @@
+"""The store: runs, findings and finished tasks in one SQLite file, safe for many processes and for kill -9."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import StoreError, TemperError
+from temper.core.finding import Finding
+from temper.core.run import Record
+from temper.store.blobs import Blobs, Damaged
+from temper.store.codec import dump, from_json, to_json, unwrap, wrap
+from temper.store.failure import told
+from temper.store.migrate import migrate
+
+WAIT = 30.0
+"""Seconds to wait for another process that is writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Runs are immutable once finished; tasks are answers by their cache key.
+
+    Each operation opens its own connection, so a Store can be shared between threads, pickled and used after a fork.
+    """
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: str | Path = ".temper/temper.db") -> Store:
+        """The store in this file (or in `.temper/temper.db` of this folder), created or migrated when needed.
+
+        Raises `StoreError` when the file is of a newer Temper, of another program, damaged or not writable.
+        """
+        path = Path(path)
+        path = (path / ".temper" / "temper.db" if path.is_dir() else path).absolute()
+        with told(path):
+            _make_folder(path.parent)
+            with closing(_connect(path)) as database:
+                migrate(database, str(path))
+                database.execute("PRAGMA journal_mode = WAL")
+        return cls(path)
+
+    @property
+    def blobs(self) -> Blobs:
+        """The arrays beside the database."""
+        return Blobs(self.path.parent / "blobs")
+
+    # -- tasks ------------------------------------------------------------------------------------------------------
+
+    def save_task(
+        self, key: str, name: str, document: Mapping[str, Any], arrays: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep what a finished task found under its cache key. The arrays are on the disk before the row names them."""
+        text = to_json(dump(document))
+        hashes = {field: self.blobs.put_array(np.asarray(array)) for field, array in (arrays or {}).items()}
+        with self._writing() as database:
+            database.execute(
+                "INSERT INTO tasks (key, name, document, arrays) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+                "name = excluded.name, document = excluded.document, arrays = excluded.arrays",
+                (key, name, text, to_json(hashes)),
+            )
+
+    def task(self, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]] | None:
+        """The document and the arrays of a finished task; None when there is none, or when one of its arrays is gone
+        or was changed on disk: such a task is to be run again, not believed.
+        """
+        with self._reading() as database:
+            row = database.execute("SELECT document, arrays FROM tasks WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        try:
+            arrays = {field: self.blobs.get_array(name) for field, name in from_json(row[1]).items()}
+        except Damaged:
+            return None
+        return from_json(row[0]), arrays
+
+    # -- runs -------------------------------------------------------------------------------------------------------
+
+    def next_run_id(self) -> str:
+        """A run number nobody else gets: "0001", "0002" and so on."""
+        with self._writing() as database:
+            (number,) = database.execute(
+                "SELECT 1 + max(coalesce((SELECT max(number) FROM numbers), 0), "
+                "coalesce((SELECT max(CAST(id AS INTEGER)) FROM runs WHERE id NOT GLOB '*[^0-9]*'), 0))"
+            ).fetchone()
+            database.execute("INSERT INTO numbers VALUES (?)", (number,))
+        return f"{number:04d}"
+
+    def save_run(self, record: Record) -> None:
+        """Keep a run with its findings. A stopped or failed run may be saved again, a finished one never."""
+        if not record.id or record.id == "last":
+            raise StoreError(f"{record.id!r} cannot be the id of a run", fix="take one from next_run_id()")
+        text = to_json(wrap("temper.run", record))
+        findings = [(f.id, record.id, f.task, to_json(wrap("temper.finding", f))) for f in record.findings]
+        with self._writing() as database:
+            database.execute("DELETE FROM runs WHERE id = ? AND state != 'finished'", (record.id,))
+            database.execute("INSERT INTO runs VALUES (?, ?, 'open', ?)", (record.id, record.started, text))
+            database.executemany("INSERT INTO findings VALUES (?, ?, ?, ?)", findings)
+            database.execute("UPDATE runs SET state = ? WHERE id = ?", (record.state, record.id))
+
+    def run(self, name: str = "last") -> Record:
+        """The run of this id, of the only id that starts like this, or the last one saved.
+
+        Raises `TemperError` when there is none or more than one.
+        """
+        with self._reading() as database:
+            row = database.execute(
+                "SELECT id, document FROM runs WHERE id IN (?, ?) ORDER BY id != ?", (name, name.zfill(4), name)
+            ).fetchone()
+            if row is None and name == "last":
+                row = database.execute("SELECT id, document FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
+            if row is None:
+                row = _only(database, name)
+        return unwrap("temper.run", Record, from_json(row[1]))
+
+    def runs(self) -> list[Record]:
+        """Every run, the first saved first."""
+        with self._reading() as database:
+            rows = database.execute("SELECT document FROM runs ORDER BY rowid").fetchall()
+        return [unwrap("temper.run", Record, from_json(text)) for (text,) in rows]
+
+    def finding(self, name: str) -> tuple[Finding, str]:
+        """The finding of this id (or of the only id that starts like this) and the last run that shows it.
+
+        Raises `TemperError` when there is none or more than one.
+        """
+        query = "SELECT f.id, f.document, f.run FROM findings f JOIN runs r ON r.id = f.run WHERE {} ORDER BY r.rowid"
+        with self._reading() as database:
+            rows = database.execute(query.format("f.id = ?"), (name,)).fetchall()
+            rows = rows or database.execute(query.format("substr(f.id, 1, ?) = ?"), (len(name), name)).fetchall()
+        if len({row[0] for row in rows}) != 1:
+            raise _not_one("finding", name, sorted({row[0] for row in rows}))
+        _, text, run = rows[-1]
+        return unwrap("temper.finding", Finding, from_json(text)), run
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with told(self.path), closing(_connect(self.path)) as database:
+            yield database
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, holding the write lock from its start so that it never fails half way for a lock."""
+        with told(self.path), closing(_connect(self.path)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                database.rollback()
+                raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+    database.execute("PRAGMA foreign_keys = ON")
+    database.execute("PRAGMA synchronous = FULL")
+    return database
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        # Adversarial rows are real rows, slightly moved: they do not belong into a code repository.
+        (folder / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+def _only(database: sqlite3.Connection, start: str) -> Any:
+    rows = database.execute("SELECT id, document FROM runs WHERE substr(id, 1, ?) = ?", (len(start), start)).fetchall()
+    if len(rows) != 1 or not start:
+        raise _not_one("run", start, [row[0] for row in rows])
+    return rows[0]
+
+
+def _not_one(what: str, name: str, found: list[str]) -> TemperError:
+    if found:
+        return TemperError(
+            f"{name!r} is the start of {len(found)} {what}s: {', '.join(found[:5])}", fix="give more of it"
+        )
+    return TemperError(f"there is no {what} {name!r} in the store", fix="list what there is, or assess first")

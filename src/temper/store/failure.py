@@ -1,0 +1,50 @@
+"""What the operating system or SQLite says when storing fails, in one sentence with the way out."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from temper.core.errors import StoreError
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn failures of the disk and of SQLite into `StoreError`; nothing stored before is touched by them."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _of_sqlite(path, error) from error
+    except OSError as error:
+        raise _of_disk(path, error) from error
+
+
+def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return _full(path)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(f"{path} is held by another process", fix="let that run finish, or use another folder")
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return StoreError(f"{path} is damaged or no SQLite database", fix="restore it from a backup, or move it away")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return StoreError(f"{path} cannot be opened for writing", fix="check the folder's permissions")
+    return StoreError(f"{path}: {error}")
+
+
+def _of_disk(path: Path, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(path)
+    return StoreError(
+        f"{error.filename or path}: {error.strerror or error}", fix="check the folder and its permissions"
+    )
+
+
+def _full(path: Path) -> StoreError:
+    return StoreError(
+        f"the disk is full while writing {path}; what was stored before is intact",
+        fix="free space and run with --resume",
+    )

@@ -1,0 +1,111 @@
+"""Applicability: a threat becomes a scenario when every answer it requires matches; else one answer excludes it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from temper.core.budget import Budget
+from temper.core.system import Protected
+from temper.core.target import Access, ScoreKind
+from temper.core.threat import Actor, Excluded, Scenario, Threat
+
+NOBODY = Actor(name="nobody", knowledge="none", queries=0)
+_RATINGS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
+_ADVERSARIAL = ("integrity", "availability", "confidentiality", "privacy")
+
+
+@cache
+def catalogue() -> tuple[Threat, ...]:
+    """Every threat Temper knows, in the order of the shipped files."""
+    import yaml
+
+    entries: list[dict[str, Any]] = []
+    for path in sorted((Path(__file__).parent / "catalogue").glob("*.yaml")):
+        entries += yaml.safe_load(path.read_text(encoding="utf-8"))
+    return tuple(_threat(entry) for entry in entries)
+
+
+def scenarios(system: Protected) -> tuple[tuple[Scenario, ...], tuple[Excluded, ...]]:
+    """The scenarios of this system, each with its because, and what was left out, each with its why not."""
+    known = answers(system)
+    kept: list[Scenario] = []
+    left_out: list[Excluded] = []
+    for threat in catalogue():
+        misses = [(key, wanted) for key, wanted in threat.requires if known.get(key, "no") != wanted]
+        if misses:
+            key, wanted = misses[0]
+            left_out.append(Excluded(threat=threat, why=f"{key} is {known.get(key, 'unknown')}, it takes {wanted}"))
+            continue
+        kept += [_scenario(threat, actor, system) for actor in _actors(threat, system)]
+    return tuple(kept), tuple(left_out)
+
+
+def answers(system: Protected) -> dict[str, str]:
+    """The system description as plain answers; this is all that rules may ask."""
+    exposure, schema, target = system.exposure, system.schema, system.target
+    movable = bool(len(schema.movable)) if schema.columns else True
+    return {
+        "exposure.public": _yes(exposure.public),
+        "exposure.returns": exposure.returns,
+        "exposure.retrained": _yes(exposure.retrained),
+        "exposure.outside_data": _yes(exposure.outside_data),
+        "exposure.personal_data": _yes(exposure.personal_data),
+        "schema.movable": _yes(movable),
+        "schema.columns": _yes(bool(schema.columns)),
+        "schema.sensitive": _yes(any(column.sensitive for column in schema.columns)),
+        "data.train": _yes(system.train is not None),
+        "data.labelled_classes": _yes(target.kind is not ScoreKind.VALUE),
+        "model.retrain": _yes(Access.RETRAIN in target.access),
+        "model.classes": str(target.classes),
+    }
+
+
+def _threat(entry: dict[str, Any]) -> Threat:
+    return Threat(
+        id=entry["id"],
+        title=entry["title"],
+        goal=entry["goal"],
+        asset=entry["asset"],
+        access=Access[entry["access"].upper()],
+        plugins=tuple(entry["plugins"]),
+        requires=tuple((key, str(wanted)) for key, wanted in entry["requires"].items()),
+        harm=entry["harm"],
+        references=tuple(entry["references"]),
+        defences=tuple(entry["defences"]),
+    )
+
+
+def _actors(threat: Threat, system: Protected) -> tuple[Actor, ...]:
+    """Who can do it: everybody named for queries, those who write labels or training data for poisoning."""
+    if threat.goal not in _ADVERSARIAL:
+        return (NOBODY,)
+    actors = system.actors or (Actor(name="outsider"),)
+    if threat.goal == "availability":
+        actors = tuple(a for a in actors if {"labels", "training data"} & set(a.writes)) or actors
+    return actors
+
+
+def _scenario(threat: Threat, actor: Actor, system: Protected) -> Scenario:
+    because = ", ".join(f"{key} is {wanted}" for key, wanted in threat.requires) or "it applies to every model"
+    if actor is NOBODY:
+        return Scenario(threat=threat, actor=actor, rating=_rating(threat, system), because=because)
+    bounded = actor.radius is not None or not system.schema.columns
+    radius = actor.radius if actor.radius is not None else (0.03 * _span(system) if bounded else None)
+    budget = Budget(queries=actor.queries, cost=actor.cost, norm=actor.norm if bounded else "cost", radius=radius)
+    return Scenario(threat=threat, actor=actor, budget=budget, rating=_rating(threat, system), because=because)
+
+
+def _rating(threat: Threat, system: Protected) -> str:
+    """A prior until something is measured: the system's criticality, one lower where nobody attacks."""
+    level = _RATINGS.get(system.criticality, 1) - (threat.goal not in _ADVERSARIAL)
+    return list(_RATINGS)[max(level, 0)]
+
+
+def _span(system: Protected) -> float:
+    return float(system.schema.high - system.schema.low)
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"

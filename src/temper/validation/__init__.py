@@ -1,0 +1,1 @@
+"""Properties measured without an adversary: one check per file, `measure(scene) -> Measurements`; and the gate."""

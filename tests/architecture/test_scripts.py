@@ -1,0 +1,88 @@
+"""The scripts that guard a release notice what they are there to notice."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from architecture.source import ROOT
+from scripts import figures, reference, wheel
+
+
+def pinned() -> dict[str, str]:
+    """Package names in lower case with dashes, and their exact versions."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("==") for line in lines if not line.startswith("#")]
+    return {re.sub(r"[_.]+", "-", name).lower(): version for name, version in pins}
+
+
+def asked() -> set[str]:
+    """Every package pyproject.toml asks for on x86-64 Linux, by any extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    words = [*project["dependencies"], *(word for extra in project["optional-dependencies"].values() for word in extra)]
+    here = [word for word in words if "!=" not in word and not word.startswith("temper-ml")]
+    return {re.split(r"[<>=\[; ]", word, maxsplit=1)[0].replace("_", "-").lower() for word in here}
+
+
+def test_every_dependency_is_pinned() -> None:
+    assert sorted(asked() - set(pinned())) == []
+
+
+def test_pins_are_versions_any_index_can_serve() -> None:
+    assert [name for name, version in pinned().items() if not re.fullmatch(r"[\w.]+", version)] == []
+
+
+def test_reference_check_notices_a_page_that_is_out_of_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "DOCS", tmp_path)
+    monkeypatch.setattr(reference, "commands", lambda: "# Command line\n")
+    assert reference.main(["--check"]) == 1
+    assert reference.main([]) == 0
+    assert reference.main(["--check"]) == 0
+    (tmp_path / "plugins.md").write_text("# Plugins\n", encoding="utf-8")
+    assert reference.main(["--check"]) == 1
+
+
+def test_reference_names_options_defaults_and_needs() -> None:
+    page = reference.plugins()
+    assert "### evasion.noise" in page
+    assert "Needs: labels." in page
+    assert "| draws | `int` | `10000` |" in page
+
+
+def test_wheel_check_notices_a_file_that_was_left_out(tmp_path: Path) -> None:
+    source = [path for path in (ROOT / "src" / "temper").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    whole, partial = tmp_path / "whole.whl", tmp_path / "partial.whl"
+    for archive, paths in ((whole, source), (partial, source[1:])):
+        with zipfile.ZipFile(archive, "w") as packed:
+            for path in paths:
+                packed.writestr(path.relative_to(ROOT / "src").as_posix(), "")
+    assert wheel.missing(whole) == []
+    assert wheel.missing(partial) == [source[0].relative_to(ROOT / "src").as_posix()]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "same"),
+    [
+        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "ok", "value": 0.51, "unit": ""}, True),
+        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "ok", "value": 0.53, "unit": ""}, False),
+        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "inconclusive", "value": 0.5, "unit": ""}, False),
+        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "ok", "value": None, "unit": ""}, False),
+        ({"status": "fail", "value": None, "unit": ""}, {"status": "pass", "value": None, "unit": ""}, False),
+        ({"status": "ok", "value": 1.0, "unit": "s"}, {"status": "ok", "value": 9.0, "unit": "s"}, True),
+        ({"status": "ok", "value": 900.0, "unit": ""}, {"status": "ok", "value": 910.0, "unit": ""}, True),
+        ({"status": "ok", "value": 900.0, "unit": ""}, {"status": "ok", "value": 990.0, "unit": ""}, False),
+    ],
+)
+def test_a_figure_that_moved_is_noticed(was: dict[str, object], now: dict[str, object], same: bool) -> None:
+    assert (figures.compare({"f": was}, {"f": now}) == []) == same
+
+
+def test_make_help_names_every_target() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = next(line for line in text.splitlines() if line.startswith(".PHONY:")).split()[1:]
+    explained = set(re.findall(r"^([a-z]+):.*##", text, flags=re.MULTILINE))
+    assert explained == set(phony)

@@ -20,7 +20,6 @@ CASES = {
     "import temper": ("-c", "import temper"),
     "import temper.cli": ("-c", "import temper.cli"),
     "temper --help": ("-m", "temper", "--help"),
-    "temper --version": ("-m", "temper", "--version"),
 }
 
 

@@ -117,10 +117,14 @@ def _command(name: str, command: Any) -> Iterator[str]:
 
 def _param(param: Any) -> str:
     optional = param.param_type_name == "option"
-    name = ", ".join([*param.opts, *param.secondary_opts]) if optional else param.human_readable_name
-    default = "" if callable(param.default) or param.default in (None, (), "", False) else f"`{param.default}`"
+    name = ", ".join([*param.opts, *param.secondary_opts]) if optional else param.name.upper()
     meaning = " ".join((getattr(param, "help", None) or "").split())
-    return f"| `{name}` | {'required' if param.required else default} | {meaning} |".replace("  ", " ")
+    return f"| `{name}` | {'required' if param.required else _shown(param.default)} | {meaning} |".replace("  ", " ")
+
+
+def _shown(default: Any) -> str:
+    nothing = default is None or default is False or default in ((), [], "") or callable(default)
+    return "" if nothing else f"`{default}`"
 
 
 def _stale(path: Path, page: Callable[[], str]) -> bool:

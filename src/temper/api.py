@@ -13,6 +13,7 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.budget import Budget
 from temper.core.data import Array
+from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
@@ -37,6 +38,8 @@ class Run:
     """One assessment and what can be made of it."""
 
     record: Record
+    before: Record | None = None
+    effects: tuple[Effect, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -61,9 +64,9 @@ class Run:
         formats = {".html": "html", ".json": "json", ".xml": "junit", ".sarif": "sarif"}
         if path.suffix not in formats:
             raise TemperError(f"no report format ends in {path.suffix!r}", fix=f"use one of {', '.join(formats)}")
-        content = render(self.record, formats[path.suffix])
+        content = render(self.record, formats[path.suffix], before=self.before, effects=self.effects)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.write_text(content, encoding="utf-8")
         return path
 
     def to_frame(self) -> pd.DataFrame:
@@ -89,9 +92,8 @@ class Hardening:
         import pandas as pd
 
         names = ("defence", "metric", "before", "after", "difference", "low", "high", "n", "p_value", "verdict")
-        return pd.DataFrame(
-            [{name: getattr(e, name) for name in names} for e in self.result.effects], columns=list(names)
-        )
+        rows = [{name: getattr(effect, name) for name in names} for effect in self.result.effects]
+        return pd.DataFrame(rows, columns=list(names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,6 +255,78 @@ def attack(
         success_rate=rate,
         checks=tuple(sorted({reason for reason in found.reasons if reason})),
     )
+
+
+def harden(
+    system: Protected,
+    run: Run,
+    *,
+    finding: str | None = None,
+    defences: Sequence[str] | None = None,
+    engine: str = "processes",
+    store: str | Path | None = None,
+    listener: Listener = silent,
+) -> Hardening:
+    """Try the defences, attack each result from scratch, keep the best by policy, and assess it like the run before.
+
+    `finding` limits the defences to those that address it. When none helps, the system is returned as it was.
+    """
+    from temper.engine.harden import harden as try_defences
+    from temper.engine.plan import plan
+    from temper.engine.reattack import Reattack
+
+    record = run.record
+    if finding is not None:
+        found, _ = open_store(store, system).finding(finding)
+        if not found.defences:
+            raise TemperError(f"no defence addresses {found.id}", fix="see `temper list defences`")
+        defences = found.defences if defences is None else defences
+    planned = plan(system, record.suite, ["evasion"], record.seed)
+    reattack = Reattack(world=planned.world, tasks=planned.tasks)
+    tried = try_defences(
+        system, evaluate=reattack, defences=defences, inner=reattack.inner, seed=record.seed, listener=listener
+    )
+    after = run
+    if tried.chosen is not None:
+        after = assess(
+            tried.system, record.suite, None, record.seed, engine, store=store or _home(system), listener=listener
+        )
+        after = Run(after.record, before=record, effects=tried.chosen.effects)
+    return Hardening(tried.system, run, after, tried)
+
+
+def save_hardened(better: Hardening, folder: str | Path) -> Path:
+    """Write the hardened model and its temper.yaml into `folder`; the path of the temper.yaml."""
+    from temper.config.rewrite import rewritten
+    from temper.targets.save import save
+
+    source, folder = Path(better.system.source), Path(folder)
+    if better.result.chosen is None:
+        raise TemperError("no defence was chosen, so there is nothing new to write")
+    model = save(better.system.target, folder)
+    answers: dict[tuple[str, str], Any] = {("model", "path"): model.name}
+    if better.system.threshold is not None:
+        answers["model", "threshold"] = better.system.threshold
+    text = source.read_text(encoding="utf-8")
+    answers |= _moved_paths(text, source.parent, folder)
+    path = folder / "temper.yaml"
+    path.write_text(rewritten(text, answers), encoding="utf-8")
+    return path
+
+
+def _moved_paths(text: str, old: Path, new: Path) -> dict[tuple[str, str], Any]:
+    """The data files of a temper.yaml as seen from another folder."""
+    import os
+
+    import yaml
+
+    data = yaml.safe_load(text)["data"]
+    named = {key: data[key] for key in ("test", "train") if data.get(key)}
+    return {("data", key): os.path.relpath((old / value).resolve(), new.resolve()) for key, value in named.items()}
+
+
+def _home(system: Protected) -> Path:
+    return Path(system.source).parent if system.source else Path()
 
 
 def compare(before: Record | Run, after: Record | Run) -> Comparison:

@@ -6,10 +6,11 @@ import re
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from architecture.source import ROOT
+from architecture.source import ROOT, SRC, files
 from scripts import figures, reference, wheel
 
 
@@ -20,16 +21,31 @@ def pinned() -> dict[str, str]:
     return {re.sub(r"[_.]+", "-", name).lower(): version for name, version in pins}
 
 
+def project() -> dict[str, Any]:
+    """The project table of pyproject.toml."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return table
+
+
 def asked() -> set[str]:
     """Every package pyproject.toml asks for on x86-64 Linux, by any extra."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    words = [*project["dependencies"], *(word for extra in project["optional-dependencies"].values() for word in extra)]
+    extras = project()["optional-dependencies"].values()
+    words = [*project()["dependencies"], *(word for extra in extras for word in extra)]
     here = [word for word in words if "!=" not in word and not word.startswith("temper-ml")]
     return {re.split(r"[<>=\[; ]", word, maxsplit=1)[0].replace("_", "-").lower() for word in here}
 
 
 def test_every_dependency_is_pinned() -> None:
     assert sorted(asked() - set(pinned())) == []
+
+
+def test_every_dependency_of_the_core_is_imported_somewhere() -> None:
+    """A dependency nobody imports is megabytes in every installation."""
+    modules = {"array-api-compat": "array_api_compat", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+    modules["vl-convert-python"] = "vl_convert"
+    imported = {found.module.split(".")[0] for file in files(SRC) for found in file.imports}
+    core = {re.split(r"[<>=]", word, maxsplit=1)[0].lower() for word in project()["dependencies"]}
+    assert sorted({modules.get(name, name) for name in core} - imported) == []
 
 
 def test_pins_are_versions_any_index_can_serve() -> None:

@@ -17,11 +17,6 @@ FUNCTION_LINES = 50
 LONG = {
     "core/schema.py": "columns, bounds, derived columns and relations are one contract that calls itself throughout",
 }
-# Questions the engine asks a plugin beside its verb, each with its reason.
-ASIDE = {
-    "eligible": "the rows a poisoner could have touched: its dose is printed beside them",
-    "checkpoints": "the query counts at which a copy is kept: the judge draws its curve over them",
-}
 VAGUE = re.compile(r"(^|_)(utils?|common|misc|helpers?|stuff|base)(_|$)")
 VAGUE_CLASS = re.compile(r"(Manager|Helper|Utils?|Processor|Handler|Base)$|^Base[A-Z]")
 VERBS = {
@@ -168,7 +163,7 @@ def _plugin_faults(file: File, verb: str) -> Iterator[str]:
     wanted = "dataclass(frozen=True, slots=True, kw_only=True)"
     if wanted not in [ast.unparse(mark) for mark in plugin.decorator_list]:
         yield f"{plugin.name} is not a @{wanted}"
-    if set(_methods(plugin)) - {*ASIDE} != {verb}:
+    if _methods(plugin) != [verb]:
         yield f"public methods {_methods(plugin)}, expected only {verb}"
     for field in plugin.body:
         if isinstance(field, ast.AnnAssign) and field.value is None and "ClassVar" not in ast.unparse(field.annotation):
@@ -255,15 +250,6 @@ def test_a_proper_plugin_breaks_no_rule(tmp_path: Path) -> None:
     root = plant(tmp_path, EVASION, PLUGIN)
     plant(tmp_path, "attacks/evasion/_step.py", SHORT + '\ndef step():\n    """One step."""\n')
     assert [breach for rule in RULES for breach in rule(root)] == []
-
-
-@pytest.mark.parametrize("name", ASIDE)
-def test_a_question_beside_the_verb_is_still_asked(name: str) -> None:
-    asked = (
-        [f.name for f in files(SRC) if f"def {name}(" in f.text],
-        [f.name for f in files(SRC) if f".{name}(" in f.text],
-    )
-    assert all(asked)
 
 
 @pytest.mark.parametrize("name", LONG)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from architecture.source import SRC
 from bench.startup import HEAVY, best, loaded
 
 SECONDS = 0.3
@@ -47,5 +49,7 @@ def test_a_slow_start_is_noticed() -> None:
 
 
 def test_import_says_nothing_and_writes_nothing(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", "import temper.cli"], cwd=tmp_path, capture_output=True, check=True)
+    settings = os.environ | {"PYTHONPATH": str(SRC.parent)}
+    words = [sys.executable, "-c", "import temper.cli"]
+    done = subprocess.run(words, cwd=tmp_path, env=settings, capture_output=True, check=True)
     assert (done.stdout, done.stderr, list(tmp_path.iterdir())) == (b"", b"", [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from temper.core.room import Room
 from temper.core.target import Access, ScoreKind
 from temper.engine.rooms.inversion import run
 from temper.engine.task import Part, Sizes
+from temper.targets import open_target
 from unit.payload_world import SOUND, Boosted, figure, rows, task, world
 
 NAME = "inversion.membership"
@@ -53,6 +55,24 @@ def test_a_model_fitted_elsewhere_shows_no_membership() -> None:
     assert 0.47 < area.value < 0.53
     assert figure(part, "tpr_at_1pct").value < 0.03
     assert part.findings == ()
+
+
+def test_real_credit_data_leak_from_a_default_model_behind_its_adapter(data_dir: Path) -> None:
+    import pandas as pd
+    import xgboost as xgb
+
+    file = data_dir / "credit_default_uci" / "credit-card-clients.csv.gz"
+    if not file.is_file():
+        pytest.skip(f"no {file}")
+    table = pd.read_csv(file).sample(3_600, random_state=0).to_numpy(dtype=float)
+    x, y = table[:, :-1], table[:, -1].astype(np.int64)
+    train, others = Data(x=x[:2_000], y=y[:2_000]), Data(x=x[2_000:], y=y[2_000:])
+    target = open_target(xgb.XGBClassifier(n_estimators=60, n_jobs=1).fit(train.x, train.y))
+    part = run(task(NAME), world(target, train, others))
+    area = figure(part, "auc")
+    assert area.status is Status.OK
+    assert area.low > 0.65
+    assert area.value > dict(area.baseline)["loss attack"]
 
 
 def test_later_data_that_look_different_are_refused_as_evidence() -> None:

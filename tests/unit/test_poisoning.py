@@ -147,7 +147,7 @@ def test_a_rare_class_caps_the_dose_and_says_so() -> None:
     part = run(task(TARGETED, sizes), world(Boosted.fitted(few, **SOUND), few, rows(600, 2)))
     assert {m.slice for m in part.measurements} == {"all", "dose 0.01", "dose 0.1"}, "0.2 is the same poison as 0.1"
     assert "16 of" in figure(part, "auc_loss").caveats[1]
-    assert "16 could have been" in figure(part, "auc_loss").caveats[1]
+    assert "20 rows in the attacked class" in figure(part, "auc_loss").caveats[1]
 
 
 def test_doses_stop_at_the_attackers_budget() -> None:

@@ -96,15 +96,13 @@ threats = st.builds(
     title=texts,
     goal=texts,
     asset=texts,
-    access=st.integers(0, 255).map(Access),
+    access=st.integers(0, 127).map(Access),
     plugins=st.lists(texts, max_size=2).map(tuple),
     requires=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
 )
 actors = st.builds(Actor, name=texts, cost=st.none() | finite, writes=st.lists(texts, max_size=2).map(tuple))
 scenarios = st.builds(Scenario, threat=threats, actor=actors, budget=budgets, rating=texts)
-entries = st.builds(
-    Entry, at=st.datetimes(timezones=st.just(UTC)), actor=texts, text=texts, dry_run=st.booleans()
-)
+entries = st.builds(Entry, at=st.datetimes(timezones=st.just(UTC)), actor=texts, text=texts, dry_run=st.booleans())
 incidents = st.builds(
     Incident,
     id=texts,

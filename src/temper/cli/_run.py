@@ -26,8 +26,7 @@ def run(
     if json:
         from temper.report import render
 
-        content = render(result.record, "json")
-        typer.echo(content if isinstance(content, str) else content.decode())
+        typer.echo(render(result.record, "json"))
     else:
         show(result.record, path)
     leave(result.record, lenient)

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from temper.cli import _options as options
-
 
 def command(
     model: Annotated[str, typer.Option(help="A model file, `pkg.module:callable`, or an http(s) URL.")],
@@ -18,13 +16,12 @@ def command(
     threshold: Annotated[float | None, typer.Option(help="Operating threshold on the score of class 1.")] = None,
     out: Annotated[Path, typer.Option(help="Where to write.")] = Path("temper.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
-    trust_pickle: options.Trust = False,
 ) -> None:
     """Write a temper.yaml for your own model; guesses are marked, open questions listed."""
     from temper.config.init import write
 
-    text = write(model, data, target, out, train=train, threshold=threshold, force=force, trust_pickle=trust_pickle)
-    guesses = text.count("# guessed") + text.count("guessed")
+    text = write(model, data, target, out, train=train, threshold=threshold, force=force)
+    guesses = text.count("# guessed")
     typer.echo(
         f"wrote {out}: {len(text.splitlines())} lines, {guesses} guesses marked; the open questions are at its end"
     )

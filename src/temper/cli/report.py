@@ -22,8 +22,7 @@ def command(
     from temper.report import render
 
     record = api.open_store(config.parent).run(run)
-    content = render(record, form)
-    data = content.encode() if isinstance(content, str) else content
+    data = render(record, form).encode()
     if out is None:
         sys.stdout.buffer.write(data)
     else:

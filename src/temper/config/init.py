@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from temper.config import guess
 from temper.config.features import feature_names
+from temper.config.rewrite import rewritten
 from temper.config.table import header, read_table, require
 from temper.config.truth import class_names
 from temper.config.yaml_text import flow, key, number
@@ -52,7 +54,7 @@ def draft(model: str | Path, data_path: str | Path, target: str, threshold: floa
     classes = _classes(truth)
     return "\n".join(
         [
-            _questions(path, list(features.columns)),
+            _questions(path, list(features.select_dtypes("number").columns)),
             _line("system", {"name": _name(model), "purpose": "", "harmed": "", "criticality": "medium"}, _ABOUT),
             _line("model", *_model(str(model), classes, threshold)),
             _line("data", *_data(str(data_path), target, classes, aside)),
@@ -71,6 +73,40 @@ def draft(model: str | Path, data_path: str | Path, target: str, threshold: floa
 _ABOUT = "guessed: what does it decide, and who is harmed when it is wrong?"
 _EXPOSURE = {"returns": "score", "public": True, "retrained": True, "outside_data": True, "personal_data": True}
 _ACTOR = {"name": "outsider", "knowledge": "black-box", "queries": 200, "writes": ["input"]}
+
+
+def write(
+    model: str,
+    data_path: Path,
+    target: str,
+    out: Path,
+    *,
+    train: Path | None = None,
+    threshold: float | None = None,
+    force: bool = False,
+) -> str:
+    """Write the draft to `out`, paths relative to its folder, and give the text.
+
+    Raises `ConfigError` when `out` is there already and not `force`, or a file cannot be read.
+    """
+    if out.exists() and not force:
+        raise ConfigError(f"{out} is already there", fix="choose another --out, or --force")
+    text = draft(model, data_path, target, threshold)
+    folder = out.resolve().parent
+    answers: dict[tuple[str, str], str] = {("data", "test"): _seen_from(folder, data_path)}
+    if train is not None:
+        header(train)
+        answers["data", "train"] = _seen_from(folder, train)
+    if Path(model).exists():
+        answers["model", "path"] = _seen_from(folder, Path(model))
+    text = rewritten(text, answers)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    return text
+
+
+def _seen_from(folder: Path, path: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder)).as_posix()
 
 
 def _questions(path: Path, features: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.rows import read_arrays
 from temper.config.table import header, read_table, require
+from temper.core.budget import NORMS
 from temper.core.errors import ConfigError, TemperError
 from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
@@ -86,7 +87,7 @@ def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
 
 
 def _callable(name: str, base: Path) -> str:
-    """ "file.py:function" relative to the temper.yaml; "pkg.mod:function" may live beside it."""
+    """The reference as it can be opened from anywhere: "file.py:name" made absolute, "pkg.mod:name" findable."""
     module, _, function = name.rpartition(":")
     if module.endswith(".py"):
         return f"{base / module}:{function}"
@@ -152,13 +153,15 @@ def _exposure(section: Section) -> Exposure:
 
 
 def _actor(section: Section) -> Actor:
-    section.only("name", "knowledge", "queries", "cost", "writes")
+    section.only("name", "knowledge", "queries", "cost", "norm", "radius", "writes")
     usual = Actor(name=section.needed("name"))
     return Actor(
         name=usual.name,
         knowledge=section.word("knowledge", _KNOWLEDGE, usual.knowledge),
         queries=section.whole("queries", usual.queries),
         cost=section.maybe("cost"),
+        norm=section.word("norm", NORMS, usual.norm),
+        radius=section.maybe("radius"),
         writes=section.texts("writes"),
     )
 

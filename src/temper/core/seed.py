@@ -34,8 +34,11 @@ class Draws:
     ids: Any = None
     like: Any = None
 
-    def uniform(self, rows: Any, step: int, shape: tuple[int, ...] = (), low: float = 0.0, high: float = 1.0) -> Array:
-        """Uniform numbers in [low, high), shaped (len(rows), *shape), on the device of `like`."""
+    def uniform(self, rows: Any, step: Any, shape: tuple[int, ...] = (), low: float = 0.0, high: float = 1.0) -> Array:
+        """Uniform numbers in [low, high), shaped (len(rows), *shape), on the device of `like`.
+
+        `step` is one number, or one per row when a row draws several times at once.
+        """
         bits = self._bits(rows, step, math.prod(shape))
         if isinstance(bits, np.ndarray):
             unit = bits.astype(np.float64) * 2.0**-53
@@ -45,7 +48,7 @@ class Draws:
             unit = bits.to(torch.float64) * 2.0**-53
         return (low + (high - low) * unit).reshape((bits.shape[0], *shape))
 
-    def normal(self, rows: Any, step: int, shape: tuple[int, ...] = ()) -> Array:
+    def normal(self, rows: Any, step: Any, shape: tuple[int, ...] = ()) -> Array:
         """Standard normal numbers by Box-Muller, shaped (len(rows), *shape)."""
         pair = self.uniform(rows, step, (2, max(math.prod(shape), 1)))
         if isinstance(pair, np.ndarray):
@@ -56,7 +59,7 @@ class Draws:
             flat = torch.sqrt(-2.0 * torch.log1p(-pair[:, 0])) * torch.cos(2.0 * math.pi * pair[:, 1])
         return flat.reshape((flat.shape[0], *shape))
 
-    def integers(self, rows: Any, step: int, high: int, shape: tuple[int, ...] = ()) -> Array:
+    def integers(self, rows: Any, step: Any, high: int, shape: tuple[int, ...] = ()) -> Array:
         """Whole numbers in [0, high)."""
         unit = self.uniform(rows, step, shape)
         if isinstance(unit, np.ndarray):
@@ -75,7 +78,7 @@ class Draws:
         """Independent numbers for a part of the same task."""
         return Draws(self.seed, f"{self.name}/{name}", self.ids, self.like)
 
-    def _bits(self, rows: Any, step: int, width: int) -> Array:
+    def _bits(self, rows: Any, step: Any, width: int) -> Array:
         """53 random bits per position as signed 64-bit integers."""
         ids: Array = np.asarray(rows.tolist() if hasattr(rows, "tolist") else rows, dtype=np.int64)
         if self.ids is not None:
@@ -87,7 +90,10 @@ class Draws:
             ids = torch.as_tensor(ids, device=self.like.device)
             count = torch.as_tensor(count, device=self.like.device)
         with np.errstate(over="ignore"):
-            start = _mix(_mix(ids * _GOLDEN + _key(self.seed, self.name)) + _wrap(step * _GOLDEN))
+            turn: Array = np.asarray(step, dtype=np.int64) * np.int64(_GOLDEN)
+            if not isinstance(ids, np.ndarray):
+                turn = torch.as_tensor(turn, device=ids.device)
+            start = _mix(_mix(ids * _GOLDEN + _key(self.seed, self.name)) + turn)
             return (_mix(start[:, None] + count * _GOLDEN) >> 11) & ((1 << 53) - 1)
 
 
@@ -100,7 +106,3 @@ def _mix(z: Array) -> Array:
 def _key(seed: int, name: str) -> int:
     digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
-
-
-def _wrap(value: int) -> int:
-    return (value + 2**63) % 2**64 - 2**63

@@ -19,8 +19,8 @@ _SIDE = 120.0  # km: customers and terminals live in a square of this side
 _LEVEL = np.array([0.7, 0.9, 0.8, 1.4, 2.2, 2.6, 0.5, 1.5])  # typical amount of a category, times the customer's level
 _MIX = np.array([0.30, 0.10, 0.18, 0.12, 0.07, 0.04, 0.11, 0.08])  # share of terminals per category
 _ONLINE = np.array([0.1, 0.0, 0.1, 0.4, 0.5, 0.7, 1.0, 0.0])  # chance that a terminal of a category is a web shop
-_DECLINED = np.array([0.1, 0.7, 0.4, 0.9])  # refused attempts on the card in the last week, by pattern
-_CONTACT = np.array([0.04, 0.08, 0.04, 0.5])  # chance that phone or address was changed in the last month, by pattern
+_DECLINED = np.array([0.08, 0.9, 0.5, 1.1])  # refused attempts on the card in the last week, by pattern
+_CONTACT = np.array([0.03, 0.08, 0.03, 0.65])  # chance that phone or address was changed in the last month, by pattern
 _NEAR = 12  # local terminals a customer goes to
 
 
@@ -146,7 +146,14 @@ def takeover(rng: np.random.Generator, people: Customers, shops: Terminals, days
 
 
 def _payments(
-    rng: np.random.Generator, who: Column, day: Column, place: Column, amount: Column, hour: Any, pattern: int, shops: Terminals
+    rng: np.random.Generator,
+    who: Column,
+    day: Column,
+    place: Column,
+    amount: Column,
+    hour: Any,
+    pattern: int,
+    shops: Terminals,
 ) -> Payments:
     size = len(who)
     in_person = rng.choice([CHIP, CONTACTLESS, SWIPE], size, p=[0.38, 0.5, 0.12])

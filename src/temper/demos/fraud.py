@@ -88,14 +88,15 @@ def rows(frame: Any) -> Data:
 
 
 def train(frame: Any) -> Any:
-    """The detector: an XGBClassifier with fixed rounds, fitted on `rows(frame)`."""
+    """The detector: an XGBClassifier with fixed rounds, fitted on `rows(frame)`.
+
+    Everything but the rounds is XGBoost's default: a model file does not keep its training parameters, so only a model
+    of defaults is fitted again from its file exactly as it was.
+    """
     from xgboost import XGBClassifier
 
     data = rows(frame)
-    model = XGBClassifier(
-        n_estimators=150, max_depth=6, learning_rate=0.1, tree_method="hist", n_jobs=2, random_state=0
-    )
-    return model.fit(data.x, data.y)
+    return XGBClassifier(n_estimators=60, n_jobs=1, random_state=0).fit(data.x, data.y)
 
 
 def operating_threshold(model: Any, frame: Any, alert_rate: float = ALERT_RATE) -> float:
@@ -137,14 +138,20 @@ def _happenings(
     for at, (pattern, rate) in enumerate(_RATES):
         counts = draws.generator(10 + at).poisson(rate * customers / 1000, days)
         starts = np.repeat(np.arange(days), counts)
-        parts.append(pattern(draws.generator(20 + at), people, shops, starts[starts < change], False))
-        parts.append(pattern(draws.generator(30 + at), people, shops, starts[starts >= change], True))
+        # Both worlds are drawn whole and cut at the day of the change, so that drift alters nothing before it.
+        usual = pattern(draws.generator(20 + at), people, shops, starts, False)
+        later = pattern(draws.generator(30 + at), people, shops, starts, True)
+        parts += [_cut(usual, usual["day"] < change), _cut(later, later["day"] >= change)]
     payments = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.lexsort((payments["customer"], payments["hour"], payments["day"]))
     order = order[payments["day"][order] < days]
-    payments = {name: column[order] for name, column in payments.items()}
+    payments = _cut(payments, order)
     payments["amount"] = np.round(np.clip(payments["amount"], 0.5, people.limit[payments["customer"]]), 2)
     return people, shops, payments
+
+
+def _cut(payments: world.Payments, rows: world.Column) -> world.Payments:
+    return {name: column[rows] for name, column in payments.items()}
 
 
 def _features(payments: world.Payments, people: world.Customers, shops: world.Terminals, days: int) -> world.Payments:
@@ -168,7 +175,8 @@ def _customer_windows(payments: world.Payments, km: world.Column, days: int) -> 
     who, day, amount = payments["customer"], payments["day"], payments["amount"]
     people = int(who.max()) + 1
     past = {
-        name: _cumulated(who, day, weights, people, days) for name, weights in (("n", None), ("sum", amount), ("km", km))
+        name: _cumulated(who, day, weights, people, days)
+        for name, weights in (("n", None), ("sum", amount), ("km", km))
     }
     found: world.Payments = {}
     for width in (1, 7, 30):
@@ -192,7 +200,9 @@ def _terminal_windows(payments: world.Payments, days: int) -> world.Payments:
     }
 
 
-def _cumulated(key: world.Column, day: world.Column, weights: world.Column | None, keys: int, days: int) -> world.Column:
+def _cumulated(
+    key: world.Column, day: world.Column, weights: world.Column | None, keys: int, days: int
+) -> world.Column:
     """(keys, days + 1): the sum of the weights of each key on all days before a day."""
     daily = np.bincount(key * days + day, weights, keys * days).reshape(keys, days)
     return np.concatenate([np.zeros((keys, 1)), np.cumsum(daily, axis=1)], axis=1)

@@ -71,7 +71,7 @@ def effects(
     found.append(_auc(defence, before.y, score[0], score[1], rng))
     if positive.any():
         found.append(_rates(defence, "recall", alert[0][positive], alert[1][positive], "higher"))
-    return (*found, _rates(defence, "alert_rate", alert[0], alert[1], "lower"))
+    return (*found, _rates(defence, "alert_rate", alert[0], alert[1], "neither"))
 
 
 def within(found: Sequence[Effect], tolerance: Tolerance) -> bool:
@@ -119,11 +119,12 @@ def _auc(defence: str, y: Array, before: Array, after: Array, rng: np.random.Gen
 
 def _verdict(low: float, high: float, better: str) -> str:
     """In words: which side of zero the whole interval lies on."""
-    if high < 0:
-        return "better" if better == "lower" else "worse"
-    if low > 0:
-        return "worse" if better == "lower" else "better"
-    return "no clear change"
+    if not (high < 0 or low > 0):
+        return "no clear change"
+    way = "lower" if high < 0 else "higher"
+    if better == "neither":
+        return way
+    return "better" if way == better else "worse"
 
 
 def _same_rows(before: Evaluation, after: Evaluation) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from temper.core.errors import TemperError, Unsupported
 from temper.core.event import Event, Listener, silent
 from temper.core.requirement import Policy
 from temper.core.room import Room
-from temper.core.run import Record, Skipped
+from temper.core.run import Skipped
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import ScoreKind, Target
@@ -52,39 +51,28 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Hardening:
-    """What was tried and what was chosen. `system` carries the chosen target and threshold, or is the one passed in.
-
-    `before` and `after` are records of whole assessments; the caller that makes them fills them in.
-    """
+class Hardened:
+    """What was tried and what was chosen. `system` carries the chosen target and threshold, or is the one passed in."""
 
     system: Protected
     trials: tuple[Trial, ...]
     chosen: Trial | None
     skipped: tuple[Skipped, ...] = ()
-    before: Record | None = None
-    after: Record | None = None
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row per defence and metric, those that did not help included."""
-        names = [f.name for f in fields(Effect)]
-        return [
-            {name: getattr(effect, name) for name in names}
-            | {"outcome": trial.outcome, "chosen": trial is self.chosen, "simulated": self.system.simulated}
-            for trial in self.trials
-            for effect in trial.effects
-        ]
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """Every effect of every defence tried, those that did not help included."""
+        return tuple(effect for trial in self.trials for effect in trial.effects)
 
-    def table(self) -> str:
-        """The rows as text, with the conditions under which they hold."""
-        lines = [
-            f"{'defence':<13}{'metric':<33}{'before':>8}{'after':>8}{'change':>9}  95 % interval     n      what it says"
-        ]
-        for trial in self.trials:
-            lines += [_line(effect) for effect in trial.effects]
-            lines.append(f"{trial.defence:<13}-> {trial.outcome}")
-        lines += [f"{skipped.name:<13}not tried: {skipped.why}" for skipped in self.skipped]
-        return "\n".join([*lines, *_footnotes(self.system.simulated)])
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The conditions under which the effects hold, to print beneath them."""
+        notes = (
+            "Every hardened model was attacked from scratch, on the same rows with the same budget.",
+            "Thresholds were chosen again at the same alert rate on the training rows.",
+            "The choice was made on these rows: confirm it on rows that were not part of it.",
+        )
+        return (*notes, "SIMULATED data.") if self.system.simulated else notes
 
 
 def harden(
@@ -97,11 +85,11 @@ def harden(
     tolerance: Tolerance | None = None,
     seed: int = 0,
     listener: Listener = silent,
-) -> Hardening:
+) -> Hardened:
     """Fit every applicable defence, attack each result anew, and choose by the policy.
 
-    `defences`: names in `temper.hardening` (default all). `train`: rows to fit on (default `system.train`). `inner`: the
-    inner attack of adversarial training. Gated are the evasions that the policy sets a limit to, or all of them.
+    `defences`: names in `temper.hardening` (default all). `train`: rows to fit on (default `system.train`). `inner`:
+    the inner attack of adversarial training. Gated are the evasions that the policy sets a limit to, or all of them.
     The threshold of each hardened target is chosen again, at the same alert rate on the training rows.
     Raises `TemperError` without training rows.
     """
@@ -121,10 +109,8 @@ def harden(
         listener(Event(kind="finished", task=name, room="hardening", done=at + 1, total=len(names)))
     judged = judge(trials, tolerance or Tolerance())
     chosen = choose(judged, tolerance or Tolerance())
-    judged = [replace(t, outcome="chosen: " + t.outcome) if t is chosen else t for t in judged]
-    chosen = next((t for t in judged if t.outcome.startswith("chosen: ")), None)
     better = replace(system, target=chosen.target, threshold=chosen.threshold) if chosen else system
-    return Hardening(system=better, trials=tuple(judged), chosen=chosen, skipped=tuple(skipped))
+    return Hardened(system=better, trials=tuple(judged), chosen=chosen, skipped=tuple(skipped))
 
 
 def same_alert_rate(before: Target, threshold: float | None, after: Target, x: Array) -> float | None:
@@ -234,20 +220,3 @@ def _outcome(trial: Trial, gain: Effect | None, p: float, tolerance: Tolerance) 
     return (
         f"holds better: {-100 * gain.difference:.1f} points fewer rows evade (p {p:.1g}), clean loss within tolerance"
     )
-
-
-def _line(effect: Effect) -> str:
-    interval = f"[{effect.low:+.3f}, {effect.high:+.3f}]"
-    return (
-        f"{effect.defence:<13}{effect.metric:<33}{effect.before:>8.3f}{effect.after:>8.3f}{effect.difference:>+9.3f}"
-        f"  {interval:<16}{effect.n:>7}  {effect.verdict}"
-    )
-
-
-def _footnotes(simulated: bool) -> list[str]:
-    notes = [
-        "Every hardened model was attacked from scratch, on the same rows with the same budget.",
-        "Thresholds were chosen again at the same alert rate on the training rows.",
-        "The choice was made on these rows: confirm it on rows that were not part of it.",
-    ]
-    return [*notes, "SIMULATED data."] if simulated else notes

@@ -21,7 +21,7 @@ from temper.kernels.loss import decide
 from temper.threats.rules import scenarios
 
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
-_BATCH = 8_192
+_BATCH = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +55,8 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
             room, plugin = _room_of(name)
             if only and not any(_matches(name, wanted) for wanted in only):
                 skipped.append(Skipped(name=name, why="left out by --only"))
-            elif (name, scenario.budget) not in planned:
-                planned.add((name, scenario.budget))
+            elif (name, _bound(name, scenario)) not in planned:
+                planned.add((name, _bound(name, scenario)))
                 tasks += _tasks(room, plugin, scenario, world, system)
     if only and not tasks:
         raise TemperError(
@@ -74,21 +74,26 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
 
 
 def draw(system: Protected, sizes: Sizes, seed: int) -> World:
-    """The held-out sample, and among it the rows to attack: those judged correctly, of class 1 when there are two."""
+    """The held-out sample of checks, and the rows to attack."""
     rng = Draws(seed, "rows").generator()
     n = len(system.data)
     held_out = np.arange(n) if n <= sizes.held_out else np.sort(rng.choice(n, sizes.held_out, replace=False))
-    data = system.data.take(held_out)
-    eligible = np.arange(len(held_out))
-    if system.target.kind is not ScoreKind.VALUE:
-        decided = np.concatenate(
-            [decisions(system, data.x[at : at + _BATCH]) for at in range(0, len(held_out), _BATCH)] or [np.empty(0)]
-        )
-        right = decided == np.asarray(data.y)
-        eligible = np.flatnonzero(right & (np.asarray(data.y) == 1) if system.target.classes == 2 else right)
-    if len(eligible) > sizes.attacked:
-        eligible = np.sort(rng.choice(eligible, sizes.attacked, replace=False))
-    return World(system=system, sizes=sizes, seed=seed, attacked=held_out[eligible], held_out=held_out)
+    return World(system=system, sizes=sizes, seed=seed, attacked=_attacked(system, sizes, rng), held_out=held_out)
+
+
+def _attacked(system: Protected, sizes: Sizes, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    """A random sample of the rows judged correctly, of class 1 when there are two, in their order."""
+    y = np.asarray(system.data.y)
+    rows = rng.permutation(np.flatnonzero(y == 1) if system.target.classes == 2 else np.arange(len(y)))
+    if system.target.kind is ScoreKind.VALUE:
+        return np.sort(rows[: sizes.attacked])
+    found: list[Any] = [np.empty(0, dtype=np.int64)]
+    for at in range(0, len(rows), _BATCH):
+        batch = rows[at : at + _BATCH]
+        found.append(batch[decisions(system, system.data.x[batch]) == y[batch]])
+        if sum(map(len, found)) >= sizes.attacked:
+            break
+    return np.sort(np.concatenate(found)[: sizes.attacked])
 
 
 def decisions(system: Protected, x: Any) -> np.ndarray[Any, Any]:
@@ -100,6 +105,11 @@ def _room_of(name: str) -> tuple[str, str]:
     """("stress", "missing") for "stress.missing", ("attacks", "evasion.noise") for "evasion.noise"."""
     head, _, rest = name.partition(".")
     return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+
+
+def _bound(name: str, scenario: Scenario) -> object:
+    """Only evasion spends the actor's budget per row; everything else is measured once, whoever the actor is."""
+    return scenario.budget if name.startswith("evasion.") else None
 
 
 def _matches(name: str, wanted: str) -> bool:

@@ -37,7 +37,7 @@ class Sizes:
     repeats: int = 3
     students: int = 1_000
     replicates: int = 1_000
-    shard: int = 50
+    shard: int = 100
 
 
 SUITES = {

@@ -55,9 +55,10 @@ def known_directions(schema: Schema, data: Data, target: Target, clear: float) -
 def with_moved_copies(
     data: Data, schema: Schema, rng: Draws, *, copies: int, positive_copies: int, norm: str, radius: float
 ) -> Data:
-    """The data and copies of its rows at random admissible points of the ball, truth kept, ids of their originals.
+    """The data and copies of its rows at random admissible points of the ball, truth and ids kept.
 
-    `copies` of every row and `positive_copies` more of class 1; a move the schema does not admit is left out.
+    `copies` of every row and `positive_copies` more of class 1; copies that did not move, or left the domain, are left
+    out, which is about one in four.
     """
     scene = Scene(x=data.x, y=data.y, ids=data.ids, schema=schema, budget=Budget(norm=norm, radius=radius))
     draws = replace(rng.child("copies"), ids=data.ids)

@@ -29,7 +29,9 @@ class Adversarial:
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
-            raise TemperError(f"adversarial training with {self.rounds} rounds does nothing", fix="set rounds to 1 or more")
+            raise TemperError(
+                f"adversarial training with {self.rounds} rounds does nothing", fix="set rounds to 1 or more"
+            )
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """The same family fitted on the rows and on everything the inner attack found on the way."""

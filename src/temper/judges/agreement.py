@@ -21,6 +21,7 @@ from temper.kernels.rate import measure_rate
 Vector = np.ndarray[Any, Any]
 
 _ENOUGH = 10
+_END = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,8 +94,8 @@ class Agreement:
         )
 
     def _line_fit(self, seen: Copied, kind: ScoreKind, victim: Vector, copy: Vector) -> Measurement:
-        lines = (_line(victim, kind), _line(copy, kind))
-        baseline = (("own labels, no queries", r_squared(lines[0], _line(seen.own_scores, kind))), ("constant", 0.0))
+        lines = (on_line(victim, kind), on_line(copy, kind))
+        baseline = (("own labels, no queries", r_squared(lines[0], on_line(seen.own_scores, kind))), ("constant", 0.0))
         return self._resampled(seen, "logit_r2", r_squared, lines, baseline)
 
     def _order(self, seen: Copied, victim: Vector, copy: Vector) -> Measurement:
@@ -269,10 +270,17 @@ def _zero(value: float) -> float:
     return 0.0 if np.isnan(value) else value
 
 
-def _line(score: Vector, kind: ScoreKind) -> Vector:
+def on_line(score: Vector, kind: ScoreKind) -> Vector:
+    """Flagged-class scores on an unbounded line: the logit of a probability, a margin as it is.
+
+    Probabilities are cut at 0.0001 from either end: forests answer exactly 0 and 1, whose logits are infinite.
+
+    >>> on_line(np.array([0.5]), ScoreKind.PROBABILITIES)
+    array([0.])
+    """
     if kind is ScoreKind.MARGIN:
         return np.asarray(score, dtype=float)
-    bounded = np.clip(score, 1e-6, 1.0 - 1e-6)
+    bounded = np.clip(np.asarray(score, dtype=float), _END, 1.0 - _END)
     return np.asarray(np.log(bounded / (1.0 - bounded)))
 
 

@@ -16,7 +16,7 @@ from temper.kernels.loss import decide, flagged_score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dose:
-    """How a poisoned twin was made: `flipped` of `rows` training labels, of which `eligible` could have been flipped.
+    """How a poisoned twin was made: `flipped` of `rows` training labels, whose attacked class has `eligible` rows.
 
     `alerts`: held-out rows the deployed model flags, the review capacity every twin gets. `label`: the slice.
     """
@@ -161,7 +161,7 @@ def _right(scene: Scene, scores: Any, y: Any) -> Any:
 
 def _amount(dose: Dose, repeats: int) -> str:
     whole = f"{dose.flipped:,} of {dose.rows:,} training labels flipped ({dose.flipped / dose.rows:.2%})"
-    return f"{whole}, {dose.eligible:,} could have been; {repeats} repeat{'s' * (repeats > 1)}"
+    return f"{whole}, {dose.eligible:,} rows in the attacked class; {repeats} repeat{'s' * (repeats > 1)}"
 
 
 def _narrow(repeats: int) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def reachable(schema: Schema, x0: Array, budget: Budget, reference: Array | None
 
 
 def random_point(
-    scene: Scene, rows: Rows, rng: Draws, step: int, low: Array, high: Array, within: Array | None = None
+    scene: Scene, rows: Rows, rng: Draws, step: Any, low: Array, high: Array, within: Array | None = None
 ) -> Array:
     """A uniform admissible point per row: a random share of the columns moves, cut to the budget, repaired."""
     x0 = scene.x[rows]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Places = np.ndarray[Any, np.dtype[np.int64]]
 _CELLS = 2_000_000  # 16 MB of weights at a time
 
 
@@ -27,14 +28,17 @@ def resamples(n: int, replicates: int, rng: np.random.Generator) -> Iterator[Flo
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows sorted once by score, so that AUC and average precision under many weights cost a pass each.
+    """Rows sorted once by score, so that AUC and average precision under many weights cost one pass each.
 
-    `positive` (n,) is 1.0 for class 1 in sorted order, `order` the sorting, `starts` the first row of each tied score.
+    `ones`, `zeros`: positions of both classes by rising score. Per row of class 1: `below`, `upto` count the rows of
+    class 0 with a smaller, and with no larger score; `behind` counts the rows of class 1 with a smaller score.
     """
 
-    positive: Floats
-    order: np.ndarray[Any, np.dtype[np.int64]]
-    starts: np.ndarray[Any, np.dtype[np.int64]]
+    ones: Places
+    zeros: Places
+    below: Places
+    upto: Places
+    behind: Places
 
     @staticmethod
     def of(y: Any, score: Any) -> Ranked:
@@ -44,43 +48,37 @@ class Ranked:
         >>> ranked.auc(np.ones((1, 3)))
         array([0.75])
         """
-        order = np.argsort(np.asarray(score), kind="stable")
-        values = np.asarray(score)[order]
-        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-        return Ranked((np.asarray(y)[order] == 1).astype(np.float64), order, starts)
+        one, values = np.asarray(y) == 1, np.asarray(score)
+        order = np.argsort(values, kind="stable")
+        ones, zeros = order[one[order]], order[~one[order]]
+        high, low = values[ones], values[zeros]
+        below, upto = (np.searchsorted(low, high, side=side) for side in ("left", "right"))
+        return Ranked(ones, zeros, below, upto, np.searchsorted(high, high, side="left"))
 
     def auc(self, weights: Floats) -> Floats:
         """AUC of each row of `weights` (b, n); NaN where one class got no weight."""
-        positive, negative = self._tied(weights)
-        below = np.cumsum(negative, axis=1)
-        wins = np.einsum("bn,bn->b", positive, below - 0.5 * negative)
+        positive, negative = weights[:, self.ones], _cumulated(weights[:, self.zeros])
+        beaten = negative[:, self.below] + negative[:, self.upto]
+        wins = 0.5 * np.einsum("bn,bn->b", positive, beaten)
         with np.errstate(invalid="ignore"):
-            return np.asarray(wins / (positive.sum(axis=1) * below[:, -1]))
+            return np.asarray(wins / (positive.sum(axis=1) * negative[:, -1]))
 
     def average_precision(self, weights: Floats) -> Floats:
         """Average precision of each row of `weights` (b, n); NaN where class 1 got no weight."""
-        positive, negative = self._tied(weights)
-        hits = np.cumsum(positive[:, ::-1], axis=1)[:, ::-1]
-        flagged = hits + np.cumsum(negative[:, ::-1], axis=1)[:, ::-1]
+        positive, negative = weights[:, self.ones], _cumulated(weights[:, self.zeros])
+        passed = _cumulated(positive)
+        hits = passed[:, -1:] - passed[:, self.behind]
+        flagged = hits + negative[:, -1:] - negative[:, self.below]
         precision = np.divide(hits, flagged, out=np.zeros_like(hits), where=flagged > 0)
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.einsum("bn,bn->b", positive, precision) / positive.sum(axis=1))
-
-    def _tied(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Weight of both classes per distinct score, low to high."""
-        total = np.take(weights, self.order, axis=1)
-        positive = total * self.positive
-        if len(self.starts) == len(self.order):
-            return positive, total - positive
-        positive = np.add.reduceat(positive, self.starts, axis=1)
-        return positive, np.add.reduceat(total, self.starts, axis=1) - positive
+            return np.asarray(np.einsum("bn,bn->b", positive, precision) / passed[:, -1])
 
 
 def auc_drop(y: Any, before: Any, after: Any) -> tuple[float, float]:
     """Drop of the AUC from `before` to `after` (scores (n,) of the same rows) and its standard error.
 
     Source: DeLong, DeLong & Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
-    characteristic curves", 1988; by midranks: Sun & Xu, 2014.
+    characteristic curves", 1988.
 
     >>> auc_drop([0, 0, 1, 1], [1, 2, 3, 4], [1, 2, 3, 4])
     (0.0, 0.0)
@@ -106,11 +104,21 @@ def r2_drop(y: Any, before: Any, after: Any) -> tuple[float, float]:
     return float(drop), float(error)
 
 
+def _cumulated(weights: Floats) -> Floats:
+    """(b, k) -> (b, k + 1): the weight of the first 0, 1, ..., k columns."""
+    total = np.zeros((len(weights), weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=total[:, 1:])
+    return total
+
+
 def _placements(one: Any, score: Any) -> tuple[Floats, Floats]:
     """Per row of class 1 the share of class 0 below it, per row of class 0 the share of class 1 above it."""
-    from scipy.stats import rankdata
+    values = np.asarray(score, dtype=np.float64)
+    return _share_below(values[one], values[~one]), 1.0 - _share_below(values[~one], values[one])
 
-    score = np.asarray(score, dtype=np.float64)
-    ranks, ones, zeros = rankdata(score), int(one.sum()), int((~one).sum())
-    wins = (ranks[one] - rankdata(score[one])) / zeros
-    return wins, 1.0 - (ranks[~one] - rankdata(score[~one])) / ones
+
+def _share_below(values: Any, others: Any) -> Floats:
+    """Per value the share of `others` below it, ties counting half."""
+    others = np.sort(others)
+    twice = np.searchsorted(others, values, side="left") + np.searchsorted(others, values, side="right")
+    return np.asarray(twice / (2 * len(others)))

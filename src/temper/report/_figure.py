@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from temper.core.finding import Finding
 from temper.core.measure import Better, Measurement, Status
 from temper.core.requirement import Judgement, Requirement, Verdict
 
@@ -68,10 +69,14 @@ def is_rate(measurement: Measurement) -> bool:
 
 
 def show(value: float, rate: bool, unit: str = "") -> str:
-    """One value in its own unit; the unit of a rate is the percent sign."""
+    """One value in its own unit; the unit of a rate is the percent sign, a unit of several words stands in brackets.
+
+    >>> show(0.5, True), show(38.0, False, "queries"), show(0.02, False, "drop in AUC")
+    ('50 %', '38 queries', '0.02 (drop in AUC)')
+    """
     if rate:
         return percent(value)
-    return f"{number(value)} {unit}".strip()
+    return f"{number(value)} ({unit})" if " " in unit else f"{number(value)} {unit}".strip()
 
 
 def figure(measurement: Measurement) -> str:
@@ -118,6 +123,12 @@ def family_title(name: str) -> str:
     return FAMILIES.get(name, name.replace("_", " ").capitalize())
 
 
+def finding_name(finding: Finding) -> str:
+    """The dotted name of the figure a finding is about, whether its metric carries the plugin's name or not."""
+    whole = finding.metric.startswith(f"{finding.plugin}.")
+    return finding.metric if whole else f"{finding.plugin}.{finding.metric}"
+
+
 def grouped(measurements: Iterable[Measurement]) -> dict[str, list[Measurement]]:
     """Measurements by family, in the order of the lifecycle, unknown families last by name."""
     groups: dict[str, list[Measurement]] = {}
@@ -141,8 +152,9 @@ def deciding(judgement: Judgement, measurements: Iterable[Measurement]) -> Measu
     """The measurement a judgement speaks of: by name, and by slice where several share it."""
     found = [m for m in measurements if judgement.measured and judgement.measured.startswith(m.name)]
     exact = [m for m in found if judgement.measured == m.name or m.slice in judgement.measured.removeprefix(m.name)]
-    same = [m for m in exact if m.value == judgement.value]
-    return next(iter(same or exact or found), None)
+    same = [m for m in exact or found if m.value == judgement.value] or exact or found
+    asked = [m for m in same if m.slice == judgement.requirement.slice]
+    return next(iter(asked or same), None)
 
 
 def limit(requirement: Requirement, rate: bool) -> str:
@@ -166,6 +178,13 @@ def judged(judgement: Judgement, measurement: Measurement | None) -> str:
     if judgement.value is None:
         return "not measured"
     return show(judgement.value, judged_as_rate(judgement, measurement))
+
+
+def rows_to_decide(judgement: Judgement) -> str:
+    """How many rows would decide an INCONCLUSIVE requirement; empty where that is unknown or already said."""
+    if judgement.verdict is not Verdict.INCONCLUSIVE or not judgement.needed:
+        return ""
+    return "" if "would decide" in judgement.explanation else f"About {judgement.needed:,} rows would decide it."
 
 
 def arrow(better: Better) -> str:

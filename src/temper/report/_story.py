@@ -13,6 +13,7 @@ from temper.report._figure import (
     SEVERITIES,
     deciding,
     family,
+    finding_name,
     grouped,
     judged,
     judged_as_rate,
@@ -133,7 +134,7 @@ def _weight(record: Record) -> str:
 
 def _against(judgement: Judgement, record: Record) -> str:
     measurement = deciding(judgement, record.measurements)
-    name = _named(measurement.name if measurement else judgement.requirement.metric)
+    name = _named(measurement.name) + _slice(measurement) if measurement else _named(judgement.requirement.metric)
     told = sentence(measurement) if measurement else judged(judgement, None)
     rate = judged_as_rate(judgement, measurement)
     words = f"{name} is {told} where the policy asks for {limit(judgement.requirement, rate)}"
@@ -147,7 +148,7 @@ def _example(judgement: Judgement, record: Record) -> str:
     """A decoded row behind a failed requirement, empty where no finding is about the same figure."""
     measurement = deciding(judgement, record.measurements)
     name = measurement.name if measurement is not None else judgement.requirement.metric
-    for finding in (f for f in worst_findings(record) if f"{f.plugin}.{f.metric}" == name):
+    for finding in (f for f in worst_findings(record) if finding_name(f) == name):
         for example in finding.examples:
             moved = [f"{c.column} {c.before} → {c.after}" for c in example.changes if not c.derived]
             if moved:
@@ -206,7 +207,9 @@ def _end(value: float) -> str:
 def _not_ok(record: Record) -> list[str]:
     words = {Status.INCONCLUSIVE: "INCONCLUSIVE", Status.UNTRIED: "UNTRIED", Status.ERROR: "ERROR"}
     return [
-        f"{words[m.status]}: {m.name}{_slice(m)}: {m.reason}." for m in record.measurements if m.status is not Status.OK
+        f"{words[m.status]}: {m.name}{_slice(m)}: {m.reason.rstrip('.')}."
+        for m in record.measurements
+        if m.status is not Status.OK
     ]
 
 
@@ -225,7 +228,9 @@ def _absent(record: Record) -> list[str]:
     absent = [FAMILIES[name].split(":")[0].lower() for name in _EXPECTED if name not in measured]
     said = [f"Nothing was measured about {_listed(absent)}."] if absent else []
     if record.skipped:
-        said.append(f"{len(record.skipped)} attacks, checks or threats were left out; the coverage says why.")
+        many = len(record.skipped)
+        left = "One attack, check or threat was" if many == 1 else f"{many} attacks, checks or threats were"
+        said.append(f"{left} left out; the coverage says why.")
     return said
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from temper.core.measure import Curve, Measurement
@@ -13,6 +14,9 @@ from temper.report._figure import FAMILIES, family, grouped, is_rate
 from temper.report._inert import inert
 
 Row: TypeAlias = dict[str, Any]
+Member: TypeAlias = tuple[Measurement, Curve]
+
+STATED = "stated probability"
 
 # The page's style sheet maps these colours to its own, so that one drawing serves light, dark and paper.
 SERIES = ("#1f5fa8", "#b3541e", "#2f7d4f", "#7a4fa3", "#8a6d00", "#a8325f")
@@ -36,10 +40,10 @@ def curves(measurements: Iterable[Measurement]) -> list[Chart]:
     """One chart for the curves of a family that share an axis and a unit; at most six series, the rest counted."""
     found = []
     for group in grouped(measurements).values():
-        shared: dict[tuple[str, str, bool], list[tuple[Measurement, Curve]]] = {}
+        shared: dict[tuple[str, str, bool], list[Member]] = {}
         for m in group:
-            if m.curve is not None and m.curve.points:
-                shared.setdefault((m.curve.axis, _unit(m), is_rate(m)), []).append((m, m.curve))
+            if m.curve is not None and (points := _finite(m.curve)):
+                shared.setdefault((m.curve.axis, _unit(m, m.curve), is_rate(m)), []).append((m, points))
         found += [_curves(members) for members in shared.values()]
     return [_numbered(chart, at) for at, chart in enumerate(found)]
 
@@ -54,44 +58,64 @@ def comparison(changes: Sequence[Change]) -> list[Chart]:
     return [_numbered(chart, 100 + at) for at, chart in enumerate(found)]
 
 
-def _curves(members: list[tuple[Measurement, Curve]]) -> Chart:
+def _curves(members: list[Member]) -> Chart:
     first, curve = members[0]
     shown = sorted(members, key=lambda member: -abs(member[1].points[-1].value))[: len(SERIES)]
-    rate = is_rate(first)
+    names = _names(shown)
     rows = [
         {"series": name, "at": p.at, "value": p.value, "low": p.low, "high": p.high}
-        for name, (_, c) in zip(_names(shown), shown, strict=True)
+        for name, (_, c) in zip(names, shown, strict=True)
         for p in c.points
     ]
     sizes = sorted({p.n for _, c in shown for p in c.points if p.n})
     of = f" n = {sizes[0]:,}" + (f" to {sizes[-1]:,}" if len(sizes) > 1 else "") + "." if sizes else ""
     rest = f" {len(members) - len(shown)} more series are in the JSON report." if len(members) > len(shown) else ""
-    title = FAMILIES.get(family(first.plugin), family(first.plugin)).split(":")[0]
-    y_title = f"{inert(first.metric.replace('_', ' '))}{'' if rate else f' ({_unit(first)})' if _unit(first) else ''}"
+    perfect = " Thin line: a perfect model." if curve.axis == STATED else ""
+    subject = FAMILIES.get(family(first.plugin), family(first.plugin)).split(":")[0]
+    told, y_title = _subject(members)
     return Chart(
-        title=f"{inert(title, 80)}: {inert(first.metric.replace('_', ' '), 80)} against {inert(curve.axis, 80)}",
-        caption=f"Bands are intervals at {100 * first.confidence:g} %.{of}{rest}",
-        svg=_svg(_lines(rows, _names(shown), inert(_axis(curve), 60), inert(y_title, 60), rate)),
+        title=f"{inert(subject, 80)}: {inert(told, 80)} against {inert(curve.axis, 80)}",
+        caption=f"Bands are intervals at {100 * first.confidence:g} %.{of}{perfect}{rest}",
+        svg=_svg(_lines(rows, names, inert(_axis(curve), 60), inert(y_title, 60), is_rate(first))),
     )
+
+
+def _subject(members: list[Member]) -> tuple[str, str]:
+    """What the lines show, for the title, and with its unit, for the axis."""
+    (first, curve), unit = members[0], _unit(*members[0])
+    metrics = list(dict.fromkeys(m.metric.replace("_", " ") for m, _ in members))
+    if len(members) == 1 and unit and metrics[0] not in curve.name:
+        return curve.name, unit
+    if len(metrics) > 2:
+        return "figures", unit or "value"
+    told = " and ".join(metrics)
+    return told, f"{told} ({unit})" if unit and not is_rate(first) else told
 
 
 def _lines(rows: list[Row], names: list[str], x_title: str, y_title: str, rate: bool) -> Any:
     import altair as alt
 
     share = x_title.startswith("share")
-    x_axis = alt.Axis(tickCount=6, format="~%" if share else ",~g")
+    x_axis = alt.Axis(tickCount=6, format="~%" if share else ",~r")
     x = alt.X("at:Q", title=x_title, axis=x_axis, scale=alt.Scale(nice=False, zero=True))
     axis = alt.Axis(format="%" if rate else ".3~g", tickCount=5)
     domain = _domain(rows, rate)
     y = alt.Y("value:Q", title=y_title, axis=axis, scale=alt.Scale(domain=domain, nice=not rate))
-    color = alt.Color("series:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
-    shape = alt.Shape("series:N", title=None, scale=alt.Scale(domain=names, range=list(SHAPES[: len(names)])))
-    dash = alt.StrokeDash("series:N", title=None, scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])))
+    columns = 1 if max(map(len, names)) > 26 else 2
+    legend = alt.Legend(title=None, columns=columns)
+    color = alt.Color("series:N", legend=legend, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
+    shape = alt.Shape("series:N", legend=legend, scale=alt.Scale(domain=names, range=list(SHAPES[: len(names)])))
+    dash = alt.StrokeDash("series:N", legend=None, scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])))
     base = alt.Chart(_data(rows))
     band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=color)
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dash)
     mark = base.mark_point(filled=True, size=38, opacity=1).encode(x=x, y=y, color=color, shape=shape)
-    return (band + line + mark).properties(width=_WIDTH, height=_HEIGHT)
+    drawn = band + line + mark
+    if x_title == STATED:
+        end = min(max(row["at"] for row in rows), domain[1])
+        ideal = alt.Chart(_data([{"at": 0.0, "value": 0.0}, {"at": end, "value": end}]))
+        drawn = ideal.mark_line(strokeWidth=1, color=MUTED).encode(x=x, y=y) + drawn
+    return drawn.properties(width=_WIDTH, height=_HEIGHT)
 
 
 def _dumbbell(chosen: Sequence[Change], rate: bool) -> Chart:
@@ -142,11 +166,14 @@ def _unique(labels: list[str]) -> list[str]:
     ]
 
 
-def _names(members: Sequence[tuple[Measurement, Curve]]) -> list[str]:
-    """What tells the series apart: the plugin, with metric and slice only where the plugin alone does not."""
-    plain = [m.plugin for m, _ in members]
+def _names(members: Sequence[Member]) -> list[str]:
+    """What tells the series apart: the plugin without its family, metric and slice only where it takes them."""
+    plain = [m.plugin.split(".", 1)[-1] for m, _ in members]
     if len(set(plain)) < len(plain):
-        plain = [f"{m.name} {m.slice}" for m, _ in members]
+        metrics = [m.metric.replace("_", " ") for m, _ in members]
+        plain = [f"{p} · {q}" for p, q in zip(plain, metrics, strict=True)] if len(set(plain)) > 1 else metrics
+    if len(set(plain)) < len(plain):
+        plain = [f"{name} [{m.slice}]" for name, (m, _) in zip(plain, members, strict=True)]
     return _unique([inert(name, 60) for name in plain])
 
 
@@ -158,14 +185,26 @@ def _domain(rows: list[Row], rate: bool) -> list[float]:
     return [min(0.0, bottom), max(top, 1e-9) * 1.05]
 
 
-def _unit(measurement: Measurement) -> str:
-    """The unit of the value; a rate has none, and a curve's own unit may be that of its axis."""
+def _finite(curve: Curve) -> Curve | None:
+    """The curve without points that cannot be drawn; None when none is left."""
+    points = tuple(p for p in curve.points if all(map(math.isfinite, (p.at, p.value, p.low, p.high))))
+    return replace(curve, points=points) if points else None
+
+
+def _unit(measurement: Measurement, curve: Curve) -> str:
+    """The unit of the values: a curve's own, unless that belongs to its axis or repeats the metric."""
+    own = curve.unit.replace("_", " ")
+    if own and not _of_axis(curve) and own != measurement.metric.replace("_", " "):
+        return own
     return "" if is_rate(measurement) else measurement.unit
 
 
+def _of_axis(curve: Curve) -> bool:
+    return curve.unit == "scales" or curve.unit.lower() in curve.axis.lower()
+
+
 def _axis(curve: Curve) -> str:
-    known = curve.unit and curve.unit.lower() not in curve.axis.lower()
-    return f"{curve.axis} ({curve.unit})" if known and curve.unit in ("scales", "queries", "cost") else curve.axis
+    return f"{curve.axis} ({curve.unit})" if curve.unit == "scales" else curve.axis
 
 
 def _data(rows: list[Row]) -> Any:

@@ -8,18 +8,21 @@ from importlib.resources import files
 from typing import Any
 
 from temper.core.defence import Effect
+from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
 from temper.report import charts
 from temper.report._change import changes
 from temper.report._figure import (
+    SEVERITIES,
     SYMBOLS,
     arrow,
     between,
     deciding,
     family_title,
     figure,
+    finding_name,
     grouped,
     interval,
     is_rate,
@@ -28,6 +31,7 @@ from temper.report._figure import (
     limit,
     percent,
     plain_name,
+    rows_to_decide,
     show,
 )
 from temper.report._inert import inert
@@ -68,7 +72,7 @@ def render(record: Record, *, before: Record | None = None, effects: Sequence[Ef
         sentences=[_coded(line) for line in sentences(record)],
         tiles=[(verdict, counts(record)[verdict], WORDS[verdict]) for verdict in Verdict if _tile(record, verdict)],
         requirements=[_requirement(judgement, record) for judgement in record.judgements],
-        findings=worst_findings(record)[:SHOWN],
+        findings=[_finding(finding) for finding in worst_findings(record)[:SHOWN]],
         more_findings=max(0, len(record.findings) - SHOWN),
         compared=compared,
         comparison=charts.comparison(compared),
@@ -149,6 +153,7 @@ def _requirement(judgement: Judgement, record: Record) -> dict[str, Any]:
         "interval": between(low, high, rate) if low is not None and high is not None else "",
         "confidence": percent(measurement.confidence if measurement else rule.confidence),
         "gate": percent(rule.confidence),
+        "rows": rows_to_decide(judgement),
         "limit": limit(rule, rate),
         "baseline": _baseline(measurement) if measurement else [],
         "track": _track(low, high, judgement.value, rule.limit) if rate else None,
@@ -166,6 +171,24 @@ def _track(low: float | None, high: float | None, value: float | None, limit: fl
         "width": f"{max(end - start, 0.6):.2f}",
         "value": f"{point:.2f}",
         "limit": f"{rule:.2f}",
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    examples = [
+        {
+            "example": example,
+            "moved": [change for change in example.changes if not change.derived],
+            "follows": ", ".join(str(change).replace(" -> ", " → ") for change in example.changes if change.derived),
+        }
+        for example in finding.examples[:3]
+    ]
+    known = finding.severity in SEVERITIES
+    return {
+        "finding": finding,
+        "name": finding_name(finding),
+        "severity": finding.severity if known else "low",
+        "examples": examples,
     }
 
 

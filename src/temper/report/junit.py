@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
-from temper.report._figure import between, deciding, judged, judged_as_rate, limit
+from temper.report._figure import between, deciding, judged, judged_as_rate, limit, rows_to_decide
 from temper.report._inert import inert
 
 Element = ElementTree.Element
@@ -65,8 +65,8 @@ def _said(judgement: Judgement, record: Record) -> str:
         words += f": {judgement.explanation}"
     if waiver := judgement.requirement.waiver:
         words += f"; waived by {waiver.by} until {waiver.until}: {waiver.reason}"
-    if judgement.needed and judgement.verdict is Verdict.INCONCLUSIVE:
-        words += f"; about {judgement.needed:,} rows would decide it"
+    if rows := rows_to_decide(judgement):
+        words += f"; {rows}"
     return words
 
 

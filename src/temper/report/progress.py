@@ -24,13 +24,17 @@ class Progress:
     """A listener that shows a run: `with Progress() as progress: temper.assess(system, listener=progress)`.
 
     On a terminal one bar for the whole and one for each running task; elsewhere (CI logs, pipes) one line per finished
-    task. It never raises: a broken pipe must not end a run. `clock` gives seconds and is there for tests.
+    task. The threat model comes first, as lines. It never raises: a broken pipe must not end a run. `quiet` shows
+    nothing at all. `clock` gives seconds and is there for tests.
     """
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
+    ) -> None:
         from rich.console import Console as Screen
 
         self.console = console if console is not None else Screen(stderr=True)
+        self.quiet = quiet
         self.live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._clock = clock
         self._began = clock()
@@ -52,8 +56,9 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Take one event; errors of the terminal are swallowed."""
-        with suppress(OSError, ValueError):
-            self._take(event)
+        if not self.quiet:
+            with suppress(OSError, ValueError):
+                self._take(event)
 
     def close(self) -> None:
         """Take the bars away and give the cursor back."""
@@ -77,6 +82,10 @@ class Progress:
             self._advance(event)
         elif event.kind in _ENDED:
             self._end(event)
+        elif event.kind == "scenario":
+            self._line(f"  [{event.room}] {event.task}: {event.message}")
+        elif event.kind == "skipped":
+            self._line(f"  left out: {event.task} ({event.message})")
         elif event.kind in ("note", "stopped"):
             self._line(event.message or event.kind)
         if event.kind in ("stopped", "judged"):

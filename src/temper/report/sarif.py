@@ -12,7 +12,7 @@ from urllib.parse import quote
 from temper.core.finding import Finding
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
-from temper.report._figure import SEVERITIES, deciding, judged, judged_as_rate, limit, plain_name
+from temper.report._figure import SEVERITIES, deciding, finding_name, judged, judged_as_rate, limit, plain_name
 from temper.report._inert import inert
 
 Json: TypeAlias = dict[str, Any]
@@ -39,7 +39,7 @@ def render(record: Record) -> str:
 
 def _results(record: Record) -> list[Json]:
     found = [_from_finding(finding, record) for finding in record.findings]
-    told = {f"{finding.plugin}.{finding.metric}" for finding in record.findings}
+    told = {finding_name(finding) for finding in record.findings}
     for judgement in record.judgements:
         if judgement.verdict is Verdict.FAIL and _test(judgement, record) in told:
             continue
@@ -54,7 +54,7 @@ def _results(record: Record) -> list[Json]:
 
 
 def _from_finding(finding: Finding, record: Record) -> Json:
-    rule = f"{finding.plugin}.{finding.metric}"
+    rule = finding_name(finding)
     lines = [finding.title, finding.detail, *(str(example) for example in finding.examples[:3])]
     lines.append(f"Reproduce: {finding.reproduce}")
     if finding.defences:

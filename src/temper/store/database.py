@@ -169,7 +169,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _make_folder(folder: Path) -> None:
     if not folder.exists():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         # Adversarial rows are real rows, slightly moved: they do not belong into a code repository.
         (folder / ".gitignore").write_text("*\n", encoding="ascii")
 

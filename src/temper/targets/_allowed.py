@@ -21,9 +21,11 @@ _EXACT = {
     "pathlib": "Path PosixPath PurePosixPath WindowsPath PureWindowsPath",
     "uuid": "UUID",
     "functools": "partial",
-    "numpy": "dtype ndarray bool_ float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 str_ "
+    "numpy": "mean median std sum dtype ndarray bool_ float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 str_ "
     "object_ nan",
+    "numpy.ma": "MaskedArray",
     "numpy.ma.core": "MaskedArray _mareconstruct",
+    "scipy._lib.array_api_compat.numpy._aliases": "asarray",
     "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
     "numpy.random._mt19937": "MT19937",
     "numpy.random._pcg64": "PCG64",
@@ -81,7 +83,10 @@ _SKLEARN = {
     "sklearn.multiclass": "_ConstantPredictor",
     "sklearn.model_selection._split": "KFold StratifiedKFold GroupKFold TimeSeriesSplit ShuffleSplit "
     "StratifiedShuffleSplit LeaveOneOut RepeatedKFold RepeatedStratifiedKFold",
-    "sklearn.metrics._scorer": "_Scorer _PassthroughScorer",
+    "sklearn.metrics._scorer": "_Scorer _CurveScorer _PassthroughScorer",
+    "sklearn.metrics._classification": "accuracy_score balanced_accuracy_score f1_score log_loss",
+    "sklearn.cluster._kmeans": "_kmeans_single_lloyd _kmeans_single_elkan",
+    "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
     "sklearn.linear_model._stochastic_gradient": "_ValidationScoreCallback",
     "sklearn.decomposition._dict_learning": "SparseCoder",
 }
@@ -95,8 +100,14 @@ _SKLEARN_MODULES = (
     "sklearn.gaussian_process.kernels",
     "sklearn.metrics._dist_metrics",
 )
-_CODE = frozenset(
-    ["os", "posix", "nt", "ntpath", "posixpath", "subprocess", "sys", "shutil", "socket", "socketserver", "ctypes", "_ctypes", "importlib", "imp", "runpy", "pty", "webbrowser", "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "marshal", "code", "codeop", "commands", "multiprocessing", "threading", "_thread", "asyncio", "signal", "pip", "ensurepip", "venv", "site", "types", "inspect", "ast", "compileall", "py_compile", "zipimport", "pkgutil", "pydoc", "doctest", "pdb", "bdb", "cProfile", "profile", "timeit", "trace", "tempfile", "glob", "fileinput", "io", "_io", "http", "urllib", "requests", "ftplib", "smtplib", "telnetlib", "poplib", "imaplib", "nntplib", "xmlrpc", "sqlite3", "gc", "atexit", "faulthandler", "concurrent", "distutils", "setuptools", "_posixsubprocess", "tkinter", "turtle", "idlelib", "platform", "getpass", "winreg", "_winapi", "msvcrt", "resource", "mmap", "cffi", "numba", "weakref", "unittest", "pytest", "operator", "test"]
+_CODE = (
+    "os posix nt ntpath posixpath subprocess sys shutil socket socketserver ctypes _ctypes importlib imp runpy "
+    "pty webbrowser pickle _pickle cPickle dill cloudpickle marshal code codeop commands multiprocessing "
+    "threading _thread asyncio signal pip ensurepip venv site types inspect ast compileall py_compile zipimport "
+    "pkgutil pydoc doctest pdb bdb cProfile profile timeit trace tempfile glob fileinput io _io http urllib "
+    "requests ftplib smtplib telnetlib poplib imaplib nntplib xmlrpc sqlite3 gc atexit faulthandler concurrent "
+    "distutils setuptools _posixsubprocess tkinter turtle idlelib platform getpass winreg _winapi msvcrt resource "
+    "mmap cffi numba weakref unittest pytest operator test"
 )
 _CALLS = frozenset(
     {
@@ -158,7 +169,7 @@ def dangerous(module: str, name: str) -> bool:
     if known(module, name):
         return False
     top = module.split(".")[0]
-    by_place = top in _CODE or (module, name) in _CALLS or (top == "builtins" and "." in name)
+    by_place = top in _CODE.split() or (module, name) in _CALLS or (top == "builtins" and "." in name)
     by_name = top != "__main__" and name.rsplit(".", 1)[-1].startswith(_LOADERS)
     return by_place or by_name or "." in name
 

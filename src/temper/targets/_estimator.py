@@ -17,6 +17,8 @@ from temper.targets.frame import numeric
 _KEEP_ORDER = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "QuantileTransformer")
 _INVERSE = ("LogisticRegression", "LinearSVC", "SVC", "NuSVC", "LinearSVR", "SVR")
 _PENALTY = ("Ridge", "RidgeClassifier", "Lasso", "ElasticNet", "SGDClassifier", "SGDRegressor", "MLPClassifier")
+_BOOSTED = ("xgboost", "lightgbm", "catboost")
+_THREADS = ("n_jobs", "thread_count", "nthread")
 _GROWN = ("RandomForest", "ExtraTrees", "DecisionTree", "ExtraTree", "Bagging")
 
 
@@ -83,14 +85,17 @@ def fresh(model: Any, recipe: Recipe, columns: int) -> Any:
 
     recipe = _recipe.checked(recipe, columns)
     copy = clone(getattr(model, "best_estimator_", model))  # a search is not repeated: it has chosen
-    steady = {}
-    for name in copy.get_params(deep=True):
-        if name.split("__")[-1] in ("n_jobs", "thread_count", "nthread"):
+    steady: dict[str, Any] = {}
+    for name, value in copy.get_params(deep=True).items():
+        word = name.split("__")[-1]
+        if word in _THREADS and value not in (None, 1):
             steady[name] = 1
-        elif name.split("__")[-1] == "random_state" and not name.endswith("cv__random_state"):
+        elif word == "random_state" and not name.endswith("cv__random_state"):
             steady[name] = recipe.seed
     copy.set_params(**steady)
     inner, path = _core(copy)
+    if _home(inner) in _BOOSTED:  # for these, no number of threads means all of them
+        copy.set_params(**{path + ("thread_count" if _home(inner) == "catboost" else "n_jobs"): 1})
     if recipe.monotone:
         _constrain(copy, inner, path, recipe.monotone)
     if recipe.regularise:
@@ -104,7 +109,7 @@ def _core(model: Any) -> tuple[Any, str]:
     while True:
         if hasattr(model, "steps"):
             name, model = model.steps[-1]
-        elif getattr(model, "estimator", None) is not None and hasattr(model.estimator, "fit"):
+        elif hasattr(model.get_params(deep=False).get("estimator"), "fit"):
             name, model = "estimator", model.estimator
         else:
             return model, path
@@ -127,15 +132,19 @@ def _constrain(copy: Any, inner: Any, path: str, monotone: tuple[int, ...]) -> N
 
 
 def _is_boosted(inner: Any, name: str) -> bool:
-    return name == "monotone_constraints" and type(inner).__module__.split(".")[0] in ("lightgbm", "catboost")
+    return name == "monotone_constraints" and _home(inner) in _BOOSTED
+
+
+def _home(model: Any) -> str:
+    return type(model).__module__.split(".")[0]
 
 
 def softened(model: Any, strength: float) -> dict[str, Any]:
     """New parameters of an estimator for a regularising strength in (0, 1]."""
     title, now = type(model).__name__, model.get_params()
-    home = type(model).__module__.split(".")[0]
-    if home in ("xgboost", "lightgbm", "catboost"):
-        return {"xgboost": soft_xgboost, "lightgbm": soft_lightgbm, "catboost": soft_catboost}[home](now, strength)
+    if _home(model) in _BOOSTED:
+        soften = {"xgboost": soft_xgboost, "lightgbm": soft_lightgbm, "catboost": soft_catboost}
+        return soften[_home(model)](now, strength)
     if title.startswith("HistGradientBoosting"):
         return _soft_histogram(now, strength)
     if title.startswith("GradientBoosting"):

@@ -6,7 +6,7 @@ import _compat_pickle
 import pickletools
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -20,7 +20,6 @@ _WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _SIMPLE = re.compile(r"[<>|=]?[biufcSUVMmOa]\d*")
 _EMPTY = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set}
 _PLAIN = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_IGNORED = ("PROTO", "FRAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,11 @@ class Reading:
         if not isinstance(module, str) or not isinstance(name, str):
             raise Refused("it computes the name of what it imports")
         found = Name(module, name)
-        self.names[found] = None
         if protocol < 3:  # pickles of Python 2 are renamed on the way in
-            renamed = _compat_pickle.NAME_MAPPING.get((module, name))
-            if renamed is None:
-                renamed = (_compat_pickle.IMPORT_MAPPING.get(module, module), name)
-            if Name(*renamed) != found:
-                del self.names[found]
-                if dangerous(module, name):
-                    self.names[found] = None
-                found = Name(*renamed)
-                self.names[found] = None
+            known = _compat_pickle.NAME_MAPPING.get((module, name))
+            found = Name(*(known or (_compat_pickle.IMPORT_MAPPING.get(module, module), name)))
+        for asked in {found, Name(module, name)} if dangerous(module, name) else {found}:
+            self.names[asked] = None
         return found
 
 
@@ -83,7 +76,7 @@ def read_pickle(stream: Stream, reading: Reading, depth: int = 0) -> Any:
         raise Refused(f"pickles are nested more than {_NESTED} times")
     machine = _Machine(stream, reading, depth)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for opcode, argument, _ in pickletools.genops(cast(BinaryIO, stream)):
             reading.purse.step()
             machine.step(opcode.name, argument)
     except Refused:

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from temper.core.errors import ContractError
 from temper.targets._allowed import dangerous
@@ -131,7 +131,7 @@ class _Seen:
         name = member.filename
         ending = Path(name).suffix.lower()
         with archive.open(member) as raw:
-            file = io.BufferedReader(raw)  # type: ignore[arg-type]
+            file = io.BufferedReader(cast(io.RawIOBase, raw))
             start = file.peek(8)[:8]
             if start.startswith(b"\x93NUMPY"):
                 self._npy(file, name)

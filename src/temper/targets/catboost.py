@@ -19,7 +19,6 @@ from temper.targets.frame import agree, to_frame
 
 _PROBABILITY = ("Logloss", "CrossEntropy", "MultiClass")
 _KEPT = (
-    "auto_class_weights",
     "bootstrap_type",
     "border_count",
     "boosting_type",
@@ -34,6 +33,7 @@ _KEPT = (
     "subsample",
 )
 _SKIPPED = (
+    "cat_features",
     "early_stopping",
     "od_",
     "use_best_model",
@@ -95,7 +95,7 @@ class Catboost:
         y = _estimator.truth(data, self.kind, self.classes, "the CatBoost model")
         recipe = _recipe.checked(recipe, np.asarray(data.x).shape[1])
         flags = self.model.get_cat_feature_indices()
-        fresh = type(self.model)(**_settings(self.model, recipe))
+        fresh = _unfitted(self.model, _settings(self.model, recipe))
         return replace(self, model=fresh.fit(self._input(data.x), y, cat_features=flags or None))
 
     def _input(self, x: Array) -> Any:
@@ -141,10 +141,17 @@ def _kind(model: Any) -> tuple[ScoreKind, int]:
     return ScoreKind.VALUE, 1
 
 
+def _unfitted(model: Any, settings: dict[str, Any]) -> Any:
+    """The general class, which a model file gives, takes its parameters as one dictionary."""
+    return type(model)(settings) if type(model).__name__ == "CatBoost" else type(model)(**settings)
+
+
 def _settings(model: Any, recipe: Recipe) -> dict[str, Any]:
     """The user's parameters over the ones a model file remembers, with the recipe applied."""
     known = model.get_all_params()
     settings = {name: known[name] for name in _KEPT if name in known}
+    if known.get("grow_policy") == "SymmetricTree":  # then CatBoost reports them and does not take them
+        settings = {name: value for name, value in settings.items() if name not in ("max_leaves", "min_data_in_leaf")}
     settings |= {name: value for name, value in model.get_params().items() if not name.startswith(_SKIPPED)}
     for name, aliases in _ALIASES.items():
         given = [settings.pop(alias) for alias in aliases if alias in settings]

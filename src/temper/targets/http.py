@@ -175,7 +175,7 @@ class Http:
         raise RunStopped(f"the service did not answer after {self.retries + 1} requests: {trouble}", fix="is it up?")
 
     def _post(self, body: bytes) -> tuple[int, float | None, bytes]:
-        """One request: (status, seconds to wait if it says so, body). A redirect is not followed: it leaves the scope."""
+        """One request: (status, seconds to wait if it says so, body). Redirects leave the scope: not followed."""
         parts = urlsplit(self.url)
         door = _door(parts.scheme, str(parts.hostname), parts.port, self.timeout)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -167,7 +167,7 @@ def open_onnx(
     found = kind or _kind(content, score)
     if found in (ScoreKind.MARGIN, ScoreKind.VALUE):
         return Onnx(kind=found, classes=2 if found is ScoreKind.MARGIN else 1, output=score.name, **settings)
-    count = classes or _width(running, score)
+    count = classes or _labelled(content) or _width(running, score)
     if count == 1:
         raise ContractError(f"the ONNX output {score.name!r} has one column", fix=SINGLE)
     return Onnx(kind=found, classes=count, output=score.name, **settings)
@@ -209,6 +209,17 @@ def _kind(content: bytes, score: Any) -> ScoreKind:
         f"the ONNX output {score.name!r} may be logits, probabilities or a value",
         fix="declare kind=ScoreKind.LOGITS, PROBABILITIES, MARGIN or VALUE",
     )
+
+
+def _labelled(content: bytes) -> int | None:
+    """Number of classes a classifying operator lists."""
+    import onnx
+
+    for node in onnx.load_model_from_string(content).graph.node:
+        for item in node.attribute:
+            if item.name.startswith("classlabels_") and node.op_type.endswith("Classifier"):
+                return len(item.ints) or len(item.strings) or None
+    return None
 
 
 def _width(running: Any, score: Any) -> int:

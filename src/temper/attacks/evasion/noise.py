@@ -21,21 +21,25 @@ class Noise:
     Source: the random control of Carlini et al., "On evaluating adversarial robustness", 2019.
 
     >>> Noise(draws=5)
-    Noise(draws=5)
+    Noise(draws=5, at_once=16)
     """
 
     needs: ClassVar[Access] = Access.LABELS
     draws: int = 10_000
+    at_once: int = 16
 
     def run(self, oracle: OracleLike, scene: Scene, rng: Draws) -> None:
-        """Propose one random admissible point per active row and step, until the budget or `draws` are spent."""
+        """Propose `at_once` random admissible points per active row and step, until the budget or `draws` are spent."""
         every = np.arange(len(scene.x))
         low, high = reachable(scene.schema, scene.x, scene.budget)
-        for step in range(int(min(self.draws, oracle.left.max(initial=0)))):
+        total = int(min(self.draws, oracle.left.max(initial=0)))
+        for start in range(0, total, self.at_once):
             rows = oracle.active
             if not len(rows):
                 return
-            oracle.labels(random_point(scene, rows, rng, step, low, high), rows)
+            steps = np.arange(start, min(start + self.at_once, total))
+            many = np.repeat(rows, len(steps))
+            oracle.labels(random_point(scene, many, rng, np.tile(steps, len(rows)), low, high), many)
         oracle.done(every)
 
 

@@ -32,54 +32,95 @@ class RandomSearch:
     corner: float = 0.5
     first_share: float = 0.8
     explore: float = 0.3
+    at_once: int = 4
 
     def run(self, oracle: OracleLike, scene: Scene, rng: Draws) -> None:
-        """One proposal per active row and step, all rows together."""
+        """`at_once` proposals per active row and step, all rows together."""
         low, high = reachable(scene.schema, scene.x, scene.budget)
         current = scene.x.copy()
         level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
         total = int(min(self.steps, oracle.left.max(initial=0)))
-        for step in range(total):
+        for start in range(0, total, self.at_once):
             rows = oracle.active
             if not len(rows):
                 return
             best, distance = oracle.best
-            broken = np.isfinite(distance[rows])
-            current[rows[broken]] = best[rows[broken]]
-            x = self._move(scene, current, rows, rng, step, total, low, high)
-            far = ~broken & (rng.uniform(rows, 5 * step + 4) < self.explore)
-            again = rng.child("again")
-            if far.any():
-                x[far] = random_point(scene, rows[far], again, step, low, high)
-            if broken.any():
-                x[broken] = self._nearer(scene, current, distance, rows[broken], again, step, low, high)
-            scores = oracle.scores(x, rows)
-            now = margin(scores, scene.y[rows], scene.kind, scene.threshold, scene.goal)
-            better = (now <= level[rows]) & ~broken
-            current[rows[better]], level[rows[better]] = x[better], now[better]
+            broken = np.isfinite(distance)
+            current[broken] = best[broken]
+            steps = np.arange(start, min(start + self.at_once, total))
+            many, turn = np.repeat(rows, len(steps)), np.tile(steps, len(rows))
+            x = self._propose(scene, current, distance, many, rng, turn, total, low, high)
+            scores = oracle.scores(x, many)
+            now = margin(scores, scene.y[many], scene.kind, scene.threshold, scene.goal)
+            now = np.where(np.isnan(now), np.inf, now).reshape(len(rows), len(steps))
+            pick = now.argmin(axis=1)
+            lowest = now[np.arange(len(rows)), pick]
+            better = (lowest <= level[rows]) & ~broken[rows]
+            x = x.reshape(len(rows), len(steps), *x.shape[1:])[np.arange(len(rows)), pick]
+            current[rows[better]], level[rows[better]] = x[better], lowest[better]
         oracle.done(np.arange(len(scene.x)))
 
+    def _propose(
+        self,
+        scene: Scene,
+        current: Array,
+        distance: Array,
+        rows: Array,
+        rng: Draws,
+        step: Array,
+        total: int,
+        low: Array,
+        high: Array,
+    ) -> Array:
+        """Unbroken rows explore or move on from where they are; broken rows come nearer."""
+        near = np.isfinite(distance[rows])
+        explore = rng.child("explore")
+        far = ~near & (explore.uniform(rows, step) < self.explore)
+        x = current[rows].copy()
+        for mask, make in ((~near & ~far, self._move), (near, self._nearer)):
+            if mask.any():
+                x[mask] = make(scene, current, distance, rows[mask], rng, step[mask], total, low, high)
+        if far.any():
+            x[far] = random_point(scene, rows[far], explore, step[far] + total, low, high)
+        return x
+
     def _move(
-        self, scene: Scene, current: Array, rows: Array, rng: Draws, step: int, total: int, low: Array, high: Array
+        self,
+        scene: Scene,
+        current: Array,
+        distance: Array,
+        rows: Array,
+        rng: Draws,
+        step: Array,
+        total: int,
+        low: Array,
+        high: Array,
     ) -> Array:
         """Fresh values for a share of the movable columns that shrinks as the search goes on."""
-        shape = scene.x.shape[1:]
+        shape, share = scene.x.shape[1:], self._share(int(step.min()), total)
         priority = rng.uniform(rows, 5 * step, shape)
-        if scene.schema.columns:
-            chosen = _chosen(priority, scene.schema.movable, self._share(step, total))
-        else:
-            chosen = _window(rng.uniform(rows, 5 * step + 3, (3,)), shape, self._share(step, total))
         fresh = rng.uniform(rows, 5 * step + 1, shape)
-        if not scene.schema.columns:
+        if scene.schema.columns:
+            chosen = _chosen(priority, scene.schema.movable, share)
+            extreme = rng.uniform(rows, 5 * step + 2, shape) < self.corner
+        else:
+            chosen = _window(rng.uniform(rows, 5 * step + 3, (3,)), shape, share)
             fresh = np.broadcast_to(fresh[(..., *(slice(0, 1),) * (len(shape) - 1))], fresh.shape)
-        ends = np.round(fresh)
-        extreme = rng.uniform(rows, 5 * step + 2, shape if scene.schema.columns else (1,) * len(shape)) < self.corner
-        value = low[rows] + (high[rows] - low[rows]) * np.where(extreme, ends, fresh)
-        x = np.where(chosen, value, current[rows])
-        return repair(x, scene.x[rows], scene, priority + chosen)
+            extreme = rng.uniform(rows, 5 * step + 2, (1,) * len(shape)) < self.corner
+        value = low[rows] + (high[rows] - low[rows]) * np.where(extreme, np.round(fresh), fresh)
+        return repair(np.where(chosen, value, current[rows]), scene.x[rows], scene, priority + chosen)
 
     def _nearer(
-        self, scene: Scene, current: Array, distance: Array, rows: Array, rng: Draws, step: int, low: Array, high: Array
+        self,
+        scene: Scene,
+        current: Array,
+        distance: Array,
+        rows: Array,
+        rng: Draws,
+        step: Array,
+        total: int,
+        low: Array,
+        high: Array,
     ) -> Array:
         """For a broken row: undo or shorten some of its moves, or a random point of the smaller ball."""
         shape = scene.x.shape[1:]
@@ -92,7 +133,7 @@ class RandomSearch:
         fresh = rng.uniform(rows, 5 * step + 1) < 0.5
         if fresh.any():
             within = distance[rows[fresh]] * 0.98
-            back[fresh] = random_point(scene, rows[fresh], rng.child("ball"), step, low, high, within)
+            back[fresh] = random_point(scene, rows[fresh], rng.child("ball"), step[fresh], low, high, within)
         return back
 
     def _share(self, step: int, total: int) -> float:

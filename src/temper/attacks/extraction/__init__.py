@@ -1,1 +1,1 @@
-"""..."""
+"""Attacks that copy the model from its answers."""

@@ -9,10 +9,9 @@ import numpy as np
 
 from temper.core.data import Array
 from temper.core.target import ScoreKind
+from temper.judges.agreement import on_line
 
 Vector = np.ndarray[Any, Any]
-
-_EDGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +53,7 @@ def fit_student(
     """A student on `answers` (n,): 0 and 1 when `bare`, else flagged-class scores; it flags from `edge` up."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    wanted = np.asarray(answers, dtype=float) if bare else to_line(answers, kind)
+    wanted = np.asarray(answers, dtype=float) if bare else on_line(answers, kind)
     if np.ptp(wanted) == 0.0:
         return Student(model=None, kind=kind, edge=edge, bare=bare, constant=float(wanted[0]))
     settings: dict[str, Any] = {
@@ -72,20 +71,8 @@ def fit_student(
     return Student(model=model, kind=kind, edge=edge, bare=bare)
 
 
-def to_line(score: Vector, kind: ScoreKind) -> Vector:
-    """Flagged-class scores on an unbounded line: the logit of a probability, a margin as it is.
-
-    >>> to_line(np.array([0.5]), ScoreKind.PROBABILITIES)
-    array([0.])
-    """
-    if kind is ScoreKind.MARGIN:
-        return np.asarray(score, dtype=float)
-    bounded = np.clip(np.asarray(score, dtype=float), _EDGE, 1.0 - _EDGE)
-    return np.asarray(np.log(bounded / (1.0 - bounded)))
-
-
 def from_line(value: Vector, kind: ScoreKind) -> Vector:
-    """The inverse of `to_line`."""
+    """The inverse of `on_line`."""
     return value if kind is ScoreKind.MARGIN else np.asarray(1.0 / (1.0 + np.exp(-np.clip(value, -700.0, 700.0))))
 
 
@@ -93,4 +80,4 @@ def edge(threshold: float | None, kind: ScoreKind) -> float:
     """The operating threshold on the line."""
     if kind is ScoreKind.MARGIN:
         return threshold or 0.0
-    return float(to_line(np.array([0.5 if threshold is None else threshold]), kind)[0])
+    return float(on_line(np.array([0.5 if threshold is None else threshold]), kind)[0])

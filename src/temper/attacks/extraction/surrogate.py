@@ -37,8 +37,8 @@ class Surrogate:
     Source: Tramèr et al., "Stealing machine learning models via prediction APIs", 2016; active sampling from Pal et
     al., "ActiveThief", 2020.
 
-    >>> Surrogate(queries=300).checkpoints()
-    (100, 300)
+    >>> Surrogate(queries=300).queries
+    300
     """
 
     needs: ClassVar[Access] = Access.LABELS
@@ -55,7 +55,7 @@ class Surrogate:
                 fix="queries, rounds and pool are at least 1, near is a share",
             )
 
-    def checkpoints(self) -> tuple[int, ...]:
+    def _checkpoints(self) -> tuple[int, ...]:
         """Query counts at which a copy is kept, for the fidelity curve."""
         return (*(n for n in (100, 300, 1_000, 3_000) if n < self.queries), self.queries)
 
@@ -77,7 +77,7 @@ class Surrogate:
             if not len(x):
                 raise Unsupported("the query budget answers no row at all")
             copy = self._fit(scene, x, answers, rng.integer(1_000 + at))
-            if upto in self.checkpoints() or not answered.all():
+            if upto in self._checkpoints() or not answered.all():
                 kept[len(x)] = copy
             scene.progress(upto / self.queries)
             if not answered.all():
@@ -86,7 +86,7 @@ class Surrogate:
 
     def _plan(self) -> tuple[int, ...]:
         """Cumulative query counts: every checkpoint, and `rounds` equal parts of the way from one to the next."""
-        ends = self.checkpoints()
+        ends = self._checkpoints()
         steps = {ends[0]}
         for start, end in pairwise(ends):
             steps |= {start + (end - start) * part // self.rounds for part in range(1, self.rounds + 1)}

@@ -1,1 +1,1 @@
-"""..."""
+"""Attacks on the training data: what a poisoned share of it does to the model fitted next."""

@@ -41,9 +41,5 @@ class LabelFlipRandom:
         shift = 1 + rng.integers(rows, 1, max(scene.classes - 1, 1)) if len(rows) else rows
         return relabelled(data, rows, (np.asarray(data.y)[rows] + shift) % max(scene.classes, 2))
 
-    def eligible(self, data: Data) -> int:
-        """How many training rows it could touch."""
-        return len(data)
-
 
 PLUGIN = LabelFlipRandom

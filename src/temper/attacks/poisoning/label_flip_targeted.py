@@ -46,13 +46,10 @@ class LabelFlipTargeted:
         """The poisoned training data, at `scene.budget.share` of its rows (else the plugin's own share)."""
         data = training(scene)
         share = self.share if scene.budget.share is None else scene.budget.share
-        wanted = min(dose(share, len(data)), self.eligible(data))
-        rows = victims(np.flatnonzero(np.asarray(data.y) == self.source), wanted, rng.generator(0))
+        eligible = np.flatnonzero(np.asarray(data.y) == self.source)
+        wanted = min(dose(share, len(data)), int(self.most * len(eligible)))
+        rows = victims(eligible, wanted, rng.generator(0))
         return relabelled(data, rows, np.full(len(rows), self.into))
-
-    def eligible(self, data: Data) -> int:
-        """How many training rows it could touch."""
-        return int(self.most * np.count_nonzero(np.asarray(data.y) == self.source))
 
 
 PLUGIN = LabelFlipTargeted

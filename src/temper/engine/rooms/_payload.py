@@ -1,12 +1,22 @@
-"""What the rooms whose attacks return a payload share: skipping with a reason."""
+"""What the rooms whose attacks return a payload share: building the plugin, skipping with a reason."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 from temper.core.measure import Better, Measurement, Status
+from temper.core.room import Room
 from temper.core.target import Access, ScoreKind
 from temper.engine.task import Part, Task, World
+
+
+def build(task: Task, **suggested: Any) -> Any:
+    """The task's plugin. What the suite suggests is given to plugins that know the option; what the user says wins."""
+    room = Room("temper.attacks")
+    known = {field.name for field in fields(room.get(task.plugin))}
+    return room.build(task.plugin, {k: v for k, v in suggested.items() if k in known} | dict(task.options))
 
 
 def why_not(world: World, *, needs: Access, train: bool) -> str:

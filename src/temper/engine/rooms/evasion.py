@@ -17,12 +17,13 @@ from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
 from temper.engine.task import Part, Task, World
 from temper.judges.misclassified import Misclassified
-from temper.kernels.rate import measure_rate, wilson
+from temper.kernels.rate import mcnemar, measure_rate, wilson
 from temper.targets.oracle import Evidence, Oracle
 
 ATTACKS = Room("temper.attacks")
 BASELINE = "evasion.noise"
 _EXAMPLES = 5
+_TWINS = 40
 
 
 def run(task: Task, world: World) -> Part:
@@ -37,13 +38,20 @@ def run(task: Task, world: World) -> Part:
     if task.plugin != BASELINE:
         noise = strike(ATTACKS.build(BASELINE), replace(task, plugin=BASELINE), world, scene, world.target)
         evidence["noise"] = noise.verdicts
-        planted = weak_twin(scene)
-        if planted is not None:
-            twin, breakable = planted
-            shadow = replace(scene, threshold=0.5, kind=twin.kind, classes=2, target=twin, y=np.ones(len(scene.x), int))
-            hit = strike(attack, task, world, shadow, twin)
-            evidence["twin"] = np.array([(hit.verdicts[breakable] == "broken").sum(), breakable.sum()])
+        evidence |= _planted(attack, task, world, rows[:_TWINS])
     return Part(evidence=evidence, queries=int(found.queries.sum()), seconds=found.seconds)
+
+
+def _planted(attack: Any, task: Task, world: World, rows: Any) -> dict[str, Any]:
+    """How many of the surely breakable rows of a weak twin the attack broke, and of how many."""
+    scene = world.scene(task, rows, mode="first")
+    planted = weak_twin(scene) if len(rows) else None
+    if planted is None:
+        return {}
+    twin, breakable = planted
+    shadow = replace(scene, threshold=0.5, kind=twin.kind, classes=2, target=twin, y=np.ones(len(scene.x), int))
+    hit = strike(attack, task, world, shadow, twin)
+    return {"twin": np.array([(hit.verdicts[breakable] == "broken").sum(), breakable.sum()])}
 
 
 def strike(attack: Any, task: Task, world: World, scene: Scene, target: Target) -> Evidence:
@@ -118,9 +126,11 @@ def _measure(
 def _doubts(merged: dict[str, Any]) -> list[str]:
     """Power checks: the attack must beat noise and break the planted weak twin, else its silence means nothing."""
     doubts = []
-    broken, noise = merged["verdicts"] == "broken", merged.get("noise")
-    if noise is not None and (noise == "broken").sum() > broken.sum():
-        doubts.append(f"random moves broke more rows ({(noise == 'broken').sum()}) than the attack ({broken.sum()})")
+    broken = merged["verdicts"] == "broken"
+    noise = merged["noise"] == "broken" if "noise" in merged else broken
+    only_noise, only_attack = int((noise & ~broken).sum()), int((broken & ~noise).sum())
+    if only_noise > only_attack and mcnemar(only_noise, only_attack) < 0.05:
+        doubts.append(f"random moves broke more rows ({noise.sum()}) than the attack ({broken.sum()})")
     if "twin" in merged and broken.mean() < 0.9:
         hit, of = merged["twin"]
         if of and hit / of < 0.9:
@@ -206,8 +216,9 @@ def _median_interval(found: np.ndarray[Any, Any]) -> tuple[float, float]:
 def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement) -> Finding:
     system = world.system
     broken = np.flatnonzero(merged["verdicts"] == "broken")
-    cheapest = broken[np.argsort(np.nan_to_num(merged["cost"][broken], nan=0.0) * 1e6 + merged["distance"][broken])]
-    examples = tuple(_example(merged, world, int(row)) for row in cheapest[:_EXAMPLES])
+    drop = np.abs(merged["clean_score"][broken] - merged["score"][broken])
+    telling = broken[np.argsort(-drop, kind="stable")]  # a row that was judged for certain tells more than a near miss
+    examples = tuple(_example(merged, world, int(row)) for row in telling[:_EXAMPLES])
     share = rate.value or 0.0
     return Finding(
         id=finding_id(task.plugin, "success_rate", system),

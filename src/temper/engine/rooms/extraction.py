@@ -14,11 +14,10 @@ from temper.core.data import Data
 from temper.core.errors import Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Curve, Measurement, Point
-from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
 from temper.engine.identity import finding_id
-from temper.engine.rooms._payload import untried, why_not
+from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.agreement import Agreement, Copied
 from temper.kernels.loss import decide, flagged_score
@@ -33,8 +32,8 @@ def run(task: Task, world: World) -> Part:
     """Steal a copy within the query budget and judge it on held-out rows the attack never had."""
     started = clock()
     bare = world.system.exposure.returns == "label" or Access.SCORES not in world.target.access
-    options = {"queries": task.budget.queries or task.sizes.students, "bare": bare} | dict(task.options)
-    plugin = Room("temper.attacks").build(task.plugin, options)
+    # A scenario's budget counts queries per attacked row; a copy is made with one budget for all its rows.
+    plugin = build(task, queries=task.sizes.students, bare=bare)
     if reason := why_not(world, needs=plugin.needs, train=False) or _unfit(world):
         return untried(task, _METRICS, reason)
     rng = world.rng(task)

@@ -13,10 +13,9 @@ from temper.core.attack import Outcome
 from temper.core.errors import Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
-from temper.core.room import Room
 from temper.core.target import Access
 from temper.engine.identity import finding_id
-from temper.engine.rooms._payload import untried, why_not
+from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.advantage import Advantage, Membership, exposed
 
@@ -27,8 +26,7 @@ _FEWEST = 50
 def run(task: Task, world: World) -> Part:
     """Membership inference against the deployed model, with its validity checks."""
     started = clock()
-    options = {"references": _even(task.sizes.references)} | dict(task.options)
-    plugin = Room("temper.attacks").build(task.plugin, options)
+    plugin = build(task, references=_even(task.sizes.references))
     if reason := why_not(world, needs=plugin.needs | Access.RETRAIN, train=True):
         return untried(task, _METRICS, reason)
     rows, known = unseen(world)

@@ -12,11 +12,10 @@ from temper.core.attack import Outcome, Scene
 from temper.core.errors import Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Curve, Measurement, Point, Status
-from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe
 from temper.engine.identity import finding_id
-from temper.engine.rooms._payload import untried, why_not
+from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.recall_loss import Dose, RecallLoss
 from temper.kernels.loss import decide
@@ -40,7 +39,7 @@ class _Twins:
 def run(task: Task, world: World) -> Part:
     """Dose-response of one poisoner, against clean twins fitted on the same rows with the same seeds."""
     started = clock()
-    plugin = Room("temper.attacks").build(task.plugin, dict(task.options))
+    plugin = build(task)
     if reason := why_not(world, needs=plugin.needs | Access.RETRAIN, train=True):
         return untried(task, _METRICS, reason)
     scene = world.scene(task)
@@ -49,6 +48,7 @@ def run(task: Task, world: World) -> Part:
     except Unsupported as problem:
         return untried(task, _METRICS, problem.message)
     found = _judge(task, plugin, scene, twins)
+    scene.progress(1.0)
     measurements = (*_headline(found), *found)
     findings = tuple(_findings(task, world, measurements))
     status = Status.OK if len(twins.clean) == task.sizes.repeats else Status.INCONCLUSIVE
@@ -94,6 +94,8 @@ def _judge(task: Task, plugin: Any, scene: Scene, twins: _Twins) -> tuple[Measur
     train, target = scene.train, scene.target
     if train is None or target is None:
         return ()
+    attacked = getattr(plugin, "source", None)
+    eligible = len(train) if attacked is None else int(np.count_nonzero(np.asarray(train.y) == attacked))
     alerts = int(np.count_nonzero(decide(target.scores(scene.x), scene.kind, scene.threshold) == 1))
     found: list[Measurement] = []
     for share, poisoned in twins.poisoned.items():
@@ -101,7 +103,7 @@ def _judge(task: Task, plugin: Any, scene: Scene, twins: _Twins) -> tuple[Measur
             share=share,
             flipped=twins.flipped[share],
             rows=len(train),
-            eligible=plugin.eligible(train),
+            eligible=eligible,
             alerts=alerts if scene.classes == 2 else len(scene.y),
             label=f"dose {share:.4g}",
         )
@@ -157,12 +159,13 @@ def _finding(task: Task, world: World, loss: Measurement, area: Measurement | No
     beside = f" AUC moved by {-area.value:+.3f}, which does not show it." if area and area.value is not None else ""
     return Finding(
         id=finding_id(task.plugin, loss.metric, world.system),
-        title=f"Mislabelled training rows cost {value:.0%} of recall {_WORDS[loss.metric]}",
+        title=f"Mislabelled training rows cost {100 * value:.0f} points of recall {_WORDS[loss.metric]}",
         plugin=task.plugin,
         metric=loss.name,
         severity="high" if value >= 0.2 else "medium" if value >= 0.05 else "low",
         scenario=task.scenario,
-        detail=f"With {loss.caveats[1]}, a refitted model finds {value:.1%} fewer cases {_WORDS[loss.metric]} "
-        f"({low:.1%} to {high:.1%}, {loss.n:,} held-out rows); refitting alone moves recall by {noise:.1%}.{beside}",
+        detail=f"{loss.caveats[1]}: a refitted model loses {100 * value:.1f} points of recall {_WORDS[loss.metric]} "
+        f"({100 * low:.1f} to {100 * high:.1f}, {loss.n:,} held-out rows); refitting alone moves it by "
+        f"{100 * noise:.1f}.{beside}",
         defences=("regularise",),
     )

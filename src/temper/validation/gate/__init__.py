@@ -100,7 +100,7 @@ def _decide(requirement: Requirement, m: Measurement) -> Judgement:
         text = f"{m.name} could not be measured: {m.reason}."
         return Judgement(requirement=requirement, verdict=Verdict.ERROR, measured=m.name, n=m.n, explanation=text)
     if m.status is not Status.OK:
-        return _undecided(requirement, m, m.reason)
+        return _despite_doubt(requirement, m) or _undecided(requirement, m, m.reason)
     ends = _rate_ends(requirement, m) if m.count is not None else _interval_ends(requirement, m)
     if isinstance(ends, str):
         return _undecided(requirement, m, ends)
@@ -118,6 +118,15 @@ def _decide(requirement: Requirement, m: Measurement) -> Judgement:
         needed=needed,
         explanation=_explain(requirement, m, ends, verdict, needed),
     )
+
+
+def _despite_doubt(requirement: Requirement, m: Measurement) -> Judgement | None:
+    """FAIL where the broken rows alone already break the limit: a failed power check only makes silence worthless."""
+    if m.status is not Status.INCONCLUSIVE or m.count is None or requirement.at_most is None:
+        return None
+    trusted = replace(m, status=Status.OK, reason="", undecided=m.n - m.count)
+    judged = _decide(requirement, trusted)
+    return judged if judged.verdict is Verdict.FAIL else None
 
 
 def _rate_ends(requirement: Requirement, m: Measurement) -> _Ends | str:

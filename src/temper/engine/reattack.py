@@ -1,0 +1,55 @@
+"""Attack a hardened model from scratch, on the same rows with the same budget, so that before and after are paired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from temper.core.data import Data
+from temper.core.seed import Draws
+from temper.core.target import Target
+from temper.engine.effect import Evaluation
+from temper.engine.plan import decisions
+from temper.engine.rooms.evasion import ATTACKS, strike
+from temper.engine.task import Task, World
+
+_INNER = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reattack:
+    """`tasks`: the evasion tasks of the plan; their rows are attacked however the new model judges them."""
+
+    world: World
+    tasks: Sequence[Task]
+
+    def __call__(self, target: Target, threshold: float | None) -> Evaluation:
+        """Which rows each evasion breaks (a row judged wrongly without any attack counts), and the held-out scores."""
+        system = replace(self.world.system, target=target, threshold=threshold)
+        world = replace(self.world, system=system)
+        rows = self.world.attacked
+        wrong = decisions(system, system.data.x[rows]) != np.asarray(system.data.y)[rows]
+        broken = {}
+        for name in dict.fromkeys(task.plugin for task in self.tasks):
+            task = next(task for task in self.tasks if task.plugin == name)
+            attack = ATTACKS.build(name, dict(task.options))
+            found = strike(attack, task, world, world.scene(task, rows, mode="first"), target)
+            broken[name] = (found.verdicts == "broken") | wrong
+        held_out = system.data.take(self.world.held_out)
+        return Evaluation(broken=broken, scores=target.scores(held_out.x), y=np.asarray(held_out.y))
+
+    def inner(self, target: Target, data: Data) -> Data:
+        """Adversarial rows of training data with their true labels, for adversarial training."""
+        system = replace(self.world.system, target=target, data=data)
+        world = replace(self.world, system=system)
+        task = self.tasks[0]
+        y = np.asarray(data.y)
+        rows = np.flatnonzero(y == 1) if target.classes == 2 else np.arange(len(y))
+        rows = rows[Draws(self.world.seed, "inner").generator().permutation(len(rows))][:_INNER]
+        rows = np.sort(rows[decisions(system, data.x[rows]) == y[rows]])
+        attack = ATTACKS.build(task.plugin, dict(task.options))
+        found = strike(attack, task, world, world.scene(task, rows, mode="first"), target)
+        broken = found.verdicts == "broken"
+        return Data(x=found.x_adv[broken], y=y[rows][broken], ids=data.ids[rows][broken])

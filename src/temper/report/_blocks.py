@@ -1,0 +1,223 @@
+"""The parts of a run as a terminal shows them: requirements, findings with decoded rows, verdict, next step."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from temper.core.defence import Effect
+from temper.core.finding import Finding
+from temper.core.requirement import Judgement, Verdict
+from temper.core.run import Record
+from temper.report._change import Change, changes
+from temper.report._figure import SYMBOLS, between, deciding, judged, judged_as_rate, limit, rows_to_decide, show
+from temper.report._inert import inert
+from temper.report._story import limits, sentences, worst_findings
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES = {
+    Verdict.PASS: "bold green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+    Verdict.ERROR: "bold magenta",
+    Verdict.WAIVED: "bold cyan",
+}
+SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+SHOWN = 15
+_WIDTH = 110
+_RATIOS = {"Requirement": 3, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 6, "Measured": 3, "Why": 3}
+_ASCII = str.maketrans(
+    {"✓": "+", "✗": "x", "→": ">", "≤": "<", "≥": ">", "–": "-", "−": "-", "·": ".", "“": '"', "”": '"', "…": "~"}
+    | {"‹": "<", "›": ">", "∞": "i", "─": "-", "━": "-"}
+)
+
+
+def render(record: Record, *, before: Record | None = None, effects: Sequence[Effect] = ()) -> str:
+    """The report as plain text, 110 columns, without colour."""
+    from rich.console import Console
+
+    page = io.StringIO()
+    console = Console(file=page, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    write(record_blocks(record, before=before, effects=effects), console)
+    return page.getvalue()
+
+
+def write(blocks: Iterable[RenderableType], console: Console | None = None) -> None:
+    """Print blocks on a console (standard output), in ASCII where it has nothing else."""
+    from rich.console import Console as Screen
+
+    screen = console if console is not None else Screen()
+    if screen.options.ascii_only:
+        page = Screen(file=io.StringIO(), width=screen.width, color_system=None, force_terminal=False)
+        write(blocks, page)
+        screen.out(page.file.getvalue().translate(_ASCII).encode("ascii", "replace").decode())  # type: ignore[attr-defined]
+        return
+    for block in blocks:
+        screen.print(block, highlight=False)
+
+
+def record_blocks(
+    record: Record, *, before: Record | None = None, effects: Sequence[Effect] = (), threats: bool = True
+) -> Iterator[RenderableType]:
+    """The parts of the report in order; text from the data cannot act on a terminal, whatever it holds."""
+    yield _heading(record)
+    if threats and (record.scenarios or record.skipped):
+        yield _threats(record)
+    if record.judgements:
+        yield _requirements(record)
+        yield ""
+    findings = worst_findings(record)
+    for finding in findings[:SHOWN]:
+        yield _finding(finding)
+    if len(findings) > SHOWN:
+        yield styled(f"and {len(findings) - SHOWN} more findings in the HTML and JSON reports", "dim")
+    if compared := changes(record, before, effects):
+        yield comparison_table(compared)
+        yield ""
+    yield _limits(record)
+    yield _verdict(record)
+
+
+def comparison_table(compared: Sequence[Change]) -> Table:
+    """Before and after, one row per metric."""
+    table = grid("Metric", "Before", "After", "Change", "n", first="")
+    styles = {"better": "green", "worse": "red", "neutral": "dim"}
+    for change in compared:
+        name = styled(change.metric)
+        if change.defence:
+            name.append(f"\n{inert(change.defence)}", style="dim")
+        table.add_row(
+            styled(change.verdict, styles[change.direction]),
+            name,
+            styled(show(change.before, change.rate)),
+            styled(show(change.after, change.rate)),
+            _lines(f"{change.difference}\n{change.interval}\n{change.chance}".rstrip()),
+            styled(f"{change.n:,}"),
+        )
+    return table
+
+
+def grid(*headings: str, first: str = "Verdict") -> Table:
+    """An empty table in the style of the report; cells are `styled` text."""
+    from rich import box
+    from rich.table import Table as Grid
+
+    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        whole = heading in ("Limit", "n")
+        table.add_column(heading, overflow="fold", no_wrap=whole, ratio=None if whole else _RATIOS.get(heading, 2))
+    return table
+
+
+def styled(text: str, style: str = "") -> Text:
+    """Rich text that is never parsed as markup and cannot act on the terminal."""
+    from rich.text import Text as Styled
+
+    return Styled(inert(text), style=style)
+
+
+def _threats(record: Record) -> Text:
+    """The threat model: one line per scenario, and what was left out with the reason."""
+    text = styled("")
+    text.append(f"Threat model: {len(record.scenarios)} scenarios\n", style="bold")
+    for line in record.scenarios:
+        rating = line.removeprefix("[").split("]")[0]
+        text.append(f"  {inert(line)}\n", style=SEVERITY_STYLES.get(rating, ""))
+    for entry in record.skipped:
+        text.append(f"  left out: {inert(entry.name)} ({inert(entry.why)})\n", style="dim")
+    return text
+
+
+def _heading(record: Record) -> Text:
+    text = styled(record.system, "bold")
+    text.append(f"  run {inert(record.id)}, suite {inert(record.suite)}, seed {record.seed}, {inert(record.started)}")
+    if record.simulated:
+        text.append("  SIMULATED", style="bold yellow")
+    text.append("\n")
+    return text
+
+
+def _requirements(record: Record) -> Table:
+    table = grid("Requirement", "Measured", "Limit", "Why")
+    for judgement in record.judgements:
+        table.add_row(_stamp(judgement.verdict), *_requirement(judgement, record))
+    return table
+
+
+def _requirement(judgement: Judgement, record: Record) -> tuple[Text, ...]:
+    measurement = deciding(judgement, record.measurements)
+    rate = judged_as_rate(judgement, measurement)
+    measured = judged(judgement, measurement)
+    low, high = (judgement.low, judgement.high) if measurement is None else (measurement.low, measurement.high)
+    if low is not None and high is not None:
+        measured += f"\n{between(low, high, rate)}"
+    if judgement.n:
+        measured += f"\nn = {judgement.n:,}"
+    for name, value in measurement.baseline if measurement else ():
+        measured += f"\n{inert(name)}: {show(value, rate)}"
+    passed = judgement.verdict is Verdict.PASS
+    why = judgement.requirement.reason if passed else judgement.explanation or judgement.requirement.reason
+    if rows := rows_to_decide(judgement):
+        why += f" {rows}"
+    title = styled(judgement.requirement.id)
+    rows = f" [{measurement.slice}]" if measurement and measurement.slice != "all" else ""
+    name = measurement.name if measurement else judgement.requirement.metric
+    title.append(f"\n{inert(name + rows)}", style="dim")
+    return title, _lines(measured), styled(limit(judgement.requirement, rate)), styled(why)
+
+
+def _finding(finding: Finding) -> Text:
+    text = styled("")
+    text.append(f"[{inert(finding.severity)}] ", style=SEVERITY_STYLES.get(finding.severity, ""))
+    text.append(f"{inert(finding.title)}", style="bold")
+    text.append(f"  {inert(', '.join(finding.references))}\n", style="dim")
+    if finding.detail:
+        text.append(f"     {inert(finding.detail)}\n")
+    for example in finding.examples[:2]:
+        text.append(f"     {inert(example)}\n")
+    text.append(f"     reproduce: {inert(finding.reproduce)}", style="cyan")
+    if finding.defences:
+        text.append(f"     fix: temper harden --for {inert(finding.id)}", style="cyan")
+    text.append("\n")
+    return text
+
+
+def _limits(record: Record) -> Text:
+    text = styled("")
+    text.append("What this does not show\n", style="bold")
+    said = limits(record)
+    for line in said[:SHOWN]:
+        text.append(f"  - {inert(line)}\n", style="dim")
+    if len(said) > SHOWN:
+        text.append(f"  and {len(said) - SHOWN} more in the HTML report\n", style="dim")
+    return text
+
+
+def _verdict(record: Record) -> Text:
+    verdict, weight, step = sentences(record)
+    text = styled("Verdict: ")
+    text.append(f"{SYMBOLS[record.verdict]} {record.verdict.name}\n", style=STYLES[record.verdict])
+    for line in (verdict, weight, step):
+        text.append(f"{inert(line)}\n")
+    return text
+
+
+def _stamp(verdict: Verdict) -> Text:
+    return styled(f"{SYMBOLS[verdict]} {verdict.name}", STYLES[verdict])
+
+
+def _lines(text: str) -> Text:
+    """Text with line breaks of our own, each line made inert."""
+    return _join([inert(line) for line in text.split("\n")])
+
+
+def _join(lines: Sequence[str]) -> Text:
+    from rich.text import Text as Styled
+
+    return Styled("\n".join(lines))

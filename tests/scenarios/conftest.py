@@ -1,0 +1,88 @@
+"""A small fraud system on disk and the command line, for stories that read like the user's day."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from unittest import mock
+
+import pytest
+
+from scenarios.story import ENVIRONMENT, Desk, Folder, Told
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """A system of about 1,200 SIMULATED payments: model.ubj, train.parquet, test.parquet, temper.yaml."""
+    import pandas as pd
+    from xgboost import XGBClassifier
+
+    from temper.demos import fraud
+
+    folder = tmp_path_factory.mktemp("written")
+    source = fraud.write(folder / "full", customers=300, days=40)
+    payments = fraud.generate(customers=300, days=40)
+    bad, honest = payments[payments[fraud.TARGET] == 1], payments[payments[fraud.TARGET] == 0]
+    few = pd.concat([bad, honest.iloc[:: len(honest) // 900]]).sort_index()
+    system = folder / "system"
+    system.mkdir()
+    columns = [*fraud.schema().names, fraud.TARGET]
+    halves = {"train": few.iloc[::2].reset_index(drop=True), "test": few.iloc[1::2].reset_index(drop=True)}
+    for name, half in halves.items():
+        half[columns].to_parquet(system / f"{name}.parquet")
+    learned = fraud.rows(halves["train"])
+    model = XGBClassifier(n_estimators=25, max_depth=3, n_jobs=1).fit(learned.x, learned.y)
+    model.save_model(system / "model.ubj")
+    folder_of = Folder(system)
+    folder_of.config.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    folder_of.threshold(0.5)
+    return system
+
+
+@pytest.fixture
+def system(written, tmp_path):
+    """A copy of the small system that a story may change."""
+    return Folder(shutil.copytree(written, tmp_path / "bank"))
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """The user's desk: commands run in this process, in an empty folder."""
+    (tmp_path / "desk").mkdir()
+    monkeypatch.chdir(tmp_path / "desk")
+    return Desk(_typed)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """The same as a real process of its own, as from a shell."""
+    return Desk(lambda words: _started(words, tmp_path))
+
+
+def _typed(words):
+    from temper import cli
+
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    code = 0
+    with mock.patch.object(sys, "argv", ["temper", *words]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 0 if left.code is None else 1
+        out.flush()
+    return Told(code, out.buffer.getvalue().decode(), err.getvalue())
+
+
+def _started(words, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "temper", *words],
+        cwd=folder,
+        env=os.environ | ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Told(done.returncode, done.stdout, done.stderr)

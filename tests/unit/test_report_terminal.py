@@ -1,0 +1,130 @@
+"""What the commands print about threats, comparisons and hardening."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from rich.console import Console
+
+from temper.core.run import Skipped
+from temper.core.target import Access
+from temper.core.threat import Actor, Excluded, Scenario, Threat
+from temper.report.terminal import show, show_comparison, show_hardening, show_threats
+from unit.test_report_invented import HOSTILE, effects, fraud, sturdy
+
+
+def screen() -> Console:
+    return Console(file=io.StringIO(), width=140, color_system=None)
+
+
+def text_of(console: Console) -> str:
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def threat(title: str) -> Threat:
+    return Threat(
+        id="evasion-scores",
+        title=title,
+        goal="integrity",
+        asset="decision",
+        access=Access.SCORES,
+        plugins=("evasion.random_search",),
+        references=("AML.T0015",),
+    )
+
+
+def test_a_run_ends_with_its_verdict_the_next_step_and_the_report() -> None:
+    console = screen()
+    show(fraud(), Path("runs/0001/report.html"), console)
+    text = text_of(console)
+    assert "Threat model" not in text
+    lines = text.strip().splitlines()
+    assert lines[-1].strip() == "report: runs/0001/report.html"
+    assert "Verdict: ✗ FAIL" in text
+
+
+def test_threats_show_why_and_why_not() -> None:
+    console = screen()
+    kept = Scenario(threat=threat("Evade"), actor=Actor(name="fraudster"), rating="high", because="the score is public")
+    show_threats([kept], [Excluded(threat=threat(HOSTILE), why="exposure.public is no")], console)
+    text = text_of(console)
+    for shown in (
+        "high",
+        "Evade",
+        "AML.T0015",
+        "fraudster (black-box)",
+        "the score is public",
+        "exposure.public is no",
+    ):
+        assert shown in text
+    assert "\x1b" not in text
+    assert "1 scenarios, 1 threats left out" in text
+
+
+def test_a_comparison_puts_what_got_worse_first_and_names_findings() -> None:
+    console = screen()
+    before, after = fraud().measurements[0], sturdy().measurements[0]
+    same = SimpleNamespace(
+        name="a.b",
+        slice="all",
+        change="unchanged",
+        before=before,
+        after=before,
+        difference=0.0,
+        low=-0.1,
+        high=0.1,
+        why="",
+    )
+    worse = SimpleNamespace(
+        name="c.d", slice="x", change="worse", before=after, after=before, difference=0.39, low=0.3, high=0.5, why=""
+    )
+    gone = SimpleNamespace(
+        name="e.f", slice="all", change="gone", before=before, after=None, difference=None, low=None, high=None, why=""
+    )
+    comparison = SimpleNamespace(figures=(same, gone, worse), new=("N",), fixed=("F",), unchanged=("U",))
+    show_comparison(sturdy(), fraud(), comparison, console)
+    text = text_of(console)
+    assert "run 0002 (PASS) against run 0001 (FAIL)" in text
+    assert text.index("c.d [x]") < text.index("e.f") < text.index("a.b")
+    assert "+39 points" in text
+    assert "+30 to +50 points" in text
+    for line in ("new: N", "fixed: F", "still there: U"):
+        assert line in text
+
+
+def test_hardening_shows_every_trial_those_that_failed_included() -> None:
+    console = screen()
+    trials = [
+        SimpleNamespace(defence="monotone", outcome="chosen: fewer rows break", effects=effects()[:2]),
+        SimpleNamespace(defence="augment", outcome="not taken: costs quality", effects=effects()[2:]),
+    ]
+    result = SimpleNamespace(trials=trials, skipped=[Skipped(name="adversarial", why="needs gradients")])
+    better = SimpleNamespace(
+        before=SimpleNamespace(record=fraud()), after=SimpleNamespace(record=sturdy()), result=result
+    )
+    show_hardening(better, Path("hardened"), Path("runs/0002/report.html"), console)
+    text = text_of(console)
+    for shown in (
+        "chosen: fewer rows break",
+        "not taken: costs quality",
+        "not tried: needs gradients",
+        "−38.5 points",
+        "✓ PASS",
+        "hardened system: hardened",
+        "report: runs/0002/report.html",
+    ):
+        assert shown in text
+
+
+def test_the_hint_about_rows_is_given_once() -> None:
+    console = screen()
+    told = [
+        replace(j, explanation=f"{j.explanation}: about 2,870 rows would decide it.") if j.needed else j
+        for j in fraud().judgements
+    ]
+    show(replace(fraud(), judgements=tuple(told), findings=()), None, console)
+    assert "About 2,870" not in text_of(console)

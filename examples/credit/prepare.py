@@ -82,12 +82,14 @@ def save_pipeline(train: pd.DataFrame, folder: Path) -> Any:
     import joblib
     import skops.io
     from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import Pipeline
+    from sklearn.pipeline import Pipeline, make_pipeline
     from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
 
     levels = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    amounts = QuantileTransformer(n_quantiles=100, output_distribution="normal", random_state=SEED)
+    ranks = QuantileTransformer(n_quantiles=100, output_distribution="normal", random_state=SEED)
+    amounts = make_pipeline(SimpleImputer(strategy="median"), ranks)
     columns = ColumnTransformer([("levels", levels, [*WORDS, *DELAYS])], remainder=amounts)
     score = LogisticRegression(C=0.3, solver="newton-cholesky")
     model = Pipeline([("columns", columns), ("score", score)])

@@ -27,6 +27,7 @@ from temper.core.target import ScoreKind, Target
 if TYPE_CHECKING:
     import pandas as pd
 
+    from temper.core.threat import Scenario
     from temper.engine.compare import Comparison
     from temper.engine.harden import Hardened
     from temper.engine.replay import Replay
@@ -157,7 +158,7 @@ def assess(
     vet(system)
     planned = plan(system, suite, tuple(only or ()), seed)
     for scenario in planned.scenarios:
-        listener(Event(kind="scenario", task=scenario.threat.title, room=scenario.rating, message=scenario.because))
+        listener(Event(kind="scenario", task=_titled(scenario), room=scenario.rating, message=scenario.because))
     for entry in planned.skipped:
         listener(Event(kind="skipped", task=entry.name, message=entry.why))
     kept = open_store(store, system)
@@ -343,6 +344,11 @@ def replay(system: Protected, finding: str, *, store: str | Path | None = None) 
 
     vet(system)
     return replay_finding(system, open_store(store, system), finding)
+
+
+def _titled(scenario: Scenario) -> str:
+    """The threat and, where there is one, who would do it."""
+    return scenario.threat.title + (f", {scenario.actor.name}" if scenario.actor.queries else "")
 
 
 def _record(run: Record | Run) -> Record:

@@ -83,18 +83,22 @@ def test_wheel_check_notices_a_file_that_was_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now", "same"),
     [
-        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "ok", "value": 0.51, "unit": ""}, True),
-        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "ok", "value": 0.53, "unit": ""}, False),
-        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "inconclusive", "value": 0.5, "unit": ""}, False),
-        ({"status": "ok", "value": 0.5, "unit": ""}, {"status": "ok", "value": None, "unit": ""}, False),
-        ({"status": "fail", "value": None, "unit": ""}, {"status": "pass", "value": None, "unit": ""}, False),
-        ({"status": "ok", "value": 1.0, "unit": "s"}, {"status": "ok", "value": 9.0, "unit": "s"}, True),
-        ({"status": "ok", "value": 900.0, "unit": ""}, {"status": "ok", "value": 910.0, "unit": ""}, True),
-        ({"status": "ok", "value": 900.0, "unit": ""}, {"status": "ok", "value": 990.0, "unit": ""}, False),
+        (("ok", 0.50, "share of rows"), ("ok", 0.52, "share of rows"), True),
+        (("ok", 0.50, "share of rows"), ("ok", 0.53, "share of rows"), False),
+        (("ok", 0.50, "share of rows"), ("inconclusive", 0.50, "share of rows"), False),
+        (("ok", 0.50, "share of rows"), ("ok", None, "share of rows"), False),
+        (("ok", 0.008, ""), ("ok", 0.009, ""), True),
+        (("ok", 0.008, ""), ("ok", 0.012, ""), False),
+        (("ok", 900.0, "queries"), ("ok", 910.0, "queries"), True),
+        (("ok", 900.0, "queries"), ("ok", 990.0, "queries"), False),
+        (("ok", 1.0, "s"), ("ok", 9.0, "s"), True),
+        (("fail", None, ""), ("pass", None, ""), False),
     ],
 )
-def test_a_figure_that_moved_is_noticed(was: dict[str, object], now: dict[str, object], same: bool) -> None:
-    assert (figures.compare({"f": was}, {"f": now}) == []) == same
+def test_a_figure_that_moved_is_noticed(was: tuple[Any, ...], now: tuple[Any, ...], same: bool) -> None:
+    names = ("status", "value", "unit")
+    faults = figures.compare({"f": dict(zip(names, was, strict=True))}, {"f": dict(zip(names, now, strict=True))})
+    assert (faults == []) == same
 
 
 def test_make_help_names_every_target() -> None:

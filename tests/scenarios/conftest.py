@@ -48,7 +48,19 @@ def system(written, tmp_path):
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
+def small(monkeypatch):
+    """The quick suite with a few dozen rows: what is told is the same, and the stories stay short."""
+    from temper.engine.task import SUITES, Sizes
+
+    sizes = Sizes(
+        attacked=24, held_out=400, trained=400, references=2, doses=(0.02, 0.05), repeats=1, students=200,
+        replicates=100, shard=12,
+    )  # fmt: skip
+    monkeypatch.setitem(SUITES, "quick", sizes)
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch, small):
     """The user's desk: commands run in this process, in an empty folder."""
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")

@@ -55,6 +55,11 @@ class Folder:
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return self
 
+    def at(self, start):
+        """`temper.yaml:LINE` of the line that starts with `start`, as messages name it."""
+        lines = self.config.read_text(encoding="utf-8").splitlines()
+        return f"temper.yaml:{[line.startswith(start) for line in lines].index(True) + 1}"
+
     def model(self, text):
         return self.line("model:", f"model: {{{text}}}")
 
@@ -118,6 +123,7 @@ def refused(told, *words, code=2):
     assert "Traceback" not in told.all
     assert "bug in Temper" not in told.all, told.err
     message = told.err[told.err.index("error: ") :]
+    print(message)
     assert len(re.findall(r"^error: ", message, re.MULTILINE)) == 1
     assert len(message.strip().splitlines()) <= 2, message
     for word in words:

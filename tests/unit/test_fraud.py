@@ -147,6 +147,15 @@ def test_a_written_folder_loads_and_scores_like_the_model_in_memory(tmp_path):
     np.testing.assert_allclose(system.target.scores(system.data.x)[:, 1], scores(model, parts.test), rtol=1e-6)
 
 
+def test_the_model_is_fitted_again_from_its_file_as_it_was(tmp_path):
+    from temper.config.system import load_system
+    from temper.core.target import Recipe
+
+    system = load_system(fraud.write(tmp_path, seed=2, customers=300, days=20))
+    again = system.target.refit(system.train, Recipe())
+    np.testing.assert_allclose(again.scores(system.data.x), system.target.scores(system.data.x), atol=1e-6)
+
+
 def test_the_written_description_says_simulated_and_is_short(tmp_path):
     text = fraud.write(tmp_path, seed=2, customers=100, days=12).read_text()
     assert yaml.safe_load(text)["system"]["simulated"] is True

@@ -207,6 +207,14 @@ def test_only_the_tolerated_metrics_can_forbid_a_defence():
     assert not within(trial("a", -0.1, recall=(-0.09, -0.06)).effects, Tolerance())
 
 
+@pytest.mark.parametrize(("growth", "allowed"), [(0.006, False), (0.004, True)])
+def test_holding_better_by_alerting_on_far_more_rows_is_not_accepted(growth, allowed):
+    alerts = Effect(
+        defence="a", metric="alert_rate", before=0.02, after=0.02 + growth, difference=growth, low=growth, high=0.1, n=9
+    )
+    assert within((*trial("a", -0.1).effects, alerts), Tolerance(alerts=0.25)) is allowed
+
+
 def test_the_policy_says_which_evasions_decide():
     policy = Policy(name="p", requirements=(Requirement(id="r", metric="evasion.a*.success_rate", at_most=0.2),))
     assert gated(policy, ("evasion.ab", "evasion.b")) == ("evasion.ab",)
@@ -234,7 +242,7 @@ def test_every_hardened_model_is_attacked_anew_at_its_own_threshold():
 def test_what_did_not_help_and_what_could_not_be_tried_is_told():
     found = harden(system(), evaluate=lost, defences=("augment", "regularise", "adversarial"))
     by_name = {part.defence: part for part in found.trials}
-    assert "no reduction" in by_name["augment"].outcome
+    assert "no sure reduction" in by_name["augment"].outcome
     assert {effect.defence for effect in found.effects} == {"augment", "regularise"}
     assert [(skipped.name, "inner attack" in skipped.why) for skipped in found.skipped] == [("adversarial", True)]
 

@@ -23,6 +23,7 @@ from temper.report import json as json_report
 from temper.report._figure import figure, percent
 from temper.report._inert import inert
 from temper.report._story import limits, next_step, sentences
+from temper.report.charts import curves
 from unit.test_report_invented import HOSTILE, effects, fraud, hostile, sturdy
 
 
@@ -140,6 +141,28 @@ def test_every_measurement_and_every_limit_is_on_the_page() -> None:
         assert figure(m) in text
     for line in limits(fraud()):
         assert line in text
+
+
+def test_every_series_of_a_chart_is_named_and_every_axis_titled() -> None:
+    drawings = {chart.title: chart.svg for chart in curves(fraud().measurements)}
+    assert list(drawings) == [
+        "Evasion: success rate against cost to the attacker",
+        "Poisoning: recall loss against share of training rows",
+        "Stress: loss against severity",
+    ]
+    shown = {title: re.findall(r"<text[^>]*>([^<]*)</text>", svg) for title, svg in drawings.items()}
+    first, second, third = shown.values()
+    assert {"random_search", "coordinate", "noise", "success rate", "cost to the attacker", "100%"} <= set(first)
+    assert {"label_flip_targeted", "recall loss", "share of training rows", "5%"} <= set(second)
+    assert {"missing", "unit_error", "loss (AUC)", "severity"} <= set(third)
+
+
+def test_a_point_that_is_not_a_number_is_left_out_of_the_chart() -> None:
+    first = fraud().measurements[0]
+    assert first.curve is not None
+    holed = replace(first.curve, points=(replace(first.curve.points[0], value=float("nan")), *first.curve.points[1:]))
+    assert "NaN" not in curves([replace(first, curve=holed)])[0].svg
+    assert curves([replace(first, curve=replace(holed, points=holed.points[:1]))]) == []
 
 
 def test_findings_beyond_fifteen_are_counted_and_not_shown() -> None:

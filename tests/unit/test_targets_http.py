@@ -84,7 +84,9 @@ def test_scores_are_what_the_service_answers_in_batches(service: Service) -> Non
 
 
 def test_a_schema_makes_named_records_with_categories_and_gaps(service: Service) -> None:
-    schema = Schema(columns=(Column(name="age", type="integer"), Column(name="job", type="category", categories=("a", "b"))))
+    schema = Schema(
+        columns=(Column(name="age", type="integer"), Column(name="job", type="category", categories=("a", "b")))
+    )
     service.reply = lambda rows: {"scores": [[0.5, 0.5]] * len(rows)}
     open_target(service.url, schema=schema).scores(np.array([[31.0, 1.0], [40.0, np.nan]]))
     assert service.bodies[0]["rows"] == [{"age": 31, "job": "b"}, {"age": 40, "job": None}]

@@ -1,4 +1,4 @@
-"""Torch modules as targets: tensors in and out, gradients by one backward pass, nothing changed behind the user's back."""
+"""Torch modules as targets: tensors in and out, gradients by one backward pass, the user's module left as it is."""
 
 from __future__ import annotations
 

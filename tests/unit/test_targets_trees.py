@@ -140,7 +140,9 @@ def test_regularising_brings_the_fit_closer_to_the_base_rate(fitted: Any) -> Non
 
 def test_the_library_s_own_parameters_can_be_changed(fitted: Any) -> None:
     target = open_target(fitted)
-    one = target.refit(Data(x=X, y=Y), Recipe(changes=(("n_estimators", 1),) if target.name != "catboost" else (("iterations", 1),)))
+    one = target.refit(
+        Data(x=X, y=Y), Recipe(changes=(("n_estimators", 1),) if target.name != "catboost" else (("iterations", 1),))
+    )
     assert len(np.unique(one.scores(X)[:, 1])) <= 8
 
 
@@ -205,6 +207,14 @@ def test_margins_are_given_where_declared() -> None:
     np.testing.assert_allclose(target.scores(X)[:, 0], model.predict(X, output_margin=True), rtol=1e-5)
     with pytest.raises(ContractError, match="no value"):
         open_target(model, kind=ScoreKind.VALUE)
+
+
+def test_the_linear_booster_is_answered_and_not_constrained() -> None:
+    model = xgboost.XGBClassifier(n_estimators=5, booster="gblinear", n_jobs=1).fit(X, Y)
+    target = open_target(model)
+    np.testing.assert_allclose(target.scores(X), model.predict_proba(X), atol=1e-6)
+    with pytest.raises(Unsupported, match="linear booster"):
+        target.refit(Data(x=X, y=Y), Recipe(monotone=(1, 0, 0, 0)))
 
 
 def test_the_rounds_chosen_by_early_stopping_are_used_and_kept() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from temper.config.policy import load_policy
 from temper.config.rows import Rows, inferred, matrix, rows_of
 from temper.config.truth import Vector, class_names, encode, label_text, ordered, values
 from temper.core.data import Data
-from temper.core.errors import ConfigError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import ScoreKind, Target
 
+_PLACES = ("the test data", "the training data")
 _OURS = ("target", "data", "schema", "train", "threshold", "positive", "classes", "policy", "version", "name")
 
 
@@ -69,7 +71,10 @@ def build_system(
         trust_pickle=trust_pickle,
     )
     opened, names, ys = _agreed(opened, label_text(positive), _labels(model, opened), [part.y for part in parts])
-    sets = [Data(x=matrix(part, schema), y=y, ids=part.ids) for part, y in zip(parts, ys, strict=True)]
+    sets = []
+    for place, part, y in zip(_PLACES, parts, ys, strict=False):
+        with _naming(place):
+            sets.append(Data(x=matrix(part, schema), y=y, ids=part.ids))
     _refuse_one_class(opened, sets[0], names)
     refuse_swapped(opened, sets[0], names)
     return Protected(
@@ -85,6 +90,15 @@ def build_system(
         version=version,
         **about,
     )
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Complaints about rows say which table they are in."""
+    try:
+        yield
+    except TemperError as error:
+        raise type(error)(f"{place}: {error.message}", fix=error.fix) from error
 
 
 def _open(model: Any, **how: Any) -> Target:

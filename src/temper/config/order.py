@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from temper.core.data import Data
+from temper.core.deadline import TooLate, within
 from temper.core.errors import ConfigError
 from temper.core.target import ScoreKind, Target
 from temper.kernels.loss import flagged_score
 from temper.kernels.ranking import auc
 
 _FEWEST, _MOST = 30, 500
+_PATIENCE = 60.0
 _REVERSED = 0.3  # with 30 rows of each class, chance alone goes below this in less than one of 200 cases
 
 
@@ -37,7 +39,12 @@ def refuse_swapped(target: Target, data: Data, classes: tuple[str, ...]) -> None
 def _scores(target: Target, sample: Data) -> Any:
     """Scores of class 1, or None where the model cannot be asked: the contract of targets says why, and better."""
     try:
-        score = np.asarray(flagged_score(target.scores(sample.x), target.kind))
-    except Exception:
+        score = np.asarray(flagged_score(within(_PATIENCE, lambda: target.scores(sample.x)), target.kind))
+    except TooLate:
+        raise ConfigError(
+            f"the model did not answer {len(sample)} rows within {_PATIENCE:g} s",
+            fix="call it on a few rows by hand; it must answer, and fast enough to be asked thousands of times",
+        ) from None
+    except (Exception, SystemExit):
         return None
     return score if score.shape == sample.y.shape and np.isfinite(score).all() else None

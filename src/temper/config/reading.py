@@ -46,7 +46,9 @@ def parse(text: str, source: str = "text") -> Section:
     if isinstance(node, Scalar) and node.empty:
         raise ConfigError(f"{source} is empty", fix="`temper init` writes one")
     if not isinstance(node, Section):
-        raise ConfigError(f"{source}: the document is {describe(node)}, expected a mapping")
+        raise ConfigError(
+            f"{source}: the document is {describe(node)}, expected a mapping", fix="`temper init` writes one"
+        )
     return node
 
 
@@ -59,7 +61,8 @@ def _tree(text: str, source: str) -> Node:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{source}:{line}: not YAML: {error.problem}", fix="check indentation and quotes") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is not YAML: {error}") from error
+        first = str(error).partition("\n")[0]
+        raise ConfigError(f"{source} is not YAML: {first}", fix="save it as plain UTF-8 text") from error
     except RecursionError:
         raise ConfigError(f"{source} is nested too deep", fix=f"stay below {DEEPEST} levels") from None
     return Scalar("", False, 1) if root is None else _Tree(source).node(root, "", 0)

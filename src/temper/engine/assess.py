@@ -13,7 +13,7 @@ from temper.core.measure import Measurement, Status
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
-from temper.engine.deadline import TooLate, within
+from temper.core.deadline import TooLate, within
 from temper.engine.executors import Executor
 from temper.engine.identity import data_digest, library_versions, task_key
 from temper.engine.memory import recall, remember
@@ -127,7 +127,7 @@ def _tell(job: Job, kind: str, task: Task, progress: _Progress, part: Part | Non
 def _record(job: Job, progress: _Progress, seconds: float) -> Record:
     plan, system = job.plan, job.plan.world.system
     measurements, findings = _conclude(plan, progress)
-    judgements = judge(system.policy, measurements, job.now.date(), skipped=[entry.name for entry in plan.skipped])
+    judgements = judge(system.policy, measurements, job.now.date(), skipped=plan.absent)
     state = "stopped" if progress.stopped else "finished"
     if progress.stopped and not progress.parts:
         raise RunStopped("the run was stopped before anything was measured", fix="start it again")

@@ -35,11 +35,15 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """Clean loss that a defence may cost: points of AUC, of recall at the threshold, of accuracy (several classes)."""
+    """Clean loss that a defence may cost: points of AUC, of recall at the threshold, of accuracy (several classes).
+
+    `alerts` is the share by which alerts may grow: a model that alerts on more rows is evaded less for that alone.
+    """
 
     auc: float = 0.01
     recall: float = 0.05
     accuracy: float = 0.02
+    alerts: float = 0.25
 
 
 def effects(
@@ -75,9 +79,11 @@ def effects(
 
 
 def within(found: Sequence[Effect], tolerance: Tolerance) -> bool:
-    """Whether no clean loss is significantly beyond the tolerance: its whole interval lies below it."""
+    """Whether no clean loss is significantly beyond the tolerance: its whole interval lies on the far side."""
     limits = {"auc": tolerance.auc, "recall": tolerance.recall, "accuracy": tolerance.accuracy}
-    return not any(effect.high < -limits[effect.metric] for effect in found if effect.metric in limits)
+    lost = any(effect.high < -limits[effect.metric] for effect in found if effect.metric in limits)
+    more = any(effect.low > tolerance.alerts * effect.before for effect in found if effect.metric == "alert_rate")
+    return not (lost or more)
 
 
 def _rates(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:

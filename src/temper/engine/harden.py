@@ -213,10 +213,10 @@ def _reduction(trial: Trial) -> float:
 
 def _outcome(trial: Trial, gain: Effect | None, p: float, tolerance: Tolerance) -> str:
     if gain is None or not _helps(gain, p):
-        side = "no reduction" if gain is None or gain.difference >= 0 else "a reduction that may be chance"
-        return f"{side} of evasion (p {p:.2g} after correction for the defences tried)"
+        return f"no sure reduction of evasion (p {p:.2g} after correction for the defences tried)"
     if not within(trial.effects, tolerance):
-        return "holds better, but costs more clean quality than tolerated"
-    return (
-        f"holds better: {-100 * gain.difference:.1f} points fewer rows evade (p {p:.1g}), clean loss within tolerance"
-    )
+        return "holds better, but costs more clean quality or more alerts than tolerated"
+    points = f"{-100 * gain.difference:.1f} points fewer rows evade"
+    alerts = trial.effect("alert_rate")
+    more = f", alerts {alerts.after / alerts.before - 1:+.0%}" if alerts and alerts.before else ""
+    return f"holds better: {points} (p {p:.1g}), clean loss within tolerance{more}"

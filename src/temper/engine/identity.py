@@ -48,9 +48,9 @@ def world_key(world: World, threshold: float | None) -> str:
     return digest_of(parts, rows, box, threshold, system.target.kind.value, system.target.stochastic, system.simulated)
 
 
-def finding_id(plugin: str, metric: str, system: Protected) -> str:
-    """Stable for the same weakness of the same model."""
-    return "F-" + digest_of(plugin, metric, system.name, system.target.digest)[:6]
+def finding_id(plugin: str, metric: str, system: Protected, scenario: str = "") -> str:
+    """Stable for the same weakness of the same model; `scenario` where several budgets are tried."""
+    return "F-" + digest_of(plugin, metric, system.name, system.target.digest, scenario)[:6]
 
 
 def digest_of(*parts: Any) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from temper.core.errors import TemperError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.room import Room
 from temper.core.run import Skipped
 from temper.core.seed import Draws
@@ -18,21 +19,26 @@ from temper.core.threat import Scenario
 from temper.engine.identity import world_key
 from temper.engine.task import SUITES, Sizes, Task, World
 from temper.kernels.loss import decide
-from temper.threats.rules import scenarios
+from temper.threats.rules import catalogue, scenarios
 
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
+OPTIONED = ROOMS | {"hardening": Room("temper.hardening")}
 _BATCH = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """What will be done: scenarios, tasks on a world, what was left out and why, facts to print."""
+    """What will be done: scenarios, tasks on a world, what was left out and why, facts to print.
+
+    `absent`: plugins that nothing in this plan runs, so that no requirement waits for them.
+    """
 
     world: World
     key: str
     scenarios: tuple[Scenario, ...]
     tasks: tuple[Task, ...]
     skipped: tuple[Skipped, ...]
+    absent: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     suite: str
 
@@ -44,6 +50,7 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     """
     if suite not in SUITES:
         raise TemperError(f"unknown suite {suite!r}", fix=f"use one of {', '.join(SUITES)}")
+    _refuse_unknown_options(system)
     sizes = SUITES[suite]
     world = draw(system, sizes, seed)
     kept, left_out = scenarios(system)
@@ -68,9 +75,23 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
         scenarios=kept,
         tasks=tuple(tasks),
         skipped=tuple(skipped),
+        absent=_absent(tasks),
         facts=_facts(world, sizes, tasks),
         suite=suite,
     )
+
+
+def _refuse_unknown_options(system: Protected) -> None:
+    """Options for a plugin that does not exist would be lost without a word."""
+    known = [name if room == "attacks" else f"{room}.{name}" for room in OPTIONED for name in OPTIONED[room].names()]
+    for name in system.options:
+        if name not in known:
+            line = system.lines.get(f"assess.options.{name}")
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(
+                f"{f'{system.source}:{line}: ' if line else ''}there are options for {name!r}, which is no plugin",
+                fix=f"did you mean {near[0]!r}?" if near else "see `temper list`",
+            )
 
 
 def draw(system: Protected, sizes: Sizes, seed: int) -> World:
@@ -97,8 +118,18 @@ def _attacked(system: Protected, sizes: Sizes, rng: np.random.Generator) -> np.n
 
 
 def decisions(system: Protected, x: Any) -> np.ndarray[Any, Any]:
-    """Class numbers of a batch at the operating threshold."""
-    return np.asarray(decide(np.asarray(system.target.scores(x)), system.target.kind, system.threshold))
+    """Class numbers of a batch at the operating threshold; -1 for a row on which the model fails."""
+    try:
+        scores = np.asarray(system.target.scores(x))
+    except TemperError:
+        raise
+    except (Exception, SystemExit):  # a model may raise anything: halve until the failing rows stand alone
+        if len(x) <= 1:
+            return np.full(len(x), -1)
+        half = len(x) // 2
+        return np.concatenate([decisions(system, x[:half]), decisions(system, x[half:])])
+    found = np.asarray(decide(scores, system.target.kind, system.threshold))
+    return np.where(np.isfinite(scores).all(axis=1), found, -1)
 
 
 def _room_of(name: str) -> tuple[str, str]:
@@ -134,6 +165,12 @@ def _tasks(room: str, plugin: str, scenario: Scenario, world: World, system: Pro
         return [task]
     starts = range(0, max(len(world.attacked), 1), world.sizes.shard)
     return [replace(task, start=s, stop=min(s + world.sizes.shard, len(world.attacked))) for s in starts]
+
+
+def _absent(tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Every catalogued plugin that no task runs."""
+    run = {task.plugin if task.room == "attacks" else f"{task.room}.{task.plugin}" for task in tasks}
+    return tuple(sorted({name for threat in catalogue() for name in threat.plugins} - run))
 
 
 def _facts(world: World, sizes: Sizes, tasks: Sequence[Task]) -> tuple[tuple[str, str], ...]:

@@ -43,7 +43,7 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
 
 def _matches(task: Task, finding: Finding) -> bool:
     full = task.plugin if task.room == "attacks" else f"{task.room}.{task.plugin}"
-    return full == finding.plugin
+    return full == finding.plugin and (task.scenario == finding.scenario or not task.plugin.startswith("evasion."))
 
 
 def _again(planned: Plan, tasks: list[Task], finding: Finding) -> Finding | None:

@@ -24,7 +24,7 @@ def execute(task: Task, world: World) -> Part:
         part = Part(status=Status.ERROR, reason=error.message)
     except MemoryError:
         part = Part(status=Status.ERROR, reason="out of memory")
-    except Exception as crash:
+    except (Exception, SystemExit) as crash:  # a model may end the program: its exit code is no verdict
         part = Part(status=Status.ERROR, reason=f"{type(crash).__name__}: {crash}"[:500])
     return replace(part, seconds=clock() - started)
 
@@ -33,13 +33,18 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     """What the parts of one plugin say together; a task that could not run is a measurement with that status."""
     module = _room(task)
     if hasattr(module, "conclude"):
-        result: tuple[tuple[Measurement, ...], tuple[Finding, ...]] = module.conclude(task, parts, world)
-        return result
+        merged: tuple[tuple[Measurement, ...], tuple[Finding, ...]] = module.conclude(task, parts, world)
+        return merged
     measurements = [measurement for part in parts for measurement in part.measurements]
     for part in parts:
         if part.status is not Status.OK and not part.measurements:
             measurements.append(_absent(task, part))
-    return tuple(measurements), tuple(finding for part in parts for finding in part.findings)
+    return tuple(measurements), tuple(_short(finding) for part in parts for finding in part.findings)
+
+
+def _short(finding: Finding) -> Finding:
+    """A finding names its metric without the plugin, which stands beside it."""
+    return replace(finding, metric=finding.metric.removeprefix(f"{finding.plugin}."))
 
 
 def _absent(task: Task, part: Part) -> Measurement:

@@ -16,7 +16,8 @@ from temper.hardening._refit import joined, trainable
 class Adversarial:
     """Attack the model on its training rows, add what was found with its true label, fit again; `rounds` times.
 
-    Can make trees worse: each fit moves the holes instead of closing them. Believe only a fresh attack on the result.
+    Misleads on trees, which it can make worse: each fit moves the holes instead of closing them. Believe only a fresh
+    attack on the result.
     `inner(target, data)` gives the adversarial rows with their true labels; the engine hands it in.
     Source: Kantchelian, Tygar & Joseph, "Evasion and hardening of tree ensemble classifiers", 2016.
 

@@ -17,7 +17,7 @@ class Combined:
     """Fit again with moved copies, under monotone constraints where a direction is clear, and regularised.
 
     Holds most and usually costs most clean accuracy of this room; where no direction is clear the constraints are left
-    out. Says nothing about which of the three did the work: compare with each alone.
+    out. Misleads about which of the three did the work: compare with each alone.
     Source: Chen et al., "Robust decision trees against adversarial examples", 2019, and Incer et al., 2018.
 
     >>> Combined().positive_copies

@@ -15,8 +15,8 @@ from temper.hardening._refit import columns_of, known_directions, trainable
 class Monotone:
     """Fit again with monotone constraints on attacker-controlled columns whose direction of risk is clear.
 
-    Stops absurd evasions (paying more to look honest), not moves toward honest behaviour; a marginal trend in the
-    training data can be a confounded one, and then the constraint costs accuracy. `clear`: share of the variation
+    Stops absurd evasions (paying more to look honest), not moves toward honest behaviour. Misleads where a marginal
+    trend in the training data is a confounded one: then the constraint costs accuracy. `clear`: share of the variation
     between tenths of a column that must follow the direction.
     Source: Incer et al., "Adversarially robust malware detection using monotonic classification", 2018.
 

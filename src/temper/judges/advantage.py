@@ -63,14 +63,14 @@ class Advantage:
     rng: Draws = field(default_factory=lambda: Draws(0, "judges.advantage"))
 
     def judge(self, scene: Scene, outcome: Outcome) -> tuple[Measurement, ...]:
-        """Measurements of the deployed model, and of its recipe where the deployed model cannot be judged."""
+        """Measurements of the deployed model, and of its recipe on random halves, which any split allows."""
         seen = outcome.payload
         if not isinstance(seen, Membership):
             raise TemperError("advantage needs the evidence of a membership attack", fix="pass it as the payload")
         blind = blind_area(seen.x, seen.y, seen.member, self.rng.child("blind"), self.confidence)
         reason = _separable(blind)
         found = self._figures(seen.member, seen.score, seen.loss, blind[0], reason, "all", _dropped(seen))
-        if reason and len(seen.references) >= 4:
+        if len(seen.references) >= 4:
             member, score, loss = recipe(seen)
             note = "a refit of the same recipe on a random half stands in for the deployed model"
             found += self._figures(member, score, loss, 0.5, "", "same recipe, random halves", (note,))

@@ -124,8 +124,8 @@ def repair(x: Array, x0: Array, scene: Scene, priority: Array, within: Array | N
 def ladder(schema: Schema, x0: Array, low: Array, high: Array, reference: Array | None, steps: int) -> dict[int, Array]:
     """Values worth trying per movable column, shaped (n, k): every category, or near and far points of the range.
 
-    Near points are geometric fractions of the reach on both sides; far points are quantiles of the `reference` rows the
-    attacker holds, or evenly spaced where there are none.
+    First come geometric fractions of the reach on both sides, the whole reach foremost, so that a small budget still
+    tries every column; then quantiles of the `reference` rows the attacker holds, or even steps where there are none.
     """
     values: dict[int, Array] = {}
     for at in schema.movable:
@@ -133,11 +133,12 @@ def ladder(schema: Schema, x0: Array, low: Array, high: Array, reference: Array 
             values[int(at)] = np.tile(np.arange(schema.highs[at] + 1.0), (len(x0), 1))
             continue
         start, end, here = low[:, at, None], high[:, at, None], x0[:, at, None]
-        near = np.geomspace(1.0 / 32, 1.0, max(steps // 3, 2))
+        near = np.geomspace(1.0, 1.0 / 32, max(steps // 3, 2))
         far = start + (end - start) * np.linspace(0, 1, max(steps // 3, 2))
         if reference is not None and len(reference):
             far = np.clip(np.nanquantile(reference[:, at], np.linspace(0, 1, max(steps // 3, 2))), start, end)
-        values[int(at)] = np.concatenate([here + (end - here) * near, here + (start - here) * near, far], axis=1)
+        both = np.stack([here + (end - here) * near, here + (start - here) * near], axis=2).reshape(len(x0), -1)
+        values[int(at)] = np.concatenate([both, far], axis=1)
     return values
 
 

@@ -89,6 +89,8 @@ def _subject(members: list[Member]) -> tuple[str, str]:
     if len(metrics) > 2:
         return "figures", unit or "value"
     told = " and ".join(metrics)
+    if len(metrics) == 2:
+        return told, unit or "value"
     return told, f"{told} ({unit})" if unit and not is_rate(first) else told
 
 
@@ -103,14 +105,19 @@ def _lines(rows: list[Row], names: list[str], x_title: str, y_title: str, rate: 
     y = alt.Y("value:Q", title=y_title, axis=axis, scale=alt.Scale(domain=domain, nice=not rate))
     columns = 1 if max(map(len, names)) > 26 else 2
     legend = alt.Legend(title=None, columns=columns)
-    color = alt.Color("series:N", legend=legend, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
-    shape = alt.Shape("series:N", legend=legend, scale=alt.Scale(domain=names, range=list(SHAPES[: len(names)])))
-    dash = alt.StrokeDash("series:N", legend=None, scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])))
+    colors = alt.Scale(domain=names, range=list(SERIES[: len(names)]))
+    shapes = alt.Scale(domain=names, range=list(SHAPES[: len(names)]))
+    dashes = alt.Scale(domain=names, range=list(DASHES[: len(names)]))
+    # Only the points speak in the legend: a legend shared with the bands would draw one mark over the other.
+    silent = alt.Color("series:N", legend=None, scale=colors)
+    dash = alt.StrokeDash("series:N", legend=None, scale=dashes)
+    color = alt.Color("series:N", legend=legend, scale=colors)
+    shape = alt.Shape("series:N", legend=legend, scale=shapes)
     base = alt.Chart(_data(rows))
-    band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=color)
-    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dash)
+    band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=silent)
+    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=silent, strokeDash=dash)
     mark = base.mark_point(filled=True, size=38, opacity=1).encode(x=x, y=y, color=color, shape=shape)
-    drawn = band + line + mark
+    drawn = (band + line + mark).resolve_scale(color="independent", shape="independent")
     if x_title == STATED:
         end = min(max(row["at"] for row in rows), domain[1])
         ideal = alt.Chart(_data([{"at": 0.0, "value": 0.0}, {"at": end, "value": end}]))

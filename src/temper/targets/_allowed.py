@@ -21,8 +21,8 @@ _EXACT = {
     "pathlib": "Path PosixPath PurePosixPath WindowsPath PureWindowsPath",
     "uuid": "UUID",
     "functools": "partial",
-    "numpy": "mean median std sum dtype ndarray bool_ float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 str_ "
-    "object_ nan",
+    "numpy": "mean median std sum dtype ndarray bool_ float16 float32 float64 int8 int16 int32 int64 uint8 uint16 "
+    "uint32 uint64 str_ object_ nan",
     "numpy.ma": "MaskedArray",
     "numpy.ma.core": "MaskedArray _mareconstruct",
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",

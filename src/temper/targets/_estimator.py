@@ -37,6 +37,15 @@ def forms(model: Any, schema: Schema) -> dict[str, str]:
     return passed_through | known
 
 
+def takes_floats(model: Any, schema: Schema) -> bool:
+    """Whether a frame of floats will do: only numbers, and no code of the user's that might look at their types."""
+    if any(column.type in ("category", "boolean") for column in schema.columns) or forms(model, schema):
+        return False
+    return all(
+        _home(part) in ("sklearn", *_BOOSTED) and type(part).__name__ != "FunctionTransformer" for part in parts(model)
+    )
+
+
 def parts(model: Any, depth: int = 6) -> Iterator[Any]:
     """The fitted estimators inside an estimator, itself first."""
     yield model

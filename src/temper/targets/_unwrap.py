@@ -130,7 +130,7 @@ def unwrapped(raw: Any, depth: int = 0) -> io.BufferedReader:
 
 def _opener(magic: bytes) -> Any:
     if magic.startswith(b"\x1f\x8b"):
-        return lambda raw: gzip.GzipFile(fileobj=raw)
+        return lambda raw: gzip.GzipFile(fileobj=raw, mode="rb")
     if magic.startswith(b"BZh"):
         return bz2.BZ2File
     if magic.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):

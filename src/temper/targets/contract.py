@@ -52,7 +52,7 @@ def _asked(target: Target, x: Array) -> np.ndarray[Any, Any]:
         return _numpy(target.scores(x))
     except TemperError:
         raise
-    except Exception as crash:
+    except (Exception, SystemExit) as crash:
         row, cause = _culprit(target, x, crash)
         raise ContractError(
             f"the model failed {row}: {type(cause).__name__}: {cause}",
@@ -60,12 +60,12 @@ def _asked(target: Target, x: Array) -> np.ndarray[Any, Any]:
         ) from crash
 
 
-def _culprit(target: Target, x: Array, crash: Exception) -> tuple[str, Exception]:
+def _culprit(target: Target, x: Array, crash: BaseException) -> tuple[str, BaseException]:
     """Which row alone makes the model fail, or the whole batch when each row alone passes."""
     for row in range(len(x)):
         try:
             target.scores(x[row : row + 1])
-        except Exception as alone:
+        except (Exception, SystemExit) as alone:
             return f"on row {row}", alone
     return f"on a batch of {len(x)} rows", crash
 

@@ -100,6 +100,10 @@ def find(source: str) -> Any:
         raise ContractError(
             f"cannot import {place!r}: {error}", fix="give package.module:name or file.py:name"
         ) from error
+    except (Exception, SystemExit) as crash:  # the user's own code, which may raise anything
+        raise ContractError(
+            f"cannot import {place!r}: {type(crash).__name__}: {crash}", fix="run the file by itself until it loads"
+        ) from crash
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):

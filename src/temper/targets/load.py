@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -210,12 +211,18 @@ def _boosted(path: Path, ending: str) -> Any:
     except ImportError:
         raise
     except Exception as crash:  # each library has errors of its own, without a common base
-        raise ContractError(f"{path} cannot be read as a model: {crash}", fix="save it again") from crash
+        raise ContractError(f"{path} cannot be read as a model: {_first_line(crash)}", fix="save it again") from crash
     raise ContractError(
         f"{path} has an ending Temper does not know",
         fix=".json .ubj .model (XGBoost), .txt (LightGBM), .cbm (CatBoost), .onnx, .skops, .pt (scripted), "
         ".joblib .pkl (pickled, with trust_pickle)",
     )
+
+
+def _first_line(crash: Exception) -> str:
+    """What a C++ library says before its place in the source and its stack trace."""
+    line = next(iter(str(crash).strip().splitlines()), type(crash).__name__)
+    return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", line)
 
 
 def _pickled(path: Path, trusted: bool) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class Oracle:
     """
 
     def __init__(self, target: Target, scene: Scene, judge: Judge, access: Access) -> None:
+        # Copies: an attack that writes to what it was given moves neither the truth nor the start of a distance.
+        scene = replace(scene, x=_copy(scene.x), y=_copy(scene.y))
         self._target, self._scene, self._judge, self._access = target, scene, judge, access
         n = len(scene.x)
         self._repeats = _REPEATS if target.stochastic else 1
@@ -84,12 +86,12 @@ class Oracle:
     def clean(self) -> Array:
         """Scores of the clean rows: what the attacker saw before the attack, not charged."""
         self._allow(Access.SCORES)
-        return self._clean
+        return _locked(self._clean)
 
     @property
     def best(self) -> tuple[Array, Rows]:
         """The nearest counted point of each row (the clean row where none) and its distance (infinite where none)."""
-        return self._best, self._distance
+        return _locked(self._best), _locked(self._distance)
 
     @property
     def left(self) -> Rows:
@@ -211,20 +213,22 @@ class Oracle:
         outcome = Outcome(scores=scores, y=self._y[rows], clean=clean)
         hits = _numpy(self._judge.judge(self._scene, outcome)) & ~_numpy((scores != scores)[:, 0])
         if hits.any():
-            self._keep(x[hits], rows[hits], scores[hits])
+            # The number of each candidate among its row's queries, whatever the size of the batch.
+            number = self._spent[rows] - np.bincount(rows)[rows] + _occurrence(rows) + 1
+            self._keep(x[hits], rows[hits], scores[hits], number[hits])
 
-    def _keep(self, x: Array, rows: Rows, scores: Array) -> None:
+    def _keep(self, x: Array, rows: Rows, scores: Array, number: Rows) -> None:
         scene = self._scene
         x0 = scene.x[rows]
         distance = _numpy(scene.schema.distance(x, x0, scene.budget.norm))
-        counts = np.asarray(scene.schema.admits(x, x0)) & np.isfinite(distance)
+        counts = np.asarray(scene.schema.admits(x, x0)) & np.isfinite(distance) & _moved(x, x0)
         if scene.budget.radius is not None:
             counts &= distance <= scene.budget.radius * (1 + _SLACK) + _SLACK
         if scene.budget.cost is not None:
             counts &= _numpy(scene.schema.cost(x, x0)) <= scene.budget.cost * (1 + _SLACK) + _SLACK
         values = _numpy(flagged_score(scores, scene.kind))
-        first = counts & (self._broken_at[rows] < 0)
-        self._broken_at[rows[first]] = self._spent[rows[first]]
+        first = np.flatnonzero(counts & (self._broken_at[rows] < 0))[::-1]
+        self._broken_at[rows[first]] = number[first]  # backwards, so that a row's earliest candidate is written last
         nearer = np.flatnonzero(counts & (distance < self._distance[rows]))
         nearer = nearer[np.lexsort((distance[nearer], rows[nearer]))]
         nearer = nearer[_occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
@@ -316,6 +320,21 @@ def _occurrence(rows: Rows) -> Rows:
 
 def _numpy(values: Array) -> Rows:
     return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
+
+
+def _moved(x: Array, x0: Array) -> Rows:
+    """Which candidates are not the clean row itself: no attack has been made with that, however it is judged."""
+    moved = (x != x0) & ~((x != x) & (x0 != x0))
+    return _numpy(moved.reshape((len(moved), -1)).any(1))
+
+
+def _locked(values: Array) -> Array:
+    """A read-only view of the oracle's own memory; a tensor has none and is copied."""
+    if not isinstance(values, np.ndarray):
+        return values.clone()
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 def _copy(values: Array) -> Array:

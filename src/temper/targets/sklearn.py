@@ -85,7 +85,7 @@ class Sklearn:
         names = self._names
         if names is None:
             return self._coding.apply(np.asarray(x, dtype=np.float64))
-        if self.schema is not None and self.schema.columns:
+        if self.schema is not None and self.schema.columns and not self._floats:
             return to_frame(x, self.schema, self._forms)
         import pandas as pd
 
@@ -98,6 +98,10 @@ class Sklearn:
     @cached_property
     def _forms(self) -> dict[str, str]:
         return _estimator.forms(self.model, self.schema) if self.schema else {}
+
+    @cached_property
+    def _floats(self) -> bool:
+        return self.schema is None or _estimator.takes_floats(self.model, self.schema)
 
     @cached_property
     def _coding(self) -> Coding:

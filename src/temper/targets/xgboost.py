@@ -104,6 +104,8 @@ class Xgboost:
         x = self._input(data.x)
         y = _estimator.truth(data, self.kind, self.classes, "the XGBoost model")
         recipe = _recipe.checked(recipe, x.shape[1])
+        if self._linear and (recipe.monotone or recipe.regularise):
+            raise Unsupported("XGBoost's linear booster has no trees to constrain", fix="hand alpha, lambda in changes")
         fit = _fit_booster if _is_booster(self.model) else _fit_estimator
         return replace(self, model=fit(self.model, x, y, recipe))
 

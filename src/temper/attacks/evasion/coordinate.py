@@ -70,19 +70,19 @@ class Coordinate:
         chosen = current[rows].copy()
         lowest = level[rows].copy()
         price_before = scene.schema.cost(current[rows], scene.x[rows])
-        for at, options in values.items():
-            for k in range(options.shape[1]):
-                x, ask = self._candidates(scene, rows, current, at, options[:, k])
-                ask &= oracle.left[rows] > 0
-                if not ask.any():
-                    continue
-                scores = oracle.scores(x[ask], rows[ask])
-                now = margin(scores, scene.y[rows[ask]], scene.kind, scene.threshold, scene.goal)
-                extra = np.maximum(scene.schema.cost(x[ask], scene.x[rows[ask]]) - price_before[ask], 0.0)
-                worth = level[rows[ask]] - now - self.thrift * extra
-                better = np.nan_to_num(worth, nan=-np.inf) > np.maximum(gain[ask], 1e-9)
-                to = np.flatnonzero(ask)[better]
-                gain[to], chosen[to], lowest[to] = worth[better], x[ask][better], now[better]
+        turns = [(k, at) for at, options in values.items() for k in range(options.shape[1])]
+        for k, at in sorted(turns):
+            x, ask = self._candidates(scene, rows, current, at, values[at][:, k])
+            ask &= oracle.left[rows] > 0
+            if not ask.any():
+                continue
+            scores = oracle.scores(x[ask], rows[ask])
+            now = margin(scores, scene.y[rows[ask]], scene.kind, scene.threshold, scene.goal)
+            extra = np.maximum(scene.schema.cost(x[ask], scene.x[rows[ask]]) - price_before[ask], 0.0)
+            worth = level[rows[ask]] - now - self.thrift * extra
+            better = np.nan_to_num(worth, nan=-np.inf) > np.maximum(gain[ask], 1e-9)
+            to = np.flatnonzero(ask)[better]
+            gain[to], chosen[to], lowest[to] = worth[better], x[ask][better], now[better]
         current[rows], level[rows] = chosen, lowest
         moved: Array = gain > 0
         return moved

@@ -97,7 +97,9 @@ class RandomSearch:
         high: Array,
     ) -> Array:
         """Fresh values for a share of the movable columns that shrinks as the search goes on."""
-        shape, share = scene.x.shape[1:], self._share(int(step.min()), total)
+        # Where the whole batch of steps began: the first step at hand would depend on which rows are beside it.
+        start = int(step.min()) // self.at_once * self.at_once
+        shape, share = scene.x.shape[1:], self._share(start, total)
         priority = rng.uniform(rows, 5 * step, shape)
         fresh = rng.uniform(rows, 5 * step + 1, shape)
         if scene.schema.columns:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from temper.core.measure import Status
-from temper.engine.deadline import TooLate, within
+from temper.core.deadline import TooLate, within
 from temper.engine.executors import Started, longest_first
 from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World

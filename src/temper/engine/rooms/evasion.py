@@ -65,7 +65,7 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     """Merge the shards of one attack."""
     skipped = [part for part in parts if part.status is not Status.OK]
     if len(skipped) == len(parts):
-        return (_untried(task, skipped[0]),), ()
+        return (_untried(task, skipped[0], world),), ()
     merged = _merge([part for part in parts if part.status is Status.OK])
     lost = sum(1 for part in parts if part.status is not Status.OK)
     measured = _measure(task, merged, world, lost, parts)
@@ -75,8 +75,15 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     return measured, (_finding(task, merged, world, measured[0]),)
 
 
-def _untried(task: Task, part: Part) -> Measurement:
-    return Measurement(plugin=task.plugin, metric="success_rate", value=None, status=part.status, reason=part.reason)
+def _untried(task: Task, part: Part, world: World) -> Measurement:
+    return Measurement(
+        plugin=task.plugin,
+        metric="success_rate",
+        value=None,
+        slice=_slice(task, world),
+        status=part.status,
+        reason=part.reason,
+    )
 
 
 def _arrays(found: Evidence) -> dict[str, Any]:
@@ -111,6 +118,7 @@ def _measure(
         n,
         undecided=n - broken - held,
         unit="share of rows",
+        slice=_slice(task, world),
         baseline=baseline,
         queries=int(merged["queries"].sum()),
         seconds=sum(part.seconds for part in parts),
@@ -121,6 +129,11 @@ def _measure(
         simulated=world.system.simulated,
     )
     return (rate, *_typical(task, merged, world)) if task.plugin != BASELINE else (rate,)
+
+
+def _slice(task: Task, world: World) -> str:
+    """Several actors have budgets of their own, so their figures stand apart."""
+    return "all" if len(world.system.actors) < 2 else f"actor:{task.scenario.partition('@')[2]}"
 
 
 def _doubts(merged: dict[str, Any]) -> list[str]:
@@ -163,18 +176,18 @@ def _curve(task: Task, merged: dict[str, Any], n: int) -> Curve:
     broken = merged["verdicts"] == "broken"
     by_cost = task.budget.cost is not None
     if by_cost:
-        spent, limit, axis, unit = merged["cost"], float(task.budget.cost or 0), "cost to the attacker", "cost"
+        spent, limit, axis = merged["cost"], float(task.budget.cost or 0), "cost to the attacker"
     elif task.budget.radius is not None:
-        spent, limit, axis, unit = merged["distance"], float(task.budget.radius), f"{task.budget.norm} radius", "scales"
+        spent, limit, axis = merged["distance"], float(task.budget.radius), f"{task.budget.norm} radius"
     else:
         spent = merged["broken_at"].astype(float)
-        limit, axis, unit = float(task.budget.queries or max(spent.max(), 1)), "queries per row", "queries"
+        limit, axis = float(task.budget.queries or max(spent.max(), 1)), "queries per row"
     points = []
     for at in np.linspace(0, limit, 11):
         count = int((broken & (np.nan_to_num(spent, nan=np.inf) <= at + 1e-9)).sum())
         low, high = wilson(count, n)
         points.append(Point(at=float(at), value=count / n, low=low, high=high, n=n))
-    return Curve(name=task.plugin, axis=axis, unit=unit, points=tuple(points))
+    return Curve(name=task.plugin, axis=axis, unit="share of rows", points=tuple(points))
 
 
 def _typical(task: Task, merged: dict[str, Any], world: World) -> tuple[Measurement, ...]:
@@ -197,7 +210,7 @@ def _typical(task: Task, merged: dict[str, Any], world: World) -> tuple[Measurem
                     high=high,
                     n=len(found),
                     unit=unit,
-                    slice="broken rows",
+                    slice=f"broken rows, {_slice(task, world)}",
                     method="order statistics",
                     simulated=world.system.simulated,
                 )
@@ -221,7 +234,7 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
     examples = tuple(_example(merged, world, int(row)) for row in telling[:_EXAMPLES])
     share = rate.value or 0.0
     return Finding(
-        id=finding_id(task.plugin, "success_rate", system),
+        id=finding_id(task.plugin, "success_rate", system, task.scenario),
         title=f"Evasion within {_budget(task)}: {len(broken)} of {rate.n} correctly judged rows change sides",
         plugin=task.plugin,
         metric="success_rate",

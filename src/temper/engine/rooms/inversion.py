@@ -61,7 +61,7 @@ def _even(references: int) -> int:
 
 def _findings(task: Task, world: World, measurements: Sequence[Measurement], seen: Membership) -> tuple[Finding, ...]:
     """A finding when the attack is surely better than guessing, on the deployed model or on its recipe."""
-    by_metric = {m.metric: m for m in measurements if m.status is Status.OK}
+    by_metric = {m.metric: m for m in reversed(measurements) if m.status is Status.OK}  # the deployed model's first
     area, rate = by_metric.get("auc"), by_metric.get("tpr_at_1pct")
     if area is None or area.value is None or area.low is None or area.high is None:
         return ()

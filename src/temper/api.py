@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from temper.core.attack import Scene
 from temper.core.budget import Budget
 from temper.core.data import Array
 from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
-from temper.core.measure import Better, Measurement
+from temper.core.measure import Measurement
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.core.schema import Schema
 from temper.core.system import Protected
-from temper.core.target import ScoreKind, Target
+from temper.core.target import Target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,56 +205,17 @@ def attack(
     mode: str = "nearest",
     **options: Any,
 ) -> AttackResult:
-    """One evasion attack on rows of your own: x (n, ...), y (n,) class numbers.
+    """One evasion attack on rows of your own: x (n, ...), y (n,) class numbers; random moves run beside it.
 
-    Without a schema every feature may move anywhere in the range seen in `x`.
+    Without a schema every feature may move anywhere in the range seen in `x`. Other kinds of attack need a system.
     """
-    from temper.core.room import Room
-    from temper.core.seed import Draws
-    from temper.judges.misclassified import Misclassified
-    from temper.kernels.loss import decide
-    from temper.kernels.rate import measure_rate
-    from temper.targets.oracle import Oracle
+    from temper.engine.one_attack import attack_rows
 
-    reached = target(model)
-    plugin = Room("temper.attacks").build(name, options)
-    if missing := plugin.needs & ~reached.access:
-        raise TemperError(f"{name} needs {missing.words()}, which this target does not offer")
-    scene = Scene(
-        x=np.asarray(x),
-        y=np.asarray(y),
-        ids=np.arange(len(x)),
-        schema=schema or Schema.box(float(np.nanmin(x)), float(np.nanmax(x))),
-        budget=budget,
-        kind=reached.kind,
-        classes=reached.classes,
-        threshold=threshold,
-        mode=mode,
+    found, rate = attack_rows(
+        target(model), name, np.asarray(x), np.asarray(y), budget, seed, schema, threshold, mode, options
     )
-    oracle = Oracle(reached, scene, Misclassified(), plugin.needs)
-    plugin.run(oracle, scene, Draws(seed, name, scene.ids))
-    found = oracle.evidence()
-    right = np.ones(len(x), bool)
-    if reached.kind is not ScoreKind.VALUE:
-        right = np.asarray(decide(np.asarray(reached.scores(scene.x)), reached.kind, threshold)) == scene.y
-    broken, held = (found.verdicts[right] == "broken").sum(), (found.verdicts[right] == "held").sum()
-    rate = measure_rate(
-        name,
-        "success_rate",
-        int(broken),
-        int(right.sum()),
-        undecided=int(right.sum() - broken - held),
-        better=Better.LOWER,
-        slice="rows judged rightly before the attack",
-    )
-    return AttackResult(
-        verdicts=found.verdicts,
-        x_adv=found.x_adv,
-        distance=found.distance,
-        queries=found.queries,
-        success_rate=rate,
-        checks=tuple(sorted({reason for reason in found.reasons if reason})),
-    )
+    checks = tuple(sorted({reason for reason in found.reasons if reason}))
+    return AttackResult(found.verdicts, found.x_adv, found.distance, found.queries, rate, checks)
 
 
 def harden(

@@ -64,6 +64,7 @@ def desk(tmp_path, monkeypatch, small):
     """The user's desk: commands run in this process, in an empty folder."""
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
+    monkeypatch.setenv("COLUMNS", "200")
     return Desk(_typed)
 
 

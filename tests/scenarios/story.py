@@ -67,14 +67,19 @@ class Folder:
         return self.model(f"path: model.ubj, kind: probabilities, threshold: {value}")
 
     def requires(self, *requirements):
-        """Judge by these requirements alone, each as YAML."""
-        return self.line("policy:", "policy:\n" + "\n".join(f"  - {{{each}}}" for each in requirements))
+        """Judge by these requirements alone, each as YAML; the policy is the last thing in the file."""
+        text = self.config.read_text(encoding="utf-8")
+        kept = text[: text.index("\npolicy:") + 1]
+        listed = "".join(f"  - {{{each}}}\n" for each in requirements)
+        self.config.write_text(f"{kept}policy:\n{listed}", encoding="utf-8")
+        return self
 
     def function(self, code, **more):
-        """The model becomes `answer(x)` of a file with this code."""
-        (self.path / "own.py").write_text(code, encoding="utf-8")
+        """The model becomes `answer(x)` of a new file with this code (a process runs a file once)."""
+        name = f"own{len(list(self.path.glob('own*.py'))) + 1}.py"
+        (self.path / name).write_text(code, encoding="utf-8")
         settings = "".join(f", {key}: {value}" for key, value in more.items())
-        return self.model(f'callable: "own.py:answer", kind: probabilities, threshold: 0.5{settings}')
+        return self.model(f'callable: "{name}:answer", kind: probabilities, threshold: 0.5{settings}')
 
     def frame(self, part="test"):
         import pandas as pd

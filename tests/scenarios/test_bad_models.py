@@ -72,9 +72,9 @@ def test_a_file_of_code_that_does_not_run_is_told_in_one_sentence(desk, system):
     system.function("import nothing_of_this_name\n")
     fixed(desk.assess(system), "nothing_of_this_name")
     system.function("def answer(x:\n")
-    fixed(desk.assess(system), "own.py", "SyntaxError")
+    fixed(desk.assess(system), "own2.py", "SyntaxError")
     system.function("raise SystemExit('bye')\n")
-    fixed(desk.assess(system), "own.py", "bye")
+    fixed(desk.assess(system), "own3.py", "bye")
 
 
 def test_a_regression_declared_as_classes_is_refused(desk, system):

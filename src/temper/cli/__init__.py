@@ -37,13 +37,19 @@ for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
 
 
-@app.callback()
-def _version(version: bool = typer.Option(False, "--version", is_eager=True, help="Print the version.")) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from temper import __version__
 
         typer.echo(f"temper {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=_print_version, help="Print the version."),
+) -> None:
+    """Harden machine-learning models and test their robustness: attack, judge, fix, prove."""
 
 
 def main() -> None:

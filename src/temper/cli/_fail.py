@@ -15,12 +15,24 @@ def explain(error: Exception) -> int:
     if isinstance(error, TemperError):
         sys.stderr.write(f"error: {_inert(str(error))}\n")
         return error.exit_code
-    path = Path(tempfile.mkstemp(prefix="temper-crash-", suffix=".txt")[1])
-    path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{_inert(str(error.filename))}: " if error.filename else ""
+        sys.stderr.write(f"error: {place}{error.strerror}\n  fix: check the path, its permissions and the disk\n")
+        return 4
     sys.stderr.write(
-        f"error: {type(error).__name__}: {_inert(str(error))}\n  this is a bug in Temper; details: {path}\n"
+        f"error: {type(error).__name__}: {_inert(str(error))}\n  this is a bug in Temper; details: {_kept(error)}\n"
     )
     return 4
+
+
+def _kept(error: Exception) -> str:
+    """The file that holds the traceback, or why there is none."""
+    try:
+        path = Path(tempfile.mkstemp(prefix="temper-crash-", suffix=".txt")[1])
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError as full:
+        return f"none, {full.strerror}"
+    return str(path)
 
 
 def _inert(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from temper.config.order import refuse_swapped
-from temper.config.policy import load_policy
+from temper.config.policy import fitting, load_policy
 from temper.config.rows import Rows, inferred, matrix, rows_of
 from temper.config.truth import Vector, class_names, encode, label_text, ordered, values
 from temper.core.data import Data
@@ -50,15 +50,12 @@ def build_system(
 
     `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data` and `train` are pairs (X, y) or
     frames with the column `target`; `id` names a column of stable sample numbers, `drop` columns that are no features.
-    Without `schema` the worst case is assumed: an attacker who may change every column. `positive` is the class called
-    1 of two, `classes` how many scores a callable gives where the data does not show it. `about` holds the other
-    fields of `Protected` (purpose, exposure, actors, ...).
-    Raises `ConfigError` saying what does not fit together.
+    Without `schema` an attacker may change every column. `positive` is the class called 1 of two, `classes` how many
+    scores a callable gives. `about` holds other fields of `Protected`. Raises `ConfigError` for what does not fit.
     """
     _refuse_unknown(about)
-    parts = [rows_of(data, target=target, id_column=id, drop=drop)]
-    if train is not None:
-        parts.append(rows_of(train, target=target, id_column=id, drop=drop))
+    given = (data,) if train is None else (data, train)
+    parts = [rows_of(part, target=target, id_column=id, drop=drop) for part in given]
     schema = schema or inferred(*parts)
     opened = _open(
         model,
@@ -71,10 +68,7 @@ def build_system(
         trust_pickle=trust_pickle,
     )
     opened, names, ys = _agreed(opened, label_text(positive), _labels(model, opened), [part.y for part in parts])
-    sets = []
-    for place, part, y in zip(_PLACES, parts, ys, strict=False):
-        with _naming(place):
-            sets.append(Data(x=matrix(part, schema), y=y, ids=part.ids))
+    sets = _sets(parts, ys, schema)
     _refuse_one_class(opened, sets[0], names)
     refuse_swapped(opened, sets[0], names)
     return Protected(
@@ -86,7 +80,7 @@ def build_system(
         threshold=_threshold(threshold, opened),
         positive=names[1] if len(names) == 2 else "",
         classes=names,
-        policy=load_policy(policy),
+        policy=fitting(load_policy(policy), opened.classes),
         version=version,
         **about,
     )
@@ -99,6 +93,15 @@ def _naming(place: str) -> Iterator[None]:
         yield
     except TemperError as error:
         raise type(error)(f"{place}: {error.message}", fix=error.fix) from error
+
+
+def _sets(parts: Sequence[Rows], ys: Sequence[Any], schema: Schema) -> list[Data]:
+    """The test rows, and the training rows where given, as matrices; an error says which of them."""
+    sets = []
+    for place, part, y in zip(_PLACES, parts, ys, strict=False):
+        with _naming(place):
+            sets.append(Data(x=matrix(part, schema), y=y, ids=part.ids))
+    return sets
 
 
 def _open(model: Any, **how: Any) -> Target:

@@ -12,7 +12,7 @@ from temper.config.reading import parse, read
 from temper.core.errors import ConfigError, TemperError
 from temper.core.requirement import Policy, Requirement, Waiver
 
-SHIPPED = ("default",)
+SHIPPED = ("default", "multiclass", "regression")
 """Policies that come with Temper."""
 
 _KEYS = ("id", "metric", "at_most", "at_least", "confidence", "slice", "reason", "severity", "waiver")
@@ -33,6 +33,13 @@ def load_policy(spec: str | Path | Policy | Sequence[Mapping[str, Any]] | None =
     if isinstance(spec, str | Path):
         return policy_of(read(Path(spec)), str(spec))
     return _of_list(Listing(tuple(_node(item, f"policy.{i}") for i, item in enumerate(spec)), 1), "inline", "")
+
+
+def fitting(policy: Policy, classes: int) -> Policy:
+    """The default policy is for two classes; other models get the shipped one of their kind in its place."""
+    if policy.source != "default.yaml" or classes == 2:
+        return policy
+    return _shipped("multiclass" if classes > 2 else "regression")
 
 
 def from_node(section: Section, key: str, base: Path) -> Policy:

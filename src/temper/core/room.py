@@ -56,8 +56,8 @@ class Room:
         return plugin(**(options or {}))
 
     def summary(self, name: str) -> str:
-        """First sentence of the plugin's docstring."""
-        return (self.get(name).__doc__ or "").strip().split("\n", 1)[0]
+        """First paragraph of the plugin's docstring, in one line."""
+        return " ".join((self.get(name).__doc__ or "").strip().split("\n\n", 1)[0].split())
 
     def _own(self) -> frozenset[str]:
         root = self._folder()

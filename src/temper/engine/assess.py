@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from temper.core.deadline import TooLate, within
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
@@ -13,7 +14,6 @@ from temper.core.measure import Measurement, Status
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
-from temper.core.deadline import TooLate, within
 from temper.engine.executors import Executor
 from temper.engine.identity import data_digest, library_versions, task_key
 from temper.engine.memory import recall, remember

@@ -58,7 +58,7 @@ def write(blocks: Iterable[RenderableType], console: Console | None = None) -> N
         screen.out(page.file.getvalue().translate(_ASCII).encode("ascii", "replace").decode())  # type: ignore[attr-defined]
         return
     for block in blocks:
-        screen.print(block, highlight=False)
+        screen.print(block, highlight=False, soft_wrap=bool(getattr(block, "no_wrap", False)))
 
 
 def record_blocks(
@@ -120,6 +120,13 @@ def styled(text: str, style: str = "") -> Text:
     from rich.text import Text as Styled
 
     return Styled(inert(text), style=style)
+
+
+def whole(text: str) -> Text:
+    """A line that stays one line, such as a path to be copied."""
+    line = styled(text, "bold")
+    line.no_wrap = True
+    return line
 
 
 def _threats(record: Record) -> Text:

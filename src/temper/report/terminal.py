@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.measure import Measurement
 from temper.core.run import Record
 from temper.core.threat import Excluded, Scenario
-from temper.report._blocks import SEVERITY_STYLES, comparison_table, grid, record_blocks, render, styled, write
+from temper.report._blocks import SEVERITY_STYLES, comparison_table, grid, record_blocks, render, styled, whole, write
 from temper.report._change import changes, signed
 from temper.report._figure import figure, interval, is_rate
 from temper.report._inert import inert
@@ -30,7 +30,7 @@ def show(record: Record, report: Path | None = None, console: Console | None = N
     """A run with its verdict last; the threat model is left to whoever listened to the run."""
     blocks = [*record_blocks(record, threats=False)]
     if report is not None:
-        blocks.append(styled(f"report: {report}", "bold"))
+        blocks.append(whole(f"report: {report}"))
     write(blocks, console)
 
 
@@ -113,7 +113,7 @@ def _hardening(better: Any, saved: Path | None, report: Path | None) -> Iterator
     yield from record_blocks(better.after.record, threats=False)
     for words, path in (("hardened system", saved), ("report", report)):
         if path is not None:
-            yield styled(f"{words}: {path}", "bold")
+            yield whole(f"{words}: {path}")
 
 
 def _outcomes(result: Any) -> Table:

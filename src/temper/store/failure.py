@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from temper.core.errors import StoreError
+
+_ROOM = 2**20
 
 
 @contextmanager
@@ -24,7 +27,7 @@ def told(path: Path) -> Iterator[None]:
 
 def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _no_room(path)):
         return _full(path)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreError(f"{path} is held by another process", fix="let that run finish, or use another folder")
@@ -32,7 +35,7 @@ def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreError(f"{path} is damaged or no SQLite database", fix="restore it from a backup, or move it away")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return StoreError(f"{path} cannot be opened for writing", fix="check the folder's permissions")
-    return StoreError(f"{path}: {error}")
+    return StoreError(f"{path}: {error}", fix="check the disk, and that it is not a network folder")
 
 
 def _of_disk(path: Path, error: OSError) -> StoreError:
@@ -41,6 +44,14 @@ def _of_disk(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"{error.filename or path}: {error.strerror or error}", fix="check the folder and its permissions"
     )
+
+
+def _no_room(path: Path) -> bool:
+    """SQLite calls it an I/O error when the full disk has no room for its shared memory beside the database."""
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM
+    except OSError:
+        return False
 
 
 def _full(path: Path) -> StoreError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from temper.core.data import Array
 from temper.core.errors import ContractError, Unsupported
 from temper.core.target import Access, Target
 from temper.kernels.loss import decide, flagged_score
+from temper.targets._array import copied, finite, like, locked, moved, spread, stacked, to_numpy
 
 Rows = np.ndarray[Any, Any]
 _SLACK = 1e-9
@@ -49,7 +52,7 @@ class Oracle:
 
     def __init__(self, target: Target, scene: Scene, judge: Judge, access: Access) -> None:
         # Copies: an attack that writes to what it was given moves neither the truth nor the start of a distance.
-        scene = replace(scene, x=_copy(scene.x), y=_copy(scene.y))
+        scene = replace(scene, x=copied(scene.x), y=copied(scene.y))
         self._target, self._scene, self._judge, self._access = target, scene, judge, access
         n = len(scene.x)
         self._repeats = _REPEATS if target.stochastic else 1
@@ -60,14 +63,15 @@ class Oracle:
         self._done = np.zeros(n, dtype=bool)
         self._error = np.zeros(n, dtype=bool)
         self._reasons = [""] * n
-        self._best = _copy(scene.x)
+        self._best = copied(scene.x)
         self._distance = np.full(n, np.inf)
         self._gradients = 0
         self._started = time.monotonic()
         self._late = False
-        self._y = _like(scene.y, scene.x)
+        self._slack = _rounding(scene)
+        self._y = like(scene.y, scene.x)
         self._clean = self._ask_target(scene.x, np.arange(n))
-        self._score = _numpy(flagged_score(self._clean, scene.kind)).astype(float)
+        self._score = to_numpy(flagged_score(self._clean, scene.kind)).astype(float)
         self._clean_score = self._score.copy()
 
     # -- what attacks use -------------------------------------------------------------------------------------------
@@ -86,12 +90,12 @@ class Oracle:
     def clean(self) -> Array:
         """Scores of the clean rows: what the attacker saw before the attack, not charged."""
         self._allow(Access.SCORES)
-        return _locked(self._clean)
+        return locked(self._clean)
 
     @property
     def best(self) -> tuple[Array, Rows]:
         """The nearest counted point of each row (the clean row where none) and its distance (infinite where none)."""
-        return _locked(self._best), _locked(self._distance)
+        return locked(self._best), locked(self._distance)
 
     @property
     def left(self) -> Rows:
@@ -119,11 +123,11 @@ class Oracle:
         allowed = self._charge(rows)
         if not allowed.any():
             return self._empty(len(rows)), x * float("nan")
-        part = rows[allowed]
+        part, point = (rows, x) if allowed.all() else (rows[allowed], x[allowed])
         self._gradients += len(part)
-        scores, slope = self._target.gradient(x[allowed], lambda s: cotangent(s, part))
-        self._count(x[allowed], part, scores)
-        return _spread(scores, allowed), _spread(slope, allowed)
+        scores, slope = self._safely(partial(self._slope, cotangent), point, part)
+        self._count(point, part, scores)
+        return spread(scores, allowed), spread(slope, allowed)
 
     def propose(self, x: Array, rows: Any) -> None:
         """Submit points found by offline search; one query each."""
@@ -148,7 +152,7 @@ class Oracle:
         broken = self._broken_at >= 0
         cost = np.full(len(broken), np.nan)
         if broken.any():
-            cost[broken] = _numpy(self._scene.schema.cost(self._best[broken], self._scene.x[broken]))
+            cost[broken] = to_numpy(self._scene.schema.cost(self._best[broken], self._scene.x[broken]))
         return Evidence(
             verdicts=verdicts.astype(str),
             reasons=tuple(self._reasons),
@@ -211,50 +215,66 @@ class Oracle:
             return
         clean = self._clean[rows] if self._scene.tolerance else None
         outcome = Outcome(scores=scores, y=self._y[rows], clean=clean)
-        hits = _numpy(self._judge.judge(self._scene, outcome)) & ~_numpy((scores != scores)[:, 0])
+        hits = to_numpy(self._judge.judge(self._scene, outcome)) & to_numpy(finite(scores)).all(1)
         if hits.any():
             # The number of each candidate among its row's queries, whatever the size of the batch.
             number = self._spent[rows] - np.bincount(rows)[rows] + _occurrence(rows) + 1
             self._keep(x[hits], rows[hits], scores[hits], number[hits])
 
     def _keep(self, x: Array, rows: Rows, scores: Array, number: Rows) -> None:
-        scene = self._scene
-        x0 = scene.x[rows]
-        distance = _numpy(scene.schema.distance(x, x0, scene.budget.norm))
-        counts = np.asarray(scene.schema.admits(x, x0)) & np.isfinite(distance) & _moved(x, x0)
-        if scene.budget.radius is not None:
-            counts &= distance <= scene.budget.radius * (1 + _SLACK) + _SLACK
-        if scene.budget.cost is not None:
-            counts &= _numpy(scene.schema.cost(x, x0)) <= scene.budget.cost * (1 + _SLACK) + _SLACK
-        values = _numpy(flagged_score(scores, scene.kind))
+        schema, budget = self._scene.schema, self._scene.budget
+        x0 = self._scene.x[rows]
+        distance = to_numpy(schema.distance(x, x0, budget.norm))
+        counts = (distance < self._distance[rows]) & moved(x, x0)  # the distance of an unbroken row is infinite
+        if budget.radius is not None:
+            counts &= distance <= budget.radius * (1 + _SLACK) + self._slack
+        if budget.cost is not None:
+            counts &= to_numpy(schema.cost(x, x0)) <= budget.cost * (1 + _SLACK) + self._slack
+        if not counts.any():
+            return
+        counts &= np.asarray(schema.admits(x, x0))
         first = np.flatnonzero(counts & (self._broken_at[rows] < 0))[::-1]
         self._broken_at[rows[first]] = number[first]  # backwards, so that a row's earliest candidate is written last
-        nearer = np.flatnonzero(counts & (distance < self._distance[rows]))
+        nearer = np.flatnonzero(counts)
         nearer = nearer[np.lexsort((distance[nearer], rows[nearer]))]
         nearer = nearer[_occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
         kept = rows[nearer]
-        self._distance[kept], self._score[kept] = distance[nearer], values[nearer]
-        self._best[kept] = x[nearer]
+        self._distance[kept], self._best[kept] = distance[nearer], x[nearer]
+        self._score[kept] = to_numpy(flagged_score(scores, self._scene.kind))[nearer]
 
     def _ask_target(self, x: Array, rows: Rows) -> Array:
-        """Scores of a batch; when the target fails, halve until the failing rows stand alone, and mark them ERROR."""
+        scores: Array = self._safely(lambda x, rows: (self._target.scores(x),), x, rows)[0]
+        return scores
+
+    def _slope(self, cotangent: Callable[[Array, Any], Array], x: Array, rows: Rows) -> tuple[Array, Array]:
+        def weights(scores: Array) -> Array:
+            try:
+                return cotangent(scores, rows)
+            except Exception as crash:  # the attack's own mistake is not the target's
+                raise ContractError(f"the attack's cotangent failed: {type(crash).__name__}: {crash}") from crash
+
+        return self._target.gradient(x, weights)
+
+    def _safely(self, ask: Callable[[Array, Rows], tuple[Array, ...]], x: Array, rows: Rows) -> tuple[Array, ...]:
+        """Scores first; when the target fails, halve until the failing rows stand alone, and mark them ERROR."""
         try:
-            scores = self._target.scores(x)
-            if len(scores) != len(x):
-                raise ContractError(f"the target gave {len(scores)} scores for {len(x)} rows", fix="return one per row")
+            answers = ask(x, rows)
+            if len(answers[0]) != len(x):
+                came = f"the target gave {len(answers[0])} scores for {len(x)} rows"
+                raise ContractError(came, fix="return one per row")
         except (ContractError, Unsupported):
             raise
         except Exception as crash:
             if len(x) == 1:
                 self._fail(rows, f"the target failed: {type(crash).__name__}: {crash}")
-                return self._empty(1)
+                return self._empty(1), x * float("nan")
             half = len(x) // 2
-            halves = [self._ask_target(x[:half], rows[:half]), self._ask_target(x[half:], rows[half:])]
-            return _stack(halves)
-        bad = _numpy(~_finite(scores)).any(1)
+            halves = self._safely(ask, x[:half], rows[:half]), self._safely(ask, x[half:], rows[half:])
+            return tuple(stacked(list(parts)) for parts in zip(*halves, strict=False))
+        bad = ~to_numpy(finite(answers[0])).all(1)
         if bad.any():
             self._fail(rows[bad], "the target answered with a number that is not finite")
-        return scores
+        return answers
 
     def _fail(self, rows: Rows, reason: str) -> None:
         for row in rows:
@@ -262,7 +282,7 @@ class Oracle:
 
     def _empty(self, n: int) -> Array:
         width = self._clean.shape[1] if hasattr(self, "_clean") else max(self._target.classes, 1)
-        return _like(np.full((n, width), np.nan), self._scene.x)
+        return like(np.full((n, width), np.nan), self._scene.x)
 
     def _recheck(self) -> None:
         """Winners must win again: once, or in most of five repeats for a target declared stochastic."""
@@ -273,7 +293,7 @@ class Oracle:
         for _ in range(self._repeats):
             scores = self._ask_target(self._best[rows], rows)
             outcome = Outcome(scores=scores, y=self._y[rows], clean=self._clean[rows])
-            wins += _numpy(self._judge.judge(self._scene, outcome))
+            wins += to_numpy(self._judge.judge(self._scene, outcome))
         self._spent[rows] += self._repeats
         lost = rows[wins * 2 <= self._repeats]
         if not self._target.stochastic:
@@ -307,6 +327,15 @@ class Meter:
         return np.concatenate([answers, np.full((len(x) - send, answers.shape[1]), np.nan)])
 
 
+def _rounding(scene: Scene) -> float:
+    """What rounding alone may add to a distance: single precision cannot hold the edge of a ball more exactly."""
+    if not str(scene.x.dtype).endswith("float32") or not len(scene.x):
+        return _SLACK
+    width = math.prod(scene.x.shape[1:])
+    summed = {"l2": width**0.5, "l1": width, "cost": width}.get(scene.budget.norm, 1)
+    return float(max(float(abs(scene.x).max()), 1.0) * summed * 2.0**-23)
+
+
 def _occurrence(rows: Rows) -> Rows:
     """How many earlier entries have the same row number."""
     order = np.argsort(rows, kind="stable")
@@ -316,60 +345,3 @@ def _occurrence(rows: Rows) -> Rows:
     result = np.empty(len(rows), dtype=np.int64)
     result[order] = rank
     return result
-
-
-def _numpy(values: Array) -> Rows:
-    return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
-
-
-def _moved(x: Array, x0: Array) -> Rows:
-    """Which candidates are not the clean row itself: no attack has been made with that, however it is judged."""
-    moved = (x != x0) & ~((x != x) & (x0 != x0))
-    return _numpy(moved.reshape((len(moved), -1)).any(1))
-
-
-def _locked(values: Array) -> Array:
-    """A read-only view of the oracle's own memory; a tensor has none and is copied."""
-    if not isinstance(values, np.ndarray):
-        return values.clone()
-    view = values.view()
-    view.flags.writeable = False
-    return view
-
-
-def _copy(values: Array) -> Array:
-    return values.copy() if isinstance(values, np.ndarray) else values.clone()
-
-
-def _like(values: Any, model: Array) -> Array:
-    """`values` in the namespace and on the device of `model`."""
-    if isinstance(model, np.ndarray) or not isinstance(values, np.ndarray):
-        return values
-    import torch
-
-    dtype = model.dtype if values.dtype.kind == "f" else None
-    return torch.as_tensor(values, device=model.device, dtype=dtype)
-
-
-def _finite(scores: Array) -> Array:
-    return np.isfinite(scores) if isinstance(scores, np.ndarray) else scores.isfinite()
-
-
-def _stack(parts: list[Array]) -> Array:
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
-    import torch
-
-    return torch.cat(parts)
-
-
-def _spread(values: Array, mask: Rows) -> Array:
-    """Put the rows of `values` where `mask` is true, NaN elsewhere."""
-    if mask.all():
-        return values
-    if isinstance(values, np.ndarray):
-        full: Array = np.full((len(mask), *values.shape[1:]), np.nan, dtype=values.dtype)
-    else:
-        full = values.new_full((len(mask), *values.shape[1:]), float("nan"))
-    full[mask] = values
-    return full

@@ -86,7 +86,7 @@ def picture_scene(n: int = 8, *, distance: float = 0.5, seed: int = 0, target: T
     return _scene(x, Schema.box(0.0, 1.0), target or model, Budget(norm="linf", radius=0.2, queries=60))
 
 
-def training(n: int = 120, seed: int = 1) -> Data:
+def training(n: int = 600, seed: int = 1) -> Data:
     """Table rows with noisy truth; arrays are read-only."""
     x = table(n, seed)
     rng = Draws(seed, "testing.truth").generator()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -44,7 +43,7 @@ class Linear:
 
     def logit(self, x: Array) -> Array:
         """w x + b per row (n,)."""
-        flat = np.nan_to_num(np.asarray(x, dtype=float)).reshape((len(x), -1))
+        flat = np.nan_to_num(np.asarray(x, dtype=float)).reshape((len(x), len(self.weights)))
         total = np.full(len(x), self.bias)
         for at, weight in enumerate(self.weights):
             total = total + weight * flat[:, at]
@@ -62,8 +61,8 @@ class Linear:
         scores = self.scores(x)
         pull = cotangent(scores)
         slope = (pull[:, 1] - pull[:, 0]) * scores[:, 1] * scores[:, 0]
-        product: Array = slope[:, None] * np.asarray(self.weights)
-        return scores, product.reshape(x.shape)
+        product: Array = (slope[:, None] * np.asarray(self.weights)).reshape(x.shape)
+        return scores, np.where(np.isnan(x), 0.0, product)
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """Not offered: its weights are given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,7 @@ class Explanation:
         if len(scene.x) < _FEWEST:
             reason = f"{len(scene.x)} rows are too few, {_FEWEST} are needed"
             return tuple(missing(NAME, m, Status.INCONCLUSIVE, reason, better=Better.HIGHER) for m in names)
+        scene = _by_id(scene)
         rng = Draws(self.seed, NAME, scene.ids)
         features = _features(scene.schema)
         order = rng.generator().permutation(len(scene.x))
@@ -119,6 +120,12 @@ class Explanation:
                 baseline=(("two random orders", 0.0),),
             ),
         )
+
+
+def _by_id(scene: Scene) -> Scene:
+    """The rows in the order of their ids, so that the same rows are drawn in whatever order they came."""
+    order = np.argsort(np.asarray(scene.ids), kind="stable")
+    return replace(scene, x=np.asarray(scene.x)[order], y=np.asarray(scene.y)[order], ids=np.asarray(scene.ids)[order])
 
 
 def _features(schema: Schema) -> list[Any]:

@@ -18,10 +18,10 @@ from temper.kernels.search import ladder, reachable, repair
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinate:
-    """Try a ladder of values for every movable column, take the move that gains most for its cost, repeat; once broken,
-    move each changed column back by halves while the row stays broken.
+    """Try a ladder of values for every movable column, alone and the best together, take the move that gains most for
+    its cost, repeat; once broken, move each changed column back by halves while the row stays broken.
 
-    Misleads where only a joint move of several columns helps: a greedy search does not see it.
+    Misleads where no move of one column gains by itself: a greedy search does not see joint moves then.
     Source: after Narodytska & Kasiviswanathan, "Simple black-box adversarial attacks on deep neural networks", 2017.
 
     >>> Coordinate(sweeps=2)
@@ -65,36 +65,48 @@ class Coordinate:
         current: Array,
         level: Array,
     ) -> Array:
-        """One query per row and candidate value; True where a row moved."""
-        gain = np.full(len(rows), 0.0)
-        chosen = current[rows].copy()
-        lowest = level[rows].copy()
-        price_before = scene.schema.cost(current[rows], scene.x[rows])
-        turns = [(k, at) for at, options in values.items() for k in range(options.shape[1])]
-        for k, at in sorted(turns):
-            x, ask = self._candidates(scene, rows, current, at, values[at][:, k])
-            ask &= oracle.left[rows] > 0
-            if not ask.any():
-                continue
-            scores = oracle.scores(x[ask], rows[ask])
-            now = margin(scores, scene.y[rows[ask]], scene.kind, scene.threshold, scene.goal)
-            extra = np.maximum(scene.schema.cost(x[ask], scene.x[rows[ask]]) - price_before[ask], 0.0)
-            worth = level[rows[ask]] - now - self.thrift * extra
-            better = np.nan_to_num(worth, nan=-np.inf) > np.maximum(gain[ask], 1e-9)
-            to = np.flatnonzero(ask)[better]
-            gain[to], chosen[to], lowest[to] = worth[better], x[ask][better], now[better]
-        current[rows], level[rows] = chosen, lowest
-        moved: Array = gain > 0
+        """One query per row and candidate value, and one per round for the best moves together; True where moved."""
+        seen = _Sweep.start(scene, rows, current, level)
+        for k in range(max((options.shape[1] for options in values.values()), default=0)):
+            for at, options in values.items():
+                if k < options.shape[1]:
+                    x = self._candidates(scene, rows, current, at, options[:, k])
+                    self._ask(oracle, scene, seen, x, current, level, at)
+            together = np.where(seen.alone > 0, seen.value, current[rows])
+            x = repair(together, scene.x[rows], scene, seen.alone + (current[rows] != scene.x[rows]))
+            self._ask(oracle, scene, seen, x, current, level, None)
+        current[rows], level[rows] = seen.chosen, seen.lowest
+        moved: Array = seen.gain > 0
         return moved
 
-    def _candidates(self, scene: Scene, rows: Array, current: Array, at: int, value: Array) -> tuple[Array, Array]:
-        """Current rows with one column set, repaired; rows that do not change are not asked."""
+    def _ask(
+        self, oracle: OracleLike, scene: Scene, seen: _Sweep, x: Array, current: Array, level: Array, at: int | None
+    ) -> None:
+        """Ask about the rows that differ, are still held and have budget; remember what gains most for its cost."""
+        rows = seen.rows
+        ask = (x != current[rows]).any(axis=1) & (x != seen.chosen).any(axis=1)
+        ask &= (oracle.left[rows] > 0) & ~np.isfinite(oracle.best[1][rows])
+        if not ask.any():
+            return
+        part = rows[ask]
+        now = margin(oracle.scores(x[ask], part), scene.y[part], scene.kind, scene.threshold, scene.goal)
+        extra = np.maximum(scene.schema.cost(x[ask], scene.x[part]) - seen.price[ask], 0.0)
+        worth = np.nan_to_num(level[part] - now - self.thrift * extra, nan=-np.inf)
+        to = np.flatnonzero(ask)
+        if at is not None:
+            alone = worth > np.maximum(seen.alone[to, at], 1e-9)
+            seen.alone[to[alone], at], seen.value[to[alone], at] = worth[alone], x[ask][alone, at]
+        better = worth > np.maximum(seen.gain[to], 1e-9)
+        to = to[better]
+        seen.gain[to], seen.chosen[to], seen.lowest[to] = worth[better], x[ask][better], now[better]
+
+    def _candidates(self, scene: Scene, rows: Array, current: Array, at: int, value: Array) -> Array:
+        """Current rows with one column set, repaired."""
         x = current[rows].copy()
         x[:, at] = value
         priority = np.ones_like(x)
         priority[:, at] = 2.0
-        x = repair(x, scene.x[rows], scene, priority)
-        return x, (x != current[rows]).any(axis=1)
+        return repair(x, scene.x[rows], scene, priority)
 
     def _walk_back(self, oracle: OracleLike, scene: Scene) -> None:
         """Per broken row: undo each changed column, else halve its move while the row stays broken."""
@@ -112,6 +124,32 @@ class Coordinate:
                 ask = (x != best[rows]).any(axis=1)
                 if ask.any():
                     oracle.scores(x[ask], rows[ask])
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sweep:
+    """What one sweep has found: the best point of each row, and per column the best value on its own with its gain."""
+
+    rows: Array
+    gain: Array
+    chosen: Array
+    lowest: Array
+    price: Array
+    alone: Array
+    value: Array
+
+    @classmethod
+    def start(cls, scene: Scene, rows: Array, current: Array, level: Array) -> _Sweep:
+        here = current[rows]
+        return cls(
+            rows=rows,
+            gain=np.zeros(len(rows)),
+            chosen=here.copy(),
+            lowest=level[rows].copy(),
+            price=scene.schema.cost(here, scene.x[rows]),
+            alone=np.zeros(here.shape),
+            value=here.copy(),
+        )
 
 
 PLUGIN = Coordinate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from temper.core.measure import Status
 from temper.core.deadline import TooLate, within
+from temper.core.measure import Status
 from temper.engine.executors import Started, longest_first
 from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World

@@ -12,6 +12,7 @@ from temper.core.attack import Scene
 from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.room import Room
+from temper.core.schema import Change
 from temper.core.target import Target
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
@@ -252,7 +253,8 @@ def _example(merged: dict[str, Any], world: World, row: int) -> Example:
     schema = world.system.schema
     sample = int(merged["ids"][row])
     at = int(np.flatnonzero(world.system.data.ids == sample)[0])
-    changes = tuple(schema.decode(merged["x_adv"][row], world.system.data.x[at])) if schema.columns else ()
+    clean = world.system.data.x[at]
+    changes = tuple(schema.decode(merged["x_adv"][row], clean)) if schema.columns else (_moved(merged, row, clean),)
     return Example(
         sample=sample,
         changes=changes,
@@ -261,6 +263,13 @@ def _example(merged: dict[str, Any], world: World, row: int) -> Example:
         queries=int(merged["broken_at"][row]),
         cost=float(np.nan_to_num(merged["cost"][row])),
     )
+
+
+def _moved(merged: dict[str, Any], row: int, clean: Any) -> Change:
+    """What there is to say of an input without columns: how many values moved, and by how much at most."""
+    delta = np.abs(merged["x_adv"][row] - clean)
+    share = float((delta > 0).mean())
+    return Change(column="values", before="clean", after=f"{share:.0%} moved by up to {delta.max():.3g}", cost=0.0)
 
 
 def _detail(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) -> str:

@@ -1,0 +1,38 @@
+"""Run every bench in turn, short: `python -m bench [NAME ...] [--full]`.
+
+Each runs in a process of its own. The exit code is 1 when one of them crashed; a missed goal is a figure, not a crash.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.table import MEDIANS, machine
+
+ROOT = Path(__file__).parents[1]
+BENCHES = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening")
+
+
+def main(words: list[str]) -> int:
+    """The exit code; names the benches that crashed."""
+    names = [word for word in words if not word.startswith("-")] or list(BENCHES)
+    if unknown := sorted(set(names) - {*BENCHES, "sizes"}):
+        print(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)} and sizes (minutes, needs an index)")
+        return 2
+    print(f"{machine('numpy', 'scikit-learn', 'xgboost-cpu', 'torch', 'ray')}\n{MEDIANS}", flush=True)
+    how = [] if "--full" in words else ["--quick"]
+    crashed = []
+    for name in names:
+        print(f"\n== {name}", flush=True)
+        more = [] if name == "sizes" else how
+        if subprocess.run([sys.executable, "-m", f"bench.{name}", *more], cwd=ROOT).returncode:
+            crashed.append(name)
+    if crashed:
+        print(f"\ncrashed: {', '.join(crashed)}")
+    return bool(crashed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

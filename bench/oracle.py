@@ -1,0 +1,233 @@
+"""What the oracle costs: per row on a target that costs nothing, and as a share of PGD on a small network.
+
+    python -m bench.oracle [--quick]
+
+Both sides run in turns in one process on one thread, and only processor time counts. The bare PGD has no budget, no
+judge, no record of what broke; whatever the oracle adds is the difference.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.table import Median, alternate, goal, machine, median, table
+from temper.core.attack import Scene
+from temper.core.budget import Budget
+from temper.core.data import Array
+from temper.core.schema import Column, Mutability, Schema
+from temper.core.target import Access, ScoreKind
+from temper.judges.misclassified import Misclassified
+from temper.targets.oracle import Evidence, Oracle
+
+COLUMNS, BATCH, CALLS = 20, 1_000, 20
+IMAGES, STEPS = 1_000, 40
+MICROSECOND, SHARE = 1.0, 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A target that answers with numbers made before."""
+
+    answers: Array
+    name: str = "free"
+    access: Access = Access.LABELS | Access.SCORES
+    kind: ScoreKind = ScoreKind.PROBABILITIES
+    classes: int = 2
+    stochastic: bool = False
+    digest: str = ""
+
+    def scores(self, x: Array) -> Array:
+        """The first answers, as many as rows."""
+        return self.answers[: len(x)]
+
+
+def main(words: list[str]) -> int:
+    """Print both tables and the goals."""
+    quick = "--quick" in words
+    print(machine("numpy", "torch"))
+    worst = _free(10 if quick else 40)
+    goal("oracle at batch 1,000", worst, MICROSECOND, "us per row")
+    intact, broken = _pgd(2 if quick else 6)
+    goal("oracle over bare PGD when nothing breaks", 100 * (intact - 1), 100 * SHARE, "%", digits=1)
+    print(f"where rows break, the oracle's run takes {broken:.2f} of the bare loop's time: broken rows drop out")
+    return 0
+
+
+def _free(repeats: int) -> float:
+    """The table of the free target; the worst median at batch 1,000."""
+    rows, worst = [], 0.0
+    for n in (100, BATCH, 10_000):
+        for share, mode in ((0.0, "nearest"), (0.5, "first"), (0.5, "nearest")):
+            found = _per_row(n, share, mode, repeats)
+            worst = max(worst, found.value) if n == BATCH else worst
+            what = "none" if not share else "half, and leave" if mode == "first" else "half, nearer every time"
+            rows.append([f"{n:,}", what, found.show(), found.n])
+    table(f"Free target, {COLUMNS} numeric columns: us of processor time per row", ["batch", "succeed", "", "n"], rows)
+    return worst
+
+
+def _per_row(n: int, share: float, mode: str, repeats: int) -> Median:
+    """Microseconds per row above asking the target directly; half of the rows win in the dearest case."""
+    rng = np.random.default_rng(0)
+    clean = rng.uniform(size=(n, COLUMNS))
+    toward = np.sign(rng.normal(size=clean.shape))
+    calls = 1 if mode == "first" else CALLS
+    points = [np.clip(clean + 0.4 * (1 - k / (2 * CALLS)) * toward, 0, 1) for k in range(calls)]
+    target, scene, rows = _answers(n, share), _scene(clean, mode), np.arange(n)
+    seconds: list[float] = []
+    for _ in range(repeats):
+        oracle = Oracle(target, scene, Misclassified(), Access.SCORES)
+        bare, asked = alternate([_each(points, target.scores), _each(points, _asking(oracle, rows))], 1, _work)
+        seconds.append((asked[0] - bare[0]) / calls / n * 1e6)
+    return median(seconds)
+
+
+def _each(points: list[Array], ask: Callable[[Array], Any]) -> Callable[[], None]:
+    def run() -> None:
+        for x in points:
+            ask(x)
+
+    return run
+
+
+def _asking(oracle: Oracle, rows: Array) -> Callable[[Array], Any]:
+    return lambda x: oracle.scores(x, rows)
+
+
+def _answers(n: int, share: float) -> Free:
+    """Certain of class 1, but of class 0 for every other row of the first `2 * share * n`."""
+    wrong = (np.arange(n) % 2 == 0) & (share > 0)
+    return Free(np.where(wrong[:, None], [0.9, 0.1], [0.1, 0.9]))
+
+
+def _scene(clean: Array, mode: str) -> Scene:
+    columns = tuple(Column(name=f"c{k}", low=0, high=1, attacker=Mutability.FREE) for k in range(COLUMNS))
+    n = len(clean)
+    budget = Budget(norm="linf", radius=0.5, queries=10**6)
+    scene = Scene(x=clean, y=np.ones(n, int), ids=np.arange(n), schema=Schema(columns=columns), budget=budget)
+    return _with(scene, mode=mode, threshold=0.5)
+
+
+def _with(scene: Scene, **changes: Any) -> Scene:
+    from dataclasses import replace
+
+    return replace(scene, **changes)
+
+
+def _pgd(repeats: int) -> tuple[float, float]:
+    """The table of PGD; the ratio of processor time when nothing breaks and when rows do."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = _network(torch)
+    images = torch.rand(IMAGES, 1, 28, 28)
+    with torch.no_grad():
+        truth = model(images).argmax(1)
+    rows, ratios = [], []
+    for radius in (1e-6, 0.01, 0.03):
+        found, broken, same = _compare(model, images, truth, radius, repeats)
+        rows.append([f"{radius:g}", f"{broken:.1%}", f"{same:.1%}", found.show(), found.n])
+        ratios.append(found.value)
+    columns = ["radius", "broken by it", "by the bare loop", "time: oracle / bare", "n"]
+    table(f"PGD-{STEPS} Linf, {IMAGES:,} images 28x28, a small CNN, step by step in turns", columns, rows)
+    return ratios[0], ratios[-1]
+
+
+def _network(torch: Any) -> Any:
+    nn = torch.nn
+    down = [nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*down, nn.Flatten(), nn.Linear(16 * 49, 10)).eval()
+
+
+def _compare(model: Any, images: Any, truth: Any, radius: float, repeats: int) -> tuple[Median, float, float]:
+    """The ratio of whole attacks, and the shares broken through the oracle and by the bare loop."""
+    ratios = []
+    for _ in range(repeats):
+        oracle = _oracle(model, images, truth, radius)
+        sides = _bare(model, images, truth, radius), _through(oracle, images, truth, radius)
+        bare, through = _in_turns(*sides)
+        ratios.append(through / bare)
+    broken = float((_closed(oracle, images).verdicts == "broken").mean())
+    *_, last = _bare(model, images, truth, radius)
+    return median(ratios), broken, float(last.float().mean())
+
+
+def _in_turns(one: Iterator[Any], two: Iterator[Any]) -> tuple[float, float]:
+    """Seconds of both, one step of each in turn; whichever ends early stops counting."""
+    spent, open_sides = [0.0, 0.0], [one, two]
+    for turn in range(STEPS + 1):
+        for at in ((0, 1), (1, 0))[turn % 2]:
+            start = _work()
+            next(open_sides[at], None)
+            spent[at] += _work() - start
+    return spent[0], spent[1]
+
+
+def _bare(model: Any, images: Any, truth: Any, radius: float) -> Iterator[Any]:
+    """PGD as written by hand: every image takes every step. Yields which images were wrong at some step."""
+    import torch
+
+    x, wrong, step = images.clone(), torch.zeros(len(images), dtype=torch.bool), 2.5 * radius / STEPS
+    for _ in range(STEPS):
+        point = x.requires_grad_(True)
+        scores = model(point)
+        loss = torch.nn.functional.cross_entropy(scores, truth, reduction="sum")
+        (slope,) = torch.autograd.grad(loss, point)
+        wrong |= scores.detach().argmax(1) != truth
+        x = _stepped(point.detach(), images, slope, step, radius)
+        yield wrong
+
+
+def _through(oracle: Oracle, images: Any, truth: Any, radius: float) -> Iterator[None]:
+    """The same steps through the oracle, with the loss's cotangent in closed form; broken images are left out."""
+    import torch
+
+    step, rows = 2.5 * radius / STEPS, oracle.active
+    x, clean, hot = images.clone(), images, torch.nn.functional.one_hot(truth, 10).float()
+    for _ in range(STEPS):
+        if len(still := oracle.active) < len(rows):
+            kept = np.isin(rows, still)
+            x, clean, hot, rows = x[kept], clean[kept], hot[kept], still
+        if not len(rows):
+            return
+        toward = hot
+        _, slope = oracle.gradient(x, rows, lambda scores, _, toward=toward: scores.softmax(1) - toward)
+        x = _stepped(x, clean, slope, step, radius)
+        yield
+
+
+def _stepped(x: Any, clean: Any, slope: Any, step: float, radius: float) -> Any:
+    """One signed step uphill, back into the ball and into [0, 1]."""
+    moved = x + step * slope.sign()
+    return moved.clamp(clean - radius, clean + radius).clamp(0, 1)
+
+
+def _oracle(model: Any, images: Any, truth: Any, radius: float) -> Oracle:
+    from temper.targets import open_target
+
+    target = open_target(model)
+    budget = Budget(norm="linf", radius=radius, queries=STEPS + 1)
+    scene = Scene(x=images, y=truth, ids=np.arange(len(images)), schema=Schema.box(0.0, 1.0), budget=budget)
+    scene = _with(scene, kind=target.kind, classes=target.classes, mode="first")
+    return Oracle(target, scene, Misclassified(), Access.GRADIENTS)
+
+
+def _closed(oracle: Oracle, images: Any) -> Evidence:
+    oracle.done(np.arange(len(images)))
+    return oracle.evidence()
+
+
+def _work() -> float:
+    """Processor seconds of this process: what others do on the machine does not count."""
+    return time.process_time()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

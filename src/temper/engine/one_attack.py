@@ -1,0 +1,92 @@
+"""One evasion attack on rows handed in, outside any assessment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from temper.core.attack import Scene
+from temper.core.budget import Budget
+from temper.core.errors import TemperError
+from temper.core.measure import Measurement
+from temper.core.room import Room
+from temper.core.schema import Column, Mutability, Schema
+from temper.core.seed import Draws
+from temper.core.target import ScoreKind, Target
+from temper.judges.misclassified import Misclassified
+from temper.kernels.loss import decide
+from temper.kernels.rate import measure_rate
+from temper.targets.oracle import Evidence, Oracle
+
+Values = np.ndarray[Any, Any]
+
+
+def attack_rows(
+    target: Target,
+    name: str,
+    x: Values,
+    y: Values,
+    budget: Budget,
+    seed: int,
+    schema: Schema | None,
+    threshold: float | None,
+    mode: str,
+    options: dict[str, Any],
+) -> tuple[Evidence, Measurement]:
+    """The evidence per row, and the success rate over the rows judged rightly before, random moves beside it."""
+    if not name.startswith("evasion."):
+        raise TemperError(
+            f"{name} attacks a system, not single rows", fix="describe the system and use assess(only=...)"
+        )
+    scene = Scene(
+        x=x,
+        y=y,
+        ids=np.arange(len(x)),
+        schema=schema or free_schema(x),
+        budget=budget,
+        kind=target.kind,
+        classes=target.classes,
+        threshold=threshold,
+        mode=mode,
+    )
+    found = _strike(target, scene, name, options, seed)
+    noise = _strike(target, scene, "evasion.noise", {}, seed)
+    right = np.ones(len(x), dtype=bool)
+    if target.kind is not ScoreKind.VALUE:
+        right = np.asarray(decide(np.asarray(target.scores(x)), target.kind, threshold)) == y
+    verdicts, by_chance = found.verdicts[right], noise.verdicts[right]
+    broken, held = int((verdicts == "broken").sum()), int((verdicts == "held").sum())
+    rate = measure_rate(
+        name,
+        "success_rate",
+        broken,
+        len(verdicts),
+        undecided=len(verdicts) - broken - held,
+        slice="rows judged rightly before the attack",
+        baseline=(("random moves, equal budget", float((by_chance == "broken").mean())),) if len(by_chance) else (),
+        queries=int(found.queries.sum()),
+        seconds=found.seconds,
+    )
+    return found, rate
+
+
+def free_schema(x: Values) -> Schema:
+    """The worst case: every feature may move anywhere in the range seen in `x`; an array is a box."""
+    if x.ndim != 2:
+        return Schema.box(float(np.nanmin(x)), float(np.nanmax(x)))
+    ends = zip(np.nanmin(x, axis=0), np.nanmax(x, axis=0), strict=True)
+    columns = (
+        Column(name=f"x{at}", low=float(low), high=float(high), attacker=Mutability.FREE)
+        for at, (low, high) in enumerate(ends)
+    )
+    return Schema(columns=tuple(columns))
+
+
+def _strike(target: Target, scene: Scene, name: str, options: dict[str, Any], seed: int) -> Evidence:
+    plugin = Room("temper.attacks").build(name, options)
+    if missing := plugin.needs & ~target.access:
+        raise TemperError(f"{name} needs {missing.words()}, which this target does not offer")
+    oracle = Oracle(target, scene, Misclassified(), plugin.needs)
+    plugin.run(oracle, scene, Draws(seed, name, scene.ids))
+    return oracle.evidence()

@@ -1,0 +1,124 @@
+"""Laws of poisoning attacks: no more than their share of the training data, and the same poison for the same seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from temper.core.attack import Scene
+from temper.core.data import Data
+from temper.core.errors import TemperError
+from temper.core.seed import Draws
+from temper.core.target import Access
+from temper.testing.law import LawBroken, only_reads, require, same
+from temper.testing.scenes import trained_scene
+
+_SHARES = (0.0, 0.001, 0.01, 0.1, 0.5, 1.0)
+
+
+def law_same_seed_same_poison(attack: type[Any]) -> None:
+    """A poisoned training set can be made again."""
+    one, two = (_run(attack, 0.1, seed=3) for _ in range(2))
+    require(same(one, two), "gives other training data when run again with the same seed")
+
+
+def law_other_seed_other_rows(attack: type[Any]) -> None:
+    """The seed reaches the numbers."""
+    one, two = (_run(attack, 0.1, seed=seed) for seed in (3, 4))
+    require(not same(one, two), "poisons the same rows with another seed")
+
+
+def law_leaves_inputs_alone(attack: type[Any]) -> None:
+    """The training data it is given are as before: what it changes is a copy."""
+    with only_reads(attack.__name__):
+        _run(attack, 0.5)
+
+
+def law_share_is_respected(attack: type[Any]) -> None:
+    """It changes, adds or removes no more rows than its budget's share of the training data."""
+    train = _train(_scene(0.0))
+    for share in _SHARES:
+        poisoned = _run(attack, share)
+        allowed = round(share * len(train))
+        changed = _changed(train, poisoned)
+        require(changed <= allowed, f"changes {changed} rows where {share:g} of {len(train)} are {allowed}")
+
+
+def law_does_something(attack: type[Any]) -> None:
+    """Given a tenth of the rows, it changes some."""
+    scene = _scene(0.1)
+    require(_changed(_train(scene), _run(attack, 0.1)) > 0, "changes nothing with a tenth of the rows to spend")
+
+
+def law_ends_cleanly_on_few_rows(attack: type[Any]) -> None:
+    """Few training rows, or none it may touch, are a smaller poison or a plain refusal."""
+    for rows in (1, 2, 5):
+        scene = _scene(0.5)
+        few = replace(scene, train=_train(scene).take(np.arange(rows)))
+        try:
+            poisoned = attack().run(None, few, Draws(0, "testing.poisoning"))
+        except TemperError:
+            continue
+        _require_data(poisoned)
+
+
+def law_payload_is_training_data(attack: type[Any]) -> None:
+    """What comes back can be trained on: as many truths and ids as rows, finite, and no class that never was."""
+    for share in _SHARES:
+        poisoned = _run(attack, share)
+        _require_data(poisoned)
+        known = set(np.unique(_train(_scene(0.0)).y).tolist())
+        require(set(np.unique(poisoned.y).tolist()) <= known, f"invents the classes {set(poisoned.y) - known}")
+
+
+def law_declares_what_it_needs(attack: type[Any]) -> None:
+    """`needs` says that the model is fitted on the poison."""
+    require(Access.RETRAIN in getattr(attack, "needs", Access.NONE), "does not declare that it needs a refit")
+
+
+def _scene(share: float) -> Scene:
+    scene = trained_scene(30)
+    return replace(scene, budget=replace(scene.budget, share=share))
+
+
+def _train(scene: Scene) -> Data:
+    if scene.train is None:
+        raise LawBroken("the scene has no training rows")
+    return scene.train
+
+
+def _run(attack: type[Any], share: float, seed: int = 0) -> Data:
+    poisoned: Data = attack().run(None, _scene(share), Draws(seed, "testing.poisoning"))
+    return poisoned
+
+
+def _require_data(poisoned: Any) -> None:
+    require(isinstance(poisoned, Data), f"gives a {type(poisoned).__name__}, expected Data")
+    lengths = len(poisoned.x), len(poisoned.y), len(poisoned.ids)
+    require(len(set(lengths)) == 1, f"gives {lengths} rows, truths and ids")
+
+
+def _changed(train: Data, poisoned: Data) -> int:
+    """Rows of either side that the other does not have."""
+    before, after = (Counter(_keys(data)) for data in (train, poisoned))
+    return max((after - before).total(), (before - after).total())
+
+
+def _keys(data: Data) -> list[bytes]:
+    truth = np.asarray(data.y)
+    return [np.asarray(row).tobytes() + truth[at].tobytes() for at, row in enumerate(np.asarray(data.x))]
+
+
+LAWS = (
+    law_same_seed_same_poison,
+    law_other_seed_other_rows,
+    law_leaves_inputs_alone,
+    law_share_is_respected,
+    law_does_something,
+    law_ends_cleanly_on_few_rows,
+    law_payload_is_training_data,
+    law_declares_what_it_needs,
+)

@@ -79,7 +79,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
     print(f"\n{title}")
     for row in cells:
-        first, *rest = (cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in _sized(row, widths))
+        first, *rest = (
+            cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in _sized(row, widths)
+        )
         print("  ".join([first, *rest]).rstrip())
 
 

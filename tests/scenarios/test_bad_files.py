@@ -79,7 +79,9 @@ def test_three_rows_are_refused(desk, system):
 def test_a_dozen_rows_are_assessed_and_judged_inconclusive_not_passed(desk, system):
     frame = system.frame()
     few = [*frame.index[frame.is_fraud == 1][:6], *frame.index[frame.is_fraud == 0][:6]]
-    system.write(frame.loc[few].reset_index(drop=True)).requires("id: holds, metric: evasion.*.success_rate, at_most: 0.3")
+    system.write(frame.loc[few].reset_index(drop=True)).requires(
+        "id: holds, metric: evasion.*.success_rate, at_most: 0.3"
+    )
     told = desk.assess(system)
     assert told.code == 3, told.all
     assert "INCONCLUSIVE" in told.out

@@ -107,13 +107,16 @@ def test_rows_on_which_the_model_raises_are_errors_and_the_run_goes_on(desk, sys
 
 
 def test_rows_without_a_finite_answer_are_errors_and_the_run_goes_on(desk, system):
-    system.function(f"""{WRAPPED}
+    system.function(
+        f"""{WRAPPED}
 def answer(x):
     found = scored(x)
     found[(np.round(x[:, 0] * 100) % 7 == 3) & ~np.isin(x[:, 0], FIRST)] = np.nan
     return found
 FIRST = {[float(value) for value in system.frame()["amount"]]}
-""", version='"1"')
+""",
+        version='"1"',
+    )
     told = desk.assess(system)
     assert told.code in (1, 3), told.all
     rate = system.store.run().measurements[0]

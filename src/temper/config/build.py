@@ -57,16 +57,9 @@ def build_system(
     given = (data,) if train is None else (data, train)
     parts = [rows_of(part, target=target, id_column=id, drop=drop) for part in given]
     schema = schema or inferred(*parts)
-    opened = _open(
-        model,
-        schema=schema,
-        kind=_kind(kind),
-        classes=classes or _count(model, parts, _kind(kind)),
-        stochastic=stochastic,
-        version=version,
-        authorised_by=authorised_by,
-        trust_pickle=trust_pickle,
-    )
+    how = {"stochastic": stochastic, "version": version, "authorised_by": authorised_by, "trust_pickle": trust_pickle}
+    count = classes or _count(model, parts, _kind(kind))
+    opened = _open(model, schema=schema, kind=_kind(kind), classes=count, **how)
     opened, names, ys = _agreed(opened, label_text(positive), _labels(model, opened), [part.y for part in parts])
     sets = _sets(parts, ys, schema)
     _refuse_one_class(opened, sets[0], names)

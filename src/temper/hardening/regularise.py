@@ -16,7 +16,8 @@ class Regularise:
     """Fit again shallower, slower and subsampled: less memory of single rows, fewer sharp corners to step around.
 
     Mostly a defence of privacy (membership inference) and against label noise. Misleads as a defence against evasion:
-    there it helps little and can hurt, so read the measured effect. `strength` runs from 0 (as trained) to 1 (strongly).
+    there it helps little and can hurt, so read the measured effect. `strength` runs from 0 (as trained) to 1
+    (strongly).
     Source: Yeom et al., "Privacy risk in machine learning: analyzing the connection to overfitting", 2018.
 
     >>> Regularise(strength=0.3)

@@ -61,7 +61,11 @@ def _from_finding(finding: Finding, record: Record) -> Json:
         lines.append(f"Fix: temper harden --for {finding.id}")
     return _result(rule, " | ".join(line for line in lines if line), finding.severity, finding.line, record) | {
         "partialFingerprints": {"temper/v1": _fingerprint(record.system, rule, finding.scenario)},
-        "properties": {"finding": finding.id, "scenario": finding.scenario, "references": list(finding.references)},
+        "properties": {
+            "finding": inert(finding.id),
+            "scenario": inert(finding.scenario),
+            "references": [inert(reference) for reference in finding.references],
+        },
     }
 
 
@@ -74,7 +78,7 @@ def _from_judgement(judgement: Judgement, record: Record) -> Json:
     said += f"asked {limit(rule, rate)}. {judgement.explanation or rule.reason}"
     result = _result(test, said.strip(), rule.severity, rule.line, record) | {
         "partialFingerprints": {"temper/v1": _fingerprint(record.system, test, rule.id)},
-        "properties": {"requirement": rule.id, "verdict": judgement.verdict.name},
+        "properties": {"requirement": inert(rule.id), "verdict": judgement.verdict.name},
     }
     if judgement.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
         # The standard's own word for "not enough was known to decide"; it goes with no level.
@@ -134,7 +138,7 @@ def _rules(record: Record, results: list[Json]) -> list[Json]:
 
 def _sources(record: Record, results: list[Json]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Severity and references behind each result, in the order of the results."""
-    rules = {judgement.requirement.id: judgement.requirement for judgement in record.judgements}
+    rules = {inert(judgement.requirement.id): judgement.requirement for judgement in record.judgements}
     findings = record.findings
     severities = [finding.severity for finding in findings]
     references = [finding.references for finding in findings]

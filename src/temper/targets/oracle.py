@@ -225,7 +225,9 @@ class Oracle:
         schema, budget = self._scene.schema, self._scene.budget
         x0 = self._scene.x[rows]
         distance = to_numpy(schema.distance(x, x0, budget.norm))
-        counts = (distance < self._distance[rows]) & moved(x, x0)  # the distance of an unbroken row is infinite
+        counts = distance < self._distance[rows]  # the distance of an unbroken row is infinite
+        if (free := counts & (distance == 0)).any():
+            counts[free] = moved(x[free], x0[free])
         if budget.radius is not None:
             counts &= distance <= budget.radius * (1 + _SLACK) + self._slack
         if budget.cost is not None:
@@ -338,6 +340,8 @@ def _rounding(scene: Scene) -> float:
 
 def _occurrence(rows: Rows) -> Rows:
     """How many earlier entries have the same row number."""
+    if (rows[1:] > rows[:-1]).all():
+        return np.zeros(len(rows), dtype=np.int64)
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
     start = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

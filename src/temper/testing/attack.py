@@ -145,7 +145,7 @@ def law_ends_cleanly_at_every_budget(attack: type[Any]) -> None:
     """From no query up it ends, spends no more than it has, and leaves a verdict for every row."""
     for scene, target in _cases(attack):
         for queries in _BUDGETS:
-            found, _ = _strike(attack, target, replace(scene, budget=replace(scene.budget, queries=queries)))
+            found = _ended(attack, target, replace(scene, budget=replace(scene.budget, queries=queries)))
             most = int(found.queries.max(initial=0))
             require(most <= queries, f"spends {most} of {queries} queries")
             known = set(found.verdicts.tolist()) <= {"broken", "held", "untried"}
@@ -211,7 +211,7 @@ def _supported(attack: type[Any], cases: Sequence[tuple[Scene, Target]]) -> list
 def _declined(attack: type[Any], scene: Scene, target: Target) -> str:
     """Why the attack cannot work on this scene at all, with every access granted; "" when it can."""
     small = replace(scene, budget=replace(scene.budget, queries=3))
-    with suppress(ValueError, LawBroken):  # the law itself meets these again, and says so
+    with suppress(Exception):  # the law itself meets it again, and says so
         try:
             attack().run(_Watched(target, small, ~Access.NONE), small, _draws(small, 0))
         except Unsupported as refused:
@@ -223,6 +223,15 @@ def _strike(attack: type[Any], target: Target, scene: Scene, seed: int = 0) -> t
     oracle = _Watched(target, scene, attack.needs)
     attack().run(oracle, scene, _draws(scene, seed))
     return oracle.evidence(), oracle.seen
+
+
+def _ended(attack: type[Any], target: Target, scene: Scene) -> Evidence:
+    try:
+        return _strike(attack, target, scene)[0]
+    except LawBroken:
+        raise
+    except Exception as crash:
+        raise LawBroken(f"crashes at {scene.budget.queries} queries: {type(crash).__name__}: {crash}") from crash
 
 
 def _draws(scene: Scene, seed: int) -> Draws:

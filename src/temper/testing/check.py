@@ -11,7 +11,7 @@ import numpy as np
 
 from temper.core.attack import Scene
 from temper.core.measure import Measurement, Status
-from temper.testing.law import only_reads, require, same, sealed
+from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import reordered, trained_scene
 
 _ROWS = 400
@@ -65,14 +65,15 @@ def law_leaves_inputs_alone(check: type[Any]) -> None:
 def law_no_rows_no_figure(check: type[Any]) -> None:
     """Without rows there is a reason and no figure."""
     empty = reordered(_scene(), np.arange(0))
-    for m in _measure(check, empty):
+    for m in _measured_somehow(check, empty, "without a single row"):
         require(m.status is not Status.OK and m.reason, f"{m.name} is {m.value} without a single row")
 
 
 def law_one_class_is_no_crash(check: type[Any]) -> None:
     """Rows that are all of one class are measured as far as that goes."""
     scene = _scene()
-    measured = _measure(check, replace(scene, y=sealed(np.zeros(len(scene.y), dtype=np.int64))))
+    alike = replace(scene, y=sealed(np.zeros(len(scene.y), dtype=np.int64)))
+    measured = _measured_somehow(check, alike, "on rows of one class")
     require(measured, "measures nothing when the rows are all of one class")
     lost = [m.name for m in measured if m.status is Status.OK and not math.isfinite(m.value or 0.0)]
     require(not lost, f"calls {', '.join(lost)} measured and gives no number")
@@ -84,6 +85,13 @@ def _scene() -> Scene:
 
 def _measure(check: type[Any], scene: Scene) -> tuple[Measurement, ...]:
     return tuple(check().measure(scene))
+
+
+def _measured_somehow(check: type[Any], scene: Scene, when: str) -> tuple[Measurement, ...]:
+    try:
+        return _measure(check, scene)
+    except Exception as crash:
+        raise LawBroken(f"crashes {when}: {type(crash).__name__}: {crash}") from crash
 
 
 def _names(measured: Sequence[Measurement]) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, Sequence) and not isinstance(a, str | bytes):
         return len(a) == len(b) and all(same(left, right) for left, right in zip(a, b, strict=True))
     # What has no equality of its own (a fitted model) is compared by its content.
-    return bool(a == b) or (type(a).__eq__ is object.__eq__ and pickle.dumps(a) == pickle.dumps(b))
+    return bool(a == b) or pickle.dumps(a) == pickle.dumps(b)
 
 
 def _same_arrays(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:

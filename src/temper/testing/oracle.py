@@ -80,7 +80,7 @@ def law_a_row_without_budget_is_refused(make: Make) -> None:
 
 
 def law_candidates_of_one_row_are_paid_in_order(make: Make) -> None:
-    """Several candidates of one row in one call: the first ones are paid for, the others neither answered nor counted."""
+    """Of several candidates of one row the first are paid for; the others are neither answered nor counted."""
     scene = replace(_sized(table_scene(2, distance=0.01), 3), mode="nearest")
     x = np.repeat(scene.x[:1], 4, axis=0)
     fooling = _moved(scene, np.array([0]))
@@ -158,13 +158,14 @@ def law_winners_are_checked_again(make: Make) -> None:
 
 def law_a_declared_flicker_is_judged_by_most_answers(make: Make) -> None:
     """A stochastic target is no error, and rows far from its decision are not broken by its noise."""
-    scene = table_scene(8, distance=4.0)
+    scene = table_scene(40, distance=4.0)
     oracle = make(Flickering(inner=table_model(), size=0.55), scene, Misclassified(), _ALL)
-    for _ in range(6):
-        oracle.scores(_moved(scene, np.arange(8), 0.01), np.arange(8))
+    for _ in range(30):
+        oracle.scores(_moved(scene, np.arange(40), 0.01), np.arange(40))
     verdicts = oracle.evidence().verdicts
     require(not (verdicts == "error").any(), "calls declared noise an error")
-    require((verdicts == "broken").sum() <= 2, f"believes {(verdicts == 'broken').sum()} of 8 lucky draws")
+    lucky = int((verdicts == "broken").sum())
+    require(lucky <= 4, f"believes lucky draws on {lucky} of 40 rows")
 
 
 def law_books_cannot_be_written_to(make: Make) -> None:

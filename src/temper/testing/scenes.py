@@ -56,7 +56,7 @@ def table(n: int, seed: int = 0) -> np.ndarray[Any, Any]:
 def table_model() -> Linear:
     """Every movable column counts; one scale of a number moves the logit by about one."""
     weights = {"amount": 0.1, "limit": -0.05, "count": 0.5, "kind": 0.4, "night": 0.8, "red": 0.8, "note": -0.3}
-    return Linear(weights=tuple(weights.get(c.name, 0.0) for c in schema().columns[:-1]) + (0.05,))
+    return Linear(weights=tuple((weights | {_LEVEL: 0.05}).get(c.name, 0.0) for c in schema().columns))
 
 
 def table_scene(n: int = 12, *, distance: float = 0.5, seed: int = 0, target: Target | None = None) -> Scene:
@@ -96,7 +96,7 @@ def training(n: int = 600, seed: int = 1) -> Data:
 
 
 def trained_scene(n: int = 60, *, target: Target | None = None, **more: Any) -> Scene:
-    """Held-out rows with a model fitted on `training`, its training rows, a way to refit it, and rows somebody holds."""
+    """Held-out rows, the model fitted on `training` with its rows and a way to refit it, and rows somebody holds."""
     train, others = training(), training(n, seed=2)
     model = target or Trainable.fitted(train)
     fields: dict[str, Any] = {

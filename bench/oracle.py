@@ -79,7 +79,8 @@ def _per_row(n: int, share: float, mode: str, repeats: int) -> Median:
     toward = np.sign(rng.normal(size=clean.shape))
     calls = 1 if mode == "first" else CALLS
     points = [np.clip(clean + 0.4 * (1 - k / (2 * CALLS)) * toward, 0, 1) for k in range(calls)]
-    target, scene, rows = _answers(n, share), _scene(clean, mode), np.arange(n)
+    target: Any = _answers(n, share)  # a target that cannot be fitted again, and need not be
+    scene, rows = _scene(clean, mode), np.arange(n)
     seconds: list[float] = []
     for _ in range(repeats):
         oracle = Oracle(target, scene, Misclassified(), Access.SCORES)
@@ -145,14 +146,14 @@ def _compare(
     model: Any, images: Any, truth: Any, radius: float, repeats: int
 ) -> tuple[Median, Median, tuple[str, str]]:
     """Ratios of steps and of whole attacks (opening and closing the books included), and what each side broke."""
+    *_, wrong = _bare(model, images, truth, radius)
+    *_, evidence = _through(model, images, truth, radius)
+    shares = f"{(evidence.verdicts == 'broken').mean():.1%}", f"{wrong.float().mean():.1%}"
     steps, whole = [], []
     for _ in range(repeats):
         bare, through = _in_turns(_bare(model, images, truth, radius), _through(model, images, truth, radius))
         steps += [two / one for one, two in zip(bare[1:-1], through[1:-1], strict=True)]
         whole.append(sum(through) / sum(bare))
-    *_, wrong = _bare(model, images, truth, radius)
-    *_, evidence = _through(model, images, truth, radius)
-    shares = f"{(evidence.verdicts == 'broken').mean():.1%}", f"{wrong.float().mean():.1%}"
     return median(steps), median(whole), shares
 
 
@@ -200,12 +201,16 @@ def _through(model: Any, images: Any, truth: Any, radius: float) -> Iterator[Any
             kept = np.isin(rows, still)
             x, clean, hot, rows = x[kept], clean[kept], hot[kept], still
         if len(rows):
-            toward = hot
-            _, slope = oracle.gradient(x, rows, lambda scores, _, toward=toward: scores.softmax(1) - toward)
+            _, slope = oracle.gradient(x, rows, _uphill(hot))
             x = _stepped(x, clean, slope, step, radius)
         yield
     oracle.done(np.arange(len(images)))
     yield oracle.evidence()
+
+
+def _uphill(hot: Any) -> Callable[[Any, Any], Any]:
+    """The cotangent of the cross-entropy over logits."""
+    return lambda scores, _: scores.softmax(1) - hot
 
 
 def _stepped(x: Any, clean: Any, slope: Any, step: float, radius: float) -> Any:

@@ -1,6 +1,6 @@
 """Installed size of the core and of what each extra adds, each in an environment of its own that is thrown away.
 
-    python bench/sizes.py [EXTRA ...]
+    python -m bench.sizes [EXTRA ...]
 
 Sizes are of the files on disk (megabytes of 1,000,000 bytes), without pip and setuptools; `adds` is against the core.
 """
@@ -14,6 +14,8 @@ import tomllib
 import venv
 from pathlib import Path
 
+from bench.table import machine, table
+
 ROOT = Path(__file__).parents[1]
 TOOLS = ("pip", "setuptools", "_distutils_hack", "pkg_resources")
 
@@ -21,12 +23,13 @@ TOOLS = ("pip", "setuptools", "_distutils_hack", "pkg_resources")
 def main(words: list[str]) -> int:
     """Print the table."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    core, packages = measure("")
-    print(f"{'':10}{'MB':>8}{'adds':>8}{'packages':>10}  largest")
-    print(_line("core", core, 0.0, packages))
+    core, first = measure("")
+    print(machine())
+    rows = []
     for extra in words or extras:
         size, packages = measure(extra)
-        print(_line(extra, size, size - core, packages), flush=True)
+        rows.append(_row(extra, size, size - core, packages))
+    table("Installed", ["", "MB", "adds", "packages", "largest"], [_row("core", core, 0.0, first), *rows])
     return 0
 
 
@@ -36,7 +39,7 @@ def measure(extra: str) -> tuple[float, dict[str, float]]:
         venv.create(name, with_pip=True)
         python = Path(name) / "bin" / "python"
         what = f"{ROOT}[{extra}]" if extra else str(ROOT)
-        command = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt"]
+        command: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt"]
         subprocess.run([*command, what], check=True)
         site = next(Path(name).glob("lib/python*/site-packages"))
         folders = {entry.name: _megabytes(entry) for entry in site.iterdir() if not entry.name.startswith(TOOLS)}
@@ -48,11 +51,10 @@ def _megabytes(entry: Path) -> float:
     return sum(path.stat().st_size for path in files) / 1e6
 
 
-def _line(name: str, size: float, adds: float, folders: dict[str, float]) -> str:
+def _row(name: str, size: float, adds: float, folders: dict[str, float]) -> list[str]:
     count = sum(folder.endswith(".dist-info") for folder in folders)
     largest = sorted(folders, key=lambda folder: -folders[folder])[:4]
-    words = ", ".join(f"{folder} {folders[folder]:.0f}" for folder in largest)
-    return f"{name:10}{size:8.0f}{adds:8.0f}{count:10}  {words}"
+    return [name, f"{size:.0f}", f"{adds:.0f}", str(count), ", ".join(f"{one} {folders[one]:.0f}" for one in largest)]
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("build/credit"), help="where the three folders go")
     options = parser.parse_args(arguments)
     for path in prepare(find(options.data), options.out):
-        print(f"next: temper assess {path}")
+        print(f"next: temper assess --config {path}")
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=6_000, help="number of shapes to draw")
     parser.add_argument("--epochs", type=int, default=6, help="passes over the training images")
     options = parser.parse_args(arguments)
-    print(f"next: temper assess {prepare(options.data, options.out, options.count, options.epochs)}")
+    print(f"next: temper assess --config {prepare(options.data, options.out, options.count, options.epochs)}")
 
 
 if __name__ == "__main__":

@@ -121,6 +121,6 @@ def test_quiet_shows_nothing_and_the_threat_model_is_shown_as_lines() -> None:
     progress(Event(kind="scenario", room="high", task="Evade the decision", message="the score is public"))
     progress(Event(kind="skipped", task="evasion.pgd", message="needs gradients"))
     assert page.getvalue().splitlines() == [
-        "  [high] Evade the decision: the score is public",
+        "  [high] Evade the decision",
         "  left out: evasion.pgd (needs gradients)",
     ]

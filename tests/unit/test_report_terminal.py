@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
+from temper.core.defence import Effect
 from temper.core.run import Skipped
 from temper.core.target import Access
 from temper.core.threat import Actor, Excluded, Scenario, Threat
 from temper.report.terminal import show, show_comparison, show_hardening, show_threats
-from unit.test_report_invented import HOSTILE, effects, fraud, sturdy
+from unit.test_report_invented import HOSTILE, fraud, sturdy
 
 
 def screen() -> Console:
@@ -96,13 +97,33 @@ def test_a_comparison_puts_what_got_worse_first_and_names_findings() -> None:
         assert line in text
 
 
+def trial(defence: str, outcome: str, gain: float) -> SimpleNamespace:
+    shared = {"defence": defence, "n": 100}
+    found = (
+        Effect(
+            metric="evasion.any.success_rate",
+            before=0.6,
+            after=0.6 + gain,
+            difference=gain,
+            low=gain - 0.1,
+            high=gain + 0.1,
+            **shared,
+        ),
+        Effect(metric="auc", before=0.9, after=0.89, difference=-0.01, low=-0.02, high=0.0, **shared),
+    )
+    return SimpleNamespace(
+        defence=defence, outcome=outcome, effects=found, effect=lambda name: next(e for e in found if e.metric == name)
+    )
+
+
 def test_hardening_shows_every_trial_those_that_failed_included() -> None:
     console = screen()
     trials = [
-        SimpleNamespace(defence="monotone", outcome="chosen: fewer rows break", effects=effects()[:2]),
-        SimpleNamespace(defence="augment", outcome="not taken: costs quality", effects=effects()[2:]),
+        trial("monotone", "chosen: fewer rows break", -0.385),
+        trial("augment", "not taken: costs quality", 0.02),
     ]
-    result = SimpleNamespace(trials=trials, skipped=[Skipped(name="adversarial", why="needs gradients")])
+    skipped = [Skipped(name="adversarial", why="needs gradients")]
+    result = SimpleNamespace(trials=trials, skipped=skipped, chosen=trials[0])
     better = SimpleNamespace(
         before=SimpleNamespace(record=fraud()), after=SimpleNamespace(record=sturdy()), result=result
     )
@@ -112,7 +133,10 @@ def test_hardening_shows_every_trial_those_that_failed_included() -> None:
         "chosen: fewer rows break",
         "not taken: costs quality",
         "not tried: needs gradients",
-        "−38.5 points",
+        "-38 points",
+        "-48 to -28",
+        "+2 points",
+        "auc -0.010 [-0.020, +0.000]",
         "✓ PASS",
         "hardened system: hardened",
         "report: runs/0002/report.html",

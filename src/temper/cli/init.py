@@ -23,6 +23,6 @@ def command(
     text = write(model, data, target, out, train=train, threshold=threshold, force=force)
     guesses = text.count("# guessed")
     typer.echo(
-        f"wrote {out}: {len(text.splitlines())} lines, {guesses} guesses marked; the open questions are at its end"
+        f"wrote {out}: {len(text.splitlines())} lines, {guesses} guesses marked; the open questions are at its top"
     )
     typer.echo("next: answer what you can, then  temper assess --suite quick")

@@ -29,8 +29,9 @@ STYLES = {
 }
 SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 SHOWN = 15
+BRIEF = 4
 _WIDTH = 110
-_RATIOS = {"Requirement": 3, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 6, "Measured": 3, "Why": 3}
+_RATIOS = {"Requirement": 3, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 5, "Price": 4, "Measured": 3, "Why": 3}
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "→": ">", "≤": "<", "≥": ">", "–": "-", "−": "-", "·": ".", "“": '"', "”": '"', "…": "~"}
     | {"‹": "<", "›": ">", "∞": "i", "─": "-", "━": "-"}
@@ -62,9 +63,18 @@ def write(blocks: Iterable[RenderableType], console: Console | None = None) -> N
 
 
 def record_blocks(
-    record: Record, *, before: Record | None = None, effects: Sequence[Effect] = (), threats: bool = True
+    record: Record,
+    *,
+    before: Record | None = None,
+    effects: Sequence[Effect] = (),
+    threats: bool = True,
+    brief: bool = False,
 ) -> Iterator[RenderableType]:
-    """The parts of the report in order; text from the data cannot act on a terminal, whatever it holds."""
+    """The parts of the report in order; text from the data cannot act on a terminal, whatever it holds.
+
+    `brief` stops after a screen of findings and limits and leaves the rest to the HTML report.
+    """
+    shown = BRIEF if brief else SHOWN
     yield _heading(record)
     if threats and (record.scenarios or record.skipped):
         yield _threats(record)
@@ -72,15 +82,15 @@ def record_blocks(
         yield _requirements(record)
         yield ""
     findings = worst_findings(record)
-    for finding in findings[:SHOWN]:
+    for finding in findings[:shown]:
         yield _finding(finding)
-    if len(findings) > SHOWN:
-        yield styled(f"and {len(findings) - SHOWN} more findings in the HTML and JSON reports", "dim")
+    if len(findings) > shown:
+        yield styled(f"and {len(findings) - shown} more findings in the HTML and JSON reports\n", "dim")
     if compared := changes(record, before, effects):
         yield comparison_table(compared)
         yield ""
-    yield _limits(record)
-    yield _verdict(record)
+    yield _limits(record, shown)
+    yield verdict_lines(record)
 
 
 def comparison_table(compared: Sequence[Change]) -> Table:
@@ -195,18 +205,19 @@ def _finding(finding: Finding) -> Text:
     return text
 
 
-def _limits(record: Record) -> Text:
+def _limits(record: Record, shown: int) -> Text:
     text = styled("")
     text.append("What this does not show\n", style="bold")
     said = limits(record)
-    for line in said[:SHOWN]:
+    for line in said[:shown]:
         text.append(f"  - {inert(line)}\n", style="dim")
-    if len(said) > SHOWN:
-        text.append(f"  and {len(said) - SHOWN} more in the HTML report\n", style="dim")
+    if len(said) > shown:
+        text.append(f"  and {len(said) - shown} more in the HTML report\n", style="dim")
     return text
 
 
-def _verdict(record: Record) -> Text:
+def verdict_lines(record: Record) -> Text:
+    """The verdict and its three sentences."""
     verdict, weight, step = sentences(record)
     text = styled("Verdict: ")
     text.append(f"{SYMBOLS[record.verdict]} {record.verdict.name}\n", style=STYLES[record.verdict])

@@ -83,7 +83,7 @@ class Progress:
         elif event.kind in _ENDED:
             self._end(event)
         elif event.kind == "scenario":
-            self._line(f"  [{event.room}] {event.task}: {event.message}")
+            self._line(f"  [{event.room}] {event.task}")
         elif event.kind == "skipped":
             self._line(f"  left out: {event.task} ({event.message})")
         elif event.kind in ("note", "stopped"):

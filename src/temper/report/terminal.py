@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 from temper.core.measure import Measurement
 from temper.core.run import Record
 from temper.core.threat import Excluded, Scenario
-from temper.report._blocks import SEVERITY_STYLES, comparison_table, grid, record_blocks, render, styled, whole, write
-from temper.report._change import changes, signed
+from temper.report._blocks import (
+    SEVERITY_STYLES,
+    grid,
+    record_blocks,
+    render,
+    styled,
+    verdict_lines,
+    whole,
+    write,
+)
+from temper.report._change import signed
 from temper.report._figure import figure, interval, is_rate
 from temper.report._inert import inert
 from temper.report.progress import Progress
@@ -28,7 +37,7 @@ _CHANGE_STYLES = {"worse": "bold red", "better": "bold green", "unchanged": "dim
 
 def show(record: Record, report: Path | None = None, console: Console | None = None) -> None:
     """A run with its verdict last; the threat model is left to whoever listened to the run."""
-    blocks = [*record_blocks(record, threats=False)]
+    blocks = [*record_blocks(record, threats=False, brief=True)]
     if report is not None:
         blocks.append(whole(f"report: {report}"))
     write(blocks, console)
@@ -106,20 +115,46 @@ def _gap(one: Any) -> Text:
 
 
 def _hardening(better: Any, saved: Path | None, report: Path | None) -> Iterator[RenderableType]:
-    effects = [effect for trial in better.result.trials for effect in trial.effects]
-    if effects:
-        yield comparison_table(changes(better.after.record, None, effects))
-    yield _outcomes(better.result)
-    yield from record_blocks(better.after.record, threats=False)
+    yield _trials(better.result)
+    yield ""
+    if better.result.chosen is None:
+        yield styled("No defence was taken: none reduced what gets through for certain at a tolerable price.\n", "bold")
+    else:
+        yield styled(f"run {better.after.record.id}: the hardened model, assessed like the one before\n", "bold")
+        yield verdict_lines(better.after.record)
     for words, path in (("hardened system", saved), ("report", report)):
         if path is not None:
             yield whole(f"{words}: {path}")
 
 
-def _outcomes(result: Any) -> Table:
-    table = grid("Outcome", first="Defence")
+def _trials(result: Any) -> Table:
+    """One row per defence: how many rows evade now, the price in clean quality, and why it was taken or left."""
+    table = grid("Rows evading", "Change", "Price", "Outcome", first="Defence")
     for trial in result.trials:
-        table.add_row(styled(trial.defence, "bold"), styled(trial.outcome))
+        gain = trial.effect("evasion.any.success_rate")
+        prices = [effect for effect in trial.effects if not effect.metric.endswith(".success_rate")]
+        chosen = trial is result.chosen
+        table.add_row(
+            styled(trial.defence, "bold green" if chosen else "bold"),
+            styled(f"{gain.before:.0%} -> {gain.after:.0%}\nn = {gain.n:,}" if gain else ""),
+            styled(
+                f"{100 * gain.difference:+.1f} points\n{100 * gain.low:+.1f} to {100 * gain.high:+.1f}" if gain else ""
+            ),
+            _join(
+                [f"{price.metric} {price.difference:+.3f} [{price.low:+.3f}, {price.high:+.3f}]" for price in prices]
+            ),
+            styled(trial.outcome, "green" if chosen else ""),
+        )
     for entry in result.skipped:
-        table.add_row(styled(entry.name, "dim"), styled(f"not tried: {entry.why}", "dim"))
+        table.add_row(styled(entry.name, "dim"), *[styled("")] * 3, styled(f"not tried: {entry.why}", "dim"))
     return table
+
+
+def _ends(gain: Any) -> str:
+    return f"{100 * gain.low:+.0f} to {100 * gain.high:+.0f}"
+
+
+def _join(lines: list[str]) -> Text:
+    from rich.text import Text as Styled
+
+    return Styled("\n".join(inert(line) for line in lines))

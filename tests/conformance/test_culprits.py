@@ -1,0 +1,110 @@
+"""Every law bites: it is broken by a planted culprit, and kept by an innocent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from conformance.culprits import attack as evaders
+from conformance.culprits import check as checkers
+from conformance.culprits import defence as defenders
+from conformance.culprits import edges, payload
+from conformance.culprits import judge as judges
+from conformance.culprits import oracle as oracles
+from conformance.culprits import plugin as plugins
+from conformance.culprits import stressor as stressors
+from conformance.culprits import target as targets
+from temper.testing import (
+    attack,
+    check,
+    defence,
+    extraction,
+    gate,
+    inversion,
+    judge,
+    oracle,
+    plugin,
+    poisoning,
+    report,
+    store,
+    stressor,
+    target,
+)
+from temper.testing.law import LawBroken
+from temper.testing.scenes import table
+
+Law = Callable[..., None]
+# A name, the laws of that file, who breaks each of them, and one who keeps them all.
+ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
+    ("plugin", plugin.LAWS, plugins.BITES, plugins.INNOCENT),
+    ("attack", attack.LAWS, evaders.BITES, evaders.INNOCENT),
+    ("oracle", oracle.LAWS, oracles.BITES, oracles.INNOCENT),
+    ("target", target.LAWS, targets.BITES, targets.INNOCENT),
+    ("judge", judge.LAWS, judges.BITES, judges.INNOCENT),
+    ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
+    ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
+    ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),
+    ("poisoning", poisoning.LAWS, payload.POISONING, payload.INNOCENT_POISONING),
+    ("extraction", extraction.LAWS, payload.EXTRACTION, payload.INNOCENT_EXTRACTION),
+    ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
+    ("gate", gate.LAWS, edges.GATE, edges.INNOCENT_GATE),
+    ("report", report.LAWS, edges.REPORT, edges.INNOCENT_REPORT),
+    ("store", store.LAWS, edges.STORE, edges.INNOCENT_STORE),
+]
+
+
+def name(thing: Any) -> str:
+    """A class or function by its name, anything else by its class."""
+    return getattr(thing, "__name__", type(thing).__name__)
+
+
+def given(room: str, thing: Any) -> tuple[Any, ...]:
+    """What a law of this room is called with."""
+    return (thing, table(8)) if room == "target" else (thing,)
+
+
+def planted() -> Iterator[Any]:
+    for room, _, bites, _ in ROOMS:
+        for law, culprits in bites.items():
+            for at, culprit in enumerate(culprits):
+                yield pytest.param(room, law, culprit, id=f"{room}-{law.__name__}-{name(culprit)}-{at}")
+
+
+def innocent() -> Iterator[Any]:
+    for room, laws, _, one in ROOMS:
+        for law in laws:
+            yield pytest.param(room, law, one, id=f"{room}-{law.__name__}")
+
+
+@pytest.mark.parametrize(("room", "law", "culprit"), planted())
+def test_law_is_broken_by_its_culprit(room: str, law: Law, culprit: Any) -> None:
+    with pytest.raises(LawBroken):
+        law(*given(room, culprit))
+
+
+@pytest.mark.parametrize(("room", "law", "one"), innocent())
+def test_law_is_kept_by_an_innocent(room: str, law: Law, one: Any) -> None:
+    law(*given(room, one))
+
+
+@pytest.mark.parametrize(("room", "laws", "bites"), [r[:3] for r in ROOMS], ids=[r[0] for r in ROOMS])
+def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[Law, tuple[Any, ...]]) -> None:
+    assert set(bites) == set(laws)
+    assert all(bites.values())
+
+
+@pytest.mark.parametrize("module", [plugin, attack, oracle, target, judge, stressor, check, defence, poisoning])
+def test_every_law_of_a_file_is_listed(module: Any) -> None:
+    assert {law.__name__ for law in module.LAWS} == {word for word in vars(module) if word.startswith("law_")}
+
+
+def test_every_file_of_laws_is_here() -> None:
+    from pathlib import Path
+
+    import temper.testing
+
+    folder = Path(temper.testing.__file__).parent
+    with_laws = {path.stem for path in folder.glob("*.py") if "\nLAWS = (" in path.read_text(encoding="utf-8")}
+    assert with_laws == {room for room, *_ in ROOMS}

@@ -78,13 +78,13 @@ def innocent() -> Iterator[Any]:
             yield pytest.param(room, law, one, id=f"{room}-{law.__name__}")
 
 
-@pytest.mark.parametrize(("room", "law", "culprit"), planted())
+@pytest.mark.parametrize(("room", "law", "culprit"), list(planted()))
 def test_law_is_broken_by_its_culprit(room: str, law: Law, culprit: Any) -> None:
     with pytest.raises(LawBroken):
         law(*given(room, culprit))
 
 
-@pytest.mark.parametrize(("room", "law", "one"), innocent())
+@pytest.mark.parametrize(("room", "law", "one"), list(innocent()))
 def test_law_is_kept_by_an_innocent(room: str, law: Law, one: Any) -> None:
     law(*given(room, one))
 

@@ -119,15 +119,14 @@ def test_a_run_whose_cluster_loses_a_machine_completes_with_the_same_figures(sys
 
 @pytest.mark.slow
 @pytest_quiet
-def test_a_worker_of_the_cluster_that_dies_with_its_model_is_an_error_row(system, sized, tmp_path, ray):
+def test_a_worker_of_the_cluster_that_dies_with_its_model_is_an_error_row(system, sized, tmp_path, ray, monkeypatch):
     system.function(
         f"{WRAPPED}\nimport os, sys\ndef answer(x):\n    frame = sys._getframe()\n    while frame is not None:\n"
         "        if frame.f_code.co_filename.endswith('coordinate.py'):\n            os._exit(7)\n"
         "        frame = frame.f_back\n    return scored(x)\n",
         version='"1"',
     )
-    monkey = replace(SUITES["quick"], attacked=10)
-    SUITES["quick"] = monkey
+    monkeypatch.setitem(SUITES, "quick", replace(SUITES["quick"], attacked=10))
     run = measured(system, tmp_path / "s.db", "ray", ("evasion.coordinate", "validation.performance"), workers=2)
     by_plugin = {m.plugin: m for m in run.measurements}
     assert by_plugin["evasion.coordinate"].status.value == "error"

@@ -136,10 +136,8 @@ def _trials(result: Any) -> Table:
         chosen = trial is result.chosen
         table.add_row(
             styled(trial.defence, "bold green" if chosen else "bold"),
-            styled(f"{gain.before:.0%} -> {gain.after:.0%}\nn = {gain.n:,}" if gain else ""),
-            styled(
-                f"{100 * gain.difference:+.1f} points\n{100 * gain.low:+.1f} to {100 * gain.high:+.1f}" if gain else ""
-            ),
+            _join([f"{gain.before:.0%} → {gain.after:.0%}", f"n = {gain.n:,}"] if gain else []),
+            _join([f"{100 * gain.difference:+.0f} points", _ends(gain)] if gain else []),
             _join(
                 [f"{price.metric} {price.difference:+.3f} [{price.low:+.3f}, {price.high:+.3f}]" for price in prices]
             ),

@@ -39,8 +39,8 @@ def measure(extra: str) -> tuple[float, dict[str, float]]:
         venv.create(name, with_pip=True)
         python = Path(name) / "bin" / "python"
         what = f"{ROOT}[{extra}]" if extra else str(ROOT)
-        command: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt"]
-        subprocess.run([*command, what], check=True)
+        how = ["--quiet", "--no-compile", "--constraint", str(ROOT / "constraints.txt")]
+        subprocess.run([str(python), "-m", "pip", "install", *how, what], check=True)
         site = next(Path(name).glob("lib/python*/site-packages"))
         folders = {entry.name: _megabytes(entry) for entry in site.iterdir() if not entry.name.startswith(TOOLS)}
     return sum(folders.values()), folders

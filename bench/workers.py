@@ -22,7 +22,7 @@ from typing import Any
 from bench.table import goal, load, machine, median, table
 
 RATIO = 1.7
-SHARDS, ROWS = 8, 100
+SHARDS, ROWS = 12, 20
 _SPIN = "total = 0\nfor k in range({}):\n    total += k * k"
 
 
@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         from temper.demos import fraud
 
-        world, tasks = _tasks(fraud.write(Path(folder) / "fraud"), 1 if quick else 3)
+        world, tasks = _tasks(fraud.write(Path(folder) / "fraud"), 2 if quick else 4)
         loads, rows, gains = [load()], [], {}
         for engine, repeats in (("processes", 3 if quick else 7), ("ray", 2 if quick else 4)):
             gains[engine], line = _compare(engine, world, tasks, repeats)

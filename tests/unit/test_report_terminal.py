@@ -119,7 +119,7 @@ def trial(defence: str, outcome: str, gain: float) -> SimpleNamespace:
 def test_hardening_shows_every_trial_those_that_failed_included() -> None:
     console = screen()
     trials = [
-        trial("monotone", "chosen: fewer rows break", -0.385),
+        trial("monotone", "chosen: fewer rows break", -0.38),
         trial("augment", "not taken: costs quality", 0.02),
     ]
     skipped = [Skipped(name="adversarial", why="needs gradients")]

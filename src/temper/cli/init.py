@@ -10,7 +10,7 @@ import typer
 
 def command(
     model: Annotated[str, typer.Option(help="A model file, `pkg.module:callable`, or an http(s) URL.")],
-    data: Annotated[Path, typer.Option(help="Held-out rows: parquet, CSV or npz.")],
+    data: Annotated[Path, typer.Option(help="Held-out rows: a parquet, CSV or TSV table.")],
     target: Annotated[str, typer.Option(help="The column with the truth.")],
     train: Annotated[Path | None, typer.Option(help="Training rows, for poisoning, membership and hardening.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Operating threshold on the score of class 1.")] = None,

@@ -11,6 +11,7 @@ from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.task import Part, Task, World, clock
+from temper.store.codec import dump
 
 
 def execute(task: Task, world: World) -> Part:
@@ -18,6 +19,7 @@ def execute(task: Task, world: World) -> Part:
     started = clock()
     try:
         part: Part = _room(task).run(task, world)
+        dump((part.measurements, part.findings))  # what cannot be stored is this task's error, not the whole run's
     except Unsupported as refusal:
         part = Part(status=Status.UNTRIED, reason=refusal.message)
     except TemperError as error:

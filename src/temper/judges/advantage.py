@@ -193,6 +193,8 @@ def blind_area(x: Any, y: Vector, member: Vector, rng: Draws, confidence: float 
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     table = np.column_stack([np.asarray(x, dtype=float).reshape((len(y), -1)), y])
+    order = np.lexsort(table.T)  # the same folds in whatever order the rows come
+    table, member = table[order], member[order]
     rows = _sample(member, rng.generator(0))
     half = np.arange(len(rows)) % 2 == 0
     areas = []

@@ -111,7 +111,7 @@ class RecallLoss:
             better=Better.LOWER,
             slice=dose.label,
             method="DeLong over rows and repeats" if metric == "auc_loss" else "paired t over rows and repeats",
-            baseline=baseline,
+            baseline=tuple(part for part in baseline if np.isfinite(part[1])),
             caveats=(_amount(dose, repeats), *_narrow(repeats)),
         )
 

@@ -172,7 +172,10 @@ class Http:
                 wait = after if after is not None else wait
             if attempt < self.retries:
                 time.sleep(min(wait, _LONGEST_WAIT))
-        raise RunStopped(f"the service did not answer after {self.retries + 1} requests: {trouble}", fix="is it up?")
+        place = urlsplit(self.url).netloc
+        raise RunStopped(
+            f"the service at {place} did not answer after {self.retries + 1} requests: {trouble}", fix="is it up?"
+        )
 
     def _post(self, body: bytes) -> tuple[int, float | None, bytes]:
         """One request: (status, seconds to wait if it says so, body). Redirects leave the scope: not followed."""

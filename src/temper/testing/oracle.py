@@ -242,8 +242,8 @@ def _outside(scene: Scene) -> dict[str, Array]:
     """Points that differ from an admissible move in one forbidden way each."""
     at = {name: place for place, name in enumerate(schema().names)}
     changes: dict[str, Callable[[Array], None]] = {
-        "a point beyond the radius": lambda x: _add(x, at["note"], 50.0),
-        "a move above the cost": lambda x: _add(x, at["kind"], 1.0),
+        "a point beyond the radius": lambda x: _add(x, at["limit"], 70.0),
+        "a move above the cost": lambda x: _set(x, at["kind"], (x[:, at["kind"]] + 1.0) % 4.0),
         "a changed immutable column": lambda x: _add(x, at["age"], 1.0),
         "a value out of range": lambda x: _set(x, at["count"], -1.0),
         "half a category": lambda x: _add(x, at["kind"], 0.5),

@@ -58,11 +58,12 @@ class Restless(Honest):
         return Honest.figure(self, flags[next(CALLS) % 7 :])
 
 
-class FirstRows(Honest):
-    """Measures the first rows only."""
+class Fading(Honest):
+    """Weighs later rows more."""
 
     def figure(self, flags: Any) -> Any:
-        return replace(Honest.figure(self, flags), value=float(flags[0]), low=float(flags[0]), high=float(flags[0]))
+        late = float((flags * np.arange(len(flags))).mean())
+        return replace(Honest.figure(self, flags), value=late, low=late, high=late)
 
 
 class Scribbles(Honest):
@@ -92,7 +93,7 @@ INNOCENT = Honest
 BITES = {
     check.law_every_figure_is_honest: (Bare, Outside, Mute),
     check.law_same_rows_same_figures: (Restless,),
-    check.law_order_of_rows_does_not_matter: (FirstRows,),
+    check.law_order_of_rows_does_not_matter: (Fading,),
     check.law_leaves_inputs_alone: (Scribbles,),
     check.law_no_rows_no_figure: (Invents, Careless),
     check.law_one_class_is_no_crash: (Careless, Mute),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from temper.core.schema import Schema
 from temper.targets.oracle import Oracle
 from temper.testing import oracle
 
@@ -25,6 +27,35 @@ class Lenient(Oracle):
 
     def _keep(self, x: Any, rows: Any, scores: Any, number: Any) -> None:
         self._broken_at[rows], self._distance[rows], self._best[rows] = number, 0.0, x
+
+
+class Boundless(Oracle):
+    """Does not measure how far a point is."""
+
+    def __init__(self, target: Any, scene: Any, judge: Any, access: Any) -> None:
+        super().__init__(target, replace(scene, budget=replace(scene.budget, radius=None)), judge, access)
+
+
+class Priceless(Oracle):
+    """Does not count what a move costs."""
+
+    def __init__(self, target: Any, scene: Any, judge: Any, access: Any) -> None:
+        super().__init__(target, replace(scene, budget=replace(scene.budget, cost=None)), judge, access)
+
+
+class Lax(Schema):
+    """Admits everything."""
+
+    def admits(self, x: Any, x0: Any) -> Any:
+        return np.ones(len(x), dtype=bool)
+
+
+class Lawless(Oracle):
+    """Does not look at the domain."""
+
+    def __init__(self, target: Any, scene: Any, judge: Any, access: Any) -> None:
+        lax = Lax(columns=scene.schema.columns, relations=scene.schema.relations)
+        super().__init__(target, replace(scene, schema=lax), judge, access)
 
 
 class CountsClean(Oracle):
@@ -131,7 +162,7 @@ class Timeless(Oracle):
 INNOCENT = Oracle
 BITES = {
     oracle.law_charges_every_row: (FreeLabels,),
-    oracle.law_nothing_outside_counts: (Lenient,),
+    oracle.law_nothing_outside_counts: (Lenient, Boundless, Priceless, Lawless),
     oracle.law_a_clean_row_never_counts: (CountsClean,),
     oracle.law_a_row_without_budget_is_refused: (Generous,),
     oracle.law_candidates_of_one_row_are_paid_in_order: (LastFirst,),

@@ -13,13 +13,14 @@ from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.kernels.loss import margin
-from temper.kernels.search import ladder, reachable, repair
+from temper.kernels.search import ladder, random_point, reachable, repair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinate:
-    """Try a ladder of values for every movable column, alone and the best together, take the move that gains most for
-    its cost, repeat; once broken, move each changed column back by halves while the row stays broken.
+    """Try values for every movable column, whole moves first, alone and the best together; take the move that gains
+    most for its cost, repeat, and start again from a random point where nothing gains; once broken, move each changed
+    column back by halves while the row stays broken.
 
     Misleads where no move of one column gains by itself: a greedy search does not see joint moves then.
     Source: after Narodytska & Kasiviswanathan, "Simple black-box adversarial attacks on deep neural networks", 2017.
@@ -29,7 +30,7 @@ class Coordinate:
     """
 
     needs: ClassVar[Access] = Access.SCORES
-    sweeps: int = 20
+    sweeps: int = 100
     values: int = 12
     thrift: float = 0.02
 
@@ -42,19 +43,25 @@ class Coordinate:
         reference = scene.reference.x if scene.reference is not None else None
         current = scene.x.copy()
         level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
-        settled = np.zeros(len(scene.x), dtype=bool)
+        stuck = np.zeros(len(scene.x), dtype=bool)
         swept = np.zeros(len(scene.x), dtype=bool)
-        for _ in range(self.sweeps):
+        for turn in range(self.sweeps):
             rows = oracle.active
-            rows = rows[~settled[rows] & ~np.isfinite(oracle.best[1][rows])]
+            rows = rows[~np.isfinite(oracle.best[1][rows])]
             if not len(rows):
                 break
+            again = rows[stuck[rows]]
+            if len(again):
+                current[again] = random_point(scene, again, rng, turn, low, high)
+                scores = oracle.scores(current[again], again)
+                found = margin(scores, scene.y[again], scene.kind, scene.threshold, scene.goal)
+                level[again] = np.nan_to_num(found, nan=np.inf)
             values = ladder(scene.schema, current[rows], low[rows], high[rows], reference, self.values)
-            settled[rows] = ~self._sweep(oracle, scene, rows, values, current, level)
-            swept |= np.isin(every, oracle.active)
+            stuck[rows] = ~self._sweep(oracle, scene, rows, values, current, level)
+            swept |= stuck | np.isin(every, oracle.active)
         self._walk_back(oracle, scene)
         # A row that never got through one whole sweep was cut off: it stays UNTRIED.
-        oracle.done(every[swept | settled | np.isfinite(oracle.best[1])])
+        oracle.done(every[swept | np.isfinite(oracle.best[1])])
 
     def _sweep(
         self,
@@ -68,6 +75,7 @@ class Coordinate:
         """One query per row and candidate value, and one per round for the best moves together; True where moved."""
         seen = _Sweep.start(scene, rows, current, level)
         for k in range(max((options.shape[1] for options in values.values()), default=0)):
+            seen.open &= seen.gain <= 0  # a row that has gained in an earlier round moves before it asks on
             for at, options in values.items():
                 if k < options.shape[1]:
                     x = self._candidates(scene, rows, current, at, options[:, k])
@@ -85,7 +93,7 @@ class Coordinate:
         """Ask about the rows that differ, are still held and have budget; remember what gains most for its cost."""
         rows = seen.rows
         ask = (x != current[rows]).any(axis=1) & (x != seen.chosen).any(axis=1)
-        ask &= (oracle.left[rows] > 0) & ~np.isfinite(oracle.best[1][rows])
+        ask &= seen.open & (oracle.left[rows] > 0) & ~np.isfinite(oracle.best[1][rows])
         if not ask.any():
             return
         part = rows[ask]
@@ -131,6 +139,7 @@ class _Sweep:
     """What one sweep has found: the best point of each row, and per column the best value on its own with its gain."""
 
     rows: Array
+    open: Array
     gain: Array
     chosen: Array
     lowest: Array
@@ -143,6 +152,7 @@ class _Sweep:
         here = current[rows]
         return cls(
             rows=rows,
+            open=np.ones(len(rows), dtype=bool),
             gain=np.zeros(len(rows)),
             chosen=here.copy(),
             lowest=level[rows].copy(),

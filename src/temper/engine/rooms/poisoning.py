@@ -150,12 +150,12 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> 
 
 def _real(loss: Measurement) -> bool:
     """Whether the whole interval lies beyond the noise of refitting."""
-    return loss.low is not None and loss.low > float(np.nan_to_num(dict(loss.baseline)["refit noise"]))
+    return loss.low is not None and loss.low > dict(loss.baseline).get("refit noise", 0.0)
 
 
 def _finding(task: Task, world: World, loss: Measurement, area: Measurement | None) -> Finding:
     value, low, high = float(loss.value or 0.0), float(loss.low or 0.0), float(loss.high or 0.0)
-    noise = float(np.nan_to_num(dict(loss.baseline)["refit noise"]))
+    noise = dict(loss.baseline).get("refit noise", 0.0)
     beside = f" AUC moved by {-area.value:+.3f}, which does not show it." if area and area.value is not None else ""
     return Finding(
         id=finding_id(task.plugin, loss.metric, world.system),

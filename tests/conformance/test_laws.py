@@ -1,0 +1,183 @@
+"""Every plugin in the tree keeps every law of its room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from temper.core.attack import Outcome
+from temper.core.room import Room
+from temper.judges.advantage import Membership
+from temper.judges.agreement import Copied
+from temper.judges.recall_loss import Dose
+from temper.testing import attack, check, defence, extraction, inversion, judge, plugin, poisoning, stressor
+from temper.testing.law import LawBroken, sealed
+from temper.testing.scenes import trained_scene
+
+Law = Callable[..., None]
+FAMILIES = {
+    "evasion": attack.LAWS,
+    "poisoning": poisoning.LAWS,
+    "extraction": extraction.LAWS,
+    "inversion": inversion.LAWS,
+}
+# Where a law cannot hold, and why. Each is expected to fail: one that holds again is an error.
+EXEMPT: dict[tuple[str, str], str] = {
+    ("evasion.coordinate", "law_other_seed_asks_other_points"): "it draws no number: every move is a fixed ladder",
+}
+
+
+def pairs(room: str, laws: Callable[[str], tuple[Law, ...]]) -> list[Any]:
+    """Every plugin of a room with every law of it; exemptions are strict expected failures."""
+    return [_pair(name, law) for name in Room(f"temper.{room}").names() for law in laws(name)]
+
+
+def _pair(name: str, law: Law) -> Any:
+    reason = EXEMPT.get((name, law.__name__))
+    marks = [pytest.mark.xfail(raises=LawBroken, strict=True, reason=reason)] if reason else []
+    return pytest.param(name, law, id=f"{name}-{law.__name__}", marks=marks)
+
+
+def every_plugin() -> Iterator[Any]:
+    for room in ("attacks", "judges", "stress", "validation", "hardening"):
+        for name in Room(f"temper.{room}").names():
+            for law in plugin.LAWS:
+                yield pytest.param(room, name, law, id=f"{room}-{name}-{law.__name__}")
+
+
+@pytest.mark.parametrize(("room", "name", "law"), list(every_plugin()))
+def test_plugin_keeps(room: str, name: str, law: Law) -> None:
+    law(Room(f"temper.{room}").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("attacks", lambda name: FAMILIES[name.split(".")[0]]))
+def test_attack_keeps(name: str, law: Law) -> None:
+    law(Room("temper.attacks").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("stress", lambda name: stressor.LAWS))
+def test_stressor_keeps(name: str, law: Law) -> None:
+    law(Room("temper.stress").get(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "law"), [p for p in pairs("validation", lambda name: check.LAWS) if p.values[0] != "gate"]
+)
+def test_check_keeps(name: str, law: Law) -> None:
+    law(Room("temper.validation").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("hardening", lambda name: defence.LAWS))
+def test_defence_keeps(name: str, law: Law) -> None:
+    law(Room("temper.hardening").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("judges", lambda name: judge.LAWS))
+def test_judge_keeps(name: str, law: Law) -> None:
+    law(Room("temper.judges").get(name), CASES[name]())
+
+
+def test_every_exemption_names_a_plugin_and_a_law() -> None:
+    known = {p.id for room, laws in (("attacks", FAMILIES.values()),) for p in _all(room, laws)}
+    assert {f"{name}-{law}" for name, law in EXEMPT} <= known
+
+
+def _all(room: str, laws: Any) -> list[Any]:
+    return pairs(room, lambda name: FAMILIES[name.split(".")[0]])
+
+
+# -- what the judges of payloads are tried on -----------------------------------------------------------------------
+
+N = 600
+
+
+def numbers(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=seed))
+
+
+def lost_recall() -> judge.Case:
+    """Clean and poisoned twins that score alike, and poisoned twins that score at random."""
+    scene = trained_scene(N)
+    assert scene.target is not None
+    clean = np.stack([scene.target.scores(scene.x)] * 2)
+    noise = numbers(1).random((2, N))
+    dose = Dose(share=0.1, flipped=60, rows=600, eligible=300, alerts=200, label="dose 0.1")
+    idle = Outcome(scores=sealed(clean), clean=sealed(clean), y=scene.y, payload=dose)
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, scores=sealed(np.stack([1 - noise, noise], axis=2))),
+        counts=lambda measured: any(m.low is not None and m.low > 0 for m in measured),
+        choose=lambda o, order: replace(o, scores=o.scores[:, order], clean=o.clean[:, order], y=o.y[order]),
+    )
+
+
+def stolen_copy() -> judge.Case:
+    """A copy no better than the model anybody could have made, and a copy that says what the victim says."""
+    scene = trained_scene(N)
+    assert scene.target is not None
+    victim, own = scene.target.scores(scene.x)[:, 1], numbers(2).random(N)
+    seen = Copied(
+        victim=sealed(victim > 0.5),
+        copy=sealed(own > 0.5),
+        own=sealed(own > 0.5),
+        own_scores=sealed(own),
+        queries=100,
+        known=10,
+    )
+    idle = Outcome(scores=sealed(own), clean=sealed(victim), y=scene.y, payload=seen)
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, scores=sealed(victim), payload=replace(seen, copy=seen.victim)),
+        counts=lambda measured: any(m.metric == "f1" and m.low > dict(m.baseline)[OWN] for m in measured),
+        choose=_chosen_copy,
+    )
+
+
+OWN = "own labels, no queries"
+
+
+def _chosen_copy(o: Outcome, order: Any) -> Outcome:
+    seen = o.payload
+    parts = {name: getattr(seen, name)[order] for name in ("victim", "copy", "own", "own_scores")}
+    assert o.clean is not None
+    return Outcome(scores=o.scores[order], clean=o.clean[order], y=o.y[order], payload=replace(seen, **parts))
+
+
+def recognised_rows() -> judge.Case:
+    """Guesses at random, and guesses that are mostly right."""
+    scene = trained_scene(N)
+    member = sealed(np.arange(N) % 2 == 0)
+    noise = numbers(3).normal(size=N)
+    nothing = np.empty((0, N))
+    seen = Membership(
+        x=scene.x, y=scene.y, member=member, score=sealed(noise), loss=noise, references=nothing, inside=nothing
+    )
+    idle = Outcome(scores=seen.score, y=scene.y, payload=seen)
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, payload=replace(seen, score=sealed(noise + 2 * member))),
+        counts=lambda measured: any(m.metric == "auc" and m.low > 0.5 for m in measured),
+        choose=_chosen_guesses,
+    )
+
+
+def _chosen_guesses(o: Outcome, order: Any) -> Outcome:
+    seen = o.payload
+    rows = {name: getattr(seen, name)[order] for name in ("x", "y", "member", "score", "loss")}
+    parts = rows | {name: getattr(seen, name)[:, order] for name in ("references", "inside")}
+    return Outcome(scores=o.scores[order], y=o.y[order], payload=replace(seen, **parts))
+
+
+CASES: dict[str, Callable[[], judge.Case]] = {
+    "misclassified": judge.evasion,
+    "recall_loss": lost_recall,
+    "agreement": stolen_copy,
+    "advantage": recognised_rows,
+}

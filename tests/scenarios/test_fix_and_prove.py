@@ -1,0 +1,177 @@
+"""After a verdict: the report in every form, two runs side by side, a finding shown again, a defence that is proven."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from scenarios.story import refused
+
+ATTACK = ("--only", "evasion.coordinate")
+LIMIT = "id: holds, metric: evasion.coordinate.success_rate, at_most: 0.05, reason: a story"
+
+
+@pytest.fixture
+def failed(desk, system):
+    """A system that was attacked, and failed."""
+    told = desk.assess(system.requires(LIMIT), *ATTACK)
+    assert told.code == 1, told.all
+    return system
+
+
+def finding(system):
+    return system.store.run().findings[0]
+
+
+def rows_of(system, code):
+    """The model becomes one that no attack can move: what it says depends on nothing an attacker can change."""
+    return system.function(code, version='"1"')
+
+
+@pytest.mark.parametrize("form", ["html", "json", "junit", "sarif", "text"])
+def test_a_report_comes_in_every_form_and_twice_the_same(desk, failed, form):
+    first, again = (desk("report", "last", "-c", failed.config, "--format", form) for _ in range(2))
+    assert first.code == 0, first.all
+    assert first.out == again.out
+    assert finding(failed).id in first.out
+
+
+def test_the_forms_for_machines_are_well_formed_and_keep_their_schemas(desk, failed):
+    import jsonschema
+
+    from temper.report.json import schema
+
+    told = {form: desk("report", "-c", failed.config, "--format", form).out for form in ("json", "junit", "sarif")}
+    jsonschema.Draft202012Validator(schema()).validate(json.loads(told["json"]))
+    sarif = json.loads(told["sarif"])
+    assert sarif["version"] == "2.1.0"
+    assert [result["level"] for result in sarif["runs"][0]["results"]]
+    suite = ElementTree.fromstring(told["junit"])
+    assert any(case.find("failure") is not None for case in suite.iter("testcase"))
+
+
+def test_a_report_is_written_into_a_new_folder(desk, failed, tmp_path):
+    out = tmp_path / "a" / "new" / "report.html"
+    told = desk("report", "-c", failed.config, "--out", out)
+    assert told.code == 0, told.all
+    assert str(out) in told.out
+    assert finding(failed).id in out.read_text(encoding="utf-8")
+
+
+def test_a_form_nobody_knows_is_answered_with_those_that_are(desk, failed):
+    refused(desk("report", "-c", failed.config, "--format", "papyrus"), "papyrus", "sarif")
+
+
+def test_the_page_needs_nothing_from_anywhere_else(desk, failed):
+    page = desk("report", "-c", failed.config, "--format", "html").out
+    assert "<svg" in page
+    assert not [word for word in ('src="http', 'href="http', "@import", "url(http") if word in page]
+
+
+def test_a_finding_of_the_same_model_is_still_there(desk, failed):
+    told = desk("replay", finding(failed).id, "-c", failed.config)
+    assert told.code == 1, told.all
+    assert "STILL THERE" in told.out
+
+
+def test_a_finding_may_be_named_by_its_first_letters(desk, failed):
+    told = desk("replay", finding(failed).id[:5], "-c", failed.config)
+    assert finding(failed).id in told.out
+
+
+def test_a_finding_of_a_model_that_was_mended_is_fixed(desk, failed):
+    mended = finding(failed).id
+    failed.function(
+        "import numpy as np\n"
+        "def answer(x):\n"
+        "    p = np.where(x[:, 15] > 0, 0.9, 0.2) if x.shape[1] > 15 else x[:, 0]\n"
+        "    return np.column_stack([1 - p, p])\n",
+        version='"1"',
+    )
+    told = desk("replay", mended, "-c", failed.config)
+    assert told.code == 0, told.all
+    assert "FIXED" in told.out
+
+
+def test_a_finding_of_a_check_can_be_shown_again(desk, system):
+    system.function(
+        "import numpy as np\n"
+        "def answer(x):\n"
+        "    p = np.where(x[:, -1] > 1, 0.9, 0.1) + 0.001 * (x[:, 0] % 7)\n"
+        "    return np.column_stack([1 - p, p])\n",
+        version='"1"',
+    )
+    desk.assess(system, "--only", "validation.fairness")
+    found = [f for f in system.store.run().findings if "fairness" in f.plugin]
+    assert found, system.store.run().measurements
+    told = desk("replay", found[0].id, "-c", system.config)
+    assert told.code == 1, told.all
+    assert "STILL THERE" in told.out
+
+
+def test_a_finding_of_stress_can_be_shown_again(desk, system):
+    desk.assess(system, "--only", "stress")
+    found = [f for f in system.store.run().findings if f.plugin.startswith("stress.")]
+    assert found, system.store.run().measurements
+    told = desk("replay", found[0].id, "-c", system.config)
+    assert told.code == 1, told.all
+
+
+def test_two_runs_of_one_model_differ_in_nothing(desk, failed):
+    desk.assess(failed, *ATTACK, "--fresh")
+    told = desk("compare", "0001", "0002", "-c", failed.config)
+    assert told.code == 0, told.all
+    assert "worse" not in told.out
+    assert "unchanged" in told.out
+
+
+def test_a_weaker_model_is_worse_in_the_comparison(desk, failed):
+    import numpy as np
+    from xgboost import XGBClassifier
+
+    from temper.demos import fraud
+
+    learned = fraud.rows(failed.frame("train"))
+    noise = np.random.default_rng(0).permutation(learned.y)
+    XGBClassifier(n_estimators=25, max_depth=3).fit(learned.x, noise).save_model(failed.path / "model.ubj")
+    desk.assess(failed, "--only", "validation.performance")
+    desk("assess")
+    told = desk("compare", "1", "last", "-c", failed.config)
+    assert told.code == 0, told.all
+    assert "new" in told.out
+
+
+@pytest.mark.slow
+def test_hardening_writes_a_system_that_holds_better_and_says_how_much(desk, system):
+    system.requires(LIMIT)
+    desk.assess(system, "--only", "evasion")
+    told = desk("harden", "-c", system.config, "--engine", "serial")
+    assert "Traceback" not in told.all
+    assert told.code == 0, told.all
+    hardened = system.path / "hardened" / "temper.yaml"
+    assert hardened.exists()
+    again = desk("assess", "-c", hardened, "--suite", "quick", "--engine", "serial", "--only", "evasion")
+    assert again.code in (0, 1, 3), again.all
+
+
+@pytest.mark.slow
+def test_hardening_that_helps_nothing_says_so_and_changes_nothing(desk, system):
+    """A callable cannot be fitted again, so no defence applies."""
+    from scenarios.story import WRAPPED
+
+    system.requires(LIMIT).function(f"{WRAPPED}\nanswer = scored\n", version='"1"')
+    desk.assess(system, *ATTACK)
+    told = desk("harden", "-c", system.config, "--engine", "serial")
+    assert "Traceback" not in told.all
+    assert "bug in Temper" not in told.all
+    assert not (system.path / "hardened").exists()
+    assert "no defence" in told.all.lower()
+
+
+def test_hardening_without_training_rows_names_the_way_out(desk, failed):
+    failed.edit("train: train.parquet, ", "")
+    refused(desk("harden", "-c", failed.config, "--engine", "serial"), "data.train")
+
+
+def test_hardening_for_a_finding_nobody_knows_is_refused(desk, failed):
+    refused(desk("harden", "--for", "F-nothing", "-c", failed.config), "F-nothing")

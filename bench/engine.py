@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.table import goal, machine, median, table
+from temper.core.event import Event, Listener
 
 SHARE, SECONDS = 0.05, 1.0
 
@@ -67,9 +68,14 @@ def _split(system: Any) -> tuple[float, float]:
     return total, total - sum(seconds)
 
 
-def _listening(seconds: list[float]) -> Callable[[Any], None]:
+def _listening(seconds: list[float]) -> Listener:
     """A listener that keeps the time inside tasks."""
-    return lambda event: seconds.append(event.seconds) if event.kind in ("finished", "failed") else None
+
+    def listen(event: Event) -> None:
+        if event.kind in ("finished", "failed"):
+            seconds.append(event.seconds)
+
+    return listen
 
 
 def _parts(system: Any, repeats: int) -> list[tuple[str, list[float]]]:

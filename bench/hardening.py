@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,19 +21,16 @@ import numpy as np
 
 from bench.table import machine, table
 
-METRICS = ("evasion", "recall", "alerts", "auc")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One defence on one seed: evaded, caught (of the frauds) and alerted rows before and after, AUC, seconds."""
+    """One defence on one seed: evaded, caught (of the frauds) and alerted rows before and after, AUC."""
 
     defence: str
     evaded: tuple[Any, Any]
     caught: tuple[Any, Any]
     alerted: tuple[Any, Any]
     auc: tuple[float, float]
-    seconds: float
 
 
 def main(words: list[str]) -> int:
@@ -72,15 +68,12 @@ def _tried(path: Path, seed: int) -> list[Trial]:
     reattack = Reattack(world=planned.world, tasks=planned.tasks)
     found = harden(system, evaluate=reattack, inner=reattack.inner, seed=seed)
     before = reattack(system.target, system.threshold)
-    start = time.perf_counter()
-    reattack(system.target, system.threshold)
-    attacking = time.perf_counter() - start
     for entry in found.skipped:
         print(f"skipped {entry.name}: {entry.why}")
-    return [_trial(one, before, system, max(one.seconds - attacking, 0.0)) for one in found.trials]
+    return [_trial(one, before, system) for one in found.trials]
 
 
-def _trial(one: Any, before: Any, system: Any, seconds: float) -> Trial:
+def _trial(one: Any, before: Any, system: Any) -> Trial:
     from temper.kernels.loss import flagged_score
     from temper.kernels.ranking import auc
 
@@ -93,7 +86,6 @@ def _trial(one: Any, before: Any, system: Any, seconds: float) -> Trial:
         caught=(alerts[0][fraud], alerts[1][fraud]),
         alerted=alerts,
         auc=(auc(before.y, scores[0]), auc(before.y, scores[1])),
-        seconds=seconds,
     )
 
 
@@ -120,10 +112,9 @@ def _print(name: str, trials: dict[str, list[Trial]]) -> dict[str, bool]:
                 _points(recall),
                 _points(alerts, 2),
                 f"{np.mean(areas):+.2f} [{min(areas):+.2f}, {max(areas):+.2f}]",
-                f"{np.mean([one.seconds for one in found]):.0f}",
             ]
         )
-    columns = ["", "evasion %", "difference", "per seed", "n", "recall", "alerts", "AUC [range]", "fit s"]
+    columns = ["", "evasion %", "difference", "per seed", "n", "recall", "alerts", "AUC [range]"]
     seeds = len(next(iter(trials.values()), []))
     table(f"{name}, {seeds} seeds: percentage points, after minus before, [paired 95 %]", columns, rows)
     return helps

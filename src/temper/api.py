@@ -159,7 +159,8 @@ def assess(
     for scenario in planned.scenarios:
         listener(Event(kind="scenario", task=_titled(scenario), room=scenario.rating, message=scenario.because))
     for entry in planned.skipped:
-        listener(Event(kind="skipped", task=entry.name, message=entry.why))
+        if not only:
+            listener(Event(kind="skipped", task=entry.name, message=entry.why))
     kept = open_store(store, system)
     options: dict[str, Any] = {} if engine == "serial" else {"workers": workers}
     if engine == "ray":
@@ -178,11 +179,17 @@ def assess(
 
 
 def open_store(store: str | Path | None, system: Protected | None = None) -> Store:
-    """The store of a system: beside its temper.yaml, else in the current folder."""
+    """The store of a system: beside its temper.yaml, or of the folder around it when only that has one (a hardened
+    system lies in a folder of the system it came from), else a new one.
+    """
     from temper.store.database import Store
 
     if store is None:
         store = Path(system.source).parent if system is not None and system.source else Path()
+    store = Path(store)
+    around = store.resolve().parent
+    if store.is_dir() and not (store / ".temper").exists() and (around / ".temper").exists():
+        store = around
     return Store.open(store)
 
 
@@ -236,9 +243,10 @@ def harden(
     from temper.engine.plan import plan
     from temper.engine.reattack import Reattack
 
-    record = run.record
+    record, kept = run.record, open_store(store, system)
     if finding is not None:
-        found, _ = open_store(store, system).finding(finding)
+        found, shown_in = kept.finding(finding)
+        record = kept.run(shown_in)
         if not found.defences:
             raise TemperError(f"no defence addresses {found.id}", fix="see `temper list defences`")
         defences = found.defences if defences is None else defences
@@ -247,7 +255,7 @@ def harden(
     tried = try_defences(
         system, evaluate=reattack, defences=defences, inner=reattack.inner, seed=record.seed, listener=listener
     )
-    after = run
+    run = after = Run(record)
     if tried.chosen is not None:
         after = assess(
             tried.system, record.suite, None, record.seed, engine, store=store or _home(system), listener=listener

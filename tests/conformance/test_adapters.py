@@ -167,6 +167,8 @@ def test_target_keeps(law: Law, name: str) -> None:
 def test_toys_know_their_answers() -> None:
     x = table(5)
     assert len(schema().columns) == len(table_model().weights) == x.shape[1]
-    np.testing.assert_allclose(table_model().scores(x)[:, 1], 1 / (1 + np.exp(-np.nan_to_num(x) @ table_model().weights)))
+    np.testing.assert_allclose(
+        table_model().scores(x)[:, 1], 1 / (1 + np.exp(-np.nan_to_num(x) @ table_model().weights))
+    )
     assert schema().admits(x, x).all()
     assert not schema().reason(x, x)

@@ -1,16 +1,14 @@
 """A small fraud system on disk and the command line, for stories that read like the user's day."""
 
-import io
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
 import pytest
 
-from scenarios.story import ENVIRONMENT, Desk, Folder, Told
+from scenarios.story import ENVIRONMENT, Desk, Folder, Told, typed
 
 
 @pytest.fixture(scope="session")
@@ -47,16 +45,42 @@ def system(written, tmp_path):
     return Folder(shutil.copytree(written, tmp_path / "bank"))
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """The quick suite with a few dozen rows: what is told is the same, and the stories stay short."""
-    from temper.engine.task import SUITES, Sizes
+@pytest.fixture(scope="session")
+def sizes():
+    """A few dozen rows: what is told is the same, and the stories stay short."""
+    from temper.engine.task import Sizes
 
-    sizes = Sizes(
-        attacked=24, held_out=400, trained=400, references=2, doses=(0.02, 0.05), repeats=1, students=200,
-        replicates=100, shard=12,
+    return Sizes(
+        attacked=16, held_out=400, trained=400, references=2, doses=(0.02, 0.05), repeats=2, students=200,
+        replicates=100, shard=8,
     )  # fmt: skip
+
+
+@pytest.fixture
+def small(monkeypatch, sizes):
+    """The quick suite in these sizes."""
+    from temper.engine.task import SUITES
+
     monkeypatch.setitem(SUITES, "quick", sizes)
+
+
+@pytest.fixture(scope="session")
+def lost(written, sizes, tmp_path_factory):
+    """The small system after an attack, as run 0001, that its policy does not forgive."""
+    from temper.engine.task import SUITES
+
+    bank = Folder(shutil.copytree(written, tmp_path_factory.mktemp("lost") / "bank"))
+    bank.requires("id: holds, metric: evasion.coordinate.success_rate, at_most: 0.05, reason: a story")
+    with mock.patch.dict(SUITES, quick=sizes):
+        told = Desk(typed).assess(bank)
+    assert told.code == 1, told.all
+    return bank.path
+
+
+@pytest.fixture
+def failed(lost, tmp_path):
+    """A copy of the system that was attacked and failed."""
+    return Folder(shutil.copytree(lost, tmp_path / "failed"))
 
 
 @pytest.fixture
@@ -65,27 +89,13 @@ def desk(tmp_path, monkeypatch, small):
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
     monkeypatch.setenv("COLUMNS", "200")
-    return Desk(_typed)
+    return Desk(typed)
 
 
 @pytest.fixture
 def terminal(tmp_path):
     """The same as a real process of its own, as from a shell."""
     return Desk(lambda words: _started(words, tmp_path))
-
-
-def _typed(words):
-    from temper import cli
-
-    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
-    code = 0
-    with mock.patch.object(sys, "argv", ["temper", *words]), redirect_stdout(out), redirect_stderr(err):
-        try:
-            cli.main()
-        except SystemExit as left:
-            code = left.code if isinstance(left.code, int) else 0 if left.code is None else 1
-        out.flush()
-    return Told(code, out.buffer.getvalue().decode(), err.getvalue())
 
 
 def _started(words, folder):

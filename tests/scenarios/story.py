@@ -1,8 +1,12 @@
 """What the stories share: a system's folder, the user's desk, and what a good refusal looks like."""
 
+import io
 import re
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 SRC = Path(__file__).parents[2] / "src"
 ENVIRONMENT = {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}
@@ -120,6 +124,18 @@ def scored(x):
 """
 """A callable model in a file beside the temper.yaml: what user code adds goes below it."""
 
+ATTACKED = """
+import os, sys, time
+def attacked():
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename.endswith("coordinate.py"):
+            return True
+        frame = frame.f_back
+    return False
+"""
+"""Whether the answer is wanted by an attack, so that a story can fail in one task only."""
+
 
 def refused(told, *words, code=2):
     """One clear sentence on standard error that names these words and the fix; no traceback, no crash file."""
@@ -141,3 +157,18 @@ def fixed(told, *words, code=2):
     message = refused(told, *words, code=code)
     assert "\n  fix: " in message or "did you mean" in message, message
     return message
+
+
+def typed(words):
+    """A command run in this process."""
+    from temper import cli
+
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    code = 0
+    with mock.patch.object(sys, "argv", ["temper", *words]), redirect_stdout(out), redirect_stderr(err):
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code if isinstance(left.code, int) else 0 if left.code is None else 1
+        out.flush()
+    return Told(code, out.buffer.getvalue().decode(), err.getvalue())

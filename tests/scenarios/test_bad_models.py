@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from scenarios.story import WRAPPED, fixed
+from scenarios.story import ATTACKED, WRAPPED, fixed
 from temper.engine.task import SUITES
 
 
@@ -136,17 +136,6 @@ def test_a_model_that_hangs_is_given_up_when_it_is_looked_at(desk, system, monke
     assert time.monotonic() - started < 4
 
 
-ATTACKED = """
-import os, sys, time
-def attacked():
-    frame = sys._getframe()
-    while frame is not None:
-        if frame.f_code.co_filename.endswith("coordinate.py"):
-            return True
-        frame = frame.f_back
-    return False
-"""
-"""Whether the answer is wanted by an attack, so that a story can fail in one task only."""
 TWO = ("--only", "evasion.coordinate", "--only", "validation.calibration")
 
 

@@ -1,12 +1,16 @@
 """Text in data that wants to act: it shows as text in the terminal, in HTML, JUnit and SARIF; secrets never show."""
 
 import json
+import os
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
+from unittest import mock
 
 import pytest
 
-from scenarios.story import fixed, refused
+from scenarios.story import Desk, Folder, fixed, refused, typed
+from temper.engine.task import SUITES
 
 SCRIPT = "<script>alert(1)</script>"
 HIDDEN = "]]><x/>&lt;"
@@ -18,11 +22,12 @@ FORGED = "ok\n::error file=x::forged"
 HOSTILE = (SCRIPT, HIDDEN, CLEARS, BRACKETS, LINK, TURNED, FORGED)
 
 
-@pytest.fixture
-def hostile(system):
+@pytest.fixture(scope="module")
+def hostile(written, tmp_path_factory):
     """The payments again, with hostile names of a category, of the system and of its requirement."""
     import yaml
 
+    system = Folder(shutil.copytree(written, tmp_path_factory.mktemp("hostile") / "bank"))
     for part in ("test", "train"):
         frame = system.frame(part)
         frame["merchant_category"] = frame["merchant_category"].astype(object).map(renamed).astype(object)
@@ -50,14 +55,15 @@ def renamed(name):
     return HOSTILE[at] if at < len(HOSTILE) else name
 
 
-@pytest.fixture
-def assessed(desk, hostile):
-    told = desk.assess(hostile, "--only", "evasion.coordinate", "--only", "validation.fairness")
+@pytest.fixture(scope="module")
+def assessed(hostile, sizes):
+    with mock.patch.dict(SUITES, quick=sizes), mock.patch.dict(os.environ, COLUMNS="200"):
+        told = Desk(typed).assess(hostile, "--only", "evasion.coordinate", "--only", "validation.fairness")
     assert told.code == 1, told.all
     return hostile, told
 
 
-def written(desk, system, form):
+def report(desk, system, form):
     told = desk("report", "-c", system.config, "--format", form)
     assert told.code == 0, told.all
     return told.out
@@ -76,7 +82,7 @@ def test_nothing_in_the_data_acts_on_the_terminal(assessed):
 
 def test_the_page_shows_hostile_text_as_text(desk, assessed):
     system, _ = assessed
-    page = written(desk, system, "html")
+    page = report(desk, system, "html")
     assert SCRIPT not in page
     assert "&lt;script&gt;alert(1)" in page
     assert not re.search(r"(href|src|on\w+)\s*=\s*[\"']?\s*javascript:", page, re.IGNORECASE)
@@ -85,7 +91,7 @@ def test_the_page_shows_hostile_text_as_text(desk, assessed):
 
 def test_junit_stays_well_formed_and_says_the_names(desk, assessed):
     system, _ = assessed
-    root = ElementTree.fromstring(written(desk, system, "junit"))
+    root = ElementTree.fromstring(report(desk, system, "junit"))
     names = [case.get("name") for case in root.iter("testcase")]
     assert any(SCRIPT in name for name in names), names
     assert not list(root.iter("x"))
@@ -94,7 +100,7 @@ def test_junit_stays_well_formed_and_says_the_names(desk, assessed):
 def test_sarif_and_json_hold_the_text_as_strings(desk, assessed):
     system, _ = assessed
     for form in ("sarif", "json"):
-        text = written(desk, system, form)
+        text = report(desk, system, form)
         json.loads(text)
         assert not ACTS.search(text)
 
@@ -183,7 +189,7 @@ def test_the_environment_is_written_nowhere(desk, system, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     desk.assess(system, "--only", "validation.performance")
     for form in ("html", "json", "junit", "sarif"):
-        assert SECRET not in written(desk, system, form)
+        assert SECRET not in report(desk, system, form)
     assert [path for path, content in everything(system).items() if SECRET.encode() in content] == []
 
 

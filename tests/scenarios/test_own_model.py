@@ -57,7 +57,9 @@ def test_a_table_with_hostile_column_names_goes_from_init_to_a_verdict(desk, own
     assert "assess" in told.out
     document = yaml.safe_load((own / "temper.yaml").read_text(encoding="utf-8"))
     assert tuple(document["schema"]["columns"]) == NAMES
-    system = Folder(own).edit('positive: good', 'positive: "bad: yes"') if positive(own) == "good" else Folder(own)
+    system = Folder(own)
+    if positive(own) == "good":
+        system.edit("positive: good", 'positive: "bad: yes"')
     told = desk.assess(system, "--only", "evasion.coordinate", "--only", "stress.missing", "--only", "validation")
     assert told.code in (0, 1, 3), told.all
     assert "Traceback" not in told.all

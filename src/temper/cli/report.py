@@ -10,10 +10,14 @@ import typer
 
 from temper.cli import _options as options
 
+FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text"}
+
 
 def command(
     run: Annotated[str, typer.Argument(help="The run: its number, or `last`.")] = "last",
-    form: Annotated[str, typer.Option("--format", help="html, json, junit or sarif.")] = "html",
+    form: Annotated[
+        str | None, typer.Option("--format", help="html, json, junit, sarif or text; default by the ending of --out.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
     config: options.Config = Path("temper.yaml"),
 ) -> None:
@@ -22,7 +26,7 @@ def command(
     from temper.report import render
 
     record = api.open_store(config.parent).run(run)
-    data = render(record, form).encode()
+    data = render(record, form or FORMATS.get(out.suffix if out else "", "html")).encode()
     if out is None:
         sys.stdout.buffer.write(data)
     else:

@@ -60,7 +60,7 @@ def draft(model: str | Path, data_path: str | Path, target: str, threshold: floa
             _line("data", *_data(str(data_path), target, classes, aside)),
             _line("exposure", _EXPOSURE, "guessed: who can reach the model, and what does it tell them?"),
             "actors:",
-            f"  - {flow(_ACTOR)}  # guessed: who attacks, with how many tries?",
+            f"  - {flow(_ACTOR)}  # guessed: who attacks, with how many tries, and what may a row cost them?",
             "schema:",
             "  columns:",
             *(f"    {_column(column, features[column.name])}" for column in guess.columns(features)),
@@ -72,7 +72,7 @@ def draft(model: str | Path, data_path: str | Path, target: str, threshold: floa
 
 _ABOUT = "guessed: what does it decide, and who is harmed when it is wrong?"
 _EXPOSURE = {"returns": "score", "public": True, "retrained": True, "outside_data": True, "personal_data": True}
-_ACTOR = {"name": "outsider", "knowledge": "black-box", "queries": 200, "writes": ["input"]}
+_ACTOR = {"name": "outsider", "knowledge": "black-box", "queries": 200, "cost": 3.0, "writes": ["input"]}
 
 
 def write(
@@ -91,6 +91,8 @@ def write(
     """
     if out.exists() and not force:
         raise ConfigError(f"{out} is already there", fix="choose another --out, or --force")
+    if _way(model) == "path" and not Path(model).is_file():
+        raise ConfigError(f"the model {model} does not exist", fix="give a file, pkg.module:function or a URL")
     text = draft(model, data_path, target, threshold)
     folder = out.resolve().parent
     answers: dict[tuple[str, str], str] = {("data", "test"): _seen_from(folder, data_path)}
@@ -158,8 +160,7 @@ def _classes(truth: pd.Series) -> tuple[str, ...]:
 
 
 def _model(model: str, classes: Sequence[str], threshold: float | None) -> tuple[dict[str, Any], str]:
-    remote = model.startswith(("http://", "https://"))
-    way = "url" if remote else "callable" if ":" in model and not Path(model).exists() else "path"
+    way = _way(model)
     found: dict[str, Any] = {way: model, "kind": "probabilities" if classes else "value"}
     asked = "guessed: kind"
     if len(classes) == 2:
@@ -168,10 +169,17 @@ def _model(model: str, classes: Sequence[str], threshold: float | None) -> tuple
     if way != "path":
         found["version"] = ""
         asked += "; version: name it, so that answers can be kept"
-    if remote:
+    if way == "url":
         found["authorised_by"] = ""
         asked += "; authorised_by: who allowed attacks on it?"
     return found, asked
+
+
+def _way(model: str) -> str:
+    """How the model is reached: url, callable or path."""
+    if model.startswith(("http://", "https://")):
+        return "url"
+    return "callable" if ":" in model and not Path(model).exists() else "path"
 
 
 def _data(path: str, target: str, classes: Sequence[str], aside: dict[str, str]) -> tuple[dict[str, Any], str]:

@@ -35,3 +35,14 @@ class Data:
     def take(self, rows: Any) -> Data:
         """The rows at these positions, ids kept."""
         return Data(x=self.x[rows], y=self.y[rows], ids=self.ids[rows])
+
+    def positions(self, ids: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Where the rows with these ids are, in whatever order they lie; -1 for an id that is not here.
+
+        >>> Data(x=np.zeros((3, 1)), y=np.zeros(3), ids=np.array([9, 2, 5])).positions([5, 9, 7])
+        array([ 2,  0, -1])
+        """
+        order = np.argsort(self.ids, kind="stable")
+        place = np.searchsorted(self.ids, ids, sorter=order)
+        found = order[np.minimum(place, len(order) - 1)]
+        return np.where(np.asarray(self.ids)[found] == np.asarray(ids), found, -1)

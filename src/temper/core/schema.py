@@ -80,6 +80,7 @@ class Column:
             return self.categories[int(value)]
         if self.type == "boolean":
             return "yes" if value else "no"
+        value += 0.0  # minus zero reads as zero
         return f"{value:,.0f}" if self.type == "integer" else f"{value:,.4g}" if abs(value) < 1 else f"{value:,.2f}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import numpy as np
+
 from temper.core.deadline import TooLate, within
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
@@ -15,7 +17,7 @@ from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
 from temper.engine.executors import Executor
-from temper.engine.identity import data_digest, library_versions, task_key
+from temper.engine.identity import data_digest, digest_of, library_versions, task_key
 from temper.engine.memory import recall, remember
 from temper.engine.plan import Plan
 from temper.engine.run_task import conclude
@@ -126,7 +128,7 @@ def _tell(job: Job, kind: str, task: Task, progress: _Progress, part: Part | Non
 
 def _record(job: Job, progress: _Progress, seconds: float) -> Record:
     plan, system = job.plan, job.plan.world.system
-    measurements, findings = _conclude(plan, progress)
+    measurements, findings = _conclude(job, progress)
     judgements = judge(system.policy, measurements, job.now.date(), skipped=plan.absent)
     state = "stopped" if progress.stopped else "finished"
     if progress.stopped and not progress.parts:
@@ -159,8 +161,9 @@ def _line(scenario: Scenario) -> str:
     return f"[{scenario.rating}] {scenario.threat.title}{who}: {scenario.threat.harm}"
 
 
-def _conclude(plan: Plan, progress: _Progress) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
+def _conclude(job: Job, progress: _Progress) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
     """Merge shards plugin by plugin; a task that never ran counts as UNTRIED, not as nothing."""
+    plan = job.plan
     absent = Part(status=Status.UNTRIED, reason="the run was stopped before this part")
     measurements: list[Measurement] = []
     findings: list[Finding] = []
@@ -168,9 +171,22 @@ def _conclude(plan: Plan, progress: _Progress) -> tuple[tuple[Measurement, ...],
         parts = [progress.parts.get(task, absent) for task in tasks]
         measured, found = conclude(first, parts, plan.world)
         measurements += measured
-        findings += [replace(finding, task=progress.keys[first], scenario=first.scenario) for finding in found]
+        key = _evidence(job, [progress.keys[task] for task in tasks], first, parts)
+        findings += [replace(finding, task=key, scenario=first.scenario) for finding in found]
     order = {"critical": 0, "high": 1, "medium": 2, "low": 3}
     return tuple(measurements), tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9)))
+
+
+def _evidence(job: Job, keys: Sequence[str], task: Task, parts: Sequence[Part]) -> str:
+    """Where the rows behind a finding are kept: the task itself, or its shards together under a key of their own."""
+    found = [part.evidence for part in parts if "x_adv" in part.evidence]
+    if len(keys) == 1 or not found:
+        return keys[0]
+    key = digest_of("shards", *keys)
+    names = set.intersection(*(set(evidence) for evidence in found)) - {"twin"}
+    merged = {name: np.concatenate([evidence[name] for evidence in found]) for name in names}
+    remember(job.store, key, task, Part(evidence=merged))
+    return key
 
 
 def _groups(tasks: Sequence[Task]) -> Mapping[Task, list[Task]]:

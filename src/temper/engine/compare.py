@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from temper.core.measure import Better, Measurement, Status
 from temper.core.run import Record
 
+_OPEN = (Status.ERROR, Status.UNTRIED, Status.INCONCLUSIVE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -25,12 +27,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Differences of figures, and the findings that are new, fixed and unchanged."""
+    """Differences of figures, and the findings that are new, fixed, unchanged, and unknown: not looked for again, or
+    not with success.
+    """
 
     figures: tuple[Difference, ...]
     new: tuple[str, ...]
     fixed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def compare(before: Record, after: Record) -> Comparison:
@@ -40,10 +45,13 @@ def compare(before: Record, after: Record) -> Comparison:
     figures = [_difference(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
     were = {(f.plugin, f.metric): f.title for f in before.findings}
     are = {(f.plugin, f.metric): f.title for f in after.findings}
+    gone = [key for key in were if key not in are]
+    settled = {m.plugin for m in after.measurements} - {m.plugin for m in after.measurements if m.status in _OPEN}
     return Comparison(
         figures=tuple(figures),
         new=tuple(are[key] for key in are if key not in were),
-        fixed=tuple(were[key] for key in were if key not in are),
+        fixed=tuple(were[key] for key in gone if key[0] in settled),
+        unknown=tuple(were[key] for key in gone if key[0] not in settled),
         unchanged=tuple(are[key] for key in are if key in were),
     )
 

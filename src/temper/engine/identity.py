@@ -72,9 +72,10 @@ def source_digest(room: str, plugin: str) -> str:
     """SHA-256 of the plugin's file and of the code every task goes through."""
     root = Path(__file__).parent.parent
     own = root / room / Path(*plugin.split(".")).with_suffix(".py")
+    beside = sorted(own.parent.glob("_*.py"))
     shared: Iterable[Path] = (path for folder in _SHARED for path in sorted((root / folder).rglob("*.py")))
     total = hashlib.sha256()
-    for path in (own, *shared):
+    for path in (own, *beside, *shared):
         total.update(path.read_bytes() if path.exists() else b"")
     return total.hexdigest()
 

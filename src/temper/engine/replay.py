@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.errors import TemperError
+from temper.core.errors import RunStopped, TemperError
 from temper.core.finding import Finding
+from temper.core.measure import Measurement, Status
 from temper.core.system import Protected
 from temper.engine.memory import recall
-from temper.engine.plan import Plan, decisions, plan
+from temper.engine.plan import ROOMS, Plan, decisions, plan
 from temper.engine.run_task import conclude, execute
-from temper.engine.task import Task
+from temper.engine.task import Part, Task
 from temper.store.database import Store
 
 
@@ -28,40 +30,66 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
     """Ask the model as it is now about the kept adversarial rows, then attack it afresh with the same plan."""
     finding, run = store.finding(name)
     record = store.run(run)
-    lines = [f"{finding.id}: {finding.title}", *_kept(system, store, finding)]
-    planned = plan(system, record.suite, [finding.plugin], record.seed)
+    kept, still = _kept(system, store, finding)
+    planned = plan(system, record.suite, [_planned(finding)], record.seed)
     tasks = [task for task in planned.tasks if _matches(task, finding)]
     if not tasks:
         raise TemperError(f"{finding.plugin} no longer applies to this system", fix="see `temper threats`")
-    again = _again(planned, tasks, finding)
+    again = _again(planned, tasks, finding, sure=still > 0)
+    lines = [f"{finding.id}: {finding.title}", *kept]
     lines += [f"  now: {again.title}", *(f"  {example}" for example in again.examples[:3])] if again else []
-    lines.append("STILL THERE" if again else "FIXED: the same attack from scratch no longer shows it")
-    if again and finding.defences:
+    there = again is not None or still > 0
+    lines.append("STILL THERE" if there else "FIXED: the same attack from scratch no longer shows it")
+    if there and finding.defences:
         lines.append(f"next: temper harden --for {finding.id}")
-    return Replay(text="\n".join(lines), still_there=again is not None)
+    return Replay(text="\n".join(lines), still_there=there)
+
+
+def _planned(finding: Finding) -> str:
+    """The plugin as the plan names it: figures of checks go by their name without the room."""
+    return f"validation.{finding.plugin}" if finding.plugin in ROOMS["validation"].names() else finding.plugin
 
 
 def _matches(task: Task, finding: Finding) -> bool:
     full = task.plugin if task.room == "attacks" else f"{task.room}.{task.plugin}"
-    return full == finding.plugin and (task.scenario == finding.scenario or not task.plugin.startswith("evasion."))
+    return full == _planned(finding) and (task.scenario == finding.scenario or not task.plugin.startswith("evasion."))
 
 
-def _again(planned: Plan, tasks: list[Task], finding: Finding) -> Finding | None:
+def _again(planned: Plan, tasks: list[Task], finding: Finding, sure: bool) -> Finding | None:
+    """The weakness as it shows now, or None. An attack that could not run shows nothing, least of all a repair: then
+    `RunStopped`, unless it is already `sure` that the weakness is there.
+    """
     parts = [execute(task, planned.world) for task in tasks]
-    _, found = conclude(tasks[0], parts, planned.world)
+    measured, found = conclude(tasks[0], parts, planned.world)
     same = [other for other in found if other.metric == finding.metric]
+    doubt = "" if same or sure else _doubt(parts, measured)
+    if doubt:
+        raise RunStopped(f"{finding.plugin} could not show whether it is fixed: {doubt}", fix="repair that, then again")
     return same[0] if same else None
 
 
-def _kept(system: Protected, store: Store, finding: Finding) -> list[str]:
-    """How many of the adversarial rows that were kept still change sides."""
+def _doubt(parts: Sequence[Part], measured: Sequence[Measurement]) -> str:
+    """Why silence is no answer: a part that did not run, rows the model failed on, a failed power check."""
+    for part in parts:
+        if part.status is not Status.OK:
+            return part.reason
+        lost = np.asarray(part.evidence.get("verdicts", ())) == "error"
+        if lost.any():
+            return f"{lost.sum()} rows could not be attacked: {np.asarray(part.evidence['reasons'])[lost][0]}"
+    return next((m.reason for m in measured if m.status is not Status.OK), "")
+
+
+def _kept(system: Protected, store: Store, finding: Finding) -> tuple[list[str], int]:
+    """How many of the adversarial rows that were kept still turn a right decision into a wrong one, and in words."""
     part = recall(store, finding.task) if finding.task else None
     if part is None or "x_adv" not in part.evidence:
-        return []
+        return [], 0
     broken = part.evidence["verdicts"] == "broken"
-    rows = part.evidence["x_adv"][broken]
+    rows, at = part.evidence["x_adv"][broken], system.data.positions(part.evidence["ids"][broken])
+    rows, at = rows[at >= 0], at[at >= 0]
     if not len(rows):
-        return []
-    at = np.searchsorted(system.data.ids, part.evidence["ids"][broken])
-    still = int((decisions(system, rows) != np.asarray(system.data.y)[at]).sum())
-    return [f"  kept adversarial rows that still change sides: {still} of {len(rows)}"]
+        return ["  the rows that were kept are no longer in the data"] if broken.any() else [], 0
+    y = np.asarray(system.data.y)[at]
+    found, clean = decisions(system, rows), decisions(system, system.data.x[at])
+    still = int(((clean == y) & (found != y) & (found >= 0)).sum())
+    return [f"  kept adversarial rows that still change sides: {still} of {len(rows)}"], still

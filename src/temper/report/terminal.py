@@ -62,10 +62,10 @@ def show_threats(kept: Sequence[Scenario], left_out: Sequence[Excluded], console
 
 
 def show_comparison(old: Record, new: Record, comparison: Any, console: Console | None = None) -> None:
-    """Two runs: figures that changed first, then findings that are new, fixed and still there.
+    """Two runs: figures that changed first, then findings: new, fixed, not looked for again, still there.
 
     `comparison` has `figures` (each with name, slice, change, before, after, difference, low, high, why) and the titles
-    `new`, `fixed`, `unchanged`.
+    `new`, `fixed`, `unchanged`, `unknown`.
     """
     write(_comparison(old, new, comparison), console)
 
@@ -92,7 +92,8 @@ def _comparison(old: Record, new: Record, comparison: Any) -> Iterator[Renderabl
             styled(one.why) if one.difference is None else _gap(one),
         )
     yield table
-    for word, titles in (("new", comparison.new), ("fixed", comparison.fixed), ("still there", comparison.unchanged)):
+    named = {"new": "new", "fixed": "fixed", "not looked for again": "unknown", "still there": "unchanged"}
+    for word, titles in ((word, getattr(comparison, name, ())) for word, name in named.items()):
         for title in titles:
             yield styled(f"{word}: {title}", {"new": "bold red", "fixed": "bold green"}.get(word, ""))
 
@@ -118,13 +119,19 @@ def _hardening(better: Any, saved: Path | None, report: Path | None) -> Iterator
     yield _trials(better.result)
     yield ""
     if better.result.chosen is None:
-        yield styled("No defence was taken: none reduced what gets through for certain at a tolerable price.\n", "bold")
+        yield styled(_why_none(better.result), "bold")
     else:
         yield styled(f"run {better.after.record.id}: the hardened model, assessed like the one before\n", "bold")
         yield verdict_lines(better.after.record)
     for words, path in (("hardened system", saved), ("report", report)):
         if path is not None:
             yield whole(f"{words}: {path}")
+
+
+def _why_none(result: Any) -> str:
+    if not result.trials:
+        return "No defence could be tried: see why above. A model that cannot be fitted again takes a guard instead.\n"
+    return "No defence was taken: none reduced what gets through for certain at a tolerable price.\n"
 
 
 def _trials(result: Any) -> Table:

@@ -65,7 +65,10 @@ class Fairness:
             kept = np.flatnonzero(events(counts, RATES[metric])[1] >= self.smallest)
             where = f"column:{name}"
             if len(kept) < 2:
-                reason = f"{len(kept)} group of {name} has {self.smallest} {_WORDS[RATES[metric]]}, two are needed"
+                reason = (
+                    f"{'only one' if len(kept) else 'no'} group of {name} has {self.smallest} "
+                    f"{_WORDS[RATES[metric]]}, two are needed"
+                )
                 measured.append(missing(NAME, metric, Status.INCONCLUSIVE, reason, slice=where, better=Better.LOWER))
                 continue
             small = [label for i, label in enumerate(labels) if i not in kept]

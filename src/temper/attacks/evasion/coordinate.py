@@ -45,9 +45,11 @@ class Coordinate:
         level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
         stuck = np.zeros(len(scene.x), dtype=bool)
         swept = np.zeros(len(scene.x), dtype=bool)
+        room = np.ones(len(scene.x), dtype=bool)
         for turn in range(self.sweeps):
-            rows = oracle.active
-            rows = rows[~np.isfinite(oracle.best[1][rows])]
+            rows, left = oracle.active, oracle.left
+            # Where the first sweep found nothing to ask, one point at random is enough: no other will differ.
+            rows = rows[~np.isfinite(oracle.best[1][rows]) & (room[rows] | (turn < 2))]
             if not len(rows):
                 break
             again = rows[stuck[rows]]
@@ -58,6 +60,7 @@ class Coordinate:
                 level[again] = np.nan_to_num(found, nan=np.inf)
             values = ladder(scene.schema, current[rows], low[rows], high[rows], reference, self.values)
             stuck[rows] = ~self._sweep(oracle, scene, rows, values, current, level)
+            room = oracle.left < left if turn == 0 else room
             swept |= stuck | np.isin(every, oracle.active)
         self._walk_back(oracle, scene)
         # A row that never got through one whole sweep was cut off: it stays UNTRIED.

@@ -13,7 +13,7 @@ from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.room import Room
 from temper.core.schema import Change
-from temper.core.target import Target
+from temper.core.target import Access, Target
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
 from temper.engine.task import Part, Task, World
@@ -71,7 +71,7 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     lost = sum(1 for part in parts if part.status is not Status.OK)
     measured = _measure(task, merged, world, lost, parts)
     broken = merged["verdicts"] == "broken"
-    if not broken.any() or task.plugin == BASELINE:
+    if not broken.any():
         return measured, ()
     return measured, (_finding(task, merged, world, measured[0]),)
 
@@ -108,7 +108,7 @@ def _measure(
     n = len(verdicts) + lost * world.sizes.shard
     broken = int((verdicts == "broken").sum())
     held = int((verdicts == "held").sum())
-    doubts = _doubts(merged)
+    doubts = _doubts(task, merged)
     baseline = (
         (("random moves, equal budget", float((merged["noise"] == "broken").mean())),) if "noise" in merged else ()
     )
@@ -129,7 +129,7 @@ def _measure(
         curve=_curve(task, merged, n),
         simulated=world.system.simulated,
     )
-    return (rate, *_typical(task, merged, world)) if task.plugin != BASELINE else (rate,)
+    return rate, *_typical(task, merged, world)
 
 
 def _slice(task: Task, world: World) -> str:
@@ -137,8 +137,10 @@ def _slice(task: Task, world: World) -> str:
     return "all" if len(world.system.actors) < 2 else f"actor:{task.scenario.partition('@')[2]}"
 
 
-def _doubts(merged: dict[str, Any]) -> list[str]:
+def _doubts(task: Task, merged: dict[str, Any]) -> list[str]:
     """Power checks: the attack must beat noise and break the planted weak twin, else its silence means nothing."""
+    if task.plugin == BASELINE:
+        return ["random moves alone: they can show that rows break, not that they hold"]
     doubts = []
     broken = merged["verdicts"] == "broken"
     noise = merged["noise"] == "broken" if "noise" in merged else broken
@@ -236,17 +238,22 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
     share = rate.value or 0.0
     return Finding(
         id=finding_id(task.plugin, "success_rate", system, task.scenario),
-        title=f"Evasion within {_budget(task)}: {len(broken)} of {rate.n} correctly judged rows change sides",
+        title=f"{_words(task)}: {len(broken)} of {rate.n} correctly judged rows change sides within {_budget(task)}",
         plugin=task.plugin,
         metric="success_rate",
         severity="critical" if share > 0.5 else "high" if share > 0.2 else "medium" if share > 0.05 else "low",
         scenario=task.scenario,
         detail=_detail(merged, world, broken),
         examples=examples,
-        defences=("monotone", "augment", "regularise"),
+        defences=("monotone", "augment", "regularise") if Access.RETRAIN in system.target.access else (),
         references=("MITRE ATLAS AML.T0015", "NIST AI 100-2 evasion"),
         line=system.lines.get("actors", 0),
     )
+
+
+def _words(task: Task) -> str:
+    """The attack's name as a person says it."""
+    return task.plugin.partition(".")[2].replace("_", " ").capitalize()
 
 
 def _example(merged: dict[str, Any], world: World, row: int) -> Example:
@@ -277,7 +284,7 @@ def _detail(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) 
     schema = world.system.schema
     if not schema.columns:
         return f"median distance {np.median(merged['distance'][broken]):.4g}"
-    at = np.searchsorted(world.system.data.ids, merged["ids"][broken])
+    at = world.system.data.positions(merged["ids"][broken])
     moved = schema.moves(merged["x_adv"][broken], world.system.data.x[at])
     share = (moved != 0).mean(axis=0)
     top = [at for at in np.argsort(-share) if share[at] > 0][:5]

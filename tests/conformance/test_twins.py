@@ -19,6 +19,7 @@ from temper.core.room import Room
 from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import Target
+from temper.engine.rooms.evasion import BASELINE
 from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Sizes, Task, World
 from temper.kernels.loss import decide
@@ -136,12 +137,12 @@ def verdict(measured: tuple[Measurement, ...], metric: str, **sides: Any) -> Ver
 def test_a_weak_model_is_caught(plugin: str) -> None:
     measured, findings = assess(table_model(), plugin)
     rate = measured[0]
-    assert rate.status is Status.OK, rate.reason
     assert rate.n == 60
     assert rate.low is not None
     assert rate.low > 0.5
     assert verdict(measured, "evasion.*.success_rate", at_most=0.3) is Verdict.FAIL
-    if plugin != "evasion.noise":  # the baseline is shown beside the others, never as a weakness of its own
+    if plugin != BASELINE:  # it is shown beside the others, never as a weakness of its own
+        assert rate.status is Status.OK, rate.reason
         assert findings[0].examples
         assert all(example.changes for example in findings[0].examples)
 
@@ -150,10 +151,11 @@ def test_a_weak_model_is_caught(plugin: str) -> None:
 def test_a_sound_model_passes(plugin: str) -> None:
     measured, findings = assess(sound(), plugin)
     rate = measured[0]
-    assert rate.status is Status.OK, rate.reason
     assert (rate.count, rate.undecided, rate.n) == (0, 0, 60)
     assert findings == ()
-    assert verdict(measured, "evasion.*.success_rate", at_most=0.1) is Verdict.PASS
+    # Random moves that break nothing prove nothing: the baseline alone never passes a model.
+    wanted = Verdict.INCONCLUSIVE if plugin == BASELINE else Verdict.PASS
+    assert verdict(measured, "evasion.*.success_rate", at_most=0.1) is wanted, rate.reason
 
 
 @pytest.mark.parametrize("plugin", EVASIONS)

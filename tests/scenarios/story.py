@@ -10,8 +10,6 @@ from unittest import mock
 
 SRC = Path(__file__).parents[2] / "src"
 ENVIRONMENT = {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}
-QUICK = ("--suite", "quick", "--engine", "serial")
-"""The small suite in this process: what most stories need."""
 
 
 @dataclass(frozen=True)

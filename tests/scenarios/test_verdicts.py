@@ -11,6 +11,7 @@ HOLDS = "id: ranks, metric: performance.auc, at_least: 0.6, reason: better than 
 BREAKS = "id: ranks, metric: performance.auc, at_least: 0.999999, reason: perfection"
 UNDECIDED = "id: ranks, metric: performance.auc, at_least: {value}, reason: a limit inside the interval"
 CHECK = ("--only", "validation.performance")
+NOISE = ("--only", "evasion.noise")
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_fresh_measures_again_what_the_store_could_answer(desk, checked):
 
 @pytest.mark.parametrize("change", ["model", "threshold", "rows", "seed", "options", "budget"])
 def test_whatever_changes_is_measured_again(desk, system, change):
-    desk.assess(system)
+    desk.assess(system, *NOISE)
     more = ()
     if change == "model":
         retrain(system)
@@ -135,10 +136,10 @@ def test_whatever_changes_is_measured_again(desk, system, change):
     elif change == "seed":
         more = ("--seed", "1")
     elif change == "options":
-        system.line("policy:", "policy: default\nassess: {options: {evasion.coordinate: {sweeps: 2}}}")
+        system.line("policy:", "policy: default\nassess: {options: {evasion.noise: {draws: 3}}}")
     else:
         system.edit("queries: 200", "queries: 150")
-    desk.assess(system, *more)
+    desk.assess(system, *NOISE, *more)
     assert dict(system.store.run().facts)["answered from the store"].startswith("0 of ")
 
 

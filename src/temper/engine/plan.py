@@ -17,7 +17,7 @@ from temper.core.system import Protected
 from temper.core.target import ScoreKind
 from temper.core.threat import Scenario
 from temper.engine.identity import world_key
-from temper.engine.task import SUITES, Sizes, Task, World
+from temper.engine.task import SUITES, Sizes, Task, World, room_of
 from temper.kernels.loss import decide
 from temper.threats.rules import catalogue, scenarios
 
@@ -58,8 +58,8 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     tasks: list[Task] = []
     planned: set[tuple[str, object]] = set()
     for scenario in kept:
-        for name in scenario.threat.plugins:
-            room, plugin = _room_of(name)
+        for name in (*scenario.threat.plugins, *_joining(scenario, system)):
+            room, plugin = room_of(name)
             if only and not any(_matches(name, wanted) for wanted in only):
                 skipped.append(Skipped(name=name, why="left out by --only"))
             elif (name, _bound(name, scenario)) not in planned:
@@ -132,10 +132,10 @@ def decisions(system: Protected, x: Any) -> np.ndarray[Any, Any]:
     return np.where(np.isfinite(scores).all(axis=1), found, -1)
 
 
-def _room_of(name: str) -> tuple[str, str]:
-    """("stress", "missing") for "stress.missing", ("attacks", "evasion.noise") for "evasion.noise"."""
-    head, _, rest = name.partition(".")
-    return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+def _joining(scenario: Scenario, system: Protected) -> list[str]:
+    """Plugins of other packages try the same threats as Temper's own of their family."""
+    families = {name.partition(".")[0] for name in scenario.threat.plugins}
+    return [name for name in system.plugins if name.partition(".")[0] in families]
 
 
 def _bound(name: str, scenario: Scenario) -> object:
@@ -151,7 +151,7 @@ def _tasks(room: str, plugin: str, scenario: Scenario, world: World, system: Pro
     """One task, or one per shard of attacked rows for evasion."""
     full = plugin if room == "attacks" else f"{room}.{plugin}"
     options = system.options.get(full, {})
-    ROOMS[room].build(plugin, options)
+    world.room(room).build(plugin, options)
     task = Task(
         room=room,
         plugin=plugin,

@@ -12,7 +12,7 @@ from temper.core.seed import Draws
 from temper.core.target import Target
 from temper.engine.effect import Evaluation
 from temper.engine.plan import decisions
-from temper.engine.rooms.evasion import ATTACKS, strike
+from temper.engine.rooms.evasion import strike
 from temper.engine.task import Task, World
 
 _INNER = 400
@@ -34,7 +34,7 @@ class Reattack:
         broken = {}
         for name in dict.fromkeys(task.plugin for task in self.tasks):
             task = next(task for task in self.tasks if task.plugin == name)
-            attack = ATTACKS.build(name, dict(task.options))
+            attack = world.room("attacks").build(name, dict(task.options))
             found = strike(attack, task, world, world.scene(task, rows, mode="first"), target)
             broken[name] = (found.verdicts == "broken") | wrong
         held_out = system.data.take(self.world.held_out)
@@ -49,7 +49,7 @@ class Reattack:
         rows = np.flatnonzero(y == 1) if target.classes == 2 else np.arange(len(y))
         rows = rows[Draws(self.world.seed, "inner").generator().permutation(len(rows))][:_INNER]
         rows = np.sort(rows[decisions(system, data.x[rows]) == y[rows]])
-        attack = ATTACKS.build(task.plugin, dict(task.options))
+        attack = world.room("attacks").build(task.plugin, dict(task.options))
         found = strike(attack, task, world, world.scene(task, rows, mode="first"), target)
         broken = found.verdicts == "broken"
         return Data(x=found.x_adv[broken], y=y[rows][broken], ids=data.ids[rows][broken])

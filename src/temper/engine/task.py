@@ -15,6 +15,7 @@ from temper.core.budget import Budget
 from temper.core.data import Data
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
+from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import Recipe, Target
@@ -123,6 +124,10 @@ class World:
         }
         return Scene(x=data.x, y=data.y, ids=data.ids, schema=self.system.schema, **(settings | more))
 
+    def room(self, name: str) -> Room:
+        """The plugins of a room: Temper's own, and those of other packages that the system names."""
+        return Room(f"temper.{name}", allowed=foreign(self.system, name))
+
     def rng(self, task: Task, ids: Any = None, like: Any = None) -> Draws:
         """The task's random numbers."""
         return Draws(task.seed, task.plugin, ids, like)
@@ -141,6 +146,17 @@ class World:
 
 
 Run = Callable[[Task, World], Part]
+
+
+def room_of(name: str) -> tuple[str, str]:
+    """Room and plugin of a full name: ("stress", "missing"), ("attacks", "evasion.noise")."""
+    head, _, rest = name.partition(".")
+    return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+
+
+def foreign(system: Protected, room: str) -> tuple[str, ...]:
+    """Plugins of other packages in this room; they are off until `assess.plugins` names them."""
+    return tuple(plugin for where, plugin in map(room_of, system.plugins) if where == room)
 
 
 def one_thread() -> None:

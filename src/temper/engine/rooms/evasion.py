@@ -11,7 +11,6 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
-from temper.core.room import Room
 from temper.core.schema import Change
 from temper.core.target import Access, Target
 from temper.engine.identity import finding_id
@@ -21,7 +20,6 @@ from temper.judges.misclassified import Misclassified
 from temper.kernels.rate import mcnemar, measure_rate, wilson
 from temper.targets.oracle import Evidence, Oracle
 
-ATTACKS = Room("temper.attacks")
 BASELINE = "evasion.noise"
 _EXAMPLES = 5
 _TWINS = 40
@@ -29,7 +27,7 @@ _TWINS = 40
 
 def run(task: Task, world: World) -> Part:
     """Attack one shard of the rows, with the random baseline and the planted weak twin of equal budget beside it."""
-    attack = ATTACKS.build(task.plugin, dict(task.options))
+    attack = world.room("attacks").build(task.plugin, dict(task.options))
     if missing := attack.needs & ~world.target.access:
         return Part(status=Status.UNTRIED, reason=f"needs {missing.words()}, which this target does not offer")
     rows = world.attacked[task.start : task.stop]
@@ -37,7 +35,9 @@ def run(task: Task, world: World) -> Part:
     found = strike(attack, task, world, scene, world.target)
     evidence = _arrays(found) | {"ids": np.asarray(scene.ids)}
     if task.plugin != BASELINE:
-        noise = strike(ATTACKS.build(BASELINE), replace(task, plugin=BASELINE), world, scene, world.target)
+        noise = strike(
+            world.room("attacks").build(BASELINE), replace(task, plugin=BASELINE), world, scene, world.target
+        )
         evidence["noise"] = noise.verdicts
         evidence |= _planted(attack, task, world, rows[:_TWINS])
     return Part(evidence=evidence, queries=int(found.queries.sum()), seconds=found.seconds)

@@ -13,7 +13,6 @@ from temper.core.data import Array
 from temper.core.errors import Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point, Status
-from temper.core.room import Room
 from temper.core.target import ScoreKind, Target
 from temper.engine.identity import finding_id
 from temper.engine.task import Part, Task, World, clock
@@ -56,7 +55,7 @@ def run(task: Task, world: World) -> Part:
     """
     start = clock()
     scene = world.scene(task, np.sort(world.held_out))
-    stressor = _build(task, scene)
+    stressor = _build(task, scene, world)
     yardstick = Yardstick.of(scene.kind, scene.classes)
     if lack := yardstick.lack(scene.y):
         return _nothing(task, "loss", Status.INCONCLUSIVE, lack)
@@ -73,9 +72,9 @@ def run(task: Task, world: World) -> Part:
     return replace(part, seconds=clock() - start, queries=part.queries + len(scene.x))
 
 
-def _build(task: Task, scene: Scene) -> Any:
+def _build(task: Task, scene: Scene, world: World) -> Any:
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in task.options}
-    plugin = Room("temper.stress").build(task.plugin, options)
+    plugin = world.room("stress").build(task.plugin, options)
     if any(field.name == "schema" for field in fields(plugin)):
         plugin = replace(plugin, schema=scene.schema)
     return plugin

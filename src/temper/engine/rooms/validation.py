@@ -8,7 +8,6 @@ from typing import Any
 from temper.core.errors import TemperError
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
-from temper.core.room import Room
 from temper.engine.identity import finding_id
 from temper.engine.task import Part, Task, World, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
@@ -48,7 +47,7 @@ def run(task: Task, world: World) -> Part:
 def _build(task: Task, world: World) -> Any:
     """The check with the task's options; the seed and the suite's replicates fill what these leave open."""
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in task.options}
-    room = Room("temper.validation")
+    room = world.room("validation")
     known = {field.name for field in fields(room.get(task.plugin))}
     given = {"seed": task.seed, "replicates": max(200, world.sizes.replicates)}
     return room.build(task.plugin, {k: v for k, v in given.items() if k in known} | options)

@@ -53,7 +53,7 @@ wheel: $(VENV)/.stamp ## build the wheel, install it in a fresh environment, use
 	$(BIN)/python scripts/wheel.py
 
 bench: $(VENV)/.stamp ## sizes, start-up and the comparisons with peers
-	set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	$(BIN)/python -m bench
 
 constraints: ## resolve every dependency again and pin what came out
 	$(PYTHON) scripts/constraints.py

@@ -11,7 +11,7 @@ HOLDS = "id: ranks, metric: performance.auc, at_least: 0.6, reason: better than 
 BREAKS = "id: ranks, metric: performance.auc, at_least: 0.999999, reason: perfection"
 UNDECIDED = "id: ranks, metric: performance.auc, at_least: {value}, reason: a limit inside the interval"
 CHECK = ("--only", "validation.performance")
-NOISE = ("--only", "evasion.noise")
+SEARCH = ("--only", "evasion.random_search")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_fresh_measures_again_what_the_store_could_answer(desk, checked):
 
 @pytest.mark.parametrize("change", ["model", "threshold", "rows", "seed", "options", "budget"])
 def test_whatever_changes_is_measured_again(desk, system, change):
-    desk.assess(system, *NOISE)
+    desk.assess(system, *SEARCH)
     more = ()
     if change == "model":
         retrain(system)
@@ -136,10 +136,10 @@ def test_whatever_changes_is_measured_again(desk, system, change):
     elif change == "seed":
         more = ("--seed", "1")
     elif change == "options":
-        system.line("policy:", "policy: default\nassess: {options: {evasion.noise: {draws: 3}}}")
+        system.line("policy:", "policy: default\nassess: {options: {evasion.random_search: {at_once: 3}}}")
     else:
         system.edit("queries: 200", "queries: 150")
-    desk.assess(system, *NOISE, *more)
+    desk.assess(system, *SEARCH, *more)
     assert dict(system.store.run().facts)["answered from the store"].startswith("0 of ")
 
 

@@ -67,6 +67,8 @@ def test_findings_are_matched_by_what_they_are_about() -> None:
         return Finding(id=title, title=title, plugin=plugin, metric="m", severity="low")
 
     before = record(findings=(finding("a", "was"), finding("b", "stays")))
-    after = record(findings=(finding("b", "stays on"), finding("c", "came")))
+    looked = measure_rate("a", "success_rate", 0, 50)
+    after = record(looked, findings=(finding("b", "stays on"), finding("c", "came")))
     found = compare(before, after)
     assert (found.fixed, found.unchanged, found.new) == (("was",), ("stays on",), ("came",))
+    assert compare(before, record()).unknown == ("was", "stays"), "not looked for is not fixed"

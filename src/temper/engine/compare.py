@@ -43,8 +43,8 @@ def compare(before: Record, after: Record) -> Comparison:
     old = {(m.name, m.slice): m for m in before.measurements}
     new = {(m.name, m.slice): m for m in after.measurements}
     figures = [_difference(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
-    were = {(f.plugin, f.metric): f.title for f in before.findings}
-    are = {(f.plugin, f.metric): f.title for f in after.findings}
+    were = {(f.plugin, f.metric, f.scenario): f.title for f in before.findings}
+    are = {(f.plugin, f.metric, f.scenario): f.title for f in after.findings}
     gone = [key for key in were if key not in are]
     settled = {m.plugin for m in after.measurements} - {m.plugin for m in after.measurements if m.status in _OPEN}
     return Comparison(

@@ -39,6 +39,8 @@ def attack_rows(
         raise TemperError(
             f"{name} attacks a system, not single rows", fix="describe the system and use assess(only=...)"
         )
+    if target.kind is ScoreKind.VALUE:
+        raise TemperError("evasion of a regression model is not offered: there is no decision to change")
     scene = Scene(
         x=x,
         y=y,
@@ -52,9 +54,7 @@ def attack_rows(
     )
     found = _strike(target, scene, name, options, seed)
     noise = _strike(target, scene, "evasion.noise", {}, seed)
-    right = np.ones(len(x), dtype=bool)
-    if target.kind is not ScoreKind.VALUE:
-        right = np.asarray(decide(np.asarray(target.scores(x)), target.kind, threshold)) == y
+    right = np.asarray(decide(np.asarray(target.scores(x)), target.kind, threshold)) == y
     verdicts, by_chance = found.verdicts[right], noise.verdicts[right]
     broken, held = int((verdicts == "broken").sum()), int((verdicts == "held").sum())
     rate = measure_rate(

@@ -13,7 +13,7 @@ import numpy as np
 from temper.core.budget import Budget
 from temper.core.data import Array
 from temper.core.defence import Effect
-from temper.core.errors import TemperError
+from temper.core.errors import ContractError, TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
 from temper.core.measure import Measurement
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from temper.core.threat import Scenario
     from temper.engine.compare import Comparison
     from temper.engine.harden import Hardened
+    from temper.engine.plan import Plan
     from temper.engine.replay import Replay
     from temper.store.database import Store
+
+_PLANNING = 600.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,11 +154,10 @@ def assess(
     from temper.engine.assess import Job, vet
     from temper.engine.assess import assess as run_job
     from temper.engine.executors import executor
-    from temper.engine.plan import plan
 
     listener(Event(kind="note", message=f"checking the model of {system.name}"))
     vet(system)
-    planned = plan(system, suite, tuple(only or ()), seed)
+    planned = _planned(system, suite, tuple(only or ()), seed)
     for scenario in planned.scenarios:
         listener(Event(kind="scenario", task=_titled(scenario), room=scenario.rating, message=scenario.because))
     for entry in planned.skipped:
@@ -178,6 +180,19 @@ def assess(
     return Run(run_job(job))
 
 
+def _planned(system: Protected, suite: str, only: tuple[str, ...], seed: int) -> Plan:
+    """The plan asks the model about every row it may attack, and a model can hang."""
+    from temper.core.deadline import TooLate, within
+    from temper.engine.plan import plan
+
+    try:
+        return within(_PLANNING, lambda: plan(system, suite, only, seed))
+    except TooLate:
+        raise ContractError(
+            f"the model did not answer the rows of the plan within {_PLANNING:g} s", fix="use a smaller --suite"
+        ) from None
+
+
 def open_store(store: str | Path | None, system: Protected | None = None) -> Store:
     """The store of a system: beside its temper.yaml, or of the folder around it when only that has one (a hardened
     system lies in a folder of the system it came from), else a new one.
@@ -188,7 +203,8 @@ def open_store(store: str | Path | None, system: Protected | None = None) -> Sto
         store = Path(system.source).parent if system is not None and system.source else Path()
     store = Path(store)
     around = store.resolve().parent
-    if store.is_dir() and not (store / ".temper").exists() and (around / ".temper").exists():
+    inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
+    if store.is_dir() and not (store / ".temper").exists() and inside:
         store = around
     return Store.open(store)
 

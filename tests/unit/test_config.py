@@ -392,3 +392,23 @@ def test_a_wrong_policy_is_refused(spec: Any, says: str) -> None:
 def test_a_policy_that_is_one_is_taken_as_it_is() -> None:
     policy = Policy(name="mine")
     assert load_policy(policy) is policy
+
+
+def with_model(folder: Path, model: str) -> Path:
+    """The yaml with another model line."""
+    lines = [f"model: {model}" if line.startswith("model:") else line for line in YAML.splitlines()]
+    (folder / "temper.yaml").write_text("\n".join(lines) + "\n")
+    return folder / "temper.yaml"
+
+
+def test_a_url_is_asked_with_the_headers_and_limits_the_file_names(folder: Path) -> None:
+    settings = "headers: {X-Key: BANK_KEY}, timeout: 3, batch: 64, max_requests: 500"
+    model = f'{{url: "http://127.0.0.1:9/score", authorised_by: me, kind: probabilities, threshold: 0.5, {settings}}}'
+    target: Any = load_system(with_model(folder, model)).target
+    assert (target.headers, target.timeout, target.batch, target.max_requests) == ({"X-Key": "BANK_KEY"}, 3, 64, 500)
+
+
+def test_settings_of_a_url_are_refused_for_a_model_in_code(folder: Path) -> None:
+    model = '{callable: "scorer.py:predict", batch: 64}'
+    with pytest.raises(ConfigError, match="batch is for a model behind a url"):
+        load_system(with_model(folder, model))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -43,6 +43,7 @@ def build_system(
     version: str = "",
     authorised_by: str = "",
     trust_pickle: bool = False,
+    http: Mapping[str, Any] | None = None,
     name: str = "system",
     **about: Any,
 ) -> Protected:
@@ -59,7 +60,7 @@ def build_system(
     schema = schema or inferred(*parts)
     how = {"stochastic": stochastic, "version": version, "authorised_by": authorised_by, "trust_pickle": trust_pickle}
     count = classes or _count(model, parts, _kind(kind))
-    opened = _open(model, schema=schema, kind=_kind(kind), classes=count, **how)
+    opened = _open(model, schema=schema, kind=_kind(kind), classes=count, http=http, **how)
     opened, names, ys = _agreed(opened, label_text(positive), _labels(model, opened), [part.y for part in parts])
     sets = _sets(parts, ys, schema)
     _refuse_one_class(opened, sets[0], names)

@@ -61,10 +61,13 @@ def load_system(path: str | Path, *, trust_pickle: bool = False) -> Protected:
     )
 
 
+_HTTP = ("headers", "timeout", "batch", "retries", "max_requests")
+
+
 def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
     ways = ("path", "callable", "url")
     known = ("kind", "classes", "threshold", "stochastic", "version", "authorised_by", "trust_pickle")
-    section.only(*ways, *known)
+    section.only(*ways, *known, *_HTTP)
     given = [way for way in ways if section.has(way)]
     if len(given) != 1:
         raise section.error(f"model names {len(given)} of path, callable and url, expected one", fix="add `path:`")
@@ -83,7 +86,21 @@ def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
         "version": section.text("version"),
         "authorised_by": section.text("authorised_by"),
         "trust_pickle": trust_pickle or section.flag("trust_pickle", False),
+        "http": _http(section, way),
     }
+
+
+def _http(section: Section, way: str) -> dict[str, Any]:
+    """Settings of a URL; a header names the environment variable that holds its value, so no secret is in the file."""
+    given = [key for key in _HTTP if section.has(key)]
+    if given and way != "url":
+        raise section.error(f"{given[0]} is for a model behind a url", given[0], fix="remove it")
+    settings: dict[str, Any] = {key: section.whole(key, 0) for key in given if key not in ("headers", "timeout")}
+    if section.has("timeout"):
+        settings["timeout"] = section.maybe("timeout")
+    if section.has("headers"):
+        settings["headers"] = section.section("headers").plain()
+    return settings
 
 
 def _callable(name: str, base: Path) -> str:

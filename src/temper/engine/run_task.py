@@ -50,7 +50,7 @@ def _short(finding: Finding) -> Finding:
 
 
 def _absent(task: Task, part: Part) -> Measurement:
-    name = task.plugin if task.room == "attacks" else f"{task.room}.{task.plugin}"
+    name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin  # as the plugin's own figures are named
     return Measurement(
         plugin=name, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ class Wishes:
     stochastic: bool = False
     version: str = ""
     trust_pickle: bool = False
-    timeout: float = 10.0
     authorised_by: str = ""
     labels_only: bool = False
+    http: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_target(
@@ -40,17 +41,17 @@ def open_target(
     stochastic: bool = False,
     version: str = "",
     trust_pickle: bool = False,
-    timeout: float = 10.0,
     authorised_by: str = "",
     positive: int | str = 1,
     labels_only: bool = False,
+    http: Mapping[str, Any] | None = None,
 ) -> Target:
     """A target around a fitted model: estimator, booster, torch module, ONNX, callable, path, "module:name" or URL.
 
     `kind` and `classes` are needed only where the model does not say. `positive` is what counts as class 1 of a binary
     model: a class number (0 turns the model round) or, as text, one of its class labels. `labels_only` is for
     callables, URLs and graphs that answer with class numbers. Pickled files are scanned, and refused unless
-    `trust_pickle`. `timeout` is seconds per request to a URL. Raises `ContractError` with the fix.
+    `trust_pickle`. `http` holds settings of a URL: headers, timeout, batch, retries, max_requests.
     """
     wishes = Wishes(
         schema=schema,
@@ -59,9 +60,9 @@ def open_target(
         stochastic=stochastic,
         version=version,
         trust_pickle=trust_pickle,
-        timeout=timeout,
         authorised_by=authorised_by,
         labels_only=labels_only,
+        http=http or {},
     )
     target = _opened(model, wishes)
     return _facing(target, positive)
@@ -158,7 +159,7 @@ def _url(url: str, wishes: Wishes) -> Target:
         version=wishes.version,
         labels_only=wishes.labels_only,
         authorised_by=wishes.authorised_by,
-        timeout=wishes.timeout,
+        **wishes.http,
     )
 
 

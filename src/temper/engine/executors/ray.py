@@ -20,7 +20,7 @@ _RETRIES = 3
 class Ray:
     """`address`: a running cluster ("host:port", "auto"), else one is started on this machine and stopped at the end.
 
-    `python_path` is what Temper's own package needs on workers of a cluster that shares no environment.
+    The cluster's machines need Temper and the model's libraries installed.
     """
 
     address: str | None = None
@@ -45,22 +45,25 @@ class Ray:
 
 
 def _drive(ray: Any, tasks: list[Task], world: World, started: Started) -> Iterator[tuple[Task, Part]]:
+    """As many tasks in flight as the cluster has cores, so that a task's own time cap can be kept."""
     remote = ray.remote(num_cpus=1, max_retries=_RETRIES)(_work)
     shared = ray.put(pickled(world))
-    open_tasks = {}
-    for task in tasks:
-        started(task)
-        open_tasks[remote.remote(task, shared)] = task
-    deadline = time.monotonic() + sum(task.seconds for task in tasks)
-    while open_tasks:
-        ready, _ = ray.wait(list(open_tasks), num_returns=1, timeout=max(deadline - time.monotonic(), 0.1))
-        if not ready:
-            for reference, task in open_tasks.items():
-                ray.cancel(reference, force=True)
-                yield task, Part(status=Status.ERROR, reason="no answer before the time cap of the run")
-            return
-        task = open_tasks.pop(ready[0])
-        yield task, _answer(ray, ready[0])
+    waiting = tasks[::-1]
+    flying: dict[Any, tuple[Task, float]] = {}
+    slots = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    while waiting or flying:
+        while waiting and len(flying) < slots:
+            task = waiting.pop()
+            started(task)
+            flying[remote.remote(task, shared)] = (task, time.monotonic() + task.seconds)
+        patience = max(min(deadline for _, deadline in flying.values()) - time.monotonic(), 0.01)
+        ready, _ = ray.wait(list(flying), num_returns=1, timeout=patience)
+        for reference in ready:
+            yield flying.pop(reference)[0], _answer(ray, reference)
+        for reference in [r for r, (_, deadline) in flying.items() if time.monotonic() > deadline]:
+            task, _ = flying.pop(reference)
+            ray.cancel(reference, force=True)
+            yield task, Part(status=Status.ERROR, reason=f"no answer within {task.seconds:g} s", seconds=task.seconds)
 
 
 def _answer(ray: Any, reference: Any) -> Part:

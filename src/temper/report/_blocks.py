@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,7 @@ def write(blocks: Iterable[RenderableType], console: Console | None = None) -> N
     """Print blocks on a console (standard output), in ASCII where it has nothing else."""
     from rich.console import Console as Screen
 
-    screen = console if console is not None else Screen()
+    screen = console if console is not None else Screen(width=_page_width())
     if screen.options.ascii_only:
         page = Screen(file=io.StringIO(), width=screen.width, color_system=None, force_terminal=False)
         write(blocks, page)
@@ -60,6 +62,11 @@ def write(blocks: Iterable[RenderableType], console: Console | None = None) -> N
         return
     for block in blocks:
         screen.print(block, highlight=False, soft_wrap=bool(getattr(block, "no_wrap", False)))
+
+
+def _page_width() -> int | None:
+    """What the terminal has, or COLUMNS; a file or a pipe gets a page that tables fit on."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
 
 
 def record_blocks(

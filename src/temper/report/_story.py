@@ -46,7 +46,10 @@ def worst_findings(record: Record) -> list[Finding]:
 
 def next_step(record: Record) -> str:
     """The one thing to do now, with its command."""
-    fixable = [finding for finding in worst_findings(record) if finding.defences]
+    fixable = sorted(
+        (finding for finding in worst_findings(record) if finding.defences),
+        key=lambda finding: finding_name(finding) != _most_serious(record),
+    )
     undecided = of_verdict(record, Verdict.INCONCLUSIVE)
     if record.state != "finished":
         return "Next: run `temper assess --resume` to finish what was stopped; nothing that was done is lost."
@@ -67,6 +70,13 @@ def next_step(record: Record) -> str:
         "Next: keep this run as the baseline and assess again when the model, its data or its attackers change; "
         "the limits at the end say what it does not show."
     )
+
+
+def _most_serious(record: Record) -> str:
+    """The figure behind the worst failed requirement, so that the next step speaks of what the verdict speaks of."""
+    failed = of_verdict(record, Verdict.FAIL)
+    measurement = deciding(failed[0], record.measurements) if failed else None
+    return measurement.name if measurement is not None else ""
 
 
 def limits(record: Record) -> list[str]:

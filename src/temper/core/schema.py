@@ -409,7 +409,8 @@ class Schema:
         broken = set_here & self._discrete & (x != np.round(x)) & (x != x0) & ~np.isnan(x)
         missing = np.isnan(x) & ~self._may_miss(x0)
         gone = set_here & ~missing & np.isnan(x0) & ~np.isnan(x) & ~self._movable
-        for at, column in enumerate(self.columns):
+        for at in np.flatnonzero((outside | broken | missing | gone).any(axis=0)):
+            column = self.columns[at]
             if outside[:, at].any():
                 yield self._outside(column, x, x0, at, outside[:, at]), outside[:, at]
             for mask, text in (
@@ -421,7 +422,7 @@ class Schema:
                     yield f"{column.name} {text}", mask[:, at]
         yield from self._structure(x, x0)
 
-    def _outside(self, column: Column, x: Array, x0: Array, at: int, bad: Array) -> str:
+    def _outside(self, column: Column, x: Array, x0: Array, at: Any, bad: Array) -> str:
         row = int(np.argmax(bad))
         if not column.movable:
             return (

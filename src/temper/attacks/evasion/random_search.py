@@ -40,6 +40,7 @@ class RandomSearch:
         current = scene.x.copy()
         level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
         total = int(min(self.steps, oracle.left.max(initial=0)))
+        on = _Ground(scene=scene, rng=rng, low=low, high=high, total=total)
         for start in range(0, total, self.at_once):
             rows = oracle.active
             if not len(rows):
@@ -49,7 +50,7 @@ class RandomSearch:
             current[broken] = best[broken]
             steps = np.arange(start, min(start + self.at_once, total))
             many, turn = np.repeat(rows, len(steps)), np.tile(steps, len(rows))
-            x = self._propose(scene, current, distance, many, rng, turn, total, low, high)
+            x = self._propose(on, current, distance, many, turn)
             scores = oracle.scores(x, many)
             now = margin(scores, scene.y[many], scene.kind, scene.threshold, scene.goal)
             now = np.where(np.isnan(now), np.inf, now).reshape(len(rows), len(steps))
@@ -60,46 +61,26 @@ class RandomSearch:
             current[rows[better]], level[rows[better]] = x[better], lowest[better]
         oracle.done(np.arange(len(scene.x)))
 
-    def _propose(
-        self,
-        scene: Scene,
-        current: Array,
-        distance: Array,
-        rows: Array,
-        rng: Draws,
-        step: Array,
-        total: int,
-        low: Array,
-        high: Array,
-    ) -> Array:
+    def _propose(self, on: _Ground, current: Array, distance: Array, rows: Array, step: Array) -> Array:
         """Unbroken rows explore or move on from where they are; broken rows come nearer."""
         near = np.isfinite(distance[rows])
-        explore = rng.child("explore")
+        explore = on.rng.child("explore")
         far = ~near & (explore.uniform(rows, step) < self.explore)
         x = current[rows].copy()
-        for mask, make in ((~near & ~far, self._move), (near, self._nearer)):
-            if mask.any():
-                x[mask] = make(scene, current, distance, rows[mask], rng, step[mask], total, low, high)
+        if (going := ~near & ~far).any():
+            x[going] = self._move(on, current, rows[going], step[going])
+        if near.any():
+            x[near] = self._nearer(on, current, distance, rows[near], step[near])
         if far.any():
-            x[far] = random_point(scene, rows[far], explore, step[far] + total, low, high)
+            x[far] = random_point(on.scene, rows[far], explore, step[far] + on.total, on.low, on.high)
         return x
 
-    def _move(
-        self,
-        scene: Scene,
-        current: Array,
-        distance: Array,
-        rows: Array,
-        rng: Draws,
-        step: Array,
-        total: int,
-        low: Array,
-        high: Array,
-    ) -> Array:
+    def _move(self, on: _Ground, current: Array, rows: Array, step: Array) -> Array:
         """Fresh values for a share of the movable columns that shrinks as the search goes on."""
         # Where the whole batch of steps began: the first step at hand would depend on which rows are beside it.
         start = int(step.min()) // self.at_once * self.at_once
-        shape, share = scene.x.shape[1:], self._share(start, total)
+        scene, rng = on.scene, on.rng
+        shape, share = scene.x.shape[1:], self._share(start, on.total)
         priority = rng.uniform(rows, 5 * step, shape)
         fresh = rng.uniform(rows, 5 * step + 1, shape)
         if scene.schema.columns:
@@ -109,22 +90,13 @@ class RandomSearch:
             chosen = _window(rng.uniform(rows, 5 * step + 3, (3,)), shape, share)
             fresh = np.broadcast_to(fresh[(..., *(slice(0, 1),) * (len(shape) - 1))], fresh.shape)
             extreme = rng.uniform(rows, 5 * step + 2, (1,) * len(shape)) < self.corner
-        value = low[rows] + (high[rows] - low[rows]) * np.where(extreme, np.round(fresh), fresh)
+        low, high = on.low[rows], on.high[rows]
+        value = low + (high - low) * np.where(extreme, np.round(fresh), fresh)
         return repair(np.where(chosen, value, current[rows]), scene.x[rows], scene, priority + chosen)
 
-    def _nearer(
-        self,
-        scene: Scene,
-        current: Array,
-        distance: Array,
-        rows: Array,
-        rng: Draws,
-        step: Array,
-        total: int,
-        low: Array,
-        high: Array,
-    ) -> Array:
+    def _nearer(self, on: _Ground, current: Array, distance: Array, rows: Array, step: Array) -> Array:
         """For a broken row: undo or shorten some of its moves, or a random point of the smaller ball."""
+        scene, rng = on.scene, on.rng
         shape = scene.x.shape[1:]
         x0, x = scene.x[rows], current[rows]
         priority = rng.uniform(rows, 5 * step, shape)
@@ -134,8 +106,8 @@ class RandomSearch:
         back = repair(np.where(some, x0 + (x - x0) * share, x), x0, scene, priority)
         fresh = rng.uniform(rows, 5 * step + 1) < 0.5
         if fresh.any():
-            within = distance[rows[fresh]] * 0.98
-            back[fresh] = random_point(scene, rows[fresh], rng.child("ball"), step[fresh], low, high, within)
+            within, ball = distance[rows[fresh]] * 0.98, rng.child("ball")
+            back[fresh] = random_point(scene, rows[fresh], ball, step[fresh], on.low, on.high, within)
         return back
 
     def _share(self, step: int, total: int) -> float:
@@ -143,6 +115,17 @@ class RandomSearch:
         at = step * 10_000 / max(total, 1)
         halvings: int = sum(at > mark for mark in (10, 50, 200, 500, 1_000, 2_000, 4_000, 6_000, 8_000))
         return float(self.first_share / 2**halvings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """What stays the same during one search: the scene, its numbers, the reach of every column, the planned steps."""
+
+    scene: Scene
+    rng: Draws
+    low: Array
+    high: Array
+    total: int
 
 
 def _chosen(priority: Array, movable: Array, share: float) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -157,12 +156,6 @@ def room_of(name: str) -> tuple[str, str]:
 def foreign(system: Protected, room: str) -> tuple[str, ...]:
     """Plugins of other packages in this room; they are off until `assess.plugins` names them."""
     return tuple(plugin for where, plugin in map(room_of, system.plugins) if where == room)
-
-
-def one_thread() -> None:
-    """Give every numeric library one thread: workers share the machine, and one thread keeps results repeatable."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def clock() -> float:

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 DEMO := .venv-demo
+PEERS := .venv-bench
 BIN := $(VENV)/bin
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest
@@ -52,21 +53,24 @@ figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the e
 wheel: $(VENV)/.stamp ## build the wheel, install it in a fresh environment, use it from another directory
 	$(BIN)/python scripts/wheel.py
 
-bench: $(VENV)/.stamp ## sizes, start-up and the comparisons with peers
-	$(BIN)/python -m bench
+bench: $(PEERS)/.stamp ## sizes, start-up and the comparisons with peers, which live in an environment of their own
+	$(PEERS)/bin/python -m bench
 
 constraints: ## resolve every dependency again and pin what came out
 	$(PYTHON) scripts/constraints.py
 
 clean: ## remove environments, caches and builds
-	rm -rf $(VENV) $(DEMO) build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PEERS) build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.
 $(VENV)/.stamp: EXTRAS := dev
 $(DEMO)/.stamp: EXTRAS := xgboost
-$(VENV)/.stamp $(DEMO)/.stamp: pyproject.toml constraints.txt
+$(PEERS)/.stamp: EXTRAS := dev,bench
+$(PEERS)/.stamp: ALONE := torchattacks==3.5.1
+$(VENV)/.stamp $(DEMO)/.stamp $(PEERS)/.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Temper needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt setuptools
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[$(EXTRAS)]"
+	$(if $(ALONE),$(@D)/bin/python -m pip install --quiet --no-deps $(ALONE))
 	touch $@

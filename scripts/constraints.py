@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 TORCH = "torch==2.13.0"
 OURS = ("temper-ml", "pip")
 HEADER = """\
-# Exact versions of everything `make test` and `make ci` install; users of the package are free within pyproject.toml.
+# Exact versions of everything `make test`, `make ci` and `make bench` install; users of the package are free within pyproject.toml.
 # Resolved for Python {python} on x86-64 Linux. To renew: make constraints
 """
 
@@ -29,7 +29,7 @@ def main() -> int:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
         _pip(python, "install", "--quiet", "setuptools")
-        _pip(python, "install", "--quiet", "--no-build-isolation", f"{ROOT}[dev]", TORCH)
+        _pip(python, "install", "--quiet", "--no-build-isolation", f"{ROOT}[dev,bench]", TORCH)
         version = _output(python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))").strip()
         frozen = _output(python, "-m", "pip", "list", "--format=freeze").split()
     (ROOT / "constraints.txt").write_text(HEADER.format(python=version) + pins(frozen), encoding="utf-8")

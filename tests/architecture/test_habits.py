@@ -55,15 +55,28 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 PLACES = re.compile(r"(?<![\w.])/(work|root|home|opt|Users)/")
 
 
+COMPILED = "_jit_"  # files of numba functions: a decorator runs on import, so whoever uses one imports it when called
+
+
 def heavy_libraries_stay_inside_functions(root: Path) -> list[str]:
-    """Importing a file of Temper loads the standard library, NumPy, and what LIGHT names."""
-    return [
+    """Importing a file of Temper loads the standard library, NumPy, and what LIGHT names.
+
+    A file of compiled functions may import numba at its top, and is itself imported inside functions only.
+    """
+    compiled = [
+        f"{file.name}:{found.line}: imports the compiled {found.module} at the top"
+        for file in files(root)
+        for found in file.imports
+        if found.at_top and not file.path.stem.startswith(COMPILED) and _from_compiled(found.module)
+    ]
+    return compiled + [
         f"{file.name}:{found.line}: imports {found.module} at the top"
         for file in files(root)
         for found in file.imports
         if found.at_top
         and _foreign(found.module)
         and _package(found.module) not in LIGHT[""] | LIGHT.get(_room(file), set())
+        and not (found.module == "numba" and file.path.stem.startswith(COMPILED))
     ]
 
 
@@ -162,6 +175,10 @@ def _room(file: File) -> str:
     return file.name.split("/")[0] if "/" in file.name else ""
 
 
+def _from_compiled(module: str) -> bool:
+    return any(part.startswith(COMPILED) for part in module.split("."))
+
+
 def _package(module: str) -> str:
     return module.split(".")[0]
 
@@ -200,6 +217,8 @@ CULPRITS: list[tuple[Rule, str, str]] = [
         "kernels/x.py",
         "try:\n    import numba\nexcept ImportError:\n    numba = None",
     ),
+    (heavy_libraries_stay_inside_functions, "kernels/x.py", "from temper.kernels._jit_trees import margins"),
+    (heavy_libraries_stay_inside_functions, "kernels/_jit_x.py", "import torch"),
     (heavy_libraries_stay_inside_functions, "cli/list.py", "import pandas.core"),
     (heavy_libraries_stay_inside_functions, "core/x.py", "import msgspec"),
     (core_stands_alone, "core/x.py", "def f():\n    import scipy"),

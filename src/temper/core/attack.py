@@ -14,6 +14,7 @@ from temper.core.data import Array, Data
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe, ScoreKind, Target
+from temper.core.trees import TreeEnsemble
 
 
 class RowVerdict(Enum):
@@ -102,6 +103,9 @@ class OracleLike(Protocol):
     def gradient(self, x: Array, rows: Any, cotangent: Callable[[Array, Any], Array]) -> tuple[Array, Array]:
         """Scores and d<cotangent(scores, rows), scores>/dx."""
 
+    def trees(self) -> TreeEnsemble:
+        """The model's trees, to be searched offline; what is found is submitted through `propose`."""
+
     def propose(self, x: Array, rows: Any) -> None:
         """Submit candidates found by offline search; one query per row."""
 
@@ -110,7 +114,11 @@ class OracleLike(Protocol):
 
 
 class Attack(Protocol):
-    """A strategy: a frozen keyword-only dataclass in one file, ending in `PLUGIN = ...`."""
+    """A strategy: a frozen keyword-only dataclass in one file, ending in `PLUGIN = ...`.
+
+    An evasion that works at a fixed radius says `mode: ClassVar[str] = "first"`: a broken row is finished. Without it
+    the engine asks for the nearest success ("nearest"): a row stays open until its budget ends or the attack is `done`.
+    """
 
     needs: ClassVar[Access]
 

@@ -8,6 +8,7 @@ from enum import Enum, Flag, auto
 from typing import Protocol, runtime_checkable
 
 from temper.core.data import Array, Data
+from temper.core.trees import TreeEnsemble
 
 
 class Access(Flag):
@@ -89,3 +90,19 @@ class Target(Protocol):
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """A fresh model of the same family and settings, fitted on `data`."""
+
+
+@runtime_checkable
+class TreeTarget(Protocol):
+    """What a target with `Access.TREES` offers besides."""
+
+    def trees(self) -> TreeEnsemble:
+        """The model as arrays over the columns of the Schema's matrix; its scores are the target's own."""
+
+
+@runtime_checkable
+class NativeTarget(Protocol):
+    """A target that answers arrays of its own framework without leaving its device."""
+
+    def native(self, x: Array) -> Array:
+        """`x` as the model takes it: a tensor of its precision on its device."""

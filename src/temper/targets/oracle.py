@@ -14,7 +14,8 @@ import numpy as np
 from temper.core.attack import Judge, Outcome, RowVerdict, Scene
 from temper.core.data import Array
 from temper.core.errors import ContractError, Unsupported
-from temper.core.target import Access, Target
+from temper.core.target import Access, Target, TreeTarget
+from temper.core.trees import TreeEnsemble
 from temper.kernels.loss import decide, flagged_score
 from temper.targets._array import copied, finite, like, locked, moved, spread, stacked, to_numpy
 
@@ -128,6 +129,13 @@ class Oracle:
         scores, slope = self._safely(partial(self._slope, cotangent), point, part)
         self._count(point, part, scores)
         return spread(scores, allowed), spread(slope, allowed)
+
+    def trees(self) -> TreeEnsemble:
+        """The model's trees; searching them costs no queries, submitting what was found does."""
+        self._allow(Access.TREES)
+        if not isinstance(self._target, TreeTarget):
+            raise Unsupported(f"the {self._target.name} target has no trees to read")
+        return self._target.trees()
 
     def propose(self, x: Array, rows: Any) -> None:
         """Submit points found by offline search; one query each."""

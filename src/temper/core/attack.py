@@ -109,6 +109,9 @@ class OracleLike(Protocol):
     def propose(self, x: Array, rows: Any) -> None:
         """Submit candidates found by offline search; one query per row."""
 
+    def note(self, name: str, rows: Any, values: Any) -> None:
+        """Say something about the work on these rows, one number each, for the checks that follow."""
+
     def done(self, rows: Any) -> None:
         """The strategy has finished with these rows."""
 
@@ -134,7 +137,11 @@ class Stressor(Protocol):
 
 
 class Check(Protocol):
-    """A property measured without an adversary."""
+    """A property measured without an adversary.
+
+    A check that says `attacked: ClassVar[bool] = True` is given the rows under attack with the actor's budget, so that
+    what it proves of them can be held against the attacks; without it, the held-out rows.
+    """
 
     def measure(self, scene: Scene) -> Any:
-        """Measurements."""
+        """Measurements, or `Certified` when it proves something row by row."""

@@ -28,8 +28,9 @@ class Actor:
 class Threat:
     """A catalogue entry: what is sought, what access it takes, which plugins try it, which answers it requires.
 
-    `requires` holds (answer, wanted) pairs over the system description; `references` are MITRE ATLAS, OWASP and
-    NIST AI 100-2 ids.
+    `requires` holds (answer, wanted) pairs over the system description and the actor ("actor.knowledge"); several
+    wanted values are separated by "|". `references` are MITRE ATLAS, OWASP and NIST AI 100-2 ids. `bounded` says that
+    the actor's radius limits it; a sticker or a rotation has limits of its own.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Threat:
     harm: str = ""
     references: tuple[str, ...] = ()
     defences: tuple[str, ...] = ()
+    bounded: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
+from temper.core.requirement import Judgement
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
@@ -22,6 +23,7 @@ from temper.engine.memory import recall, remember
 from temper.engine.plan import Plan
 from temper.engine.run_task import conclude
 from temper.engine.task import Part, Task, clock
+from temper.engine.together import Group, group, together
 from temper.store.database import Store
 from temper.targets.contract import check
 from temper.validation.gate import judge, overall
@@ -128,8 +130,8 @@ def _tell(job: Job, kind: str, task: Task, progress: _Progress, part: Part | Non
 
 def _record(job: Job, progress: _Progress, seconds: float) -> Record:
     plan, system = job.plan, job.plan.world.system
-    measurements, findings = _conclude(job, progress)
-    judgements = judge(system.policy, measurements, job.now.date(), skipped=plan.absent)
+    measurements, findings, alarms = _conclude(job, progress)
+    judgements = (*alarms, *judge(system.policy, measurements, job.now.date(), skipped=plan.absent))
     state = "stopped" if progress.stopped else "finished"
     if progress.stopped and not progress.parts:
         raise RunStopped("the run was stopped before anything was measured", fix="start it again")
@@ -161,20 +163,25 @@ def _line(scenario: Scenario) -> str:
     return f"[{scenario.rating}] {scenario.threat.title}{who}: {scenario.threat.harm}"
 
 
-def _conclude(job: Job, progress: _Progress) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
-    """Merge shards plugin by plugin; a task that never ran counts as UNTRIED, not as nothing."""
+def _conclude(
+    job: Job, progress: _Progress
+) -> tuple[tuple[Measurement, ...], tuple[Finding, ...], tuple[Judgement, ...]]:
+    """Merge shards plugin by plugin, then what attacks and certificates say together; a task that never ran counts as
+    UNTRIED, not as nothing.
+    """
     plan = job.plan
     absent = Part(status=Status.UNTRIED, reason="the run was stopped before this part")
-    measurements: list[Measurement] = []
+    groups: list[Group] = []
     findings: list[Finding] = []
     for first, tasks in _groups(plan.tasks).items():
         parts = [progress.parts.get(task, absent) for task in tasks]
         measured, found = conclude(first, parts, plan.world)
-        measurements += measured
+        groups.append(group(first, parts, measured))
         key = _evidence(job, [progress.keys[task] for task in tasks], first, parts)
         findings += [replace(finding, task=key, scenario=first.scenario) for finding in found]
+    own, joint, alarms = together(groups, plan.world)
     order = {"critical": 0, "high": 1, "medium": 2, "low": 3}
-    return tuple(measurements), tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9)))
+    return (*own, *joint), tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9))), alarms
 
 
 def _evidence(job: Job, keys: Sequence[str], task: Task, parts: Sequence[Part]) -> str:

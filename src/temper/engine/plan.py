@@ -60,10 +60,10 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     for scenario in kept:
         for name in (*scenario.threat.plugins, *_joining(scenario, system)):
             room, plugin = room_of(name)
-            if only and not any(_matches(name, wanted) for wanted in only):
+            if only and not any(_matches(name, wanted, scenario) for wanted in only):
                 skipped.append(Skipped(name=name, why="left out by --only"))
-            elif (name, _bound(name, scenario)) not in planned:
-                planned.add((name, _bound(name, scenario)))
+            elif (key := (name, _bound(name, scenario, world))) not in planned:
+                planned.add(key)
                 tasks += _tasks(room, plugin, scenario, world, system)
     if only and not tasks:
         raise TemperError(
@@ -138,13 +138,19 @@ def _joining(scenario: Scenario, system: Protected) -> list[str]:
     return [name for name in system.plugins if name.partition(".")[0] in families]
 
 
-def _bound(name: str, scenario: Scenario) -> object:
-    """Only evasion spends the actor's budget per row; everything else is measured once, whoever the actor is."""
-    return scenario.budget if name.startswith("evasion.") else None
+def _bound(name: str, scenario: Scenario, world: World) -> object:
+    """Evasion spends the actor's budget per row, and a certificate speaks of it; everything else is measured once,
+    whoever the actor is.
+    """
+    room, plugin = room_of(name)
+    spends = name.startswith("evasion.") or getattr(world.room(room).get(plugin), "attacked", False)
+    return scenario.budget if spends else None
 
 
-def _matches(name: str, wanted: str) -> bool:
-    return name == wanted or name.startswith(wanted + ".")
+def _matches(name: str, wanted: str, scenario: Scenario) -> bool:
+    """A plugin by its name or its room's; what bounds a kind of attack goes with it."""
+    family = scenario.threat.id.partition("-")[0]
+    return name == wanted or name.startswith(wanted + ".") or (wanted == family and name.startswith("validation."))
 
 
 def _tasks(room: str, plugin: str, scenario: Scenario, world: World, system: Protected) -> list[Task]:

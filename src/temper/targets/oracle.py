@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,8 @@ _REPEATS = 5
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
     """Per row: verdict and reason, nearest counted distance and cost, queries, queries at the first break, the winner
-    and its score beside the clean one. `gradients` counts backward passes of the whole attack.
+    and its score beside the clean one. `gradients` counts backward passes of the whole attack; `notes` is what the attack
+    said of its own work, a number per row under a name.
     """
 
     verdicts: Rows
@@ -41,6 +42,7 @@ class Evidence:
     score: Rows
     gradients: int
     seconds: float
+    notes: dict[str, Rows] = field(default_factory=dict)
 
 
 class Oracle:
@@ -67,6 +69,7 @@ class Oracle:
         self._best = copied(scene.x)
         self._distance = np.full(n, np.inf)
         self._gradients = 0
+        self._notes: dict[str, Rows] = {}
         self._started = time.monotonic()
         self._late = False
         self._slack = _rounding(scene)
@@ -146,6 +149,11 @@ class Oracle:
         rows = np.asarray(rows, dtype=np.int64)
         self._done[rows[self._spent[rows] > 0]] = True
 
+    def note(self, name: str, rows: Any, values: Any) -> None:
+        """Keep one number per row that the attack says of its own work ("zero_gradient": share of its gradients)."""
+        kept = self._notes.setdefault(name, np.full(len(self._spent), np.nan))
+        kept[np.asarray(rows, dtype=np.int64)] = to_numpy(values)
+
     # -- what the engine uses ---------------------------------------------------------------------------------------
 
     def evidence(self) -> Evidence:
@@ -173,6 +181,7 @@ class Oracle:
             score=self._score,
             gradients=self._gradients,
             seconds=time.monotonic() - self._started,
+            notes=self._notes,
         )
 
     def _why_untried(self, row: Any) -> str:

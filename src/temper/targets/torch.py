@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ class Torch:
     classes: int = 2
     stochastic: bool = False
     stored: bytes = b""
+    remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,6 +78,10 @@ class Torch:
             ) from crash
         return shown, _answer(found, x)
 
+    def native(self, x: Array) -> Array:
+        """`x` as a float32 tensor on the module's device."""
+        return self._tensor(x)
+
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """How a network is trained is the user's own code."""
         raise Unsupported("a torch module cannot be fitted again from its weights alone", fix="train it and open it")
@@ -89,9 +94,10 @@ class Torch:
     def _forward(self, x: Any) -> Any:
         if self.model.training and not self.stored:
             raise ContractError("the module was put into training mode after it was opened", fix="call model.eval()")
-        out = self.model(x)
+        out = self.model(x.to(self._precision))
         if not hasattr(out, "shape"):
             raise ContractError(f"the module returned {type(out).__name__} and not a tensor", fix="return the scores")
+        out = out.float()  # half precision in, single precision out: differences of scores must not be rounded away
         single = self.kind in (ScoreKind.MARGIN, ScoreKind.VALUE)
         if single and tuple(out.shape) in ((len(x),), (len(x), 1)):
             return out.reshape(len(x), 1)
@@ -107,8 +113,15 @@ class Torch:
         first = next(itertools.chain(self.model.parameters(), self.model.buffers()), None)
         return torch.device("cpu") if first is None else first.device
 
+    @cached_property
+    def _precision(self) -> Any:
+        """What the module's weights are kept in; inputs and scores are single precision either way."""
+        import torch
+
+        return next((p.dtype for p in self.model.parameters() if p.is_floating_point()), torch.float32)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        kept = {name: getattr(self, name) for name in ("kind", "classes", "stochastic", "stored")}
+        kept = {name: getattr(self, name) for name in ("kind", "classes", "stochastic", "stored", "remarks")}
         return _restored, (self.stored or self.model, kept)
 
 
@@ -125,11 +138,23 @@ def open_torch(model: Any, kind: ScoreKind | None, classes: int | None, stochast
         count = classes or width
     if count is None:
         raise ContractError("the number of classes cannot be read off the module", fix="declare classes=")
-    if not stored and any(part.training for part in model.modules()):
+    training = not stored and any(part.training for part in model.modules())
+    if training:
         import copy
 
         model = copy.deepcopy(model).eval()
-    return Torch(model=model, kind=found, classes=count, stochastic=stochastic, stored=stored)
+    opened = Torch(model=model, kind=found, classes=count, stochastic=stochastic, stored=stored)
+    return replace(opened, remarks=_remarks(training, opened))
+
+
+def _remarks(training: bool, opened: Torch) -> tuple[str, ...]:
+    """What a person should know of how the module is tested."""
+    said = []
+    if training:
+        said.append("it was in training mode: a copy in evaluation mode is tested, dropout and batch statistics off")
+    if (precision := str(opened._precision).removeprefix("torch.")) != "float32":
+        said.append(f"it computes in {precision}; inputs and scores are handed over in float32")
+    return tuple(said)
 
 
 def load_stored(content: bytes) -> Any:

@@ -13,6 +13,7 @@ from temper.core.threat import Actor, Excluded, Scenario, Threat
 
 NOBODY = Actor(name="nobody", knowledge="none", queries=0)
 _RATINGS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
+_AT_HOME = 300.0  # seconds for one shard of rows
 _ADVERSARIAL = ("integrity", "availability", "confidentiality", "privacy")
 
 
@@ -33,13 +34,26 @@ def scenarios(system: Protected) -> tuple[tuple[Scenario, ...], tuple[Excluded, 
     kept: list[Scenario] = []
     left_out: list[Excluded] = []
     for threat in catalogue():
-        misses = [(key, wanted) for key, wanted in threat.requires if known.get(key, "no") != wanted]
-        if misses:
-            key, wanted = misses[0]
-            left_out.append(Excluded(threat=threat, why=f"{key} is {known.get(key, 'unknown')}, it takes {wanted}"))
-            continue
-        kept += [_scenario(threat, actor, system) for actor in _actors(threat, system)]
+        found = [(actor, _misses(threat, known | _of(actor))) for actor in _actors(threat, system)]
+        kept += [_scenario(threat, actor, system) for actor, misses in found if not misses]
+        if all(misses for _, misses in found):
+            _, misses = min(found, key=lambda pair: len(pair[1]))
+            left_out.append(Excluded(threat=threat, why="; ".join(misses[:1])))
     return tuple(kept), tuple(left_out)
+
+
+def _misses(threat: Threat, known: dict[str, str]) -> list[str]:
+    """Which answers exclude the threat, in words."""
+    return [
+        f"{key} is {known.get(key, 'unknown')}, it takes {wanted.replace('|', ' or ')}"
+        for key, wanted in threat.requires
+        if known.get(key, "no") not in wanted.split("|")
+    ]
+
+
+def _of(actor: Actor) -> dict[str, str]:
+    """What there is to ask of an actor."""
+    return {"actor.knowledge": actor.knowledge}
 
 
 def answers(system: Protected) -> dict[str, str]:
@@ -59,6 +73,8 @@ def answers(system: Protected) -> dict[str, str]:
         "data.labelled_classes": _yes(target.kind is not ScoreKind.VALUE),
         "model.retrain": _yes(Access.RETRAIN in target.access),
         "model.classes": str(target.classes),
+        "model.trees": _yes(Access.TREES in target.access),
+        "model.gradients": _yes(Access.GRADIENTS in target.access),
     }
 
 
@@ -74,6 +90,7 @@ def _threat(entry: dict[str, Any]) -> Threat:
         harm=entry["harm"],
         references=tuple(entry["references"]),
         defences=tuple(entry["defences"]),
+        bounded=entry.get("bounded", True),
     )
 
 
@@ -91,10 +108,28 @@ def _scenario(threat: Threat, actor: Actor, system: Protected) -> Scenario:
     because = ", ".join(f"{key} is {wanted}" for key, wanted in threat.requires) or "it applies to every model"
     if actor is NOBODY:
         return Scenario(threat=threat, actor=actor, rating=_rating(threat, system), because=because)
-    bounded = actor.radius is not None or not system.schema.columns
-    radius = actor.radius if actor.radius is not None else (0.03 * _span(system) if bounded else None)
-    budget = Budget(queries=actor.queries, cost=actor.cost, norm=actor.norm if bounded else "cost", radius=radius)
-    return Scenario(threat=threat, actor=actor, budget=budget, rating=_rating(threat, system), because=because)
+    return Scenario(
+        threat=threat,
+        actor=actor,
+        budget=_budget(threat, actor, system),
+        rating=_rating(threat, system),
+        because=because,
+    )
+
+
+def _budget(threat: Threat, actor: Actor, system: Protected) -> Budget:
+    """What the actor may spend on a row. Whoever holds the model searches it at home, so no query is counted there; his
+    time is, with a limit that keeps a run bounded.
+    """
+    at_home = threat.access in (Access.TREES, Access.GRADIENTS)
+    queries, seconds = (None, _AT_HOME) if at_home else (actor.queries, None)
+    if not threat.bounded:
+        return Budget(queries=queries, seconds=seconds, norm="l2")
+    ball = actor.radius is not None or not system.schema.columns
+    radius = actor.radius if actor.radius is not None else (0.03 * _span(system) if ball else None)
+    return Budget(
+        queries=queries, seconds=seconds, cost=actor.cost, norm=actor.norm if ball else "cost", radius=radius
+    )
 
 
 def _rating(threat: Threat, system: Protected) -> str:

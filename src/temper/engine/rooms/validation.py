@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from temper.core.errors import TemperError
+import numpy as np
+
+from temper.core.certificate import Certificate, Certified
+from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.identity import finding_id
@@ -27,8 +30,14 @@ def run(task: Task, world: World) -> Part:
     """The measurements of one check; a model that fails on held-out rows is an ERROR measurement."""
     start = clock()
     check = _build(task, world)
+    evidence: dict[str, Any] = {}
     try:
-        measured = check.measure(world.scene(task))
+        found = check.measure(world.scene(task, world.attacked if getattr(check, "attacked", False) else None))
+        if isinstance(found, Certified):
+            evidence = _kept(found.certificate)
+        measured: tuple[Measurement, ...] = found.measurements if isinstance(found, Certified) else tuple(found)
+    except Unsupported:
+        raise
     except TemperError as problem:
         measured = (_error(task, problem.message),)
     except Exception as crash:  # a model may raise anything; the run goes on and says what came
@@ -38,10 +47,19 @@ def run(task: Task, world: World) -> Part:
     return Part(
         measurements=measured,
         findings=tuple(finding for m in measured for finding in _findings(m, world)),
+        evidence=evidence,
         status=status,
         reason=reason,
         seconds=clock() - start,
     )
+
+
+def _kept(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as arrays, to be held against the attacks of the same rows and to be exported."""
+    words = {name: np.array([str(getattr(certificate, name))]) for name in ("method", "norm", "subject", "confidence")}
+    rows = {name: np.asarray(getattr(certificate, name)) for name in ("ids", "radius", "limit")}
+    said = {"settings": np.array([f"{name}={value}" for name, value in certificate.settings])}
+    return {f"certified_{name}": values for name, values in (rows | words | said).items()}
 
 
 def _build(task: Task, world: World) -> Any:

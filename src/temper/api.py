@@ -43,6 +43,7 @@ class Run:
     record: Record
     before: Record | None = None
     effects: tuple[Effect, ...] = ()
+    tried: tuple[Effect, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -67,7 +68,7 @@ class Run:
         formats = {".html": "html", ".json": "json", ".xml": "junit", ".sarif": "sarif"}
         if path.suffix not in formats:
             raise TemperError(f"no report format ends in {path.suffix!r}", fix=f"use one of {', '.join(formats)}")
-        content = render(self.record, formats[path.suffix], before=self.before, effects=self.effects)
+        content = render(self.record, formats[path.suffix], before=self.before, effects=self.effects, tried=self.tried)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         return path
@@ -230,13 +231,16 @@ def attack(
 ) -> AttackResult:
     """One evasion attack on rows of your own: x (n, ...), y (n,) class numbers; random moves run beside it.
 
-    Without a schema every feature may move anywhere in the range seen in `x`. Other kinds of attack need a system.
+    Without a schema every feature may move anywhere in the range seen in `x`. A list of texts is attacked by
+    evasion.word_bug, word_swap or punctuation, within a radius in norm "edits" or "words" and a `TextSchema`.
+    Other kinds of attack need a system.
     """
+    from temper.core.text import as_texts
     from temper.engine.one_attack import attack_rows
 
-    found, rate = attack_rows(
-        target(model), name, np.asarray(x), np.asarray(y), budget, seed, schema, threshold, mode, options
-    )
+    texts = as_texts(x)
+    x = np.asarray(x) if texts is None else texts
+    found, rate = attack_rows(target(model), name, x, np.asarray(y), budget, seed, schema, threshold, mode, options)
     checks = tuple(sorted({reason for reason in found.reasons if reason}))
     return AttackResult(found.verdicts, found.x_adv, found.distance, found.queries, rate, checks)
 
@@ -271,12 +275,12 @@ def harden(
     tried = try_defences(
         system, evaluate=reattack, defences=defences, inner=reattack.inner, seed=record.seed, listener=listener
     )
-    run = after = Run(record)
+    run, after = Run(record), Run(record, tried=tried.effects)
     if tried.chosen is not None:
         after = assess(
             tried.system, record.suite, None, record.seed, engine, store=store or _home(system), listener=listener
         )
-        after = Run(after.record, before=record, effects=tried.chosen.effects)
+        after = Run(after.record, before=record, effects=tried.chosen.effects, tried=tried.effects)
     return Hardening(tried.system, run, after, tried)
 
 

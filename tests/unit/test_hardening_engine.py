@@ -232,10 +232,10 @@ def test_every_hardened_model_is_attacked_anew_at_its_own_threshold():
         return lost(target, threshold)
 
     found = harden(system(), evaluate=evaluate, defences=("augment", "regularise"))
-    assert [strength for strength, _ in asked] == [0.0, 0.0, 0.7]
-    assert [round(threshold, 1) for _, threshold in asked] == [0.8, 0.4, 0.4]
-    assert found.chosen.defence == "regularise"
-    assert found.system.target.strength == 0.7
+    assert [strength for strength, _ in asked][:3] == [0.0, 0.0, 0.7]
+    assert [round(threshold, 1) for _, threshold in asked][:3] == [0.8, 0.4, 0.4]
+    assert found.chosen.defence.startswith("regularise")
+    assert found.system.target.strength == found.chosen.target.strength
     assert found.system.threshold == pytest.approx(0.4, abs=0.01)
 
 
@@ -243,8 +243,14 @@ def test_what_did_not_help_and_what_could_not_be_tried_is_told():
     found = harden(system(), evaluate=lost, defences=("augment", "regularise", "adversarial"))
     by_name = {part.defence: part for part in found.trials}
     assert "no sure reduction" in by_name["augment"].outcome
-    assert {effect.defence for effect in found.effects} == {"augment", "regularise"}
+    assert {"augment", "regularise"} <= {effect.defence for effect in found.effects}
     assert [(skipped.name, "inner attack" in skipped.why) for skipped in found.skipped] == [("adversarial", True)]
+
+
+def test_what_helped_is_tried_milder_and_stronger_so_that_its_price_is_seen_as_a_curve():
+    found = harden(system(), evaluate=lost, defences=("augment", "regularise"))
+    assert [t.defence for t in found.trials][2:] == ["regularise (strength 0.35)", "regularise (strength 1.0)"]
+    assert all(t.p_holm >= t.effect("evasion.any.success_rate").p_value for t in found.trials)
 
 
 def test_a_system_that_no_defence_helps_stays_as_it_is():
@@ -278,7 +284,7 @@ def test_on_simulated_fraud_moved_copies_hold_better_at_a_small_clean_cost():
     protected, evaluate = fraud_case()
     found = harden(protected, evaluate=evaluate, defences=("augment",))
     effect = {part.metric: part for part in found.effects}
-    assert found.chosen.defence == "augment"
+    assert found.chosen.defence.startswith("augment")
     assert effect[ANY].high < 0
     assert effect["auc"].difference > -0.02
 

@@ -66,7 +66,7 @@ _HTTP = ("headers", "timeout", "batch", "retries", "max_requests")
 
 def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
     ways = ("path", "callable", "url")
-    known = ("kind", "classes", "threshold", "stochastic", "version", "authorised_by", "trust_pickle")
+    known = ("kind", "classes", "threshold", "tolerance", "stochastic", "version", "authorised_by", "trust_pickle")
     section.only(*ways, *known, *_HTTP)
     given = [way for way in ways if section.has(way)]
     if len(given) != 1:
@@ -82,6 +82,7 @@ def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
         "kind": section.word("kind", [kind.value for kind in ScoreKind], "") if section.has("kind") else None,
         "classes": section.whole("classes", 0) or None,
         "threshold": section.maybe("threshold"),
+        "tolerance": section.maybe("tolerance"),
         "stochastic": section.flag("stochastic", False),
         "version": section.text("version"),
         "authorised_by": section.text("authorised_by"),

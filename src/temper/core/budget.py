@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from temper.core.errors import TemperError
 
-NORMS = ("linf", "l2", "l1", "l0", "cost")
+NORMS = ("linf", "l2", "l1", "l0", "cost", "edits", "words")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Queries per row, seconds per task, tokens, radius in a norm, cost in the schema's units, share of the data.
 
-    A radius is measured in the columns' own `scale`; None means no limit of that kind.
+    A radius is measured in the columns' own `scale`, for texts in edits (characters) or words; None means no limit of
+    that kind.
 
     >>> Budget(norm="linf", radius=8 / 255, queries=100).queries
     100

@@ -11,7 +11,11 @@ from temper.core.target import Target
 
 
 class Defence(Protocol):
-    """A frozen keyword-only dataclass in one file of `hardening/`; fields the engine hands in are `schema`, `goal`."""
+    """A frozen keyword-only dataclass in one file of `hardening/`.
+
+    Fields the engine hands in where they exist: `schema`, `inner` (an attack on training rows), `budget` (the ball to
+    train for). `ladder: ClassVar` lists other settings, mild to strong, that are worth trying.
+    """
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """A hardened target; the one passed in is unchanged. Raises `Unsupported` where it cannot be applied."""

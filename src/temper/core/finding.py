@@ -9,7 +9,10 @@ from temper.core.schema import Change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One decoded row: what changed, how the score moved, what it cost. `sample` is the stable sample id."""
+    """One decoded row: what changed, how the score moved, what it cost. `sample` is the stable sample id.
+
+    `picture` is a PNG in base64 for inputs that are pictures: clean, changed, difference.
+    """
 
     sample: int
     changes: tuple[Change, ...]
@@ -17,6 +20,7 @@ class Example:
     score_after: float
     queries: int
     cost: float
+    picture: str = ""
 
     def __str__(self) -> str:
         moved = ", ".join(str(change) for change in self.changes if not change.derived)

@@ -31,7 +31,8 @@ class Protected:
     """A loaded system, ready to be assessed: the target with its data and everything the plan asks about.
 
     `threshold` is the operating threshold on the score of class 1 (binary), `source` the temper.yaml it came from and
-    `lines` the line of each answer there. `options` holds per-plugin options.
+    `lines` the line of each answer there. `options` holds per-plugin options. `tolerance` is the shift of a predicted
+    value that counts as an attacker's success (regression), None where nobody has said.
     """
 
     name: str
@@ -54,3 +55,4 @@ class Protected:
     plugins: tuple[str, ...] = ()
     version: str = ""
     simulated: bool = False
+    tolerance: float | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 
+from temper.core.budget import Budget
 from temper.core.data import Array, Data
 from temper.core.defence import Defence, Effect
 from temper.core.errors import TemperError, Unsupported
@@ -25,6 +27,7 @@ from temper.kernels.loss import flagged_score
 DEFENCES = Room("temper.hardening")
 ANY = "evasion.any.success_rate"
 _LEVEL = 0.05
+_LADDERS = 2
 
 Evaluate = Callable[[Target, float | None], Evaluation]
 """`evaluate(target, threshold)`: every evasion run anew, on the same rows, with the same budget and seed."""
@@ -32,8 +35,9 @@ Evaluate = Callable[[Target, float | None], Evaluation]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One defence, tried: the hardened target, its threshold, and what changed. `p_holm` is the p-value of the gated
-    metric, corrected for the number of defences tried. `outcome` says in words why it was taken or left.
+    """One defence, tried: the hardened target, its threshold, and what changed. `defence` carries the settings that
+    differ from its own. `p_holm` is the p-value of the gated metric, corrected for everything that was tried. `outcome`
+    says in words why it was taken or left.
     """
 
     defence: str
@@ -88,9 +92,11 @@ def harden(
 ) -> Hardened:
     """Fit every applicable defence, attack each result anew, and choose by the policy.
 
-    `defences`: names in `temper.hardening` (default all). `train`: rows to fit on (default `system.train`). `inner`:
-    the inner attack of adversarial training. Gated are the evasions that the policy sets a limit to, or all of them.
-    The threshold of each hardened target is chosen again, at the same alert rate on the training rows.
+    The defences that reduced most are tried again, milder and stronger (their `ladder`), so that what robustness costs
+    in clean quality is seen as a curve. `defences`: names in `temper.hardening` (default all). `train`: rows to fit on
+    (default `system.train`). `inner`: the inner attack of adversarial training. Gated are the evasions that the policy
+    sets a limit to, or all of them. The threshold of each hardened target is chosen again, at the same alert rate on
+    the training rows.
     Raises `TemperError` without training rows.
     """
     data = train if train is not None else system.train
@@ -100,13 +106,22 @@ def harden(
     before = _with_union(evaluate(system.target, system.threshold), system.policy)
     trials: list[Trial] = []
     skipped: list[Skipped] = []
-    for at, name in enumerate(names):
-        listener(Event(kind="started", task=name, room="hardening", done=at, total=len(names)))
+
+    def attempt(name: str, options: dict[str, Any], at: int, total: int) -> None:
+        told = _named(name, options)
+        listener(Event(kind="started", task=told, room="hardening", done=at, total=total))
         try:
-            trials.append(_try(system, name, _build(system, name, inner), data, before, evaluate, seed))
+            defence = _build(system, name, inner, options)
+            trials.append(_try(system, told, defence, data, before, evaluate, seed))
         except Unsupported as reason:
-            skipped.append(Skipped(name=name, why=reason.message))
-        listener(Event(kind="finished", task=name, room="hardening", done=at + 1, total=len(names)))
+            skipped.append(Skipped(name=told, why=reason.message))
+        listener(Event(kind="finished", task=told, room="hardening", done=at + 1, total=total))
+
+    for at, name in enumerate(names):
+        attempt(name, {}, at, len(names))
+    steps = [(name, options) for name in _promising(trials) for options in getattr(DEFENCES.get(name), "ladder", ())]
+    for at, (name, options) in enumerate(steps, len(names)):
+        attempt(name, options, at, len(names) + len(steps))
     judged = judge(trials, tolerance or Tolerance())
     chosen = choose(judged, tolerance or Tolerance())
     better = replace(system, target=chosen.target, threshold=chosen.threshold) if chosen else system
@@ -174,7 +189,7 @@ def _try(
     system: Protected, name: str, defence: Defence, data: Data, before: Evaluation, evaluate: Evaluate, seed: int
 ) -> Trial:
     started = clock()
-    target = defence.apply(system.target, data, Draws(seed, f"hardening.{name}"))
+    target = defence.apply(system.target, data, Draws(seed, f"hardening.{name.partition(' ')[0]}"))
     threshold = same_alert_rate(system.target, system.threshold, target, data.x)
     after = _with_union(evaluate(target, threshold), system.policy)
     rng = Draws(seed, "hardening.effect").generator()
@@ -184,13 +199,33 @@ def _try(
     )
 
 
-def _build(system: Protected, name: str, inner: Callable[[Target, Data], Data] | None) -> Defence:
-    """The defence with its options from the system and the fields that are handed in."""
+def _build(system: Protected, name: str, inner: Callable[[Target, Data], Data] | None, more: dict[str, Any]) -> Defence:
+    """The defence with its options from the system, the fields that are handed in, and `more` over them."""
     known = {f.name for f in fields(DEFENCES.get(name))}
-    handed = {"schema": system.schema, "inner": inner}
+    handed = {"schema": system.schema, "inner": inner, "budget": _budget(system)}
     options = {field: value for field, value in handed.items() if field in known}
-    built: Defence = DEFENCES.build(name, options | system.options.get(f"hardening.{name}", {}))
+    built: Defence = DEFENCES.build(name, options | system.options.get(f"hardening.{name}", {}) | more)
     return built
+
+
+def _budget(system: Protected) -> Budget | None:
+    """The ball of the first actor that has one: what a defence that trains against an attacker trains for."""
+    balls = [actor for actor in system.actors if actor.radius is not None]
+    if balls:
+        return Budget(norm=balls[0].norm, radius=balls[0].radius)
+    return None if system.schema.columns else Budget(radius=0.03 * (system.schema.high - system.schema.low))
+
+
+def _named(name: str, options: dict[str, Any]) -> str:
+    """The defence as a person tells it from its neighbours: "augment (radius 6)"."""
+    told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in options.items())
+    return f"{name} ({told})" if told else name
+
+
+def _promising(trials: Sequence[Trial]) -> list[str]:
+    """The defences worth trying at other strengths: the two that let the fewest rows through, if they did anything."""
+    better = [trial for trial in trials if _reduction(trial) < 0]
+    return [trial.defence for trial in sorted(better, key=_reduction)[:_LADDERS]]
 
 
 def _with_union(evaluation: Evaluation, policy: Policy) -> Evaluation:

@@ -45,7 +45,8 @@ def world_key(world: World, threshold: float | None) -> str:
     box = (str(system.schema.low), str(system.schema.high))
     parts = [system.target.digest, data_digest(system.data), data_digest(system.train), schema, system.schema.relations]
     rows = [_hash_array(world.attacked), _hash_array(world.held_out), _plain(asdict(world.sizes)), world.seed]
-    return digest_of(parts, rows, box, threshold, system.target.kind.value, system.target.stochastic, system.simulated)
+    kind = (system.target.kind.value, system.target.stochastic, system.simulated, world.tolerance)
+    return digest_of(parts, rows, box, threshold, *kind)
 
 
 def finding_id(plugin: str, metric: str, system: Protected, scenario: str = "") -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from temper.core.attack import Scene
 from temper.core.budget import Budget
-from temper.core.errors import TemperError
+from temper.core.errors import TemperError, Unsupported
 from temper.core.measure import Measurement
 from temper.core.room import Room
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind, Target
+from temper.core.text import TEXT_NORMS, TextSchema
 from temper.judges.misclassified import Misclassified
 from temper.kernels.loss import decide
 from temper.kernels.rate import measure_rate
@@ -52,6 +54,7 @@ def attack_rows(
         threshold=threshold,
         mode=mode,
     )
+    scene = _measured(scene, name)
     found = _strike(target, scene, name, options, seed)
     noise = _strike(target, scene, "evasion.noise", {}, seed)
     right = np.asarray(decide(np.asarray(target.scores(x)), target.kind, threshold)) == y
@@ -71,8 +74,25 @@ def attack_rows(
     return found, rate
 
 
+def _measured(scene: Scene, name: str) -> Scene:
+    """The scene with a budget in a norm that its rows have: edits and words for texts, all others for numbers."""
+    budget, texts = scene.budget, isinstance(scene.schema, TextSchema)
+    if texts and scene.x.dtype != object:
+        raise TemperError("a TextSchema came with rows of numbers", fix="give a list of texts, or a Schema")
+    if texts and budget.radius is None and budget.norm == Budget().norm:
+        return replace(scene, budget=replace(budget, norm=TEXT_NORMS[0]))
+    if texts != (budget.norm in TEXT_NORMS) and not (texts and budget.norm == "cost"):
+        wanted = "edits or words" if texts else "one of linf, l2, l1, l0, cost"
+        raise TemperError(
+            f"{name} was given a radius in norm {budget.norm}", fix=f"these rows are measured in {wanted}"
+        )
+    return scene
+
+
 def free_schema(x: Values) -> Schema:
-    """The worst case: every feature may move anywhere in the range seen in `x`; an array is a box."""
+    """The worst case: every feature may move anywhere in the range seen in `x`; an array is a box, a text is free."""
+    if x.dtype == object:
+        return TextSchema()
     if x.ndim != 2:
         return Schema.box(float(np.nanmin(x)), float(np.nanmax(x)))
     ends = zip(np.nanmin(x, axis=0), np.nanmax(x, axis=0), strict=True)
@@ -87,6 +107,8 @@ def _strike(target: Target, scene: Scene, name: str, options: dict[str, Any], se
     plugin = Room("temper.attacks").build(name, options)
     if missing := plugin.needs & ~target.access:
         raise TemperError(f"{name} needs {missing.words()}, which this target does not offer")
+    if isinstance(scene.schema, TextSchema) and not getattr(plugin, "texts", False):
+        raise Unsupported(f"{name} moves numbers, and these rows are texts", fix="use evasion.word_bug")
     oracle = Oracle(target, scene, Misclassified(), plugin.needs)
     plugin.run(oracle, scene, Draws(seed, name, scene.ids))
     return oracle.evidence()

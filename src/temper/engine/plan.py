@@ -99,7 +99,18 @@ def draw(system: Protected, sizes: Sizes, seed: int) -> World:
     rng = Draws(seed, "rows").generator()
     n = len(system.data)
     held_out = np.arange(n) if n <= sizes.held_out else np.sort(rng.choice(n, sizes.held_out, replace=False))
-    return World(system=system, sizes=sizes, seed=seed, attacked=_attacked(system, sizes, rng), held_out=held_out)
+    attacked = _attacked(system, sizes, rng)
+    shift = _tolerance(system, held_out)
+    return World(system=system, sizes=sizes, seed=seed, attacked=attacked, held_out=held_out, tolerance=shift)
+
+
+def _tolerance(system: Protected, held_out: np.ndarray[Any, Any]) -> float:
+    """The shift of a value that counts: the user's, else half the spread of what the model says of held-out rows."""
+    if system.target.kind is not ScoreKind.VALUE:
+        return 0.0
+    if system.tolerance is not None:
+        return system.tolerance
+    return 0.5 * float(np.std(np.asarray(system.target.scores(system.data.x[held_out]))))
 
 
 def _attacked(system: Protected, sizes: Sizes, rng: np.random.Generator) -> np.ndarray[Any, Any]:
@@ -192,5 +203,15 @@ def _facts(world: World, sizes: Sizes, tasks: Sequence[Task]) -> tuple[tuple[str
         ("training rows of refits", f"{len(trained):,}" if trained is not None else "none given"),
         ("reference fits", str(sizes.references)),
         ("tasks", str(len(tasks))),
-        ("threshold", "argmax" if system.threshold is None else f"{system.threshold:g}"),
+        *_decision(world),
+        *(("the model", said) for said in getattr(system.target, "remarks", ())),
     )
+
+
+def _decision(world: World) -> tuple[tuple[str, str], ...]:
+    """What an attacker has to reach."""
+    system = world.system
+    if system.target.kind is not ScoreKind.VALUE:
+        return (("threshold", "argmax" if system.threshold is None else f"{system.threshold:g}"),)
+    whose = "model.tolerance" if system.tolerance is not None else "half the spread of its values; set model.tolerance"
+    return (("a value has moved", f"when it is off by more than {world.tolerance:.4g} ({whose})"),)

@@ -95,13 +95,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """The loaded system as tasks see it: rows drawn once by the plan, the same in every worker."""
+    """The loaded system as tasks see it: rows drawn once by the plan, the same in every worker.
+
+    `tolerance` is the shift of a value that counts (regression), in the target's own unit.
+    """
 
     system: Protected
     sizes: Sizes
     seed: int
     attacked: np.ndarray[Any, Any]
     held_out: np.ndarray[Any, Any]
+    tolerance: float = 0.0
 
     @property
     def target(self) -> Target:
@@ -120,6 +124,7 @@ class World:
             "fit": self.fit,
             "sensitive": tuple(c.name for c in self.system.schema.columns if c.sensitive),
             "budget": task.budget,
+            "tolerance": self.tolerance,
         }
         return Scene(x=data.x, y=data.y, ids=data.ids, schema=self.system.schema, **(settings | more))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
@@ -25,6 +26,7 @@ class Augment:
     8
     """
 
+    ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"radius": 1.5}, {"radius": 6.0})
     copies: int = 0
     positive_copies: int = 8
     norm: str = "cost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from temper.core.data import Data
 from temper.core.errors import Unsupported
@@ -24,6 +25,7 @@ class Combined:
     8
     """
 
+    ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"strength": 0.35, "radius": 1.5}, {"strength": 1.0, "radius": 6.0})
     clear: float = 0.9
     strength: float = 0.7
     copies: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from temper.core.data import Data
 from temper.core.errors import TemperError
@@ -24,6 +25,7 @@ class Regularise:
     Regularise(strength=0.3)
     """
 
+    ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"strength": 0.35}, {"strength": 1.0})
     strength: float = 0.7
 
     def __post_init__(self) -> None:

@@ -12,15 +12,24 @@ from temper.core.run import Record
 FORMATS = ("text", "html", "json", "junit", "sarif")
 
 
-def render(record: Record, format: str, *, before: Record | None = None, effects: Sequence[Effect] = ()) -> str:
+def render(
+    record: Record,
+    format: str,
+    *,
+    before: Record | None = None,
+    effects: Sequence[Effect] = (),
+    tried: Sequence[Effect] = (),
+) -> str:
     """The whole report as text in one of `FORMATS`; the same record always gives the same characters.
 
-    `before` is the run this one is compared with, `effects` what a defence changed on the same rows. Text, HTML and
-    JSON show the comparison; JUnit and SARIF speak of this run alone. An unknown format is a TemperError.
+    `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
+    defence that was tried changed (HTML draws the trade-off). Text, HTML and JSON show the comparison; JUnit and SARIF
+    speak of this run alone. An unknown format is a TemperError.
     """
     if format not in FORMATS:
         raise TemperError(f"there is no report format {format!r}", fix=f"use one of {', '.join(FORMATS)}")
     module = importlib.import_module(f"temper.report.{'terminal' if format == 'text' else format}")
     if format in ("junit", "sarif"):
         return str(module.render(record))
-    return str(module.render(record, before=before, effects=effects))
+    more = {"tried": tried} if format == "html" else {}
+    return str(module.render(record, before=before, effects=effects, **more))

@@ -45,7 +45,7 @@ def curves(measurements: Iterable[Measurement]) -> list[Chart]:
             if m.curve is not None and (points := _finite(m.curve)):
                 shared.setdefault((m.curve.axis, _unit(m, m.curve), is_rate(m)), []).append((m, points))
         found += [_curves(members) for members in shared.values()]
-    return [_numbered(chart, at) for at, chart in enumerate(found)]
+    return [numbered(chart, at) for at, chart in enumerate(found)]
 
 
 def comparison(changes: Sequence[Change]) -> list[Chart]:
@@ -55,7 +55,7 @@ def comparison(changes: Sequence[Change]) -> list[Chart]:
         chosen = [change for change in changes if change.rate is rate][:12]
         if chosen:
             found.append(_dumbbell(chosen, rate))
-    return [_numbered(chart, 100 + at) for at, chart in enumerate(found)]
+    return [numbered(chart, 100 + at) for at, chart in enumerate(found)]
 
 
 def _curves(members: list[Member]) -> Chart:
@@ -71,12 +71,25 @@ def _curves(members: list[Member]) -> Chart:
     of = f" n = {sizes[0]:,}" + (f" to {sizes[-1]:,}" if len(sizes) > 1 else "") + "." if sizes else ""
     rest = f" {len(members) - len(shown)} more series are in the JSON report." if len(members) > len(shown) else ""
     perfect = " Thin line: a perfect model." if curve.axis == STATED else ""
+    gap = _gap(members)
     subject = FAMILIES.get(family(first.plugin), family(first.plugin)).split(":")[0]
     told, y_title = _subject(members)
     return Chart(
         title=f"{inert(subject, 80)}: {inert(told, 80)} against {inert(curve.axis, 80)}",
-        caption=f"Bands are intervals at {100 * first.confidence:g} %.{of}{perfect}{rest}",
-        svg=_svg(_lines(rows, names, inert(_axis(curve), 60), inert(y_title, 60), is_rate(first))),
+        caption=f"Bands are intervals at {100 * first.confidence:g} %.{of}{perfect}{gap}{rest}",
+        svg=to_svg(_lines(rows, names, inert(_axis(curve), 60), inert(y_title, 60), is_rate(first))),
+    )
+
+
+def _gap(members: Sequence[Member]) -> str:
+    """What lies between the strongest attack and the bound of a certificate, at the end of the budget."""
+    ends = {m.plugin.partition(".")[2]: curve.points[-1] for m, curve in members}
+    if not {"strongest", "bound"} <= set(ends):
+        return ""
+    found, possible = ends["strongest"].value, ends["bound"].value
+    return (
+        f" At the whole budget the strongest attack breaks {found:.1%} of the rows and no attack can break more than "
+        f"{possible:.1%} of them: of the {max(possible - found, 0):.1%} between nobody knows."
     )
 
 
@@ -113,14 +126,14 @@ def _lines(rows: list[Row], names: list[str], x_title: str, y_title: str, rate: 
     dash = alt.StrokeDash("series:N", legend=None, scale=dashes)
     color = alt.Color("series:N", legend=legend, scale=colors)
     shape = alt.Shape("series:N", legend=legend, scale=shapes)
-    base = alt.Chart(_data(rows))
+    base = alt.Chart(inline(rows))
     band = base.mark_area(opacity=0.15).encode(x=x, y=alt.Y("low:Q", title=y_title), y2="high:Q", color=silent)
     line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=silent, strokeDash=dash)
     mark = base.mark_point(filled=True, size=38, opacity=1).encode(x=x, y=y, color=color, shape=shape)
     drawn = (band + line + mark).resolve_scale(color="independent", shape="independent")
     if x_title == STATED:
         end = min(max(row["at"] for row in rows), domain[1])
-        ideal = alt.Chart(_data([{"at": 0.0, "value": 0.0}, {"at": end, "value": end}]))
+        ideal = alt.Chart(inline([{"at": 0.0, "value": 0.0}, {"at": end, "value": end}]))
         drawn = ideal.mark_line(strokeWidth=1, color=MUTED).encode(x=x, y=y) + drawn
     return drawn.properties(width=_WIDTH, height=_HEIGHT)
 
@@ -138,7 +151,7 @@ def _dumbbell(chosen: Sequence[Change], rate: bool) -> Chart:
     y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=380, ticks=False, grid=True, labelColor=INK))
     x = alt.X("value:Q", title="rate" if rate else "value", axis=alt.Axis(format="%" if rate else ".3~g", tickCount=6))
     color = alt.Color("color:N", scale=None)
-    base = alt.Chart(_data(rows))
+    base = alt.Chart(inline(rows))
     bar = base.mark_rule(strokeWidth=7, opacity=0.22).encode(y=y, x=alt.X("low:Q"), x2="high:Q", color=color)
     line = base.mark_line(strokeWidth=2).encode(y=y, x=x, detail="label:N", color=color)
     before = (
@@ -149,7 +162,7 @@ def _dumbbell(chosen: Sequence[Change], rate: bool) -> Chart:
     return Chart(
         title="Before and after" + ("" if rate else ", other figures"),
         caption="Tick: before; dot: after; pale bar: interval of the after figure (paired where rows are the same).",
-        svg=_svg(drawn.properties(width=_WIDE, height=30 * len(chosen) + 10)),
+        svg=to_svg(drawn.properties(width=_WIDE, height=30 * len(chosen) + 10)),
     )
 
 
@@ -214,13 +227,15 @@ def _axis(curve: Curve) -> str:
     return f"{curve.axis} ({curve.unit})" if curve.unit == "scales" else curve.axis
 
 
-def _data(rows: list[Row]) -> Any:
+def inline(rows: list[Row]) -> Any:
+    """Rows that travel inside the drawing."""
     import altair as alt
 
     return alt.InlineData(values=rows)
 
 
-def _svg(chart: Any) -> str:
+def to_svg(chart: Any) -> str:
+    """The drawing in the page's own type and colours."""
     import vl_convert
 
     spec = chart.configure(
@@ -252,7 +267,7 @@ def _svg(chart: Any) -> str:
     return str(vl_convert.vegalite_to_svg(spec))
 
 
-def _numbered(chart: Chart, at: int) -> Chart:
+def numbered(chart: Chart, at: int) -> Chart:
     """Ids made unique in the page, and a size that follows the column it stands in."""
     svg = re.sub(r'(id="|url\(#)([A-Za-z]+_?\d*)', rf"\1c{at}-\2", chart.svg)
     svg = re.sub(r'<svg ([^>]*?)width="([\d.]+)" height="([\d.]+)"', r'<svg \1style="max-width:\2px"', svg, count=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -36,8 +37,10 @@ from temper.report._figure import (
 )
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
+from temper.report.tradeoff import tradeoff
 
 SHOWN = 15
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 WORDS = {
     Verdict.PASS: "passed",
     Verdict.FAIL: "failed",
@@ -54,7 +57,9 @@ HEADLINES = {
 }
 
 
-def render(record: Record, *, before: Record | None = None, effects: Sequence[Effect] = ()) -> str:
+def render(
+    record: Record, *, before: Record | None = None, effects: Sequence[Effect] = (), tried: Sequence[Effect] = ()
+) -> str:
     """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
@@ -76,6 +81,7 @@ def render(record: Record, *, before: Record | None = None, effects: Sequence[Ef
         more_findings=max(0, len(record.findings) - SHOWN),
         compared=compared,
         comparison=charts.comparison(compared),
+        tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
         curves=charts.curves(record.measurements),
         groups=[(family_title(name), [_row(m) for m in group]) for name, group in grouped(record.measurements).items()],
         limits=limits(record),
@@ -178,6 +184,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     examples = [
         {
             "example": example,
+            "picture": example.picture if _BASE64.fullmatch(example.picture) else "",
             "moved": [change for change in example.changes if not change.derived],
             "follows": ", ".join(str(change).replace(" -> ", " → ") for change in example.changes if change.derived),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,14 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
-from temper.core.schema import Change
-from temper.core.target import Access, NativeTarget, Target
+from temper.core.schema import Change, Schema
+from temper.core.target import Access, NativeTarget, ScoreKind, Target
 from temper.engine.doubt import BASELINE, doubts_of
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
 from temper.engine.task import Part, Task, World
 from temper.judges.misclassified import Misclassified
+from temper.kernels.png import encode, side_by_side
 from temper.kernels.rate import measure_rate, wilson
 from temper.targets._array import to_numpy
 from temper.targets.oracle import Evidence, Oracle
@@ -58,7 +60,8 @@ def _planted(attack: Any, task: Task, world: World, rows: Any) -> dict[str, Any]
     if planted is None:
         return {}
     twin, breakable = planted
-    shadow = replace(scene, threshold=0.5, kind=twin.kind, classes=2, target=twin, y=np.ones(len(scene.x), int))
+    ones = np.ones(len(scene.x), int)
+    shadow = replace(scene, threshold=0.5, kind=twin.kind, classes=2, target=twin, y=ones, tolerance=0.0)
     hit = strike(attack, task, world, shadow, twin)
     return {"twin": np.array([(hit.verdicts[breakable] == "broken").sum(), breakable.sum()])}
 
@@ -232,7 +235,7 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
     share = rate.value or 0.0
     return Finding(
         id=finding_id(task.plugin, "success_rate", system, task.scenario),
-        title=f"{_words(task)}: {len(broken)} of {rate.n} correctly judged rows change sides within {_budget(task)}",
+        title=f"{_words(task)}: {len(broken)} of {rate.n} {_goal(world)} within {_budget(task)}",
         plugin=task.plugin,
         metric="success_rate",
         severity="critical" if share > 0.5 else "high" if share > 0.2 else "medium" if share > 0.05 else "low",
@@ -243,6 +246,12 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
         references=("MITRE ATLAS AML.T0015", "NIST AI 100-2 evasion"),
         line=system.lines.get("actors", 0),
     )
+
+
+def _goal(world: World) -> str:
+    if world.target.kind is ScoreKind.VALUE:
+        return f"rows get a value that is off by more than {world.tolerance:.4g}"
+    return "correctly judged rows change sides"
 
 
 def _words(task: Task) -> str:
@@ -263,7 +272,15 @@ def _example(merged: dict[str, Any], world: World, row: int) -> Example:
         score_after=float(merged["score"][row]),
         queries=int(merged["broken_at"][row]),
         cost=float(np.nan_to_num(merged["cost"][row])),
+        picture="" if schema.columns else _picture(clean, merged["x_adv"][row], schema),
     )
+
+
+def _picture(clean: Any, changed: Any, schema: Schema) -> str:
+    """The two images and what lies between them; "" for inputs that are none."""
+    if clean.ndim != 3 or clean.shape[0] not in (1, 3) or not np.isfinite([schema.low, schema.high]).all():
+        return ""
+    return b64encode(encode(side_by_side(clean, changed, schema.low, schema.high))).decode()
 
 
 def _moved(merged: dict[str, Any], row: int, clean: Any) -> Change:

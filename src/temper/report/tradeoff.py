@@ -1,0 +1,104 @@
+"""What robustness costs: every defence that was tried, its clean quality against the rows that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from temper.core.defence import Effect
+from temper.report._inert import inert
+from temper.report.charts import BAD, GOOD, INK, MUTED, SAME, Chart, Row, inline, numbered, to_svg
+
+ROBUST = "evasion.any.success_rate"
+CLEAN = ("accuracy", "auc")
+WORDS = {"accuracy": "accuracy", "auc": "AUC"}
+_WIDTH, _HEIGHT = 640, 300
+_AT = 200  # keeps the chart's ids apart from those of other charts of the page
+
+
+def tradeoff(tried: Sequence[Effect], chosen: str = "") -> list[Chart]:
+    """One chart with a point per defence and its two intervals; none where fewer than two were tried."""
+    rows = _rows(tried, chosen)
+    if len(rows) < 3:
+        return []
+    clean = rows[0]["clean_metric"]
+    taken = f" Taken: {inert(chosen, 60)}." if chosen else " None was taken."
+    caption = (
+        f"Up and to the right is better. Bars: 95 % intervals of the paired change on the same {rows[1]['n']:,} "
+        f"attacked rows and the same held-out rows. The line joins what no other point beats on both.{taken}"
+    )
+    return [
+        numbered(
+            Chart(title=f"Trade-off: rows that hold against {WORDS[clean]}", caption=caption, svg=to_svg(_drawn(rows))),
+            _AT,
+        )
+    ]
+
+
+def _rows(tried: Sequence[Effect], chosen: str) -> list[Row]:
+    by_defence: dict[str, dict[str, Effect]] = {}
+    for effect in tried:
+        by_defence.setdefault(effect.defence, {})[effect.metric] = effect
+    rows: list[Row] = []
+    for name, effects in by_defence.items():
+        clean = next((effects[metric] for metric in CLEAN if metric in effects), None)
+        robust = effects.get(ROBUST)
+        if clean is None or robust is None:
+            continue
+        if not rows:
+            rows.append(_start(clean, robust))
+        rows.append(_point(name, clean, robust, chosen))
+    return _front(rows)
+
+
+def _start(clean: Effect, robust: Effect) -> Row:
+    at, holds = clean.before, 1 - robust.before
+    ends = {"x_low": at, "x_high": at, "y_low": holds, "y_high": holds}
+    return {"name": "as it is", "x": at, "y": holds, "clean_metric": clean.metric, "n": robust.n, "color": INK} | ends
+
+
+def _point(name: str, clean: Effect, robust: Effect, chosen: str) -> Row:
+    worse = robust.difference > 0
+    return {
+        "name": inert(name, 40),
+        "x": clean.after,
+        "y": 1 - robust.after,
+        "x_low": clean.before + clean.low,
+        "x_high": clean.before + clean.high,
+        "y_low": 1 - (robust.before + robust.high),
+        "y_high": 1 - (robust.before + robust.low),
+        "clean_metric": clean.metric,
+        "n": robust.n,
+        "color": GOOD if name == chosen else BAD if worse else SAME,
+    }
+
+
+def _front(rows: list[Row]) -> list[Row]:
+    """Marks the points that no other point beats on both counts."""
+    return [
+        row | {"front": not any(o["x"] >= row["x"] and o["y"] >= row["y"] and o is not row for o in rows)}
+        for row in rows
+    ]
+
+
+def _drawn(rows: list[Row]) -> Any:
+    import altair as alt
+
+    percent = rows[0]["clean_metric"] == "accuracy"
+    left, right = min(row["x_low"] for row in rows), max(row["x_high"] for row in rows)
+    spare = 0.08 * max(right - left, 1e-3)
+    axis = alt.Axis(format=".1%" if percent else ".3f", tickCount=6)
+    title = f"clean {WORDS[rows[0]['clean_metric']]}"
+    scale = alt.Scale(domain=[left - spare, right + spare], nice=False)
+    x = alt.X("x:Q", title=title, axis=axis, scale=scale)
+    y = alt.Y("y:Q", title="rows that hold", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
+    color = alt.Color("color:N", scale=None)
+    base = alt.Chart(inline(rows))
+    x_low = alt.X("x_low:Q", title=title, axis=axis, scale=scale)
+    across = base.mark_rule(opacity=0.35, strokeWidth=2).encode(x=x_low, x2="x_high:Q", y=y, color=color)
+    up = base.mark_rule(opacity=0.35, strokeWidth=2).encode(x=x, y=alt.Y("y_low:Q"), y2="y_high:Q", color=color)
+    line = alt.Chart(inline(sorted((r for r in rows if r["front"]), key=lambda r: r["x"])))
+    front = line.mark_line(strokeWidth=1, strokeDash=[4, 3], color=MUTED).encode(x=x, y=y)
+    dots = base.mark_point(filled=True, size=80, opacity=1).encode(x=x, y=y, color=color)
+    words = base.mark_text(align="left", dx=8, dy=-8, fontSize=11).encode(x=x, y=y, text="name:N", color=color)
+    return (across + up + front + dots + words).properties(width=_WIDTH, height=_HEIGHT)

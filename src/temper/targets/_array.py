@@ -51,6 +51,11 @@ def finite(values: Array) -> Array:
     return np.isfinite(values) if isinstance(values, np.ndarray) else values.isfinite()
 
 
+def unknown(x: Array) -> Array:
+    """NaN in the shape of `x`, for a slope nobody knows; texts have none and stay as they are."""
+    return x if isinstance(x, np.ndarray) and x.dtype == object else x * float("nan")
+
+
 def stacked(parts: list[Array]) -> Array:
     """The parts one below the other."""
     if isinstance(parts[0], np.ndarray):

@@ -17,7 +17,8 @@ from temper.targets._score import one_hot, shaped
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Function:
-    """`call(x)` takes the float64 matrix (n, d) of the Schema and returns scores of the declared kind.
+    """`call(x)` takes the float64 matrix (n, d) of the Schema, or a list of n texts, and returns scores of the declared
+    kind.
 
     With `labels_only` it returns class numbers (n,), and the scores are one-hot. `source` is the "module:name" or
     "file.py:name" it was found by: a worker process finds it there again. `version` gives it a digest.
@@ -51,7 +52,7 @@ class Function:
 
     def scores(self, x: Array) -> Array:
         """Scores (n, classes) or (n, 1)."""
-        raw = self.call(x)
+        raw = self.call(x.tolist() if isinstance(x, np.ndarray) and x.dtype == object else x)
         if self.labels_only:
             return one_hot(self._labels(raw, len(x)), self.classes)
         return shaped(raw, self.kind, self.classes, len(x), self._called())

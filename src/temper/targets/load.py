@@ -114,6 +114,11 @@ def _object(model: Any, wishes: Wishes) -> Target:
         from temper.targets.catboost import open_catboost
 
         return open_catboost(model, *settings)
+    if "sklearn" in homes and hasattr(model, "predict"):
+        from temper.targets.text import open_text, reads_texts
+
+        if reads_texts(model):
+            return open_text(model, *settings)
     if "sklearn" in homes or (hasattr(model, "predict") and hasattr(model, "fit")):
         from temper.targets.sklearn import open_sklearn
 

@@ -14,13 +14,23 @@ from temper.core.data import Array, Data
 from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access, Target
+from temper.core.text import TextSchema
 from temper.judges.misclassified import Misclassified
 from temper.kernels.loss import decide
 from temper.kernels.rate import mcnemar
 from temper.kernels.search import random_point, reachable
+from temper.kernels.text import random_texts
 from temper.targets.oracle import Evidence, Oracle
 from temper.testing.law import LawBroken, only_reads, require
-from temper.testing.scenes import picture_model, picture_scene, reordered, table_model, table_scene
+from temper.testing.scenes import (
+    picture_model,
+    picture_scene,
+    reordered,
+    table_model,
+    table_scene,
+    text_model,
+    text_scene,
+)
 from temper.testing.toys import Constant
 
 _BUDGETS = (0, 1, 2, 3, 5, 17)
@@ -73,8 +83,11 @@ class _Watched(Oracle):
         return super().gradient(x, rows, cotangent)
 
     def _note(self, x: Array, rows: np.ndarray[Any, Any]) -> None:
-        points = np.ascontiguousarray(x, dtype=float)
         self.seen.ids += np.asarray(self._scene.ids)[rows].tolist()
+        if isinstance(self._scene.schema, TextSchema):
+            self.seen.points += [text.encode("utf-8", "surrogatepass") for text in x]
+            return
+        points = np.ascontiguousarray(x, dtype=float)
         self.seen.points += [point.tobytes() for point in points]
 
 
@@ -122,7 +135,7 @@ def law_what_counts_lies_in_domain_and_ball(attack: type[Any]) -> None:
         broken = np.flatnonzero(found.verdicts == "broken")
         x, x0 = found.x_adv[broken], scene.x[broken]
         require(np.asarray(scene.schema.admits(x, x0)).all(), f"counts {scene.schema.reason(x, x0)}")
-        far = np.asarray(scene.schema.distance(x, x0, "linf")).max(initial=0.0)
+        far = np.asarray(scene.schema.distance(x, x0, scene.budget.norm)).max(initial=0.0)
         require(far <= (scene.budget.radius or 0.0) + 1e-6, f"counts a point at distance {far:g}")
         price = np.asarray(scene.schema.cost(x, x0)).max(initial=0.0)
         require(price <= 4.0 + 1e-6, f"counts a point that costs {price:g} of 4")
@@ -157,8 +170,7 @@ def law_ends_cleanly_at_every_budget(attack: type[Any]) -> None:
 def law_no_room_breaks_nothing(attack: type[Any]) -> None:
     """At radius 0, and at cost 0 where every move has a price, nothing is broken."""
     for scene, target in _cases(attack):
-        prices = {c.name: {"attacker": type(c.attacker).COSTLY} for c in scene.schema.columns if c.movable}
-        dear = replace(scene, schema=scene.schema.with_columns(prices))
+        dear = _priced(scene)
         for budget in (replace(scene.budget, radius=0.0), replace(scene.budget, cost=0.0)):
             found, _ = _strike(attack, target, replace(dear, budget=budget))
             count = int((found.verdicts == "broken").sum())
@@ -167,7 +179,11 @@ def law_no_room_breaks_nothing(attack: type[Any]) -> None:
 
 def law_breaks_the_breakable(attack: type[Any]) -> None:
     """A model whose rows lie a hair from its decision is broken on nine rows of ten."""
-    scenes = ((table_scene(20, distance=0.05), table_model()), (picture_scene(20, distance=0.02), picture_model()))
+    scenes: list[tuple[Scene, Target]] = [
+        (table_scene(20, distance=0.05), table_model()),
+        (picture_scene(20, distance=0.02), picture_model()),
+        (text_scene(20, distance=0.05), text_model()),
+    ]
     for scene, target in _supported(attack, scenes):
         found, _ = _strike(attack, target, scene)
         share = float((found.verdicts == "broken").mean())
@@ -177,7 +193,8 @@ def law_breaks_the_breakable(attack: type[Any]) -> None:
 def law_never_breaks_the_constant(attack: type[Any]) -> None:
     """A model that answers everything alike cannot be evaded."""
     flat = Constant()
-    for scene, target in _supported(attack, ((table_scene(target=flat), flat), (picture_scene(target=flat), flat))):
+    scenes = [(made(target=flat), flat) for made in (table_scene, picture_scene, text_scene)]
+    for scene, target in _supported(attack, scenes):
         found, _ = _strike(attack, target, scene)
         count = int((found.verdicts == "broken").sum())
         require(not count, f"breaks {count} rows of a model that answers everything alike")
@@ -185,7 +202,11 @@ def law_never_breaks_the_constant(attack: type[Any]) -> None:
 
 def law_is_at_least_as_strong_as_noise(attack: type[Any]) -> None:
     """At an equal budget it does not break significantly fewer rows than random admissible points do."""
-    scenes = ((table_scene(_ROWS, distance=3.0), table_model()), (picture_scene(_ROWS, distance=4.0), picture_model()))
+    scenes: list[tuple[Scene, Target]] = [
+        (table_scene(_ROWS, distance=3.0), table_model()),
+        (picture_scene(_ROWS, distance=4.0), picture_model()),
+        (text_scene(_ROWS, distance=1.5), text_model()),
+    ]
     for scene, target in _supported(attack, scenes):
         found, _ = _strike(attack, target, scene)
         broken, random = found.verdicts == "broken", _noise(target, scene).verdicts == "broken"
@@ -195,8 +216,12 @@ def law_is_at_least_as_strong_as_noise(attack: type[Any]) -> None:
 
 
 def _cases(attack: type[Any]) -> list[tuple[Scene, Target]]:
-    """A table and pictures, at a fixed radius and at the minimum distance; those the attack can work on."""
-    scenes: list[tuple[Scene, Target]] = [(table_scene(), table_model()), (picture_scene(), picture_model())]
+    """A table, pictures and texts, at a fixed radius and at the minimum distance; those the attack can work on."""
+    scenes: list[tuple[Scene, Target]] = [
+        (table_scene(), table_model()),
+        (picture_scene(), picture_model()),
+        (text_scene(), text_model()),
+    ]
     return _supported(attack, (*scenes, *((replace(scene, mode="nearest"), target) for scene, target in scenes)))
 
 
@@ -204,12 +229,14 @@ def _supported(attack: type[Any], cases: Sequence[tuple[Scene, Target]]) -> list
     """The cases the attack does not decline with `Unsupported`; one at least."""
     said = [_declined(attack, scene, target) for scene, target in cases]
     kept = [case for case, why in zip(cases, said, strict=True) if not why]
-    require(kept, f"works on neither tables nor pictures: {said[0]}")
+    require(kept, f"works on neither tables nor pictures nor texts: {said[0]}")
     return kept
 
 
 def _declined(attack: type[Any], scene: Scene, target: Target) -> str:
     """Why the attack cannot work on this scene at all, with every access granted; "" when it can."""
+    if isinstance(scene.schema, TextSchema) and not getattr(attack, "texts", False):
+        return "it does not say that it takes texts"
     small = replace(scene, budget=replace(scene.budget, queries=3))
     with suppress(Exception):  # the law itself meets it again, and says so
         try:
@@ -264,13 +291,30 @@ class _Trap:
 def _noise(target: Target, scene: Scene) -> Evidence:
     """Random admissible points until the budget is spent."""
     oracle, rng = Oracle(target, scene, Misclassified(), Access.LABELS), Draws(1, "testing.noise", scene.ids)
-    low, high = reachable(scene.schema, scene.x, scene.budget)
+    draw = _random(scene, rng)
     for step in range(scene.budget.queries or 0):
         rows = oracle.active
         if not len(rows):
             break
-        oracle.labels(random_point(scene, rows, rng, step, low, high), rows)
+        oracle.labels(draw(rows, step), rows)
     return oracle.evidence()
+
+
+def _random(scene: Scene, rng: Draws) -> Callable[[Array, int], Array]:
+    """Random points of the ball, or random edits of texts."""
+    schema = scene.schema
+    if isinstance(schema, TextSchema):
+        return lambda rows, step: random_texts(scene, schema, rows, rng, step)
+    low, high = reachable(schema, scene.x, scene.budget)
+    return lambda rows, step: random_point(scene, rows, rng, step, low, high)
+
+
+def _priced(scene: Scene) -> Scene:
+    """The scene with a price on every move; an edit of a text has one already."""
+    if isinstance(scene.schema, TextSchema):
+        return scene
+    prices = {c.name: {"attacker": type(c.attacker).COSTLY} for c in scene.schema.columns if c.movable}
+    return replace(scene, schema=scene.schema.with_columns(prices))
 
 
 LAWS = (

@@ -1,8 +1,10 @@
-"""Toy data for the laws: a table with every kind of column, small pictures, and training rows."""
+"""Toy data for the laws: a table with every kind of column, small pictures, short texts, and training rows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,11 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.budget import Budget
 from temper.core.data import Array, Data
+from temper.core.errors import Unsupported
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
-from temper.core.target import Target
+from temper.core.target import Access, Recipe, ScoreKind, Target
+from temper.core.text import TextSchema
 from temper.kernels.loss import decide
 from temper.testing.law import sealed
 from temper.testing.toys import Linear, Trainable
@@ -84,6 +88,75 @@ def picture_scene(n: int = 8, *, distance: float = 0.5, seed: int = 0, target: T
     side = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
     x = x + ((side * distance - model.logit(x)) / (weights**2).sum())[:, None, None, None] * weights
     return _scene(x, Schema.box(0.0, 1.0), target or model, Budget(norm="linf", radius=0.2, queries=60))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A logistic model of words in closed form: each known word, as it is written, adds its weight, and `{0.5}` its
+    number.
+
+    >>> Words(weights=(("free", 1.0),)).logit(np.array(["free offer {-0.5}"], object))
+    array([0.5])
+    """
+
+    weights: tuple[tuple[str, float], ...]
+    access: Access = Access.LABELS | Access.SCORES
+    name: str = "words toy"
+    kind: ScoreKind = ScoreKind.PROBABILITIES
+    classes: int = 2
+    stochastic: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Of the weights."""
+        return hashlib.sha256(repr(self.weights).encode()).hexdigest()
+
+    def logit(self, x: Array) -> Array:
+        """The sum of the weights per text (n,)."""
+        known = dict(self.weights)
+        return np.array([sum(_weight(word, known) for word in text.split()) for text in x], dtype=float)
+
+    def scores(self, x: Array) -> Array:
+        """Probabilities (n, 2)."""
+        p = 1.0 / (1.0 + np.exp(-np.clip(self.logit(x), -500.0, 500.0)))
+        return np.stack([1.0 - p, p], axis=1)
+
+    def gradient(self, x: Array, cotangent: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Not offered: texts have none."""
+        raise Unsupported("a text has no gradient")
+
+    def refit(self, data: Data, recipe: Recipe) -> Target:
+        """Not offered: its weights are given."""
+        raise Unsupported("this toy is not trained")
+
+
+def _weight(word: str, known: dict[str, float]) -> float:
+    return float(word[1:-1]) if word[:1] == "{" and word[-1:] == "}" else known.get(word, 0.0)
+
+
+def text_model() -> Words:
+    """Words that speak for class 1 and words that speak against it."""
+    speaks_for = {"free": 1.0, "prize": 1.0, "win": 0.8, "call": 0.6, "urgent": 0.5, "cash": 0.9}
+    against = {"love": -1.0, "story": -0.9, "good": -0.8, "happy": -0.7, "think": -0.6, "help": -0.5}
+    return Words(weights=(*speaks_for.items(), *against.items()))
+
+
+def text_scene(n: int = 12, *, distance: float = 0.5, seed: int = 0, target: Target | None = None) -> Scene:
+    """Texts of ten words at this logit from `text_model`'s decision, half on either side, three words may change.
+
+    The number in braces sets the distance and is protected.
+    """
+    model = text_model()
+    known = [word for word, _ in model.weights]
+    order = np.argsort(Draws(seed, "testing.texts").uniform(np.arange(n), 0, (len(known),)), axis=1)
+    texts = np.array([" ".join([*(known[at] for at in row[:9]), "tonight", "{0}"]) for row in order], dtype=object)
+    side = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
+    level = side * distance - model.logit(texts)
+    x = np.array(
+        [text[:-3] + f"{{{value!r}}}" for text, value in zip(texts, level.tolist(), strict=True)], dtype=object
+    )
+    domain = TextSchema(protected=r"\{[^}]*\}")
+    return _scene(x, domain, target or model, Budget(norm="words", radius=3.0, queries=60))
 
 
 def training(n: int = 600, seed: int = 1) -> Data:

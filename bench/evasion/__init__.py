@@ -1,0 +1,1 @@
+"""Evasion against its peers: one file per comparison."""

@@ -79,7 +79,7 @@ def test_scores_are_the_library_s_own_probabilities(fitted: Any) -> None:
     target = open_target(fitted)
     assert target.kind is ScoreKind.PROBABILITIES
     assert target.classes == 2
-    assert target.access == Access.LABELS | Access.SCORES | Access.RETRAIN
+    assert target.access == Access.LABELS | Access.SCORES | Access.RETRAIN | Access.TREES
     np.testing.assert_allclose(target.scores(X), own_scores(fitted, X), atol=1e-6)
     check(target, X, SCHEMA)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_BLOCK = 64
+_BLOCK, _MANY = 64, 32
 
 
 @numba.njit(cache=True)
@@ -24,27 +24,49 @@ def leaf(feature, threshold, left, right, missing_left, row, node):  # type: ign
 
 @numba.njit(cache=True)
 def sums(feature, threshold, left, right, missing_left, value, root, base, x, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n, outputs) with `base` plus the leaves; trees outside, so that one stays in the cache."""
+    """Fill `out` (n, outputs) with `base` plus the leaves; few rows walk one by one, many level by level."""
     out[:] = base
-    outputs = len(base)
+    column, child = _packed(feature, left, right) if len(x) >= _MANY else _packed(feature[:0], left, right)
+    nodes = np.empty(_BLOCK, np.uint32)
     for start in range(0, len(x), _BLOCK):
-        stop = min(start + _BLOCK, len(x))
+        rows = x[start : start + _BLOCK]
         for tree in range(len(root)):
-            for at in range(start, stop):
-                end = leaf(feature, threshold, left, right, missing_left, x[at], root[tree])
-                for output in range(outputs):
-                    out[at, output] += value[end, output]
+            if len(x) >= _MANY:
+                _leaves(column, threshold, missing_left, child, rows, np.uint32(root[tree]), nodes)
+            else:
+                for at in range(len(rows)):
+                    nodes[at] = leaf(feature, threshold, left, right, missing_left, rows[at], root[tree])
+            for at in range(len(rows)):
+                for output in range(len(base)):
+                    out[start + at, output] += value[nodes[at], output]
 
 
 @numba.njit(cache=True)
-def sum_one(feature, threshold, left, right, missing_left, value, root, base, x, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with a single output: `base` plus the leaves."""
-    out[:] = base
-    for start in range(0, len(x), _BLOCK):
-        stop = min(start + _BLOCK, len(x))
-        for tree in range(len(root)):
-            for at in range(start, stop):
-                out[at] += value[leaf(feature, threshold, left, right, missing_left, x[at], root[tree])]
+def _packed(feature, left, right):  # type: ignore[no-untyped-def]
+    """(column, children) of every node without a branch to take: a leaf asks column 0 and stays where it is."""
+    column, child = np.empty(len(feature), np.uint32), np.empty(2 * len(feature), np.uint32)
+    for node in range(len(feature)):
+        inner = feature[node] >= 0
+        column[node] = feature[node] if inner else 0
+        child[2 * node] = left[node] if inner else node
+        child[2 * node + 1] = right[node] if inner else node
+    return column, child
+
+
+@numba.njit(cache=True)
+def _leaves(column, threshold, missing_left, child, rows, root, nodes):  # type: ignore[no-untyped-def]
+    """The leaf of every row, all of them one level down at a time: no row waits for what another guesses."""
+    nodes[: len(rows)] = root
+    moved = True
+    while moved:
+        change = np.uint32(0)
+        for at in range(len(rows)):
+            node = nodes[at]
+            value, cut = rows[at, column[node]], threshold[node]
+            turn = np.uint32((not value < cut) & ((value >= cut) | (not missing_left[node])))
+            nodes[at] = child[np.uint32(2) * node + turn]
+            change |= nodes[at] ^ node
+        moved = change != 0
 
 
 @numba.njit(cache=True)

@@ -65,12 +65,12 @@ def value_margins(ensemble: TreeEnsemble, clean: float, tolerance: float) -> tup
 
 def value(margin: TreeMargin, x: Any) -> Floats:
     """The margin (n,) of the rows (n, d)."""
-    from temper.kernels._jit_trees import sum_one
+    from temper.kernels._jit_trees import sums
 
     x, m = _rows(x), margin
-    out = np.empty(len(x))
-    sum_one(m.feature, m.threshold, m.left, m.right, m.missing_left, m.value, m.root, m.base, x, out)
-    return out
+    out, base = np.empty((len(x), 1)), np.array([m.base])
+    sums(m.feature, m.threshold, m.left, m.right, m.missing_left, m.value[:, None], m.root, base, x, out)
+    return out[:, 0]
 
 
 def thresholds(trees: TreeEnsemble | TreeMargin) -> tuple[Ints, Floats]:

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
+
 from temper.core.data import Array, Data
-from temper.core.target import Access, Recipe, ScoreKind, Target
+from temper.core.errors import Unsupported
+from temper.core.target import Access, Recipe, ScoreKind, Target, TreeTarget
+from temper.core.trees import TreeEnsemble
 from temper.targets import _digest
+from temper.targets._trees_build import TREELESS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +71,15 @@ class Flipped:
         """The inner model fitted again on its own numbering."""
         turned = replace(recipe, monotone=tuple(-sign for sign in recipe.monotone))
         return Flipped(inner=self.inner.refit(Data(x=data.x, y=1 - data.y, ids=data.ids), turned))
+
+    def trees(self) -> TreeEnsemble:
+        """The inner target's trees, each pulling the other way."""
+        if Access.TREES not in self.access:
+            raise Unsupported(f"the {self.name} target has no trees to read", fix=TREELESS)
+        found = cast(TreeTarget, self.inner).trees()
+        if found.outputs == 1:
+            return replace(found, value=-found.value, base=-found.base)
+        return replace(found, value=np.ascontiguousarray(found.value[:, ::-1]), base=found.base[::-1].copy())
 
     def _turned(self, scores: Array) -> Array:
         return -scores if self.kind is ScoreKind.MARGIN else scores[:, [1, 0]]

@@ -13,8 +13,10 @@ from temper.core.data import Array, Data
 from temper.core.errors import ContractError, Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.targets import _digest, _estimator, _recipe
+from temper.core.trees import TreeEnsemble
+from temper.targets import _digest, _estimator, _recipe, _trees_catboost
 from temper.targets._score import shaped
+from temper.targets._trees_build import TREELESS
 from temper.targets.frame import agree, to_frame
 
 _PROBABILITY = ("Logloss", "CrossEntropy", "MultiClass")
@@ -68,10 +70,11 @@ class Catboost:
         """The adapter's name."""
         return "catboost"
 
-    @property
+    @cached_property
     def access(self) -> Access:
-        """Labels, scores and refits."""
-        return Access.LABELS | Access.SCORES | Access.RETRAIN
+        """Labels, scores and refits; the trees where they ask nothing but numbers and categories."""
+        trees = _trees_catboost.readable(self.model, self.kind, self._levels)
+        return Access.LABELS | Access.SCORES | Access.RETRAIN | (Access.TREES if trees else Access.NONE)
 
     @cached_property
     def digest(self) -> str:
@@ -90,6 +93,14 @@ class Catboost:
         """Trees have no gradients."""
         raise Unsupported("tree ensembles have no gradients", fix="use an attack that needs scores or labels")
 
+    def trees(self) -> TreeEnsemble:
+        """The model as arrays, read once per process."""
+        if Access.TREES not in self.access:
+            raise Unsupported(
+                "this CatBoost model asks statistics of its categories, texts or embeddings", fix=TREELESS
+            )
+        return self._trees
+
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """A fresh model with the same parameters and number of rounds, single threaded, fitted on `data`."""
         y = _estimator.truth(data, self.kind, self.classes, "the CatBoost model")
@@ -97,6 +108,17 @@ class Catboost:
         flags = self.model.get_cat_feature_indices()
         fresh = _unfitted(self.model, _settings(self.model, recipe))
         return replace(self, model=fresh.fit(self._input(data.x), y, cat_features=flags or None))
+
+    @cached_property
+    def _trees(self) -> TreeEnsemble:
+        return _trees_catboost.ensemble(self.model, self.kind, self._input, self._levels)
+
+    @property
+    def _levels(self) -> dict[int, int]:
+        """The number of codes of each column that has codes."""
+        columns = self.schema.columns if self.schema else ()
+        counts = {at: 2 if c.type == "boolean" else len(c.categories) for at, c in enumerate(columns)}
+        return {at: count for at, count in counts.items() if count}
 
     def _input(self, x: Array) -> Any:
         x = np.asarray(x, dtype=np.float64)

@@ -13,8 +13,10 @@ from temper.core.data import Array, Data
 from temper.core.errors import ContractError, Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.targets import _digest, _estimator, _recipe
+from temper.core.trees import TreeEnsemble
+from temper.targets import _digest, _estimator, _recipe, _trees_lightgbm
 from temper.targets._score import shaped, two_columns
+from temper.targets._trees_build import TREELESS
 from temper.targets.frame import UNCHANGED, Coding, agree, coding
 
 _NAMES = {
@@ -62,10 +64,11 @@ class Lightgbm:
         """The adapter's name."""
         return "lightgbm"
 
-    @property
+    @cached_property
     def access(self) -> Access:
-        """Labels, scores and refits."""
-        return Access.LABELS | Access.SCORES | Access.RETRAIN
+        """Labels, scores and refits; the trees where the scores are sums of them."""
+        trees = _trees_lightgbm.readable(self.booster, objective(self.booster), self.kind)
+        return Access.LABELS | Access.SCORES | Access.RETRAIN | (Access.TREES if trees else Access.NONE)
 
     @cached_property
     def digest(self) -> str:
@@ -89,6 +92,12 @@ class Lightgbm:
         """Trees have no gradients."""
         raise Unsupported("tree ensembles have no gradients", fix="use an attack that needs scores or labels")
 
+    def trees(self) -> TreeEnsemble:
+        """The rounds that predict as arrays, read once per process."""
+        if Access.TREES not in self.access:
+            raise Unsupported("the scores of this LightGBM model are no sums of trees", fix=TREELESS)
+        return self._trees
+
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """A fresh model with the same parameters and number of rounds, single threaded, fitted on `data`."""
         x = self._input(data.x)
@@ -96,6 +105,10 @@ class Lightgbm:
         recipe = _recipe.checked(recipe, x.shape[1])
         fit = _fit_booster if _is_booster(self.model) else _fit_estimator
         return replace(self, model=fit(self.model, x, y, recipe))
+
+    @cached_property
+    def _trees(self) -> TreeEnsemble:
+        return _trees_lightgbm.ensemble(self.booster, self.kind, self.codes)
 
     def _input(self, x: Array) -> np.ndarray[Any, Any]:
         return self.codes.apply(np.asarray(x, dtype=np.float64))

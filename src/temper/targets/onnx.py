@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,12 @@ from temper.core.data import Array, Data
 from temper.core.errors import ContractError, Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.targets import _digest
+from temper.core.trees import TreeEnsemble
+from temper.targets import _digest, _onnx_net, _trees_onnx
 from temper.targets._score import SINGLE, one_hot, shaped
+from temper.targets._trees_build import TREELESS
 from temper.targets.frame import agree, coding, numeric, to_frame
+from temper.targets.torch import Torch
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -51,10 +54,13 @@ class Onnx:
         """The adapter's name."""
         return "onnx"
 
-    @property
+    @cached_property
     def access(self) -> Access:
-        """Labels, and scores where the graph has any."""
-        return Access.LABELS if self.labels_only else Access.LABELS | Access.SCORES
+        """Labels; scores where the graph has any, trees where it is made of nothing else, gradients of a net."""
+        if self.labels_only:
+            return Access.LABELS
+        inside = Access.TREES if self._trees is not None else Access.GRADIENTS if self._is_net else Access.NONE
+        return Access.LABELS | Access.SCORES | inside
 
     @cached_property
     def digest(self) -> str:
@@ -69,9 +75,37 @@ class Onnx:
             return one_hot(raw.reshape(len(x)), self.classes)
         return shaped(raw, self.kind, self.classes, len(x), "the ONNX model")
 
-    def gradient(self, x: Array, cotangent: object) -> tuple[Array, Array]:
-        """An exported graph has no gradients."""
-        raise Unsupported("an ONNX model has no gradients", fix="open the torch module it was exported from")
+    def gradient(self, x: Array, cotangent: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Scores of onnxruntime, and the slope that a torch copy of the graph gives."""
+        if not self._is_net:
+            raise Unsupported("this ONNX model has no gradients", fix="open the torch module it was exported from")
+        shown = self.scores(np.asarray(x))
+        _, slope = self._net.gradient(np.asarray(x), lambda scores: cotangent(self._agreeing(scores, shown)))
+        return shown, slope
+
+    def _agreeing(self, copied: Array, real: Array) -> Array:
+        """The real scores, when the copy of the net says the same."""
+        if not np.allclose(copied, real, rtol=1e-3, atol=1e-3):
+            raise ContractError(
+                "the torch copy of the ONNX net does not say what onnxruntime says, so its gradient is not trusted",
+                fix="open the torch module it was exported from",
+            )
+        return real
+
+    @cached_property
+    def _is_net(self) -> bool:
+        return _onnx_net.convertible(self.content)
+
+    @cached_property
+    def _net(self) -> Torch:
+        copy = _onnx_net.module(self.content, self.output)
+        return Torch(model=copy, kind=self.kind, classes=self.classes, stochastic=self.stochastic)
+
+    def trees(self) -> TreeEnsemble:
+        """The graph's one tree operator as arrays, read once per process."""
+        if self.labels_only or self._trees is None:
+            raise Unsupported("this ONNX graph is not one tree operator between casts", fix=TREELESS)
+        return self._trees
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """An exported graph cannot be fitted again."""
@@ -111,11 +145,15 @@ class Onnx:
         return [x[at : at + size[0]] for at in range(0, len(x), size[0])]
 
     @cached_property
+    def _trees(self) -> TreeEnsemble | None:
+        return _trees_onnx.ensemble(self.content, self.output, self.classes, coding(self.schema), self.scores)
+
+    @cached_property
     def _session(self) -> Any:
         return session(self.content)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_session"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_session", "_net")}
 
 
 def session(content: bytes) -> Any:

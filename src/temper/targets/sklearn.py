@@ -12,8 +12,10 @@ from temper.core.data import Array, Data
 from temper.core.errors import ContractError, Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.targets import _digest, _estimator
+from temper.core.trees import TreeEnsemble
+from temper.targets import _digest, _estimator, _trees_sklearn
 from temper.targets._score import one_hot, shaped
+from temper.targets._trees_build import TREELESS
 from temper.targets.frame import Coding, agree, coding, to_frame
 
 _BOTH = Access.LABELS | Access.SCORES
@@ -45,11 +47,13 @@ class Sklearn:
         """The adapter's name."""
         return "sklearn"
 
-    @property
+    @cached_property
     def access(self) -> Access:
-        """Labels and refits always, scores where the estimator has any."""
-        only_labels = self.method == "predict" and self.kind is not ScoreKind.VALUE
-        return (Access.LABELS if only_labels else _BOTH) | Access.RETRAIN
+        """Labels and refits always, scores where the estimator has any, trees where it is made of them."""
+        if self.method == "predict" and self.kind is not ScoreKind.VALUE:
+            return Access.LABELS | Access.RETRAIN
+        trees = _trees_sklearn.readable(self.model, self.kind, self.method)
+        return _BOTH | Access.RETRAIN | (Access.TREES if trees else Access.NONE)
 
     @cached_property
     def digest(self) -> str:
@@ -66,6 +70,12 @@ class Sklearn:
     def gradient(self, x: Array, cotangent: object) -> tuple[Array, Array]:
         """Estimators have no gradients."""
         raise Unsupported("scikit-learn estimators have no gradients", fix="use an attack that needs scores or labels")
+
+    def trees(self) -> TreeEnsemble:
+        """The model as arrays, read once per process."""
+        if Access.TREES not in self.access:
+            raise Unsupported(f"{type(self.model).__name__} is no tree model that can be read", fix=TREELESS)
+        return self._trees
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """The same estimator with its parameters, single threaded and seeded, fitted on `data`."""
@@ -90,6 +100,12 @@ class Sklearn:
         import pandas as pd
 
         return pd.DataFrame(np.asarray(x, dtype=np.float64), columns=list(names))
+
+    @cached_property
+    def _trees(self) -> TreeEnsemble:
+        columns = self.schema.columns if self.schema else ()
+        levels = {at: len(c.categories) for at, c in enumerate(columns) if c.type == "category"}
+        return _trees_sklearn.ensemble(self.model, self.kind, self._input, levels)
 
     @cached_property
     def _names(self) -> tuple[str, ...] | None:

@@ -14,8 +14,10 @@ from temper.core.data import Array, Data
 from temper.core.errors import ContractError, Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.targets import _digest, _estimator, _recipe
+from temper.core.trees import TreeEnsemble
+from temper.targets import _digest, _estimator, _recipe, _trees_xgboost
 from temper.targets._score import shaped, softmax, two_columns
+from temper.targets._trees_build import TREELESS
 from temper.targets.frame import UNCHANGED, Coding, agree, coding
 
 _KEPT = (
@@ -70,10 +72,11 @@ class Xgboost:
         """The adapter's name."""
         return "xgboost"
 
-    @property
+    @cached_property
     def access(self) -> Access:
-        """Labels, scores and refits."""
-        return Access.LABELS | Access.SCORES | Access.RETRAIN
+        """Labels, scores and refits; the trees where the scores are sums of them."""
+        trees = _trees_xgboost.readable(self.booster, self._objective, self.kind)
+        return Access.LABELS | Access.SCORES | Access.RETRAIN | (Access.TREES if trees else Access.NONE)
 
     @cached_property
     def digest(self) -> str:
@@ -98,6 +101,12 @@ class Xgboost:
     def gradient(self, x: Array, cotangent: object) -> tuple[Array, Array]:
         """Trees have no gradients."""
         raise Unsupported("tree ensembles have no gradients", fix="use an attack that needs scores or labels")
+
+    def trees(self) -> TreeEnsemble:
+        """The rounds in use as arrays, read once per process."""
+        if Access.TREES not in self.access:
+            raise Unsupported("the scores of this XGBoost model are no sums of trees", fix=TREELESS)
+        return self._trees
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """A fresh model with the same parameters and number of rounds, single threaded, fitted on `data`."""
@@ -128,6 +137,10 @@ class Xgboost:
 
     def _input(self, x: Array) -> np.ndarray[Any, Any]:
         return self.codes.apply(np.asarray(x, dtype=np.float64)).astype(np.float32)
+
+    @cached_property
+    def _trees(self) -> TreeEnsemble:
+        return _trees_xgboost.ensemble(self.booster, _last_round(self.model), self.kind, self.codes)
 
     @cached_property
     def _objective(self) -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from temper.core.data import Array, Data
-from temper.core.errors import Unsupported
-from temper.core.target import Access, Recipe, ScoreKind, Target
+from temper.core.errors import SchemaError, Unsupported
+from temper.core.target import Access, Recipe, ScoreKind, Target, TreeTarget
+from temper.core.trees import TreeEnsemble
+from temper.kernels import trees
 from temper.kernels.loss import decide
 from temper.testing.law import LawBroken, require
 
 _RELATIVE, _ABSOLUTE = 1e-4, 1e-5
 _STEPS = (1e-4, 1e-2)
+_CUTS = 40
 
 
 def law_one_finite_row_of_scores_each(target: Target, x: Array) -> None:
@@ -81,6 +84,24 @@ def law_undeclared_access_is_refused(target: Target, x: Array) -> None:
         raise LawBroken(f"does not declare {access.words()} and gives it")
 
 
+def law_trees_are_the_model(target: Target, x: Array) -> None:
+    """The arrays score every row as the target does, on either side of every cut too (some 40 a column)."""
+    if Access.TREES not in target.access or not isinstance(target, TreeTarget):
+        return
+    ensemble = target.trees()
+    rows = np.asarray(_numpy(x), dtype=float)
+    require(ensemble.features == rows.shape[1], f"has trees over {ensemble.features} of {rows.shape[1]} columns")
+    for at, asked in _beside_cuts(ensemble, rows):
+        try:
+            theirs = _scores(target, asked)
+        except SchemaError:  # between two codes of a category lies nothing to ask
+            continue
+        own = trees.scores(ensemble, asked)
+        require(own.shape == theirs.shape, f"has trees that score {own.shape} where it scores {theirs.shape}")
+        worst = float(np.abs(own - theirs).max())
+        require(_close(theirs, own), f"has trees that are {worst:.2g} away from its scores by column {at}")
+
+
 def law_gradient_equals_finite_differences(target: Target, x: Array) -> None:
     """The vector-Jacobian product is the slope of the scores, and its scores are the scores."""
     if Access.GRADIENTS not in target.access:
@@ -119,10 +140,30 @@ def law_refit_repeats_and_leaves_it_alone(target: Target, x: Array) -> None:
     require(_close(_scores(fresh[0], x), _scores(fresh[1], x)), "is another model when fitted again with the same seed")
 
 
+def _beside_cuts(ensemble: TreeEnsemble, rows: np.ndarray[Any, Any]) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+    """Rows on either side of cuts, column by column; the rows as they are come first."""
+    yield 0, rows
+    offsets, cuts = trees.thresholds(ensemble)
+    for at in range(ensemble.features):
+        own = cuts[offsets[at] : offsets[at + 1]]
+        own = own[:: max(len(own) // _CUTS, 1)]
+        if len(own):
+            asked = rows[np.arange(2 * len(own)) % len(rows)]
+            asked[:, at] = np.concatenate([own, np.nextafter(own, -np.inf)])
+            yield at, asked
+
+
+def _trees(target: Target) -> TreeEnsemble:
+    if not isinstance(target, TreeTarget):
+        raise Unsupported("no trees")
+    return target.trees()
+
+
 def _doors(target: Target, x: Array) -> dict[Access, Callable[[], Any]]:
     return {
         Access.LABELS: lambda: target.scores(x[:2]),
         Access.GRADIENTS: lambda: target.gradient(x[:2], lambda scores: scores),
+        Access.TREES: lambda: _trees(target),
         Access.RETRAIN: lambda: target.refit(_data(target, x), Recipe()),
     }
 
@@ -179,6 +220,7 @@ LAWS = (
     law_leaves_inputs_alone,
     law_declared_access_works,
     law_undeclared_access_is_refused,
+    law_trees_are_the_model,
     law_gradient_equals_finite_differences,
     law_survives_pickling,
     law_refit_repeats_and_leaves_it_alone,

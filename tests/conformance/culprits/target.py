@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.target import Access, Target
+from temper.core.trees import TreeEnsemble
 from temper.targets.function import Function
 from temper.testing import target
 from temper.testing.scenes import table_model, training
@@ -75,6 +76,29 @@ class Crashes(Bent):
         raise AttributeError("no fit")
 
 
+class Edges(Bent):
+    """Asks for `<=` and hands out trees that ask for `<`."""
+
+    access = Access.LABELS | Access.SCORES | Access.TREES  # type: ignore[assignment]
+
+    def scores(self, x: Any) -> Any:
+        p = np.where(x[:, 0] <= 30.0, 0.9, 0.2)
+        return np.stack([1.0 - p, p], axis=1)
+
+    def trees(self) -> TreeEnsemble:
+        return TreeEnsemble(
+            feature=np.array([0, -1, -1], dtype=np.int32),
+            threshold=np.array([30.0, 0.0, 0.0]),
+            left=np.array([1, -1, -1], dtype=np.int32),
+            right=np.array([2, -1, -1], dtype=np.int32),
+            missing_left=np.zeros(3, dtype=np.bool_),
+            value=np.array([[0.0, 0.0], [0.1, 0.9], [0.8, 0.2]]),
+            root=np.zeros(1, dtype=np.int32),
+            base=np.zeros(2),
+            features=11,
+        )
+
+
 class Warm(Bent):
     """Goes on from where the last fit ended."""
 
@@ -100,6 +124,7 @@ BITES = {
     target.law_leaves_inputs_alone: (Scribbles(),),
     target.law_declared_access_works: (Linear(weights=table_model().weights, access=~Access.NONE),),
     target.law_undeclared_access_is_refused: (Constant(access=Access.LABELS | Access.SCORES), Crashes()),
+    target.law_trees_are_the_model: (Edges(),),
     target.law_gradient_equals_finite_differences: (Steep(),),
     target.law_survives_pickling: (Function(call=lambda x: table_model().scores(x)),),
     target.law_refit_repeats_and_leaves_it_alone: (Warm(), InPlace()),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from temper.api import Hardening, System, assess, attack, compare, harden, load, target
+    from temper.api import Hardening, System, assess, attack, certificates, compare, harden, load, target
     from temper.core.budget import Budget
 
 __version__ = "0.1.0"
-__all__ = ["Budget", "Hardening", "System", "assess", "attack", "compare", "harden", "load", "target"]
+__all__ = ["Budget", "Hardening", "System", "assess", "attack", "certificates", "compare", "harden", "load", "target"]
 
 
 def __getattr__(name: str) -> Any:

@@ -226,6 +226,9 @@ def attack(
     seed: int = 0,
     schema: Schema | None = None,
     threshold: float | None = None,
+    goal: str | int = "misclassify",
+    tolerance: float = 0.0,
+    reference: tuple[Array, Array] | None = None,
     mode: str = "nearest",
     **options: Any,
 ) -> AttackResult:
@@ -233,16 +236,35 @@ def attack(
 
     Without a schema every feature may move anywhere in the range seen in `x`. A list of texts is attacked by
     evasion.word_bug, word_swap or punctuation, within a radius in norm "edits" or "words" and a `TextSchema`.
-    Other kinds of attack need a system.
+    `goal` is "misclassify" or the class to reach; for a regression model success is a value moved by more than
+    `tolerance`. `reference` (x, y) are rows the attacker holds. Other kinds of attack need a system.
     """
+    from temper.core.attack import Scene
+    from temper.core.data import Data
     from temper.core.text import as_texts
-    from temper.engine.one_attack import attack_rows
+    from temper.engine.one_attack import attack_rows, free_schema
+    from temper.targets._array import to_numpy
 
-    texts = as_texts(x)
+    opened, texts = target(model), as_texts(x)
     x = np.asarray(x) if texts is None else texts
-    found, rate = attack_rows(target(model), name, x, np.asarray(y), budget, seed, schema, threshold, mode, options)
-    checks = tuple(sorted({reason for reason in found.reasons if reason}))
-    return AttackResult(found.verdicts, found.x_adv, found.distance, found.queries, rate, checks)
+    scene = Scene(
+        x=x,
+        y=np.asarray(y),
+        ids=np.arange(len(x)),
+        schema=schema or free_schema(x),
+        budget=budget,
+        kind=opened.kind,
+        classes=opened.classes,
+        threshold=threshold,
+        mode=mode,
+        goal=goal,
+        tolerance=tolerance,
+        reference=None if reference is None else Data(x=np.asarray(reference[0]), y=np.asarray(reference[1])),
+    )
+    outcome = attack_rows(opened, name, scene, seed, options)
+    found = outcome.found
+    checks = (*outcome.doubts, *sorted({reason for reason in found.reasons if reason}))
+    return AttackResult(found.verdicts, to_numpy(found.x_adv), found.distance, found.queries, outcome.rate, checks)
 
 
 def harden(
@@ -271,7 +293,9 @@ def harden(
             raise TemperError(f"no defence addresses {found.id}", fix="see `temper list defences`")
         defences = found.defences if defences is None else defences
     planned = plan(system, record.suite, ["evasion"], record.seed)
-    reattack = Reattack(world=planned.world, tasks=planned.tasks)
+    attacks = [task for task in planned.tasks if task.family == "evasion"]
+    listener(Event(kind="note", message="choosing the attacks that decide"))
+    reattack = Reattack(world=planned.world, tasks=attacks).decisive()
     tried = try_defences(
         system, evaluate=reattack, defences=defences, inner=reattack.inner, seed=record.seed, listener=listener
     )
@@ -323,6 +347,14 @@ def compare(before: Record | Run, after: Record | Run) -> Comparison:
     from temper.engine.compare import compare as compare_records
 
     return compare_records(_record(before), _record(after))
+
+
+def certificates(run: Record | Run, store: str | Path | Store | None = None) -> str:
+    """What a run has proven, as JSON with the model's digest: settings, and a radius for every row."""
+    from temper.engine.export import certificates as exported
+    from temper.store.database import Store as Kept
+
+    return exported(store if isinstance(store, Kept) else open_store(store), _record(run))
 
 
 def replay(system: Protected, finding: str, *, store: str | Path | None = None) -> Replay:

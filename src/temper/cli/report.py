@@ -16,7 +16,10 @@ FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text"}
 def command(
     run: Annotated[str, typer.Argument(help="The run: its number, or `last`.")] = "last",
     form: Annotated[
-        str | None, typer.Option("--format", help="html, json, junit, sarif or text; default by the ending of --out.")
+        str | None,
+        typer.Option(
+            "--format", help="html, json, junit, sarif, text or certificates; default by the ending of --out."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
     config: options.Config = Path("temper.yaml"),
@@ -25,8 +28,9 @@ def command(
     from temper import api
     from temper.report import render
 
-    record = api.open_store(config.parent).run(run)
-    data = render(record, form or FORMATS.get(out.suffix if out else "", "html")).encode()
+    store = api.open_store(config.parent)
+    record, form = store.run(run), form or FORMATS.get(out.suffix if out else "", "html")
+    data = (api.certificates(record, store) if form == "certificates" else render(record, form)).encode()
     if out is None:
         sys.stdout.buffer.write(data)
     else:

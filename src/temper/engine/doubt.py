@@ -9,6 +9,7 @@ import numpy as np
 from temper.kernels.rate import mcnemar
 
 BASELINE = "evasion.noise"
+CHANCES = 1_000  # queries of the baseline where those of the attack are not counted
 _ENOUGH = 0.9  # of the breakable rows of a planted weak twin; an attack that breaks as many real rows has shown itself
 _LEVEL = 0.05
 _MANY = 0.1  # of the rows that held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,56 +10,48 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.budget import Budget
 from temper.core.errors import TemperError, Unsupported
-from temper.core.measure import Measurement
+from temper.core.measure import Measurement, Status
 from temper.core.room import Room
 from temper.core.schema import Column, Mutability, Schema
-from temper.core.seed import Draws
 from temper.core.target import ScoreKind, Target
 from temper.core.text import TEXT_NORMS, TextSchema
-from temper.judges.misclassified import Misclassified
+from temper.engine.doubt import BASELINE, CHANCES, doubts_of
+from temper.engine.strike import strike
 from temper.kernels.loss import decide
 from temper.kernels.rate import measure_rate
-from temper.targets.oracle import Evidence, Oracle
+from temper.targets.oracle import Evidence
 
 Values = np.ndarray[Any, Any]
 
 
-def attack_rows(
-    target: Target,
-    name: str,
-    x: Values,
-    y: Values,
-    budget: Budget,
-    seed: int,
-    schema: Schema | None,
-    threshold: float | None,
-    mode: str,
-    options: dict[str, Any],
-) -> tuple[Evidence, Measurement]:
-    """The evidence per row, and the success rate over the rows judged rightly before, random moves beside it."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What one attack found on rows handed in; `doubts` say what makes its silence worthless."""
+
+    found: Evidence
+    rate: Measurement
+    doubts: tuple[str, ...]
+
+
+def attack_rows(target: Target, name: str, scene: Scene, seed: int, options: dict[str, Any]) -> Outcome:
+    """The evidence per row, and the success rate over the rows judged rightly before, random moves beside it.
+
+    Raises `TemperError` for an attack that is none on single rows, or needs what the target does not offer.
+    """
     if not name.startswith("evasion."):
         raise TemperError(
             f"{name} attacks a system, not single rows", fix="describe the system and use assess(only=...)"
         )
-    if target.kind is ScoreKind.VALUE:
-        raise TemperError("evasion of a regression model is not offered: there is no decision to change")
-    scene = Scene(
-        x=x,
-        y=y,
-        ids=np.arange(len(x)),
-        schema=schema or free_schema(x),
-        budget=budget,
-        kind=target.kind,
-        classes=target.classes,
-        threshold=threshold,
-        mode=mode,
-    )
-    scene = _measured(scene, name)
-    found = _strike(target, scene, name, options, seed)
-    noise = _strike(target, scene, "evasion.noise", {}, seed)
-    right = np.asarray(decide(np.asarray(target.scores(x)), target.kind, threshold)) == y
+    plugin = _plugin(target, scene, name, options)
+    scene = replace(_measured(scene, name), mode=getattr(plugin, "mode", scene.mode))
+    found = strike(plugin, target, scene, seed, name)
+    noise = strike(_plugin(target, scene, BASELINE, {}), target, _counted(scene), seed, BASELINE)
+    right = _right(target, scene)
     verdicts, by_chance = found.verdicts[right], noise.verdicts[right]
     broken, held = int((verdicts == "broken").sum()), int((verdicts == "held").sum())
+    said = {f"note_{key}": values[right] for key, values in found.notes.items()}
+    doubts = tuple(doubts_of(name, {"verdicts": verdicts, "noise": by_chance} | said)) if right.any() else ()
+    chance = "random moves, equal budget" if scene.budget.queries else f"random moves, {CHANCES:,} queries"
     rate = measure_rate(
         name,
         "success_rate",
@@ -67,11 +59,27 @@ def attack_rows(
         len(verdicts),
         undecided=len(verdicts) - broken - held,
         slice="rows judged rightly before the attack",
-        baseline=(("random moves, equal budget", float((by_chance == "broken").mean())),) if len(by_chance) else (),
+        baseline=((chance, float((by_chance == "broken").mean())),) if len(by_chance) else (),
         queries=int(found.queries.sum()),
         seconds=found.seconds,
+        status=Status.INCONCLUSIVE if doubts else Status.OK,
+        reason="; ".join(doubts),
     )
-    return found, rate
+    return Outcome(found=found, rate=rate, doubts=doubts)
+
+
+def _right(target: Target, scene: Scene) -> Values:
+    """Rows whose decision an attack can turn; every value can be shifted."""
+    if target.kind is ScoreKind.VALUE:
+        return np.ones(len(scene.x), dtype=bool)
+    found = np.asarray(decide(np.asarray(target.scores(scene.x)), target.kind, scene.threshold))
+    return np.asarray(found == scene.y)
+
+
+def _counted(scene: Scene) -> Scene:
+    """The same scene for random moves, which end: without a number of queries they would go on for ever."""
+    queries = CHANCES if scene.budget.queries is None else scene.budget.queries
+    return replace(scene, budget=replace(scene.budget, queries=queries))
 
 
 def _measured(scene: Scene, name: str) -> Scene:
@@ -103,12 +111,10 @@ def free_schema(x: Values) -> Schema:
     return Schema(columns=tuple(columns))
 
 
-def _strike(target: Target, scene: Scene, name: str, options: dict[str, Any], seed: int) -> Evidence:
+def _plugin(target: Target, scene: Scene, name: str, options: dict[str, Any]) -> Any:
     plugin = Room("temper.attacks").build(name, options)
     if missing := plugin.needs & ~target.access:
         raise TemperError(f"{name} needs {missing.words()}, which this target does not offer")
     if isinstance(scene.schema, TextSchema) and not getattr(plugin, "texts", False):
         raise Unsupported(f"{name} moves numbers, and these rows are texts", fix="use evasion.word_bug")
-    oracle = Oracle(target, scene, Misclassified(), plugin.needs)
-    plugin.run(oracle, scene, Draws(seed, name, scene.ids))
-    return oracle.evidence()
+    return plugin

@@ -202,6 +202,7 @@ def _facts(world: World, sizes: Sizes, tasks: Sequence[Task]) -> tuple[tuple[str
         ),
         ("training rows of refits", f"{len(trained):,}" if trained is not None else "none given"),
         ("reference fits", str(sizes.references)),
+        ("rows an attacker holds", f"{len(world.others())} other held-out rows"),
         ("tasks", str(len(tasks))),
         *_decision(world),
         *(("the model", said) for said in getattr(system.target, "remarks", ())),

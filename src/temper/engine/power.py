@@ -19,7 +19,7 @@ from temper.kernels.trees import raw
 Values = np.ndarray[Any, Any]
 
 _SHORT = 0.6
-_STEPS = 64
+_SHARES = np.linspace(0.0, 1.0, 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ class WeakTwin:
         """The stairs as an ensemble with a sigmoid."""
         if self.stairs is None:
             raise Unsupported("this twin has no trees")
-        base = np.array([-self.level / self.spread])
+        base = (self.stairs.base - self.level) / self.spread
         return replace(self.stairs, value=self.stairs.value / self.spread, base=base, link="sigmoid")
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
@@ -84,7 +84,7 @@ def weak_twin(scene: Scene, needs: Access = Access.SCORES) -> tuple[WeakTwin, Va
     low, high = reachable(scene.schema, scene.x, scene.budget)
     corner = np.where(weights > 0, low, np.where(weights < 0, high, scene.x))
     corner = repair(corner, scene.x, scene, np.broadcast_to(np.abs(weights), scene.x.shape))
-    stairs = _stairs(weights, low.min(axis=0), high.max(axis=0)) if Access.TREES in needs else None
+    stairs = _stairs(weights, x0, np.asarray(np.where(weights > 0, low, high))) if Access.TREES in needs else None
     start, end = climb(x0, weights, stairs), climb(np.nan_to_num(corner), weights, stairs)
     admitted = np.asarray(scene.schema.admits(corner, scene.x))
     reach = start - _SHORT * (start - end)
@@ -103,15 +103,17 @@ def climb(x: Array, weights: Values, stairs: TreeEnsemble | None) -> Array:
     return linear(x, weights) if stairs is None else raw(stairs, np.nan_to_num(x))[:, 0]
 
 
-def _stairs(weights: Values, low: Values, high: Values) -> TreeEnsemble:
-    """A stump for every step of every column with a weight; a column rises from `low` to `high`."""
+def _stairs(weights: Values, x0: Values, far: Values) -> TreeEnsemble:
+    """A stump for every step of every column with a weight; the steps lie on every row's way to its far end."""
     columns = np.flatnonzero(weights)
-    steps = (high - low)[columns] / _STEPS
-    cuts = (low[columns] + np.arange(1, _STEPS + 1)[:, None] * steps).ravel()
-    rises = np.tile(weights[columns] * steps, _STEPS)
+    ways = [np.unique(x0[:, at] + (far - x0)[:, at] * _SHARES[:, None]) for at in columns]
+    cuts = np.concatenate([way[1:] for way in ways])
+    rises = np.concatenate([weights[at] * np.diff(way) for at, way in zip(columns, ways, strict=True)])
+    start = sum(float(weights[at] * way[0]) for at, way in zip(columns, ways, strict=True))
+    column = np.repeat(columns, [len(way) - 1 for way in ways])
     n = len(cuts)
     feature, threshold = np.full((n, 3), -1, np.int32), np.zeros((n, 3))
-    feature[:, 0], threshold[:, 0] = np.tile(columns, _STEPS), cuts
+    feature[:, 0], threshold[:, 0] = column, cuts
     value, place = np.zeros((n, 3)), 3 * np.arange(n, dtype=np.int32)
     value[:, 2] = rises
     children = np.zeros((2, n, 3), np.int32)
@@ -124,7 +126,7 @@ def _stairs(weights: Values, low: Values, high: Values) -> TreeEnsemble:
         missing_left=np.ones(3 * n, dtype=bool),
         value=value.reshape(-1, 1),
         root=place,
-        base=np.array([float(low[columns] @ weights[columns])]),
+        base=np.array([start]),
         features=len(weights),
     )
 

@@ -12,10 +12,11 @@ from temper.core.seed import Draws
 from temper.core.target import Target
 from temper.engine.effect import Evaluation
 from temper.engine.plan import decisions
-from temper.engine.rooms.evasion import strike
+from temper.engine.strike import strike
 from temper.engine.task import Task, World
 
 _INNER = 400
+_DECISIVE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,10 +36,26 @@ class Reattack:
         for name in dict.fromkeys(task.plugin for task in self.tasks):
             task = next(task for task in self.tasks if task.plugin == name)
             attack = world.room("attacks").build(name, dict(task.options))
-            found = strike(attack, task, world, world.scene(task, rows, mode="first"), target)
+            scene = world.scene(task, rows, mode="first", reference=world.others())
+            found = strike(attack, target, scene, task.seed, task.plugin)
             broken[name] = (found.verdicts == "broken") | wrong
         held_out = system.data.take(self.world.held_out)
         return Evaluation(broken=broken, scores=target.scores(held_out.x), y=np.asarray(held_out.y))
+
+    def decisive(self) -> Reattack:
+        """The few attacks that together break every row that any of them breaks on the system as it is.
+
+        Trying a dozen defences with a dozen attacks each would take hours; the model that is taken is assessed with all.
+        """
+        if len(self.tasks) < 2:
+            return self
+        broken = self(self.world.system.target, self.world.system.threshold).broken
+        left = np.logical_or.reduce(list(broken.values()))
+        names: list[str] = []
+        while left.any() and len(names) < _DECISIVE:
+            names.append(max(broken, key=lambda name: int((broken[name] & left).sum())))
+            left = left & ~broken[names[-1]]
+        return replace(self, tasks=[task for task in self.tasks if task.plugin in (names or list(broken)[:1])])
 
     def inner(self, target: Target, data: Data) -> Data:
         """Adversarial rows of training data with their true labels, for adversarial training."""
@@ -50,6 +67,6 @@ class Reattack:
         rows = rows[Draws(self.world.seed, "inner").generator().permutation(len(rows))][:_INNER]
         rows = np.sort(rows[decisions(system, data.x[rows]) == y[rows]])
         attack = world.room("attacks").build(task.plugin, dict(task.options))
-        found = strike(attack, task, world, world.scene(task, rows, mode="first"), target)
+        found = strike(attack, target, world.scene(task, rows, mode="first"), task.seed, task.plugin)
         broken = found.verdicts == "broken"
         return Data(x=found.x_adv[broken], y=y[rows][broken], ids=data.ids[rows][broken])

@@ -19,6 +19,8 @@ from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import Recipe, Target
 
+_OTHERS = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
@@ -135,6 +137,13 @@ class World:
     def rng(self, task: Task, ids: Any = None, like: Any = None) -> Draws:
         """The task's random numbers."""
         return Draws(task.seed, task.plugin, ids, like)
+
+    def others(self) -> Data:
+        """Ordinary rows that somebody who attacks may hold: held-out rows that are not under attack, 500 at most."""
+        rows = np.setdiff1d(self.held_out, self.attacked)
+        if len(rows) > _OTHERS:
+            rows = np.sort(Draws(self.seed, "others").generator().choice(rows, _OTHERS, replace=False))
+        return self.system.data.take(rows)
 
     def training(self) -> Data | None:
         """The training rows used by refits: all, or a seeded sample of `sizes.trained`."""

@@ -40,11 +40,6 @@ class Group:
     measured: tuple[Measurement, ...]
     evidence: dict[str, Rows]
 
-    @property
-    def actor(self) -> str:
-        """Who spends the budget."""
-        return self.task.scenario.partition("@")[2]
-
 
 def group(task: Task, parts: Sequence[Part], measured: tuple[Measurement, ...]) -> Group:
     """The evidence of the parts one behind the other, as far as all of them have it."""
@@ -73,7 +68,7 @@ def together(
 
 
 def _by_budget(groups: Sequence[Group]) -> list[tuple[list[Group], list[Group], list[Group]]]:
-    """Attacks and proofs that speak of the same rows, actor and ball; everything else apart."""
+    """Attacks and proofs that speak of the same rows and ball, whoever attacks; everything else apart."""
     shared: dict[Any, tuple[list[Group], list[Group], list[Group]]] = {}
     others: list[Group] = []
     for one in groups:
@@ -82,7 +77,7 @@ def _by_budget(groups: Sequence[Group]) -> list[tuple[list[Group], list[Group], 
             others.append(one)
             continue
         budget = one.task.budget
-        key = (one.actor, budget.norm, budget.radius, budget.cost)
+        key = (budget.norm, budget.radius, budget.cost)
         shared.setdefault(key, ([], [], []))[0 if evades else 1].append(one)
     return [*shared.values(), ([], [], others)]
 
@@ -122,8 +117,9 @@ def _joint(attacks: Sequence[Group], proofs: Sequence[Group], world: World) -> l
     """The worst of all attacks row by row and, above it, what the certificates leave possible."""
     task = attacks[0].task
     sure = [one for one in attacks if any(m.status is Status.OK and m.metric == "success_rate" for m in one.measured)]
-    broken, held, distance = _union(attacks, sure)
-    n = len(broken)
+    ids = np.unique(np.concatenate([one.evidence["ids"] for one in attacks]))
+    broken, held, distance = _union(attacks, sure, ids)
+    n = len(ids)
     rate = measure_rate(
         STRONGEST,
         "success_rate",
@@ -131,7 +127,7 @@ def _joint(attacks: Sequence[Group], proofs: Sequence[Group], world: World) -> l
         n,
         undecided=int((~broken & ~held).sum()),
         unit="share of rows",
-        slice=attacks[0].measured[0].slice,
+        slice=_slice(attacks),
         queries=sum(int(one.evidence["queries"].sum()) for one in attacks),
         seconds=sum(m.seconds for one in attacks for m in one.measured if m.metric == "success_rate"),
         status=Status.OK if sure else Status.INCONCLUSIVE,
@@ -140,26 +136,35 @@ def _joint(attacks: Sequence[Group], proofs: Sequence[Group], world: World) -> l
         curve=_curve(STRONGEST, distance, task.budget, n),
         simulated=world.system.simulated,
     )
-    return [rate, *(_bound(proof, broken, rate) for proof in proofs if _about_model(proof) and _limit(task.budget))]
+    nearest = dict(zip(ids.tolist(), distance.tolist(), strict=True))
+    return [rate, *(_bound(proof, nearest, rate) for proof in proofs if _about_model(proof) and _limit(task.budget))]
 
 
-def _union(attacks: Sequence[Group], sure: Sequence[Group]) -> tuple[Rows, Rows, Rows]:
+def _slice(attacks: Sequence[Group]) -> str:
+    """The actor, where there are several and this ball is only his."""
+    names = {m.slice for one in attacks for m in one.measured if m.metric == "success_rate"}
+    return names.pop() if len(names) == 1 else "all"
+
+
+def _union(attacks: Sequence[Group], sure: Sequence[Group], ids: Rows) -> tuple[Rows, Rows, Rows]:
     """Per row: broken by any, held by one that has shown its power, and the nearest success."""
-    broken = np.logical_or.reduce([one.evidence["verdicts"] == "broken" for one in attacks])
-    none = np.zeros(len(broken), dtype=bool)
-    held = np.logical_or.reduce([none, *(one.evidence["verdicts"] == "held" for one in sure)]) & ~broken
-    reached = [
-        np.where(one.evidence["verdicts"] == "broken", np.asarray(one.evidence["distance"], float), np.inf)
-        for one in attacks
-    ]
-    return broken, held, np.minimum.reduce(reached)
+    distance = np.full(len(ids), np.inf)
+    held = np.zeros(len(ids), dtype=bool)
+    for one in attacks:
+        at, verdicts = np.searchsorted(ids, one.evidence["ids"]), one.evidence["verdicts"]
+        reached = np.where(verdicts == "broken", np.asarray(one.evidence["distance"], float), np.inf)
+        distance[at] = np.minimum(distance[at], reached)
+        held[at] |= (verdicts == "held") & any(one is other for other in sure)
+    broken = np.isfinite(distance)
+    return broken, held & ~broken, distance
 
 
-def _bound(proof: Group, broken: Rows, rate: Measurement) -> Measurement:
+def _bound(proof: Group, nearest: dict[int, float], rate: Measurement) -> Measurement:
     """The share of rows that no proof excludes; between it and the attacks lies what nobody knows."""
     radius, budget = np.asarray(proof.evidence["certified_radius"], float), proof.task.budget
     limit = _limit(budget) or 0.0
     possible = radius < limit * (1 - _SLACK)
+    broken = np.isfinite([nearest.get(int(sample), np.inf) for sample in proof.evidence["certified_ids"]])
     gap = int((possible & ~broken).sum())
     n = len(radius)
     said = f"undecided between the strongest attack and the proof: {gap} of {n} rows ({gap / n:.1%})"

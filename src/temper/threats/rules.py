@@ -127,9 +127,7 @@ def _budget(threat: Threat, actor: Actor, system: Protected) -> Budget:
         return Budget(queries=queries, seconds=seconds, norm="l2")
     ball = actor.radius is not None or not system.schema.columns
     radius = actor.radius if actor.radius is not None else (0.03 * _span(system) if ball else None)
-    return Budget(
-        queries=queries, seconds=seconds, cost=actor.cost, norm=actor.norm if ball else "cost", radius=radius
-    )
+    return Budget(queries=queries, seconds=seconds, cost=actor.cost, norm=actor.norm if ball else "cost", radius=radius)
 
 
 def _rating(threat: Threat, system: Protected) -> str:

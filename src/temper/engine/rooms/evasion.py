@@ -13,18 +13,18 @@ from temper.core.attack import Scene
 from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.schema import Change, Schema
-from temper.core.target import Access, NativeTarget, ScoreKind, Target
-from temper.engine.doubt import BASELINE, doubts_of
+from temper.core.target import Access, ScoreKind
+from temper.engine.doubt import BASELINE, CHANCES, doubts_of
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
+from temper.engine.strike import strike
 from temper.engine.task import Part, Task, World
-from temper.judges.misclassified import Misclassified
 from temper.kernels.png import encode, side_by_side
 from temper.kernels.rate import measure_rate, wilson
 from temper.targets._array import to_numpy
-from temper.targets.oracle import Evidence, Oracle
+from temper.targets.oracle import Evidence
+from temper.threats.rules import catalogue
 
-CHANCES = 1_000
 _EXAMPLES = 5
 _SEEN = 1e-6  # single precision moves a value by less without anybody having touched it
 _TWINS = 40
@@ -36,8 +36,8 @@ def run(task: Task, world: World) -> Part:
     if missing := attack.needs & ~world.target.access:
         return Part(status=Status.UNTRIED, reason=f"needs {missing.words()}, which this target does not offer")
     rows = world.attacked[task.start : task.stop]
-    scene = world.scene(task, rows, mode=getattr(attack, "mode", "nearest"))
-    found = strike(attack, task, world, scene, world.target)
+    scene = world.scene(task, rows, mode=getattr(attack, "mode", "nearest"), reference=world.others())
+    found = strike(attack, world.target, scene, task.seed, task.plugin)
     evidence = _arrays(found) | {"ids": np.asarray(scene.ids)}
     if task.plugin != BASELINE:
         evidence["noise"] = _by_chance(task, world, scene).verdicts
@@ -48,9 +48,9 @@ def run(task: Task, world: World) -> Part:
 def _by_chance(task: Task, world: World, scene: Scene) -> Evidence:
     """Random admissible moves on the same rows: of equal budget, or a stated number where queries are not counted."""
     queries = CHANCES if task.budget.queries is None else task.budget.queries
-    calm = replace(task, plugin=BASELINE, budget=replace(task.budget, queries=queries))
+    calm = replace(task.budget, queries=queries)
     noise = world.room("attacks").build(BASELINE)
-    return strike(noise, calm, world, replace(scene, budget=calm.budget, mode="first"), world.target)
+    return strike(noise, world.target, replace(scene, budget=calm, mode="first"), task.seed, BASELINE)
 
 
 def _planted(attack: Any, task: Task, world: World, rows: Any) -> dict[str, Any]:
@@ -62,17 +62,8 @@ def _planted(attack: Any, task: Task, world: World, rows: Any) -> dict[str, Any]
     twin, breakable = planted
     ones = np.ones(len(scene.x), int)
     shadow = replace(scene, threshold=0.5, kind=twin.kind, classes=2, target=twin, y=ones, tolerance=0.0)
-    hit = strike(attack, task, world, shadow, twin)
+    hit = strike(attack, twin, shadow, task.seed, task.plugin)
     return {"twin": np.array([(hit.verdicts[breakable] == "broken").sum(), breakable.sum()])}
-
-
-def strike(attack: Any, task: Task, world: World, scene: Scene, target: Target) -> Evidence:
-    """One attack on one target through a fresh oracle; where gradients are followed, on the model's own device."""
-    if Access.GRADIENTS in attack.needs and isinstance(target, NativeTarget):
-        scene = replace(scene, x=target.native(scene.x))
-    oracle = Oracle(target, scene, Misclassified(), attack.needs)
-    attack.run(oracle, scene, world.rng(task, scene.ids, like=scene.x))
-    return oracle.evidence()
 
 
 def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Measurement, ...], tuple[Finding, ...]]:
@@ -242,10 +233,18 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
         scenario=task.scenario,
         detail=_detail(merged, world, broken),
         examples=examples,
-        defences=("monotone", "augment", "regularise") if Access.RETRAIN in system.target.access else (),
+        defences=_defences(task, world),
         references=("MITRE ATLAS AML.T0015", "NIST AI 100-2 evasion"),
         line=system.lines.get("actors", 0),
     )
+
+
+def _defences(task: Task, world: World) -> tuple[str, ...]:
+    """What the threat's catalogue entry names, where the model can be trained at all."""
+    if not world.target.access & (Access.RETRAIN | Access.GRADIENTS):
+        return ()
+    threat = task.scenario.partition("@")[0]
+    return next((entry.defences for entry in catalogue() if entry.id == threat), ())
 
 
 def _goal(world: World) -> str:

@@ -1,0 +1,108 @@
+"""What a net's scores cannot leave while its input stays in a region: intervals, linear functions, optimised ones.
+
+Everything is computed in double precision without directed rounding: relative errors of about 1e-13 remain, so leave a
+margin. The three methods: "ibp" (Gowal et al., "On the effectiveness of interval bound propagation for training
+verifiably robust models", 2018), "crown" (Zhang et al., "Efficient neural network robustness certification with
+general activation functions", 2018), "alpha-crown" (Xu et al., "Fast and complete: enabling complete verification with
+rapid and massively parallel incomplete verifiers", 2021; here the slopes of the last pass, not those of the ends in
+between).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temper.core.errors import TemperError
+from temper.kernels._bounds_lines import Lines
+from temper.kernels._bounds_ops import Graph, Kink, Tensor
+from temper.kernels._bounds_pass import Known, Region, chunks, known, lower
+
+__all__ = ["METHODS", "Graph", "Region", "least"]
+METHODS = ("ibp", "crown", "alpha-crown")
+RATE, FADE = 0.1, 0.98
+
+
+def least(
+    graph: Graph,
+    region: Region,
+    weights: Tensor,
+    rows: Tensor,
+    *,
+    method: str = "crown",
+    steps: int = 20,
+    enough: Any = None,
+) -> Tensor:
+    """Lower bounds (p,) of `weights` (p, k) times the scores of row `rows` (p,) over that row's region.
+
+    A function whose bound by a cheaper method is above `enough` (p,) is not followed further; None follows all.
+    """
+    import torch
+
+    if method not in METHODS:
+        raise TemperError(f"unknown bounding method {method!r}", fix=f"use one of {', '.join(METHODS)}")
+    with torch.no_grad():
+        found = _by_interval(graph, region, weights, rows)
+    if method != "ibp":
+        open_ = torch.arange(len(rows), device=rows.device) if enough is None else (found <= enough).nonzero()[:, 0]
+        if len(open_):
+            limit = None if enough is None else enough[open_]
+            better = _by_lines(graph, region, weights[open_], rows[open_], limit, steps if method != "crown" else 0)
+            found[open_] = found[open_].maximum(better)
+    return found
+
+
+def _by_interval(graph: Graph, region: Region, weights: Tensor, rows: Tensor) -> Tensor:
+    low, high = known(graph, region, backward=False).ends[-1]
+    low, high = low[rows].flatten(1), high[rows].flatten(1)
+    return (weights.clamp(min=0) * low + weights.clamp(max=0) * high).sum(1)
+
+
+def _by_lines(graph: Graph, region: Region, weights: Tensor, rows: Tensor, enough: Any, steps: int) -> Tensor:
+    """Backward bounds, and for those still open `steps` steps of better slopes; other rows are not looked at."""
+    import torch
+
+    used, place = rows.unique(return_inverse=True)
+    inside = region.take(used)
+    top, a = len(graph.nodes) - 1, weights.reshape((len(weights), *graph.nodes[-1].shape))
+    with torch.no_grad():
+        found = known(graph, inside, backward=True)
+        best = torch.cat([lower(graph, inside, found, top, a[p], place[p]) for p in chunks(len(a), graph)])
+    left = torch.arange(len(a), device=rows.device) if enough is None else (best <= enough).nonzero()[:, 0]
+    for part in chunks(len(left) if steps else 0, graph):
+        lines_ = left[part]
+        best[lines_] = _optimised(graph, inside, found, a[lines_], place[lines_], best[lines_], steps)
+    return best
+
+
+def _optimised(graph: Graph, region: Region, found: Known, a: Tensor, rows: Tensor, best: Tensor, steps: int) -> Tensor:
+    """The best bound of `steps` steps of Adam over the free slopes, beginning with CROWN's own."""
+    import torch
+
+    top = len(graph.nodes) - 1
+    free = {at: line for at, line in found.lines.items() if isinstance(line, Lines) and bool(line.loose.any())}
+    slopes = {at: line.below[rows].clone().requires_grad_(True) for at, line in free.items()}
+    if not slopes:
+        return best
+    adam = torch.optim.Adam(list(slopes.values()), lr=RATE)
+    fade = torch.optim.lr_scheduler.ExponentialLR(adam, FADE)
+    for _ in range(steps):
+        with torch.enable_grad():
+            now = lower(graph, region, found, top, a, rows, slopes)
+            adam.zero_grad()
+            (-now.sum()).backward()
+        best = best.maximum(now.detach())
+        adam.step()
+        fade.step()
+        _back_inside(graph, slopes)
+    with torch.no_grad():
+        return best.maximum(lower(graph, region, found, top, a, rows, slopes))
+
+
+def _back_inside(graph: Graph, slopes: dict[int, Tensor]) -> None:
+    """A line below a kink has a slope between its two."""
+    import torch
+
+    with torch.no_grad():
+        for at, slope in slopes.items():
+            op = graph.nodes[at].op
+            slope.clamp_(op.slope if isinstance(op, Kink) else 0.0, 1.0)

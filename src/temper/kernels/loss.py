@@ -36,13 +36,25 @@ def flagged_score(scores: Array, kind: ScoreKind) -> Array:
 
 
 def margin(
-    scores: Array, y: Array, kind: ScoreKind, threshold: float | None = None, goal: str | int = "misclassify"
+    scores: Array,
+    y: Array,
+    kind: ScoreKind,
+    threshold: float | None = None,
+    goal: str | int = "misclassify",
+    clean: Array | None = None,
+    tolerance: float = 0.0,
 ) -> Array:
     """How far (n,) each row still is from success: positive while judged as `y` (or not yet as the goal class).
+
+    A VALUE is judged by its shift from `clean`: the margin is what of the `tolerance` is left.
 
     >>> margin(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]), ScoreKind.PROBABILITIES, 0.5).round(2)
     array([ 0.4, -0.3])
     """
+    if kind is ScoreKind.VALUE:
+        if clean is None:
+            raise TemperError("the shift of a regression target is measured from its clean values, which are absent")
+        return tolerance - abs(scores[:, 0] - clean[:, 0])
     if kind is ScoreKind.MARGIN or (scores.shape[1] == 2 and threshold is not None):
         sign = 2 * y - 1 if goal == "misclassify" else y * 0 + (1 - 2 * int(goal))
         return sign * _edge(scores, kind, threshold)

@@ -40,13 +40,14 @@ class TableMoves:
         chosen[:, self.scene.schema.movable] = True
         return self._put(rows, step, chosen, x0)
 
-    def move(self, rows: Rows, step: int, share: Rows, current: Array) -> Rows:
+    def move(self, rows: Rows, step: int, share: Rows, current: Array) -> Array:
         """A share of the movable columns, one at least, each at a random end again."""
         movable = self.scene.schema.movable
         count = np.maximum(np.round(share * len(movable)), 1).astype(int)
         if not len(movable):
             return current
-        x, alone = np.empty_like(current), count == 1
+        alone = count == 1
+        x: Rows = np.empty_like(current)
         if alone.any():
             x[alone] = self._one(rows[alone], step, current[alone])
         if not alone.all():
@@ -84,7 +85,7 @@ class TableMoves:
         for group in schema.groups:
             pick = (unit[:, group[0]] * len(group)).astype(int)
             value[:, group] = np.eye(len(group))[pick]
-            chosen[:, group] = chosen[:, group].any(axis=1)[:, None]
+            chosen[:, group] = np.any(chosen[:, group], axis=1, keepdims=True)
         x = np.where(chosen, value, current)
         if self.plain:
             return x
@@ -96,7 +97,8 @@ def _other_category(current: Rows, highs: Rows, unit: Rows) -> Rows:
     with np.errstate(invalid="ignore"):
         others = np.maximum(highs, 0.0)
         code = np.floor(unit * np.maximum(others, 1.0))
-        return np.where(np.isnan(current), code, code + (code >= current))
+        found: Rows = np.where(np.isnan(current), code, code + (code >= current))
+    return found
 
 
 def _plain(scene: Scene) -> bool:

@@ -210,7 +210,8 @@ def _bump(tall: int, wide: int) -> Rows:
     half = tall // 2
     shape[:half] = _pyramid(half, wide)
     shape[half:] = -_pyramid(tall - half, wide)
-    return shape / np.sqrt((shape**2).sum())
+    shape /= np.sqrt((shape**2).sum())
+    return shape
 
 
 def _pyramid(tall: int, wide: int) -> Rows:

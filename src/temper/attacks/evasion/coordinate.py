@@ -12,7 +12,7 @@ from temper.core.data import Array
 from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access
-from temper.kernels.loss import margin
+from temper.kernels.decision import Aim
 from temper.kernels.search import ladder, random_point, reachable, repair
 
 
@@ -42,65 +42,65 @@ class Coordinate:
         low, high = reachable(scene.schema, scene.x, scene.budget)
         reference = scene.reference.x if scene.reference is not None else None
         current = scene.x.copy()
-        level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
+        aim = Aim.at(oracle, scene)
+        level = aim.first()
         stuck = np.zeros(len(scene.x), dtype=bool)
         swept = np.zeros(len(scene.x), dtype=bool)
         room = np.ones(len(scene.x), dtype=bool)
         for turn in range(self.sweeps):
             rows, left = oracle.active, oracle.left
             # Where the first sweep found nothing to ask, one point at random is enough: no other will differ.
-            rows = rows[~np.isfinite(oracle.best[1][rows]) & (room[rows] | (turn < 2))]
+            rows = rows[~oracle.broken[rows] & (room[rows] | (turn < 2))]
             if not len(rows):
                 break
             again = rows[stuck[rows]]
             if len(again):
                 current[again] = random_point(scene, again, rng, turn, low, high)
-                scores = oracle.scores(current[again], again)
-                found = margin(scores, scene.y[again], scene.kind, scene.threshold, scene.goal)
-                level[again] = np.nan_to_num(found, nan=np.inf)
+                level[again] = aim.margin(oracle.scores(current[again], again), again)
             values = ladder(scene.schema, current[rows], low[rows], high[rows], reference, self.values)
-            stuck[rows] = ~self._sweep(oracle, scene, rows, values, current, level)
+            stuck[rows] = ~self._sweep(oracle, aim, rows, values, current, level)
             room = oracle.left < left if turn == 0 else room
             swept |= stuck | np.isin(every, oracle.active)
         self._walk_back(oracle, scene)
         # A row that never got through one whole sweep was cut off: it stays UNTRIED.
-        oracle.done(every[swept | np.isfinite(oracle.best[1])])
+        oracle.done(every[swept | oracle.broken])
 
     def _sweep(
         self,
         oracle: OracleLike,
-        scene: Scene,
+        aim: Aim,
         rows: Array,
         values: dict[int, Array],
         current: Array,
         level: Array,
     ) -> Array:
         """One query per row and candidate value, and one per round for the best moves together; True where moved."""
+        scene = aim.scene
         seen = _Sweep.start(scene, rows, current, level)
         for k in range(max((options.shape[1] for options in values.values()), default=0)):
             seen.open &= seen.gain <= 0  # a row that has gained in an earlier round moves before it asks on
             for at, options in values.items():
                 if k < options.shape[1]:
                     x = self._candidates(scene, rows, current, at, options[:, k])
-                    self._ask(oracle, scene, seen, x, current, level, at)
+                    self._ask(oracle, aim, seen, x, current, level, at)
             together = np.where(seen.alone > 0, seen.value, current[rows])
             x = repair(together, scene.x[rows], scene, seen.alone + (current[rows] != scene.x[rows]))
-            self._ask(oracle, scene, seen, x, current, level, None)
+            self._ask(oracle, aim, seen, x, current, level, None)
         current[rows], level[rows] = seen.chosen, seen.lowest
         moved: Array = seen.gain > 0
         return moved
 
     def _ask(
-        self, oracle: OracleLike, scene: Scene, seen: _Sweep, x: Array, current: Array, level: Array, at: int | None
+        self, oracle: OracleLike, aim: Aim, seen: _Sweep, x: Array, current: Array, level: Array, at: int | None
     ) -> None:
         """Ask about the rows that differ, are still held and have budget; remember what gains most for its cost."""
-        rows = seen.rows
+        rows, scene = seen.rows, aim.scene
         ask = (x != current[rows]).any(axis=1) & (x != seen.chosen).any(axis=1)
-        ask &= seen.open & (oracle.left[rows] > 0) & ~np.isfinite(oracle.best[1][rows])
+        ask &= seen.open & (oracle.left[rows] > 0) & ~oracle.broken[rows]
         if not ask.any():
             return
         part = rows[ask]
-        now = margin(oracle.scores(x[ask], part), scene.y[part], scene.kind, scene.threshold, scene.goal)
+        now = aim.margin(oracle.scores(x[ask], part), part)
         extra = np.maximum(scene.schema.cost(x[ask], scene.x[part]) - seen.price[ask], 0.0)
         worth = np.nan_to_num(level[part] - now - self.thrift * extra, nan=-np.inf)
         to = np.flatnonzero(ask)

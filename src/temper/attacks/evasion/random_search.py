@@ -11,7 +11,7 @@ from temper.core.attack import OracleLike, Scene
 from temper.core.data import Array
 from temper.core.seed import Draws
 from temper.core.target import Access
-from temper.kernels.loss import margin
+from temper.kernels.decision import Aim
 from temper.kernels.search import random_point, reachable, repair
 
 
@@ -38,7 +38,8 @@ class RandomSearch:
         """`at_once` proposals per active row and step, all rows together."""
         low, high = reachable(scene.schema, scene.x, scene.budget)
         current = scene.x.copy()
-        level = margin(oracle.clean, scene.y, scene.kind, scene.threshold, scene.goal)
+        aim = Aim.at(oracle, scene)
+        level = aim.first()
         total = int(min(self.steps, oracle.left.max(initial=0)))
         on = _Ground(scene=scene, rng=rng, low=low, high=high, total=total)
         for start in range(0, total, self.at_once):
@@ -51,9 +52,7 @@ class RandomSearch:
             steps = np.arange(start, min(start + self.at_once, total))
             many, turn = np.repeat(rows, len(steps)), np.tile(steps, len(rows))
             x = self._propose(on, current, distance, many, turn)
-            scores = oracle.scores(x, many)
-            now = margin(scores, scene.y[many], scene.kind, scene.threshold, scene.goal)
-            now = np.where(np.isnan(now), np.inf, now).reshape(len(rows), len(steps))
+            now = aim.margin(oracle.scores(x, many), many).reshape(len(rows), len(steps))
             pick = now.argmin(axis=1)
             lowest = now[np.arange(len(rows)), pick]
             better = (lowest <= level[rows]) & ~broken[rows]

@@ -40,7 +40,7 @@ class Square:
         """One candidate per active row and step, all rows together."""
         moves = _moves(scene, rng)
         aim = Aim.at(oracle, scene)
-        planned = np.minimum(oracle.left, self.steps)
+        planned = np.minimum(oracle.left // max(self.restarts, 1), self.steps)  # a whole schedule for every start
         for turn in range(self.restarts):
             if not len(standing(oracle, scene)):
                 break

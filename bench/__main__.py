@@ -1,4 +1,4 @@
-"""Run every bench in turn, short: `python -m bench [NAME ...] [--full]`.
+"""Run every bench in turn, short: `python -m bench [NAME ...] [--full]`; `evasion` names all comparisons of attacks.
 
 Each runs in a process of its own. The exit code is 1 when one of them crashed; a missed goal is a figure, not a crash.
 """
@@ -12,12 +12,22 @@ from pathlib import Path
 from bench.table import MEDIANS, machine
 
 ROOT = Path(__file__).parents[1]
-BENCHES = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening")
+
+
+def _runs(path: Path) -> bool:
+    """Whether the file is a bench and not a peer written for one."""
+    return "__main__" in path.read_text(encoding="utf-8")
+
+
+OURS = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening")
+PEERS = tuple(f"evasion.{path.stem}" for path in sorted((ROOT / "bench" / "evasion").glob("[a-z]*.py")) if _runs(path))
+BENCHES = (*OURS, *PEERS)
 
 
 def main(words: list[str]) -> int:
     """The exit code; names the benches that crashed."""
-    names = [word for word in words if not word.startswith("-")] or list(BENCHES)
+    named = [word for word in words if not word.startswith("-")] or list(BENCHES)
+    names = [name for word in named for name in (PEERS if word == "evasion" else (word,))]
     if unknown := sorted(set(names) - {*BENCHES, "sizes"}):
         print(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)} and sizes (minutes, needs an index)")
         return 2

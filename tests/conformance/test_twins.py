@@ -28,12 +28,65 @@ from temper.testing.toys import Constant, Linear
 from temper.validation.gate import judge
 
 HERE, UNIT = "tests/conformance/test_twins.py", "tests/unit"
+ON_TABLES = (f"{HERE}::test_a_weak_model_is_caught", f"{HERE}::test_a_sound_model_passes")
+_TABLES = ("caa", "capgd", "coordinate", "moeva", "noise", "random_search", "square")
+_NETS, _NEAR, _THERE, _TEXT, _TREES = (
+    f"{UNIT}/test_{name}.py" for name in ("gradient_attacks", "minimum_norm", "physical", "text", "tree_attacks")
+)
+_SOUND = f"{_THERE}::test_a_sound_model_is_not_accused"
 # Plugin: where its weak twin is caught, and where its sound one passes.
 TWINS = {
     "attacks": {
-        "evasion.coordinate": (f"{HERE}::test_a_weak_model_is_caught", f"{HERE}::test_a_sound_model_passes"),
-        "evasion.noise": (f"{HERE}::test_a_weak_model_is_caught", f"{HERE}::test_a_sound_model_passes"),
-        "evasion.random_search": (f"{HERE}::test_a_weak_model_is_caught", f"{HERE}::test_a_sound_model_passes"),
+        **{f"evasion.{name}": ON_TABLES for name in _TABLES},
+        **{
+            f"evasion.{name}": (
+                f"{UNIT}/test_black_box.py::test_a_model_whose_decision_lies_within_the_radius_breaks",
+                f"{UNIT}/test_black_box.py::test_a_model_whose_decision_lies_beyond_the_radius_holds",
+            )
+            for name in ("boundary", "hopskipjump")
+        },
+        **{
+            f"evasion.{name}": (
+                f"{_NETS}::test_a_weak_net_is_caught",
+                f"{_NETS}::test_a_model_that_answers_everything_alike_holds",
+            )
+            for name in ("apgd", "apgd_targeted", "fab", "fgsm", "pgd", "standard")
+        },
+        **{
+            f"evasion.{name}": (
+                f"{_NEAR}::test_a_weak_model_is_caught",
+                f"{_NEAR}::test_a_sound_model_is_not_accused",
+            )
+            for name in ("carlini_wagner", "ddn", "deepfool", "fmn", "sigma_zero")
+        },
+        **{
+            f"evasion.{name}": (
+                f"{_TREES}::test_trees_of_columns_that_can_move_are_caught",
+                f"{_TREES}::test_trees_of_columns_that_cannot_move_pass",
+            )
+            for name in ("tree_ascent", "tree_nearest")
+        },
+        "evasion.spatial": (
+            f"{_THERE}::test_a_model_that_looks_at_sides_is_caught_by_motion_and_not_by_light",
+            _SOUND,
+        ),
+        "evasion.colour": (f"{_THERE}::test_a_model_that_looks_at_light_is_caught_by_colour", _SOUND),
+        "evasion.patch": (
+            f"{_THERE}::test_paint_breaks_a_model_that_a_few_pixels_decide_and_survives_other_views",
+            _SOUND,
+        ),
+        "evasion.universal": (
+            f"{_THERE}::test_one_move_for_a_class_breaks_rows_it_was_not_fitted_on",
+            _SOUND,
+        ),
+        "evasion.transfer": (f"{_THERE}::test_labels_alone_break_more_than_random_points_do", _SOUND),
+        **{
+            f"evasion.{name}": (
+                f"{_TEXT}::test_a_model_of_single_words_is_caught",
+                f"{_TEXT}::test_a_model_that_looks_only_at_what_is_protected_passes",
+            )
+            for name in ("punctuation", "word_bug", "word_swap")
+        },
         "extraction.surrogate": (
             f"{UNIT}/test_extraction.py::test_a_copy_shares_the_flags_of_the_victim_far_beyond_a_model_made_without_queries",
             f"{UNIT}/test_extraction.py::test_a_model_of_nothing_cannot_be_copied_and_is_not_accused",
@@ -56,6 +109,12 @@ TWINS = {
         (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
     ),
     "validation": {
+        "net_bounds": (f"{UNIT}/test_net_bounds.py::test_a_weak_net_proves_little_and_a_robust_one_all",) * 2,
+        "tree_bounds": (
+            f"{UNIT}/test_tree_verify.py::test_a_fragile_ensemble_is_not",
+            f"{UNIT}/test_tree_verify.py::test_a_robust_ensemble_is_certified",
+        ),
+        "smoothing": (f"{UNIT}/test_smoothing.py::test_a_weak_model_is_caught_and_a_sound_one_passes",) * 2,
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",
             f"{UNIT}/test_validation.py::test_a_perfect_model_is_near_zero_and_never_fails_where_the_raw_error_would",
@@ -74,7 +133,7 @@ TWINS = {
         ),
     },
 }
-EVASIONS = [name for name in TWINS["attacks"] if name.startswith("evasion.")]
+EVASIONS = [name for name, pair in TWINS["attacks"].items() if pair == ON_TABLES]
 SIZES = Sizes(replicates=200, shard=20, repeats=2, doses=(0.3,))
 
 

@@ -24,6 +24,8 @@ from temper.threats.rules import catalogue, scenarios
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
 OPTIONED = ROOMS | {"hardening": Room("temper.hardening")}
 _BATCH = 4_096
+SHORTER = {"evasion.standard": ("evasion.apgd", "evasion.apgd_targeted")}
+"""Too long for a quick look; the other suites run them whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,10 +57,17 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     world = draw(system, sizes, seed)
     kept, left_out = scenarios(system)
     skipped = [Skipped(name=entry.threat.title, why=entry.why) for entry in left_out]
+    skipped += [
+        Skipped(
+            name=name, why=f"the quick suite runs {' and '.join(SHORTER[name])} alone; standard and deep run it whole"
+        )
+        for name in sorted({name for s in kept for name in s.threat.plugins} & SHORTER.keys())
+        if suite == "quick"
+    ]
     tasks: list[Task] = []
     planned: set[tuple[str, object]] = set()
     for scenario in kept:
-        for name in (*scenario.threat.plugins, *_joining(scenario, system)):
+        for name in (*_plugins(scenario, suite), *_joining(scenario, system)):
             room, plugin = room_of(name)
             if only and not any(_matches(name, wanted, scenario) for wanted in only):
                 skipped.append(Skipped(name=name, why="left out by --only"))
@@ -79,6 +88,12 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
         facts=_facts(world, sizes, tasks),
         suite=suite,
     )
+
+
+def _plugins(scenario: Scenario, suite: str) -> list[str]:
+    """What the threat is tried with; the quick suite takes the parts of a long protocol that find the most."""
+    names = scenario.threat.plugins
+    return [part for name in names for part in (SHORTER.get(name, (name,)) if suite == "quick" else (name,))]
 
 
 def _refuse_unknown_options(system: Protected) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.attack import Scene
+from temper.core.certificate import Certified
 from temper.core.measure import Measurement, Status
 from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import reordered, trained_scene
@@ -84,7 +85,8 @@ def _scene() -> Scene:
 
 
 def _measure(check: type[Any], scene: Scene) -> tuple[Measurement, ...]:
-    return tuple(check().measure(scene))
+    found = check().measure(scene)
+    return found.measurements if isinstance(found, Certified) else tuple(found)
 
 
 def _measured_somehow(check: type[Any], scene: Scene, when: str) -> tuple[Measurement, ...]:

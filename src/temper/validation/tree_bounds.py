@@ -16,7 +16,7 @@ from temper.core.measure import Better, Curve, Point
 from temper.core.target import Access, ScoreKind, TreeTarget
 from temper.judges.misclassified import Misclassified
 from temper.kernels.rate import measure_rate, wilson
-from temper.kernels.tree_reach import SLACK
+from temper.kernels.tree_reach import SLACK, granted
 from temper.kernels.tree_verify import Bracket, Verifier, nearest_bound
 from temper.kernels.trees import margins, value_margins
 from temper.validation._certified import chosen, nothing_proven, rate
@@ -46,7 +46,7 @@ class TreeBounds:
     needs: ClassVar[Access] = Access.TREES
     attacked: ClassVar[bool] = True
     rows: int = 200
-    states: int = 50_000
+    states: int = 60_000
     seconds: float | None = None
     steps: int = 10
     seed: int = 0
@@ -149,18 +149,15 @@ def _confirm(scene: Scene, row: int) -> Callable[[Any], Any]:
     target: Any = scene.target
     clean = target.scores(x0) if scene.kind is ScoreKind.VALUE else None
     budget, schema = scene.budget, scene.schema
+    limits, slack = ((budget.norm, budget.radius), ("cost", budget.cost)), granted(scene.x, budget.norm)
 
     def confirm(point: Any) -> Any:
         x = schema.derive(point.reshape(x0.shape).astype(x0.dtype), x0)
         if not schema.admits(x, x0).all():
             return None
-        if (
-            budget.radius is not None
-            and not schema.distance(x, x0, budget.norm)[0] <= budget.radius * (1 + SLACK) + SLACK
-        ):
-            return None
-        if budget.cost is not None and not schema.cost(x, x0)[0] <= budget.cost * (1 + SLACK) + SLACK:
-            return None
+        for norm, limit in limits:
+            if limit is not None and not schema.distance(x, x0, norm)[0] <= limit * (1 + SLACK) + slack:
+                return None
         outcome = Outcome(scores=target.scores(x), y=np.asarray(scene.y[row : row + 1]), clean=clean)
         return x.reshape(-1) if Misclassified().judge(scene, outcome)[0] else None
 

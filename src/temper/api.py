@@ -279,7 +279,8 @@ def harden(
 ) -> Hardening:
     """Try the defences, attack each result from scratch, keep the best by policy, and assess it like the run before.
 
-    `finding` limits the defences to those that address it. When none helps, the system is returned as it was.
+    Without `defences`, those that the catalogue names against the evasions of this system. `finding` limits them to
+    those that address it. When none helps, the system is returned as it was.
     """
     from temper.engine.harden import harden as try_defences
     from temper.engine.plan import plan
@@ -294,6 +295,8 @@ def harden(
         defences = found.defences if defences is None else defences
     planned = plan(system, record.suite, ["evasion"], record.seed)
     attacks = [task for task in planned.tasks if task.family == "evasion"]
+    if defences is None:
+        defences = _answering(planned)
     listener(Event(kind="note", message="choosing the attacks that decide"))
     reattack = Reattack(world=planned.world, tasks=attacks).decisive()
     tried = try_defences(
@@ -306,6 +309,13 @@ def harden(
         )
         after = Run(after.record, before=record, effects=tried.chosen.effects, tried=tried.effects)
     return Hardening(tried.system, run, after, tried)
+
+
+def _answering(planned: Plan) -> tuple[str, ...]:
+    """The defences named against the evasions that apply, in the catalogue's order."""
+    return tuple(
+        dict.fromkeys(d for s in planned.scenarios if s.threat.id.startswith("evasion") for d in s.threat.defences)
+    )
 
 
 def save_hardened(better: Hardening, folder: str | Path) -> Path:

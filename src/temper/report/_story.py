@@ -197,7 +197,8 @@ def _simulated(record: Record) -> list[str]:
 
 
 def _bounds(record: Record) -> list[str]:
-    tried = sorted({m.plugin for m in record.measurements if family(m.plugin) in _ATTACKS and m.value is not None})
+    attacks = (m for m in record.measurements if family(m.plugin) in _ATTACKS and m.metric != "possible_success")
+    tried = sorted({m.plugin for m in attacks if m.value is not None})
     if not tried:
         return []
     said = [

@@ -25,6 +25,7 @@ NAMED = {
     "stopped gradient": ("masked gradients",),
     "detached branch": ("misleading gradients",),
     "broken gradient": ("not finite",),
+    "randomised": ("random model",),
     "saturated": ("masked gradients", "misleading gradients"),
 }
 HIDING = sorted(masked.MASKED)
@@ -66,7 +67,7 @@ def test_the_second_attempt_breaks_what_the_first_cannot_and_says_how(name: str)
     assert (found.queries > 49).all()  # each question of the second attempt is counted
 
 
-@pytest.mark.parametrize("name", sorted(NAMED))
+@pytest.mark.parametrize("name", sorted(NAMED.keys() - {"randomised"}))
 def test_rows_out_of_reach_leave_the_net_in_doubt_with_the_reason(name: str) -> None:
     """Nothing can be broken at this distance: sound gradients would say so, hidden ones cannot."""
     found = attacked(opened(name), gap=0.16)

@@ -119,9 +119,7 @@ def test_a_relation_bounds_what_is_reached() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1_000), st.sampled_from(["linf", "l2", "cost"]))
-def test_every_mended_point_keeps_schema_and_ball_even_beside_a_clean_row_that_does_not(
-    seed: int, norm: str
-) -> None:
+def test_every_mended_point_keeps_schema_and_ball_even_where_its_clean_row_does_not(seed: int, norm: str) -> None:
     whole = Column(name="count", type="integer", low=0, high=30, scale=7, attacker=Mutability.COSTLY)
     columns = (*amounts().columns[:2], whole)
     columns = tuple(replace(column, attacker=Mutability.COSTLY) for column in columns)

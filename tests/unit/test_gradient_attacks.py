@@ -391,7 +391,9 @@ def test_averaged_gradients_are_asked_for_as_often_as_said() -> None:
         found = on_net(PGD(steps=5, eot=4), model, scene, stochastic=True)
         held = found.verdicts == "held"
         assert held.any()
-        assert (found.queries[held] == 5 * 4 + 1).all()
+        lucky = found.queries[held] - (5 * 4 + 1)  # five more for every hit that was taken back at once
+        assert (lucky % 5 == 0).all()
+        assert (lucky == 0).any()
         wide = replace(scene, budget=Budget(norm="linf", radius=0.2))
         assert (on_net(PGD(steps=20, eot=8), model, wide, stochastic=True).verdicts == "held").sum() <= 4
 

@@ -14,7 +14,6 @@ from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.rows import read_arrays
 from temper.config.table import header, read_table, require
-from temper.core.budget import NORMS
 from temper.core.errors import ConfigError, TemperError
 from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
@@ -24,6 +23,7 @@ from temper.core.threat import Actor
 Made = TypeVar("Made")
 
 _LEVELS = ("low", "medium", "high", "critical")
+_NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
 _COLUMN = (
     *("type", "low", "high", "categories", "attacker", "cost", "direction", "formula", "missing", "scale", "group"),
@@ -178,7 +178,7 @@ def _actor(section: Section) -> Actor:
         knowledge=section.word("knowledge", _KNOWLEDGE, usual.knowledge),
         queries=section.whole("queries", usual.queries),
         cost=section.maybe("cost"),
-        norm=section.word("norm", NORMS, usual.norm),
+        norm=section.word("norm", _NORMS, usual.norm),
         radius=section.maybe("radius"),
         writes=section.texts("writes"),
     )

@@ -94,6 +94,10 @@ class OracleLike(Protocol):
     def best(self) -> tuple[Array, np.ndarray[Any, Any]]:
         """The nearest counted point of each row and its distance (infinite where none)."""
 
+    @property
+    def broken(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Mask of the rows that have a counted point."""
+
     def scores(self, x: Array, rows: Any) -> Array:
         """Scores of candidates; NaN where a row has no budget left."""
 

@@ -40,6 +40,10 @@ class ContractError(TemperError):
     """A model breaks the contract of its target: wrong shape, NaN, labels for scores, hidden randomness."""
 
 
+class NoGradient(ContractError):
+    """A model that offers gradients cuts them on the way to its input."""
+
+
 class Unsupported(TemperError):
     """The target cannot do this (no gradients, no refit, no monotone constraints): a reason to skip, not a crash."""
 

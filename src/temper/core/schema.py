@@ -222,6 +222,17 @@ class Schema:
             ok &= ~mask
         return ok
 
+    def unmet(self, x: Array) -> dict[str, np.ndarray[Any, Any]]:
+        """Per relation that some rows do not satisfy as they are: its text and the mask of those rows."""
+        now, found = self._by_name(x) if self.columns else {}, {}
+        for relation in self._relations:
+            excess = np.broadcast_to(relation.excess(now, now), (len(x),))
+            size = np.broadcast_to(relation.right.value(now, now), (len(x),))
+            mask = excess > TOLERANCE * (1.0 + np.abs(size))
+            if mask.any():
+                found[relation.text] = mask
+        return found
+
     def reason(self, x: Array, x0: Array) -> str:
         """Why the first refused row is refused, or "" when every row is admitted."""
         masks = list(self._violations(x, x0))
@@ -256,7 +267,9 @@ class Schema:
             return (delta * delta).sum(-1) ** 0.5
         if norm == "l1":
             return abs(delta).sum(-1)
-        return (delta != 0).sum(-1) * 1.0
+        if norm == "l0":
+            return (delta != 0).sum(-1) * 1.0
+        raise SchemaError(f"rows of numbers have no distance in {norm!r}", fix="use linf, l2, l1, l0 or cost")
 
     def cost(self, x: Array, x0: Array) -> Array:
         """Price of a change: cost per scale moved, or per category changed, summed over the columns."""

@@ -25,7 +25,7 @@ from temper.engine.run_task import conclude
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
 from temper.store.database import Store
-from temper.targets.contract import check
+from temper.targets.contract import check, refuse_unfit
 from temper.validation.gate import judge, overall
 
 _PATIENCE = 60.0
@@ -58,6 +58,7 @@ class _Progress:
 
 def vet(system: Protected) -> None:
     """Refuse a broken model up front, in one sentence; a model that hangs is given up after a minute."""
+    refuse_unfit(system.data.x, system.schema)
     x = system.data.x[:_PROBE]
     try:
         within(_PATIENCE, lambda: check(system.target, x, system.schema))

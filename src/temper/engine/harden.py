@@ -72,8 +72,8 @@ class Hardened:
     def notes(self) -> tuple[str, ...]:
         """The conditions under which the effects hold, to print beneath them."""
         notes = (
-            "Every hardened model was attacked from scratch, on the same rows with the same budget, by the attacks that "
-            "together broke most of the model as it was; the one that was taken is assessed with all of them.",
+            "Every hardened model was attacked from scratch, on the same rows with the same budget, by the attacks "
+            "that together broke most of the model as it was; the one that was taken is assessed with all of them.",
             "Thresholds were chosen again at the same alert rate on the training rows.",
             "The choice was made on these rows: confirm it on rows that were not part of it.",
         )

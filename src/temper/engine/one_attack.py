@@ -15,10 +15,12 @@ from temper.core.room import Room
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.target import ScoreKind, Target
 from temper.core.text import TEXT_NORMS, TextSchema
-from temper.engine.doubt import BASELINE, CHANCES, doubts_of
+from temper.engine.adaptive import pressed
+from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
 from temper.engine.strike import strike
 from temper.kernels.loss import decide
 from temper.kernels.rate import measure_rate
+from temper.targets.contract import glance
 from temper.targets.oracle import Evidence
 
 Values = np.ndarray[Any, Any]
@@ -44,7 +46,8 @@ def attack_rows(target: Target, name: str, scene: Scene, seed: int, options: dic
         )
     plugin = _plugin(target, scene, name, options)
     scene = replace(_measured(scene, name), mode=getattr(plugin, "mode", scene.mode))
-    found = strike(plugin, target, scene, seed, name)
+    glance(target, scene.x, scene.schema)
+    found = pressed(plugin, target, scene, seed, name)
     noise = strike(_plugin(target, scene, BASELINE, {}), target, _counted(scene), seed, BASELINE)
     right = _right(target, scene)
     verdicts, by_chance = found.verdicts[right], noise.verdicts[right]
@@ -64,6 +67,7 @@ def attack_rows(target: Target, name: str, scene: Scene, seed: int, options: dic
         seconds=found.seconds,
         status=Status.INCONCLUSIVE if doubts else Status.OK,
         reason="; ".join(doubts),
+        caveats=tuple(tried_again(said)),
     )
     return Outcome(found=found, rate=rate, doubts=doubts)
 

@@ -45,7 +45,7 @@ class Reattack:
     def decisive(self) -> Reattack:
         """The few attacks that together break every row that any of them breaks on the system as it is.
 
-        Trying a dozen defences with a dozen attacks each would take hours; the model that is taken is assessed with all.
+        A dozen defences against a dozen attacks each would take hours; the model that is taken is assessed with all.
         """
         if len(self.tasks) < 2:
             return self

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.data import Array
-from temper.core.errors import ContractError, TemperError
+from temper.core.errors import ContractError, SchemaError, TemperError
 from temper.core.schema import Schema
 from temper.core.target import Access, ScoreKind, Target
 
@@ -46,6 +46,31 @@ def check(target: Target, x: Array, schema: Schema | None = None) -> None:
         _refuse_company(target, scores, few)
 
 
+def glance(target: Target, x: Array, schema: Schema) -> None:
+    """The cheapest part of the contract, for rows handed in: one row is answered in the right shape with what its kind
+    says, and some row satisfies the schema.
+    """
+    refuse_unfit(x, schema)
+    if len(x):
+        first = x[:1]
+        scores = _asked(target, _copied(first))
+        _refuse_shape(target, scores, 1)
+        if target.kind is ScoreKind.PROBABILITIES and np.isfinite(scores).all():
+            _refuse_shares(scores)
+
+
+def refuse_unfit(x: Array, schema: Schema) -> None:
+    """A `SchemaError` where every row breaks some relation as it came: such rules describe nothing."""
+    unmet = schema.unmet(x) if isinstance(schema, Schema) and schema.relations and len(x) else {}
+    if not unmet or not np.logical_or.reduce(list(unmet.values())).all():
+        return
+    told = "; ".join(f"{text!r} fails on {mask.sum()}" for text, mask in unmet.items())
+    raise SchemaError(
+        f"not one of {len(x)} rows satisfies the schema's relations: {told}",
+        fix="correct the relations (they may contradict each other), or the data",
+    )
+
+
 def _asked(target: Target, x: Array) -> np.ndarray[Any, Any]:
     """The scores as an array; a crash is told with the model's own words and the first row that causes it."""
     try:
@@ -54,10 +79,19 @@ def _asked(target: Target, x: Array) -> np.ndarray[Any, Any]:
         raise
     except (Exception, SystemExit) as crash:
         row, cause = _culprit(target, x, crash)
-        raise ContractError(
-            f"the model failed {row}: {type(cause).__name__}: {cause}",
-            fix="call the model on this row by hand; the columns must be those it was fitted on, in order",
-        ) from crash
+        raise ContractError(f"the model failed {row}: {type(cause).__name__}: {cause}", fix=_mended(x)) from crash
+
+
+def _mended(x: Array) -> str:
+    """What may help where the model fails on its first rows."""
+    if len(x.shape) != 4:
+        return "call the model on this row by hand; the columns must be those it was fitted on, in order"
+    shape = tuple(int(size) for size in x.shape[1:])
+    if shape[-1] in (1, 3, 4) and shape[0] not in (1, 3, 4):
+        return f"the images came as {shape}, channels last; for channels first give np.moveaxis(x, -1, 1)"
+    if shape[0] in (1, 3, 4) and shape[-1] not in (1, 3, 4):
+        return f"the images came as {shape}, channels first; for channels last give np.moveaxis(x, 1, -1)"
+    return f"call the model on this image by hand: it came as {shape}"
 
 
 def _culprit(target: Target, x: Array, crash: BaseException) -> tuple[str, BaseException]:

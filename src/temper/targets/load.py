@@ -197,6 +197,10 @@ def _file(path: Path, wishes: Wishes) -> Target:
 
         settings = (wishes.schema, wishes.kind, wishes.classes, wishes.stochastic)
         return open_onnx(read(path), *settings, labels_only=wishes.labels_only)
+    if ending == ".npz":
+        from temper.targets.flat import open_trees
+
+        return open_trees(path, wishes.schema, wishes.kind, wishes.classes)
     return _object(_boosted(path, ending), wishes)
 
 
@@ -220,8 +224,8 @@ def _boosted(path: Path, ending: str) -> Any:
         raise ContractError(f"{path} cannot be read as a model: {_first_line(crash)}", fix="save it again") from crash
     raise ContractError(
         f"{path} has an ending Temper does not know",
-        fix=".json .ubj .model (XGBoost), .txt (LightGBM), .cbm (CatBoost), .onnx, .skops, .pt (scripted), "
-        ".joblib .pkl (pickled, with trust_pickle)",
+        fix=".json .ubj .model (XGBoost), .txt (LightGBM), .cbm (CatBoost), .npz (trees), .onnx, .skops, "
+        ".pt (scripted), .joblib .pkl (pickled, with trust_pickle)",
     )
 
 

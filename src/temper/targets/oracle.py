@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,18 +16,18 @@ from temper.core.errors import ContractError, Unsupported
 from temper.core.target import Access, Target, TreeTarget
 from temper.core.trees import TreeEnsemble
 from temper.kernels.loss import decide, flagged_score
-from temper.targets._array import copied, finite, like, locked, moved, spread, stacked, to_numpy
+from temper.targets._array import copied, finite, like, locked, moved, spread, stacked, to_numpy, unknown
+from temper.targets._ball import SLACK, occurrence, outside, rounding, told
 
 Rows = np.ndarray[Any, Any]
-_SLACK = 1e-9
 _REPEATS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
     """Per row: verdict and reason, nearest counted distance and cost, queries, queries at the first break, the winner
-    and its score beside the clean one. `gradients` counts backward passes of the whole attack; `notes` is what the attack
-    said of its own work, a number per row under a name.
+    and its score beside the clean one. `gradients` counts backward passes of the whole attack; `notes` is what the
+    attack said of its own work, a number per row under a name.
     """
 
     verdicts: Rows
@@ -65,14 +64,15 @@ class Oracle:
         self._broken_at = np.full(n, -1, dtype=np.int64)
         self._done = np.zeros(n, dtype=bool)
         self._error = np.zeros(n, dtype=bool)
-        self._reasons = [""] * n
+        self._outside = outside(scene)
+        self._reasons = [told(scene) if row else "" for row in self._outside]
         self._best = copied(scene.x)
         self._distance = np.full(n, np.inf)
         self._gradients = 0
         self._notes: dict[str, Rows] = {}
         self._started = time.monotonic()
         self._late = False
-        self._slack = _rounding(scene)
+        self._slack = rounding(scene)
         self._y = like(scene.y, scene.x)
         self._clean = self._ask_target(scene.x, np.arange(n))
         self._score = to_numpy(flagged_score(self._clean, scene.kind)).astype(float)
@@ -85,7 +85,7 @@ class Oracle:
         """Positions of the rows still worth working on."""
         if self._out_of_time():
             return np.empty(0, dtype=np.int64)
-        open_rows = ~self._done & ~self._error & (self._spent < self._limit)
+        open_rows = ~self._done & ~self._error & ~self._outside & (self._spent < self._limit)
         if self._scene.mode == "first":
             open_rows &= self._broken_at < 0
         return np.flatnonzero(open_rows)
@@ -100,6 +100,11 @@ class Oracle:
     def best(self) -> tuple[Array, Rows]:
         """The nearest counted point of each row (the clean row where none) and its distance (infinite where none)."""
         return locked(self._best), locked(self._distance)
+
+    @property
+    def broken(self) -> Rows:
+        """Mask of the rows that have a counted point: `best` without its copies."""
+        return self._broken_at >= 0
 
     @property
     def left(self) -> Rows:
@@ -145,9 +150,13 @@ class Oracle:
         self._query(x, np.asarray(rows))
 
     def done(self, rows: Any) -> None:
-        """The strategy has finished with these rows: what was asked about and is not broken is HELD."""
+        """The strategy has finished with these rows: what was asked about and is not broken is HELD.
+
+        Out of time nothing has been finished, whatever the strategy says.
+        """
         rows = np.asarray(rows, dtype=np.int64)
-        self._done[rows[self._spent[rows] > 0]] = True
+        if not self._late:
+            self._done[rows[self._spent[rows] > 0]] = True
 
     def note(self, name: str, rows: Any, values: Any) -> None:
         """Keep one number per row that the attack says of its own work ("zero_gradient": share of its gradients)."""
@@ -164,7 +173,7 @@ class Oracle:
         verdicts[self._broken_at >= 0] = RowVerdict.BROKEN.value
         verdicts[self._error] = RowVerdict.ERROR.value
         for row in np.flatnonzero(verdicts == RowVerdict.UNTRIED.value):
-            self._reasons[row] = self._why_untried(row)
+            self._reasons[row] = self._reasons[row] or self._why_untried(row)
         broken = self._broken_at >= 0
         cost = np.full(len(broken), np.nan)
         if broken.any():
@@ -219,7 +228,7 @@ class Oracle:
         allowed = open_rows[rows]
         over = self._spent + counts > self._limit
         if over.any() and over[rows].any():
-            allowed &= self._spent[rows] + _occurrence(rows) < self._limit
+            allowed &= self._spent[rows] + occurrence(rows) < self._limit
             counts = np.bincount(rows[allowed], minlength=len(self._spent))
         elif not allowed.all():
             counts = np.bincount(rows[allowed], minlength=len(self._spent))
@@ -235,7 +244,7 @@ class Oracle:
         hits = to_numpy(self._judge.judge(self._scene, outcome)) & to_numpy(finite(scores)).all(1)
         if hits.any():
             # The number of each candidate among its row's queries, whatever the size of the batch.
-            number = self._spent[rows] - np.bincount(rows)[rows] + _occurrence(rows) + 1
+            number = self._spent[rows] - np.bincount(rows)[rows] + occurrence(rows) + 1
             self._keep(x[hits], rows[hits], scores[hits], number[hits])
 
     def _keep(self, x: Array, rows: Rows, scores: Array, number: Rows) -> None:
@@ -246,20 +255,47 @@ class Oracle:
         if (free := counts & (distance == 0)).any():
             counts[free] = moved(x[free], x0[free])
         if budget.radius is not None:
-            counts &= distance <= budget.radius * (1 + _SLACK) + self._slack
+            counts &= distance <= budget.radius * (1 + SLACK) + self._slack
         if budget.cost is not None:
-            counts &= to_numpy(schema.cost(x, x0)) <= budget.cost * (1 + _SLACK) + self._slack
+            counts &= to_numpy(schema.cost(x, x0)) <= budget.cost * (1 + SLACK) + self._slack
         if not counts.any():
             return
         counts &= np.asarray(schema.admits(x, x0))
+        if self._target.stochastic and counts.any():
+            counts = self._confirmed(x, rows, counts)
         first = np.flatnonzero(counts & (self._broken_at[rows] < 0))[::-1]
         self._broken_at[rows[first]] = number[first]  # backwards, so that a row's earliest candidate is written last
         nearer = np.flatnonzero(counts)
         nearer = nearer[np.lexsort((distance[nearer], rows[nearer]))]
-        nearer = nearer[_occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
+        nearer = nearer[occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
         kept = rows[nearer]
         self._distance[kept], self._best[kept] = distance[nearer], x[nearer]
         self._score[kept] = to_numpy(flagged_score(scores, self._scene.kind))[nearer]
+
+    def _confirmed(self, x: Array, rows: Rows, counts: Rows) -> Rows:
+        """A random model gives lucky answers: a hit counts when most of some further answers say the same, charged.
+
+        Without the budget for it a row's first hit is left to the last check, a nearer one is dropped.
+        """
+        hits = np.flatnonzero(counts)
+        price = self._repeats * (occurrence(rows[hits]) + 1)
+        paid = self._spent[rows[hits]] + price <= self._limit
+        counts = counts.copy()
+        counts[hits[~paid & (self._broken_at[rows[hits]] >= 0)]] = False
+        hits = hits[paid]
+        if len(hits):
+            self._spent += self._repeats * np.bincount(rows[hits], minlength=len(self._spent))
+            counts[hits] = self._wins(x[hits], rows[hits]) * 2 > self._repeats
+        return counts
+
+    def _wins(self, x: Array, rows: Rows) -> Rows:
+        """How many of the repeated answers to these points reach the goal."""
+        wins = np.zeros(len(rows))
+        clean = self._clean[rows]
+        for _ in range(self._repeats):
+            outcome = Outcome(scores=self._ask_target(x, rows), y=self._y[rows], clean=clean)
+            wins += to_numpy(self._judge.judge(self._scene, outcome))
+        return wins
 
     def _ask_target(self, x: Array, rows: Rows) -> Array:
         scores: Array = self._safely(lambda x, rows: (self._target.scores(x),), x, rows)[0]
@@ -286,7 +322,7 @@ class Oracle:
         except Exception as crash:
             if len(x) == 1:
                 self._fail(rows, f"the target failed: {type(crash).__name__}: {crash}")
-                return self._empty(1), x * float("nan")
+                return self._empty(1), unknown(x)
             half = len(x) // 2
             halves = self._safely(ask, x[:half], rows[:half]), self._safely(ask, x[half:], rows[half:])
             return tuple(stacked(list(parts)) for parts in zip(*halves, strict=False))
@@ -308,16 +344,14 @@ class Oracle:
         rows = np.flatnonzero((self._broken_at >= 0) & ~self._error)
         if not len(rows):
             return
-        wins = np.zeros(len(rows))
-        for _ in range(self._repeats):
-            scores = self._ask_target(self._best[rows], rows)
-            outcome = Outcome(scores=scores, y=self._y[rows], clean=self._clean[rows])
-            wins += to_numpy(self._judge.judge(self._scene, outcome))
+        wins = self._wins(self._best[rows], rows)
         self._spent[rows] += self._repeats
         lost = rows[wins * 2 <= self._repeats]
         if not self._target.stochastic:
             self._fail(lost, "the target answered differently when asked again (declare `stochastic: true`)")
         self._broken_at[lost] = -1
+        for row in lost:
+            self._reasons[row] = self._reasons[row] or "the random model took its success back when asked again"
 
     def _out_of_time(self) -> bool:
         limit = self._scene.budget.seconds
@@ -344,25 +378,3 @@ class Meter:
         if send == len(x):
             return answers
         return np.concatenate([answers, np.full((len(x) - send, answers.shape[1]), np.nan)])
-
-
-def _rounding(scene: Scene) -> float:
-    """What rounding alone may add to a distance: single precision cannot hold the edge of a ball more exactly."""
-    if not str(scene.x.dtype).endswith("float32") or not len(scene.x):
-        return _SLACK
-    width = math.prod(scene.x.shape[1:])
-    summed = {"l2": width**0.5, "l1": width, "cost": width}.get(scene.budget.norm, 1)
-    return float(max(float(abs(scene.x).max()), 1.0) * summed * 2.0**-23)
-
-
-def _occurrence(rows: Rows) -> Rows:
-    """How many earlier entries have the same row number."""
-    if (rows[1:] > rows[:-1]).all():
-        return np.zeros(len(rows), dtype=np.int64)
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    start = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    rank = np.arange(len(rows)) - np.repeat(start, np.diff(np.r_[start, len(rows)]))
-    result = np.empty(len(rows), dtype=np.int64)
-    result[order] = rank
-    return result

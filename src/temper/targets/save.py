@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from temper.core.errors import TemperError, Unsupported
-from temper.core.target import Target
+from temper.core.target import Access, Target
 
 
 def save(target: Target, folder: Path) -> Path:
-    """Write the model into `folder` and give the path; scikit-learn models as skops, never as a pickle."""
+    """Write the model into `folder` and give the path; scikit-learn models as skops, never as a pickle.
+
+    A torch module is written as TorchScript, which loads again without its Python class.
+    """
     held: Any = target
     folder.mkdir(parents=True, exist_ok=True)
     if target.name == "xgboost":
@@ -21,12 +24,46 @@ def save(target: Target, folder: Path) -> Path:
         return _written(held.model.save_model, folder / "model.cbm")
     if target.name == "scikit-learn":
         return _skops(held.model, folder / "model.skops")
+    if target.name == "torch":
+        return _program(held, folder)
+    if target.name == "trees":
+        from temper.targets.flat import save_trees
+
+        return _written(lambda path: save_trees(held, Path(path)), folder / "model.npz")
+    if target.name == "averaged" and Access.TREES in target.access:
+        from temper.targets.flat import Flat
+
+        return save(Flat(ensemble=held.trees(), kind=target.kind, classes=target.classes), folder)
     raise Unsupported(f"a {target.name} model cannot be written back to a file")
 
 
 def _written(write: Any, path: Path) -> Path:
     write(str(path))
     return path
+
+
+def _program(held: Any, folder: Path) -> Path:
+    """What a stored program already is, else the module scripted."""
+    exported = b"archive_format" in held.stored
+    path = folder / ("model.pt2" if exported else "model.pt")
+    path.write_bytes(held.stored or _scripted(held.model))
+    return path
+
+
+def _scripted(model: Any) -> bytes:
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch.jit is deprecated, its files are not gone
+        try:
+            return bytes(torch.jit.script(model).save_to_buffer())
+        except Exception as crash:  # whatever the compiler meets in the user's own code
+            fix = "save the module yourself with torch.jit.save or torch.export.save"
+            raise Unsupported(
+                f"the module cannot be written as TorchScript: {type(crash).__name__}", fix=fix
+            ) from crash
 
 
 def _skops(model: Any, path: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from temper.core.data import Array, Data
-from temper.core.errors import ContractError, Unsupported
+from temper.core.errors import ContractError, NoGradient, Unsupported
 from temper.core.target import Access, Recipe, ScoreKind, Target
 from temper.targets import _digest
 from temper.targets._score import SINGLE
@@ -73,7 +73,7 @@ class Torch:
         try:
             (found,) = torch.autograd.grad(out, point, grad_outputs=weights)
         except RuntimeError as crash:
-            raise ContractError(
+            raise NoGradient(
                 f"no gradient reaches the input: {crash}", fix="remove no_grad, detach and rounding from forward"
             ) from crash
         return shown, _answer(found, x)

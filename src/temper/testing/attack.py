@@ -31,6 +31,7 @@ from temper.testing.scenes import (
     text_model,
     text_scene,
 )
+from temper.testing.steps import steps
 from temper.testing.toys import Constant
 
 _BUDGETS = (0, 1, 2, 3, 5, 17)
@@ -183,6 +184,7 @@ def law_breaks_the_breakable(attack: type[Any]) -> None:
         (table_scene(20, distance=0.05), table_model()),
         (picture_scene(20, distance=0.02), picture_model()),
         (text_scene(20, distance=0.05), text_model()),
+        *_of_trees(attack, 20, distance=0.05),
     ]
     for scene, target in _supported(attack, scenes):
         found, _ = _strike(attack, target, scene)
@@ -193,7 +195,10 @@ def law_breaks_the_breakable(attack: type[Any]) -> None:
 def law_never_breaks_the_constant(attack: type[Any]) -> None:
     """A model that answers everything alike cannot be evaded."""
     flat = Constant()
-    scenes = [(made(target=flat), flat) for made in (table_scene, picture_scene, text_scene)]
+    scenes: list[tuple[Scene, Target]] = [
+        (made(target=flat), flat) for made in (table_scene, picture_scene, text_scene)
+    ]
+    scenes += _of_trees(attack, flat=True)
     for scene, target in _supported(attack, scenes):
         found, _ = _strike(attack, target, scene)
         count = int((found.verdicts == "broken").sum())
@@ -206,6 +211,7 @@ def law_is_at_least_as_strong_as_noise(attack: type[Any]) -> None:
         (table_scene(_ROWS, distance=3.0), table_model()),
         (picture_scene(_ROWS, distance=4.0), picture_model()),
         (text_scene(_ROWS, distance=1.5), text_model()),
+        *_of_trees(attack, _ROWS, distance=3.0),
     ]
     for scene, target in _supported(attack, scenes):
         found, _ = _strike(attack, target, scene)
@@ -221,8 +227,17 @@ def _cases(attack: type[Any]) -> list[tuple[Scene, Target]]:
         (table_scene(), table_model()),
         (picture_scene(), picture_model()),
         (text_scene(), text_model()),
+        *_of_trees(attack),
     ]
     return _supported(attack, (*scenes, *((replace(scene, mode="nearest"), target) for scene, target in scenes)))
+
+
+def _of_trees(attack: type[Any], n: int = 12, distance: float = 0.5, flat: bool = False) -> list[tuple[Scene, Target]]:
+    """The table and a model made of steps, for attacks that read trees."""
+    if Access.TREES not in getattr(attack, "needs", Access.NONE):
+        return []
+    target = steps(table_model(), table_scene(n, distance=distance).x, flat=flat)
+    return [(table_scene(n, distance=distance, target=target), target)]
 
 
 def _supported(attack: type[Any], cases: Sequence[tuple[Scene, Target]]) -> list[tuple[Scene, Target]]:

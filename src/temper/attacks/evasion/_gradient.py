@@ -19,13 +19,15 @@ from temper.kernels.step import within
 Rows = np.ndarray[Any, Any]
 State = TypeVar("State")
 CHUNK, VALUES = 60_000, 2**25  # rows and numbers of one call
+_ENOUGH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trace:
     """What an attack saw of its own gradients, per row, for the checks that follow.
 
-    Gradients asked for, how many were zero, how many not finite; the loss at the start, the best, the last.
+    Gradients asked for, how many were zero, how many not finite; the loss at the start, the best, the last, and the
+    best when the steps so far last reached a power of two and the one before.
     """
 
     asked: Rows
@@ -34,13 +36,16 @@ class Trace:
     first: Rows
     best: Rows
     last: Rows
+    early: Rows
+    earlier: Rows
 
     @classmethod
     def of(cls, n: int) -> Trace:
         """Nothing seen yet."""
         counts = [np.zeros(n) for _ in range(3)]
-        losses = [np.full(n, np.nan) for _ in range(3)]
-        return cls(asked=counts[0], zero=counts[1], bad=counts[2], first=losses[0], best=losses[1], last=losses[2])
+        names = ("first", "best", "last", "early", "earlier")
+        losses = {name: np.full(n, np.nan) for name in names}
+        return cls(asked=counts[0], zero=counts[1], bad=counts[2], **losses)
 
     def add(self, rows: Rows, loss: Rows, size: Rows) -> None:
         """One loss and the size of one gradient per row; refused questions (no loss) are left out."""
@@ -52,6 +57,16 @@ class Trace:
         self.first[rows] = np.where(np.isnan(self.first[rows]), loss, self.first[rows])
         self.best[rows] = np.fmax(self.best[rows], loss)
         self.last[rows] = loss
+        mark = rows[np.log2(self.asked[rows]) % 1 == 0]  # at 1, 2, 4, 8, ... steps
+        self.earlier[mark], self.early[mark] = self.early[mark], self.best[mark]
+
+    def late_rise(self, rows: Rows) -> Rows:
+        """The share of a loss's rise that came after a quarter to a half of the steps; NaN for very few steps."""
+        rise = self.best[rows] - self.first[rows]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = (self.best[rows] - self.earlier[rows]) / rise
+        known: Rows = np.where((rise > 0) & (self.asked[rows] >= _ENOUGH), share, np.nan)
+        return known
 
     def tell(self, oracle: OracleLike) -> None:
         """Hand it over; only rows that were asked."""
@@ -60,6 +75,7 @@ class Trace:
             return
         oracle.note("zero_gradient", rows, self.zero[rows] / self.asked[rows])
         oracle.note("bad_gradient", rows, self.bad[rows] / self.asked[rows])
+        oracle.note("late_rise", rows, self.late_rise(rows))
         for name, values in (("first_loss", self.first), ("best_loss", self.best), ("last_loss", self.last)):
             oracle.note(name, rows, values[rows])
 
@@ -111,7 +127,7 @@ class Ground:
         """Rows worth working on: with budget, and not broken yet unless a nearer point is sought."""
         rows = self.oracle.active
         if self.scene.mode != "first" and not self.nearest and len(rows):
-            rows = rows[np.isinf(self.oracle.best[1][rows])]
+            rows = rows[~self.oracle.broken[rows]]
         return rows
 
     def still(self, rows: Rows) -> Rows:
@@ -159,7 +175,8 @@ class Ground:
         """The strategy is over for these rows. Broken ones are left as they are: one that a random model takes back
         when it is asked again has not been tried to the end.
         """
-        self.trace.tell(self.oracle)
+        if self.radius > 0:  # in a ball of nothing no loss can rise
+            self.trace.tell(self.oracle)
         self.oracle.done(rows)
 
     def _mean(self, x: Array, rows: Rows) -> tuple[Array, Array]:

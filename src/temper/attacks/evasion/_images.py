@@ -40,7 +40,7 @@ def search(oracle: OracleLike, ground: Ground, rng: Draws, make: Make, size: int
     total = int(min(tries, oracle.left.max(initial=0)))
     for start in range(0, total, at_once):
         rows = oracle.active
-        rows = rows[~np.isfinite(oracle.best[1][rows])]
+        rows = rows[~oracle.broken[rows]]
         if not len(rows):
             break
         steps = np.arange(start, min(start + at_once, total))

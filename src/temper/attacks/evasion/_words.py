@@ -191,7 +191,7 @@ def _changes(walk: Walk, document: _Document, place: int, numbers: Array) -> lis
 def _still(on: _Ground, documents: list[_Document]) -> list[_Document]:
     """Documents that have budget left and are not broken yet."""
     active = set(on.oracle.active.tolist())
-    broken = np.isfinite(on.oracle.best[1])
+    broken = on.oracle.broken
     return [document for document in documents if document.row in active and not broken[document.row]]
 
 

@@ -79,6 +79,8 @@ class Patch:
             slope = _pooled(xp, xp.abs(slope), group)
         parts, centre = places(xp.sum(xp.abs(slope), axis=1), self.shape, self.area)
         first = xp.astype(rng.uniform(rows, 0, tuple(x0.shape[1:])), x0.dtype)
+        if self.shape == "stickers":
+            first = _per_part(xp, xp.zeros_like(x0) + first[:, :1, :1, :1], parts)
         return _Paint(rows, x0, _pooled(xp, first, group), x0 * 0, parts, centre, group)
 
     def _descend(self, oracle: OracleLike, ground: Ground, rng: Draws, paint: _Paint, views: int, step: int) -> None:

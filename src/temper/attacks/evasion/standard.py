@@ -100,7 +100,7 @@ class _Relay:
         """Rows nothing has broken yet."""
         rows: Rows = self._oracle.active
         if self._nearest and len(rows):
-            rows = rows[np.isinf(self._oracle.best[1][rows])]
+            rows = rows[~self._oracle.broken[rows]]
         open_rows: Rows = rows[~self._over[rows]]
         return open_rows
 
@@ -118,6 +118,11 @@ class _Relay:
     def best(self) -> tuple[Array, Rows]:
         """The nearest counted points."""
         return self._oracle.best
+
+    @property
+    def broken(self) -> Rows:
+        """Rows with a counted point."""
+        return self._oracle.broken
 
     def scores(self, x: Array, rows: Any) -> Array:
         """Passed on."""
@@ -154,7 +159,7 @@ class _Relay:
         """The next attack's turn; rows broken or not finished by this one, or not at its full length, are not held."""
         full = np.zeros(len(self._over), dtype=bool)
         full[whole] = True
-        self._whole &= self._over & full & np.isinf(np.asarray(self._oracle.best[1]))
+        self._whole &= self._over & full & ~self._oracle.broken
         self._over[:] = False
 
     def close(self) -> None:

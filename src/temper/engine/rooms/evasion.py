@@ -14,11 +14,13 @@ from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.schema import Change, Schema
 from temper.core.target import Access, ScoreKind
-from temper.engine.doubt import BASELINE, CHANCES, doubts_of
+from temper.engine.adaptive import pressed
+from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
 from temper.engine.strike import strike
 from temper.engine.task import Part, Task, World
+from temper.kernels.loss import decide
 from temper.kernels.png import encode, side_by_side
 from temper.kernels.rate import measure_rate, wilson
 from temper.targets._array import to_numpy
@@ -28,6 +30,8 @@ from temper.threats.rules import catalogue
 _EXAMPLES = 5
 _SEEN = 1e-6  # single precision moves a value by less without anybody having touched it
 _TWINS = 40
+_SIDE = 160  # pixels a picture should have to be looked at
+_PAIRS = 4
 
 
 def run(task: Task, world: World) -> Part:
@@ -37,7 +41,7 @@ def run(task: Task, world: World) -> Part:
         return Part(status=Status.UNTRIED, reason=f"needs {missing.words()}, which this target does not offer")
     rows = world.attacked[task.start : task.stop]
     scene = world.scene(task, rows, mode=getattr(attack, "mode", "nearest"), reference=world.others())
-    found = strike(attack, world.target, scene, task.seed, task.plugin)
+    found = pressed(attack, world.target, scene, task.seed, task.plugin)
     evidence = _arrays(found) | {"ids": np.asarray(scene.ids)}
     if task.plugin != BASELINE:
         evidence["noise"] = _by_chance(task, world, scene).verdicts
@@ -99,12 +103,21 @@ def _arrays(found: Evidence) -> dict[str, Any]:
 
 
 def _merge(parts: Sequence[Part]) -> dict[str, Any]:
-    names = set.intersection(*(set(part.evidence) for part in parts)) - {"twin"}
+    every = [set(part.evidence) for part in parts]
+    names = set.intersection(*every) - {"twin"}
     merged = {name: np.concatenate([part.evidence[name] for part in parts]) for name in names}
+    for name in sorted(set.union(*every) - names):
+        if name.startswith("note_"):  # not every shard has something to say
+            merged[name] = np.concatenate([_note(part, name) for part in parts])
     twins = [part.evidence["twin"] for part in parts if "twin" in part.evidence]
     if twins:
         merged["twin"] = np.sum(twins, axis=0)
     return merged
+
+
+def _note(part: Part, name: str) -> np.ndarray[Any, Any]:
+    silent = np.full(len(part.evidence["verdicts"]), np.nan)
+    return np.asarray(part.evidence.get(name, silent), dtype=float)
 
 
 def _measure(
@@ -147,6 +160,7 @@ def _caveats(task: Task, merged: dict[str, Any], world: World) -> tuple[str, ...
     if "twin" in merged:
         hit, of = merged["twin"]
         caveats.append(f"power check: {hit} of {of} breakable rows of a planted weak twin were broken")
+    caveats += tried_again(merged)
     reasons = sorted({str(reason) for reason in merged["reasons"] if reason})
     caveats += [f"not decided: {reason}" for reason in reasons[:3]]
     return tuple(caveats)
@@ -276,10 +290,11 @@ def _example(merged: dict[str, Any], world: World, row: int) -> Example:
 
 
 def _picture(clean: Any, changed: Any, schema: Schema) -> str:
-    """The two images and what lies between them; "" for inputs that are none."""
+    """The two images and what lies between them, large enough to look at; "" for inputs that are none."""
     if clean.ndim != 3 or clean.shape[0] not in (1, 3) or not np.isfinite([schema.low, schema.high]).all():
         return ""
-    return b64encode(encode(side_by_side(clean, changed, schema.low, schema.high))).decode()
+    grow = max(_SIDE // max(clean.shape[1:]), 1)
+    return b64encode(encode(side_by_side(clean, changed, schema.low, schema.high, grow=grow))).decode()
 
 
 def _moved(merged: dict[str, Any], row: int, clean: Any) -> Change:
@@ -290,12 +305,41 @@ def _moved(merged: dict[str, Any], row: int, clean: Any) -> Change:
 
 
 def _detail(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) -> str:
-    """Which columns the attack moved, most often first."""
+    """Which columns the attack moved, most often first; of an input without columns, what it is taken for now."""
     schema = world.system.schema
     if not schema.columns:
-        return f"median distance {np.median(merged['distance'][broken]):.4g}"
+        far = f"median distance {np.median(merged['distance'][broken]):.4g}"
+        return "; ".join(part for part in (_mistaken(merged, world, broken), _lasting(merged, broken), far) if part)
     at = world.system.data.positions(merged["ids"][broken])
     moved = schema.moves(merged["x_adv"][broken], world.system.data.x[at])
     share = (moved != 0).mean(axis=0)
     top = [at for at in np.argsort(-share) if share[at] > 0][:5]
     return "moved: " + ", ".join(f"{schema.columns[at].name} in {share[at]:.0%}" for at in top)
+
+
+def _mistaken(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) -> str:
+    """What the broken rows are and what the model says instead: the most frequent pairs, and the rows shown."""
+    system = world.system
+    if system.target.kind is ScoreKind.VALUE:
+        return ""
+    said = decide(np.asarray(system.target.scores(merged["x_adv"][broken])), system.target.kind, system.threshold)
+    true = np.asarray(system.data.y)[system.data.positions(merged["ids"][broken])]
+    pairs, times = np.unique(np.stack([true, np.asarray(said)], axis=1), axis=0, return_counts=True)
+    told = [
+        f"{system.classes[pairs[at, 0]]} → {system.classes[pairs[at, 1]]} ({times[at]})"
+        for at in np.argsort(-times, kind="stable")[:_PAIRS]
+        if pairs[at, 1] >= 0
+    ]
+    return f"taken for something else, most often: {', '.join(told)}" if told else ""
+
+
+def _lasting(merged: dict[str, Any], broken: np.ndarray[Any, Any]) -> str:
+    """In how many other views of the object the change still works, where the attack has looked."""
+    seen = np.asarray(merged.get("note_survives", np.full(len(merged["ids"]), np.nan)), float)[broken]
+    seen = seen[np.isfinite(seen)]
+    if not len(seen):
+        return ""
+    return (
+        f"still works in {seen.mean():.0%} of fresh views (turned, moved, other light, out of focus), "
+        f"in most views for {int((seen > 0.5).sum())} of {len(seen)} rows"
+    )

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 TORCH = "torch==2.13.0"
 OURS = ("temper-ml", "pip")
 HEADER = """\
-# Exact versions of everything `make test`, `make ci` and `make bench` install; users of the package are free within pyproject.toml.
+# Exact versions of everything `make test`, `make ci` and `make bench` install; users of the package are free within
+# pyproject.toml.
 # Resolved for Python {python} on x86-64 Linux. To renew: make constraints
 """
 

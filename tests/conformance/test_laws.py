@@ -39,6 +39,10 @@ EXEMPT: dict[tuple[str, str], str] = {
     },
     ("evasion.fgsm", "law_other_seed_asks_other_points"): "one step from the clean row; it draws only without a slope",
     ("evasion.fab", "law_other_seed_asks_other_points"): "starts at the clean row; only restarts draw",
+    **{
+        (name, "law_gives_at_least_the_same_access"): "grows trees in the model's place, and trees have no gradients"
+        for name in ("robust_loss", "robust_split")
+    },
     (
         "evasion.universal",
         "law_a_row_does_not_depend_on_the_others",
@@ -107,6 +111,7 @@ def test_judge_keeps(name: str, law: Law) -> None:
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:
     known = {p.id for p in pairs("attacks", lambda name: FAMILIES[name.split(".")[0]])}
+    known |= {p.id for p in pairs("hardening", lambda name: defence.LAWS)}
     assert {f"{name}-{law}" for name, law in EXEMPT} <= known
 
 

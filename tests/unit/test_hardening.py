@@ -246,9 +246,13 @@ def test_combined_goes_on_without_constraints_where_no_direction_is_clear(data):
 # -- the whole room ---------------------------------------------------------------------------------------------------
 
 
+# Defences that train a net's own weights, or build something around a model: they need no refit.
+AROUND = {"detector", "fast", "madry", "noise_training", "smoothing", "squeezing", "trades"}
+
+
 @pytest.mark.parametrize("name", Room("temper.hardening").names())
 def test_every_defence_refuses_a_target_that_cannot_be_fitted_again(name, data):
-    with pytest.raises(Unsupported, match="again"):
+    with pytest.raises(Unsupported, match=None if name in AROUND else "again"):
         Room("temper.hardening").build(name).apply(Recorder(access=Access.SCORES), data, RNG)
 
 

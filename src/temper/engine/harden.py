@@ -210,10 +210,12 @@ def _build(system: Protected, name: str, inner: Callable[[Target, Data], Data] |
 
 
 def _budget(system: Protected) -> Budget | None:
-    """The ball of the first actor that has one: what a defence that trains against an attacker trains for."""
-    balls = [actor for actor in system.actors if actor.radius is not None]
-    if balls:
-        return Budget(norm=balls[0].norm, radius=balls[0].radius)
+    """What the first actor with a ball or a price limit may do: that a defence which trains against him trains for."""
+    for actor in system.actors:
+        if actor.radius is not None:
+            return Budget(norm=actor.norm, radius=actor.radius)
+        if actor.cost is not None and system.schema.columns:
+            return Budget(norm="cost", radius=actor.cost)
     return None if system.schema.columns else Budget(radius=0.03 * (system.schema.high - system.schema.low))
 
 

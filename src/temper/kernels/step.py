@@ -13,6 +13,7 @@ from temper.core.seed import Draws
 from temper.kernels.lp import distance
 
 _ROUNDS, _CLOSE = 60, 1e-4
+_FAINT = 1e-12
 _FAR = 1e15  # stands for an open side of the box: infinity times zero is not a number
 
 
@@ -127,6 +128,8 @@ def to_plane(x: Array, slope: Array, value: Array, low: Any, high: Any, norm: st
     room = xp.clip(xp.where(way > 0, high - x, x - low), 0.0, _FAR)
     size, room = (xp.reshape(part, (n, -1)) for part in (xp.abs(slope), room))
     gap = xp.abs(value)[:, None]
+    # What is this faint moves nothing inside a box, and dividing by it overflows.
+    size = xp.where(size > _FAINT * xp.maximum(gap, xp.max(size, axis=1, keepdims=True)), size, 0.0)
     if norm == "l1":
         amount = _greedy(size, room, gap)
     elif norm == "linf":

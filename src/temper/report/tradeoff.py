@@ -25,7 +25,9 @@ def tradeoff(tried: Sequence[Effect], chosen: str = "") -> list[Chart]:
     taken = f" Taken: {inert(chosen, 60)}." if chosen else " None was taken."
     caption = (
         f"Up and to the right is better. Bars: 95 % intervals of the paired change on the same {rows[1]['n']:,} "
-        f"attacked rows and the same held-out rows. The line joins what no other point beats on both.{taken}"
+        f"attacked rows and the same held-out rows. The line joins what no other point beats on both.{taken} "
+        + "; ".join(f"{row['number']}: {row['name']}" for row in rows)
+        + "."
     )
     return [
         numbered(
@@ -74,10 +76,14 @@ def _point(name: str, clean: Effect, robust: Effect, chosen: str) -> Row:
 
 
 def _front(rows: list[Row]) -> list[Row]:
-    """Marks the points that no other point beats on both counts."""
+    """The points numbered, and marked where no other point beats them on both counts."""
     return [
-        row | {"front": not any(o["x"] >= row["x"] and o["y"] >= row["y"] and o is not row for o in rows)}
-        for row in rows
+        row
+        | {
+            "number": str(at),
+            "front": not any(o["x"] >= row["x"] and o["y"] >= row["y"] and o is not row for o in rows),
+        }
+        for at, row in enumerate(rows)
     ]
 
 
@@ -100,5 +106,7 @@ def _drawn(rows: list[Row]) -> Any:
     line = alt.Chart(inline(sorted((r for r in rows if r["front"]), key=lambda r: r["x"])))
     front = line.mark_line(strokeWidth=1, strokeDash=[4, 3], color=MUTED).encode(x=x, y=y)
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(x=x, y=y, color=color)
-    words = base.mark_text(align="left", dx=8, dy=-8, fontSize=11).encode(x=x, y=y, text="name:N", color=color)
+    words = base.mark_text(align="left", dx=7, dy=-8, fontSize=12, fontWeight="bold").encode(
+        x=x, y=y, text="number:N", color=color
+    )
     return (across + up + front + dots + words).properties(width=_WIDTH, height=_HEIGHT)

@@ -102,7 +102,11 @@ class Hardening:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttackResult:
-    """Per row: verdict, adversarial row, distance, queries; the success rate over the rows judged rightly before."""
+    """Per row: verdict, adversarial row, distance, queries; the success rate over the rows judged rightly before.
+
+    `checks` is what speaks against the attack's silence, `notes` what the attack said of its work, a number per row
+    under a name ("survives": share of other views in which a sticker still works).
+    """
 
     verdicts: np.ndarray[Any, Any]
     x_adv: Array
@@ -110,6 +114,7 @@ class AttackResult:
     queries: np.ndarray[Any, Any]
     success_rate: Measurement
     checks: tuple[str, ...]
+    notes: dict[str, np.ndarray[Any, Any]]
 
 
 def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Protected:
@@ -264,7 +269,9 @@ def attack(
     outcome = attack_rows(opened, name, scene, seed, options)
     found = outcome.found
     checks = (*outcome.doubts, *sorted({reason for reason in found.reasons if reason}))
-    return AttackResult(found.verdicts, to_numpy(found.x_adv), found.distance, found.queries, outcome.rate, checks)
+    return AttackResult(
+        found.verdicts, to_numpy(found.x_adv), found.distance, found.queries, outcome.rate, checks, found.notes
+    )
 
 
 def harden(
@@ -284,7 +291,7 @@ def harden(
     """
     from temper.engine.harden import harden as try_defences
     from temper.engine.plan import plan
-    from temper.engine.reattack import Reattack
+    from temper.engine.reattack import Reattack, deciding
 
     record, kept = run.record, open_store(store, system)
     if finding is not None:
@@ -294,9 +301,9 @@ def harden(
             raise TemperError(f"no defence addresses {found.id}", fix="see `temper list defences`")
         defences = found.defences if defences is None else defences
     planned = plan(system, record.suite, ["evasion"], record.seed)
-    attacks = [task for task in planned.tasks if task.family == "evasion"]
+    attacks = deciding(planned.tasks, found.plugin if finding is not None else "")
     if defences is None:
-        defences = _answering(planned)
+        defences = planned.defences
     listener(Event(kind="note", message="choosing the attacks that decide"))
     reattack = Reattack(world=planned.world, tasks=attacks).decisive()
     tried = try_defences(
@@ -309,13 +316,6 @@ def harden(
         )
         after = Run(after.record, before=record, effects=tried.chosen.effects, tried=tried.effects)
     return Hardening(tried.system, run, after, tried)
-
-
-def _answering(planned: Plan) -> tuple[str, ...]:
-    """The defences named against the evasions that apply, in the catalogue's order."""
-    return tuple(
-        dict.fromkeys(d for s in planned.scenarios if s.threat.id.startswith("evasion") for d in s.threat.defences)
-    )
 
 
 def save_hardened(better: Hardening, folder: str | Path) -> Path:

@@ -11,7 +11,12 @@ from temper.cli import _options as options
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="fraud, or held-out: a payments system of another make.")] = "fraud",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="fraud, signs (traffic signs, needs PyTorch), or held-out: a payments system of another make."
+        ),
+    ] = "fraud",
     folder: Annotated[Path | None, typer.Option(help="Where to work; default ./demo/NAME.")] = None,
     seed: options.Seed = 0,
     engine: options.Engine = "processes",

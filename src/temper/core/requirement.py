@@ -30,7 +30,8 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """`metric` is a glob over "plugin.metric" ("evasion.*.success_rate"), `slice` a glob over slices.
+    """`metric` is a glob over "plugin.metric" ("evasion.*.success_rate"), `slice` a glob over slices ("all": every row,
+    whoever attacks).
 
     Passes when the unfavourable end of the one-sided interval at `confidence` satisfies it.
     """

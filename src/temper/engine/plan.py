@@ -44,6 +44,12 @@ class Plan:
     facts: tuple[tuple[str, str], ...]
     suite: str
 
+    @property
+    def defences(self) -> tuple[str, ...]:
+        """What the catalogue names against the evasions that apply, in its order."""
+        evasions = (s.threat for s in self.scenarios if s.threat.id.startswith("evasion"))
+        return tuple(dict.fromkeys(name for threat in evasions for name in threat.defences))
+
 
 def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), seed: int = 0) -> Plan:
     """Draw the rows, pick the scenarios, lay out the tasks.

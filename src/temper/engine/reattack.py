@@ -12,11 +12,21 @@ from temper.core.seed import Draws
 from temper.core.target import Target
 from temper.engine.effect import Evaluation
 from temper.engine.plan import decisions
+from temper.engine.rooms.evasion import bounded
 from temper.engine.strike import strike
 from temper.engine.task import Task, World
 
 _INNER = 400
 _DECISIVE = 3
+
+
+def deciding(tasks: Sequence[Task], plugin: str = "") -> list[Task]:
+    """The evasions a defence is judged by: those with a ball, for a sticker breaks whatever the weights are; or the one
+    named `plugin` where it has none.
+    """
+    evasions = [task for task in tasks if task.family == "evasion"]
+    own = [task for task in evasions if task.plugin == plugin and not bounded(task.budget)]
+    return own or [task for task in evasions if bounded(task.budget)] or evasions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

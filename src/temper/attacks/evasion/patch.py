@@ -70,7 +70,7 @@ class Patch:
         oracle.done(np.arange(len(scene.x)))
 
     def _placed(self, oracle: OracleLike, ground: Ground, rng: Draws, rows: Rows) -> _Paint:
-        """Where the slope at the clean image is steepest, in random colours."""
+        """Where the slope at the clean image is steepest, in random colours (a sticker in one)."""
         xp, x0 = ground.xp, ground.scene.x[rows]
         slope = pulled(oracle, xp, x0, rows, lambda scores, part: _pull(ground, scores, part))[1]
         group = np.arange(len(rows))
@@ -80,7 +80,7 @@ class Patch:
         parts, centre = places(xp.sum(xp.abs(slope), axis=1), self.shape, self.area)
         first = xp.astype(rng.uniform(rows, 0, tuple(x0.shape[1:])), x0.dtype)
         if self.shape == "stickers":
-            first = _per_part(xp, xp.zeros_like(x0) + first[:, :1, :1, :1], parts)
+            first = _per_part(xp, first, parts)
         return _Paint(rows, x0, _pooled(xp, first, group), x0 * 0, parts, centre, group)
 
     def _descend(self, oracle: OracleLike, ground: Ground, rng: Draws, paint: _Paint, views: int, step: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.attack import Scene
+from temper.core.budget import Budget
 from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.schema import Change, Schema
@@ -32,6 +33,7 @@ _SEEN = 1e-6  # single precision moves a value by less without anybody having to
 _TWINS = 40
 _SIDE = 160  # pixels a picture should have to be looked at
 _PAIRS = 4
+_OWN = "l2"  # the norm of a budget without any limit: the threat brings its own (see the catalogue)
 
 
 def run(task: Task, world: World) -> Part:
@@ -43,10 +45,15 @@ def run(task: Task, world: World) -> Part:
     scene = world.scene(task, rows, mode=getattr(attack, "mode", "nearest"), reference=world.others())
     found = pressed(attack, world.target, scene, task.seed, task.plugin)
     evidence = _arrays(found) | {"ids": np.asarray(scene.ids)}
-    if task.plugin != BASELINE:
+    if task.plugin != BASELINE and bounded(task.budget):
         evidence["noise"] = _by_chance(task, world, scene).verdicts
         evidence |= _planted(attack, task, world, rows[:_TWINS])
     return Part(evidence=evidence, queries=int(found.queries.sum()), seconds=found.seconds)
+
+
+def bounded(budget: Budget) -> bool:
+    """Whether a radius or a price limits the moves; a sticker or a turn has limits of its own, which noise has not."""
+    return budget.radius is not None or budget.cost is not None or budget.norm != _OWN
 
 
 def _by_chance(task: Task, world: World, scene: Scene) -> Evidence:
@@ -157,6 +164,8 @@ def _slice(task: Task, world: World) -> str:
 
 def _caveats(task: Task, merged: dict[str, Any], world: World) -> tuple[str, ...]:
     caveats = [f"a lower bound: what {task.plugin} found within {_budget(task)}; stronger attackers may find more"]
+    if not bounded(task.budget):
+        caveats.append("its limits are the attack's own options, so random moves of equal budget do not exist")
     if "twin" in merged:
         hit, of = merged["twin"]
         caveats.append(f"power check: {hit} of {of} breakable rows of a planted weak twin were broken")
@@ -277,7 +286,10 @@ def _example(merged: dict[str, Any], world: World, row: int) -> Example:
     sample = int(merged["ids"][row])
     at = int(np.flatnonzero(world.system.data.ids == sample)[0])
     clean = world.system.data.x[at]
-    changes = tuple(schema.decode(merged["x_adv"][row], clean)) if schema.columns else (_moved(merged, row, clean),)
+    if schema.columns:
+        changes = tuple(schema.decode(merged["x_adv"][row], clean))
+    else:
+        changes = (*_read_as(world, at, merged["x_adv"][row]), _moved(merged, row, clean))
     return Example(
         sample=sample,
         changes=changes,
@@ -315,6 +327,17 @@ def _detail(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) 
     share = (moved != 0).mean(axis=0)
     top = [at for at in np.argsort(-share) if share[at] > 0][:5]
     return "moved: " + ", ".join(f"{schema.columns[at].name} in {share[at]:.0%}" for at in top)
+
+
+def _read_as(world: World, at: int, changed: Any) -> tuple[Change, ...]:
+    """What the model takes the image for, before and after, by the names of its classes."""
+    system = world.system
+    if system.target.kind is ScoreKind.VALUE or len(system.classes) < 2:
+        return ()
+    both = np.stack([np.asarray(system.data.x[at], float), np.asarray(changed, float)])
+    said = np.asarray(decide(np.asarray(system.target.scores(both)), system.target.kind, system.threshold))
+    before, after = (str(system.classes[int(one)]) for one in said)
+    return (Change(column="read as", before=before, after=after, cost=0.0),)
 
 
 def _mistaken(merged: dict[str, Any], world: World, broken: np.ndarray[Any, Any]) -> str:

@@ -16,6 +16,8 @@ NOT_APPLICABLE = "not_applicable"
 """The metric of an UNTRIED measurement whose condition cannot occur here (no category columns, no groups)."""
 WHOLE = "all"
 """The metric of a measurement that stands for all metrics of a plugin that could not run."""
+ACTOR = "actor:"
+"""How the slice of a figure begins that speaks of all rows and one of several actors."""
 _WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.WAIVED, Verdict.PASS)
 _EFFECTS = {Verdict.PASS: "keeps", Verdict.FAIL: "breaks", Verdict.INCONCLUSIVE: "does not settle"}
 _SLACK = 1e-9
@@ -73,7 +75,8 @@ def _judge_one(
 
 
 def _matches(requirement: Requirement, m: Measurement) -> bool:
-    if m.metric == NOT_APPLICABLE or not fnmatchcase(m.slice, requirement.slice):
+    anybody = requirement.slice == "all" and m.slice.startswith(ACTOR)  # all rows, whoever attacks
+    if m.metric == NOT_APPLICABLE or not (anybody or fnmatchcase(m.slice, requirement.slice)):
         return False
     plugin = requirement.metric.rpartition(".")[0]
     whole = m.metric == WHOLE and m.status is not Status.OK and fnmatchcase(_plain(m.plugin), _plain(plugin))

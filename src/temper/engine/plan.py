@@ -26,6 +26,8 @@ OPTIONED = ROOMS | {"hardening": Room("temper.hardening")}
 _BATCH = 4_096
 SHORTER = {"evasion.standard": ("evasion.apgd", "evasion.apgd_targeted")}
 """Too long for a quick look; the other suites run them whole."""
+LIGHTER: dict[str, dict[str, Any]] = {"validation.net_bounds": {"method": "ibp", "rows": 50, "bisections": 2}}
+"""Options of a quick look, under the user's own; the figure's method says them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -188,7 +190,8 @@ def _matches(name: str, wanted: str, scenario: Scenario) -> bool:
 def _tasks(room: str, plugin: str, scenario: Scenario, world: World, system: Protected) -> list[Task]:
     """One task, or one per shard of attacked rows for evasion."""
     full = plugin if room == "attacks" else f"{room}.{plugin}"
-    options = system.options.get(full, {})
+    light = LIGHTER.get(full, {}) if world.sizes == SUITES["quick"] else {}
+    options = light | system.options.get(full, {})
     world.room(room).build(plugin, options)
     task = Task(
         room=room,

@@ -26,6 +26,7 @@ AGREE = Requirement(
 )
 _SLACK = 1e-6
 _TINY = 1e-300
+_OWN = ", within the limits of each attack"
 _MODEL = "model"
 _POINTS = 11
 
@@ -127,7 +128,7 @@ def _joint(attacks: Sequence[Group], proofs: Sequence[Group], world: World) -> l
         n,
         undecided=int((~broken & ~held).sum()),
         unit="share of rows",
-        slice=_slice(attacks),
+        slice=_slice(attacks) + ("" if _limit(task.budget) is not None else _OWN),
         queries=sum(int(one.evidence["queries"].sum()) for one in attacks),
         seconds=sum(m.seconds for one in attacks for m in one.measured if m.metric == "success_rate"),
         status=Status.OK if sure else Status.INCONCLUSIVE,

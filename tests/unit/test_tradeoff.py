@@ -9,7 +9,16 @@ from temper.report.tradeoff import ROBUST, tradeoff
 def effects(name: str, evading: float, auc: float) -> tuple[Effect, ...]:
     """A defence that leaves this share of rows evading, from 63 %, at this AUC, from .96."""
     return tuple(
-        Effect(defence=name, metric=metric, before=before, after=after, difference=after - before, low=low, high=high, n=100)
+        Effect(
+            defence=name,
+            metric=metric,
+            before=before,
+            after=after,
+            difference=after - before,
+            low=low,
+            high=high,
+            n=100,
+        )
         for metric, before, after, low, high in (
             (ROBUST, 0.63, evading, evading - 0.73, evading - 0.53),
             ("auc", 0.96, auc, auc - 0.964, auc - 0.956),

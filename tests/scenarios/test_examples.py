@@ -83,8 +83,9 @@ def test_a_torch_net_on_images_is_broken_within_a_small_ball(tmp_path, terminal)
     assert told.code == 1, told.err[-2000:]
     record = json.loads(told.out)["record"]
     assert record["simulated"] is True
-    broken = [m for m in record["measurements"] if m["plugin"] == "evasion.random_search"]
-    assert max(m["value"] for m in broken if m["metric"] == "success_rate") > 0.3
+    broken = {m["plugin"]: m["value"] for m in record["measurements"] if m["metric"] == "success_rate"}
+    assert broken["evasion.apgd_targeted"] > 0.3
+    assert broken["evasion.apgd_targeted"] >= broken["evasion.square"], "the weights in hand are worth something"
 
 
 def test_what_holds_on_the_fraud_demo_holds_on_the_held_out_generator(tmp_path, terminal):
@@ -95,5 +96,6 @@ def test_what_holds_on_the_fraud_demo_holds_on_the_held_out_generator(tmp_path, 
     assert len(runs) == 2, "some defence is chosen on the other generator too"
     before, after = ({(m.plugin, m.metric): m for m in run.measurements} for run in runs)
     key = ("evasion.random_search", "success_rate")
-    assert after[key].high < before[key].low
+    assert "holds better" in told.out, "a sure reduction on the same rows, corrected for everything tried"
+    assert after[key].value < before[key].value
     assert after["performance", "auc"].value > before["performance", "auc"].value - 0.02

@@ -48,7 +48,8 @@ def missing(wheel: Path) -> list[str]:
     """Files of the source that the wheel lacks."""
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    source = [path for path in (ROOT / "src" / "temper").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files = (path for path in (ROOT / "src" / "temper").rglob("*") if path.is_file())
+    source = [path for path in files if "__pycache__" not in path.parts]  # compiled modules and kernels
     return sorted(name for path in source if (name := path.relative_to(ROOT / "src").as_posix()) not in packed)
 
 

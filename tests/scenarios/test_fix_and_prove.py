@@ -182,7 +182,7 @@ def test_hardening_writes_a_system_that_holds_better_and_says_how_much(desk, wri
     assert before.code == 1, before.all
     told = desk("harden", "-c", bank.config, "--engine", "serial")
     assert told.code == 0, told.all
-    for defence in ("augment", "monotone", "regularise", "adversarial", "combined"):
+    for defence in ("augment", "monotone", "regularise", "coarse", "combined"):
         assert defence in told.out  # those that did not help are told as well
     assert "holds better" in told.out
     hardened = Folder(bank.path / "hardened")

@@ -103,6 +103,13 @@ def test_a_proof_about_a_smoothed_model_says_nothing_of_attacks_on_the_model(wor
     assert BOUND not in {m.plugin for m in joint}
 
 
+def test_a_proof_that_did_not_apply_bounds_nothing_and_its_reason_is_kept(world: World) -> None:
+    own, joint, alarms = together([attacked("evasion.square", FEW), proven([])], world)
+    assert "tree_bounds" in {m.plugin for m in own}
+    assert joint == ()
+    assert alarms == ()
+
+
 def test_an_attack_with_the_model_in_hand_that_does_worse_than_one_without_is_doubted(world: World) -> None:
     white, black = attacked("evasion.pgd", [INF] * 10), attacked("evasion.square", MANY)
     own, (strongest,), _ = together([white, black], world)

@@ -79,7 +79,10 @@ def _by_budget(groups: Sequence[Group]) -> list[tuple[list[Group], list[Group], 
             continue
         budget = one.task.budget
         key = (budget.norm, budget.radius, budget.cost)
-        shared.setdefault(key, ([], [], []))[0 if evades else 1].append(one)
+        if evades or len(one.evidence["certified_radius"]):
+            shared.setdefault(key, ([], [], []))[0 if evades else 1].append(one)
+        else:
+            others.append(one)
     return [*shared.values(), ([], [], others)]
 
 

@@ -120,6 +120,13 @@ def test_an_attack_with_the_model_in_hand_that_does_worse_than_one_without_is_do
     assert strongest.status is Status.OK
 
 
+def test_attacks_with_limits_of_their_own_do_not_outdo_each_other(world: World) -> None:
+    free = Budget(norm="linf")
+    sticker, camera = attacked("evasion.patch", [INF] * 10, free), attacked("evasion.spatial", MANY, free)
+    own, _, _ = together([sticker, camera], world)
+    assert {m.status for m in own} == {Status.OK}
+
+
 def test_where_every_attack_is_in_doubt_so_is_the_strongest(world: World) -> None:
     groups = [attacked(f"evasion.{name}", FEW, status=Status.INCONCLUSIVE) for name in ("square", "noise")]
     _, (strongest,), _ = together(groups, world)

@@ -435,3 +435,20 @@ def test_real_credit_data_gives_the_published_auc_and_age_bands() -> None:
     assert find(Performance(replicates=FEW).measure(made), "auc").value == pytest.approx(0.778, abs=0.03)
     assert find(Fairness().measure(made), "selection_gap", f"column:{age}").status is Status.OK
     assert (find(Explanation(replicates=FEW).measure(made), "stability").low or 0) > 0.5
+
+
+def test_a_proof_within_the_budget_of_one_of_two_actors_is_told_apart() -> None:
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.tree import DecisionTreeClassifier
+
+    import temper
+    from temper.core.threat import Actor
+
+    x, y = load_breast_cancer(return_X_y=True)
+    model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(x[:400], y[:400])
+    actors = tuple(Actor(name=name, queries=10, norm="linf", radius=r) for name, r in (("near", 0.01), ("far", 0.5)))
+    system = temper.System(model=model, data=(x[400:], y[400:]), name="cells", actors=actors)
+    found = temper.assess(system, suite="quick", only=["validation.tree_bounds"], engine="serial").measurements
+    shares = {m.slice: m.value for m in found if m.metric == "certified_share"}
+    assert set(shares) == {"actor:near", "actor:far"}
+    assert shares["actor:near"] > shares["actor:far"]

@@ -167,6 +167,11 @@ def room_of(name: str) -> tuple[str, str]:
     return (head, rest) if head in ("stress", "validation") else ("attacks", name)
 
 
+def actor_slice(task: Task, world: World) -> str:
+    """Several actors have budgets of their own, so what is measured within one stands apart."""
+    return "all" if len(world.system.actors) < 2 else f"actor:{task.scenario.partition('@')[2]}"
+
+
 def foreign(system: Protected, room: str) -> tuple[str, ...]:
     """Plugins of other packages in this room; they are off until `assess.plugins` names them."""
     return tuple(plugin for where, plugin in map(room_of, system.plugins) if where == room)

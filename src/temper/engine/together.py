@@ -87,8 +87,11 @@ def _by_budget(groups: Sequence[Group]) -> list[tuple[list[Group], list[Group], 
 
 
 def _doubted(one: Group, attacks: Sequence[Group], world: World) -> Group:
-    """An attack that holds the model and breaks fewer rows than one that only asks it has been led astray."""
-    if not _knows(one, world):
+    """An attack that holds the model and breaks fewer rows than one that only asks it has been led astray.
+
+    Only within one ball: a sticker and a turned camera have limits of their own, and neither outdoes the other.
+    """
+    if _limit(one.task.budget) is None or not _knows(one, world):
         return one
     broken = one.evidence["verdicts"] == "broken"
     better = [

@@ -33,7 +33,7 @@ SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "l
 SHOWN = 15
 BRIEF = 4
 _WIDTH = 110
-_RATIOS = {"Requirement": 3, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 5, "Price": 4, "Measured": 3, "Why": 3}
+_RATIOS = {"Requirement": 5, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 5, "Price": 4, "Measured": 3, "Why": 4}
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "→": ">", "≤": "<", "≥": ">", "–": "-", "−": "-", "·": ".", "“": '"', "”": '"', "…": "~"}
     | {"‹": "<", "›": ">", "∞": "i", "─": "-", "━": "-"}

@@ -91,7 +91,7 @@ def _gap(members: Sequence[Member]) -> str:
     found, possible = ends["strongest"].value, ends["bound"].value
     return (
         f" At the whole budget the strongest attack breaks {found:.1%} of the rows and no attack can break more than "
-        f"{possible:.1%} of them: of the {max(possible - found, 0):.1%} between nobody knows."
+        f"{possible:.1%} of them; the {max(possible - found, 0):.1%} between are neither broken nor proven to hold."
     )
 
 

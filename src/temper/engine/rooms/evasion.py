@@ -20,7 +20,7 @@ from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
 from temper.engine.strike import strike
-from temper.engine.task import Part, Task, World
+from temper.engine.task import Part, Task, World, actor_slice
 from temper.kernels.loss import decide
 from temper.kernels.png import encode, side_by_side
 from temper.kernels.rate import measure_rate, wilson
@@ -96,7 +96,7 @@ def _untried(task: Task, part: Part, world: World) -> Measurement:
         plugin=task.plugin,
         metric="success_rate",
         value=None,
-        slice=_slice(task, world),
+        slice=actor_slice(task, world),
         status=part.status,
         reason=part.reason,
     )
@@ -144,7 +144,7 @@ def _measure(
         n,
         undecided=n - broken - held,
         unit="share of rows",
-        slice=_slice(task, world),
+        slice=actor_slice(task, world),
         baseline=baseline,
         queries=int(merged["queries"].sum()),
         seconds=sum(part.seconds for part in parts),
@@ -155,11 +155,6 @@ def _measure(
         simulated=world.system.simulated,
     )
     return rate, *_typical(task, merged, world)
-
-
-def _slice(task: Task, world: World) -> str:
-    """Several actors have budgets of their own, so their figures stand apart."""
-    return "all" if len(world.system.actors) < 2 else f"actor:{task.scenario.partition('@')[2]}"
 
 
 def _caveats(task: Task, merged: dict[str, Any], world: World) -> tuple[str, ...]:
@@ -224,7 +219,7 @@ def _typical(task: Task, merged: dict[str, Any], world: World) -> tuple[Measurem
                     high=high,
                     n=len(found),
                     unit=unit,
-                    slice=f"broken rows, {_slice(task, world)}",
+                    slice=f"broken rows, {actor_slice(task, world)}",
                     method="order statistics",
                     simulated=world.system.simulated,
                 )

@@ -12,7 +12,7 @@ from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.identity import finding_id
-from temper.engine.task import Part, Task, World, clock
+from temper.engine.task import Part, Task, World, actor_slice, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
 
 # Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say.
@@ -30,9 +30,10 @@ def run(task: Task, world: World) -> Part:
     """The measurements of one check; a model that fails on held-out rows is an ERROR measurement."""
     start = clock()
     check = _build(task, world)
+    bounded = getattr(check, "attacked", False)
     evidence: dict[str, Any] = {}
     try:
-        found = check.measure(world.scene(task, world.attacked if getattr(check, "attacked", False) else None))
+        found = check.measure(world.scene(task, world.attacked if bounded else None))
         if isinstance(found, Certified):
             evidence = _kept(found.certificate)
         measured: tuple[Measurement, ...] = found.measurements if isinstance(found, Certified) else tuple(found)
@@ -42,7 +43,10 @@ def run(task: Task, world: World) -> Part:
         measured = (_error(task, problem.message),)
     except Exception as crash:  # a model may raise anything; the run goes on and says what came
         measured = (_error(task, f"{type(crash).__name__}: {crash}"[:500]),)
-    measured = tuple(replace(m, simulated=world.system.simulated) for m in measured)
+    of = actor_slice(task, world) if bounded else "all"
+    measured = tuple(
+        replace(m, simulated=world.system.simulated, slice=of if m.slice == "all" else m.slice) for m in measured
+    )
     status, reason = _status(measured)
     return Part(
         measurements=measured,

@@ -192,35 +192,46 @@ def _requirement(judgement: Judgement, record: Record) -> tuple[Text, ...]:
     title = styled(judgement.requirement.id)
     rows = f" [{measurement.slice}]" if measurement and measurement.slice != "all" else ""
     name = measurement.name if measurement else judgement.requirement.metric
+    if why.startswith(f"{name} is "):  # the name stands beside it already
+        why = "It" + why.removeprefix(name)
     title.append(f"\n{inert(name + rows)}", style="dim")
     return title, _lines(measured), styled(limit(judgement.requirement, rate)), styled(why)
 
 
-def _finding(finding: Finding) -> Text:
-    text = styled("")
-    text.append(f"[{inert(finding.severity)}] ", style=SEVERITY_STYLES.get(finding.severity, ""))
-    text.append(f"{inert(finding.title)}", style="bold")
-    text.append(f"  {inert(', '.join(finding.references))}\n", style="dim")
-    if finding.detail:
-        text.append(f"     {inert(finding.detail)}\n")
-    for example in finding.examples[:2]:
-        text.append(f"     {inert(example)}\n")
-    text.append(f"     reproduce: {inert(finding.reproduce)}", style="cyan")
+def _finding(finding: Finding) -> RenderableType:
+    head = styled("")
+    head.append(f"[{inert(finding.severity)}] ", style=SEVERITY_STYLES.get(finding.severity, ""))
+    head.append(f"{inert(finding.title)}", style="bold")
+    head.append(f"  {inert(', '.join(finding.references))}", style="dim")
+    body = styled("")
+    for line in (finding.detail, *finding.examples[:2]):
+        body.append(f"{inert(line)}\n" if line else "")
+    body.append(f"reproduce: {inert(finding.reproduce)}", style="cyan")
     if finding.defences:
-        text.append(f"     fix: temper harden --for {inert(finding.id)}", style="cyan")
-    text.append("\n")
-    return text
+        body.append(f"     fix: temper harden --for {inert(finding.id)}", style="cyan")
+    body.append("\n")
+    return _under(head, [body], "     ")
 
 
-def _limits(record: Record, shown: int) -> Text:
-    text = styled("")
-    text.append("What this does not show\n", style="bold")
+def _limits(record: Record, shown: int) -> RenderableType:
     said = limits(record)
-    for line in said[:shown]:
-        text.append(f"  - {inert(line)}\n", style="dim")
-    if len(said) > shown:
-        text.append(f"  and {len(said) - shown} more in the HTML report\n", style="dim")
-    return text
+    lines = [styled(line, "dim") for line in said[:shown]]
+    rest = styled(f"  and {len(said) - shown} more in the HTML report\n", "dim")
+    listed = _under(styled("What this does not show", "bold"), lines, "  - ")
+    return _under(listed, [rest], "") if len(said) > shown else _under(listed, [styled("")], "")
+
+
+def _under(head: RenderableType, parts: Sequence[Text], mark: str) -> RenderableType:
+    """Lines below a head, each behind a mark, long ones folded behind it too."""
+    from rich.console import Group
+    from rich.table import Table as Grid
+
+    grid = Grid.grid(expand=True)
+    grid.add_column(width=len(mark), no_wrap=True)
+    grid.add_column(ratio=1, overflow="fold")
+    for part in parts:
+        grid.add_row(styled(mark, "dim"), part)
+    return Group(head, grid)
 
 
 def verdict_lines(record: Record) -> Text:

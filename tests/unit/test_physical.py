@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temper.attacks.evasion._images import tinted, toned
 from temper.attacks.evasion._nearest import Ground
 from temper.attacks.evasion._places import SHAPES, places
 from temper.attacks.evasion._student import fitted
@@ -29,6 +28,7 @@ from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.judges.misclassified import Misclassified
 from temper.kernels.loss import decide
+from temper.kernels.tone import tinted, toned
 from temper.kernels.warp import Warp, blurred, window_sums
 from temper.targets.oracle import Evidence, Oracle
 from temper.testing.scenes import picture_model, picture_scene, table, table_model, table_scene
@@ -129,8 +129,8 @@ def test_window_sums_are_those_of_a_loop() -> None:
 def test_no_change_of_colour_is_the_image_itself() -> None:
     x, zero = images(4, 3), np.zeros(4)
     ground = Ground.of(scene_of(images(1), half()), "test")
-    np.testing.assert_allclose(tinted(x, zero, zero, np), x, atol=1e-12)
-    np.testing.assert_allclose(toned(x, ground, zero, zero, np.zeros((4, 5))), x, atol=1e-12)
+    np.testing.assert_allclose(tinted(x, zero, zero), x, atol=1e-12)
+    np.testing.assert_allclose(toned(x, ground.low, ground.high, zero, zero, np.zeros((4, 5))), x, atol=1e-12)
 
 
 @given(st.floats(-3.0, 3.0), st.floats(-1.0, 1.0))
@@ -138,8 +138,8 @@ def test_hue_and_saturation_leave_greys_and_the_light_of_colours(hue: float, sat
     x, ones = images(2, 3), np.ones(2)
     grey = np.repeat(images(2), 3, axis=1)
     light = np.array([0.299, 0.587, 0.114])[:, None, None]
-    np.testing.assert_allclose(tinted(grey, hue * ones, saturation * ones, np), grey, atol=2e-3)
-    moved = tinted(x, hue * ones, saturation * ones, np)
+    np.testing.assert_allclose(tinted(grey, hue * ones, saturation * ones), grey, atol=2e-3)
+    moved = tinted(x, hue * ones, saturation * ones)
     np.testing.assert_allclose((moved * light).sum(1), (x * light).sum(1), atol=5e-3)
 
 

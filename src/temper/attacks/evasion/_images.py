@@ -1,14 +1,13 @@
-"""What attacks by transformations of whole images share: their shape, colours, and a search over the settings."""
+"""What attacks by transformations of whole images share: their shape, and a search over the settings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from temper.attacks.evasion._nearest import CHUNK, Ground, plain, tall
+from temper.attacks.evasion._nearest import CHUNK, Ground, plain
 from temper.core.attack import OracleLike, Scene
 from temper.core.data import Array
 from temper.core.errors import Unsupported
@@ -80,27 +79,3 @@ def _keep(best: Array, lowest: Array, rows: Array, chosen: Array, lead: Array) -
     first = order[np.r_[True, rows[order][1:] != rows[order][:-1]]]
     first = first[lead[first] < lowest[rows[first]]]
     best[rows[first]], lowest[rows[first]] = chosen[first], lead[first]
-
-
-def toned(x: Array, ground: Ground, brightness: Array, contrast: Array, curve: Array) -> Array:
-    """Brighter by a share of the range, contrast about its middle, and a tone curve: shifts (n, knots) in between."""
-    xp, width = ground.xp, ground.high - ground.low
-    unit = (x - ground.low) / width
-    move = tall(brightness, x) + tall(contrast, x) * (unit - 0.5)
-    last = curve.shape[1] - 1
-    for knot in range(last + 1):
-        move = move + tall(curve[:, knot], x) * xp.clip(1 - xp.abs(unit * last - knot), 0, None)
-    return xp.clip(x + width * move, ground.low, ground.high)
-
-
-def tinted(x: Array, hue: Array, saturation: Array, xp: Any) -> Array:
-    """Colours (n, 3, h, w) turned by `hue` radians and strengthened by `saturation`; the light (Y of YIQ) stays."""
-    red, green, blue = x[:, 0], x[:, 1], x[:, 2]
-    warm = 0.596 * red - 0.274 * green - 0.322 * blue
-    cool = 0.211 * red - 0.523 * green + 0.312 * blue
-    strength = 1 + saturation[:, None, None]
-    cos, sin = strength * xp.cos(hue)[:, None, None], strength * xp.sin(hue)[:, None, None]
-    to_warm, to_cool = (cos - 1) * warm - sin * cool, sin * warm + (cos - 1) * cool
-    weights = ((0.956, 0.621), (-0.272, -0.647), (-1.106, 1.703))
-    moved = [x[:, at] + a * to_warm + b * to_cool for at, (a, b) in enumerate(weights)]
-    return xp.stack(moved, axis=1)

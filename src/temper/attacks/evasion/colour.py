@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from temper.attacks.evasion._images import refuse_other_than_pictures, search, tinted, toned
+from temper.attacks.evasion._images import refuse_other_than_pictures, search
 from temper.attacks.evasion._nearest import Ground
 from temper.core.attack import OracleLike, Scene
 from temper.core.data import Array
 from temper.core.seed import Draws
 from temper.core.target import Access
+from temper.kernels.tone import tinted, toned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +46,9 @@ class Colour:
         def make(x0: Array, settings: Array) -> Array:
             x = x0
             if x0.shape[1] == 3:
-                x = tinted(x, self.hue * settings[:, 2], self.saturation * settings[:, 3], ground.xp)
+                x = tinted(x, self.hue * settings[:, 2], self.saturation * settings[:, 3])
             brightness, contrast = self.brightness * settings[:, 0], self.contrast * settings[:, 1]
-            return toned(x, ground, brightness, contrast, self.curve * settings[:, 4:])
+            return toned(x, ground.low, ground.high, brightness, contrast, self.curve * settings[:, 4:])
 
         search(oracle, ground, rng, make, 4 + self.knots, self.tries, self.at_once)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from temper.kernels._bounds_lines import Chosen, Lines, lines, undecided
-from temper.kernels._bounds_ops import Graph, Node, Scale, Sum, Tensor, is_bent
+from temper.kernels._bounds_ops import Bend, Graph, Kink, Node, Scale, Sum, is_bent
+from temper.kernels._bounds_part import Part, Shape, Tensor
 
 # Small pieces: large ones go back to the system after each step, and fetching them again costs as much as the sums.
 CELLS = 500_000
@@ -40,99 +41,84 @@ class Region:
             scale=self.scale,
         )
 
-    def least(self, a: Tensor, rows: Tensor) -> Tensor:
+    def least(self, part: Part) -> Tensor:
         """The smallest value (p,) of each linear function over the region of its row."""
+        import torch
+
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        least = ((a * middle[rows]) - a.abs() * half[rows]).flatten(1).sum(1)
+        least = part.value(part.of(middle)) - (part.a.abs() * part.of(half)).flatten(1).sum(1)
         if self.norm == "linf":
             return least
-        slope = (a * self.scale).flatten(1)
-        reach = self.radius[rows] * slope.norm(p=_DUAL[self.norm], dim=1)
-        return least.maximum((a * self.centre[rows]).flatten(1).sum(1) - reach)
+        scale = torch.as_tensor(self.scale, dtype=torch.float64, device=self.low.device).expand(self.low.shape[1:])
+        slope = (part.a * part.shared(scale)).flatten(1)
+        reach = self.radius[part.rows] * slope.norm(p=_DUAL[self.norm], dim=1)
+        return least.maximum(part.value(part.of(self.centre)) - reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Known:
-    """Per operation the ends of its output (b, ...), and the lines of those that are not affine."""
+    """Per operation the ends of its output (b, ...), and the lines of those that are not affine.
+
+    `done` marks the elements whose ends are as tight as linear functions make them.
+    """
 
     ends: list[tuple[Tensor, Tensor]]
     lines: dict[int, Lines | Chosen]
-
-    def take(self, rows: Tensor) -> Known:
-        """What is known of these rows; ends are not needed any more."""
-        from dataclasses import fields
-
-        picked: dict[int, Lines | Chosen] = {}
-        for at, found in self.lines.items():
-            parts = {f.name: getattr(found, f.name) for f in fields(found)}
-            picked[at] = type(found)(**{k: v[rows] if hasattr(v, "shape") else v for k, v in parts.items()})
-        return Known(ends=[], lines=picked)
+    done: dict[int, Tensor]
 
 
 def known(graph: Graph, region: Region, *, backward: bool) -> Known:
     """Ends of every operation: by intervals alone, or tightened by linear functions where they matter (`backward`)."""
-    found = Known(ends=[], lines={})
+    found = Known(ends=[], lines={}, done={})
     for at, node in enumerate(graph.nodes):
         if node.op is not None and is_bent(node.op):
+            read = node.inputs[0]
             if backward:
-                _tighten(graph, region, found, node.inputs[0], node)
-            found.lines[at] = lines(node.op, *found.ends[node.inputs[0]])
+                _tighten(graph, region, found, read, undecided(node.op, *found.ends[read]))
+            found.lines[at] = lines(node.op, *found.ends[read])
         found.ends.append(_forward(node, found.ends, region))
     return found
 
 
 def lower(
-    graph: Graph,
-    region: Region,
-    found: Known,
-    at: int,
-    a: Tensor,
-    rows: Tensor,
-    slopes: dict[int, Tensor] | None = None,
+    graph: Graph, region: Region, found: Known, a: Tensor, rows: Tensor, slopes: dict[int, Tensor] | None = None
 ) -> Tensor:
-    """Lower bounds (p,) of the linear functions `a` (p, ...) of operation `at`, each over its row's region."""
-    return _walk(graph, region, found, {at: a}, a.new_zeros(len(a)), rows, slopes or {})
+    """Lower bounds (p,) of the linear functions `a` (p, ...) of the scores, each over its row's region."""
+    return _walk(graph, region, found, len(graph.nodes) - 1, Part(a=a, rows=rows), slopes)[0]
 
 
 def _walk(
-    graph: Graph,
-    region: Region,
-    found: Known,
-    waiting: dict[int, Tensor],
-    total: Tensor,
-    rows: Tensor,
-    slopes: dict[int, Tensor],
-) -> Tensor:
-    for at in range(max(waiting), 0, -1):
-        if at not in waiting:
+    graph: Graph, region: Region, found: Known, at: int, part: Part, slopes: dict[int, Tensor] | None = None
+) -> tuple[Tensor, int]:
+    """Lower bounds (p,) of functions of operation `at`, and the most coefficients that one of them had on the way."""
+    total, widest, waiting = part.a.new_zeros(len(part.a)), 1, {at: part}
+    for step in range(at, 0, -1):
+        if step not in waiting:
             continue
-        a, node = waiting.pop(at), graph.nodes[at]
-        if isinstance(node.op, Sum):
-            parts = [(to, sign * a) for to, sign in zip(node.inputs, node.op.signs, strict=True)]
-        elif at in found.lines:
-            back, added = found.lines[at].back(a, rows, slopes.get(at))
-            parts, total = [(node.inputs[0], back)], total + added
-        else:
-            total = total + (a * offset(graph, node)).flatten(1).sum(1)
-            parts = [(node.inputs[0], node.op.transpose(a))]  # type: ignore[union-attr]
-        for to, part in parts:
-            waiting[to] = waiting[to] + part if to in waiting else part
-    return total + region.least(waiting[0], rows) if 0 in waiting else total
+        part, node = waiting.pop(step), graph.nodes[step]
+        widest = max(widest, part.a[0].numel())
+        for to, back, added in _back(node, found.lines.get(step), part, (slopes or {}).get(step)):
+            total = total + added
+            waiting[to] = waiting[to].plus(back, graph.nodes[to].shape) if to in waiting else back
+    return (total + region.least(waiting[0]) if 0 in waiting else total), widest
 
 
-def offset(graph: Graph, node: Node) -> Tensor:
-    """The b of an affine operation, shaped like one row of its output."""
-    import torch
-
-    inside = graph.nodes[node.inputs[0]].shape
-    with torch.no_grad():
-        return node.op.apply(torch.zeros((1, *inside), dtype=torch.float64, device=graph.device))[0]  # type: ignore[union-attr]
+def _back(
+    node: Node, line: Lines | Chosen | None, part: Part, slopes: Tensor | None
+) -> list[tuple[int, Part, Tensor | float]]:
+    """Functions of what an operation reads, below those of its output, and what the bound gains on the way."""
+    if isinstance(node.op, Sum):
+        return [(to, part if sign == 1.0 else part.times(sign), 0.0) for to, sign in _terms(node)]
+    if line is not None:
+        return [(node.inputs[0], *line.back(part, slopes))]
+    if not node.op.local:  # type: ignore[union-attr]
+        part = part.whole(node.shape)
+    return [(node.inputs[0], *node.op.transpose(part))]  # type: ignore[union-attr]
 
 
 def chunks(count: int, graph: Graph) -> Iterator[slice]:
     """Pieces of `count` linear functions whose coefficients fit into memory together."""
-    widest = max(_size(node.shape) for node in graph.nodes)
-    step = max(1, CELLS // max(widest, 1))
+    step = _lines(max(_size(node.shape) for node in graph.nodes))
     for start in range(0, count, step):
         yield slice(start, start + step)
 
@@ -155,25 +141,41 @@ def _terms(node: Node) -> list[tuple[int, float]]:
     return list(zip(node.inputs, node.op.signs, strict=True))  # type: ignore[union-attr]
 
 
-def _tighten(graph: Graph, region: Region, found: Known, at: int, reader: Node) -> None:
-    """Replace the ends of operation `at` by better ones where the lines of its reader depend on them."""
-    import torch
-
+def _tighten(graph: Graph, region: Region, found: Known, at: int, wanted: Tensor) -> None:
+    """Replace the ends of operation `at` by better ones where they are wanted (b, ...)."""
+    node = graph.nodes[at]
+    if isinstance(node.op, Kink | Bend):
+        # It never falls: the ends of what it reads are the shortest way to its own.
+        _tighten(graph, region, found, node.inputs[0], wanted)
+        found.ends[at] = _forward(node, found.ends, region)
+        return
     if _exact(graph, at, region):
         return
-    low, high = found.ends[at]
-    row, flat = undecided(reader.op, low, high).flatten(1).nonzero(as_tuple=True)  # type: ignore[arg-type]
-    low, high = low.flatten(1).clone(), high.flatten(1).clone()
-    for part in chunks(len(row), graph):
-        rows, places = row[part], flat[part]
-        up = _element(graph, region, found, at, rows, places, 1.0)
-        down = -_element(graph, region, found, at, rows, places, -1.0)
-        better_low, better_high = low[rows, places].maximum(up), high[rows, places].minimum(down)
+    wanted = wanted.flatten(1)
+    if at in found.done:
+        wanted = wanted & ~found.done[at]
+    found.done[at] = wanted | found.done.get(at, wanted)
+    found.ends[at] = _tightened(graph, region, found, at, wanted)
+
+
+def _tightened(graph: Graph, region: Region, found: Known, at: int, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    import torch
+
+    low, high = (end.flatten(1).clone() for end in found.ends[at])
+    row, flat = wanted.nonzero(as_tuple=True)
+    start, stop = 0, _lines(max(_size(node.shape) for node in graph.nodes))
+    while start < len(row):
+        rows, places = row[start:stop], flat[start:stop]
+        first, part, added = _single(graph, at, rows, places)
+        up, widest = _walk(graph, region, found, first, part)
+        down, _ = _walk(graph, region, found, first, part.times(-1.0))
+        better_low, better_high = low[rows, places].maximum(up + added), high[rows, places].minimum(added - down)
         # Rounding may cross two ends that are equal; a point stays a point.
         low[rows, places] = torch.minimum(better_low, better_high)
         high[rows, places] = torch.maximum(better_low, better_high)
+        start, stop = stop, stop + _lines(widest)
     shape = found.ends[at][0].shape
-    found.ends[at] = (low.reshape(shape), high.reshape(shape))
+    return low.reshape(shape), high.reshape(shape)
 
 
 def _exact(graph: Graph, at: int, region: Region) -> bool:
@@ -181,29 +183,38 @@ def _exact(graph: Graph, at: int, region: Region) -> bool:
     mixed = 0
     while at:
         node = graph.nodes[at]
-        if isinstance(node.op, Sum) or is_bent(node.op):
+        if isinstance(node.op, Sum):
             return False
-        mixed += not (isinstance(node.op, Scale) or getattr(node.op, "single", False))
+        mixed += not (isinstance(node.op, Scale | Kink | Bend) or getattr(node.op, "single", False))
         at = node.inputs[0]
     return region.norm == "linf" and mixed <= 1
 
 
-def _element(graph: Graph, region: Region, found: Known, at: int, rows: Tensor, places: Tensor, sign: float) -> Tensor:
-    """Lower bounds of sign * (one element of operation `at`) per line."""
+def _single(graph: Graph, at: int, rows: Tensor, places: Tensor) -> tuple[int, Part, Tensor | float]:
+    """Single elements of operation `at` as functions of it, or of what it reads with what that leaves out (p,)."""
     import torch
 
     node = graph.nodes[at]
-    pick = getattr(node.op, "pick", None)
-    laid = None if pick is None else pick(places)
-    if laid is not None:
-        start = sign * offset(graph, node).flatten()[places]
-        return _walk(graph, region, found, {node.inputs[0]: sign * laid}, start, rows, {})
-    one = torch.zeros((len(rows), _size(node.shape)), dtype=torch.float64, device=graph.device)
-    one[torch.arange(len(rows), device=graph.device), places] = sign
-    return lower(graph, region, found, at, one.reshape((len(rows), *node.shape)), rows)
+    picked = node.op.pick(places, rows) if hasattr(node.op, "pick") else None
+    if picked is not None:
+        return node.inputs[0], *picked
+    line = torch.arange(len(rows), device=rows.device)
+    if len(node.shape) != 3:
+        one = torch.zeros((len(rows), _size(node.shape)), dtype=torch.float64, device=graph.device)
+        one[line, places] = 1.0
+        return at, Part(a=one.reshape((len(rows), *node.shape)), rows=rows), 0.0
+    channels, tall, wide = node.shape
+    one = torch.zeros((len(rows), channels, 1, 1), dtype=torch.float64, device=graph.device)
+    one[line, places // (tall * wide)] = 1.0
+    return at, Part(a=one, rows=rows, top=places // wide % tall, left=places % wide), 0.0
 
 
-def _size(shape: tuple[int, ...]) -> int:
+def _lines(widest: int) -> int:
+    """How many functions fit into memory together."""
+    return max(1, CELLS // max(widest, 1))
+
+
+def _size(shape: Shape) -> int:
     size = 1
     for n in shape:
         size *= n

@@ -14,7 +14,8 @@ from typing import Any
 
 from temper.core.errors import TemperError
 from temper.kernels._bounds_lines import Lines
-from temper.kernels._bounds_ops import Graph, Kink, Tensor
+from temper.kernels._bounds_ops import Graph, Kink
+from temper.kernels._bounds_part import Tensor
 from temper.kernels._bounds_pass import Known, Region, chunks, known, lower
 
 __all__ = ["METHODS", "Graph", "Region", "least"]
@@ -63,10 +64,10 @@ def _by_lines(graph: Graph, region: Region, weights: Tensor, rows: Tensor, enoug
 
     used, place = rows.unique(return_inverse=True)
     inside = region.take(used)
-    top, a = len(graph.nodes) - 1, weights.reshape((len(weights), *graph.nodes[-1].shape))
+    a = weights.reshape((len(weights), *graph.nodes[-1].shape))
     with torch.no_grad():
         found = known(graph, inside, backward=True)
-        best = torch.cat([lower(graph, inside, found, top, a[p], place[p]) for p in chunks(len(a), graph)])
+        best = torch.cat([lower(graph, inside, found, a[p], place[p]) for p in chunks(len(a), graph)])
     left = torch.arange(len(a), device=rows.device) if enough is None else (best <= enough).nonzero()[:, 0]
     for part in chunks(len(left) if steps else 0, graph):
         lines_ = left[part]
@@ -78,7 +79,6 @@ def _optimised(graph: Graph, region: Region, found: Known, a: Tensor, rows: Tens
     """The best bound of `steps` steps of Adam over the free slopes, beginning with CROWN's own."""
     import torch
 
-    top = len(graph.nodes) - 1
     free = {at: line for at, line in found.lines.items() if isinstance(line, Lines) and bool(line.loose.any())}
     slopes = {at: line.below[rows].clone().requires_grad_(True) for at, line in free.items()}
     if not slopes:
@@ -87,7 +87,7 @@ def _optimised(graph: Graph, region: Region, found: Known, a: Tensor, rows: Tens
     fade = torch.optim.lr_scheduler.ExponentialLR(adam, FADE)
     for _ in range(steps):
         with torch.enable_grad():
-            now = lower(graph, region, found, top, a, rows, slopes)
+            now = lower(graph, region, found, a, rows, slopes)
             adam.zero_grad()
             (-now.sum()).backward()
         best = best.maximum(now.detach())
@@ -95,7 +95,7 @@ def _optimised(graph: Graph, region: Region, found: Known, a: Tensor, rows: Tens
         fade.step()
         _back_inside(graph, slopes)
     with torch.no_grad():
-        return best.maximum(lower(graph, region, found, top, a, rows, slopes))
+        return best.maximum(lower(graph, region, found, a, rows, slopes))
 
 
 def _back_inside(graph: Graph, slopes: dict[int, Tensor]) -> None:

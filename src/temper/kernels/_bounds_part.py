@@ -36,6 +36,10 @@ class Part:
         """The same functions with coefficients multiplied."""
         return replace(self, a=self.a * factor)
 
+    def each(self, factor: Tensor) -> Part:
+        """Each function multiplied by its own number (p,)."""
+        return self.times(factor.reshape(-1, *[1] * (self.a.ndim - 1)))
+
     def of(self, values: Tensor) -> Tensor:
         """What each function reads of a tensor (b, ...) with values per row."""
         return _seen(self, values) if self.windowed else values[self.rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from temper.kernels._bounds_lines import Chosen, Lines, lines, undecided
-from temper.kernels._bounds_ops import Bend, Graph, Kink, Node, Scale, Sum, is_bent
+from temper.kernels._bounds_ops import Bend, Bent, Graph, Kink, Node, Scale, Sum, is_bent
 from temper.kernels._bounds_part import Part, Shape, Tensor
 
 # Small pieces: large ones go back to the system after each step, and fetching them again costs as much as the sums.
@@ -59,12 +59,12 @@ class Region:
 class Known:
     """Per operation the ends of its output (b, ...), and the lines of those that are not affine.
 
-    `done` marks the elements whose ends are as tight as linear functions make them.
+    `done` marks the elements whose lower, and those whose upper end is as tight as linear functions make it.
     """
 
     ends: list[tuple[Tensor, Tensor]]
     lines: dict[int, Lines | Chosen]
-    done: dict[int, Tensor]
+    done: dict[int, tuple[Tensor, Tensor]]
 
 
 def known(graph: Graph, region: Region, *, backward: bool) -> Known:
@@ -74,7 +74,7 @@ def known(graph: Graph, region: Region, *, backward: bool) -> Known:
         if node.op is not None and is_bent(node.op):
             read = node.inputs[0]
             if backward:
-                _tighten(graph, region, found, read, undecided(node.op, *found.ends[read]))
+                _tighten(graph, region, found, read, node.op)
             found.lines[at] = lines(node.op, *found.ends[read])
         found.ends.append(_forward(node, found.ends, region))
     return found
@@ -84,23 +84,27 @@ def lower(
     graph: Graph, region: Region, found: Known, a: Tensor, rows: Tensor, slopes: dict[int, Tensor] | None = None
 ) -> Tensor:
     """Lower bounds (p,) of the linear functions `a` (p, ...) of the scores, each over its row's region."""
-    return _walk(graph, region, found, len(graph.nodes) - 1, Part(a=a, rows=rows), slopes)[0]
+    return _walk(graph, region, found, {len(graph.nodes) - 1: Part(a=a, rows=rows)}, slopes)[0]
 
 
 def _walk(
-    graph: Graph, region: Region, found: Known, at: int, part: Part, slopes: dict[int, Tensor] | None = None
+    graph: Graph, region: Region, found: Known, waiting: dict[int, Part], slopes: dict[int, Tensor] | None = None
 ) -> tuple[Tensor, int]:
-    """Lower bounds (p,) of functions of operation `at`, and the most coefficients that one of them had on the way."""
-    total, widest, waiting = part.a.new_zeros(len(part.a)), 1, {at: part}
-    for step in range(at, 0, -1):
-        if step not in waiting:
+    """Lower bounds (p,) of functions of some operations added up, and the most coefficients one had on the way."""
+    total, widest = 0.0, 1
+    for at in range(max(waiting), 0, -1):
+        if at not in waiting:
             continue
-        part, node = waiting.pop(step), graph.nodes[step]
+        part, node = waiting.pop(at), graph.nodes[at]
         widest = max(widest, part.a[0].numel())
-        for to, back, added in _back(node, found.lines.get(step), part, (slopes or {}).get(step)):
+        for to, back, added in _back(node, found.lines.get(at), part, (slopes or {}).get(at)):
             total = total + added
-            waiting[to] = waiting[to].plus(back, graph.nodes[to].shape) if to in waiting else back
-    return (total + region.least(waiting[0]) if 0 in waiting else total), widest
+            _put(graph, waiting, to, back)
+    return total + region.least(waiting[0]), max(widest, waiting[0].a[0].numel())
+
+
+def _put(graph: Graph, waiting: dict[int, Part], at: int, part: Part) -> None:
+    waiting[at] = waiting[at].plus(part, graph.nodes[at].shape) if at in waiting else part
 
 
 def _back(
@@ -141,41 +145,49 @@ def _terms(node: Node) -> list[tuple[int, float]]:
     return list(zip(node.inputs, node.op.signs, strict=True))  # type: ignore[union-attr]
 
 
-def _tighten(graph: Graph, region: Region, found: Known, at: int, wanted: Tensor) -> None:
-    """Replace the ends of operation `at` by better ones where they are wanted (b, ...)."""
-    node = graph.nodes[at]
-    if isinstance(node.op, Kink | Bend):
+def _tighten(graph: Graph, region: Region, found: Known, at: int, reader: Bent) -> None:
+    """Replace the ends of operation `at` by better ones where the lines of its reader depend on them."""
+    wanted = undecided(reader, *found.ends[at])
+    behind = []
+    while isinstance(graph.nodes[at].op, Kink | Bend):
         # It never falls: the ends of what it reads are the shortest way to its own.
-        _tighten(graph, region, found, node.inputs[0], wanted)
-        found.ends[at] = _forward(node, found.ends, region)
-        return
+        behind.append(at)
+        at = graph.nodes[at].inputs[0]
     if _exact(graph, at, region):
         return
-    wanted = wanted.flatten(1)
-    if at in found.done:
-        wanted = wanted & ~found.done[at]
-    found.done[at] = wanted | found.done.get(at, wanted)
-    found.ends[at] = _tightened(graph, region, found, at, wanted)
+    low, high = found.ends[at]
+    # The end nearer to zero first: where it decides a kink, the other is not needed.
+    for sign in ((low + high >= 0) * 2.0 - 1.0, (low + high < 0) * 2.0 - 1.0):
+        _one_end(graph, region, found, at, wanted, sign)
+        if isinstance(reader, Kink):
+            wanted = wanted & undecided(reader, *found.ends[at])
+    for later in reversed(behind):
+        found.ends[later] = _forward(graph.nodes[later], found.ends, region)
 
 
-def _tightened(graph: Graph, region: Region, found: Known, at: int, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _one_end(graph: Graph, region: Region, found: Known, at: int, wanted: Tensor, sign: Tensor) -> None:
+    """Raise the lower end of operation `at` where it is wanted and `sign` is 1, lower the upper one where it is -1."""
     import torch
 
-    low, high = (end.flatten(1).clone() for end in found.ends[at])
-    row, flat = wanted.nonzero(as_tuple=True)
+    low, high = found.ends[at]
+    done = found.done.setdefault(at, (wanted & ~wanted, wanted & ~wanted))
+    wanted = wanted & ~done[0].where(sign > 0, done[1])
+    found.done[at] = (done[0] | (wanted & (sign > 0)), done[1] | (wanted & (sign < 0)))
+    lines, bounds = wanted.flatten(1).nonzero(), []
     start, stop = 0, _lines(max(_size(node.shape) for node in graph.nodes))
-    while start < len(row):
-        rows, places = row[start:stop], flat[start:stop]
-        first, part, added = _single(graph, at, rows, places)
-        up, widest = _walk(graph, region, found, first, part)
-        down, _ = _walk(graph, region, found, first, part.times(-1.0))
-        better_low, better_high = low[rows, places].maximum(up + added), high[rows, places].minimum(added - down)
-        # Rounding may cross two ends that are equal; a point stays a point.
-        low[rows, places] = torch.minimum(better_low, better_high)
-        high[rows, places] = torch.maximum(better_low, better_high)
+    while start < len(lines):
+        rows, places = lines[start:stop].T
+        signs = sign.flatten(1)[rows, places]
+        parts, added = _single(graph, at, rows, places)
+        least, widest = _walk(graph, region, found, {to: part.each(signs) for to, part in parts.items()})
+        bounds.append(signs * added + least)
         start, stop = stop, stop + _lines(widest)
-    shape = found.ends[at][0].shape
-    return low.reshape(shape), high.reshape(shape)
+    if not bounds:
+        return
+    better = low.new_full(low.shape, float("-inf")).masked_scatter(wanted, torch.cat(bounds))
+    raised, lowered = low.maximum(better).where(sign > 0, low), high.minimum(-better).where(sign < 0, high)
+    # Rounding may cross two ends that are equal; a point stays a point.
+    found.ends[at] = (raised.minimum(lowered), raised.maximum(lowered))
 
 
 def _exact(graph: Graph, at: int, region: Region) -> bool:
@@ -190,23 +202,40 @@ def _exact(graph: Graph, at: int, region: Region) -> bool:
     return region.norm == "linf" and mixed <= 1
 
 
-def _single(graph: Graph, at: int, rows: Tensor, places: Tensor) -> tuple[int, Part, Tensor | float]:
-    """Single elements of operation `at` as functions of it, or of what it reads with what that leaves out (p,)."""
-    import torch
-
+def _single(graph: Graph, at: int, rows: Tensor, places: Tensor) -> tuple[dict[int, Part], Tensor | float]:
+    """Single elements of operation `at` as functions of the nearest operations where they are short, plus (p,)."""
     node = graph.nodes[at]
+    if isinstance(node.op, Scale):
+        parts, added = _single(graph, node.inputs[0], rows, places)
+        scale, shift = node.op.scale.flatten()[places], node.op.shift.flatten()[places]
+        return {to: part.each(scale) for to, part in parts.items()}, added * scale + shift
+    if isinstance(node.op, Sum):
+        parts, added = {}, 0.0
+        for one, sign in _terms(node):
+            more, shift = _single(graph, one, rows, places)
+            added = added + sign * shift
+            for to, part in more.items():
+                _put(graph, parts, to, part.times(sign))
+        return parts, added
     picked = node.op.pick(places, rows) if hasattr(node.op, "pick") else None
     if picked is not None:
-        return node.inputs[0], *picked
+        return {node.inputs[0]: picked[0]}, picked[1]
+    return {at: _one_hot(node.shape, rows, places)}, 0.0
+
+
+def _one_hot(shape: Shape, rows: Tensor, places: Tensor) -> Part:
+    """Single elements as functions of an output of this shape, in a window of one place where it has two axes."""
+    import torch
+
     line = torch.arange(len(rows), device=rows.device)
-    if len(node.shape) != 3:
-        one = torch.zeros((len(rows), _size(node.shape)), dtype=torch.float64, device=graph.device)
+    if len(shape) != 3:
+        one = torch.zeros((len(rows), _size(shape)), dtype=torch.float64, device=rows.device)
         one[line, places] = 1.0
-        return at, Part(a=one.reshape((len(rows), *node.shape)), rows=rows), 0.0
-    channels, tall, wide = node.shape
-    one = torch.zeros((len(rows), channels, 1, 1), dtype=torch.float64, device=graph.device)
+        return Part(a=one.reshape((len(rows), *shape)), rows=rows)
+    channels, tall, wide = shape
+    one = torch.zeros((len(rows), channels, 1, 1), dtype=torch.float64, device=rows.device)
     one[line, places // (tall * wide)] = 1.0
-    return at, Part(a=one, rows=rows, top=places // wide % tall, left=places % wide), 0.0
+    return Part(a=one, rows=rows, top=places // wide % tall, left=places % wide)
 
 
 def _lines(widest: int) -> int:

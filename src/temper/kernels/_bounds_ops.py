@@ -116,9 +116,7 @@ class Convolution:
         """What the last step of the kernel leaves over of the input, per axis."""
         axes = zip(self.inside[1:], self.outside[1:], self.stride, self.padding, self.dilation, strict=True)
         sizes = [int(size) for size in self.weight.shape[2:]]
-        return [
-            i - ((o - 1) * s - 2 * p) - d * (k - 1) - 1 for (i, o, s, p, d), k in zip(axes, sizes, strict=True)
-        ]
+        return [i - ((o - 1) * s - 2 * p) - d * (k - 1) - 1 for (i, o, s, p, d), k in zip(axes, sizes, strict=True)]
 
     def _forward(self, z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         import torch

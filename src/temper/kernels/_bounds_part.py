@@ -107,7 +107,7 @@ def _margins(part: Part, shape: Shape) -> tuple[int, int, int, int]:
 
 
 def _seen(part: Part, values: Tensor) -> Tensor:
-    """The windows (p, c, h, w) of (b, c, tall, wide), zero over the edge; rows that no function is about are skipped."""
+    """The windows (p, c, h, w) of (b, c, tall, wide), zero over the edge; rows nobody asks for are skipped."""
     from torch.nn import functional
 
     above, under, before, after = _margins(part, values.shape)

@@ -148,11 +148,7 @@ def _terms(node: Node) -> list[tuple[int, float]]:
 def _tighten(graph: Graph, region: Region, found: Known, at: int, reader: Bent) -> None:
     """Replace the ends of operation `at` by better ones where the lines of its reader depend on them."""
     wanted = undecided(reader, *found.ends[at])
-    behind = []
-    while isinstance(graph.nodes[at].op, Kink | Bend):
-        # It never falls: the ends of what it reads are the shortest way to its own.
-        behind.append(at)
-        at = graph.nodes[at].inputs[0]
+    at, behind = _source(graph, at)
     if _exact(graph, at, region):
         return
     low, high = found.ends[at]
@@ -161,7 +157,7 @@ def _tighten(graph: Graph, region: Region, found: Known, at: int, reader: Bent) 
         _one_end(graph, region, found, at, wanted, sign)
         if isinstance(reader, Kink):
             wanted = wanted & undecided(reader, *found.ends[at])
-    for later in reversed(behind):
+    for later in behind:
         found.ends[later] = _forward(graph.nodes[later], found.ends, region)
 
 
@@ -188,6 +184,29 @@ def _one_end(graph: Graph, region: Region, found: Known, at: int, wanted: Tensor
     raised, lowered = low.maximum(better).where(sign > 0, low), high.minimum(-better).where(sign < 0, high)
     # Rounding may cross two ends that are equal; a point stays a point.
     found.ends[at] = (raised.minimum(lowered), raised.maximum(lowered))
+
+
+def _source(graph: Graph, at: int) -> tuple[int, list[int]]:
+    """The operation whose ends give those of `at`, and the functions in between, which never fall, in their order."""
+    behind: list[int] = []
+    while isinstance(graph.nodes[at].op, Kink | Bend):
+        behind.insert(0, at)
+        at = graph.nodes[at].inputs[0]
+    return at, behind
+
+
+def effort(graph: Graph, region: Region) -> int:
+    """How many coefficients backward bounds take for the first row, where no interval decides anything."""
+    import torch
+
+    found, total = known(graph, region.take(torch.tensor([0], device=graph.device)), backward=False), 0
+    read = {_source(graph, node.inputs[0])[0] for node in graph.nodes if node.op is not None and is_bent(node.op)}
+    for at in read:
+        count = _size(graph.nodes[at].shape)
+        middle = torch.tensor([count // 2], device=graph.device)
+        if not _exact(graph, at, region):
+            total += 2 * count * _walk(graph, region, found, _single(graph, at, middle * 0, middle)[0])[1]
+    return total
 
 
 def _exact(graph: Graph, at: int, region: Region) -> bool:
@@ -217,7 +236,7 @@ def _single(graph: Graph, at: int, rows: Tensor, places: Tensor) -> tuple[dict[i
             for to, part in more.items():
                 _put(graph, parts, to, part.times(sign))
         return parts, added
-    picked = node.op.pick(places, rows) if hasattr(node.op, "pick") else None
+    picked = None if node.op is None or is_bent(node.op) else node.op.pick(places, rows)
     if picked is not None:
         return {node.inputs[0]: picked[0]}, picked[1]
     return {at: _one_hot(node.shape, rows, places)}, 0.0

@@ -236,7 +236,7 @@ def _single(graph: Graph, at: int, rows: Tensor, places: Tensor) -> tuple[dict[i
             for to, part in more.items():
                 _put(graph, parts, to, part.times(sign))
         return parts, added
-    picked = None if node.op is None or is_bent(node.op) else node.op.pick(places, rows)
+    picked = None if node.op is None or is_bent(node.op) else node.op.pick(places, rows)  # type: ignore[union-attr]
     if picked is not None:
         return {node.inputs[0]: picked[0]}, picked[1]
     return {at: _one_hot(node.shape, rows, places)}, 0.0

@@ -26,12 +26,15 @@ class Lines:
 
     def back(self, part: Part, slopes: Tensor | None = None) -> tuple[Part, Tensor]:
         """The functions a step earlier, and what their lower bound gains (p,); `slopes` (p, ...) replace `below`."""
-        up, below = part.a > 0, part.of(self.below)
+        below, above, above_at = part.of(self.below, self.above, self.above_at)
         if slopes is not None:
-            below = slopes.where(part.of(self.loose), below)
-        at = 0.0 if self.below_at is None else part.of(self.below_at)
-        added = part.value(part.of(self.above_at).where(~up, at))
-        return part.times(below.where(up, part.of(self.above))), added
+            below = slopes.where(*part.of(self.loose), below)
+        # Products and not a choice: torch chooses slowly.
+        rising, falling = part.a.clamp(min=0), part.a.clamp(max=0)
+        added = (falling * above_at).flatten(1).sum(1)
+        if self.below_at is not None:
+            added = added + (rising * part.of(self.below_at)[0]).flatten(1).sum(1)
+        return replace(part, a=rising * below + falling * above), added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,9 +52,9 @@ class Chosen:
 
     def back(self, part: Part, slopes: Tensor | None = None) -> tuple[Part, Tensor]:
         """The functions a step earlier, and what is added to their lower bound."""
-        open_above = (part.a < 0) & ~part.of(self.sure)
-        added = part.value(part.of(self.top) * open_above)
-        kept, place = part.a.masked_fill(open_above, 0.0), part.of(self.place)
+        top, unsure, place = part.of(self.top, 1.0 - self.sure.to(self.top.dtype), self.place)
+        to_top = part.a.clamp(max=0) * unsure
+        added, kept = (to_top * top).flatten(1).sum(1), part.a - to_top
         size = self.inside[1:]
         if part.windowed:
             size = self.op.reach(part.a.shape[2:])

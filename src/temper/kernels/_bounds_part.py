@@ -40,13 +40,13 @@ class Part:
         """Each function multiplied by its own number (p,)."""
         return self.times(factor.reshape(-1, *[1] * (self.a.ndim - 1)))
 
-    def of(self, values: Tensor) -> Tensor:
-        """What each function reads of a tensor (b, ...) with values per row."""
-        return _seen(self, values) if self.windowed else values[self.rows]
+    def of(self, *values: Tensor) -> list[Tensor]:
+        """What each function reads of tensors (b, ...) of the output's shape, with values per row."""
+        return _seen(self, values) if self.windowed else [one[self.rows] for one in values]
 
     def shared(self, values: Tensor) -> Tensor:
         """What each function reads of a tensor (...) that all rows share."""
-        return _seen(replace(self, rows=self.rows * 0), values[None]) if self.windowed else values
+        return _seen(replace(self, rows=self.rows * 0), (values[None],))[0] if self.windowed else values
 
     def value(self, read: Tensor) -> Tensor:
         """The functions (p,) of what they read."""
@@ -62,7 +62,7 @@ class Part:
         (height, width), (_, tall, wide) = self.a.shape[2:], shape
         if height >= tall and width >= wide:
             return self.whole(shape)
-        y, x = self._places()
+        y, x = self.places()
         rows, columns = (y >= 0) & (y < tall), (x >= 0) & (x < wide)
         if bool(rows.all()) and bool(columns.all()):
             return self
@@ -74,7 +74,7 @@ class Part:
 
         if not self.windowed:
             return self
-        (channels, tall, wide), (y, x) = shape, self._places()
+        (channels, tall, wide), (y, x) = shape, self.places()
         above, under, before, after = _margins(self, shape)
         laid = self.a.new_zeros((len(self.a), channels, above + tall + under, before + wide + after))
         line = torch.arange(len(self.a), device=self.a.device)[:, None, None]
@@ -90,7 +90,7 @@ class Part:
         one, two = self.whole(shape), other.whole(shape)
         return replace(one, a=one.a + two.a)
 
-    def _places(self) -> tuple[Tensor, Tensor]:
+    def places(self) -> tuple[Tensor, Tensor]:
         """The rows (p, h) and the columns (p, w) of the output that the windows cover."""
         import torch
 
@@ -106,15 +106,21 @@ def _margins(part: Part, shape: Shape) -> tuple[int, int, int, int]:
     return max(above, 0), max(under, 0), max(before, 0), max(after, 0)
 
 
-def _seen(part: Part, values: Tensor) -> Tensor:
+def _seen(part: Part, values: tuple[Tensor, ...]) -> list[Tensor]:
     """The windows (p, c, h, w) of (b, c, tall, wide), zero over the edge; rows nobody asks for are skipped."""
+    import torch
     from torch.nn import functional
 
-    above, under, before, after = _margins(part, values.shape)
+    above, under, before, after = _margins(part, values[0].shape)
     first, last = int(part.rows.min()), int(part.rows.max())
-    wide = functional.pad(values[first : last + 1], (before, after, above, under))
-    views = wide.unfold(2, part.a.shape[2], 1).unfold(3, part.a.shape[3], 1)
-    return views[part.rows - first, :, part.top + above, part.left + before]
+    padded = [functional.pad(one[first : last + 1], (before, after, above, under)) for one in values]
+    _, channels, tall, wide = padded[0].shape
+    # One flat index for all of them: picking by several is four times slower.
+    channel = (part.rows - first)[:, None] * channels + torch.arange(channels, device=part.rows.device)
+    y, x = part.places()
+    line = channel[:, :, None] * tall + (y + above)[:, None, :]
+    index = line[:, :, :, None] * wide + (x + before)[:, None, None, :]
+    return [one.reshape(-1).index_select(0, index.reshape(-1)).reshape(index.shape) for one in padded]
 
 
 def _joined(one: Part, two: Part, down: int, right: int) -> Part:

@@ -46,13 +46,14 @@ class Region:
         import torch
 
         middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
-        least = part.value(part.of(middle)) - (part.a.abs() * part.of(half)).flatten(1).sum(1)
+        at, around = part.of(middle, half)
+        least = part.value(at) - (part.a.abs() * around).flatten(1).sum(1)
         if self.norm == "linf":
             return least
         scale = torch.as_tensor(self.scale, dtype=torch.float64, device=self.low.device).expand(self.low.shape[1:])
         slope = (part.a * part.shared(scale)).flatten(1)
         reach = self.radius[part.rows] * slope.norm(p=_DUAL[self.norm], dim=1)
-        return least.maximum(part.value(part.of(self.centre)) - reach)
+        return least.maximum(part.value(*part.of(self.centre)) - reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

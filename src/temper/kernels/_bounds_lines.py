@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from temper.kernels._bounds_ops import Bend, Bent, Kink, Largest, Tensor
+from temper.kernels._bounds_ops import Bend, Bent, Kink, Largest
+from temper.kernels._bounds_part import Part, Tensor
 
 _HALVINGS = 40
 _NARROW = 1e-9
@@ -12,21 +13,28 @@ _NARROW = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lines:
-    """Slopes and offsets (b, ...) of the line below and the line above; `loose` marks where the lower slope is free."""
+    """Slopes and offsets (b, ...) of the line below and the line above; `loose` marks where the lower slope is free.
+
+    A `below_at` of None is a line through zero.
+    """
 
     below: Tensor
-    below_at: Tensor
+    below_at: Tensor | None
     above: Tensor
     above_at: Tensor
     loose: Tensor
 
-    def back(self, a: Tensor, rows: Tensor, slopes: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The coefficients a step earlier, and what the lower bound gains (p,); `slopes` (p, ...) replace `below`."""
-        up = a > 0
-        below = self.below[rows] if slopes is None else slopes.where(self.loose[rows], self.below[rows])
-        slope = below.where(up, self.above[rows])
-        added = (a * self.below_at[rows].where(up, self.above_at[rows])).flatten(1).sum(1)
-        return a * slope, added
+    def back(self, part: Part, slopes: Tensor | None = None) -> tuple[Part, Tensor]:
+        """The functions a step earlier, and what their lower bound gains (p,); `slopes` (p, ...) replace `below`."""
+        below, above, above_at = part.of(self.below, self.above, self.above_at)
+        if slopes is not None:
+            below = slopes.where(*part.of(self.loose), below)
+        # Products and not a choice: torch chooses slowly.
+        rising, falling = part.a.clamp(min=0), part.a.clamp(max=0)
+        added = (falling * above_at).flatten(1).sum(1)
+        if self.below_at is not None:
+            added = added + (rising * part.of(self.below_at)[0]).flatten(1).sum(1)
+        return replace(part, a=rising * below + falling * above), added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,19 +44,33 @@ class Chosen:
     `place` (b, c, i, j) is that element's position in its channel, `sure` whether it wins, `top` the largest upper end.
     """
 
+    op: Largest
     place: Tensor
     sure: Tensor
     top: Tensor
     inside: tuple[int, ...]
 
-    def back(self, a: Tensor, rows: Tensor, slopes: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The coefficients a step earlier, and what is added to the lower bound."""
-        open_above = (a < 0) & ~self.sure[rows]
-        kept = a.masked_fill(open_above, 0.0)
-        spread = a.new_zeros((len(a), self.inside[0], self.inside[1] * self.inside[2]))
-        spread = spread.scatter_add(2, self.place[rows].flatten(2), kept.flatten(2))
-        added = (a * (self.top[rows] * open_above)).flatten(1).sum(1)
-        return spread.reshape((len(a), *self.inside)), added
+    def back(self, part: Part, slopes: Tensor | None = None) -> tuple[Part, Tensor]:
+        """The functions a step earlier, and what is added to their lower bound."""
+        top, unsure, place = part.of(self.top, 1.0 - self.sure.to(self.top.dtype), self.place)
+        to_top = part.a.clamp(max=0) * unsure
+        added, kept = (to_top * top).flatten(1).sum(1), part.a - to_top
+        size = self.inside[1:]
+        if part.windowed:
+            size = self.op.reach(part.a.shape[2:])
+            place = self._inside_window(part, place, size)
+        laid = kept.new_zeros((*kept.shape[:2], size[0] * size[1]))
+        laid = laid.scatter_add(2, place.flatten(2), kept.flatten(2)).reshape((*kept.shape[:2], *size))
+        if part.windowed:
+            return part.behind(laid, self.op.stride, self.op.padding, self.inside), added
+        return replace(part, a=laid), added
+
+    def _inside_window(self, part: Part, place: Tensor, size: tuple[int, ...]) -> Tensor:
+        """Positions in the channel as positions in each function's window of it; over the edge any will do."""
+        corners = (at * s - p for at, s, p in zip((part.top, part.left), self.op.stride, self.op.padding, strict=True))
+        top, left = (corner[:, None, None, None] for corner in corners)
+        y, x = place // self.inside[2] - top, place % self.inside[2] - left
+        return (y * size[1] + x).clamp(0, size[0] * size[1] - 1)
 
 
 def lines(op: Bent, low: Tensor, high: Tensor) -> Lines | Chosen:
@@ -61,10 +83,11 @@ def lines(op: Bent, low: Tensor, high: Tensor) -> Lines | Chosen:
 
 
 def undecided(op: Bent, low: Tensor, high: Tensor) -> Tensor:
-    """Where tighter ends would change the lines: a kink is crossed, a curve has width."""
+    """Where tighter ends would change the lines: a kink is crossed, a curve has width, an element may be a largest."""
     if isinstance(op, Kink):
         return (low < 0) & (high > 0)
-    return high - low > _NARROW
+    wide = high - low > _NARROW
+    return wide & _contends(op, low, high) if isinstance(op, Largest) else wide
 
 
 def _kink(op: Kink, low: Tensor, high: Tensor) -> Lines:
@@ -76,7 +99,7 @@ def _kink(op: Kink, low: Tensor, high: Tensor) -> Lines:
     nearer = (low * 0 + 1).where(high > -low, low * 0 + op.slope)
     above = chord.where(crossed, flat)
     above_at = ((op.slope - chord) * low).where(crossed, low * 0)
-    return Lines(below=nearer.where(crossed, flat), below_at=low * 0, above=above, above_at=above_at, loose=crossed)
+    return Lines(below=nearer.where(crossed, flat), below_at=None, above=above, above_at=above_at, loose=crossed)
 
 
 def _bend(op: Bend, low: Tensor, high: Tensor) -> Lines:
@@ -128,19 +151,25 @@ def _largest(op: Largest, low: Tensor, high: Tensor) -> Chosen:
     top = op.value(high)
     # One window at a time: the chosen element of one may be a rival in the next.
     rivals = _rivals(op, high, place)
-    return Chosen(place=place, sure=floor >= rivals, top=top, inside=tuple(low.shape[1:]))
+    return Chosen(op=op, place=place, sure=floor >= rivals, top=top, inside=tuple(low.shape[1:]))
+
+
+def _contends(op: Largest, low: Tensor, high: Tensor) -> Tensor:
+    """Elements that reach the largest lower end of some window they are in."""
+    from torch.nn import functional
+
+    (b, c, tall, wide), floor = high.shape, op.value(low)
+    over = op.windows(high) >= floor.reshape(b * c, 1, -1)
+    size, padding = (tall, wide), op.padding
+    found = functional.fold(over.to(high.dtype), size, op.size, op.dilation, padding, op.stride)
+    return found.reshape(high.shape) > 0
 
 
 def _rivals(op: Largest, high: Tensor, place: Tensor) -> Tensor:
     """The largest upper end in each window but for the chosen element."""
     import torch
-    from torch.nn import functional
 
     b, c, tall, wide = high.shape
     where = torch.arange(tall * wide, device=high.device, dtype=high.dtype).reshape(1, 1, tall, wide)
-    pad = (op.padding[1], op.padding[1], op.padding[0], op.padding[0])
-    edge = functional.pad(high, pad, value=-1e300).reshape(b * c, 1, tall + 2 * pad[2], wide + 2 * pad[0])
-    windows = functional.unfold(edge, op.size, dilation=op.dilation, stride=op.stride)
-    marks = functional.unfold(functional.pad(where, pad, value=-1), op.size, dilation=op.dilation, stride=op.stride)
-    chosen = marks == place.reshape(b * c, 1, -1)
-    return windows.masked_fill(chosen, -1e300).amax(1).reshape(place.shape)
+    chosen = op.windows(where) == place.reshape(b * c, 1, -1)
+    return op.windows(high).masked_fill(chosen, -1e300).amax(1).reshape(place.shape)

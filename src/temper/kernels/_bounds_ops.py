@@ -1,20 +1,23 @@
 """The operations of a net as its bounds see them: affine ones with their transpose, the others by two lines each.
 
-Tensors are torch's, double precision, rows on axis 0. A coefficient tensor (p, ...) holds one linear function of an
-operation's output per line; `rows` (p,) says which row of the batch each belongs to.
+Tensors are torch's, double precision, rows on axis 0. Linear functions of an operation's output are a `Part`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeGuard
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, TypeGuard
 
-Tensor = Any
+from temper.kernels._bounds_part import Part, Shape, Tensor
 
 
 class Affine(Protocol):
-    """A function W z + b of one earlier operation."""
+    """A function W z + b of one earlier operation; `local` where a window of it reads a window of that."""
+
+    @property
+    def local(self) -> bool:
+        """Whether `transpose` takes windows."""
 
     def apply(self, z: Tensor) -> Tensor:
         """The function itself."""
@@ -22,11 +25,11 @@ class Affine(Protocol):
     def absolute(self, r: Tensor) -> Tensor:
         """Absolute weights times `r`."""
 
-    def transpose(self, a: Tensor) -> Tensor:
-        """Coefficients of what is read, from those of the result."""
+    def transpose(self, part: Part) -> tuple[Part, Tensor]:
+        """The functions of what is read, from those of the result, and what b adds to them (p,)."""
 
-    def pick(self, flat: Tensor) -> Tensor | None:
-        """Coefficients (p, ...) of single outputs at flat positions, None where `transpose` is the shortest way."""
+    def pick(self, places: Tensor, rows: Tensor) -> tuple[Part, Tensor] | None:
+        """The same for single outputs at flat positions; None where there is no shorter way than `transpose`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +38,7 @@ class Dense:
 
     weight: Tensor
     bias: Tensor
+    local: ClassVar[bool] = False
 
     def apply(self, z: Tensor) -> Tensor:
         """The function itself."""
@@ -44,13 +48,13 @@ class Dense:
         """Absolute weights times `r`."""
         return r @ self.weight.abs().T
 
-    def transpose(self, a: Tensor) -> Tensor:
-        """Coefficients of what is read, from those of the result."""
-        return a @ self.weight
+    def transpose(self, part: Part) -> tuple[Part, Tensor]:
+        """The functions of what is read."""
+        return replace(part, a=part.a @ self.weight), part.a @ self.bias
 
-    def pick(self, flat: Tensor) -> Tensor | None:
+    def pick(self, places: Tensor, rows: Tensor) -> tuple[Part, Tensor] | None:
         """Rows of the matrix."""
-        return self.weight[flat]
+        return Part(a=self.weight[places], rows=rows), self.bias[places]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,12 +63,12 @@ class Convolution:
 
     weight: Tensor
     bias: Tensor | None
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
+    stride: Shape
+    padding: Shape
+    dilation: Shape
     groups: int
-    inside: tuple[int, ...]
-    outside: tuple[int, ...]
+    inside: Shape
+    outside: Shape
 
     def apply(self, z: Tensor) -> Tensor:
         """The function itself."""
@@ -74,43 +78,45 @@ class Convolution:
         """Absolute weights times `r`."""
         return self._forward(r, self.weight.abs(), None)
 
-    def transpose(self, a: Tensor) -> Tensor:
-        """Coefficients of what is read, from those of the result."""
+    @property
+    def local(self) -> bool:
+        """Windows have two axes."""
+        return len(self.stride) == 2
+
+    def transpose(self, part: Part) -> tuple[Part, Tensor]:
+        """The functions of what is read: the transposed convolution, over windows without its padding."""
         import torch
 
-        rest = [
-            self.inside[k + 1]
-            - ((self.outside[k + 1] - 1) * self.stride[k] - 2 * self.padding[k])
-            - self.dilation[k] * (self.weight.shape[k + 2] - 1)
-            - 1
-            for k in range(len(self.stride))
-        ]
-        settings = (list(self.stride), list(self.padding), list(self.dilation), True, rest, self.groups)
-        return torch.ops.aten.convolution(a, self.weight, None, *settings)
+        padding = [0] * len(self.stride) if part.windowed else list(self.padding)
+        rest = [0] * len(self.stride) if part.windowed else self._rest()
+        settings = (list(self.stride), padding, list(self.dilation), True, rest, self.groups)
+        a = torch.ops.aten.convolution(part.a, self.weight, None, *settings)
+        added = part.a.new_zeros(len(a)) if self.bias is None else part.a.flatten(2).sum(2) @ self.bias
+        return part.behind(a, self.stride, self.padding, self.inside) if part.windowed else replace(part, a=a), added
 
-    def pick(self, flat: Tensor) -> Tensor | None:
-        """The kernel laid where each output looks; two spatial axes only."""
+    def pick(self, places: Tensor, rows: Tensor) -> tuple[Part, Tensor] | None:
+        """The kernel where each output looks; two spatial axes only."""
         import torch
 
-        if len(self.stride) != 2:
+        if not self.local:
             return None
-        (_, tall, wide), (channels, height, width) = self.outside, self.inside
-        c, i, j = flat // (tall * wide), flat // wide % tall, flat % wide
-        own, rows, columns = self.weight.shape[1:]
-        top, left = self.padding
-        line = torch.arange(len(flat), device=flat.device)[:, None, None, None]
+        _, tall, wide = self.outside
+        c, top, left = places // (tall * wide), places // wide % tall, places % wide
+        own, *size = self.weight.shape[1:]
         first = c // (self.weight.shape[0] // self.groups) * own
-        at = (first[:, None] + torch.arange(own, device=flat.device))[:, :, None, None]
-        y = (i * self.stride[0])[:, None] + torch.arange(rows, device=flat.device) * self.dilation[0]
-        x = (j * self.stride[1])[:, None] + torch.arange(columns, device=flat.device) * self.dilation[1]
-        extra = [s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in self._reach((tall, wide))]
-        size = (max(height + 2 * top, extra[0]), max(width + 2 * left, extra[1]))
-        laid = self.weight.new_zeros((len(flat), channels, *size))
-        laid[line, at, y[:, None, :, None], x[:, None, None, :]] = self.weight[c]
-        return laid[:, :, top : top + height, left : left + width]
+        channels = first[:, None] + torch.arange(own, device=places.device)
+        laid = self.weight.new_zeros((len(c), self.inside[0], *_reach((1, 1), size, self.stride, self.dilation)))
+        line = torch.arange(len(c), device=places.device)[:, None]
+        laid[:, :, :: self.dilation[0], :: self.dilation[1]][line, channels] = self.weight[c]
+        one = Part(a=laid, rows=rows, top=top, left=left)
+        added = laid.new_zeros(len(c)) if self.bias is None else self.bias[c]
+        return one.behind(laid, self.stride, self.padding, self.inside), added
 
-    def _reach(self, outside: tuple[int, int]) -> list[tuple[int, int, int, int]]:
-        return [(self.stride[k], outside[k], self.dilation[k], int(self.weight.shape[k + 2])) for k in range(2)]
+    def _rest(self) -> list[int]:
+        """What the last step of the kernel leaves over of the input, per axis."""
+        axes = zip(self.inside[1:], self.outside[1:], self.stride, self.padding, self.dilation, strict=True)
+        sizes = [int(size) for size in self.weight.shape[2:]]
+        return [i - ((o - 1) * s - 2 * p) - d * (k - 1) - 1 for (i, o, s, p, d), k in zip(axes, sizes, strict=True)]
 
     def _forward(self, z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         import torch
@@ -121,10 +127,11 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scale:
-    """z * scale + shift, both of the shape of one row or spread over it (a normalisation, a constant added)."""
+    """z * scale + shift, both of the shape of one row (a normalisation, a constant added)."""
 
     scale: Tensor
     shift: Tensor
+    local: ClassVar[bool] = True
 
     def apply(self, z: Tensor) -> Tensor:
         """The function itself."""
@@ -134,11 +141,11 @@ class Scale:
         """Absolute weights times `r`."""
         return r * self.scale.abs()
 
-    def transpose(self, a: Tensor) -> Tensor:
-        """Coefficients of what is read, from those of the result."""
-        return a * self.scale
+    def transpose(self, part: Part) -> tuple[Part, Tensor]:
+        """The functions of what is read."""
+        return part.times(part.shared(self.scale)), part.value(part.shared(self.shift))
 
-    def pick(self, flat: Tensor) -> Tensor | None:
+    def pick(self, places: Tensor, rows: Tensor) -> tuple[Part, Tensor] | None:
         """No shorter way."""
         return None
 
@@ -151,8 +158,9 @@ class Arrange:
     """
 
     function: Callable[[Tensor], Tensor]
-    inside: tuple[int, ...]
+    inside: Shape
     single: bool = False
+    local: ClassVar[bool] = False
 
     def apply(self, z: Tensor) -> Tensor:
         """The function itself."""
@@ -162,16 +170,17 @@ class Arrange:
         """The function again, since no weight is negative."""
         return self.function(r)
 
-    def transpose(self, a: Tensor) -> Tensor:
-        """Coefficients of what is read, by one backward pass."""
+    def transpose(self, part: Part) -> tuple[Part, Tensor]:
+        """The functions of what is read, by one backward pass."""
         import torch
 
+        a = part.a
         with torch.enable_grad():
             start = a.new_zeros((len(a), *self.inside), requires_grad=True)
             (found,) = torch.autograd.grad(self.function(start), start, a, create_graph=a.requires_grad)
-        return found
+        return replace(part, a=found), a.new_zeros(len(a))
 
-    def pick(self, flat: Tensor) -> Tensor | None:
+    def pick(self, places: Tensor, rows: Tensor) -> tuple[Part, Tensor] | None:
         """No shorter way."""
         return None
 
@@ -230,6 +239,19 @@ class Largest:
 
         return functional.max_pool2d(z, self.size, self.stride, self.padding, self.dilation)
 
+    def windows(self, z: Tensor) -> Tensor:
+        """The elements (b c, size, places) of every window; over the edge nothing is large."""
+        from torch.nn import functional
+
+        (down, right), (b, c, tall, wide) = self.padding, z.shape
+        edge = functional.pad(z, (right, right, down, down), value=-1e300)
+        edge = edge.reshape(b * c, 1, tall + 2 * down, wide + 2 * right)
+        return functional.unfold(edge, self.size, dilation=self.dilation, stride=self.stride)
+
+    def reach(self, size: Shape) -> Shape:
+        """How many elements along each axis a block of this many results reads."""
+        return _reach(size, self.size, self.stride, self.dilation)
+
 
 Bent = Kink | Bend | Largest
 
@@ -239,8 +261,8 @@ class Node:
     """One operation (None is the net's input), the positions of what it reads, the shape of one row of its output."""
 
     op: Affine | Sum | Bent | None
-    inputs: tuple[int, ...]
-    shape: tuple[int, ...]
+    inputs: Shape
+    shape: Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -270,6 +292,11 @@ class Graph:
 
 def _answer(op: Affine | Bent, z: Tensor) -> Tensor:
     return op.value(z) if isinstance(op, Kink | Bend | Largest) else op.apply(z)
+
+
+def _reach(count: Shape, size: Sequence[int], stride: Shape, dilation: Shape) -> Shape:
+    axes = zip(count, size, stride, dilation, strict=True)
+    return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in axes)
 
 
 def is_bent(op: Any) -> TypeGuard[Kink | Bend | Largest]:

@@ -41,7 +41,7 @@ def _turned(graph: Graph, kind: ScoreKind) -> Graph:
     """The scores of a target whose two classes are exchanged."""
     last, at = graph.nodes[-1], len(graph.nodes) - 1
     if kind is ScoreKind.MARGIN:
-        op: Any = minus_one()
+        op: Any = minus_one(last.shape)
     else:
         op = Arrange(function=lambda z: z.flip(1), inside=last.shape, single=True)
     return replace(graph, nodes=(*graph.nodes, Node(op=op, inputs=(at,), shape=last.shape)))

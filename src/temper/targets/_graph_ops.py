@@ -66,7 +66,9 @@ def _batch_norm(writer: Writer, node: Any, read: list[Any], variable: list[bool]
     scale = (var + read[-1]).rsqrt() if weight is None else weight * (var + read[-1]).rsqrt()
     shift = -mean * scale if bias is None else bias - mean * scale
     spread = (-1,) + (1,) * (len(shape) - 1)
-    return writer.add(Scale(scale=scale.reshape(spread), shift=shift.reshape(spread)), z, shape)
+    return writer.add(
+        Scale(scale=scale.reshape(spread).expand(shape), shift=shift.reshape(spread).expand(shape)), z, shape
+    )
 
 
 def _plus(writer: Writer, node: Any, read: list[Any], variable: list[bool], shape: Shape) -> int:
@@ -105,15 +107,16 @@ def _divided(writer: Writer, node: Any, read: list[Any], variable: list[bool], s
     return _scaled(writer, read[0], 1.0 / _row(read[1]), 0.0, shape)
 
 
-def minus_one() -> Scale:
+def minus_one(shape: Shape) -> Scale:
     """The operation that turns every sign."""
     import torch
 
-    return Scale(scale=torch.tensor(-1.0, dtype=torch.float64), shift=torch.tensor(0.0, dtype=torch.float64))
+    one = torch.ones(shape, dtype=torch.float64)
+    return Scale(scale=-one, shift=0.0 * one)
 
 
 def _negated(writer: Writer, node: Any, read: list[Any], variable: list[bool], shape: Shape) -> int:
-    return writer.add(minus_one(), read[0], shape)
+    return writer.add(minus_one(shape), read[0], shape)
 
 
 def _scaled(writer: Writer, at: int, scale: Any, shift: Any, shape: Shape) -> int:
@@ -121,7 +124,7 @@ def _scaled(writer: Writer, at: int, scale: Any, shift: Any, shape: Shape) -> in
 
     if writer.nodes[at].shape != shape:
         raise Unsupported("a constant widens the shape of a row, for which there are no bounds here")
-    parts = [torch.as_tensor(value, dtype=torch.float64) for value in (scale, shift)]
+    parts = [torch.as_tensor(value, dtype=torch.float64).expand(shape) for value in (scale, shift)]
     return writer.add(Scale(scale=parts[0], shift=parts[1]), at, shape)
 
 

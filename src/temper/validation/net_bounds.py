@@ -12,7 +12,7 @@ from temper.core.certificate import Certificate, Certified
 from temper.core.errors import TemperError, Unsupported
 from temper.core.measure import Better, Measurement
 from temper.core.target import ScoreKind
-from temper.kernels.bounds import METHODS, least
+from temper.kernels.bounds import METHODS, effort, least
 from temper.kernels.loss import decide
 from temper.targets._array import to_numpy
 from temper.targets._graph import agree, graph_of
@@ -29,8 +29,10 @@ _STRETCH = 4.0
 class NetBounds:
     """Share of rows whose decision no admissible point within the budget's radius changes, proven for a torch module.
 
-    `method` is "ibp" (intervals), "crown" (linear bounds), or "alpha-crown" (their free slopes optimised by `steps` of
-    Adam); a costlier one is asked only what a cheaper one left open. `bisections` place each row's own radius between
+    `method` is "ibp" (intervals), "crown-ibp" (linear bounds of the scores alone), "crown" (of every neuron), or
+    "alpha-crown" (their free slopes optimised by `steps` of Adam); a costlier one is asked only what a cheaper one left
+    open. Where the last two would take more than `most_coefficients` per row, "crown-ibp" decides, and the figure says
+    so. `bisections` place each row's own radius between
     zero and four times the budget's. Bounds are computed in double precision; a row counts only with a margin over its
     rivals of ten times what the target's own float32 scores differ by, and 1e-5 of the scores at least.
     Misleads as a measure of what an attacker can do: a row without a proof is not a broken one, and nets not trained
@@ -49,6 +51,7 @@ class NetBounds:
     attacked: ClassVar[bool] = True
     rows: int = 200
     batch: int = 50
+    most_coefficients: float | None = None
     seed: int = 0
 
     def measure(self, scene: Scene) -> Certified:
@@ -62,7 +65,7 @@ class NetBounds:
             return nothing_proven(NAME, str(reason), scene.budget.norm)
         if not len(ready.rows):
             return nothing_proven(NAME, "there is no row to prove anything about", scene.budget.norm)
-        return _report(self, ready, float(radius or 0.0))
+        return _report(*_affordable(self, ready, float(radius or 0.0)), float(radius or 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +78,7 @@ class _Ready:
     scores: Any
     right: Any
     slack: Any
+    said: tuple[str, ...] = ("a row without a proof is not a broken one",)
 
 
 def _ready(check: NetBounds, scene: Scene, radius: float | None) -> _Ready:
@@ -103,6 +107,20 @@ def _right(scene: Scene, rows: Any) -> Any:
     return np.asarray(decide(own, scene.kind, scene.threshold)) == to_numpy(scene.y)[rows]
 
 
+def _affordable(check: NetBounds, ready: _Ready, radius: float) -> tuple[NetBounds, _Ready]:
+    """The check with the method the net's size allows, and what that leaves to say."""
+    if check.most_coefficients is None or check.method not in ("crown", "alpha-crown"):
+        return check, ready
+    wanted = effort(ready.graph, region(ready.scene, ready.rows[:1], np.full(1, radius), ready.graph.device))
+    if wanted <= check.most_coefficients:
+        return check, ready
+    words = (
+        f"{check.method} would take {wanted:.2g} coefficients per row, and most_coefficients allows "
+        f"{check.most_coefficients:.2g}: crown-ibp decided, which proves less"
+    )
+    return replace(check, method="crown-ibp"), replace(ready, said=(words, *ready.said))
+
+
 def _report(check: NetBounds, ready: _Ready, radius: float) -> Certified:
     held = _proven(check, ready, np.full(len(ready.rows), radius), check.method)
     by_interval = _proven(check, ready, np.full(len(ready.rows), radius), "ibp")
@@ -114,7 +132,7 @@ def _report(check: NetBounds, ready: _Ready, radius: float) -> Certified:
         held,
         method=f"{check.method} at {norm} {radius:g}, Wilson interval",
         baseline=(("accuracy", float(ready.right.mean())), ("intervals alone", float(by_interval.mean()))),
-        caveats=("a row without a proof is not a broken one",),
+        caveats=ready.said,
         curve=over_radii(reach, norm, max(radius * _STRETCH, 1e-12)),
     )
     figures: tuple[Measurement, ...] = (share,)

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temper.attacks.evasion._constrained import Plane
-from temper.attacks.evasion._repair import Mender
 from temper.attacks.evasion.caa import CAA
 from temper.attacks.evasion.capgd import CAPGD
 from temper.attacks.evasion.moeva import MOEVA, _survivors
@@ -24,6 +23,7 @@ from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
 from temper.judges.misclassified import Misclassified
+from temper.kernels.search import repair
 from temper.targets.oracle import Evidence, Oracle
 from temper.testing.scenes import picture_scene, table_model, table_scene
 from temper.testing.toys import Counted, Linear
@@ -129,7 +129,7 @@ def test_every_mended_point_keeps_schema_and_ball_even_where_its_clean_row_does_
     budget = Budget(norm=norm, radius=0.5)
     scene = Scene(x=x, y=np.zeros(8, dtype=np.int64), ids=np.arange(8), schema=schema, budget=budget)
     raw, worth = (Draws(seed, name).uniform(np.arange(8), 0, (3,), -5, 35) for name in ("raw", "worth"))
-    mended = Mender.of(scene).mend(raw, np.arange(8), worth)
+    mended = repair(raw, x, scene, worth)
     assert schema.reason(mended, x) == ""
     assert np.asarray(schema.distance(mended, x, norm)).max() <= 0.5 + 1e-6
 

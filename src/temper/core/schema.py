@@ -187,6 +187,14 @@ class Schema:
         names = dict.fromkeys(c.group for c in self.columns if c.group)
         return tuple(np.flatnonzero([c.group == name for c in self.columns]) for name in names)
 
+    @cached_property
+    def tied(self) -> np.ndarray[Any, Any]:
+        """Positions of movable columns that some relation reads, itself or through derived columns."""
+        read = {name for relation in self._relations for name in (*relation.left.names, *relation.right.names)}
+        for name, expression in reversed(self._order):  # inputs stand first, so what reads them has been seen
+            read |= expression.names if name in read else set()
+        return np.array([at for at in self.movable if self.names[at] in read], dtype=np.int64)
+
     def bounds(self, x0: Array) -> tuple[Array, Array]:
         """Per row and column the reachable lower and upper end: range, direction and mutability together."""
         if not self.columns:

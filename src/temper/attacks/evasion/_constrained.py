@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.attacks.evasion._repair import Mender
 from temper.core.attack import Scene
 from temper.core.expression import parse
 from temper.kernels.decision import Rows
 from temper.kernels.lp import project
-from temper.kernels.search import reachable
+from temper.kernels.search import reachable, repair
 
 _NUDGE = 1e-4
 
@@ -25,7 +24,6 @@ class Plane:
     """
 
     scene: Scene
-    mender: Mender
     low: Rows
     high: Rows
     unit: Rows
@@ -53,7 +51,6 @@ class Plane:
         inputs = tuple(int(at) for at in schema.movable if schema.names[at] in _read(scene))
         return cls(
             scene=scene,
-            mender=Mender.of(scene),
             low=low,
             high=high,
             unit=unit,
@@ -85,7 +82,7 @@ class Plane:
     def repaired(self, latent: Rows, rows: Rows, slope: Rows) -> Rows:
         """An admissible point in the ball; where not all moves can be paid, those stay that promise most."""
         worth = np.abs(np.nan_to_num(slope * (latent - self.scene.x[rows])))
-        return self.mender.mend(latent, rows, worth)
+        return repair(latent, self.scene.x[rows], self.scene, worth)
 
     def through(self, slope: Rows, x: Rows, rows: Rows) -> Rows:
         """The slope with respect to what the attacker sets: what derived columns pass on is added to their inputs."""

@@ -136,7 +136,7 @@ def repair(x: Array, x0: Array, scene: Scene, priority: Array, within: Array | N
     rows = np.arange(len(x))
     for share in _BACK:
         here, clean, narrow = x[rows], x0[rows], None if within is None else within[rows]
-        rows = rows[~(np.asarray(schema.admits(here, clean)) & _inside(here, clean, schema, budget, narrow))]
+        rows = rows[~(schema.keeps(here, clean) & _inside(here, clean, schema, budget, narrow))]
         if not len(rows):
             break
         x[rows] = _toward(x[rows], x0[rows], schema, share)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from temper.core.attack import Scene
-from temper.core.expression import parse
 from temper.kernels.decision import Rows
 from temper.kernels.lp import project
 from temper.kernels.search import reachable, repair
@@ -29,7 +28,6 @@ class Plane:
     unit: Rows
     shape: str
     radius: float
-    inputs: tuple[int, ...]
 
     @classmethod
     def of(cls, scene: Scene) -> Plane:
@@ -48,7 +46,6 @@ class Plane:
         else:
             price = np.maximum(schema.prices, _floor(schema.prices[schema.movable])) if priced else 1.0
             unit = np.where(movable, schema.scales / price, 0.0)
-        inputs = tuple(int(at) for at in schema.movable if schema.names[at] in _read(scene))
         return cls(
             scene=scene,
             low=low,
@@ -56,7 +53,6 @@ class Plane:
             unit=unit,
             shape=shape,
             radius=float(radius),
-            inputs=inputs,
         )
 
     def inside(self, latent: Rows, rows: Rows) -> Rows:
@@ -87,23 +83,16 @@ class Plane:
     def through(self, slope: Rows, x: Rows, rows: Rows) -> Rows:
         """The slope with respect to what the attacker sets: what derived columns pass on is added to their inputs."""
         slope = np.nan_to_num(slope, nan=0.0, posinf=0.0, neginf=0.0)
-        if not self.inputs:
-            return slope
-        schema, x0, total = self.scene.schema, self.scene.x[rows], slope.copy()
-        derived = np.array([bool(c.formula) for c in schema.columns])
-        here = schema.derive(x, x0)
-        for at in self.inputs:
-            nudge = 1.0 if schema.columns[at].discrete else _NUDGE * schema.scales[at]
-            moved = x.copy()
-            moved[:, at] += nudge
-            change = np.nan_to_num((schema.derive(moved, x0) - here)[:, derived] / nudge, posinf=0.0, neginf=0.0)
-            total[:, at] += (slope[:, derived] * change).sum(axis=1)
-        return total
-
-
-def _read(scene: Scene) -> set[str]:
-    """Names that some formula reads."""
-    return {name for c in scene.schema.columns if c.formula for name in parse(c.formula).names}
+        schema, x0 = self.scene.schema, self.scene.x[rows]
+        now, before = ({name: z[:, at] for at, name in enumerate(schema.names)} for z in (x, x0))
+        for name, formula in reversed(schema.formulas):  # what reads a derived column has passed its own slope on
+            passed, here = slope[:, schema.index(name)], formula.value(now, before)
+            for read in formula.names:
+                at = schema.index(read)
+                nudge = 1.0 if schema.columns[at].discrete else _NUDGE * schema.scales[at]
+                rise = (formula.value(now | {read: now[read] + nudge}, before) - here) / nudge
+                slope[:, at] += passed * np.nan_to_num(rise, posinf=0.0, neginf=0.0)
+        return slope
 
 
 def _least(one: float | None, two: float | None) -> float | None:

@@ -16,7 +16,8 @@ _NUDGE = 1e-4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plane:
-    """Latent points keep their fractions and move by steps in units of `unit`; what is asked is their repair.
+    """Latent points move by steps in units of `unit`, in the box of "linf" with their fractions; what is asked is their
+    repair.
 
     `shape` is the ball that steps are measured in: "linf", "l2" or "l1" (cost counts as l1, l0 has no slope and is left
     to the repair). Where the budget has no radius, `radius` is one and `unit` half of what a column can reach.
@@ -79,6 +80,12 @@ class Plane:
         """An admissible point in the ball; where not all moves can be paid, those stay that promise most."""
         worth = np.abs(np.nan_to_num(slope * (latent - self.scene.x[rows])))
         return repair(latent, self.scene.x[rows], self.scene, worth)
+
+    def kept(self, latent: Rows, x: Rows) -> Rows:
+        """Where the next step goes on: from the latent point, whose fractions add up; where the columns share
+        one budget, what repair took away would be paid for and never be had, so from the point that was asked.
+        """
+        return latent if self.shape == "linf" else x
 
     def through(self, slope: Rows, x: Rows, rows: Rows) -> Rows:
         """The slope with respect to what the attacker sets: what derived columns pass on is added to their inputs."""

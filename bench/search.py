@@ -89,7 +89,7 @@ def _searches(system: Any, rows: Array, budgets: Iterable[int], truth: Array | N
     """Every search with every budget on the same rows."""
     from temper.core.room import Room
     from temper.engine.plan import draw
-    from temper.engine.rooms.evasion import strike
+    from temper.engine.strike import strike
     from temper.engine.task import SUITES, Task
 
     world = draw(system, SUITES["standard"], 0)
@@ -98,7 +98,7 @@ def _searches(system: Any, rows: Array, budgets: Iterable[int], truth: Array | N
         for name in ATTACKS:
             task = Task(room="attacks", plugin=name, budget=budget)
             attack = Room("temper.attacks").build(name)
-            found = strike(attack, task, world, world.scene(task, rows, mode="first"), system.target)
+            found = strike(attack, system.target, world.scene(task, rows, mode="first"), 0, name)
             yield Found(attack=name, queries=queries, broken=found.verdicts == "broken", truth=truth)
 
 

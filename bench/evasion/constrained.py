@@ -145,13 +145,13 @@ def reference(case: Case, norm: str, radius: float) -> Array:
 
 def candidates(case: Case, wanted: int) -> tuple[int, int]:
     """Random moves of every kind, repaired: how many were made, and how many the schema or the ball refuses."""
-    from temper.attacks.evasion._repair import Mender
+    from temper.kernels.search import repair
 
-    mender, rng = Mender.of(scened(case, "linf", 0.5, None)), np.random.default_rng(0)
-    made, bad, rows = 0, 0, np.arange(len(case.x))
+    scene, rng = scened(case, "linf", 0.5, None), np.random.default_rng(0)
+    made, bad = 0, 0
     while made < wanted:
         raw = case.x + rng.normal(size=case.x.shape) * case.schema.scales
-        x = mender.mend(raw, rows, rng.random(raw.shape))
+        x = repair(raw, case.x, scene, rng.random(raw.shape))
         good = np.asarray(case.schema.admits(x, case.x)) & (case.schema.distance(x, case.x, "linf") <= 0.5 + 1e-6)
         made, bad = made + len(x), bad + int((~good).sum())
     return made, bad

@@ -121,7 +121,13 @@ def _strengths(corpus: Corpus) -> None:
         ("6 edits, plain letters", "edits", 6.0, TextSchema(homoglyphs=False, zero_width=False)),
         ("5 words", "words", 5.0, TextSchema()),
     ):
-        for name in ("evasion.noise", "evasion.word_bug", "evasion.punctuation", "evasion.word_swap"):
+        for name in (
+            "evasion.noise",
+            "evasion.word_bug",
+            "evasion.punctuation",
+            "evasion.word_swap",
+            "evasion.text_hard_label",
+        ):
             side = _ours(corpus, name, 0, norm=norm, radius=radius, schema=schema)
             rate = f"{side.broken.mean():.1%} [{_interval(side)}]"
             rows.append([title, name, rate, side.broken.size, f"{side.edits:.1f}", f"{side.queries:.0f}"])

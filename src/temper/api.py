@@ -240,7 +240,8 @@ def attack(
     """One evasion attack on rows of your own: x (n, ...), y (n,) class numbers; random moves run beside it.
 
     Without a schema every feature may move anywhere in the range seen in `x`. A list of texts is attacked by
-    evasion.word_bug, word_swap or punctuation, within a radius in norm "edits" or "words" and a `TextSchema`.
+    evasion.word_bug, word_swap or punctuation, from labels alone by text_hard_label, within a radius in norm "edits" or
+    "words" and a `TextSchema`.
     `goal` is "misclassify" or the class to reach; for a regression model success is a value moved by more than
     `tolerance`. `reference` (x, y) are rows the attacker holds. Other kinds of attack need a system.
     """
@@ -268,7 +269,7 @@ def attack(
     )
     outcome = attack_rows(opened, name, scene, seed, options)
     found = outcome.found
-    checks = (*outcome.doubts, *sorted({reason for reason in found.reasons if reason}))
+    checks = (*outcome.doubts, *outcome.remarks, *sorted({reason for reason in found.reasons if reason}))
     return AttackResult(
         found.verdicts, to_numpy(found.x_adv), found.distance, found.queries, outcome.rate, checks, found.notes
     )

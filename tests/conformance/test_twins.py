@@ -85,7 +85,7 @@ TWINS = {
                 f"{_TEXT}::test_a_model_of_single_words_is_caught",
                 f"{_TEXT}::test_a_model_that_looks_only_at_what_is_protected_passes",
             )
-            for name in ("punctuation", "word_bug", "word_swap")
+            for name in ("punctuation", "text_hard_label", "word_bug", "word_swap")
         },
         "extraction.surrogate": (
             f"{UNIT}/test_extraction.py::test_a_copy_shares_the_flags_of_the_victim_far_beyond_a_model_made_without_queries",

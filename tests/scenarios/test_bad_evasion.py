@@ -106,15 +106,27 @@ def test_half_precision_and_training_mode_are_handled_and_said(build: Any, says:
     assert attacked("evasion.pgd", *masked.rows(6), target).success_rate.value == 1.0
 
 
-def table(relations: tuple[str, ...], attack: str = "evasion.random_search") -> Any:
+TABLE = np.array([[3.0, 3.0], [5.0, 4.0], [1.0, 9.0]])
+SEARCHES = ["evasion.random_search", "evasion.coordinate", "evasion.moeva", "evasion.noise"]
+WORDS = ["evasion.word_bug", "evasion.word_swap", "evasion.punctuation", "evasion.text_hard_label"]
+
+
+def table(relations: tuple[str, ...] = (), attack: str = "evasion.random_search", x: Any = TABLE, **more: Any) -> Any:
     def answers(x: Any) -> Any:
         p = 1 / (1 + np.exp(-(x[:, 0] - x[:, 1] - 0.5)))
         return np.stack([1 - p, p], 1)
 
-    x = np.array([[3.0, 3.0], [5.0, 4.0], [1.0, 9.0]])
-    budget = temper.Budget(norm="linf", radius=2, queries=100)
-    schema = Schema(columns=COLUMNS, relations=relations)
-    return attacked(attack, x, answers(x).argmax(1), temper.target(answers, classes=2), schema=schema, budget=budget)
+    settings = {
+        "budget": temper.Budget(norm="linf", radius=2, queries=100),
+        "schema": Schema(columns=COLUMNS, relations=relations),
+        "y": answers(x).argmax(1),
+    } | more
+    return attacked(attack, x, target=temper.target(answers, classes=2), **settings)
+
+
+def written(attack: str, x: list[str], y: list[int], **more: Any) -> Any:
+    settings = {"budget": temper.Budget(norm="words", radius=2, queries=50), "schema": TextSchema()} | more
+    return attacked(attack, x, np.array(y), text_model(), **settings)
 
 
 @pytest.mark.parametrize("relations", [("a <= b", "b <= a - 1"), ("a + b >= 100",)])
@@ -132,17 +144,85 @@ def test_an_assessment_refuses_such_relations_before_anything_is_spent() -> None
         vet(system)
 
 
-def test_a_relation_that_some_rows_break_is_not_refused() -> None:
-    assert set(table(("a <= b",)).verdicts) <= {"broken", "held"}
+@pytest.mark.parametrize("attack", SEARCHES)
+def test_contradictions_that_some_rows_break_bind_the_others_and_are_said(attack: str) -> None:
+    x = np.array([[4.0, 4.0], [4.5, 3.9], [4.0, 9.0]])
+    found = table(("a <= 4", "a >= 4"), attack, x)
+    assert "1 of 3 rows break 'a <= 4' as they came: it binds them only as far as they keep it" in found.checks
+    assert not any("'a >= 4'" in said for said in found.checks)
+    assert found.verdicts.tolist() == ["broken", "broken", "held"]
+    assert found.x_adv[[0, 2], 0].tolist() == [4.0, 4.0]
+    assert 4.0 <= found.x_adv[1, 0] <= 4.5
 
 
-def test_texts_without_a_word_that_may_change_are_untried_and_said() -> None:
-    schema, budget = TextSchema(protected=r"\{[^}]*\}"), temper.Budget(norm="words", radius=2, queries=50)
-    found = attacked(
-        "evasion.word_bug", ["{0.5}", "", " "], np.array([1, 0, 0]), text_model(), schema=schema, budget=budget
-    )
+@pytest.mark.parametrize("attack", SEARCHES)
+def test_rows_of_a_table_outside_their_range_are_attacked_no_further_out_and_said(attack: str) -> None:
+    x = np.array([[14.0, 4.0], [5.0, 4.0]])
+    found = table((), attack, x)
+    assert "1 of 2 rows lie outside a [0, 10] as they came: their own value is the limit" in found.checks
+    assert found.x_adv[:, 0].max() <= 14.0
+
+
+@pytest.mark.parametrize("attack", SEARCHES)
+def test_a_radius_of_nothing_gives_a_table_back_bit_for_bit(attack: str) -> None:
+    found = table((), attack, budget=temper.Budget(norm="linf", radius=0.0, queries=50))
+    assert found.x_adv.tobytes() == TABLE.tobytes()
+    assert set(found.verdicts) == {"held"}
+
+
+@pytest.mark.parametrize("attack", SEARCHES)
+def test_rows_of_a_table_of_one_class_are_attacked_like_any_others(attack: str) -> None:
+    assert set(table((), attack, TABLE[:1].repeat(3, axis=0)).verdicts) == {"broken"}
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (np.array(["yes", "no", "no"]), "y holds 'yes', no class number"),
+        (np.array([0.5, 1, 0]), r"y holds 0\.5, no class number"),
+        (np.array([0, 1, 2]), "y holds classes 0 to 2, the target has 0 to 1"),
+        (np.array([0, 1]), r"y has the shape \(2,\) for 3 rows"),
+    ],
+)
+def test_a_truth_of_no_class_numbers_is_refused(y: Any, said: str) -> None:
+    with pytest.raises(TemperError, match=said):
+        table(y=y)
+
+
+@pytest.mark.parametrize("attack", ["evasion.capgd", "evasion.caa"])
+@pytest.mark.parametrize("fault", ["", "half", "dropout"])
+def test_nets_on_tables_are_attacked_with_their_slopes_whatever_their_state(attack: str, fault: str) -> None:
+    """A module's rows lie on its own device elsewhere; a table's rules are NumPy's."""
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.9 if fault == "dropout" else 0.0))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+        net[0].bias.zero_()
+    target: Any = temper.target((net.half() if fault == "half" else net).train(fault == "dropout"))
+    whole = (replace(COLUMNS[0], type="integer"), COLUMNS[1])
+    x = np.array([[3.0, 3.5], [5.0, 4.0], [1.0, 9.0]])
+    schema = Schema(columns=whole, relations=("b <= 9.5",))
+    found = attacked(attack, x, np.array([0, 1, 0]), target, schema=schema, budget=replace(BALL, radius=1.0))
+    assert found.verdicts.tolist() == ["broken", "broken", "held"]
+
+
+@pytest.mark.parametrize("attack", WORDS)
+def test_texts_without_a_word_that_may_change_are_untried_and_said(attack: str) -> None:
+    found = written(attack, ["{0.5}", "", " "], [1, 0, 0], schema=TextSchema(protected=r"\{[^}]*\}"))
     assert found.verdicts.tolist() == ["untried"] * 3
     assert found.checks == ("the attack found nothing to ask",)
+
+
+@pytest.mark.parametrize("attack", [*WORDS, "evasion.noise"])
+def test_a_radius_of_nothing_gives_texts_back_as_they_are(attack: str) -> None:
+    x = ["free prize\u200b", " love  story ", ""]
+    found = written(attack, x, [1, 0, 0], budget=temper.Budget(norm="edits", radius=0.0, queries=50))
+    assert found.x_adv.tolist() == x
+    assert "broken" not in found.verdicts.tolist()
+
+
+@pytest.mark.parametrize("attack", WORDS)
+def test_texts_of_one_class_are_attacked_like_any_others(attack: str) -> None:
+    assert written(attack, ["free cash", "win cash"], [1, 1]).verdicts.tolist() == ["broken", "broken"]
 
 
 @pytest.mark.parametrize("norm", ["edits", "words"])

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temper.attacks.evasion._constrained import Plane
-from temper.attacks.evasion._repair import Mender
 from temper.attacks.evasion.caa import CAA
 from temper.attacks.evasion.capgd import CAPGD
 from temper.attacks.evasion.moeva import MOEVA, _survivors
@@ -24,6 +23,7 @@ from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
 from temper.judges.misclassified import Misclassified
+from temper.kernels.search import repair
 from temper.targets.oracle import Evidence, Oracle
 from temper.testing.scenes import picture_scene, table_model, table_scene
 from temper.testing.toys import Counted, Linear
@@ -63,6 +63,17 @@ def test_every_candidate_that_is_asked_is_admissible_and_in_the_ball(attack: Any
     assert len(asked) > 500
     assert scene.schema.reason(asked, scene.x[row]) == ""
     assert np.asarray(scene.schema.distance(asked, scene.x[row], "linf")).max() <= 1.5 + 1e-6
+
+
+@pytest.mark.parametrize("distance", [0.5, 1.0, 1.5, 2.0])
+def test_the_ensemble_breaks_no_fewer_rows_than_either_of_its_parts(distance: float) -> None:
+    budget = Budget(norm="linf", radius=0.5, queries=300)
+    scene, model = replace(table_scene(40, distance=distance), budget=budget), table_model()
+    capgd, moeva, both = (
+        struck(attack, model, scene).verdicts == "broken" for attack in (CAPGD(steps=20), MOEVA(), CAA(steps=20))
+    )
+    assert both.sum() >= max(capgd.sum(), moeva.sum())
+    assert not (capgd & ~both).any()
 
 
 def amounts(relations: tuple[str, ...] = ()) -> Schema:
@@ -129,7 +140,7 @@ def test_every_mended_point_keeps_schema_and_ball_even_where_its_clean_row_does_
     budget = Budget(norm=norm, radius=0.5)
     scene = Scene(x=x, y=np.zeros(8, dtype=np.int64), ids=np.arange(8), schema=schema, budget=budget)
     raw, worth = (Draws(seed, name).uniform(np.arange(8), 0, (3,), -5, 35) for name in ("raw", "worth"))
-    mended = Mender.of(scene).mend(raw, np.arange(8), worth)
+    mended = repair(raw, x, scene, worth)
     assert schema.reason(mended, x) == ""
     assert np.asarray(schema.distance(mended, x, norm)).max() <= 0.5 + 1e-6
 

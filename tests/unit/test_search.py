@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from temper.core.attack import Scene
 from temper.core.budget import Budget
+from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.kernels.search import fit_budget, ladder, random_point, reachable, repair
 from unit.test_schema import clean, schema
@@ -42,6 +43,25 @@ def test_a_random_point_is_admissible_and_affordable(step: int) -> None:
     x = random_point(scene, np.arange(20), Draws(0, "t"), step, low, high)
     assert scene.schema.admits(x, x0).all(), scene.schema.reason(x, x0)
     assert (scene.schema.cost(x, x0) <= 2.0 + 1e-6).all()
+
+
+@given(st.integers(0, 500), st.sampled_from(["linf", "l2", "l1", "cost"]))
+def test_counts_and_columns_of_a_relation_stay_in_the_ball_of_their_row(step: int, norm: str) -> None:
+    cost, free = Mutability.COSTLY, {"low": 0, "high": 30}
+    count = Column(name="count", type="integer", scale=7, attacker=cost, **free)
+    wide = Schema(
+        columns=(count, *(Column(name=name, attacker=cost, **free) for name in ("one", "two"))),
+        relations=("one <= two", "count <= 2 * one"),
+    )
+    x0 = np.round(Draws(step, "rows").uniform(np.arange(20), 0, (3,), 0, 30), 1)  # most rows break a relation
+    x0[:, 0] = np.round(x0[:, 0])
+    scene = Scene(x=x0, y=np.ones(20), ids=np.arange(20), schema=wide, budget=Budget(norm=norm, radius=0.5))
+    low, high = reachable(wide, x0, scene.budget)
+    within = Draws(step, "within").uniform(np.arange(20), 0) / 2
+    for narrow in (None, within):
+        x = random_point(scene, np.arange(20), Draws(0, "t"), step, low, high, narrow)
+        assert wide.reason(x, x0) == ""
+        assert (wide.distance(x, x0, norm) <= (0.5 if narrow is None else narrow) + 1e-6).all()
 
 
 def test_a_zero_budget_leaves_the_row_as_it_is() -> None:

@@ -5,10 +5,17 @@ import importlib
 import numpy as np
 import pytest
 
+import temper
+from temper.core.budget import Budget
+from temper.core.data import Data
 from temper.core.errors import TemperError
-from temper.demos import signs
+from temper.core.schema import Schema
+from temper.core.seed import Draws
+from temper.demos import held_out_signs, signs
 from temper.demos._sign_shapes import NAMES, SIDE, pictures
 from temper.demos.tour import EXAMPLES
+from temper.hardening.madry import Madry
+from temper.kernels.rate import mcnemar
 
 torch = pytest.importorskip("torch")
 
@@ -100,3 +107,47 @@ def test_without_torch_one_sentence_says_how_to_get_it(tmp_path, monkeypatch):
 def test_every_example_of_the_tour_has_a_module_that_writes_it():
     for example in EXAMPLES.values():
         assert callable(importlib.import_module(example.module).write)
+
+
+def style(x):
+    """How an image is drawn, whatever it shows: colour, sharpness along and across, in its corners and at large."""
+    corners = np.concatenate([x[:, :, :6, :6], x[:, :, -6:, -6:]], axis=3)
+    parts = []
+    for part in (x, corners):
+        steps = [np.abs(np.diff(part, axis=axis)).mean(axis=(2, 3)) for axis in (2, 3)]
+        parts += [part.mean(axis=(2, 3)), part.std(axis=(2, 3)), *steps]
+    return np.concatenate(parts, axis=1)
+
+
+def test_the_held_out_make_shows_the_same_signs_in_another_style(album):
+    from sklearn.ensemble import RandomForestClassifier
+
+    other = held_out_signs.generate(seed=1, count=240)
+    assert other.x.shape == (240, 3, SIDE, SIDE)
+    assert other.x.dtype == np.float32
+    assert (other.x.min(), other.x.max()) >= (0.0, 0.5)
+    assert other.x.max() <= 1.0
+    assert dict(zip(*np.unique(other.y, return_counts=True), strict=True)) == dict.fromkeys(NAMES, 30)
+    x = np.concatenate([style(album.x[:240]), style(other.x)])
+    make = np.repeat([0, 1], 240)
+    forest = RandomForestClassifier(100, random_state=0).fit(x[::2], make[::2])
+    assert forest.score(x[1::2], make[1::2]) >= 0.8
+    known = signs.train(album, epochs=8)
+    assert signs.accuracy(known, other) >= 0.6  # one in eight by chance
+
+
+@pytest.mark.slow
+def test_hardening_on_the_demos_signs_helps_on_the_held_out_make_too():
+    album, other = signs.generate(seed=0, count=2_500), held_out_signs.generate(seed=0, count=200)
+    truth, ball = np.searchsorted(NAMES, other.y), Budget(norm="linf", radius=0.03, queries=60)
+    known = Data(x=album.x, y=np.searchsorted(NAMES, album.y))
+    plain = temper.target(signs.train(album))
+    hard = Madry(schema=Schema.box(0, 1), budget=ball, epochs=4, steps=4).apply(plain, known, Draws(0, "held out"))
+    stands = []
+    for target in (plain, hard):
+        found = temper.attack(target, "evasion.pgd", other.x, truth, budget=ball, schema=Schema.box(0, 1))
+        right = np.asarray(target.scores(other.x)).argmax(1) == truth
+        stands.append(right & (found.verdicts == "held"))
+    lost, won = int((stands[0] & ~stands[1]).sum()), int((stands[1] & ~stands[0]).sum())
+    assert won > lost
+    assert mcnemar(lost, won) < 0.01

@@ -122,7 +122,7 @@ class Schema:
         for text in (*self.relations, *(c.formula for c in self.columns if c.formula)):
             parsed = parse_relation(text) if text in self.relations else parse(text)
             self._known(parsed)
-        _ = self._order  # a cycle among derived columns is an error now, not later
+        _ = self.formulas  # a cycle among derived columns is an error now, not later
 
     def _known(self, parsed: Relation | Expression) -> None:
         used = parsed.left.every_name | parsed.right.every_name if isinstance(parsed, Relation) else parsed.every_name
@@ -187,6 +187,14 @@ class Schema:
         names = dict.fromkeys(c.group for c in self.columns if c.group)
         return tuple(np.flatnonzero([c.group == name for c in self.columns]) for name in names)
 
+    @cached_property
+    def tied(self) -> np.ndarray[Any, Any]:
+        """Positions of movable columns that some relation reads, itself or through derived columns."""
+        read = {name for relation in self._relations for name in (*relation.left.names, *relation.right.names)}
+        for name, expression in reversed(self.formulas):  # inputs stand first, so what reads them has been seen
+            read |= expression.names if name in read else set()
+        return np.array([at for at in self.movable if self.names[at] in read], dtype=np.int64)
+
     def bounds(self, x0: Array) -> tuple[Array, Array]:
         """Per row and column the reachable lower and upper end: range, direction and mutability together."""
         if not self.columns:
@@ -222,6 +230,13 @@ class Schema:
             ok &= ~mask
         return ok
 
+    def keeps(self, x: Array, x0: Array) -> np.ndarray[Any, Any]:
+        """Which candidates keep the relations as far as their clean rows do: all that `project` leaves open."""
+        kept = np.ones(len(x), dtype=bool)
+        for relation in self._relations:
+            kept &= ~self._breaks(relation, x, x0)
+        return kept
+
     def unmet(self, x: Array) -> dict[str, np.ndarray[Any, Any]]:
         """Per relation that some rows do not satisfy as they are: its text and the mask of those rows."""
         now, found = self._by_name(x) if self.columns else {}, {}
@@ -244,11 +259,11 @@ class Schema:
 
     def derive(self, x: Array, x0: Array) -> Array:
         """Recompute derived columns: the clean value plus what the formula moves, so recorded residuals are kept."""
-        if not self._order:
+        if not self.formulas:
             return x
         x = x.copy()
         before, now = self._by_name(x0), self._by_name(x)
-        for name, expression in self._order:
+        for name, expression in self.formulas:
             at = self.index(name)
             moved = expression.value(now, before) - expression.value(before, before)
             value = np.broadcast_to(np.where(moved == 0, x0[:, at], x0[:, at] + moved), (len(x),))
@@ -344,7 +359,7 @@ class Schema:
         return tuple(parse_relation(text) for text in self.relations)
 
     @cached_property
-    def _order(self) -> tuple[tuple[str, Expression], ...]:
+    def formulas(self) -> tuple[tuple[str, Expression], ...]:
         """Derived columns, inputs first."""
         waiting = {c.name: parse(c.formula) for c in self.columns if c.formula}
         order: list[tuple[str, Expression]] = []
@@ -385,20 +400,21 @@ class Schema:
         return x
 
     def _repair(self, relation: Relation, x: Array, x0: Array, low: Array, high: Array) -> Array:
-        """Pull the one movable column of a broken inequality to its limit."""
+        """Pull a movable column that stands alone on one side of a broken inequality to its limit, else the other."""
         bad = self._breaks(relation, x, x0)
         if not bad.any() or relation.sign == "=":
             return x
         x = x.copy()
         for side, other in ((relation.left, relation.right), (relation.right, relation.left)):
-            if side.root[0] == "column" and self.index(side.root[1]) in self.movable:
+            if side.root[0] == "column" and self.index(side.root[1]) in self.movable and bad.any():
                 at = self.index(side.root[1])
                 limit = np.broadcast_to(other.value(self._by_name(x), self._by_name(x0)), (len(x),))
                 x[bad, at] = np.clip(limit[bad], low[bad, at], high[bad, at])
                 if self.columns[at].discrete:
                     down = (relation.sign in ("<=", "<")) == (side is relation.left)
                     x[bad, at] = (np.floor if down else np.ceil)(x[bad, at])
-                return self.derive(x, x0)
+                x = self.derive(x, x0)
+                bad = bad & self._breaks(relation, x, x0)
         return x
 
     def _breaks(self, relation: Relation, x: Array, x0: Array) -> Array:
@@ -450,9 +466,9 @@ class Schema:
             part, clean = x[:, group], x0[:, group]
             hot = np.isin(part, (0.0, 1.0)).all(axis=1) & (part.sum(axis=1) == 1.0)
             yield f"{self.columns[group[0]].group} is not one of its categories", ~hot & (part != clean).any(axis=1)
-        if self._order:
+        if self.formulas:
             wanted = self.derive(x, x0)
-            for name, _ in self._order:
+            for name, _ in self.formulas:
                 at = self.index(name)
                 near = np.abs(x[:, at] - wanted[:, at]) <= TOLERANCE * (1.0 + np.abs(wanted[:, at]))
                 yield f"{name} does not follow from its formula", ~(near | (np.isnan(x[:, at]) & np.isnan(x0[:, at])))

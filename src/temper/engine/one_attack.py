@@ -20,7 +20,7 @@ from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
 from temper.engine.strike import strike
 from temper.kernels.loss import decide
 from temper.kernels.rate import measure_rate
-from temper.targets.contract import glance
+from temper.targets.contract import glance, loosened
 from temper.targets.oracle import Evidence
 
 Values = np.ndarray[Any, Any]
@@ -28,11 +28,14 @@ Values = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """What one attack found on rows handed in; `doubts` say what makes its silence worthless."""
+    """What one attack found on rows handed in; `doubts` say what makes its silence worthless, `remarks` where the
+    schema binds some rows less than it says.
+    """
 
     found: Evidence
     rate: Measurement
     doubts: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def attack_rows(target: Target, name: str, scene: Scene, seed: int, options: dict[str, Any]) -> Outcome:
@@ -44,6 +47,7 @@ def attack_rows(target: Target, name: str, scene: Scene, seed: int, options: dic
         raise TemperError(
             f"{name} attacks a system, not single rows", fix="describe the system and use assess(only=...)"
         )
+    _refuse_names(target, scene)
     plugin = _plugin(target, scene, name, options)
     scene = replace(_measured(scene, name), mode=getattr(plugin, "mode", scene.mode))
     glance(target, scene.x, scene.schema)
@@ -69,7 +73,22 @@ def attack_rows(target: Target, name: str, scene: Scene, seed: int, options: dic
         reason="; ".join(doubts),
         caveats=tuple(tried_again(said)),
     )
-    return Outcome(found=found, rate=rate, doubts=doubts)
+    return Outcome(found=found, rate=rate, doubts=doubts, remarks=loosened(scene.x, scene.schema))
+
+
+def _refuse_names(target: Target, scene: Scene) -> None:
+    """A `TemperError` where the truth is no class numbers of the target."""
+    y = np.asarray(scene.y)
+    if y.shape != (len(scene.x),):
+        raise TemperError(f"y has the shape {y.shape} for {len(scene.x)} rows", fix="give one class number per row")
+    if target.kind is ScoreKind.VALUE or not len(y):
+        return
+    if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and (y == np.round(y)).all()):
+        raise TemperError(
+            f"y holds {y.tolist()[0]!r}, no class number", fix="give 0 for the target's first class, and so on"
+        )
+    if y.min() < 0 or (target.classes > 1 and y.max() >= target.classes):
+        raise TemperError(f"y holds classes {y.min():g} to {y.max():g}, the target has 0 to {target.classes - 1}")
 
 
 def _right(target: Target, scene: Scene) -> Values:

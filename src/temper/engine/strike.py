@@ -13,8 +13,10 @@ from temper.targets.oracle import Evidence, Oracle
 
 
 def strike(attack: Any, target: Target, scene: Scene, seed: int, name: str) -> Evidence:
-    """What the attack found; where it follows gradients, rows and random numbers lie on the model's own device."""
-    if Access.GRADIENTS in attack.needs and isinstance(target, NativeTarget):
+    """What the attack found; where it follows gradients, rows and random numbers lie on the model's own device, but for
+    tables: a schema's rules are NumPy's.
+    """
+    if Access.GRADIENTS in attack.needs and isinstance(target, NativeTarget) and not scene.schema.columns:
         scene = replace(scene, x=target.native(scene.x))
     oracle = Oracle(target, scene, Misclassified(), attack.needs)
     attack.run(oracle, scene, Draws(seed, name, scene.ids, scene.x))

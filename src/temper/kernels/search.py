@@ -13,6 +13,8 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 
 Rows = np.ndarray[Any, Any]
+_BACK = (0.5, 0.25, 0.0)
+_SLACK = 1e-9
 
 
 def fit_budget(
@@ -21,18 +23,23 @@ def fit_budget(
     """Undo or shorten moves, lowest `priority` first, until every row lies in the ball and within its cost.
 
     `within` (n,) narrows the ball of single rows, in the budget's norm. A numeric move that no longer fits whole is
-    shortened; a category, a boolean or a one-hot column is undone.
+    shortened, a count to the last whole number that fits; a category, a boolean or a one-hot column is undone.
     """
     if not schema.columns:
         return _fit_box(x, x0, budget)
+    for norm, limit in _limits(budget, within).items():
+        x = _fit_norm(x, x0, schema, norm, limit, priority)
+    return x
+
+
+def _limits(budget: Budget, within: Array | None) -> dict[str, Any]:
+    """What each norm may reach: one number, or one per row (n, 1)."""
     limits: dict[str, Any] = {} if budget.radius is None else {budget.norm: budget.radius}
     if budget.cost is not None:
         limits["cost"] = min(budget.cost, limits.get("cost", np.inf))
     if within is not None:
         limits[budget.norm] = np.minimum(within, limits.get(budget.norm, np.inf))[:, None]
-    for norm, limit in limits.items():
-        x = _fit_norm(x, x0, schema, norm, limit, priority)
-    return x
+    return limits
 
 
 def _fit_box(x: Array, x0: Array, budget: Budget) -> Array:
@@ -53,6 +60,8 @@ def _fit_box(x: Array, x0: Array, budget: Budget) -> Array:
 def _fit_norm(x: Array, x0: Array, schema: Schema, norm: str, limit: Any, priority: Array) -> Array:
     if norm == "linf":
         reach = limit * schema.scales
+        # To the nearest whole number would be out of the ball half of the time.
+        reach = np.where(_whole(schema), np.floor(reach + _SLACK), reach)
         shorter = np.clip(x, x0 - reach, x0 + reach)
         moved = schema.categorical & (x != x0) & (limit < 1.0)
         return np.where(moved, x0, np.where(schema.categorical | np.isnan(x) | np.isnan(x0), x, shorter))
@@ -68,8 +77,7 @@ def _fit_norm(x: Array, x0: Array, schema: Schema, norm: str, limit: Any, priori
         share = np.sqrt(share)
     shortened = np.where(share < 1.0, x0 + (x - x0) * share * (1 - 1e-9), x)
     rigid = schema.categorical | np.array([bool(c.group) for c in schema.columns]) | np.isnan(x) | np.isnan(x0)
-    whole = np.array([c.type == "integer" for c in schema.columns])
-    shortened = np.where(whole & (share < 1.0), x0 + np.trunc(shortened - x0), shortened)
+    shortened = np.where(_whole(schema) & (share < 1.0), x0 + np.trunc(shortened - x0), shortened)
     return np.where(rigid & (share < 1.0), x0, shortened) if norm != "l0" else np.where(share < 1.0, x0, x)
 
 
@@ -84,7 +92,8 @@ def _weights(x: Array, x0: Array, schema: Schema, norm: str) -> Array:
 
 
 def reachable(schema: Schema, x0: Array, budget: Budget, reference: Array | None = None) -> tuple[Array, Array]:
-    """Finite lower and upper end (n, ...) of every column on its own, within range, direction and budget.
+    """Finite lower and upper end (n, ...) of every column on its own, within range, direction and budget; counts have
+    whole ends.
 
     A side without a limit of its own reaches 20 spreads of the attacker's `reference` rows (20 scales without any).
     """
@@ -97,6 +106,8 @@ def reachable(schema: Schema, x0: Array, budget: Budget, reference: Array | None
     far = np.minimum(reach, 20.0 * np.maximum(spread, 1e-12))
     ends = np.where(np.isfinite(low), np.maximum(low, x0 - reach), x0 - far)
     tops = np.where(np.isfinite(high), np.minimum(high, x0 + reach), x0 + far)
+    counted = _whole(schema) & (x0 == np.round(x0))
+    ends, tops = np.where(counted, np.ceil(ends - _SLACK), ends), np.where(counted, np.floor(tops + _SLACK), tops)
     return np.where(schema.categorical, low, ends), np.where(schema.categorical, high, tops)
 
 
@@ -113,12 +124,44 @@ def random_point(
 
 
 def repair(x: Array, x0: Array, scene: Scene, priority: Array, within: Array | None = None) -> Array:
-    """Into the domain, into the budget (lowest priority undone first), and into the domain again."""
-    schema = scene.schema
-    if not schema.columns:
-        return schema.project(fit_budget(x, x0, schema, scene.budget, priority, within), x0)
-    settled = schema.settle(x, x0)
-    return schema.project(fit_budget(settled, x0, schema, scene.budget, priority, within), x0)
+    """The candidates inside domain and budget, lowest `priority` undone first: what every attack does before it asks.
+
+    Where a relation stays broken, or was mended out of the ball, the columns that relations read go back toward the
+    clean row: half of the way, a quarter of what is left, the whole.
+    """
+    schema, budget = scene.schema, scene.budget
+    x = schema.project(fit_budget(schema.settle(x, x0), x0, schema, budget, priority, within), x0)
+    if not schema.columns or not len(schema.tied):
+        return x
+    rows = np.arange(len(x))
+    for share in _BACK:
+        here, clean, narrow = x[rows], x0[rows], None if within is None else within[rows]
+        rows = rows[~(schema.keeps(here, clean) & _inside(here, clean, schema, budget, narrow))]
+        if not len(rows):
+            break
+        x[rows] = _toward(x[rows], x0[rows], schema, share)
+    return x
+
+
+def _toward(x: Array, x0: Array, schema: Schema, share: float) -> Array:
+    """The columns that relations read at this share of their way; counts are rounded toward the clean row."""
+    way = (x - x0)[:, schema.tied] * share
+    discrete = np.array([schema.columns[at].discrete for at in schema.tied])
+    x = x.copy()
+    x[:, schema.tied] = x0[:, schema.tied] + np.where(discrete, np.trunc(way), way)
+    return schema.project(x, x0)
+
+
+def _inside(x: Array, x0: Array, schema: Schema, budget: Budget, within: Array | None) -> Array:
+    """Mask of the rows in the ball and within their cost: a relation can pull a column far away."""
+    inside = np.ones(len(x), dtype=bool)
+    for norm, limit in _limits(budget, within).items():
+        inside &= schema.distance(x, x0, norm) <= np.ravel(limit) * (1 + _SLACK) + _SLACK
+    return inside
+
+
+def _whole(schema: Schema) -> Array:
+    return np.array([column.type == "integer" for column in schema.columns])
 
 
 def ladder(schema: Schema, x0: Array, low: Array, high: Array, reference: Array | None, steps: int) -> dict[int, Array]:

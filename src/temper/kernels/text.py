@@ -107,7 +107,7 @@ def random_texts(scene: Scene, schema: TextSchema, rows: Rows, rng: Draws, step:
     made = []
     for row, drawn in zip(np.asarray(rows).tolist(), numbers, strict=True):
         if row not in cut:
-            cut[row] = _cut(scene.x[row], schema)
+            cut[row] = cut_words(scene.x[row], schema)
         made.append(_scrambled(*cut[row], limit, kinds, drawn, by_word=scene.budget.norm == "words"))
     return as_array(made)
 
@@ -117,7 +117,7 @@ def _limit(scene: Scene) -> float:
     return min(ends, default=np.inf)
 
 
-def _cut(text: str, schema: TextSchema) -> tuple[list[str], list[int]]:
+def cut_words(text: str, schema: TextSchema) -> tuple[list[str], list[int]]:
     """The text as gap, word, gap, ..., with the places of the words that may change."""
     pieces, at = [], 0
     slots = schema.slots(text)

@@ -71,6 +71,22 @@ def refuse_unfit(x: Array, schema: Schema) -> None:
     )
 
 
+def loosened(x: Array, schema: Schema) -> tuple[str, ...]:
+    """What some rows break of a table's schema as they came, a sentence each: there it binds them less."""
+    if not schema.columns:
+        return ()
+    said, n = [], len(x)
+    for at, column in enumerate(schema.columns):
+        if column.movable and (count := int(((x[:, at] < schema.lows[at]) | (x[:, at] > schema.highs[at])).sum())):
+            ends = f"[{schema.lows[at]:g}, {schema.highs[at]:g}]"
+            said.append(
+                f"{count} of {n} rows lie outside {column.name} {ends} as they came: their own value is the limit"
+            )
+    for text, mask in schema.unmet(x).items():
+        said.append(f"{mask.sum()} of {n} rows break {text!r} as they came: it binds them only as far as they keep it")
+    return tuple(said)
+
+
 def _asked(target: Target, x: Array) -> np.ndarray[Any, Any]:
     """The scores as an array; a crash is told with the model's own words and the first row that causes it."""
     try:

@@ -77,6 +77,7 @@ class _Climb:
     def _ask(self, state: _State, rows: Rows, turn: int, slope: Rows) -> None:
         """Loss and slope of the repaired points; the best of each row is kept with its slope."""
         x = self.plane.repaired(state.latent[rows], rows, slope)
+        state.latent[rows] = self.plane.kept(state.latent[rows], x)
         loss, slope = self._answers(x, rows, turn)
         slope = self.plane.through(slope, x, rows)
         state.slope[rows] = slope

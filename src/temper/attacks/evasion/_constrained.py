@@ -6,32 +6,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.attacks.evasion._repair import Mender
 from temper.core.attack import Scene
-from temper.core.expression import parse
 from temper.kernels.decision import Rows
 from temper.kernels.lp import project
-from temper.kernels.search import reachable
+from temper.kernels.search import reachable, repair
 
 _NUDGE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plane:
-    """Latent points keep their fractions and move by steps in units of `unit`; what is asked is their repair.
+    """Latent points move by steps in units of `unit`, in the box of "linf" with their fractions; what is asked is their
+    repair.
 
     `shape` is the ball that steps are measured in: "linf", "l2" or "l1" (cost counts as l1, l0 has no slope and is left
     to the repair). Where the budget has no radius, `radius` is one and `unit` half of what a column can reach.
     """
 
     scene: Scene
-    mender: Mender
     low: Rows
     high: Rows
     unit: Rows
     shape: str
     radius: float
-    inputs: tuple[int, ...]
 
     @classmethod
     def of(cls, scene: Scene) -> Plane:
@@ -50,16 +47,13 @@ class Plane:
         else:
             price = np.maximum(schema.prices, _floor(schema.prices[schema.movable])) if priced else 1.0
             unit = np.where(movable, schema.scales / price, 0.0)
-        inputs = tuple(int(at) for at in schema.movable if schema.names[at] in _read(scene))
         return cls(
             scene=scene,
-            mender=Mender.of(scene),
             low=low,
             high=high,
             unit=unit,
             shape=shape,
             radius=float(radius),
-            inputs=inputs,
         )
 
     def inside(self, latent: Rows, rows: Rows) -> Rows:
@@ -85,28 +79,27 @@ class Plane:
     def repaired(self, latent: Rows, rows: Rows, slope: Rows) -> Rows:
         """An admissible point in the ball; where not all moves can be paid, those stay that promise most."""
         worth = np.abs(np.nan_to_num(slope * (latent - self.scene.x[rows])))
-        return self.mender.mend(latent, rows, worth)
+        return repair(latent, self.scene.x[rows], self.scene, worth)
+
+    def kept(self, latent: Rows, x: Rows) -> Rows:
+        """Where the next step goes on: from the latent point, whose fractions add up; where the columns share
+        one budget, what repair took away would be paid for and never be had, so from the point that was asked.
+        """
+        return latent if self.shape == "linf" else x
 
     def through(self, slope: Rows, x: Rows, rows: Rows) -> Rows:
         """The slope with respect to what the attacker sets: what derived columns pass on is added to their inputs."""
         slope = np.nan_to_num(slope, nan=0.0, posinf=0.0, neginf=0.0)
-        if not self.inputs:
-            return slope
-        schema, x0, total = self.scene.schema, self.scene.x[rows], slope.copy()
-        derived = np.array([bool(c.formula) for c in schema.columns])
-        here = schema.derive(x, x0)
-        for at in self.inputs:
-            nudge = 1.0 if schema.columns[at].discrete else _NUDGE * schema.scales[at]
-            moved = x.copy()
-            moved[:, at] += nudge
-            change = np.nan_to_num((schema.derive(moved, x0) - here)[:, derived] / nudge, posinf=0.0, neginf=0.0)
-            total[:, at] += (slope[:, derived] * change).sum(axis=1)
-        return total
-
-
-def _read(scene: Scene) -> set[str]:
-    """Names that some formula reads."""
-    return {name for c in scene.schema.columns if c.formula for name in parse(c.formula).names}
+        schema, x0 = self.scene.schema, self.scene.x[rows]
+        now, before = ({name: z[:, at] for at, name in enumerate(schema.names)} for z in (x, x0))
+        for name, formula in reversed(schema.formulas):  # what reads a derived column has passed its own slope on
+            passed, here = slope[:, schema.index(name)], formula.value(now, before)
+            for read in formula.names:
+                at = schema.index(read)
+                nudge = 1.0 if schema.columns[at].discrete else _NUDGE * schema.scales[at]
+                rise = (formula.value(now | {read: now[read] + nudge}, before) - here) / nudge
+                slope[:, at] += passed * np.nan_to_num(rise, posinf=0.0, neginf=0.0)
+        return slope
 
 
 def _least(one: float | None, two: float | None) -> float | None:

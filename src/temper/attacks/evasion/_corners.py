@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from temper.attacks.evasion._repair import Mender
 from temper.core.attack import Scene
 from temper.core.data import Array
 from temper.core.seed import Draws
+from temper.kernels.search import reachable, repair
 
 Rows = np.ndarray[Any, Any]
 _BETWEEN = 0.4
@@ -22,16 +22,16 @@ class TableMoves:
 
     scene: Scene
     rng: Draws
-    mender: Mender
     low: Rows
     high: Rows
     plain: bool
 
     @classmethod
     def on(cls, scene: Scene, rng: Draws) -> TableMoves:
-        """Ends of whole-number columns are whole, so that rounding does not leave the ball."""
-        mender = Mender.of(scene)
-        return cls(scene=scene, rng=rng, mender=mender, low=mender.low, high=mender.high, plain=_plain(scene))
+        """The reach of every column; what the attacker's own rows span where nothing else bounds it."""
+        reference = scene.reference.x if scene.reference is not None else None
+        low, high = reachable(scene.schema, scene.x, scene.budget, reference)
+        return cls(scene=scene, rng=rng, low=low, high=high, plain=_plain(scene))
 
     def start(self, rows: Rows, step: int) -> Rows:
         """Every movable column at a random end."""
@@ -89,7 +89,8 @@ class TableMoves:
         x = np.where(chosen, value, current)
         if self.plain:
             return x
-        return self.mender.mend(x, rows, self.rng.uniform(rows, 3 * step + 2, x.shape[1:]) + chosen)
+        priority = self.rng.uniform(rows, 3 * step + 2, x.shape[1:]) + chosen
+        return repair(x, self.scene.x[rows], self.scene, priority)
 
 
 def _other_category(current: Rows, highs: Rows, unit: Rows) -> Rows:

@@ -21,7 +21,7 @@ class CAPGD:
 
     Misleads where the slope is zero or points across categories that only a search would try.
     Source: Simonetto, Ghamizi & Cordy, "Constrained adaptive attack", 2024, steps after Croce & Hein, 2020; the
-    fractions kept between repairs and the slope through formulas are our own.
+    fractions kept between repairs (linf) and the slope through formulas are our own.
 
     >>> CAPGD(restarts=1).steps
     50

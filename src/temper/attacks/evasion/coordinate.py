@@ -19,20 +19,21 @@ from temper.kernels.search import ladder, random_point, reachable, repair
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinate:
     """Try values for every movable column, whole moves first, alone and the best together; take the move that gains
-    most for its cost, repeat, and start again from a random point where nothing gains; once broken, move each changed
-    column back by halves while the row stays broken.
+    most for its cost, repeat, and where nothing gains start again from the best of some random points, which move
+    columns together; once broken, move each changed column back by halves while the row stays broken.
 
-    Misleads where no move of one column gains by itself: a greedy search does not see joint moves then.
+    Misleads where no move of one column gains by itself: joint moves are then left to chance.
     Source: after Narodytska & Kasiviswanathan, "Simple black-box adversarial attacks on deep neural networks", 2017.
 
     >>> Coordinate(sweeps=2)
-    Coordinate(sweeps=2, values=12, thrift=0.02)
+    Coordinate(sweeps=2, values=12, thrift=0.02, starts=16)
     """
 
     needs: ClassVar[Access] = Access.SCORES
     sweeps: int = 100
     values: int = 12
     thrift: float = 0.02
+    starts: int = 16
 
     def run(self, oracle: OracleLike, scene: Scene, rng: Draws) -> None:
         """Sweeps over all active rows together, then the way back for the broken ones."""
@@ -49,14 +50,15 @@ class Coordinate:
         room = np.ones(len(scene.x), dtype=bool)
         for turn in range(self.sweeps):
             rows, left = oracle.active, oracle.left
-            # Where the first sweep found nothing to ask, one point at random is enough: no other will differ.
+            # Where the first sweep found nothing to ask, one round of points at random is enough.
             rows = rows[~oracle.broken[rows] & (room[rows] | (turn < 2))]
             if not len(rows):
                 break
             again = rows[stuck[rows]]
             if len(again):
-                current[again] = random_point(scene, again, rng, turn, low, high)
-                level[again] = aim.margin(oracle.scores(current[again], again), again)
+                many, step = np.repeat(again, self.starts), np.tile(np.arange(self.starts), len(again))
+                x = random_point(scene, many, rng, self.starts * turn + step, low, high)
+                current[again], level[again] = self._lowest(oracle, aim, x, many)
             values = ladder(scene.schema, current[rows], low[rows], high[rows], reference, self.values)
             stuck[rows] = ~self._sweep(oracle, aim, rows, values, current, level)
             room = oracle.left < left if turn == 0 else room
@@ -110,6 +112,12 @@ class Coordinate:
         better = worth > np.maximum(seen.gain[to], 1e-9)
         to = to[better]
         seen.gain[to], seen.chosen[to], seen.lowest[to] = worth[better], x[ask][better], now[better]
+
+    def _lowest(self, oracle: OracleLike, aim: Aim, x: Array, many: Array) -> tuple[Array, Array]:
+        """Of each row's `starts` points the one nearest to success, and its margin."""
+        now = aim.margin(oracle.scores(x, many), many).reshape(-1, self.starts)
+        pick = np.arange(len(now)) * self.starts + now.argmin(axis=1)
+        return x[pick], now.min(axis=1)
 
     def _candidates(self, scene: Scene, rows: Array, current: Array, at: int, value: Array) -> Array:
         """Current rows with one column set, repaired."""

@@ -7,14 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from temper.attacks.evasion._repair import Mender
 from temper.attacks.evasion._walk import directions
 from temper.core.attack import OracleLike, Scene
 from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.kernels.decision import CHUNK, Aim, Rows, asked, standing
-from temper.kernels.search import random_point
+from temper.kernels.search import random_point, reachable, repair
 
 _END, _FRESH = 0.35, 0.6
 
@@ -62,25 +61,26 @@ class _Pool:
     aim: Aim
     rng: Draws
     plan: MOEVA
-    mender: Mender
+    low: Rows
+    high: Rows
     x: Rows
     fitness: Rows
 
     @classmethod
     def first(cls, oracle: OracleLike, scene: Scene, rng: Draws, plan: MOEVA) -> _Pool:
         """The clean row and random points of the ball."""
-        mender = Mender.of(scene)
+        reference = scene.reference.x if scene.reference is not None else None
+        low, high = reachable(scene.schema, scene.x, scene.budget, reference)
         x = np.repeat(scene.x[:, None], plan.population, axis=1)
         aim = Aim.at(oracle, scene)
         fitness = np.full((*x.shape[:2], 3), np.inf)
         fitness[:, 0] = np.stack([aim.first(), np.zeros(len(x)), np.zeros(len(x))], axis=1)
-        pool = cls(oracle=oracle, scene=scene, aim=aim, rng=rng, plan=plan, mender=mender, x=x, fitness=fitness)
+        pool = cls(oracle=oracle, scene=scene, aim=aim, rng=rng, plan=plan, low=low, high=high, x=x, fitness=fitness)
         rows = standing(oracle, scene)
         if len(rows) and plan.population > 1:
             many = np.repeat(rows, plan.population - 1)
             step = np.tile(np.arange(1, plan.population), len(rows))
-            drawn = random_point(scene, many, rng.child("first"), step, mender.low, mender.high)
-            drawn = mender.mend(drawn, many, np.abs(drawn - scene.x[many]))
+            drawn = random_point(scene, many, rng.child("first"), step, low, high)
             shape = (len(rows), plan.population - 1)
             pool.x[rows, 1:] = drawn.reshape((*shape, -1))
             pool.fitness[rows, 1:] = pool.judged(drawn, many).reshape((*shape, 3))
@@ -94,7 +94,8 @@ class _Pool:
         child = self._mutated(rows, child, unit)
         many = np.repeat(rows, count)
         flat = child.reshape((len(many), width))
-        flat = self.mender.mend(flat, many, unit[:, :, 4 * width : 5 * width].reshape(flat.shape))
+        priority = unit[:, :, 4 * width : 5 * width].reshape(flat.shape)
+        flat = repair(flat, self.scene.x[many], self.scene, priority)
         born = self.judged(flat, many).reshape((len(rows), count, 3))
         x = np.concatenate([self.x[rows], flat.reshape(child.shape)], axis=1)
         fitness = np.concatenate([self.fitness[rows], born], axis=1)
@@ -131,7 +132,7 @@ class _Pool:
         share = np.maximum(unit[:, :, -1:] ** 2 * 0.25, 1.0 / max(len(schema.movable), 1))
         chosen = np.zeros(child.shape, dtype=bool)
         chosen[:, :, schema.movable] = which[:, :, schema.movable] < share
-        low, high = self.mender.low[rows][:, None], self.mender.high[rows][:, None]
+        low, high = self.low[rows][:, None], self.high[rows][:, None]
         near = child + (high - low) * (value - 0.5) ** 3
         end = np.where(value < 0.5, low, high)
         fresh = np.where(how < _END, end, np.where(how < _FRESH, low + (high - low) * value, near))

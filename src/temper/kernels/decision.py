@@ -20,21 +20,23 @@ CHUNK = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Aim:
-    """The goal of one scene over the rows of an oracle; `clean` is needed where success is a shift of a value."""
+    """The goal of one scene over the rows of an oracle, on the host; `clean` is needed where success is a shift of a
+    value.
+    """
 
     scene: Scene
-    y: Array
-    clean: Array | None = None
+    y: Rows
+    clean: Rows | None = None
 
     @classmethod
     def at(cls, oracle: OracleLike, scene: Scene) -> Aim:
         """The goal as an attack that sees scores has it."""
-        return cls(scene=scene, y=beside(scene.y, scene.x), clean=oracle.clean)
+        return cls(scene=scene, y=fetched(scene.y), clean=fetched(oracle.clean))
 
     def margin(self, scores: Array, rows: Rows) -> Rows:
         """How far (n,) answers are from success, zero or less where it is reached; infinite where refused."""
         s, clean = self.scene, None if self.clean is None else self.clean[rows]
-        short = fetched(margin(scores, self.y[rows], s.kind, s.threshold, s.goal, clean, s.tolerance))
+        short = margin(fetched(scores), self.y[rows], s.kind, s.threshold, s.goal, clean, s.tolerance)
         found: Rows = np.where(np.isnan(short), np.inf, short)
         return found
 

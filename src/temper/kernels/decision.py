@@ -55,15 +55,18 @@ def asked(oracle: OracleLike, aim: Aim, x: Array, rows: Rows) -> Rows:
 
 def decided(oracle: OracleLike, scene: Scene, x: Array, rows: Rows) -> Rows:
     """What decisions alone tell of candidates: 1 success, 0 none, -1 no answer because the row has no budget left."""
-    if scene.kind is ScoreKind.VALUE:
-        short = asked(oracle, Aim.at(oracle, scene), x, rows)
-        return np.where(np.isinf(short), -1, short < 0).astype(np.int64)
     parts = []
     for at in pieces(len(rows)):
-        labels, truth = fetched(oracle.labels(x[at], rows[at])), fetched(scene.y)[rows[at]]
-        hit = labels != truth if scene.goal == "misclassify" else labels == int(scene.goal)
-        parts.append(np.where(labels < 0, -1, hit))
+        labels = fetched(oracle.labels(x[at], rows[at]))
+        parts.append(np.where(labels < 0, -1, _reached(scene, labels, rows[at])))
     return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, dtype=np.int64)
+
+
+def _reached(scene: Scene, labels: Rows, rows: Rows) -> Rows:
+    if scene.kind is ScoreKind.VALUE:
+        return labels > 0
+    hit: Rows = labels != fetched(scene.y)[rows] if scene.goal == "misclassify" else labels == int(scene.goal)
+    return hit
 
 
 def standing(oracle: OracleLike, scene: Scene) -> Rows:

@@ -13,7 +13,7 @@ import numpy as np
 from temper.core.attack import Judge, Outcome, RowVerdict, Scene
 from temper.core.data import Array
 from temper.core.errors import ContractError, Unsupported
-from temper.core.target import Access, Target, TreeTarget
+from temper.core.target import Access, ScoreKind, Target, TreeTarget
 from temper.core.trees import TreeEnsemble
 from temper.kernels.loss import decide, flagged_score
 from temper.targets._array import copied, like, locked, moved, picked, spread, stacked, to_numpy, unknown
@@ -112,11 +112,19 @@ class Oracle:
         return self._query(x, np.asarray(rows))
 
     def labels(self, x: Array, rows: Any) -> Array:
-        """Decisions (len(rows),) of candidates; one query each, -1 where refused."""
+        """Decisions (len(rows),) of candidates; one query each, -1 where refused.
+
+        A regression has no classes: it tells 1 where the value has moved beyond the tolerance, 0 where it has not.
+        """
         self._allow(Access.LABELS)
-        scores = self._query(x, np.asarray(rows))
+        rows = np.asarray(rows)
+        scores = self._query(x, rows)
         refused = (scores != scores)[:, 0]
-        labels = decide(scores, self._scene.kind, self._scene.threshold)
+        if self._scene.kind is ScoreKind.VALUE:
+            outcome = Outcome(scores=scores, y=self._y[rows], clean=self._clean[rows])
+            labels = like(to_numpy(self._judge.judge(self._scene, outcome)).astype(np.int64), scores)
+        else:
+            labels = decide(scores, self._scene.kind, self._scene.threshold)
         labels[refused] = -1
         return labels
 

@@ -128,7 +128,9 @@ class StripeMoves:
             rows = np.broadcast_to(rows[:, None, None, None], place.shape)
         else:
             rows = rows[row]
-        side, rows, row, place = (_beside(np.asarray(part), line) for part in (below.astype(np.int64), rows, row, place))
+        side, rows, row, place = (
+            _beside(np.asarray(part), line) for part in (below.astype(np.int64), rows, row, place)
+        )
         line[row, place] = self.ends[side, rows, place]
 
 

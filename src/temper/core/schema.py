@@ -218,7 +218,9 @@ class Schema:
     def admits(self, x: Array, x0: Array) -> np.ndarray[Any, Any]:
         """Which candidates lie in the domain of their clean rows."""
         ok = np.ones(len(x), dtype=bool)
-        if self._loose and bool(((x >= self.lows) & (x <= self.highs)).all()):
+        if len(x) and self._loose and bool(((x >= self.lows) & (x <= self.highs)).all()):
+            return ok
+        if len(x) and not self.columns and bool(x.min() >= self.low) and bool(x.max() <= self.high):
             return ok
         for _, mask in self._violations(x, x0):
             ok &= ~mask

@@ -10,7 +10,7 @@ import numpy as np
 from temper.core.seed import Draws
 
 Rows = np.ndarray[Any, Any]
-_HELD, _AHEAD = 2**18, 256
+_HELD, _AHEAD = 2**18, 64
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

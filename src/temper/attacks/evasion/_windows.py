@@ -128,9 +128,8 @@ class StripeMoves:
             rows = np.broadcast_to(rows[:, None, None, None], place.shape)
         else:
             rows = rows[row]
-        side, rows, row, place = (
-            _beside(np.asarray(part), line) for part in (below.astype(np.int64), rows, row, place)
-        )
+        index = (np.array(part) for part in (below.astype(np.int64), rows, row, place))  # own memory, as torch wants it
+        side, rows, row, place = (_beside(part, line) for part in index)
         line[row, place] = self.ends[side, rows, place]
 
 

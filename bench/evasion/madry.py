@@ -46,6 +46,7 @@ def main(words: list[str]) -> int:
     show(sides, seconds, made, start, x[count:], y[count:])
     others(start, x, y, count)
     if len(sides) > 1:
+        paired(start, x, y, count, 3 if "--quick" in words else 8)
         goal("Madry PGD-7 against ART, CPU", median(seconds[1]).value / median(seconds[0]).value, GOAL, at_least=True)
     return 0
 
@@ -93,14 +94,14 @@ def fitted(x: Any, y: Any) -> Any:
     return model.eval()
 
 
-def ours(start: Any, x: Any, y: Any, count: int) -> Any:
+def ours(start: Any, x: Any, y: Any, count: int, seed: int = 0) -> Any:
     """Our Madry from these weights."""
     from temper.hardening.madry import Madry
 
-    return hardened(Madry, start, x[:count], y[:count], steps=STEPS, epochs=EPOCHS)
+    return hardened(Madry, start, x[:count], y[:count], seed, steps=STEPS, epochs=EPOCHS)
 
 
-def hardened(kind: Any, start: Any, x: Any, y: Any, **options: Any) -> Any:
+def hardened(kind: Any, start: Any, x: Any, y: Any, seed: int = 0, **options: Any) -> Any:
     """The net after one of our defences."""
     from dataclasses import fields
 
@@ -113,10 +114,10 @@ def hardened(kind: Any, start: Any, x: Any, y: Any, **options: Any) -> Any:
     handed = {"schema": Schema.box(0.0, 1.0), "budget": Budget(norm="linf", radius=RADIUS), "batch": BATCH}
     known = {field.name for field in fields(kind)}
     defence = kind(**{name: value for name, value in handed.items() if name in known}, rate=2 * RATE, **options)
-    return defence.apply(open_target(copy.deepcopy(start)), Data(x=x, y=y), Draws(0, "bench.madry")).model
+    return defence.apply(open_target(copy.deepcopy(start)), Data(x=x, y=y), Draws(seed, "bench.madry")).model
 
 
-def peer(start: Any, x: Any, y: Any, epochs: int) -> Any:
+def peer(start: Any, x: Any, y: Any, epochs: int, seed: int = 0) -> Any:
     """ART's AdversarialTrainerMadryPGD from these weights; None where ART is missing."""
     try:
         from art.defences.trainer import AdversarialTrainerMadryPGD
@@ -128,6 +129,8 @@ def peer(start: Any, x: Any, y: Any, epochs: int) -> Any:
     import torch
 
     logging.getLogger("art").setLevel(logging.ERROR)
+    np.random.seed(seed)  # noqa: NPY002  ART draws from the global states
+    torch.manual_seed(seed)
     model = copy.deepcopy(start)
     wrapped = PyTorchClassifier(
         model=model,
@@ -163,6 +166,34 @@ def show(sides: Any, seconds: Any, made: Any, start: Any, x: Any, y: Any) -> Non
     table(f"Madry PGD-{STEPS}, linf {RADIUS:g}, {EPOCHS} epochs, SIMULATED images", columns, lines)
 
 
+def paired(start: Any, x: Any, y: Any, count: int, seeds: int) -> None:
+    """Both trainings again from other seeds: one run decides nothing, nets of two seeds lie points apart."""
+    made = [(ours(start, x, y, count, seed), peer(start, x[:count], y[:count], EPOCHS, seed)) for seed in range(seeds)]
+    lines = []
+    for at, name in enumerate(("clean", "under PGD-20")):
+        shares = np.array([[standing(net, x[count:], y[count:])[at].mean() for net in pair] for pair in made])
+        own, other = shares.T
+        gap = 100 * (own - other)
+        wide = student(seeds) * gap.std(ddof=1) / np.sqrt(seeds)
+        lines.append(
+            [
+                name,
+                f"{own.mean():.1%}",
+                f"{other.mean():.1%}",
+                f"{gap.mean():+.1f} [{gap.mean() - wide:+.1f}, {gap.mean() + wide:+.1f}]",
+                seeds,
+            ]
+        )
+    table("the same from several seeds", ["", "ours", "ART", "difference in points [95 %]", "seeds"], lines)
+
+
+def student(n: int) -> float:
+    """Half the width of a 95 % interval of a mean, in standard errors."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, n - 1))
+
+
 def others(start: Any, x: Any, y: Any, count: int) -> None:
     """The other defences of nets at their own price."""
     from temper.hardening.fast import Fast
@@ -189,6 +220,12 @@ def others(start: Any, x: Any, y: Any, count: int) -> None:
 
 def accuracies(model: Any, x: Any, y: Any) -> tuple[str, str]:
     """Share right on clean images, and after PGD-20 from the images themselves."""
+    clean, attacked = standing(model, x, y)
+    return _rate(clean), _rate(attacked)
+
+
+def standing(model: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Which rows are judged right clean, and after PGD-20."""
     import torch
 
     images, truth = torch.from_numpy(x), torch.from_numpy(y)
@@ -199,14 +236,15 @@ def accuracies(model: Any, x: Any, y: Any) -> tuple[str, str]:
         point = point.detach() + RADIUS / 8 * slope.sign()
         point = torch.clamp(point, images - RADIUS, images + RADIUS).clamp(0.0, 1.0)
     with torch.no_grad():
-        return tuple(_rate(model(part).argmax(1) == truth) for part in (images, point))
+        clean, attacked = (model(part).argmax(1) == truth for part in (images, point))
+    return clean.numpy(), attacked.numpy()
 
 
 def _rate(right: Any) -> str:
     from temper.kernels.rate import wilson
 
     low, high = wilson(int(right.sum()), len(right))
-    return f"{float(right.float().mean()):.1%} [{low:.1%}, {high:.1%}]"
+    return f"{right.mean():.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _keep(made: dict[str, Any], name: str, model: Any) -> None:

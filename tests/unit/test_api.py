@@ -69,17 +69,40 @@ def test_an_attack_that_does_not_fit_is_refused(forest: Any, name: str, words: s
         temper.attack(forest, name, *rows(5, 0), budget=temper.Budget(queries=5))
 
 
-def test_the_value_of_a_regression_model_is_moved_beyond_the_tolerance() -> None:
+@pytest.mark.parametrize("name", ["evasion.square", "evasion.hopskipjump", "evasion.boundary"])
+def test_the_value_of_a_regression_model_is_moved_beyond_the_tolerance(name: str) -> None:
     from sklearn.linear_model import LinearRegression
 
     x, y = rows(50, 0)
     model, budget = LinearRegression().fit(x, y), temper.Budget(queries=300, radius=0.5)
-    found = temper.attack(model, "evasion.square", x, y, budget=budget, tolerance=0.05)
+    found = temper.attack(model, name, x, y, budget=budget, tolerance=0.05)
     shift = np.abs(model.predict(found.x_adv) - model.predict(x))
     assert (shift[found.verdicts == "broken"] > 0.05).all()
     assert (found.verdicts == "broken").any()
-    calm = temper.attack(model, "evasion.square", x, y, budget=budget, tolerance=1e6)
+    calm = temper.attack(model, name, x, y, budget=budget, tolerance=1e6)
     assert not (calm.verdicts == "broken").any()
+
+
+def test_a_regression_that_shows_no_values_is_attacked_by_decisions_alone(tmp_path: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    from temper.core.system import Exposure
+
+    x, y = rows(80, 0)
+    columns = tuple(Column(name=f"c{k}", low=-5, high=5, attacker=Mutability.COSTLY) for k in range(4))
+    parts = {"data": (x[:40], y[:40]), "train": (x[40:], y[40:]), "schema": Schema(columns=columns)}
+    system = temper.System(
+        model=LinearRegression().fit(x, y),
+        name="value",
+        actors=(Actor(name="a", queries=60, cost=2.0),),
+        exposure=Exposure(returns="label"),
+        **parts,
+    )
+    run = temper.assess(system, suite="quick", only=["evasion"], engine="serial", store=tmp_path)
+    frame = run.to_frame()
+    rates = frame[frame["metric"] == "success_rate"].set_index("plugin")["value"]
+    assert rates["evasion.hopskipjump"] > 0.5
+    assert rates["evasion.boundary"] > 0.2
 
 
 def test_an_assessment_gives_a_verdict_a_frame_and_reports(system: Any, tmp_path: Path) -> None:

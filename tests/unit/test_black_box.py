@@ -289,7 +289,7 @@ class _Value:
         return (x @ WEIGHTS)[:, None]
 
 
-SEARCHES = [Square(), MOEVA(), RandomSearch(), Coordinate(), Noise(), HopSkipJump()]
+SEARCHES = [Square(), MOEVA(), RandomSearch(), Coordinate(), Noise(), HopSkipJump(), Boundary()]
 
 
 @pytest.mark.parametrize("attack", SEARCHES, ids=lambda attack: type(attack).__name__)
@@ -298,8 +298,8 @@ def test_a_regression_is_broken_by_a_shift_beyond_the_tolerance(attack: Any, sha
     most = 0.5 * np.abs(WEIGHTS).sum()  # the largest shift the ball allows
     _, scene, _ = line(6, budget=Budget(norm="linf", radius=0.5, queries=600), mode="first")
     scene = replace(scene, kind=ScoreKind.VALUE, classes=1, threshold=None, tolerance=share * most, y=scene.x @ WEIGHTS)
-    found = struck(attack, _Value(), scene, Access.LABELS | Access.SCORES)
+    found = struck(attack, _Value(), scene, attack.needs)
     assert (found.verdicts == ("broken" if breaks else "held")).all() or (
-        not breaks and isinstance(attack, HopSkipJump)
+        not breaks and isinstance(attack, HopSkipJump | Boundary)
     )
     assert (found.verdicts == "broken").any() == breaks

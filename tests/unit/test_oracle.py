@@ -175,6 +175,17 @@ def test_a_regression_target_is_broken_by_a_shift_beyond_the_tolerance() -> None
     assert oracle.evidence().verdicts.tolist() == ["untried", "broken"]
 
 
+def test_of_a_regression_the_label_tells_whether_its_value_has_moved_too_far() -> None:
+    target = Slope(kind=ScoreKind.VALUE, classes=1)
+    target.scores = lambda x: x[:, :1] * 1.0  # type: ignore[method-assign]
+    far = scene(2, kind=ScoreKind.VALUE, classes=1, threshold=None, tolerance=1.5, budget=Budget(queries=2))
+    oracle = Oracle(target, far, Misclassified(), Access.LABELS)
+    assert oracle.labels(points(3.6, 3.4), [0, 1]).tolist() == [0, 1]
+    assert oracle.labels(points(3.6), [0]).tolist() == [-1]
+    with pytest.raises(Unsupported):
+        oracle.scores(points(3.6), [0])
+
+
 def test_a_goal_class_is_reached_or_not() -> None:
     oracle = opened(scene(2, goal=0))
     oracle.scores(points(2.5, 4.0), [0, 1])

@@ -102,7 +102,7 @@ class OracleLike(Protocol):
         """Scores of candidates; NaN where a row has no budget left."""
 
     def labels(self, x: Array, rows: Any) -> Array:
-        """Decisions of candidates; -1 where a row has no budget left."""
+        """Decisions of candidates, of a regression whether its value has moved too far; -1 where no budget is left."""
 
     def gradient(self, x: Array, rows: Any, cotangent: Callable[[Array, Any], Array]) -> tuple[Array, Array]:
         """Scores and d<cotangent(scores, rows), scores>/dx."""

@@ -226,6 +226,10 @@ class Schema:
     def admits(self, x: Array, x0: Array) -> np.ndarray[Any, Any]:
         """Which candidates lie in the domain of their clean rows."""
         ok = np.ones(len(x), dtype=bool)
+        if len(x) and self._loose and bool(((x >= self.lows) & (x <= self.highs)).all()):
+            return ok
+        if len(x) and not self.columns and bool(x.min() >= self.low) and bool(x.max() <= self.high):
+            return ok
         for _, mask in self._violations(x, x0):
             ok &= ~mask
         return ok
@@ -296,12 +300,13 @@ class Schema:
         """Scaled signed change per column; a changed category, or a value gone missing, counts one."""
         if not self.columns:
             return x - x0
-        delta = (x - x0) / self.scales
-        delta = np.where(self.categorical, x != x0, delta)
-        empty = np.isnan(x) | np.isnan(x0)
-        if empty.any():
-            delta = np.where(empty, np.isnan(x) != np.isnan(x0), delta)
-        return np.where(self._set, delta, 0.0)
+        delta = x - x0
+        unknown = bool(np.isnan(delta).any())
+        if not self._even:
+            delta = np.where(self.categorical, x != x0, delta / self.scales)
+        if unknown:
+            delta = np.where(np.isnan(x) | np.isnan(x0), np.isnan(x) != np.isnan(x0), delta)
+        return delta if self._set.all() else np.where(self._set, delta, 0.0)
 
     def decode(self, x: Array, x0: Array) -> list[Change]:
         """The named changes from one clean row (d,) to its adversarial row (d,)."""
@@ -353,6 +358,17 @@ class Schema:
     @cached_property
     def _discrete(self) -> np.ndarray[Any, Any]:
         return np.array([c.discrete for c in self.columns])
+
+    @cached_property
+    def _even(self) -> bool:
+        """Whether distances are plain differences: numbers and counts in units of one."""
+        return bool((self.scales == 1.0).all()) and not self.categorical.any()
+
+    @cached_property
+    def _loose(self) -> bool:
+        """Whether every value in the columns' ranges is admissible, whatever the clean row."""
+        tied = self.relations or self.groups or any(c.discrete or c.direction for c in self.columns)
+        return bool(self.columns) and not tied and bool(self._movable.all())
 
     @cached_property
     def _relations(self) -> tuple[Relation, ...]:

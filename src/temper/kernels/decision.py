@@ -20,21 +20,23 @@ CHUNK = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Aim:
-    """The goal of one scene over the rows of an oracle; `clean` is needed where success is a shift of a value."""
+    """The goal of one scene over the rows of an oracle, on the host; `clean` is needed where success is a shift of a
+    value.
+    """
 
     scene: Scene
-    y: Array
-    clean: Array | None = None
+    y: Rows
+    clean: Rows | None = None
 
     @classmethod
     def at(cls, oracle: OracleLike, scene: Scene) -> Aim:
         """The goal as an attack that sees scores has it."""
-        return cls(scene=scene, y=beside(scene.y, scene.x), clean=oracle.clean)
+        return cls(scene=scene, y=fetched(scene.y), clean=fetched(oracle.clean))
 
     def margin(self, scores: Array, rows: Rows) -> Rows:
         """How far (n,) answers are from success, zero or less where it is reached; infinite where refused."""
         s, clean = self.scene, None if self.clean is None else self.clean[rows]
-        short = fetched(margin(scores, self.y[rows], s.kind, s.threshold, s.goal, clean, s.tolerance))
+        short = margin(fetched(scores), self.y[rows], s.kind, s.threshold, s.goal, clean, s.tolerance)
         found: Rows = np.where(np.isnan(short), np.inf, short)
         return found
 
@@ -53,15 +55,18 @@ def asked(oracle: OracleLike, aim: Aim, x: Array, rows: Rows) -> Rows:
 
 def decided(oracle: OracleLike, scene: Scene, x: Array, rows: Rows) -> Rows:
     """What decisions alone tell of candidates: 1 success, 0 none, -1 no answer because the row has no budget left."""
-    if scene.kind is ScoreKind.VALUE:
-        short = asked(oracle, Aim.at(oracle, scene), x, rows)
-        return np.where(np.isinf(short), -1, short < 0).astype(np.int64)
     parts = []
     for at in pieces(len(rows)):
-        labels, truth = fetched(oracle.labels(x[at], rows[at])), fetched(scene.y)[rows[at]]
-        hit = labels != truth if scene.goal == "misclassify" else labels == int(scene.goal)
-        parts.append(np.where(labels < 0, -1, hit))
+        labels = fetched(oracle.labels(x[at], rows[at]))
+        parts.append(np.where(labels < 0, -1, _reached(scene, labels, rows[at])))
     return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, dtype=np.int64)
+
+
+def _reached(scene: Scene, labels: Rows, rows: Rows) -> Rows:
+    if scene.kind is ScoreKind.VALUE:
+        return labels > 0
+    hit: Rows = labels != fetched(scene.y)[rows] if scene.goal == "misclassify" else labels == int(scene.goal)
+    return hit
 
 
 def standing(oracle: OracleLike, scene: Scene) -> Rows:

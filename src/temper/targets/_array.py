@@ -51,6 +51,17 @@ def finite(values: Array) -> Array:
     return np.isfinite(values) if isinstance(values, np.ndarray) else values.isfinite()
 
 
+def picked(values: Array, index: Rows) -> Array:
+    """Rows of the values by rising positions; all of them are the values themselves."""
+    if len(index) == len(values) and (index[1:] > index[:-1]).all():
+        return values
+    if isinstance(values, np.ndarray):
+        return values[index]
+    import torch
+
+    return values.index_select(0, torch.as_tensor(index, device=values.device))
+
+
 def unknown(x: Array) -> Array:
     """NaN in the shape of `x`, for a slope nobody knows; texts have none and stay as they are."""
     return x if isinstance(x, np.ndarray) and x.dtype == object else x * float("nan")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from temper.core.attack import Scene
+from temper.core.data import Array
 from temper.core.schema import Schema
-from temper.targets._array import to_numpy
+from temper.targets._array import picked, to_numpy
 
 Rows = np.ndarray[Any, Any]
 SLACK = 1e-9
@@ -36,6 +37,25 @@ def outside(scene: Scene) -> Rows:
     slack = _EDGE * (schema.high - schema.low)
     far = (scene.x < schema.low - slack) | (scene.x > schema.high + slack)
     return np.asarray(to_numpy(far.reshape((len(scene.x), -1)).any(1)))
+
+
+def admitted(schema: Schema, x: Array, x0: Array, rows: Rows, distance: Rows, every: Rows) -> Rows:
+    """Which candidates at a finite distance lie in the domain.
+
+    Of a row for which not `every` candidate is wanted the nearest is enough: its others are looked at only where that
+    one is refused, and are false otherwise.
+    """
+    ok, maybe = np.zeros(len(rows), dtype=bool), np.flatnonzero(distance < np.inf)
+    nearest = np.full(len(every), np.inf)
+    np.minimum.at(nearest, rows[maybe], distance[maybe])
+    first = every[rows[maybe]] | (distance[maybe] <= nearest[rows[maybe]])
+    won = np.zeros(len(every), dtype=bool)
+    for look in (maybe[first], maybe[~first]):
+        look = look[~won[rows[look]]]
+        if len(look):
+            ok[look] = schema.admits(picked(x, look), picked(x0, look))
+            won[rows[look[ok[look]]]] = True
+    return ok
 
 
 def occurrence(rows: Rows) -> Rows:

@@ -13,11 +13,11 @@ import numpy as np
 from temper.core.attack import Judge, Outcome, RowVerdict, Scene
 from temper.core.data import Array
 from temper.core.errors import ContractError, Unsupported
-from temper.core.target import Access, Target, TreeTarget
+from temper.core.target import Access, ScoreKind, Target, TreeTarget
 from temper.core.trees import TreeEnsemble
 from temper.kernels.loss import decide, flagged_score
-from temper.targets._array import copied, finite, like, locked, moved, spread, stacked, to_numpy, unknown
-from temper.targets._ball import SLACK, occurrence, outside, rounding, told
+from temper.targets._array import copied, like, locked, moved, picked, spread, stacked, to_numpy, unknown
+from temper.targets._ball import SLACK, admitted, occurrence, outside, rounding, told
 
 Rows = np.ndarray[Any, Any]
 _REPEATS = 5
@@ -73,7 +73,7 @@ class Oracle:
         self._started = time.monotonic()
         self._late = False
         self._slack = rounding(scene)
-        self._y = like(scene.y, scene.x)
+        self._y = to_numpy(scene.y)
         self._clean = self._ask_target(scene.x, np.arange(n))
         self._score = to_numpy(flagged_score(self._clean, scene.kind)).astype(float)
         self._clean_score = self._score.copy()
@@ -83,12 +83,7 @@ class Oracle:
     @property
     def active(self) -> Rows:
         """Positions of the rows still worth working on."""
-        if self._out_of_time():
-            return np.empty(0, dtype=np.int64)
-        open_rows = ~self._done & ~self._error & ~self._outside & (self._spent < self._limit)
-        if self._scene.mode == "first":
-            open_rows &= self._broken_at < 0
-        return np.flatnonzero(open_rows)
+        return np.flatnonzero(self._open())
 
     @property
     def clean(self) -> Array:
@@ -117,11 +112,19 @@ class Oracle:
         return self._query(x, np.asarray(rows))
 
     def labels(self, x: Array, rows: Any) -> Array:
-        """Decisions (len(rows),) of candidates; one query each, -1 where refused."""
+        """Decisions (len(rows),) of candidates; one query each, -1 where refused.
+
+        A regression has no classes: it tells 1 where the value has moved beyond the tolerance, 0 where it has not.
+        """
         self._allow(Access.LABELS)
-        scores = self._query(x, np.asarray(rows))
+        rows = np.asarray(rows)
+        scores = self._query(x, rows)
         refused = (scores != scores)[:, 0]
-        labels = decide(scores, self._scene.kind, self._scene.threshold)
+        if self._scene.kind is ScoreKind.VALUE:
+            outcome = Outcome(scores=scores, y=self._y[rows], clean=self._clean[rows])
+            labels = like(to_numpy(self._judge.judge(self._scene, outcome)).astype(np.int64), scores)
+        else:
+            labels = decide(scores, self._scene.kind, self._scene.threshold)
         labels[refused] = -1
         return labels
 
@@ -206,6 +209,15 @@ class Oracle:
         if wanted & ~self._access:
             raise Unsupported(f"this attack asked for {wanted.words()} and declares only {self._access.words()}")
 
+    def _open(self) -> Rows:
+        """Mask of the rows that may be asked about."""
+        if self._out_of_time():
+            return np.zeros(len(self._spent), dtype=bool)
+        shut = self._done | self._error | self._outside | (self._spent >= self._limit)
+        if self._scene.mode == "first":
+            shut |= self._broken_at >= 0
+        return ~shut
+
     def _query(self, x: Array, rows: Rows) -> Array:
         allowed = self._charge(rows)
         if allowed.all():
@@ -222,10 +234,8 @@ class Oracle:
 
     def _charge(self, rows: Rows) -> Rows:
         """Which candidates are paid for; several candidates of one row are paid in order."""
-        open_rows = np.zeros(len(self._spent), dtype=bool)
-        open_rows[self.active] = True
         counts = np.bincount(rows, minlength=len(self._spent))
-        allowed = open_rows[rows]
+        allowed: Rows = self._open()[rows]
         over = self._spent + counts > self._limit
         if over.any() and over[rows].any():
             allowed &= self._spent[rows] + occurrence(rows) < self._limit
@@ -239,17 +249,20 @@ class Oracle:
         """Judge what was paid for, keep what counts."""
         if not len(rows):
             return
-        clean = self._clean[rows] if self._scene.tolerance else None
-        outcome = Outcome(scores=scores, y=self._y[rows], clean=clean)
-        hits = to_numpy(self._judge.judge(self._scene, outcome)) & to_numpy(finite(scores)).all(1)
-        if hits.any():
-            # The number of each candidate among its row's queries, whatever the size of the batch.
-            number = self._spent[rows] - np.bincount(rows)[rows] + occurrence(rows) + 1
-            self._keep(x[hits], rows[hits], scores[hits], number[hits])
+        answers = to_numpy(scores)
+        clean = to_numpy(self._clean)[rows] if self._scene.tolerance else None
+        outcome = Outcome(scores=answers, y=self._y[rows], clean=clean)
+        hits = self._judge.judge(self._scene, outcome)
+        if not (known := np.isfinite(answers)).all():
+            hits = hits & known.all(1)
+        if (at := np.flatnonzero(hits)).size:
+            self._keep(x, rows, answers, at)
 
-    def _keep(self, x: Array, rows: Rows, scores: Array, number: Rows) -> None:
+    def _keep(self, x: Array, asked: Rows, answers: Rows, at: Rows) -> None:
+        """Of the hits, which stand at `at` among the candidates: those inside the budget and the domain."""
         schema, budget = self._scene.schema, self._scene.budget
-        x0 = self._scene.x[rows]
+        x, rows = picked(x, at), asked[at]
+        x0 = picked(self._scene.x, rows)
         distance = to_numpy(schema.distance(x, x0, budget.norm))
         counts = distance < self._distance[rows]  # the distance of an unbroken row is infinite
         if (free := counts & (distance == 0)).any():
@@ -258,10 +271,13 @@ class Oracle:
             counts &= distance <= budget.radius * (1 + SLACK) + self._slack
         if budget.cost is not None:
             counts &= to_numpy(schema.cost(x, x0)) <= budget.cost * (1 + SLACK) + self._slack
+        every = (self._broken_at < 0) | self._target.stochastic  # of other rows the nearest alone matters
+        counts = admitted(schema, x, x0, rows, np.where(counts, distance, np.inf), every)
         if not counts.any():
             return
-        counts &= np.asarray(schema.admits(x, x0))
-        if self._target.stochastic and counts.any():
+        # The number of each candidate among its row's queries, whatever the size of the batch.
+        number = (self._spent[asked] - np.bincount(asked)[asked] + occurrence(asked) + 1)[at]
+        if self._target.stochastic:
             counts = self._confirmed(x, rows, counts)
         first = np.flatnonzero(counts & (self._broken_at[rows] < 0))[::-1]
         self._broken_at[rows[first]] = number[first]  # backwards, so that a row's earliest candidate is written last
@@ -270,7 +286,7 @@ class Oracle:
         nearer = nearer[occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
         kept = rows[nearer]
         self._distance[kept], self._best[kept] = distance[nearer], x[nearer]
-        self._score[kept] = to_numpy(flagged_score(scores, self._scene.kind))[nearer]
+        self._score[kept] = flagged_score(answers[at[nearer]], self._scene.kind)
 
     def _confirmed(self, x: Array, rows: Rows, counts: Rows) -> Rows:
         """A random model gives lucky answers: a hit counts when most of some further answers say the same, charged.
@@ -291,10 +307,10 @@ class Oracle:
     def _wins(self, x: Array, rows: Rows) -> Rows:
         """How many of the repeated answers to these points reach the goal."""
         wins = np.zeros(len(rows))
-        clean = self._clean[rows]
+        clean = to_numpy(self._clean)[rows]
         for _ in range(self._repeats):
-            outcome = Outcome(scores=self._ask_target(x, rows), y=self._y[rows], clean=clean)
-            wins += to_numpy(self._judge.judge(self._scene, outcome))
+            outcome = Outcome(scores=to_numpy(self._ask_target(x, rows)), y=self._y[rows], clean=clean)
+            wins += self._judge.judge(self._scene, outcome)
         return wins
 
     def _ask_target(self, x: Array, rows: Rows) -> Array:
@@ -326,9 +342,8 @@ class Oracle:
             half = len(x) // 2
             halves = self._safely(ask, x[:half], rows[:half]), self._safely(ask, x[half:], rows[half:])
             return tuple(stacked(list(parts)) for parts in zip(*halves, strict=False))
-        bad = ~to_numpy(finite(answers[0])).all(1)
-        if bad.any():
-            self._fail(rows[bad], "the target answered with a number that is not finite")
+        if not (known := np.isfinite(to_numpy(answers[0]))).all():
+            self._fail(rows[~known.all(1)], "the target answered with a number that is not finite")
         return answers
 
     def _fail(self, rows: Rows, reason: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.attacks.evasion._deck import Deck
 from temper.core.attack import Scene
 from temper.core.data import Array
 from temper.core.seed import Draws
@@ -21,17 +22,30 @@ class TableMoves:
     """Random columns to a random end of what they may reach within budget and schema, or to another category."""
 
     scene: Scene
-    rng: Draws
     low: Rows
     high: Rows
     plain: bool
+    alone: Deck
+    order: Deck
+    value: Deck
+    priority: Deck
 
     @classmethod
     def on(cls, scene: Scene, rng: Draws) -> TableMoves:
         """The reach of every column; what the attacker's own rows span where nothing else bounds it."""
         reference = scene.reference.x if scene.reference is not None else None
         low, high = reachable(scene.schema, scene.x, scene.budget, reference)
-        return cls(scene=scene, rng=rng, low=low, high=high, plain=_plain(scene))
+        width, columns = len(scene.schema.columns), len(scene.schema.movable)
+        return cls(
+            scene=scene,
+            low=low,
+            high=high,
+            plain=_plain(scene),
+            alone=Deck(rng=rng, part=0, width=2),
+            order=Deck(rng=rng, part=0, width=columns),
+            value=Deck(rng=rng, part=1, width=width),
+            priority=Deck(rng=rng, part=2, width=width),
+        )
 
     def start(self, rows: Rows, step: int) -> Rows:
         """Every movable column at a random end."""
@@ -52,7 +66,7 @@ class TableMoves:
             x[alone] = self._one(rows[alone], step, current[alone])
         if not alone.all():
             many = rows[~alone]
-            priority = self.rng.uniform(many, 3 * step, (len(movable),))
+            priority = self.order.deal(many, step)
             chosen = np.zeros((len(many), current.shape[1]), dtype=bool)
             chosen[:, movable] = priority.argsort(axis=1).argsort(axis=1) < count[~alone, None]
             x[~alone] = self._put(many, step, chosen, current[~alone])
@@ -61,7 +75,7 @@ class TableMoves:
     def _one(self, rows: Rows, step: int, current: Rows) -> Rows:
         """One column to an end: two numbers per row are enough where nothing ties it to others."""
         movable, line = self.scene.schema.movable, np.arange(len(rows))
-        drawn = self.rng.uniform(rows, 3 * step, (2,))
+        drawn = self.alone.deal(rows, step)
         at = movable[(drawn[:, 0] * len(movable)).astype(int)]
         if not self.plain or self.scene.schema.categorical[movable].any():
             chosen = np.zeros(current.shape, dtype=bool)
@@ -78,7 +92,7 @@ class TableMoves:
 
     def _put(self, rows: Rows, step: int, chosen: Rows, current: Rows) -> Rows:
         schema = self.scene.schema
-        unit = self.rng.uniform(rows, 3 * step + 1, current.shape[1:])
+        unit = self.value.deal(rows, step)
         value = self._value(unit, self.low[rows], self.high[rows])
         if (switch := schema.categorical & chosen).any():
             value = np.where(switch, _other_category(current, schema.highs, unit), value)
@@ -89,8 +103,7 @@ class TableMoves:
         x = np.where(chosen, value, current)
         if self.plain:
             return x
-        priority = self.rng.uniform(rows, 3 * step + 2, x.shape[1:]) + chosen
-        return repair(x, self.scene.x[rows], self.scene, priority)
+        return repair(x, self.scene.x[rows], self.scene, self.priority.deal(rows, step) + chosen)
 
 
 def _other_category(current: Rows, highs: Rows, unit: Rows) -> Rows:

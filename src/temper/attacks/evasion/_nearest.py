@@ -65,7 +65,7 @@ class Ground:
 
     def free(self, x: Array, slope: Array) -> Array:
         """The part of a slope that a step down can follow: nothing where the value stands at an end of the box."""
-        stuck = ((x <= self.low) & (slope > 0)) | ((x >= self.high) & (slope < 0))
+        stuck = self.xp.where(slope > 0, x <= self.low, x >= self.high)
         return self.xp.where(stuck, self.xp.zeros_like(slope), slope)
 
     def ends(self, x0: Array) -> tuple[Array, Array]:
@@ -96,7 +96,9 @@ def pulled(
     starts = range(0, len(rows), CHUNK)
     parts = [oracle.gradient(x[at : at + CHUNK], rows[at : at + CHUNK], cotangent) for at in starts]
     scores, slope = parts[0] if len(parts) == 1 else tuple(xp.concat(list(both)) for both in zip(*parts, strict=True))
-    return scores, xp.astype(xp.where(xp.isfinite(slope), slope, xp.zeros_like(slope)), x.dtype)
+    if not xp.isfinite(xp.sum(slope)):  # the sum alone is much cheaper than a mask of every value
+        slope = xp.where(xp.isfinite(slope), slope, xp.zeros_like(slope))
+    return scores, xp.astype(slope, x.dtype, copy=False)
 
 
 def still(oracle: OracleLike, rows: Rows, *state: Array) -> tuple[Any, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from temper.attacks.evasion._deck import Deck
 from temper.core.attack import Scene
 from temper.core.data import Array
 from temper.core.seed import Draws
@@ -50,48 +51,86 @@ class Canvas:
             return _namespace(x).permute_dims(x, (0, 2, 3, 1))
         return x.reshape((x.shape[0], *self.shape))
 
+    def places(self, channel: Rows, y: Rows, x: Rows) -> Rows:
+        """Where these values stand in an input laid out in one line."""
+        channels, height, width = self.size
+        if self.last:
+            return (y * width + x) * channels + channel
+        return (channel * height + y) * width + x
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StripeMoves:
     """For linf: every value at an end of its range. Vertical stripes first, then windows of one colour per channel; a
-    flat input has random positions in place of windows.
+    flat input has random positions in place of windows. `ends` are the two ends (2, rows, values), the upper first.
     """
 
     rng: Draws
     canvas: Canvas
-    low: Array
-    high: Array
+    ends: Array
+    spots: Deck
+    sides: Deck
 
     @classmethod
     def on(cls, scene: Scene, rng: Draws) -> StripeMoves:
         """Ends by the radius and the box."""
+        xp, n = _namespace(scene.x), len(scene.x)
         low, high = scene.schema.bounds(scene.x)
         if scene.budget.radius is not None:
-            xp, radius = _namespace(scene.x), scene.budget.radius
+            radius = scene.budget.radius
             low, high = xp.maximum(low, scene.x - radius), xp.minimum(high, scene.x + radius)
-        canvas = Canvas.of(tuple(scene.x.shape[1:]))
-        return cls(rng=rng, canvas=canvas, low=canvas.spread(low), high=canvas.spread(high))
+        canvas, rng = Canvas.of(tuple(scene.x.shape[1:])), replace(rng, like=None)
+        spots = Deck(rng=rng, part=1, width=canvas.size[2] if canvas.flat else 2)
+        sides = Deck(rng=rng, part=0, width=canvas.size[2] if canvas.flat else canvas.size[0])
+        ends = xp.stack([high.reshape((n, -1)), low.reshape((n, -1))])
+        return cls(rng=rng, canvas=canvas, ends=ends, spots=spots, sides=sides)
 
     def start(self, rows: Rows, step: int) -> Array:
         """Stripes over the whole height."""
-        channels, _, width = self.canvas.size
-        return self.canvas.back(self._ends(rows, self.rng.uniform(rows, 3 * step, (channels, 1, width)) < 0.5))
+        channels, height, width = self.canvas.size
+        below = self.rng.uniform(rows, 3 * step, (channels, 1, width)) < 0.5
+        below = np.broadcast_to(below, (len(rows), channels, height, width))
+        x = _namespace(self.ends).zeros_like(self.ends[0, : len(rows)])
+        place = self.canvas.places(*np.ogrid[:channels, :height, :width])
+        self._put(x, rows, np.broadcast_to(place, below.shape), below)
+        return x.reshape((len(rows), *self.canvas.shape))
 
     def move(self, rows: Rows, step: int, share: Rows, current: Array) -> Array:
         """One window of about `share` of the area."""
-        (channels, height, width), unit = self.canvas.size, self.rng.uniform
+        x = current * 1.0
+        line = x.reshape((len(rows), -1))
+        spot, below = self.spots.deal(rows, step), self.sides.deal(rows, step) < 0.5
         if self.canvas.flat:
-            inside = _some(unit(rows, 3 * step + 1, (width,)), share)
-            below = unit(rows, 3 * step, (1, 1, width)) < 0.5
-        else:
-            side = np.maximum(np.round((share * height * width) ** 0.5), 1.0)
-            inside = _window(unit(rows, 3 * step + 1, (2,)), side, height, width)
-            below = unit(rows, 3 * step, (channels, 1, 1)) < 0.5
-        moved = _namespace(current).where(inside, self._ends(rows, below), self.canvas.spread(current))
-        return self.canvas.back(moved)
+            row, place = np.nonzero(_some(spot, share))
+            self._put(line, rows, place, below[row, place], row)
+            return x
+        side = np.maximum(np.round((share * self.canvas.size[1] * self.canvas.size[2]) ** 0.5), 1.0).astype(int)
+        for size in np.unique(side):
+            at = np.flatnonzero(side == size)
+            place = self._window(spot[at], int(size))
+            self._put(line, rows[at], place, np.broadcast_to(below[at, :, None, None], place.shape), at)
+        return x
 
-    def _ends(self, rows: Rows, below: Array) -> Array:
-        return _namespace(self.low).where(below, self.low[rows], self.high[rows])
+    def _window(self, place: Rows, side: int) -> Rows:
+        """Per row the places (n, channels, tall, wide) of a square, cut to the canvas."""
+        channels, height, width = self.canvas.size
+        tall, wide = min(side, height), min(side, width)
+        top, left = (place[:, :2] * (height - tall + 1, width - wide + 1)).astype(np.int64).T
+        y, x = top[:, None] + np.arange(tall), left[:, None] + np.arange(wide)
+        channel = np.arange(channels)[:, None, None]
+        return self.canvas.places(channel, y[:, None, :, None], x[:, None, None, :])
+
+    def _put(self, line: Array, rows: Rows, place: Rows, below: Rows, at: Rows | None = None) -> None:
+        """Bring these places of every row to the end that was drawn."""
+        row = np.arange(len(rows)) if at is None else at
+        if place.ndim > 1:
+            row = np.broadcast_to(row[:, None, None, None], place.shape)
+            rows = np.broadcast_to(rows[:, None, None, None], place.shape)
+        else:
+            rows = rows[row]
+        index = (np.array(part) for part in (below.astype(np.int64), rows, row, place))  # own memory, as torch wants it
+        side, rows, row, place = (_beside(part, line) for part in index)
+        line[row, place] = self.ends[side, rows, place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,23 +217,11 @@ class BumpMoves:
         return self.canvas.back((x0 + delta / (1e-12 + length) * self.radius).clip(self.low, self.high))
 
 
-def _window(place: Array, side: Rows, height: int, width: int) -> Array:
-    """Per row a square (n, 1, height, width) of this side, cut to the canvas."""
-    tall, wide = np.minimum(side, height), np.minimum(side, width)
-    top = _floor(place[:, 0] * _beside(height - tall + 1, place))[:, None]
-    left = _floor(place[:, 1] * _beside(width - wide + 1, place))[:, None]
-    y, x = _line(height, place)[None, :], _line(width, place)[None, :]
-    inside_y = (y >= top) & (y < top + _beside(tall, place)[:, None])
-    inside_x = (x >= left) & (x < left + _beside(wide, place)[:, None])
-    return inside_y[:, None, :, None] & inside_x[:, None, None, :]
-
-
-def _some(priority: Array, share: Rows) -> Array:
-    """Per row the share of positions (n, 1, 1, d) with the lowest numbers, one at least."""
-    xp, (n, d) = _namespace(priority), tuple(priority.shape)
-    count = np.maximum(np.round(share * d), 1.0).astype(np.int64)
-    order = xp.argsort(xp.argsort(priority, axis=1), axis=1)
-    return (order < _beside(count, priority)[:, None]).reshape((n, 1, 1, d))
+def _some(priority: Rows, share: Rows) -> Rows:
+    """Per row the share of positions (n, d) with the lowest numbers, one at least."""
+    count = np.maximum(np.round(share * priority.shape[1]), 1.0).astype(np.int64)
+    chosen: Rows = priority.argsort(axis=1).argsort(axis=1) < count[:, None]
+    return chosen
 
 
 def _spots(top: Array, left: Array, size: tuple[int, int], whole: tuple[int, int]) -> tuple[Array, Array]:

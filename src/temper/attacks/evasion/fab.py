@@ -88,10 +88,12 @@ def _closer(on: Ground, state: _State) -> Array:
     xp, schema = on.xp, on.scene.schema
     ends = (schema.low, schema.high, on.norm)
     gap = xp.reshape((state.x0 - state.x) * state.slope, (len(state.rows), -1))
-    here = to_plane(state.x, state.slope, state.value, *ends)
-    there = to_plane(state.x0, state.slope, state.value + xp.sum(gap, axis=1), *ends)
-    lengths = [distance(move, move * 0, on.norm).clip(1e-8) for move in (here, there)]
-    share = wide((lengths[0] / (lengths[0] + lengths[1])).clip(0.0, _MOST), state.x)
+    values = xp.concat([state.value, state.value + xp.sum(gap, axis=1)])
+    moves = to_plane(xp.concat([state.x, state.x0]), xp.concat([state.slope, state.slope]), values, *ends)
+    lengths = distance(moves, moves * 0, on.norm).clip(1e-8)
+    here, there = moves[: len(state.rows)], moves[len(state.rows) :]
+    near, far = lengths[: len(state.rows)], lengths[len(state.rows) :]
+    share = wide((near / (near + far)).clip(0.0, _MOST), state.x)
     mixed = (state.x + _OVER * here) * (1.0 - share) + (state.x0 + _OVER * there) * share
     return mixed.clip(schema.low, schema.high)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from temper.attacks.evasion._nearest import Ground, cosine, fall, finish, flat, length, planned, still, unit
+from temper.attacks.evasion._nearest import Ground, cosine, fall, finish, flat, length, planned, still, tall, unit
 from temper.core.attack import OracleLike, Scene
 from temper.core.data import Array
 from temper.core.errors import Unsupported
@@ -86,6 +86,9 @@ def _radius(xp: Any, norm: str, radius: Array, gamma: float, broken: Array, wide
 
 def _projected(xp: Any, delta: Array, radius: Array, norm: str) -> Array:
     """Into the ball; in l0 the largest moves are kept."""
+    if norm == "l2":
+        size = length(xp, delta, norm)
+        return delta * tall(xp.minimum(radius, size) / xp.where(size > 0, size, xp.ones_like(size)), delta)
     if norm != "l0":
         held = xp.where(xp.isfinite(radius), radius, xp.ones_like(radius) * 1e30)
         return project(delta, xp.zeros_like(delta), held, norm)

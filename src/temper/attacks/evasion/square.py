@@ -51,18 +51,24 @@ class Square:
         self, oracle: OracleLike, aim: Aim, moves: TableMoves | StripeMoves | BumpMoves, turn: int, planned: Rows
     ) -> None:
         """From a fresh start, until the row is broken or its planned steps are over."""
-        current, level = aim.scene.x * 1.0, aim.first()
+        rows, everyone = np.arange(len(planned)), np.zeros(len(planned), dtype=bool)
+        current, level = aim.scene.x, aim.first()
         for step in range(self.steps):
-            rows = standing(oracle, aim.scene)
-            rows = rows[planned[rows] > step]
+            going = everyone.copy()
+            going[standing(oracle, aim.scene)] = True
+            going = (going & (planned > step))[rows]
+            if not going.all():
+                rows, current, level = rows[going], current[going], level[going]
             if not len(rows):
                 return
             at = turn * self.steps + step
-            share = self._share(step, planned[rows])
-            x = moves.move(rows, at, share, current[rows]) if step else moves.start(rows, at)
+            x = moves.move(rows, at, self._share(step, planned[rows]), current) if step else moves.start(rows, at)
             now = asked(oracle, aim, x, rows)
-            better = (now <= level[rows]) | (step == 0)
-            current[rows[better]], level[rows[better]] = x[better], now[better]
+            better = (now <= level) | (step == 0)
+            if better.all():
+                current, level = x, now
+            elif better.any():
+                current[better], level[better] = x[better], now[better]
 
     def _share(self, step: int, planned: Rows) -> Rows:
         """The published schedule, scaled to the length of each row's search."""
@@ -76,14 +82,14 @@ def _moves(scene: Scene, rng: Draws) -> TableMoves | StripeMoves | BumpMoves:
     """The moves that suit the input and the norm."""
     if scene.schema.columns:
         return TableMoves.on(scene, rng)
-    rng, norm = replace(rng, like=scene.x), scene.budget.norm
+    norm = scene.budget.norm
     if norm == "linf":
         if scene.budget.radius is None and not np.isfinite([scene.schema.low, scene.schema.high]).all():
             raise Unsupported("Square moves values to the ends of their range, and there is none", fix="give a radius")
         return StripeMoves.on(scene, rng)
     if norm not in ("l2", "l1") or scene.budget.radius is None:
         raise Unsupported(f"Square has no ball in {norm} without a radius", fix="give a radius in linf, l2 or l1")
-    return BumpMoves.on(scene, rng)
+    return BumpMoves.on(scene, replace(rng, like=scene.x))
 
 
 PLUGIN = Square

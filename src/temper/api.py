@@ -321,12 +321,13 @@ def harden(
 def save_hardened(better: Hardening, folder: str | Path) -> Path:
     """Write the hardened model and its temper.yaml into `folder`; the path of the temper.yaml."""
     from temper.config.rewrite import rewritten
+    from temper.targets._flipped import Flipped
     from temper.targets.save import save
 
     source, folder = Path(better.system.source), Path(folder)
     if better.result.chosen is None:
         raise TemperError("no defence was chosen, so there is nothing new to write")
-    model = save(better.system.target, folder)
+    model = save(better.system.target, folder, turned=isinstance(better.result.was, Flipped))
     answers: dict[tuple[str, str], Any] = {("model", "path"): model.name}
     if better.system.threshold is not None:
         answers["model", "threshold"] = better.system.threshold

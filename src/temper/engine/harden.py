@@ -56,9 +56,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hardened:
-    """What was tried and what was chosen. `system` carries the chosen target and threshold, or is the one passed in."""
+    """What was tried and what was chosen. `system` carries the chosen target and threshold, or is the one passed in,
+    whose target is `was`.
+    """
 
     system: Protected
+    was: Target
     trials: tuple[Trial, ...]
     chosen: Trial | None
     skipped: tuple[Skipped, ...] = ()
@@ -126,7 +129,7 @@ def harden(
     judged = judge(trials, tolerance or Tolerance())
     chosen = choose(judged, tolerance or Tolerance())
     better = replace(system, target=chosen.target, threshold=chosen.threshold) if chosen else system
-    return Hardened(system=better, trials=tuple(judged), chosen=chosen, skipped=tuple(skipped))
+    return Hardened(system=better, was=system.target, trials=tuple(judged), chosen=chosen, skipped=tuple(skipped))
 
 
 def same_alert_rate(before: Target, threshold: float | None, after: Target, x: Array) -> float | None:

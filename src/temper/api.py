@@ -307,7 +307,13 @@ def harden(
     listener(Event(kind="note", message="choosing the attacks that decide"))
     reattack = Reattack(world=planned.world, tasks=attacks).decisive()
     tried = try_defences(
-        system, evaluate=reattack, defences=defences, inner=reattack.inner, seed=record.seed, listener=listener
+        system,
+        evaluate=reattack,
+        defences=defences,
+        inner=reattack.inner,
+        confirm=reattack.elsewhere(),
+        seed=record.seed,
+        listener=listener,
     )
     run, after = Run(record), Run(record, tried=tried.effects)
     if tried.chosen is not None:

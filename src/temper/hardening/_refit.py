@@ -14,7 +14,7 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, Target
 from temper.hardening._trend import direction
-from temper.kernels.search import random_point, reachable
+from temper.kernels.search import random_point, reachable, repair
 
 
 def trainable(target: Target, defence: str) -> None:
@@ -69,6 +69,32 @@ def with_moved_copies(
         rows = np.arange(len(data)) if step < copies else positive
         x = random_point(scene, rows, draws, step, low, high)
         kept = schema.admits(x, data.x[rows]) & (x != data.x[rows]).reshape(len(rows), -1).any(axis=1)
+        parts.append(Data(x=x[kept], y=data.y[rows][kept], ids=data.ids[rows][kept]))
+    return joined(parts)
+
+
+def with_disguises(data: Data, schema: Schema, rng: Draws, *, copies: int, norm: str, radius: float) -> Data:
+    """The data and `copies` of every row of class 1 that take over movable values of rows of class 0, drawn at random,
+    as far as the radius goes; relations are kept, truth and ids too.
+
+    A copy takes over a random share of the columns. Copies that did not move, or left the domain or the radius, are
+    left out.
+    """
+    honest = np.flatnonzero(data.y == 0)
+    rows = np.flatnonzero(data.y == 1)
+    if not len(honest) or not len(rows):
+        raise Unsupported("a disguise needs rows of class 0 and of class 1", fix="train on rows of both classes")
+    draws = replace(rng.child("disguises"), ids=data.ids)
+    scene = Scene(x=data.x, y=data.y, ids=data.ids, schema=schema, budget=Budget(norm=norm, radius=radius))
+    parts, x0 = [data], data.x[rows]
+    movable = np.isin(np.arange(data.x.shape[1]), schema.movable)
+    for step in range(copies):
+        other = honest[(draws.uniform(rows, 3 * step) * len(honest)).astype(int)]
+        order = draws.uniform(rows, 3 * step + 1, x0.shape[1:])
+        taken = movable & (order <= draws.uniform(rows, 3 * step + 2)[:, None])
+        x = repair(np.where(taken, data.x[other], x0), x0, scene, order)
+        near = np.asarray(schema.distance(x, x0, norm)) <= radius * (1 + 1e-9) + 1e-9
+        kept = near & schema.admits(x, x0) & (x != x0).any(axis=1)
         parts.append(Data(x=x[kept], y=data.y[rows][kept], ids=data.ids[rows][kept]))
     return joined(parts)
 

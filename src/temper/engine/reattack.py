@@ -13,11 +13,14 @@ from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind, Target
 from temper.engine.adaptive import pressed
+from temper.engine.doubt import doubts_of
 from temper.engine.effect import Evaluation
+from temper.engine.harden import same_alert_rate
 from temper.engine.plan import decisions
 from temper.engine.rooms.evasion import bounded
 from temper.engine.strike import strike
 from temper.engine.task import Task, World
+from temper.targets.oracle import Evidence
 
 _INNER = 400
 _DECISIVE = 3
@@ -57,9 +60,19 @@ class Reattack:
             task = next(task for task in self.tasks if task.plugin == name)
             scene = world.scene(task, rows, mode="first", reference=world.others())
             found = pressed(attack, target, scene, task.seed, task.plugin)
+            self._believed(found, name, target)
             broken[name] = (found.verdicts == "broken") | wrong
         held_out = system.data.take(self.world.held_out)
         return Evaluation(broken=broken, scores=target.scores(held_out.x), y=np.asarray(held_out.y))
+
+    def _believed(self, found: Evidence, name: str, target: Target) -> None:
+        """Raise `Unsupported` where gradients alone judge a hardened model and cannot be trusted on it."""
+        blind = all(attack.needs & Access.GRADIENTS for attack in self._attacks().values())
+        if target is self.world.system.target or not blind:
+            return
+        told = {"verdicts": found.verdicts} | {f"note_{note}": values for note, values in found.notes.items()}
+        if doubts := doubts_of(name, told):
+            raise Unsupported(f"{name} cannot judge the hardened model: {doubts[0]}", fix="let an actor ask for scores")
 
     def decisive(self) -> Reattack:
         """The few attacks that together break every row that any of them breaks on the system as it is.
@@ -90,15 +103,19 @@ class Reattack:
         return replace(self, world=replace(self.world, attacked=rows)) if len(rows) >= _FEWEST else None
 
     def _attacks(self) -> dict[str, Any]:
-        """The attacks of the tasks by their names, each once."""
-        room = self.world.room("attacks")
-        return {task.plugin: room.build(task.plugin, dict(task.options)) for task in self.tasks[::-1]}
+        """The attacks of the tasks by their names, without those that the system as it is does not allow."""
+        room, access = self.world.room("attacks"), self.world.system.target.access
+        built = {task.plugin: room.build(task.plugin, dict(task.options)) for task in self.tasks[::-1]}
+        return {name: built[name] for name in reversed(built) if not built[name].needs & ~access}
 
     def inner(self, target: Target, data: Data) -> Data:
-        """Adversarial rows of training data with their true labels, for adversarial training."""
-        system = replace(self.world.system, target=target, data=data)
+        """Adversarial rows of training data with their true labels, by an attack that knows the model if there is one."""
+        own = self.world.system
+        threshold = same_alert_rate(own.target, own.threshold, target, data.x)  # where the model will be used
+        system = replace(own, target=target, data=data, threshold=threshold)
         world = replace(self.world, system=system)
-        task = self.tasks[0]
+        known = [name for name, attack in self._attacks().items() if attack.needs & _INSIDE]
+        task = next((task for task in self.tasks if task.plugin in known), self.tasks[0])
         y = np.asarray(data.y)
         rows = np.flatnonzero(y == 1) if target.classes == 2 else np.arange(len(y))
         rows = rows[Draws(self.world.seed, "inner").generator().permutation(len(rows))][:_INNER]

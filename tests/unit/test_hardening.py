@@ -331,6 +331,27 @@ def test_the_same_seed_gives_the_same_fit_and_leaves_the_data_alone(name, data):
     np.testing.assert_array_equal(data.x, kept)
 
 
+# Their refusals are said where nets are trained.
+NETS = {"fast", "madry", "trades", "noise_training"}
+
+
+@pytest.mark.parametrize("name", sorted(set(Room("temper.hardening").names()) - NETS))
+def test_a_refusal_is_one_sentence_with_a_way_out(name, data):
+    """Values, three classes, nothing to fit again, no schema: whatever a defence refuses, it says what to do."""
+    room, told = Room("temper.hardening"), []
+    for target in (Recorder(access=Access.SCORES), Recorder(classes=3), Recorder(classes=1, kind=ScoreKind.VALUE)):
+        for schema in (None, SCHEMA):
+            handed = {"schema": schema} if "schema" in room.get(name).__dataclass_fields__ else {}
+            try:
+                room.build(name, handed).apply(target, data, RNG)
+            except Unsupported as refusal:
+                told.append(refusal)
+    assert told
+    for refusal in told:
+        assert refusal.fix, refusal.message
+        assert "\n" not in refusal.message + refusal.fix
+
+
 def test_a_schema_of_other_columns_is_refused(data):
     with pytest.raises(TemperError, match="5"):
         Combined(schema=Schema(columns=SCHEMA.columns[:2])).apply(Recorder(), data, RNG)

@@ -130,7 +130,7 @@ def harden(
             defence = _build(system, name, inner, options)
             trials.append(_try(system, told, defence, data, before, evaluate, seed))
         except Unsupported as reason:
-            skipped.append(Skipped(name=told, why=reason.message))
+            skipped.append(Skipped(name=told, why="; ".join(filter(None, (reason.message, reason.fix)))))
         listener(Event(kind="finished", task=told, room="hardening", done=at + 1, total=total))
 
     for at, name in enumerate(names):

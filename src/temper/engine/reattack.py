@@ -109,7 +109,7 @@ class Reattack:
         return {name: built[name] for name in reversed(built) if not built[name].needs & ~access}
 
     def inner(self, target: Target, data: Data) -> Data:
-        """Adversarial rows of training data with their true labels, by an attack that knows the model if there is one."""
+        """Adversarial rows of training data with their true labels, by an attack that knows the model if one does."""
         own = self.world.system
         threshold = same_alert_rate(own.target, own.threshold, target, data.x)  # where the model will be used
         system = replace(own, target=target, data=data, threshold=threshold)

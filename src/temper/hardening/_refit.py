@@ -20,13 +20,19 @@ from temper.kernels.search import random_point, reachable, repair
 def trainable(target: Target, defence: str) -> None:
     """Raise `Unsupported` when the target cannot be fitted again."""
     if Access.RETRAIN not in target.access:
-        raise Unsupported(f"{defence} fits the model again, and {target.name} gives no way to do that")
+        raise Unsupported(
+            f"{defence} fits the model again, and {target.name} gives no way to do that",
+            fix="give the estimator or its native model file, or put a guard before the model",
+        )
 
 
 def columns_of(schema: Schema | None, data: Data, defence: str) -> Schema:
     """The schema when it describes the columns of the data, else `Unsupported`."""
     if schema is None or not schema.columns:
-        raise Unsupported(f"{defence} needs a schema that says what an attacker can change, and there is none")
+        raise Unsupported(
+            f"{defence} needs a schema that says what an attacker can change, and there is none",
+            fix="describe the columns under `schema:`",
+        )
     if len(schema.columns) != data.x.shape[1]:
         raise TemperError(
             f"the schema has {len(schema.columns)} columns and the training data {data.x.shape[1]}",
@@ -41,14 +47,20 @@ def known_directions(schema: Schema, data: Data, target: Target, clear: float) -
     Raises `Unsupported` for more than two classes and where no column is clear.
     """
     if target.classes > 2:
-        raise Unsupported(f"a direction of risk needs one score, and this target has {target.classes} classes")
+        raise Unsupported(
+            f"a direction of risk needs one score, and this target has {target.classes} classes",
+            fix="use a defence without constraints, such as augment",
+        )
     reached = [column.movable or bool(column.formula) for column in schema.columns]
     ordered = [column.type != "category" for column in schema.columns]
     found = tuple(
         direction(data.x[:, at], data.y, clear) if reached[at] and ordered[at] else 0 for at in range(len(reached))
     )
     if not any(found):
-        raise Unsupported("no column an attacker can move has a clear direction of risk in the training data")
+        raise Unsupported(
+            "no column an attacker can move has a clear direction of risk in the training data",
+            fix="use a defence without constraints, such as augment",
+        )
     return found
 
 

@@ -58,7 +58,10 @@ class Anchored:
         trainable(target, "anchored")
         schema = columns_of(self.schema, data, "anchored")
         if target.classes != 2 or target.kind is ScoreKind.VALUE:
-            raise Unsupported("anchored copies rows of class 1 of a model of two classes, and this is none")
+            raise Unsupported(
+                "anchored copies rows of class 1 of a model of two classes, and this is none",
+                fix="use augment or subspaces for several classes",
+            )
         fixed = np.flatnonzero([not (column.movable or column.formula) for column in schema.columns])
         if not 0 < len(fixed) < len(schema.columns):
             raise Unsupported(

@@ -41,7 +41,9 @@ class Subspaces:
         """The average of the models."""
         trainable(target, "subspaces")
         if data.x.ndim != 2 or target.kind is ScoreKind.VALUE:
-            raise Unsupported("subspaces chooses among the columns of a classifier's table")
+            raise Unsupported(
+                "subspaces chooses among the columns of a classifier's table", fix="use a defence made for such inputs"
+            )
         columns = data.x.shape[1]
         kept = max(1, round(self.share * columns))
         members = []

@@ -84,8 +84,14 @@ class Reattack:
         if len(self.tasks) < 2:
             return self
         broken = self(self.world.system.target, self.world.system.threshold).broken
-        inside = {name for name, attack in self._attacks().items() if attack.needs & _INSIDE}
-        names = [max(part, key=lambda name: int(broken[name].sum())) for part in (inside, set(broken) - inside) if part]
+        attacks = self._attacks()
+        inside = [name for name in broken if attacks[name].needs & _INSIDE]
+        asking = [name for name in broken if name not in inside]
+
+        def strength(name: str) -> tuple[int, bool]:  # of equals the one that leaves a broken row alone is quicker
+            return int(broken[name].sum()), getattr(attacks[name], "mode", "") == "first"
+
+        names = [max(part, key=strength) for part in (inside, asking) if part]
         left = np.logical_or.reduce(list(broken.values()))
         while (left := left & ~np.logical_or.reduce([broken[name] for name in names])).any() and len(names) < _DECISIVE:
             names.append(max(broken, key=lambda name: int((broken[name] & left).sum())))

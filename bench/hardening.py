@@ -1,6 +1,6 @@
 """What each defence changes, on one generator and on another one that shares no mechanism with it.
 
-    python -m bench.hardening [--quick]
+    python -m bench.hardening [--quick] [DEFENCE ...]
 
 Three seeds of the fraud demo and of the held-out generator (both SIMULATED): fit each defence, choose the threshold
 again at the same alert rate, attack from scratch on the same rows with the same budget. Intervals are paired over the
@@ -21,6 +21,8 @@ import numpy as np
 
 from bench.table import machine, table
 
+FIXED = "fixed columns alone"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -35,14 +37,14 @@ class Trial:
 
 def main(words: list[str]) -> int:
     """Print a table per generator, and what is confirmed."""
-    quick = "--quick" in words
+    quick, names = "--quick" in words, [word for word in words if not word.startswith("--")]
     print(machine("numpy", "xgboost-cpu", "scikit-learn"))
     helps: dict[str, dict[str, bool]] = {}
     for name, write in _demos():
         trials: dict[str, list[Trial]] = {}
         with tempfile.TemporaryDirectory() as folder:
             for seed in range(1 if quick else 3):
-                for trial in _tried(write(Path(folder) / str(seed), seed=seed), seed):
+                for trial in _tried(write(Path(folder) / str(seed), seed=seed), seed, names):
                     trials.setdefault(trial.defence, []).append(trial)
         helps[name] = _print(name, trials)
     _confirm(helps)
@@ -56,21 +58,40 @@ def _demos() -> Iterator[tuple[str, Callable[..., Path]]]:
     yield "held out", held_out.write
 
 
-def _tried(path: Path, seed: int) -> list[Trial]:
-    """Every defence that applies, tried on one system."""
+def _tried(path: Path, seed: int, names: list[str]) -> list[Trial]:
+    """Every defence that applies (or these), tried on one system."""
     import temper
     from temper.engine.harden import harden
     from temper.engine.plan import plan
-    from temper.engine.reattack import Reattack
+    from temper.engine.reattack import Reattack, deciding
 
     system = temper.load(path)
     planned = plan(system, "quick", ["evasion"], seed)
-    reattack = Reattack(world=planned.world, tasks=planned.tasks)
-    found = harden(system, evaluate=reattack, inner=reattack.inner, seed=seed)
+    reattack = Reattack(world=planned.world, tasks=deciding(planned.tasks)).decisive()
+    print(f"seed {seed}: attacked by {', '.join(sorted({task.plugin for task in reattack.tasks}))}", flush=True)
+    found = harden(system, evaluate=reattack, defences=names or None, inner=reattack.inner, seed=seed)
     before = reattack(system.target, system.threshold)
     for entry in found.skipped:
         print(f"skipped {entry.name}: {entry.why}")
-    return [_trial(one, before, system) for one in found.trials]
+    return [_trial(one, before, system) for one in (*found.trials, _fixed(system, reattack, seed))]
+
+
+def _fixed(system: Any, reattack: Any, seed: int) -> Any:
+    """The model that sees only what nobody can change, as if it were a defence."""
+    from temper.core.seed import Draws
+    from temper.core.target import Recipe
+    from temper.engine.harden import Trial as Tried
+    from temper.engine.harden import same_alert_rate
+    from temper.hardening._member import member
+    from temper.targets.averaged import Averaged
+
+    columns = np.flatnonzero([not (column.movable or column.formula) for column in system.schema.columns])
+    recipe = Recipe(regularise=1.0, seed=Draws(seed, "bench.fixed").integer())
+    target = Averaged(members=(member(system.target, system.train, columns, recipe),))
+    threshold = same_alert_rate(system.target, system.threshold, target, system.train.x)
+    evaluation = reattack(target, threshold)
+    evaluation.broken["evasion.any"] = _any(evaluation.broken)
+    return Tried(defence=FIXED, target=target, threshold=threshold, evaluation=evaluation, effects=())
 
 
 def _trial(one: Any, before: Any, system: Any) -> Trial:
@@ -138,6 +159,8 @@ def _confirm(helps: dict[str, dict[str, bool]]) -> None:
     first, second = helps.values()
     print()
     for defence in {**first, **second}:
+        if defence == FIXED:
+            continue
         one, two = first.get(defence), second.get(defence)
         words = {
             (True, True): "lowers evasion on both generators",
@@ -149,7 +172,7 @@ def _confirm(helps: dict[str, dict[str, bool]]) -> None:
             f"{defence}: {words.get((bool(one), bool(two)), '')}"
             + ("" if None not in (one, two) else " (skipped once)")
         )
-    both = [name for name in first if first[name] and second.get(name)]
+    both = [name for name in first if first[name] and second.get(name) and name != FIXED]
     print(f"goal one defence at least helps on both: {'reached: ' + ', '.join(both) if both else 'missed'}")
 
 

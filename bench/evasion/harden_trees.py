@@ -93,6 +93,7 @@ def _defences(task: Task, quick: bool) -> Iterator[tuple[str, Callable[[], Any]]
         ("robust_loss", {"share": 0.25}),
         ("robust_loss", {"share": 0.5}),
         ("robust_loss", {"share": 1.0}),
+        ("anchored", {}),
         ("coarse", {}),
         ("subspaces", {}),
         ("augment", {"copies": 4, "positive_copies": 0}),
@@ -103,7 +104,8 @@ def _defences(task: Task, quick: bool) -> Iterator[tuple[str, Callable[[], Any]]
         if quick and (name == "regularise" or options.get("share") in (0.0, 1.0)):
             continue
         told = " ".join([name, *(f"{key} {value}" for key, value in options.items())])
-        yield told, lambda name=name, options=options: _hardened(task, name, options, quick)
+        if name != "anchored" or any(not (c.movable or c.formula) for c in task.schema.columns):
+            yield told, lambda name=name, options=options: _hardened(task, name, options, quick)
 
 
 def _hardened(task: Task, name: str, options: dict[str, Any], quick: bool) -> Any:

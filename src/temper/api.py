@@ -308,7 +308,13 @@ def harden(
     listener(Event(kind="note", message="choosing the attacks that decide"))
     reattack = Reattack(world=planned.world, tasks=attacks).decisive()
     tried = try_defences(
-        system, evaluate=reattack, defences=defences, inner=reattack.inner, seed=record.seed, listener=listener
+        system,
+        evaluate=reattack,
+        defences=defences,
+        inner=reattack.inner,
+        confirm=reattack.elsewhere(),
+        seed=record.seed,
+        listener=listener,
     )
     run, after = Run(record), Run(record, tried=tried.effects)
     if tried.chosen is not None:
@@ -322,12 +328,13 @@ def harden(
 def save_hardened(better: Hardening, folder: str | Path) -> Path:
     """Write the hardened model and its temper.yaml into `folder`; the path of the temper.yaml."""
     from temper.config.rewrite import rewritten
+    from temper.targets._flipped import Flipped
     from temper.targets.save import save
 
     source, folder = Path(better.system.source), Path(folder)
     if better.result.chosen is None:
         raise TemperError("no defence was chosen, so there is nothing new to write")
-    model = save(better.system.target, folder)
+    model = save(better.system.target, folder, turned=isinstance(better.result.was, Flipped))
     answers: dict[tuple[str, str], Any] = {("model", "path"): model.name}
     if better.system.threshold is not None:
         answers["model", "threshold"] = better.system.threshold

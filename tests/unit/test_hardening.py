@@ -13,9 +13,10 @@ from temper.core.room import Room
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe, ScoreKind
-from temper.hardening._refit import with_moved_copies
+from temper.hardening._refit import with_disguises, with_moved_copies
 from temper.hardening._trend import direction, rising
 from temper.hardening.adversarial import Adversarial
+from temper.hardening.anchored import Anchored
 from temper.hardening.augment import Augment
 from temper.hardening.combined import Combined
 from temper.hardening.monotone import Monotone
@@ -243,6 +244,64 @@ def test_combined_goes_on_without_constraints_where_no_direction_is_clear(data):
     assert Combined(schema=SCHEMA).apply(Recorder(), shuffled, RNG).recipe.monotone == ()
 
 
+# -- anchored ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("norm", "radius"), [("cost", 3.0), ("cost", 0.4), ("linf", 0.5), ("l2", 1.0)])
+def test_disguises_take_over_what_is_said_of_others_as_far_as_the_money_goes(data, norm, radius):
+    more = with_disguises(data, SCHEMA, RNG, copies=4, norm=norm, radius=radius)
+    copies = more.take(np.arange(len(data), len(more)))
+    origin = data.take(np.searchsorted(data.ids, copies.ids))
+    assert len(copies) > data.y.sum()
+    assert (copies.y == 1).all()
+    assert SCHEMA.reason(copies.x, origin.x) == ""
+    assert SCHEMA.distance(copies.x, origin.x, norm).max() <= radius * (1 + 1e-6)
+    shops = copies.x[copies.x[:, 2] != origin.x[:, 2], 2]
+    assert np.isin(shops, data.x[data.y == 0, 2]).all()
+    np.testing.assert_array_equal(more.x[: len(data)], data.x)
+
+
+def test_a_disguise_with_money_for_everything_is_an_honest_row_in_what_can_be_moved(data):
+    more = with_disguises(data, SCHEMA, RNG, copies=8, norm="cost", radius=1e6)
+    honest = {tuple(row[1:3]) for row in data.x[data.y == 0]}
+    copies = more.x[len(data) :]
+    whole = [tuple(row[1:3]) in honest for row in copies]
+    assert np.mean(whole) > 0.3
+
+
+@dataclass(frozen=True)
+class Two(Recorder):
+    """Remembers in its digest what it was fitted on."""
+
+    def refit(self, data, recipe):
+        return replace(self, fitted=data, recipe=recipe, digest=f"{len(data)} {recipe}")
+
+
+def test_anchored_has_one_model_that_sees_nothing_an_attacker_can_change(data):
+    hardened = Anchored(schema=SCHEMA, anchor=0.3).apply(Two(), data, RNG)
+    whole, anchor = hardened.members
+    assert hardened.weights == pytest.approx((0.7, 0.3))
+    assert whole.columns == (0, 1, 2, 3, 4)
+    assert anchor.columns == (4,)
+    assert len(whole.target.fitted) > len(data) + 4 * data.y.sum()
+    assert len(anchor.target.fitted) == len(data)
+    assert (np.ptp(anchor.target.fitted.x[:, :4], axis=0) == 0).all()
+    moved = data.x.copy()
+    moved[:, :4] += 1
+    np.testing.assert_array_equal(anchor.seen(moved), anchor.seen(data.x))
+
+
+def test_anchored_refuses_where_all_columns_move_or_none(data):
+    for attacker in (Mutability.FREE, Mutability.IMMUTABLE):
+        schema = Schema(columns=tuple(Column(name=f"c{at}", attacker=attacker) for at in range(5)))
+        with pytest.raises(Unsupported, match="columns that can be moved and columns that cannot"):
+            Anchored(schema=schema).apply(Recorder(), data, RNG)
+    with pytest.raises(Unsupported, match="two classes"):
+        Anchored(schema=SCHEMA).apply(Recorder(classes=3), data, RNG)
+    with pytest.raises(TemperError, match="anchor"):
+        Anchored(anchor=1.0)
+
+
 # -- the whole room ---------------------------------------------------------------------------------------------------
 
 
@@ -256,7 +315,7 @@ def test_every_defence_refuses_a_target_that_cannot_be_fitted_again(name, data):
         Room("temper.hardening").build(name).apply(Recorder(access=Access.SCORES), data, RNG)
 
 
-@pytest.mark.parametrize("name", ["monotone", "augment", "combined"])
+@pytest.mark.parametrize("name", ["monotone", "augment", "combined", "anchored"])
 def test_defences_that_follow_the_schema_refuse_without_one(name, data):
     with pytest.raises(Unsupported, match="schema"):
         Room("temper.hardening").build(name).apply(Recorder(), data, RNG)
@@ -270,6 +329,27 @@ def test_the_same_seed_gives_the_same_fit_and_leaves_the_data_alone(name, data):
     np.testing.assert_array_equal(first.fitted.x, again.fitted.x)
     assert first.recipe == again.recipe
     np.testing.assert_array_equal(data.x, kept)
+
+
+# Their refusals are said where nets are trained.
+NETS = {"fast", "madry", "trades", "noise_training"}
+
+
+@pytest.mark.parametrize("name", sorted(set(Room("temper.hardening").names()) - NETS))
+def test_a_refusal_is_one_sentence_with_a_way_out(name, data):
+    """Values, three classes, nothing to fit again, no schema: whatever a defence refuses, it says what to do."""
+    room, told = Room("temper.hardening"), []
+    for target in (Recorder(access=Access.SCORES), Recorder(classes=3), Recorder(classes=1, kind=ScoreKind.VALUE)):
+        for schema in (None, SCHEMA):
+            handed = {"schema": schema} if "schema" in room.get(name).__dataclass_fields__ else {}
+            try:
+                room.build(name, handed).apply(target, data, RNG)
+            except Unsupported as refusal:
+                told.append(refusal)
+    assert told
+    for refusal in told:
+        assert refusal.fix, refusal.message
+        assert "\n" not in refusal.message + refusal.fix
 
 
 def test_a_schema_of_other_columns_is_refused(data):

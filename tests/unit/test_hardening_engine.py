@@ -253,6 +253,28 @@ def test_what_helped_is_tried_milder_and_stronger_so_that_its_price_is_seen_as_a
     assert all(t.p_holm >= t.effect("evasion.any.success_rate").p_value for t in found.trials)
 
 
+def test_what_was_chosen_is_confirmed_on_rows_that_were_no_part_of_the_choice():
+    """The rows it was chosen on flatter it: there 60 % fell to 30 %, elsewhere 60 % to 45 %."""
+
+    def elsewhere(target, threshold):
+        return evaluation(target, 45 if target.strength else 60)
+
+    found = harden(system(), evaluate=lost, confirm=elsewhere, defences=("regularise",))
+    assert found.chosen.effect(ANY).difference == pytest.approx(-0.30)
+    assert found.chosen.confirmed.difference == pytest.approx(-0.15)
+    assert "-15.0 points on 100 rows that were no part of the choice" in found.chosen.outcome
+    assert any("believe -15.0 points" in note for note in found.notes)
+    assert found.chosen in found.trials
+
+
+def test_what_does_not_hold_elsewhere_is_not_taken():
+    protected = system()
+    found = harden(protected, evaluate=lost, confirm=lambda *which: evaluation(which[0], 60), defences=("regularise",))
+    assert found.chosen is None
+    assert found.system is protected
+    assert sum(trial.outcome.startswith("not taken") for trial in found.trials) == 1
+
+
 def test_a_system_that_no_defence_helps_stays_as_it_is():
     protected = system()
     found = harden(protected, evaluate=lambda target, threshold: evaluation(target, 60), defences=("regularise",))

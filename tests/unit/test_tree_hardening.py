@@ -254,6 +254,28 @@ def test_members_whose_trees_ask_unseen_columns_are_not_joined() -> None:
     assert Access.TREES not in Averaged(members=(member, member)).access
 
 
+@pytest.mark.parametrize("kind", [ScoreKind.PROBABILITIES, ScoreKind.MARGIN])
+def test_weights_say_how_much_each_member_counts(kind: ScoreKind) -> None:
+    """Trees or not, scores are the weighted mean of the margins; a weight of nothing leaves the other member alone."""
+    data = training(300)
+    fill, every = tuple(data.x[0].tolist()), tuple(range(data.x.shape[1]))
+    start = replace(Trainable.fitted(data), kind=kind)
+    parts = [
+        RobustLoss(trees=3, depth=2, radius=radius, schema=schema()).apply(start, data, RNG) for radius in (0.1, 2.0)
+    ]
+    members = tuple(Member(target=part, columns=every, fill=fill) for part in parts)
+    mixed = Averaged(members=members, weights=(3.0, 1.0))
+    margins = [margin(part.scores(data.x), kind) for part in parts]
+    assert Access.TREES in mixed.access
+    np.testing.assert_allclose(margin(mixed.scores(data.x), kind), (3 * margins[0] + margins[1]) / 4, atol=1e-9)
+    np.testing.assert_allclose(Averaged(members=members, weights=(1.0, 0.0)).scores(data.x), parts[0].scores(data.x))
+    assert mixed.digest != Averaged(members=members).digest
+
+
+def margin(scores, kind: ScoreKind):
+    return scores[:, 0] if kind is ScoreKind.MARGIN else np.log(scores[:, 1] / scores[:, 0])
+
+
 # -- the defences ---------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from temper.core.target import Access, Recipe, ScoreKind, Target
 from temper.engine.strike import strike
 from temper.kernels.slope import Aim, climb
 from temper.targets._array import to_numpy
+from temper.targets._wrapper import Wrapper
 from temper.targets.oracle import Evidence
 
 ADAPTIVE = "evasion.pgd"
@@ -32,14 +33,13 @@ Rows = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Measured:
+class Measured(Wrapper):
     """The same model, but its slope is measured from its answers: differences along random signs, `width` to each side.
 
     The signs of a point come from its own bytes, so that no row's result depends on the rows beside it.
     Source: Uesato et al., "Adversarial risk and the dangers of evaluating against weak attacks", 2018 (SPSA).
     """
 
-    inner: Target
     width: float
     low: float
     high: float
@@ -47,29 +47,9 @@ class Measured:
     pairs: int = _PAIRS
 
     @property
-    def name(self) -> str:
-        """The model's."""
-        return self.inner.name
-
-    @property
     def access(self) -> Access:
         """What the model offers, and gradients."""
         return self.inner.access | Access.GRADIENTS
-
-    @property
-    def kind(self) -> ScoreKind:
-        """The model's."""
-        return self.inner.kind
-
-    @property
-    def classes(self) -> int:
-        """The model's."""
-        return self.inner.classes
-
-    @property
-    def stochastic(self) -> bool:
-        """The model's."""
-        return self.inner.stochastic
 
     @property
     def digest(self) -> str:

@@ -61,12 +61,12 @@ def effects(
     """
     _same_rows(before, after)
     found = [
-        _rates(defence, f"{name}.success_rate", before.broken[name], after.broken[name], "lower")
+        rates(defence, f"{name}.success_rate", before.broken[name], after.broken[name], "lower")
         for name in before.broken
     ]
     if before.scores.shape[1] > 2:
         right = [decide(part.scores, kind, None) == part.y for part in (before, after)]
-        return (*found, _rates(defence, "accuracy", right[0], right[1], "higher"))
+        return (*found, rates(defence, "accuracy", right[0], right[1], "higher"))
     score = [np.asarray(flagged_score(part.scores, kind), dtype=float) for part in (before, after)]
     middle = 0.0 if kind is ScoreKind.MARGIN else 0.5
     cuts = [middle if cut is None else cut for cut in (threshold_before, threshold_after)]
@@ -74,8 +74,8 @@ def effects(
     positive = np.asarray(before.y) == 1
     found.append(_auc(defence, before.y, score[0], score[1], rng))
     if positive.any():
-        found.append(_rates(defence, "recall", alert[0][positive], alert[1][positive], "higher"))
-    return (*found, _rates(defence, "alert_rate", alert[0], alert[1], "neither"))
+        found.append(rates(defence, "recall", alert[0][positive], alert[1][positive], "higher"))
+    return (*found, rates(defence, "alert_rate", alert[0], alert[1], "neither"))
 
 
 def within(found: Sequence[Effect], tolerance: Tolerance) -> bool:
@@ -86,7 +86,7 @@ def within(found: Sequence[Effect], tolerance: Tolerance) -> bool:
     return not (lost or more)
 
 
-def _rates(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
+def rates(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
     """A paired difference of rates with Tango's interval and McNemar's exact p-value."""
     first, second = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
     difference, low, high = paired_rates(first, second)

@@ -90,7 +90,10 @@ class Field:
 def field_of(schema: Schema | None, budget: Budget | None, share: float, defence: str) -> Field:
     """The field of `share` of the budget's radius; `Unsupported` without a schema, a radius or a fitting norm."""
     if schema is None:
-        raise Unsupported(f"{defence} needs a schema that says what an attacker can change, and there is none")
+        raise Unsupported(
+            f"{defence} needs a schema that says what an attacker can change, and there is none",
+            fix="describe the inputs under `schema:`",
+        )
     if budget is None or budget.radius is None:
         raise Unsupported(
             f"{defence} trains against a ball and no radius is known", fix="give an actor a norm and a radius"

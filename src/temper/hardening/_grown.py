@@ -29,7 +29,8 @@ def grow(target: Target, data: Data, schema: Schema | None, growth: Growth, rng:
     trainable(target, defence)
     if target.classes != 2 or target.kind not in (ScoreKind.PROBABILITIES, ScoreKind.MARGIN):
         raise Unsupported(
-            f"{defence} grows trees of two classes, and this target has {target.classes} of {target.kind.value}"
+            f"{defence} grows trees of two classes, and this target has {target.classes} of {target.kind.value}",
+            fix="use augment or subspaces, which fit the model's own kind",
         )
     if schema is None or schema.columns or data.x.ndim != 2:
         schema = columns_of(schema, data, defence)

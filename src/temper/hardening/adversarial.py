@@ -38,7 +38,10 @@ class Adversarial:
         """The same family fitted on the rows and on everything the inner attack found on the way."""
         trainable(target, "adversarial")
         if self.inner is None:
-            raise Unsupported("adversarial training needs an inner attack, and none was handed in")
+            raise Unsupported(
+                "adversarial training needs an inner attack, and none was handed in",
+                fix="use temper.harden, or give `inner`",
+            )
         parts, hardened = [data], target
         for step in range(self.rounds):
             found = self.inner(hardened, data)
@@ -51,7 +54,9 @@ class Adversarial:
             parts.append(found)
             hardened = target.refit(joined(parts), Recipe(seed=rng.integer(step)))
         if hardened is target:
-            raise Unsupported("the inner attack found no adversarial row to train on")
+            raise Unsupported(
+                "the inner attack found no adversarial row to train on", fix="give the attacker a larger budget"
+            )
         return hardened
 
 

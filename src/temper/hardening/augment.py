@@ -41,7 +41,10 @@ class Augment:
         """The same family fitted on the rows and their copies."""
         trainable(target, "augment")
         if self.schema is None:
-            raise Unsupported("augment needs a schema that says what an attacker can change, and there is none")
+            raise Unsupported(
+                "augment needs a schema that says what an attacker can change, and there is none",
+                fix="describe the inputs under `schema:`",
+            )
         more = with_moved_copies(
             data,
             self.schema,
@@ -52,7 +55,10 @@ class Augment:
             radius=self.radius,
         )
         if len(more) == len(data):
-            raise Unsupported("augment found no row that an attacker could move within the schema")
+            raise Unsupported(
+                "augment found no row that an attacker could move within the schema",
+                fix="say in the schema which columns an attacker can change",
+            )
         return target.refit(more, Recipe(seed=rng.integer()))
 
 

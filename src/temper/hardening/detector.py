@@ -41,10 +41,15 @@ class Detector:
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """The same model beside the detector; `Unsupported` for more than two classes: they have no refusal."""
         if target.classes != 2 or target.kind is ScoreKind.VALUE:
-            raise Unsupported("a refused row counts as class 1, which only a binary model has")
+            raise Unsupported(
+                "a refused row counts as class 1, which only a binary model has",
+                fix="use smoothing, or training against attacks, for several classes",
+            )
         schema = columns_of(self.schema, data, "a detector")
         if not any(c.type in ("number", "integer") and not c.group for c in schema.columns):
-            raise Unsupported("a detector measures numbers, and the table has none")
+            raise Unsupported(
+                "a detector measures numbers, and the table has none", fix="use augment or anchored for such a table"
+            )
         top = float(np.max(margin_of(np.asarray(target.scores(data.x)), target.kind)))
         return Refusing(inner=target, region=Region.fitted(data.x, schema, self.refused), top=top + 1.0)
 

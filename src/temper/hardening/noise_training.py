@@ -40,7 +40,10 @@ class NoiseTraining:
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """The same net with weights trained under noise; `Unsupported` for everything that is no torch net."""
         if self.schema is None:
-            raise Unsupported("noise training needs a schema that says what may move, and there is none")
+            raise Unsupported(
+                "noise training needs a schema that says what may move, and there is none",
+                fix="describe the inputs under `schema:`",
+            )
         noise = Noise(schema=self.schema, sigma=self.sigma)
         course = Course(epochs=self.epochs, batch=self.batch, rate=self.rate, fresh=self.fresh)
         draws = Draws(rng.seed, f"{rng.name}/noise", np.asarray(data.ids))

@@ -36,7 +36,10 @@ class Smoothing:
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """The same model behind a vote."""
         if self.schema is None:
-            raise Unsupported("smoothing needs a schema that says what may move, and there is none")
+            raise Unsupported(
+                "smoothing needs a schema that says what may move, and there is none",
+                fix="describe the inputs under `schema:`",
+            )
         votable(target.kind)
         Noise(schema=self.schema, sigma=self.sigma)
         return Smoothed(

@@ -48,9 +48,15 @@ class Squeezing:
         """The same model behind the rounding; `Unsupported` where the inputs have nothing to round."""
         schema = self.schema
         if schema is None:
-            raise Unsupported("squeezing needs a schema that says what the inputs are, and there is none")
+            raise Unsupported(
+                "squeezing needs a schema that says what the inputs are, and there is none",
+                fix="describe the inputs under `schema:`",
+            )
         if schema.columns and not any(c.type == "number" and not c.group for c in schema.columns):
-            raise Unsupported("squeezing rounds columns of type number, and there is none")
+            raise Unsupported(
+                "squeezing rounds columns of type number, and there is none",
+                fix="use coarse or augment for such a table",
+            )
         if not schema.columns and not np.isfinite(schema.high - schema.low):
             raise Unsupported("squeezing needs the ends of the box", fix="set box: [low, high] in the schema")
         if not schema.columns and self.median > 1 and data.x.ndim < 3:

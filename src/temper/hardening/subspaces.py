@@ -11,8 +11,9 @@ from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Recipe, ScoreKind, Target
+from temper.hardening._member import member
 from temper.hardening._refit import trainable
-from temper.targets.averaged import Averaged, Member
+from temper.targets.averaged import Averaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +41,15 @@ class Subspaces:
         """The average of the models."""
         trainable(target, "subspaces")
         if data.x.ndim != 2 or target.kind is ScoreKind.VALUE:
-            raise Unsupported("subspaces chooses among the columns of a classifier's table")
+            raise Unsupported(
+                "subspaces chooses among the columns of a classifier's table", fix="use a defence made for such inputs"
+            )
         columns = data.x.shape[1]
         kept = max(1, round(self.share * columns))
-        fill = np.nan_to_num(np.nanquantile(data.x, 0.5, axis=0, method="nearest"))
         members = []
         for at in range(self.models):
             chosen = np.sort(rng.child("columns").generator(at).permutation(columns)[:kept])
-            x = np.array(np.broadcast_to(fill, data.x.shape))
-            x[:, chosen] = data.x[:, chosen]
-            model = target.refit(Data(x=x, y=data.y, ids=data.ids), Recipe(seed=rng.integer(at)))
-            members.append(Member(target=model, columns=tuple(chosen.tolist()), fill=tuple(fill.tolist())))
+            members.append(member(target, data, chosen, Recipe(seed=rng.integer(at))))
         return Averaged(members=tuple(members))
 
 

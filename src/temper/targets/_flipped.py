@@ -4,58 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
 from temper.core.data import Array, Data
 from temper.core.errors import Unsupported
-from temper.core.target import Access, Recipe, ScoreKind, Target, TreeTarget
+from temper.core.target import Access, Recipe, ScoreKind, TreeTarget
 from temper.core.trees import TreeEnsemble
-from temper.targets import _digest
 from temper.targets._trees_build import TREELESS
+from temper.targets._wrapper import Wrapper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Flipped:
+class Flipped(Wrapper):
     """`inner` seen from its other class: columns reversed, a margin negated, truths 0 and 1 exchanged for a refit."""
-
-    inner: Target
-
-    @property
-    def name(self) -> str:
-        """The inner adapter's name."""
-        return self.inner.name
-
-    @property
-    def access(self) -> Access:
-        """The inner target's."""
-        return self.inner.access
-
-    @property
-    def kind(self) -> ScoreKind:
-        """The inner target's."""
-        return self.inner.kind
-
-    @property
-    def classes(self) -> int:
-        """Two."""
-        return self.inner.classes
-
-    @property
-    def stochastic(self) -> bool:
-        """The inner target's."""
-        return self.inner.stochastic
 
     @property
     def digest(self) -> str:
         """Another one than the inner target's, "" where that has none."""
-        return _digest.of_bytes(b"flipped", self.inner.digest.encode()) if self.inner.digest else ""
-
-    @property
-    def model(self) -> Any:
-        """The inner target's raw model."""
-        return getattr(self.inner, "model", None)
+        return self._digest(b"flipped")
 
     def scores(self, x: Array) -> Array:
         """Scores of the exchanged classes."""
@@ -67,10 +35,10 @@ class Flipped:
         scores, found = self.inner.gradient(x, lambda raw: self._turned(slope(self._turned(raw))))
         return self._turned(scores), found
 
-    def refit(self, data: Data, recipe: Recipe) -> Target:
+    def refit(self, data: Data, recipe: Recipe) -> Self:
         """The inner model fitted again on its own numbering."""
         turned = replace(recipe, monotone=tuple(-sign for sign in recipe.monotone))
-        return Flipped(inner=self.inner.refit(Data(x=data.x, y=1 - data.y, ids=data.ids), turned))
+        return replace(self, inner=self.inner.refit(Data(x=data.x, y=1 - data.y, ids=data.ids), turned))
 
     def trees(self) -> TreeEnsemble:
         """The inner target's trees, each pulling the other way."""

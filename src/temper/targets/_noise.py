@@ -34,7 +34,10 @@ class Noise:
         if not self.sigma > 0:
             raise Unsupported(f"noise of sigma {self.sigma:g} smooths nothing", fix="give sigma a positive number")
         if self.schema.columns and not len(self.columns):
-            raise Unsupported("there is no movable column of type number to put noise on")
+            raise Unsupported(
+                "there is no movable column of type number to put noise on",
+                fix="use augment or coarse for such a table",
+            )
 
     @property
     def columns(self) -> Rows:
@@ -102,4 +105,6 @@ def pieces(rows: int, start: int, stop: int, width: int) -> Iterator[tuple[Rows,
 def votable(kind: ScoreKind) -> None:
     """Raise `Unsupported` where a model has no decision to vote on."""
     if kind is ScoreKind.VALUE:
-        raise Unsupported("a regression target has values and no decisions to vote on")
+        raise Unsupported(
+            "a regression target has values and no decisions to vote on", fix="use a defence of the model itself"
+        )

@@ -36,12 +36,14 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Averaged:
-    """Logits (log probabilities) and margins are averaged; what all members give can be reached.
+    """Logits (log probabilities) and margins are averaged, by `weights` where given; what all members give can be
+    reached.
 
     Trees, where every member has one sigmoid output or margins, are one ensemble that scores the same.
     """
 
     members: tuple[Member, ...]
+    weights: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,6 +79,7 @@ class Averaged:
         """Of the members, or "" where one has none."""
         parts = [member.target.digest for member in self.members]
         sees = [repr((member.columns, member.fill)).encode() for member in self.members]
+        sees += [repr(self.weights).encode()] if self.weights else []
         return _digest.of_bytes(*(part.encode() for part in parts), *sees) if all(parts) else ""
 
     def scores(self, x: Array) -> Array:
@@ -94,8 +97,8 @@ class Averaged:
         if self.kind is ScoreKind.PROBABILITIES:
             pull = scores * (pull - (pull * scores).sum(axis=1, keepdims=True))
         total = np.zeros(x.shape)
-        for member in self.members:
-            _, slope = member.target.gradient(member.seen(x), self._pull(pull))
+        for member, share in zip(self.members, self._shares, strict=True):
+            _, slope = member.target.gradient(member.seen(x), self._pull(pull * share))
             total[:, member.columns] += np.asarray(slope)[:, member.columns]
         return scores, total
 
@@ -114,15 +117,19 @@ class Averaged:
         return replace(self, members=members)
 
     def _pull(self, pull: Array) -> Callable[[Array], Array]:
-        """What the average's pull is for one member's own scores."""
-        k = len(self.members)
+        """What the average's pull, times the member's share, is for its own scores."""
         if self.kind is ScoreKind.PROBABILITIES:
-            return lambda own: pull / (np.maximum(np.asarray(own, dtype=float), _TINY) * k)
-        return lambda own: pull / k
+            return lambda own: pull / np.maximum(np.asarray(own, dtype=float), _TINY)
+        return lambda own: pull
 
     def _mean(self, parts: list[Array]) -> Array:
-        total: Array = np.add.reduce(parts) / len(parts)
+        total: Array = np.add.reduce([part * share for part, share in zip(parts, self._shares, strict=True)])
         return total
+
+    @property
+    def _shares(self) -> Array:
+        weights = np.array(self.weights or np.ones(len(self.members)))
+        return np.asarray(weights / weights.sum())
 
     def _out(self, mean: Array) -> Array:
         if self.kind is not ScoreKind.PROBABILITIES:
@@ -140,7 +147,7 @@ class Averaged:
                 return None
             parts.append(member.target.trees())
         fits = all(part.link == links[self.kind] and part.outputs == parts[0].outputs for part in parts)
-        return _together(parts) if fits and all(map(_sees_own, self.members, parts)) else None
+        return _together(parts, self._shares) if fits and all(map(_sees_own, self.members, parts)) else None
 
 
 def _in(scores: Array, kind: ScoreKind) -> Array:
@@ -155,7 +162,7 @@ def _sees_own(member: Member, ensemble: TreeEnsemble) -> bool:
     return set(asked.tolist()) <= set(member.columns)
 
 
-def _together(parts: list[TreeEnsemble]) -> TreeEnsemble:
+def _together(parts: list[TreeEnsemble], shares: Array) -> TreeEnsemble:
     starts = np.cumsum([0, *(len(part.feature) for part in parts)])[:-1]
 
     def stacked(name: str, shifted: bool = False) -> Any:
@@ -168,9 +175,9 @@ def _together(parts: list[TreeEnsemble]) -> TreeEnsemble:
         left=stacked("left", True),
         right=stacked("right", True),
         missing_left=stacked("missing_left"),
-        value=stacked("value") / len(parts),
+        value=np.concatenate([part.value * share for part, share in zip(parts, shares, strict=True)]),
         root=stacked("root", True),
-        base=np.mean([part.base for part in parts], axis=0),
+        base=np.add.reduce([part.base * share for part, share in zip(parts, shares, strict=True)]),
         features=parts[0].features,
         link=parts[0].link,
     )

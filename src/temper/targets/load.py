@@ -201,6 +201,10 @@ def _file(path: Path, wishes: Wishes) -> Target:
         from temper.targets.flat import open_trees
 
         return open_trees(path, wishes.schema, wishes.kind, wishes.classes)
+    if ending == ".wrapped":
+        from temper.targets.wrapped_file import open_wrapped
+
+        return open_wrapped(path, wishes.schema, lambda inner: _file(inner, wishes))
     return _object(_boosted(path, ending), wishes)
 
 
@@ -224,7 +228,7 @@ def _boosted(path: Path, ending: str) -> Any:
         raise ContractError(f"{path} cannot be read as a model: {_first_line(crash)}", fix="save it again") from crash
     raise ContractError(
         f"{path} has an ending Temper does not know",
-        fix=".json .ubj .model (XGBoost), .txt (LightGBM), .cbm (CatBoost), .npz (trees), .onnx, .skops, "
+        fix=".json .ubj .model (XGBoost), .txt (LightGBM), .cbm (CatBoost), .npz (trees), .wrapped, .onnx, .skops, "
         ".pt (scripted), .joblib .pkl (pickled, with trust_pickle)",
     )
 

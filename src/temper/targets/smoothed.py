@@ -5,25 +5,25 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from temper.core.data import Array, Data
+from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Access, Recipe, ScoreKind, Target
+from temper.core.target import Access, ScoreKind
 from temper.kernels.sequential import settled
-from temper.targets import _digest
 from temper.targets._array import like, to_numpy
 from temper.targets._noise import Ballot, Noise, pieces
+from temper.targets._wrapper import Wrapper
 
 _COPIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Smoothed:
+class Smoothed(Wrapper):
     """`inner` asked `samples` times under noise of `sigma` scales; its scores are the shares of the votes.
 
     The noise of a row is keyed by the row's own values: the same row gets the same answer, its neighbour another draw.
@@ -31,7 +31,6 @@ class Smoothed:
     where. Scores are of the inner kind, moved so that a majority of votes is what the threshold asks for.
     """
 
-    inner: Target
     schema: Schema
     sigma: float = 0.25
     samples: int = 100
@@ -50,25 +49,9 @@ class Smoothed:
         return self.inner.access & ~Access.TREES
 
     @property
-    def kind(self) -> ScoreKind:
-        """The inner target's."""
-        return self.inner.kind
-
-    @property
-    def classes(self) -> int:
-        """The inner target's."""
-        return self.inner.classes
-
-    @property
-    def stochastic(self) -> bool:
-        """As the inner target: the noise is the row's own."""
-        return self.inner.stochastic
-
-    @property
     def digest(self) -> str:
         """Of the inner model and the noise, "" where the inner one has none."""
-        words = f"smoothed {self.sigma} {self.samples} {self.threshold} {self.seed}".encode()
-        return _digest.of_bytes(words, self.inner.digest.encode()) if self.inner.digest else ""
+        return self._digest(f"smoothed {self.sigma} {self.samples} {self.threshold} {self.seed}".encode())
 
     def scores(self, x: Array) -> Array:
         """Shares of the votes, in the inner kind (n, classes) or (n, 1)."""
@@ -88,10 +71,6 @@ class Smoothed:
             _, part = self.inner.gradient(noisy, lambda raw, place=place: slope[place])  # type: ignore[misc]
             found = _gathered(found, place, part)
         return scores, found / copies
-
-    def refit(self, data: Data, recipe: Recipe) -> Target:
-        """The inner model fitted again, behind the same noise."""
-        return replace(self, inner=self.inner.refit(data, recipe))
 
     def _ballot(self, x: Array) -> Ballot:
         draws = Draws(self.seed, "smoothed", ids=_keys(x), like=x)

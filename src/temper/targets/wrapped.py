@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -13,37 +13,15 @@ from temper.core.errors import Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, NativeTarget, Recipe, ScoreKind, Target, TreeTarget
 from temper.core.trees import TreeEnsemble
-from temper.targets import _digest
 from temper.targets._array import like, to_numpy
 from temper.targets._trees_build import TREELESS, Nodes, pulled_back
+from temper.targets._wrapper import Wrapper
 
 _ORDER = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Wrapped:
-    """`inner` and everything about it that a step before or beside the model leaves as it is."""
-
-    inner: Target
-
-    @property
-    def kind(self) -> ScoreKind:
-        """The inner target's."""
-        return self.inner.kind
-
-    @property
-    def classes(self) -> int:
-        """The inner target's."""
-        return self.inner.classes
-
-    @property
-    def stochastic(self) -> bool:
-        """The inner target's."""
-        return self.inner.stochastic
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Squeezed(_Wrapped):
+class Squeezed(Wrapper):
     """`inner` asked about coarser inputs: numbers rounded to steps, pictures to `levels` and smoothed.
 
     Tables: columns of type number in steps of `width` scales. Inputs without columns: `levels` values between the ends
@@ -62,15 +40,9 @@ class Squeezed(_Wrapped):
         return f"squeezed {self.inner.name}"
 
     @property
-    def access(self) -> Access:
-        """The inner target's."""
-        return self.inner.access
-
-    @property
     def digest(self) -> str:
         """Of the inner model and the steps, "" where the inner one has none."""
-        words = f"squeezed {self.width} {self.levels} {self.median} {self._columns.tolist()}".encode()
-        return _digest.of_bytes(words, self.inner.digest.encode()) if self.inner.digest else ""
+        return self._digest(f"squeezed {self.width} {self.levels} {self.median} {self._columns.tolist()}".encode())
 
     def squeeze(self, x: Array) -> Array:
         """The rows as the model gets them."""
@@ -88,7 +60,7 @@ class Squeezed(_Wrapped):
         """The inner scores and gradient at the squeezed rows (backward pass differentiable approximation)."""
         return self.inner.gradient(self.squeeze(x), cotangent)
 
-    def refit(self, data: Data, recipe: Recipe) -> Target:
+    def refit(self, data: Data, recipe: Recipe) -> Self:
         """The inner model fitted on squeezed rows, behind the same steps."""
         return replace(self, inner=self.inner.refit(Data(x=self.squeeze(data.x), y=data.y, ids=data.ids), recipe))
 
@@ -194,7 +166,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Refusing(_Wrapped):
+class Refusing(Wrapper):
     """A binary `inner` beside a detector: a row outside the `region` counts as class 1, whatever the model says.
 
     Its score is then above every score of the model (`top`: the highest margin of the training rows), and higher the
@@ -217,8 +189,7 @@ class Refusing(_Wrapped):
     @property
     def digest(self) -> str:
         """Of the inner model and the detector, "" where the inner one has none."""
-        words = (f"refusing {self.top}".encode(), self.region.content(), self.inner.digest.encode())
-        return _digest.of_bytes(*words) if self.inner.digest else ""
+        return self._digest(f"refusing {self.top}".encode(), self.region.content())
 
     def refuses(self, x: Array) -> np.ndarray[Any, Any]:
         """Which rows (n,) the detector keeps from the model."""
@@ -238,10 +209,6 @@ class Refusing(_Wrapped):
         far = np.maximum(self.region.distance(rows), _ORDER)
         weight = np.where(outside, rise * self.region.cut / far**2, 0.0)
         return like(shown, x), like(to_numpy(found) + weight[:, None] * self.region.slope(rows), x)
-
-    def refit(self, data: Data, recipe: Recipe) -> Target:
-        """The inner model fitted again, beside the same detector."""
-        return replace(self, inner=self.inner.refit(data, recipe))
 
     def _shared(self, pull: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Of a refused row's cotangent what is left to the inner scores (n, k), and what the detector gets (n,)."""

@@ -51,7 +51,7 @@ class NetBounds:
     attacked: ClassVar[bool] = True
     rows: int = 200
     batch: int = 50
-    most_coefficients: float | None = None
+    most_coefficients: float | None = 2e8
     seed: int = 0
 
     def measure(self, scene: Scene) -> Certified:

@@ -90,7 +90,8 @@ class TableMoves:
         if self.plain:
             return x
         priority = self.rng.uniform(rows, 3 * step + 2, x.shape[1:]) + chosen
-        return repair(x, self.scene.x[rows], self.scene, priority)
+        mended: Rows = repair(x, self.scene.x[rows], self.scene, priority)
+        return mended
 
 
 def _other_category(current: Rows, highs: Rows, unit: Rows) -> Rows:

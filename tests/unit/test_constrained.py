@@ -65,7 +65,7 @@ def test_every_candidate_that_is_asked_is_admissible_and_in_the_ball(attack: Any
     assert np.asarray(scene.schema.distance(asked, scene.x[row], "linf")).max() <= 1.5 + 1e-6
 
 
-@pytest.mark.parametrize("distance", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("distance", [1.0, 1.5])
 def test_the_ensemble_breaks_no_fewer_rows_than_either_of_its_parts(distance: float) -> None:
     budget = Budget(norm="linf", radius=0.5, queries=300)
     scene, model = replace(table_scene(40, distance=distance), budget=budget), table_model()

@@ -71,6 +71,13 @@ def test_a_zero_budget_leaves_the_row_as_it_is() -> None:
     assert (schema().distance(moved, x0, "l0") == 0).all()
 
 
+def test_no_rows_are_repaired_to_no_rows() -> None:
+    x0 = clean()
+    scene = Scene(x=x0, y=np.ones(4), ids=np.arange(4), schema=schema(), budget=Budget(norm="linf", radius=1.0))
+    assert len(schema().tied)  # relations are looked at again
+    assert repair(x0[:0], x0[:0], scene, x0[:0]).shape == (0, x0.shape[1])
+
+
 def test_higher_priority_is_kept_when_not_everything_fits() -> None:
     x0 = clean(1)
     x = x0.copy()

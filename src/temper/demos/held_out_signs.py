@@ -59,7 +59,8 @@ def _photographed(kind: int, rng: np.random.Generator) -> Pixels:
     away = np.linspace(-1, 1, SIDE) ** 2
     dim = 1.0 - rng.uniform(0.0, 0.3) * (away[:, None] + away[None, :]) / 2
     lit = small * dim * rng.uniform(0.55, 1.15) * rng.uniform(0.94, 1.06, (3, 1, 1))
-    return (np.round(np.clip(lit + rng.normal(0, 0.015, lit.shape), 0, 1) * 63) / 63).astype(np.float32)
+    grainy = np.clip(lit + rng.normal(0, 0.015, lit.shape), 0, 1)
+    return np.asarray(np.round(grainy * 63) / 63, dtype=np.float32)
 
 
 def _view(rng: np.random.Generator) -> Pixels:

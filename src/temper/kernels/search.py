@@ -131,7 +131,7 @@ def repair(x: Array, x0: Array, scene: Scene, priority: Array, within: Array | N
     """
     schema, budget = scene.schema, scene.budget
     x = schema.project(fit_budget(schema.settle(x, x0), x0, schema, budget, priority, within), x0)
-    if not schema.columns or not len(schema.tied):
+    if not len(x) or not schema.columns or not len(schema.tied):
         return x
     rows = np.arange(len(x))
     for share in _BACK:

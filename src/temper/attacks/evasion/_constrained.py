@@ -79,7 +79,8 @@ class Plane:
     def repaired(self, latent: Rows, rows: Rows, slope: Rows) -> Rows:
         """An admissible point in the ball; where not all moves can be paid, those stay that promise most."""
         worth = np.abs(np.nan_to_num(slope * (latent - self.scene.x[rows])))
-        return repair(latent, self.scene.x[rows], self.scene, worth)
+        mended: Rows = repair(latent, self.scene.x[rows], self.scene, worth)
+        return mended
 
     def kept(self, latent: Rows, x: Rows) -> Rows:
         """Where the next step goes on: from the latent point, whose fractions add up; where the columns share

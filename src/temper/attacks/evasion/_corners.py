@@ -103,7 +103,8 @@ class TableMoves:
         x = np.where(chosen, value, current)
         if self.plain:
             return x
-        return repair(x, self.scene.x[rows], self.scene, self.priority.deal(rows, step) + chosen)
+        mended: Rows = repair(x, self.scene.x[rows], self.scene, self.priority.deal(rows, step) + chosen)
+        return mended
 
 
 def _other_category(current: Rows, highs: Rows, unit: Rows) -> Rows:

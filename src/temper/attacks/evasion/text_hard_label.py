@@ -108,10 +108,7 @@ class _Document:
         if not self.tries:
             self._rewrite(numbers[:, 1:], kinds)
         n = len(self.places)
-        if self.turn:
-            count = self.room * _GROWTH**self.tries
-        else:
-            count = n * _SHARES[self.tries % len(_SHARES)]
+        count = self.room * _GROWTH**self.tries if self.turn else n * _SHARES[self.tries % len(_SHARES)]
         score = self.weight + _DOUBT * numbers[:, 0]
         mask = np.zeros(n, dtype=bool)
         mask[np.argsort(-score, kind="stable")[: max(int(count), 1)]] = True
@@ -119,7 +116,7 @@ class _Document:
 
     def learn(self, mask: Rows, hit: bool) -> None:
         """One step of logistic regression of the decision on the changed words, and on to the next question."""
-        miss = float(hit) - 1.0 / (1.0 + np.exp(-(self.bias + self.weight @ mask)))
+        miss = float(hit - 1.0 / (1.0 + np.exp(-(self.bias + self.weight @ mask))))
         self.weight[mask] += _RATE * miss
         self.bias += _RATE * miss
         if self.down is None:

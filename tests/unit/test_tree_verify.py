@@ -138,6 +138,44 @@ def test_bracket_holds_the_nearest_break(seed: int, norm: str) -> None:
         assert found.certified == pytest.approx(nearest, rel=1e-3, abs=1e-5)
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**31), norm=st.sampled_from(("l2", "l1", "l0", "cost")), both=st.booleans())
+def test_the_bound_of_shared_budgets_holds_before_any_branch(seed: int, norm: str, both: bool) -> None:
+    """Every point within the budgets, tried one by one, stays below what the root alone says."""
+    draw, schema = np.random.default_rng(seed), mixed()
+    x0, m = mixed_rows(draw, 1), margin(draw, 6, 8, 2, mixed_cut)
+    cost = 2.0 if both and norm != "cost" else None
+    radius = float(draw.choice((0.4, 1.0, 2.5)))
+    points, values = every_point(schema, m, x0[0])
+    inside = distances(schema, points, x0[0], norm) <= radius
+    if cost is not None:
+        inside &= distances(schema, points, x0[0], "cost") <= cost
+    low = replace(m, base=1e-3 - float(values[inside].max()))  # something lies above zero: the root cannot close
+    answer = verify(Verifier.of((low,), schema), reach(schema, x0, norm, radius, cost), 0, states=0)
+    assert answer.bound >= 1e-3
+
+
+def test_a_shared_budget_bounds_better_than_each_column_alone() -> None:
+    """Ten columns, each one point to gain for half of the budget: two of them can move, and the root sees it."""
+    n, schema = 10, Schema.box(0.0, 1.0)
+    first, inner = np.repeat(3 * np.arange(n), 3), np.tile([1, 0, 0], n) > 0
+    m = TreeMargin(
+        feature=np.where(inner, first // 3, -1).astype(np.int32),
+        threshold=np.full(3 * n, 0.5),
+        left=np.where(inner, first + 1, -1).astype(np.int32),
+        right=np.where(inner, first + 2, -1).astype(np.int32),
+        missing_left=np.zeros(3 * n, bool),
+        value=np.tile([0.0, 0.0, 1.0], n),
+        root=(3 * np.arange(n)).astype(np.int32),
+        base=-2.5,
+        features=n,
+    )
+    ready = Verifier.of((m,), schema)
+    answer = verify(ready, reach(schema, np.full((1, n), 0.25), "l1", 0.5), 0, states=1)
+    assert answer.proof is Proof.CERTIFIED
+    assert verify(ready, reach(schema, np.full((1, n), 0.25), "l1", 0.8), 0).proof is Proof.BROKEN
+
+
 # -- one margin at a time -------------------------------------------------------------------------------------------
 
 

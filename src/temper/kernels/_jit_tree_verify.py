@@ -15,23 +15,12 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from temper.kernels._jit_tree_verify_paths import narrowed
+from temper.kernels._jit_tree_verify_budget import affords, dual, relax, spend
+from temper.kernels._jit_tree_verify_paths import meets, narrowed
 
 CERTIFIED, BROKEN, STOPPED = 0, 1, 2
 ROUNDS = 3
 FEW = 3  # leaves of a tree that are worth a look at their span
-NEARER = 1.0 - 1e-12  # against rounding: a distance is never overstated
-L2, L0, COST = 2, 3, 4  # the kinds of sums; anything else is a plain one
-
-
-class Rule(NamedTuple):
-    """What a move costs: up to two sums over the columns, each with its limit."""
-
-    limit: Any
-    here: Any  # the clean value's cell, -1 where it is missing
-    price: Any  # (sums, cells): what the nearest value of a cell adds, cells of all columns in a row
-    gone: Any  # (sums, columns): what a missing value adds
-    whole: Any  # columns of whole numbers
 
 
 class State(NamedTuple):
@@ -48,92 +37,7 @@ class State(NamedTuple):
     worth: Any  # their values
     hull: Any  # (columns, 5): scratch: low, high, missing, how many leaves name the column, which columns are named
     at: Any  # current level, states seen
-
-
-@numba.njit(cache=True)
-def _move(kind, x0, low, high, here, cell, scale, whole):  # type: ignore[no-untyped-def]
-    """How far, in its scale, the nearest value of a cell from `low` to `high` lies from the clean one."""
-    edge = low if cell > here else high
-    if whole:
-        edge = np.ceil(edge) if cell > here else np.ceil(edge) - 1.0
-    move = abs(edge - x0) / scale * NEARER
-    return move * move if kind == L2 else move
-
-
-@numba.njit(cache=True)
-def priced(forest, box, kinds, limit, x0, here, scale, price, flat, counted, whole):  # type: ignore[no-untyped-def]
-    """The rule of one row, with the price of every cell of the box."""
-    d, sums = len(x0), len(kinds)
-    table, gone = np.zeros((sums, forest.offset[-1])), np.zeros((sums, d))
-    for k in range(sums):
-        for q in range(d):
-            if not counted[q]:
-                continue
-            weight = price[q] if kinds[k] == COST else 1.0
-            gone[k, q] = 0.0 if here[q] < 0 else weight
-            start, cuts = forest.offset[q], forest.offset[q] - q
-            for cell in range(box[q, 0], box[q, 1] + 1):
-                if cell == here[q]:
-                    continue
-                if here[q] < 0 or flat[q] or kinds[k] == L0:
-                    table[k, start + cell] = weight
-                    continue
-                low = forest.cuts[cuts + cell - 1] if cell > here[q] else 0.0
-                high = forest.cuts[cuts + cell] if cell < here[q] else 0.0
-                move = _move(kinds[k], x0[q], low, high, here[q], cell, scale[q], whole[q])
-                table[k, start + cell] = weight * move
-    return Rule(limit, here, table, gone, whole)
-
-
-@numba.njit(cache=True)
-def _gap(offset, here, price, gone, q, low, high, missing):  # type: ignore[no-untyped-def]
-    """What the nearest value of one column within these limits adds to a sum."""
-    least = np.inf
-    if low <= high:
-        if low <= here[q] <= high:
-            return 0.0
-        least = price[offset[q] + (low if low > here[q] else high)]
-    return min(least, gone[q]) if missing else least
-
-
-@numba.njit(cache=True)
-def _meets(limit, narrows, box, leaf):  # type: ignore[no-untyped-def]
-    """Whether the leaf can be reached in the box."""
-    for at in range(limit[leaf], limit[leaf + 1]):
-        q = narrows[at, 0]
-        if max(box[q, 0], narrows[at, 1]) > min(box[q, 1], narrows[at, 2]) and not (box[q, 2] & narrows[at, 3]):
-            return False
-    return True
-
-
-@numba.njit(cache=True)
-def _affords(offset, most, here, prices, goners, limit, narrows, box, spent, leaf):  # type: ignore[no-untyped-def]
-    """Whether the leaf can be reached within what is left of the sums."""
-    for k in range(len(spent)):
-        total, price, gone = spent[k], prices[k], goners[k]
-        for at in range(limit[leaf], limit[leaf + 1]):
-            q = narrows[at, 0]
-            low, high = max(box[q, 0], narrows[at, 1]), min(box[q, 1], narrows[at, 2])
-            now = _gap(offset, here, price, gone, q, low, high, box[q, 2] & narrows[at, 3])
-            if now > 0.0:
-                total += now - _gap(offset, here, price, gone, q, box[q, 0], box[q, 1], box[q, 2])
-        if total > most[k]:
-            return False
-    return True
-
-
-@numba.njit(cache=True)
-def _spend(forest, rule, box, spent):  # type: ignore[no-untyped-def]
-    """Sum up what the box costs at least; whether that is within the limits."""
-    offset, here = forest.offset, rule.here
-    for k in range(len(spent)):
-        total, price, gone = 0.0, rule.price[k], rule.gone[k]
-        for q in range(len(box)):
-            total += _gap(offset, here, price, gone, q, box[q, 0], box[q, 1], box[q, 2])
-        spent[k] = total
-        if total > rule.limit[k]:
-            return False
-    return True
+    dual: Any  # what trees are charged where sums limit the moves
 
 
 @numba.njit(cache=True)
@@ -151,8 +55,8 @@ def _filter(forest, rule, limit, narrows, box, spent, span, trees, order, worth,
         at, stop = span[slot, 0], span[slot, 1]
         while at < stop:
             leaf = order[at]
-            if _meets(limit, narrows, box, leaf) and (
-                not sums or _affords(offset, most, here, prices, goners, limit, narrows, box, spent, leaf)
+            if meets(limit, narrows, box, leaf) and (
+                not sums or affords(offset, most, here, prices, goners, limit, narrows, box, spent, leaf)
             ):
                 break
             at += 1
@@ -169,7 +73,7 @@ def _cover(limit, narrows, box, order, hull, start, stop):  # type: ignore[no-un
     named, leaves = 0, 0
     for at in range(start, stop):
         leaf = order[at]
-        if at > start and not _meets(limit, narrows, box, leaf):
+        if at > start and not meets(limit, narrows, box, leaf):
             continue
         for i in range(limit[leaf], limit[leaf + 1]):
             q = narrows[i, 0]
@@ -232,12 +136,12 @@ def _tighten(forest, whole, limit, narrows, state, level, room):  # type: ignore
 
 
 @numba.njit(cache=True)
-def settle(forest, paths, rule, state, level, floor):  # type: ignore[no-untyped-def]
+def _propagate(forest, paths, rule, state, level, floor):  # type: ignore[no-untyped-def]
     """Narrow a level until nothing moves: the bound on its margin, -inf where nothing above the floor is left."""
     box, spent, span, order, worth = state.box[level], state.spent[level], state.span[level], state.order, state.worth
     limit, narrows, bound, changed = paths.limit, paths.narrows, -np.inf, 1
     for _ in range(ROUNDS):
-        if not _spend(forest, rule, box, spent):
+        if not spend(forest, rule, box, spent):
             return -np.inf
         trees, base = state.trees[level], state.base[level]
         bound = _filter(forest, rule, limit, narrows, box, spent, span, trees, order, worth, base)
@@ -246,7 +150,18 @@ def settle(forest, paths, rule, state, level, floor):  # type: ignore[no-untyped
         changed = _tighten(forest, rule.whole, limit, narrows, state, level, bound - floor)
         if changed != 1:
             break
-    return bound if changed == 0 or (changed == 1 and _spend(forest, rule, box, spent)) else -np.inf
+    return bound if changed == 0 or (changed == 1 and spend(forest, rule, box, spent)) else -np.inf
+
+
+@numba.njit(cache=True)
+def settle(forest, paths, rule, state, level, floor):  # type: ignore[no-untyped-def]
+    """Bound a level and narrow it, first by what each leaf can reach, then by what all of them have to share."""
+    bound = _propagate(forest, paths, rule, state, level, floor)
+    if len(rule.limit) == 0 or not bound > floor:
+        return bound
+    if relax(forest, paths, rule, state, level, floor, bound):
+        return _propagate(forest, paths, rule, state, level, floor)
+    return bound if state.dual.cap[level] > floor else -np.inf
 
 
 @numba.njit(cache=True)
@@ -284,7 +199,7 @@ def _visit(forest, paths, rule, state, level, floor):  # type: ignore[no-untyped
     at, below = state.child[level, 0], level + 1
     state.child[level, 0] += 1
     leaf, box, trees = state.order[at], state.box, state.trees[level]
-    if not _meets(paths.limit, paths.narrows, box[level], leaf):
+    if not meets(paths.limit, paths.narrows, box[level], leaf):
         return False
     spans = (state.span[level], state.span[below])
     _descend(paths.limit, paths.narrows, (box[level], box[below]), spans, trees, leaf)
@@ -323,10 +238,12 @@ def best_left(state):  # type: ignore[no-untyped-def]
     """The highest margin that a state not yet seen may still have, -inf where none is left."""
     top = -np.inf
     for level in range(state.at[0] + 1):
+        most = -np.inf
         if state.child[level, 1] < 0:
-            top = max(top, state.bound[level])
+            most = state.bound[level]
         elif state.child[level, 0] < state.child[level, 1]:
-            top = max(top, state.bound[level] + state.worth[state.child[level, 0]])
+            most = state.bound[level] + state.worth[state.child[level, 0]]
+        top = max(top, min(most, state.dual.cap[level]) if len(state.dual.cap) else most)
     return top
 
 
@@ -346,6 +263,7 @@ def begin(forest, paths, trees, rule, box, floor):  # type: ignore[no-untyped-de
         np.empty(leaves),
         np.zeros((d, 5), np.int32),
         np.zeros(2, np.int64),
+        dual(forest, rule, paths, trees, levels),
     )
     state.box[0] = box
     state.base[0], state.trees[0] = paths.base[0], trees

@@ -216,3 +216,13 @@ def cells(forest, low, high, valued, missing, whole):  # type: ignore[no-untyped
         else:
             box[q, 0], box[q, 1] = 1, 0
     return box
+
+
+@numba.njit(cache=True)
+def meets(limit, narrows, box, leaf):  # type: ignore[no-untyped-def]
+    """Whether the leaf can be reached in the box."""
+    for at in range(limit[leaf], limit[leaf + 1]):
+        q = narrows[at, 0]
+        if max(box[q, 0], narrows[at, 1]) > min(box[q, 1], narrows[at, 2]) and not (box[q, 2] & narrows[at, 3]):
+            return False
+    return True

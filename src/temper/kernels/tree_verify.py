@@ -23,7 +23,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Confirm = Callable[[Floats], Floats | None]
 SINGLE = 2.0**-23
 STATES = 100_000
-_CHUNK = 2_000
+_CHUNK, _SHARED_CHUNK = 2_000, 100
 _TRIES = 64
 _FLOORS = 4
 
@@ -255,9 +255,9 @@ def _boxes(parts: tuple[Any, ...], effort: _Effort) -> Iterator[Any]:
 
     forest, paths, rule, state, floor = parts
     found = np.empty((len(rule.here), 3), dtype=np.int32)
-    tries = 0
+    tries, chunk = 0, _SHARED_CHUNK if len(rule.limit) else _CHUNK
     while tries < _TRIES and (left := effort.states - int(state.at[1])) > 0:
-        code = search(forest, paths, rule, state, floor, found, min(left, _CHUNK))
+        code = search(forest, paths, rule, state, floor, found, min(left, chunk))
         if code == CERTIFIED:
             return
         if code == BROKEN:
@@ -300,7 +300,7 @@ def _forest(margin: TreeMargin, discrete: Any) -> Any:
 
 def _rule(forest: Any, cells: Any, box: Reach, row: int) -> Any:
     """The sums that limit a move from this row."""
-    from temper.kernels._jit_tree_verify import priced
+    from temper.kernels._jit_tree_verify_budget import priced
     from temper.kernels._jit_tree_verify_paths import locate
 
     kinds = np.array([kind for kind, _ in box.sums], dtype=np.int64)

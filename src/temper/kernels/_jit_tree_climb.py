@@ -17,7 +17,7 @@ from temper.kernels._jit_tree_form import (
     first_above,
     prune,
 )
-from temper.kernels._jit_tree_move import affordable, begin, chance, nearest, passes, place
+from temper.kernels._jit_tree_move import begin, chance, nearest, passes, pay, put
 
 FIXED, CHEAPEST, ENOUGH, NEAREST = 0, 1, 2, 3
 _SURE = 1e12
@@ -26,6 +26,8 @@ _FIRST_BOX, _WIDER, _WIDENINGS = 1.0 / 1024, 2.5, 40
 _FIRST_PRICE, _DEARER, _LADDER = 0.03, 1.7, 14
 _HALVINGS, _CLOSE = 12, 0.002
 _PASSES = 10
+_LONGER = 4  # times the restarts, for a row that nearly crosses over
+_HOPELESS = 4.0  # how many times the spread of the tops found is too far to go on
 
 
 @numba.njit(cache=True)
@@ -71,32 +73,39 @@ def cut_down(trial: Any, model: Any) -> None:
 def scatter(trial: Any, x: Any, share: float) -> None:
     """Put a random share of the columns into random intervals, as far as the costs allow."""
     _, _, tally, cuts, offset, field, costs, _, units = trial
+    pay(field, costs, x)
     for q in units[0]:
         if field[q].missing != VALUE_ONLY or chance(tally) >= share:
             continue
         first = first_above(cuts, field[q].low, offset[q], offset[q + 1])
         n = first_above(cuts, field[q].high, first, offset[q + 1]) - first + 1
-        v = nearest(field, cuts, q, int(chance(tally) * n), first, n)
-        if v == v and v != x[q] and affordable(field, costs, q, x[q], v):
-            place(trial, x, q, v)
+        put(field, costs, x, q, nearest(field, cuts, q, int(chance(tally) * n), first, n))
 
 
 @numba.njit(cache=True)
-def ascend(trial: Any, x: Any, restarts: int, edge: float) -> Any:
-    """Raise the margin from the clean row, then from random points of the box; x ends at the highest one seen."""
+def ascend(trial: Any, x: Any, restarts: int, longer: int, edge: float) -> Any:
+    """Raise the margin from the clean row, then from random points of the box; x ends at the highest one seen. It
+    ends early where no point can be beyond the edge, and after `restarts` goes on to `longer` times as many only while
+    the edge is near for how far apart the tops lie.
+    """
     tally, field = trial[2], trial[5]
-    top, kept = -np.inf, x.copy()
-    for restart in range(restarts):
+    top, kept, total, square = -np.inf, x.copy(), 0.0, 0.0
+    for restart in range(longer * restarts):
         for q in range(len(field)):
             x[q] = field[q].x0
-        begin(trial, x)
         if restart > 0:
             scatter(trial, x, 0.2 + 0.6 * chance(tally))
+        begin(trial, x)
         passes(trial, x, 0.0, 1.0, edge, _PASSES)
-        if tally[0].margin > top:
-            top = tally[0].margin
+        here = tally[0].margin
+        total, square = total + here, square + here * here
+        if here > top:
+            top = here
             kept[:] = x
-        if top > edge or tally[0].trees == 0:
+        if top > edge or tally[0].trees == 0 or not tally[0].most > edge:
+            break
+        spread = np.sqrt(max(square / (restart + 1) - (total / (restart + 1)) ** 2, 0.0))
+        if restart + 1 >= restarts and edge - top > _HOPELESS * spread:
             break
     x[:] = kept
     return top > edge
@@ -149,8 +158,8 @@ def leap(trial: Any, x: Any, edge: float) -> Any:
     for q in range(len(field)):
         x[q] = field[q].x0
     tilt(trial, 0)
-    begin(trial, x)
     scatter(trial, x, 0.2 + 0.6 * chance(tally))
+    begin(trial, x)
     passes(trial, x, 0.0, 1.0, edge, _PASSES)
     return tally[0].margin > edge
 
@@ -177,7 +186,7 @@ def widen(
         box = min(box, top)
         narrow(trial, whole, box, max(box, step), size)
         cut_down(trial, model)
-        if ascend(trial, x, tries, edge):
+        if ascend(trial, x, tries, 1, edge):
             return missed, True
         missed = box
         if box >= top:
@@ -226,7 +235,7 @@ def nearest_box(trial: Any, model: Any, whole: Any, x: Any, size: float, restart
         middle = 0.5 * (low + high)
         narrow(trial, whole, middle, middle, np.inf)
         cut_down(trial, model)
-        if ascend(trial, x, restarts, edge):
+        if ascend(trial, x, restarts, 1, edge):
             high = gap(field, x)
             kept[:] = x
         else:
@@ -277,7 +286,7 @@ def search(wood: Any, ground: Any, how: int, restarts: int, edge: float, x: Any,
         own = (nodes, trees, base + shifts[r])
         if how == FIXED:
             cut_down(trial, own)
-            size[r] = gap(field, x[r]) if ascend(trial, x[r], restarts, edge) else np.inf
+            size[r] = gap(field, x[r]) if ascend(trial, x[r], restarts, _LONGER, edge) else np.inf
         elif how == NEAREST:
             size[r] = nearest_box(trial, own, fields[r], x[r], size[r], restarts, edge)
         else:

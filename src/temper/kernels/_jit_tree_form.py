@@ -19,7 +19,10 @@ NODE = np.dtype(
 )
 # `mask` has bit `feature % 64` of every column that the tree splits on; `part` is what it adds to the margin now.
 TREE = np.dtype([("part", "f8"), ("mask", "u8"), ("root", "i4")], align=True)
-TALLY = np.dtype([("base", "f8"), ("trees", "i8"), ("margin", "f8"), ("random", "u8")], align=True)
+# `most` is no less than the margin anywhere in the row's range; `nodes` counts those of the pruned copy.
+TALLY = np.dtype(
+    [("base", "f8"), ("most", "f8"), ("trees", "i8"), ("nodes", "i8"), ("margin", "f8"), ("random", "u8")], align=True
+)
 CUT = np.dtype([("cut", "f8"), ("below", "f8")], align=True)
 # One column of one row: its range, and what a move costs, to guide the search, in the norm, in the schema's money.
 COLUMN = np.dtype(
@@ -140,9 +143,21 @@ def _copy_tree(nodes: Any, field: Any, pruned: Any, places: Any, at: int, count:
 
 
 @numba.njit(cache=True)
+def _highest(pruned: Any, at: int, count: int) -> Any:
+    """The highest leaf of the copied tree that lies from place `at` on; infinite where it shares nodes with another."""
+    most = -np.inf
+    for k in range(at, count):
+        if pruned[k].feature < 0:
+            most = max(most, pruned[k].level)
+        elif pruned[k].left < at or pruned[k].right < at:
+            return np.inf
+    return most if most > -np.inf else np.inf
+
+
+@numba.njit(cache=True)
 def prune(nodes: Any, trees: Any, base: float, field: Any, pruned: Any, kept: Any, tally: Any, places: Any) -> None:
     """Keep what the row's range leaves open; trees that have one leaf left go into the base."""
-    count = many = 0
+    count, many, gain = 0, 0, 0.0
     for t in range(len(trees)):
         k = settled(nodes, field, trees[t].root)
         if nodes[k].feature < 0:
@@ -151,8 +166,9 @@ def prune(nodes: Any, trees: Any, base: float, field: Any, pruned: Any, kept: An
         at = _copied(nodes, field, pruned, places, k, count)
         count, mask = _copy_tree(nodes, field, pruned, places, at, max(count, at + 1))
         kept[many].root, kept[many].mask = at, mask
+        gain += _highest(pruned, at, count)
         many += 1
-    tally[0].trees, tally[0].base = many, base
+    tally[0].trees, tally[0].nodes, tally[0].base, tally[0].most = many, count, base, base + gain
 
 
 @numba.njit(cache=True)

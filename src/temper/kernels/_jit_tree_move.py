@@ -40,6 +40,25 @@ def price(field: Any, power: int, which: int, q: int, v: float) -> Any:
 
 
 @numba.njit(cache=True)
+def pay(field: Any, costs: Any, x: Any) -> None:
+    """Take stock of the costs of a point."""
+    for which in range(3):
+        costs[which].spent = 0.0
+        for q in range(len(x)):
+            costs[which].spent += price(field, costs[which].power, which, q, x[q])
+
+
+@numba.njit(cache=True)
+def put(field: Any, costs: Any, x: Any, q: int, v: float) -> None:
+    """Set one column where that is affordable; the trees are left to `begin`."""
+    if v == v and v != x[q] and affordable(field, costs, q, x[q], v):
+        for which in range(3):
+            power = costs[which].power
+            costs[which].spent += price(field, power, which, q, v) - price(field, power, which, q, x[q])
+        x[q] = v
+
+
+@numba.njit(cache=True)
 def begin(trial: Any, x: Any) -> None:
     """Take stock of a point: the value of every tree, the margin, the costs."""
     nodes, trees, tally, _, _, field, costs, _, _ = trial
@@ -48,10 +67,7 @@ def begin(trial: Any, x: Any) -> None:
         trees[t].part = walk(nodes, trees[t].root, x)
         margin += trees[t].part
     tally[0].margin = margin
-    for which in range(3):
-        costs[which].spent = 0.0
-        for q in range(len(x)):
-            costs[which].spent += price(field, costs[which].power, which, q, x[q])
+    pay(field, costs, x)
 
 
 @numba.njit(cache=True)

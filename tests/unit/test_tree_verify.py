@@ -194,6 +194,35 @@ def test_one_tree_needs_hardly_a_branch() -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**31), norm=st.sampled_from(NORMS), depth=st.sampled_from((1, 3)), paid=st.booleans())
+def test_one_tree_has_its_nearest_break_at_once(seed: int, norm: str, depth: int, paid: bool) -> None:
+    draw, schema = np.random.default_rng(seed), mixed()
+    x0, m = mixed_rows(draw, 1), margin(draw, 6, 1, depth, mixed_cut, base=-0.8)
+    points, values = every_point(schema, m, x0[0])
+    cost = 3.0 if paid and norm != "cost" else None
+    wins = (values > 0) & (distances(schema, points, x0[0], "cost") <= (cost or np.inf))
+    exact = distances(schema, points, x0[0], norm)[wins].min(initial=np.inf)
+    found = nearest_bound(Verifier.of((m,), schema), schema, x0, norm, top=30.0, cost=cost)
+    assert found.states == 0
+    assert found.certified == pytest.approx(min(exact, 30.0), rel=1e-6)
+    assert found.certified <= exact
+    assert found.broken == pytest.approx(exact, rel=1e-6)
+    assert found.point is None or value(m, found.point[None])[0] > 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), norm=st.sampled_from(("l2", "l1", "l0", "cost")))
+def test_stumps_that_share_a_budget_are_decided_as_every_cell_says(seed: int, norm: str) -> None:
+    draw, schema = np.random.default_rng(seed), mixed()
+    x0, m = mixed_rows(draw, 1), margin(draw, 6, 12, 1, mixed_cut)
+    points, values = every_point(schema, m, x0[0])
+    best = values[distances(schema, points, x0[0], norm) <= 1.0].max()
+    for base, proof in ((-best - 0.01, Proof.CERTIFIED), (-best + 0.01, Proof.BROKEN)):
+        ready = Verifier.of((replace(m, base=base),), schema)
+        assert verify(ready, reach(schema, x0, norm, 1.0), 0).proof is proof
+
+
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**31), depth=st.sampled_from((0, 1)), radius=st.sampled_from((0.4, 1.0, 2.5)))
 def test_stumps_have_the_exact_bound_in_closed_form(seed: int, depth: int, radius: float) -> None:
     draw, schema = np.random.default_rng(seed), mixed()

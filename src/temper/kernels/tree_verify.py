@@ -16,6 +16,7 @@ import numpy as np
 from temper.core.schema import Schema
 from temper.core.trees import TreeMargin
 from temper.kernels.tree_reach import Reach, reach
+from temper.kernels.tree_single import is_single, leaf_boxes, nearest_leaf
 from temper.kernels.tree_stumps import best_stumps, is_stumps
 from temper.kernels.trees import thresholds, value
 
@@ -150,8 +151,10 @@ def nearest_bound(
     """Bisect the radius of one row (1, ...) up to `top`: the bracket of its minimal distance, valid whenever it ends.
 
     It ends when the bracket is `gap` of its upper end wide, after `steps` decisions or `states` in all, or when `go_on`
-    says no. A cost may limit the moves besides.
+    says no. A cost may limit the moves besides. Of a single tree the distance is known at once.
     """
+    if is_single(verifier.forests) and not verifier.every:
+        return _single(verifier, schema, x0, norm, top, cost, confirm)
     low, end, broken, point, used = 0.0, top, np.inf, None, 0
     radius = top
     for _ in range(steps):
@@ -223,6 +226,29 @@ def _stumps(verifier: Verifier, at: int, box: Reach, row: int, start: Any, confi
         return Decision(proof=Proof.CERTIFIED, bound=total + slack)
     kept, _ = _kept(verifier, at, _point(forest, box, row, found), slack, confirm)
     return Decision(proof=Proof.UNKNOWN if kept is None else Proof.BROKEN, bound=total + slack, point=kept)
+
+
+def _single(
+    verifier: Verifier, schema: Schema, x0: Any, norm: str, top: float, cost: float | None, confirm: Confirm | None
+) -> Bracket:
+    """The bracket of a single tree: closed but for leaves within rounding, or of which the nearest point does not count."""
+    box = replace(reach(schema, x0, norm, top, cost), single=False)
+    single = str(getattr(x0, "dtype", "")).endswith("float32")
+
+    def leaves() -> Iterator[tuple[float, Floats, float]]:
+        for at, forest in enumerate(verifier.forests):
+            for margin, found in leaf_boxes(forest, verifier.bases[at], verifier.deepest, box, 0):
+                slack = verifier.slack(at, abs(verifier.bases[at]) + abs(margin - verifier.bases[at]))
+                point = _point(forest, box, 0, found)
+                with np.errstate(invalid="ignore"):
+                    gone = (found[:, 2] != 0) & (np.abs(point - box.x0[0]) / box.scale > 1.0)  # missing counts 1
+                yield margin, np.where(gone, np.nan, point), slack
+
+    def keep(point: Floats, above: float) -> Floats | None:
+        return confirm(point) if confirm else point if above > 0 and not single else None
+
+    held, broken, point = nearest_leaf(leaves(), schema, x0, norm, cost=cost, keep=keep)
+    return Bracket(certified=min(held, broken, top), broken=broken, point=point)
 
 
 def _kept(

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from bench.evasion import trees as attacks
+from bench.evasion.tree_cases import Case, first_case, other_cases
 from bench.table import goal, machine, table
 
 EPSILONS = (0.01, 0.02, 0.03, 0.05)
@@ -48,16 +49,17 @@ def main(words: list[str]) -> int:
     warnings.simplefilter("ignore")
     quick = "--quick" in words
     print(machine("numpy", "numba", "xgboost-cpu", "dtai-veritas", "adversarial-robustness-toolbox"))
-    first = attacks._xgboost(40 if quick else 100)
+    first = first_case(40 if quick else 100)
     _warm_up(first)
     _boxes(first, EPSILONS[:3] if quick else EPSILONS, 5 if quick else 20, goals=True)
+    _shared(first, 20 if quick else 100, 0.1 if quick else 0.5)
     _distances(first, 10 if quick else 40, 5_000 if quick else 50_000)
-    for case in [] if quick else attacks._others(100, quick):
+    for case in [] if quick else other_cases(100):
         _boxes(case, EPSILONS[:3], 0, goals=False)
     return 0
 
 
-def _boxes(case: Any, epsilons: Sequence[float], rows: int, *, goals: bool) -> None:
+def _boxes(case: Case, epsilons: Sequence[float], rows: int, *, goals: bool) -> None:
     """Each row decided in a box: shares, times, and whether the sides agree."""
     lines, against, cliques, unknown = [], [], [], 0
     for epsilon in epsilons:
@@ -85,7 +87,7 @@ def _boxes(case: Any, epsilons: Sequence[float], rows: int, *, goals: bool) -> N
         goal("ART's clique bound's time over ours", min(cliques), 20, at_least=True, digits=0) if cliques else None
 
 
-def _ours(case: Any, epsilon: float) -> Proofs:
+def _ours(case: Case, epsilon: float) -> Proofs:
     from temper.kernels.tree_reach import reach
     from temper.kernels.tree_verify import Proof, verify
 
@@ -103,7 +105,7 @@ def _ours(case: Any, epsilon: float) -> Proofs:
     return Proofs(ms=ms, worst=max(spent), certified=found == Proof.CERTIFIED, broken=found == Proof.BROKEN)
 
 
-def _ready(case: Any) -> tuple[Any, dict[int, Any]]:
+def _ready(case: Case) -> tuple[Any, dict[int, Any]]:
     import temper
     from temper.core.schema import Schema
     from temper.kernels.tree_verify import Verifier
@@ -114,17 +116,17 @@ def _ready(case: Any) -> tuple[Any, dict[int, Any]]:
     return schema, {y: Verifier.of(margins(ensemble, target.kind, y, 0.5), schema) for y in (0, 1)}
 
 
-def _wins(case: Any, point: Any, at: int) -> bool:
+def _wins(case: Case, point: Any, at: int) -> bool:
     return bool(case.model.predict(point[None].astype(case.x.dtype))[0] != case.y[at])
 
 
-def _veritas(case: Any, epsilon: float) -> Proofs | None:
+def _veritas(case: Case, epsilon: float) -> Proofs | None:
     """The recipe of `bench.evasion.trees`; out of patience reads as certified, so its rows are shown beside ours."""
     found = attacks._exact(case, epsilon)
     return None if found is None else Proofs(ms=found.ms, worst=np.nan, certified=~found.broken, broken=found.broken)
 
 
-def _clique(case: Any, epsilon: float, rows: int) -> Proofs | None:
+def _clique(case: Case, epsilon: float, rows: int) -> Proofs | None:
     """ART's merge of pairs of trees, on the first rows."""
     if find_spec("art") is None or not rows:
         return None
@@ -142,7 +144,7 @@ def _clique(case: Any, epsilon: float, rows: int) -> Proofs | None:
     return Proofs(ms=ms, worst=np.nan, certified=certified, broken=np.zeros(rows, dtype=bool))
 
 
-def _distances(case: Any, rows: int, states: int) -> None:
+def _distances(case: Case, rows: int, states: int) -> None:
     """The bracket of the nearest break in every norm, with what was left open when the steps ran out."""
     from temper.kernels.tree_verify import nearest_bound
 
@@ -164,9 +166,29 @@ def _distances(case: Any, rows: int, states: int) -> None:
     table(f"{case.name}: the bracket of the minimal distance, {states:,} steps a row", names, lines)
 
 
-def _warm_up(case: Any) -> None:
+def _shared(case: Case, rows: int, seconds: float) -> None:
+    """Rows decided where columns share a budget, within processor seconds a row."""
+    from temper.kernels.tree_reach import reach
+    from temper.kernels.tree_verify import Proof, verify
+
+    schema, ready = _ready(case)
+    lines = []
+    for norm, radius in (("l2", 0.05), ("l2", 0.08), ("l1", 0.08), ("l1", 0.15)):
+        box, start, found = reach(schema, case.x[:rows], norm, radius), time.process_time(), []
+        verify(ready[int(case.y[0])], box, 0, states=1)
+        for row, truth in enumerate(case.y[:rows]):
+            end = time.process_time() + seconds
+            more = {"states": 10**9, "tighten": False, "go_on": lambda end=end: time.process_time() < end}
+            found.append(verify(ready[int(truth)], box, row, **more).proof)
+        counts = [found.count(proof) for proof in (Proof.CERTIFIED, Proof.BROKEN, Proof.UNKNOWN)]
+        lines.append([norm, radius, *counts, f"{1e3 * (time.process_time() - start) / rows:.0f}", rows])
+    names = ["norm", "radius", "certified", "broken", "open", "ms/row", "n"]
+    table(f"{case.name}: decisions in norms that columns share, at most {seconds:g} s a row", names, lines)
+
+
+def _warm_up(case: Case) -> None:
     start = time.process_time()
-    _ours(attacks.Case(name="", model=case.model, x=case.x[:2], y=case.y[:2]), 0.01)
+    _ours(Case(name="", model=case.model, x=case.x[:2], y=case.y[:2]), 0.01)
     print(f"compiling, or loading what was compiled: {time.process_time() - start:.1f} s of processor time")
 
 

@@ -22,6 +22,7 @@ NEARER = 1.0 - 1e-12  # against rounding: a distance is never overstated
 L2, L0, COST = 2, 3, 4  # the kinds of sums; anything else is a plain one
 RIGHT, LEFT = 1, 0
 _FACTORS, _CLIMBS, _FIRST = (1.0, 1.3, 1 / 1.3, 2.0, 0.5, 1.3, 1 / 1.3, 1.08, 1 / 1.08), 8, 0.1  # the search for a rate
+_HEAVY = 9  # steps that bounding one state takes beside its own
 _HAIR = 1e-9  # room in which rounding could drop the best leaf itself
 
 
@@ -335,6 +336,7 @@ def relax(forest, paths, rule, state, level, floor, bound):  # type: ignore[no-u
     dual.cap[level], best, less = bound, np.inf, False
     if trees == 0:
         return False
+    state.at[1] += _HEAVY
     _reach(forest, rule, paths, dual, state.box[level], state.spent[level], span, trees, order)
     _events(forest, rule, paths.narrows, dual, state.box[level])
     left = _left(rule, dual, state.spent[level])

@@ -1,7 +1,8 @@
 """Exact verification of tree ensembles: what no point of a box can do to a margin, or the point that does it.
 
 Source: Devos, Meert & Davis, "Versatile verification of tree ensembles", 2021 (best-first search over leaf boxes);
-here depth first, with leaves struck out by the bound and boxes narrowed by what is left.
+here depth first, with leaves struck out by the bound and boxes narrowed by what is left. Where columns share a budget
+a Lagrangian bound joins in, see `kernels._jit_tree_verify_budget`.
 """
 
 from __future__ import annotations
@@ -231,7 +232,7 @@ def _stumps(verifier: Verifier, at: int, box: Reach, row: int, start: Any, confi
 def _single(
     verifier: Verifier, schema: Schema, x0: Any, norm: str, top: float, cost: float | None, confirm: Confirm | None
 ) -> Bracket:
-    """The bracket of a single tree: closed but for leaves within rounding, or of which the nearest point does not count."""
+    """The bracket of a single tree: open only where a leaf is within rounding, or its nearest point does not count."""
     box = replace(reach(schema, x0, norm, top, cost), single=False)
     single = str(getattr(x0, "dtype", "")).endswith("float32")
 

@@ -6,8 +6,13 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+import temper
 from scenarios.story import ATTACKED, WRAPPED, Folder, refused
+from temper.engine.harden import ANY, harden
+from temper.engine.plan import plan
+from temper.engine.reattack import Reattack, deciding
 from temper.engine.task import SUITES, Sizes
+from temper.kernels.rate import wilson
 
 ATTACK = ("--only", "evasion.coordinate")
 CHECK = ("--only", "validation.performance")
@@ -182,7 +187,7 @@ def test_hardening_writes_a_system_that_holds_better_and_says_how_much(desk, wri
     assert before.code == 1, before.all
     told = desk("harden", "-c", bank.config, "--engine", "serial")
     assert told.code == 0, told.all
-    for defence in ("augment", "monotone", "regularise", "coarse", "combined"):
+    for defence in ("augment", "monotone", "regularise", "anchored", "coarse", "combined"):
         assert defence in told.out  # those that did not help are told as well
     assert "holds better" in told.out
     hardened = Folder(bank.path / "hardened")
@@ -196,6 +201,21 @@ def worst(system, run):
     return max(
         m.value for m in system.store.run(run).measurements if m.metric == "success_rate" and m.value is not None
     )
+
+
+@pytest.mark.slow
+def test_a_defence_carries_over_to_payments_of_another_make(tmp_path):
+    """Everything together loses for certain, and of random search alone the two separate intervals do not touch."""
+    from temper.demos import held_out
+
+    system = temper.load(held_out.write(tmp_path, seed=0))
+    planned = plan(system, "quick", ["evasion"], 0)
+    found = harden(system, evaluate=Reattack(world=planned.world, tasks=deciding(planned.tasks)), defences=["anchored"])
+    assert found.chosen is not None, [trial.outcome for trial in found.trials]
+    assert found.chosen.p_holm < 0.01
+    assert found.chosen.effect(ANY).high < 0
+    alone = found.chosen.effect("evasion.random_search.success_rate")
+    assert wilson(round(alone.after * alone.n), alone.n)[1] < wilson(round(alone.before * alone.n), alone.n)[0]
 
 
 @pytest.mark.slow

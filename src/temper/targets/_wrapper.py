@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, cast
 
 from temper.core.data import Data
 from temper.core.target import Access, Recipe, ScoreKind, Target
@@ -46,9 +46,9 @@ class Wrapper:
         """The inner target's raw model."""
         return getattr(self.inner, "model", None)
 
-    def refit(self, data: Data, recipe: Recipe) -> Self:
+    def refit(self, data: Data, recipe: Recipe) -> Target:
         """The inner model fitted again, behind the same step."""
-        return replace(self, inner=self.inner.refit(data, recipe))
+        return cast(Target, replace(self, inner=self.inner.refit(data, recipe)))
 
     def _digest(self, *parts: bytes) -> str:
         """Of these parts and the inner model, "" where that has none."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def open_wrapped(path: Path, schema: Schema | None, opened: Callable[[Path], Tar
             raise ContractError(f"{path} needs the schema it was made with", fix="open it with that schema")
         settings["schema"] = schema
     target = opened(path.parent / inner)
-    return squeezed(target, **settings) if kind is Squeezed else kind(inner=target, **settings)
+    return cast(Target, squeezed(target, **settings) if kind is Squeezed else kind(inner=target, **settings))
 
 
 def _settings(kind: type[Wrapper]) -> list[str]:

@@ -304,7 +304,7 @@ def harden(
     planned = plan(system, record.suite, ["evasion"], record.seed)
     attacks = deciding(planned.tasks, found.plugin if finding is not None else "")
     if defences is None:
-        defences = planned.defences
+        defences = planned.against(attacks)
     listener(Event(kind="note", message="choosing the attacks that decide"))
     reattack = Reattack(world=planned.world, tasks=attacks).decisive()
     tried = try_defences(

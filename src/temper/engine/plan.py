@@ -48,11 +48,11 @@ class Plan:
     facts: tuple[tuple[str, str], ...]
     suite: str
 
-    @property
-    def defences(self) -> tuple[str, ...]:
-        """What the catalogue names against the evasions that apply, in its order."""
-        evasions = (s.threat for s in self.scenarios if s.threat.id.startswith("evasion"))
-        return tuple(dict.fromkeys(name for threat in evasions for name in threat.defences))
+    def against(self, tasks: Sequence[Task]) -> tuple[str, ...]:
+        """The defences that the catalogue names against these attacks and the model allows, in its order."""
+        asked = {task.scenario for task in tasks}
+        threats = (s.threat for s in self.scenarios if s.id in asked)
+        return self.world.applicable(tuple(dict.fromkeys(name for threat in threats for name in threat.defences)))
 
 
 def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), seed: int = 0) -> Plan:

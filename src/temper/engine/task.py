@@ -17,7 +17,7 @@ from temper.core.measure import Measurement, Status
 from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 
 _OTHERS = 500
 
@@ -133,6 +133,11 @@ class World:
     def room(self, name: str) -> Room:
         """The plugins of a room: Temper's own, and those of other packages that the system names."""
         return Room(f"temper.{name}", allowed=foreign(self.system, name))
+
+    def applicable(self, defences: Sequence[str]) -> tuple[str, ...]:
+        """Those that need nothing this model does not give."""
+        room, access = self.room("hardening"), self.target.access
+        return tuple(name for name in defences if not getattr(room.get(name), "needs", Access.NONE) & ~access)
 
     def rng(self, task: Task, ids: Any = None, like: Any = None) -> Draws:
         """The task's random numbers."""

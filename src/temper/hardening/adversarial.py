@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from temper.core.data import Data
 from temper.core.errors import ContractError, TemperError, Unsupported
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 from temper.hardening._refit import joined, trainable
 
 
@@ -25,6 +26,7 @@ class Adversarial:
     2
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     rounds: int = 3
     inner: Callable[[Target, Data], Data] | None = None
 

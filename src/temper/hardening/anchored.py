@@ -12,7 +12,7 @@ from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Recipe, ScoreKind, Target
+from temper.core.target import Access, Recipe, ScoreKind, Target
 from temper.hardening._grown import attacker
 from temper.hardening._member import member
 from temper.hardening._refit import columns_of, trainable, with_disguises
@@ -36,8 +36,9 @@ class Anchored:
     8
     """
 
-    ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"anchor": 0.33}, {"anchor": 0.67})
-    anchor: float = 0.5
+    needs: ClassVar[Access] = Access.RETRAIN
+    ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"anchor": 0.2}, {"anchor": 0.5})
+    anchor: float = 0.33
     copies: int = 8
     strength: float = 0.7
     norm: str = "cost"

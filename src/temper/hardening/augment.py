@@ -9,7 +9,7 @@ from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 from temper.hardening._refit import trainable, with_moved_copies
 
 
@@ -26,6 +26,7 @@ class Augment:
     8
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"radius": 1.5}, {"radius": 6.0})
     copies: int = 0
     positive_copies: int = 8

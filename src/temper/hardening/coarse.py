@@ -12,7 +12,7 @@ from temper.core.data import Data
 from temper.core.errors import TemperError
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 from temper.hardening._grown import attacker
 from temper.hardening._refit import columns_of, trainable, with_moved_copies
 
@@ -32,6 +32,7 @@ class Coarse:
     8
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"bins": 32}, {"bins": 8})
     bins: int = 16
     copies: int = 4

@@ -9,7 +9,7 @@ from temper.core.data import Data
 from temper.core.errors import Unsupported
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 from temper.hardening._refit import columns_of, known_directions, trainable, with_moved_copies
 
 
@@ -25,6 +25,7 @@ class Combined:
     8
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"strength": 0.35, "radius": 1.5}, {"strength": 1.0, "radius": 6.0})
     clear: float = 0.9
     strength: float = 0.7

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from temper.core.data import Data
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 from temper.hardening._refit import columns_of, known_directions, trainable
 
 
@@ -24,6 +25,7 @@ class Monotone:
     0.95
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     clear: float = 0.9
     schema: Schema | None = None
 

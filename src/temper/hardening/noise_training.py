@@ -12,7 +12,7 @@ from temper.core.data import Data
 from temper.core.errors import Unsupported
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Target
+from temper.core.target import Access, Target
 from temper.hardening._training import Batch, Course, net_of, train
 from temper.targets._noise import Noise
 
@@ -29,6 +29,7 @@ class NoiseTraining:
     5
     """
 
+    needs: ClassVar[Access] = Access.GRADIENTS
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"sigma": 0.12}, {"sigma": 0.5})
     epochs: int = 5
     batch: int = 128

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from temper.core.data import Data
 from temper.core.errors import TemperError
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Access, Recipe, Target
 from temper.hardening._refit import trainable
 
 
@@ -25,6 +25,7 @@ class Regularise:
     Regularise(strength=0.3)
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"strength": 0.35}, {"strength": 1.0})
     strength: float = 0.7
 

@@ -10,7 +10,7 @@ import numpy as np
 from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
-from temper.core.target import Recipe, ScoreKind, Target
+from temper.core.target import Access, Recipe, ScoreKind, Target
 from temper.hardening._member import member
 from temper.hardening._refit import trainable
 from temper.targets.averaged import Averaged
@@ -29,6 +29,7 @@ class Subspaces:
     0.5
     """
 
+    needs: ClassVar[Access] = Access.RETRAIN
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"share": 0.75}, {"share": 0.25})
     models: int = 10
     share: float = 0.5

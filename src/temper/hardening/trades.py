@@ -10,7 +10,7 @@ from temper.core.budget import Budget
 from temper.core.data import Data
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Target
+from temper.core.target import Access, Target
 from temper.hardening._ball import Field, field_of
 from temper.hardening._training import Batch, Course, net_of, train
 from temper.hardening._worst import worst
@@ -30,6 +30,7 @@ class Trades:
     6.0
     """
 
+    needs: ClassVar[Access] = Access.GRADIENTS
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"beta": 2.0}, {"beta": 12.0})
     epochs: int = 5
     steps: int = 7

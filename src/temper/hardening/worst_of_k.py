@@ -11,7 +11,7 @@ from temper.core.data import Data
 from temper.core.errors import Unsupported
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import Target
+from temper.core.target import Access, Target
 from temper.hardening._training import Batch, Course, net_of, train
 from temper.kernels.tone import toned
 from temper.kernels.warp import Warp
@@ -30,6 +30,7 @@ class WorstOfK:
     30.0
     """
 
+    needs: ClassVar[Access] = Access.GRADIENTS
     ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"views": 3}, {"epochs": 10})
     epochs: int = 5
     views: int = 10

@@ -14,7 +14,7 @@ from temper.core.budget import Budget
 from temper.core.finding import Example, Finding
 from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.schema import Change, Schema
-from temper.core.target import Access, ScoreKind
+from temper.core.target import ScoreKind
 from temper.engine.adaptive import pressed
 from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
 from temper.engine.identity import finding_id
@@ -258,11 +258,9 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
 
 
 def _defences(task: Task, world: World) -> tuple[str, ...]:
-    """What the threat's catalogue entry names, where the model can be trained at all."""
-    if not world.target.access & (Access.RETRAIN | Access.GRADIENTS):
-        return ()
+    """What the threat's catalogue entry names and the model allows."""
     threat = task.scenario.partition("@")[0]
-    return next((entry.defences for entry in catalogue() if entry.id == threat), ())
+    return world.applicable(next((entry.defences for entry in catalogue() if entry.id == threat), ()))
 
 
 def _goal(world: World) -> str:

@@ -285,7 +285,7 @@ class Oracle:
         nearer = nearer[occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
         kept = rows[nearer]
         self._distance[kept], self._best[kept] = distance[nearer], x[nearer]
-        self._score[kept] = flagged_score(answers[at[nearer]], self._scene.kind)
+        self._score[kept] = flagged_score(answers[at[nearer]].astype(float), self._scene.kind)
 
     def _numbers(self, rows: Rows) -> Rows:
         """The number of each candidate among its row's queries, whatever the size of the batch."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from temper.core.data import Array
 from temper.core.seed import Draws
 from temper.kernels.lp import distance
@@ -28,7 +30,7 @@ def steepest(slope: Array, norm: str, share: Any = 0.01) -> Array:
     """
     xp = _namespace(slope)
     if norm == "linf":
-        return xp.sign(slope)
+        return np.sign(slope) if isinstance(slope, np.ndarray) else slope.sign()  # xp.sign looks for NaN first
     if norm == "l2":
         # The largest entry first: squares of small gradients underflow in float32.
         scaled = slope / (wide(distance(slope, slope * 0, "linf"), slope) + 1e-30)

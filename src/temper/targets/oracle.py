@@ -275,8 +275,7 @@ class Oracle:
         counts = admitted(schema, x, x0, rows, np.where(counts, distance, np.inf), every)
         if not counts.any():
             return
-        # The number of each candidate among its row's queries, whatever the size of the batch.
-        number = (self._spent[asked] - np.bincount(asked)[asked] + occurrence(asked) + 1)[at]
+        number = self._numbers(asked)[at]
         if self._target.stochastic:
             counts = self._confirmed(x, rows, counts)
         first = np.flatnonzero(counts & (self._broken_at[rows] < 0))[::-1]
@@ -286,7 +285,12 @@ class Oracle:
         nearer = nearer[occurrence(rows[nearer]) == 0]  # the nearest of several candidates of one row
         kept = rows[nearer]
         self._distance[kept], self._best[kept] = distance[nearer], x[nearer]
-        self._score[kept] = flagged_score(answers[at[nearer]], self._scene.kind)
+        self._score[kept] = flagged_score(answers[at[nearer]].astype(float), self._scene.kind)
+
+    def _numbers(self, rows: Rows) -> Rows:
+        """The number of each candidate among its row's queries, whatever the size of the batch."""
+        numbers: Rows = self._spent[rows] - np.bincount(rows)[rows] + occurrence(rows) + 1
+        return numbers
 
     def _confirmed(self, x: Array, rows: Rows, counts: Rows) -> Rows:
         """A random model gives lucky answers: a hit counts when most of some further answers say the same, charged.

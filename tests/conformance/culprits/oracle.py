@@ -103,16 +103,16 @@ class Falls(Oracle):
 class ByBatch(Oracle):
     """Dates a break by the end of the batch it came in."""
 
-    def _keep(self, x: Any, rows: Any, scores: Any, number: Any) -> None:
-        super()._keep(x, rows, scores, self._spent[rows])
+    def _numbers(self, rows: Any) -> Any:
+        return self._spent[rows]
 
 
 class Latest(Oracle):
     """Keeps the latest point that counts instead of the nearest."""
 
-    def _keep(self, x: Any, rows: Any, scores: Any, number: Any) -> None:
-        self._distance[rows] = np.inf
-        super()._keep(x, rows, scores, number)
+    def _keep(self, x: Any, asked: Any, answers: Any, at: Any) -> None:
+        self._distance[asked[at]] = np.inf
+        super()._keep(x, asked, answers, at)
 
 
 class Trusting(Oracle):

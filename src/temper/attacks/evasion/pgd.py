@@ -63,9 +63,11 @@ class PGD:
             # Entries at the end of the box take no part: they would use up the few that a sparse step moves.
             stuck = ((state.slope > 0) & (state.x >= high)) | ((state.slope < 0) & (state.x <= low))
             state.slope = on.xp.where(stuck, on.xp.zeros_like(state.slope), state.slope)
-        x = state.x + size * steepest(state.slope, on.norm)
+        x = steepest(state.slope, on.norm)
+        x *= size
+        x += state.x
         if on.norm == "linf":
-            return on.xp.minimum(on.xp.maximum(x, state.low), state.high)
+            return x.clip(state.low, state.high)
         return on.inside(x, state.x0, on.radius)
 
     def _begin(self, on: Ground, rows: Rows, rng: Draws) -> _State:

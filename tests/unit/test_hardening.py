@@ -305,13 +305,10 @@ def test_anchored_refuses_where_all_columns_move_or_none(data):
 # -- the whole room ---------------------------------------------------------------------------------------------------
 
 
-# Defences that train a net's own weights, or build something around a model: they need no refit.
-AROUND = {"detector", "fast", "madry", "noise_training", "smoothing", "squeezing", "trades"}
-
-
 @pytest.mark.parametrize("name", Room("temper.hardening").names())
 def test_every_defence_refuses_a_target_that_cannot_be_fitted_again(name, data):
-    with pytest.raises(Unsupported, match=None if name in AROUND else "again"):
+    refits = getattr(Room("temper.hardening").get(name), "needs", None) is Access.RETRAIN
+    with pytest.raises(Unsupported, match="again" if refits else None):
         Room("temper.hardening").build(name).apply(Recorder(access=Access.SCORES), data, RNG)
 
 
@@ -331,11 +328,7 @@ def test_the_same_seed_gives_the_same_fit_and_leaves_the_data_alone(name, data):
     np.testing.assert_array_equal(data.x, kept)
 
 
-# Their refusals are said where nets are trained.
-NETS = {"fast", "madry", "trades", "noise_training"}
-
-
-@pytest.mark.parametrize("name", sorted(set(Room("temper.hardening").names()) - NETS))
+@pytest.mark.parametrize("name", Room("temper.hardening").names())
 def test_a_refusal_is_one_sentence_with_a_way_out(name, data):
     """Values, three classes, nothing to fit again, no schema: whatever a defence refuses, it says what to do."""
     room, told = Room("temper.hardening"), []

@@ -101,15 +101,20 @@ Lesson = Callable[[Batch], Iterator[Any]]
 def net_of(target: Target, data: Data, defence: str) -> Torch:
     """The target as the torch net it is, or `Unsupported` saying why it cannot be trained on these rows."""
     if not isinstance(target, Torch):
-        raise Unsupported(f"{defence} trains a torch module, and this is a {target.name} target")
+        raise Unsupported(
+            f"{defence} trains a torch module, and this is a {target.name} target",
+            fix="hand in the torch module itself, or use a defence for such models",
+        )
     if target.kind is ScoreKind.VALUE:
-        raise Unsupported(f"{defence} trains classifiers, and this net gives values")
+        raise Unsupported(
+            f"{defence} trains classifiers, and this net gives values", fix="use squeezing, which trains nothing"
+        )
     if b"archive_format" in target.stored:
         raise Unsupported("an exported program has no training mode", fix="open the module itself or TorchScript")
     if not any(True for _ in target.model.parameters()):
         raise Unsupported("the module has no weights to train (a frozen program?)", fix="save it without freezing")
     if len(data) < 2:
-        raise Unsupported(f"{defence} needs two training rows at least")
+        raise Unsupported(f"{defence} needs two training rows at least", fix="give more under data.train")
     if isinstance(data.x, np.ndarray) and not np.isfinite(data.x).all():
         raise Unsupported(f"{defence} cannot follow a gradient through missing values", fix="fill them before the net")
     return target

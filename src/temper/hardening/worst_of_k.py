@@ -46,7 +46,10 @@ class WorstOfK:
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """The same net with weights trained on views; `Unsupported` for anything but a torch net on images."""
         if len(data.x.shape) != 4:
-            raise Unsupported("worst-of-k turns images (n, channels, height, width), and these rows are none")
+            raise Unsupported(
+                "worst-of-k turns images (n, channels, height, width), and these rows are none",
+                fix="use madry or fast for rows of numbers",
+            )
         if self.schema is None or not math.isfinite(self.schema.high - self.schema.low):
             raise Unsupported("worst-of-k needs to know the range of a pixel", fix="give the schema a box")
         course = Course(epochs=self.epochs, batch=self.batch, rate=self.rate, fresh=self.fresh)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.attacks.evasion._deck import Deck
+from temper.attacks.evasion._nearest import flat
 from temper.core.attack import Scene
 from temper.core.data import Array
 from temper.core.seed import Draws
@@ -74,7 +75,7 @@ class StripeMoves:
     @classmethod
     def on(cls, scene: Scene, rng: Draws) -> StripeMoves:
         """Ends by the radius and the box."""
-        xp, n = _namespace(scene.x), len(scene.x)
+        xp = _namespace(scene.x)
         low, high = scene.schema.bounds(scene.x)
         if scene.budget.radius is not None:
             radius = scene.budget.radius
@@ -82,7 +83,7 @@ class StripeMoves:
         canvas, rng = Canvas.of(tuple(scene.x.shape[1:])), replace(rng, like=None)
         spots = Deck(rng=rng, part=1, width=canvas.size[2] if canvas.flat else 2)
         sides = Deck(rng=rng, part=0, width=canvas.size[2] if canvas.flat else canvas.size[0])
-        ends = xp.stack([high.reshape((n, -1)), low.reshape((n, -1))])
+        ends = xp.stack([flat(high), flat(low)])
         return cls(rng=rng, canvas=canvas, ends=ends, spots=spots, sides=sides)
 
     def start(self, rows: Rows, step: int) -> Array:

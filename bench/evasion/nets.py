@@ -1,12 +1,13 @@
 """Gradient attacks on small nets at a fixed radius: ours through the oracle against torchattacks, foolbox and ART.
 
-    python -m bench.evasion.nets [--quick] [--full]
+    python -m bench.evasion.nets [--quick] [--full] [NET ...]
 
 PGD-40 in linf at equal steps, radius and step size on the same rows, at four rates of success: what dropping rows
 brings depends on that rate. Then the standard ensemble against torchattacks' AutoAttack, as it comes (its APGD and FAB
 take 10 steps) and with its own steps raised to the published length, and against ART's (another line-up) on few rows.
 A quick run has too few rows for its ratios to mean much, and leaves ART's ensemble out: it takes minutes on any rows.
-Success is counted on the raw net, over rows it judges right. Seconds are CPU time of this process on one thread.
+Words are names of nets: the ensembles on these alone. Success is counted on the raw net, over rows it judges right.
+Seconds are CPU time of this process on one thread.
 """
 
 from __future__ import annotations
@@ -53,15 +54,18 @@ def main(words: list[str]) -> int:
 
     torch.set_num_threads(1)
     quick, full = "--quick" in words, "--full" in words
+    wanted = [word for word in words if not word.startswith("--")]
     print(machine("torch", "torchattacks", "foolbox", "adversarial-robustness-toolbox"))
     print(MEDIANS)
     x, y = digits()
     plain = trained(x[:4_000], y[:4_000], 3, 0.0)
     robust = trained(x[:4_000], y[:4_000], 2 if quick else 6, 0.15)
-    for rate, hard, wanted in RATES:
-        pgd(tuned(robust if hard else plain, x[5_000:], y[5_000:], 200 if quick else 1_000, rate), wanted, quick)
+    for rate, hard, times in () if wanted else RATES:
+        pgd(tuned(robust if hard else plain, x[5_000:], y[5_000:], 200 if quick else 1_000, rate), times, quick)
     rows = 12 if quick else 1_000 if full else 200
-    for name, model in list(nets(x[:4_000], y[:4_000], plain, robust, full))[: 1 if quick else None]:
+    for name, model in nets(x[:4_000], y[:4_000], plain, robust, full):
+        if name not in wanted and (wanted or (quick and name != "robust .15")):
+            continue
         radius = 0.15 if "robust" in name else 0.05
         standard(Net(name=name, model=model, **right(model, x[5_000:], y[5_000:], rows), radius=radius), quick)
     return 0

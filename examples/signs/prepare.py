@@ -49,7 +49,7 @@ def network(classes: int) -> torch.nn.Module:
         return [convolution, nn.BatchNorm2d(out), nn.ReLU()]
 
     return nn.Sequential(
-        nn.InstanceNorm2d(3),
+        nn.BatchNorm2d(3),
         *step(3, 32, 5, 2),
         *step(32, 64, 3, 1),
         nn.MaxPool2d(2),

@@ -162,8 +162,9 @@ def trial(name, difference, p=0.001, recall=(-0.01, 0.0)):
     shared = {"defence": name, "before": 0.5, "after": 0.5, "n": 100}
     gain = Effect(metric=ANY, difference=difference, low=difference - 0.1, high=difference + 0.1, p_value=p, **shared)
     cost = Effect(metric="recall", difference=sum(recall) / 2, low=recall[0], high=recall[1], **shared)
-    empty = Evaluation(broken={}, scores=np.zeros((0, 2)), y=np.zeros(0))
-    return Trial(defence=name, target=Toy(), threshold=0.5, evaluation=empty, effects=(gain, cost))
+    through = {"evasion.any": np.arange(1000) < 1000 * (0.5 + difference)}
+    rows = Evaluation(broken=through, scores=np.zeros((0, 2)), y=np.zeros(0))
+    return Trial(defence=name, target=Toy(), threshold=0.5, evaluation=rows, effects=(gain, cost))
 
 
 def chosen(*trials):
@@ -173,6 +174,12 @@ def chosen(*trials):
 
 def test_the_largest_sure_and_affordable_reduction_is_chosen():
     assert chosen(trial("a", -0.1), trial("b", -0.3), trial("c", -0.2)) == "b"
+
+
+def test_of_two_that_reduce_alike_the_cheaper_is_chosen():
+    cheap, dear = (-0.005, 0.005), (-0.04, -0.03)
+    assert chosen(trial("a", -0.3, recall=dear), trial("b", -0.2995, recall=cheap)) == "b"
+    assert chosen(trial("a", -0.3, recall=dear), trial("b", -0.25, recall=cheap)) == "a"
 
 
 def test_a_clean_loss_beyond_the_tolerance_is_not_bought():

@@ -86,6 +86,14 @@ def within(found: Sequence[Effect], tolerance: Tolerance) -> bool:
     return not (lost or more)
 
 
+def price(found: Sequence[Effect], tolerance: Tolerance) -> float:
+    """What was lost or gained in clean quality and alerts, as a share of what is tolerated; the dearest counts."""
+    limits = {"auc": tolerance.auc, "recall": tolerance.recall, "accuracy": tolerance.accuracy}
+    lost = [-effect.difference / limits[effect.metric] for effect in found if effect.metric in limits]
+    alerts = [e.difference / (tolerance.alerts * e.before) for e in found if e.metric == "alert_rate" and e.before]
+    return max([*lost, *alerts], default=0.0)
+
+
 def rates(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
     """A paired difference of rates with Tango's interval and McNemar's exact p-value."""
     first, second = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)

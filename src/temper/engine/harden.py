@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
@@ -20,7 +21,7 @@ from temper.core.run import Skipped
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import ScoreKind, Target
-from temper.engine.effect import Evaluation, Tolerance, effects, rates, within
+from temper.engine.effect import Evaluation, Tolerance, effects, price, rates, within
 from temper.engine.task import clock
 from temper.kernels.loss import flagged_score
 
@@ -186,9 +187,15 @@ def judge(trials: Sequence[Trial], tolerance: Tolerance) -> list[Trial]:
 
 
 def choose(trials: Sequence[Trial], tolerance: Tolerance) -> Trial | None:
-    """The trial with the largest reduction among those that reduce for certain and cost no more than tolerated."""
+    """The cheapest of those that reduce for certain, cost no more than tolerated and reduce as much as the best does,
+    give or take one standard error.
+
+    Source: the one-standard-error rule of Breiman et al., "Classification and regression trees", 1984; paired here.
+    """
     fit = [trial for trial in trials if _helps(trial.effect(ANY), trial.p_holm) and within(trial.effects, tolerance)]
-    return min(fit, key=_reduction, default=None)
+    best = min(fit, key=_reduction, default=None)
+    near = [trial for trial in fit if best is not None and _as_good(trial, best)]
+    return min(near, key=lambda trial: (price(trial.effects, tolerance), _reduction(trial)), default=None)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -275,6 +282,15 @@ def _with_union(evaluation: Evaluation, policy: Policy) -> Evaluation:
 
 def _helps(gain: Effect | None, p: float) -> bool:
     return gain is not None and gain.difference < 0 and p < _LEVEL
+
+
+def _as_good(trial: Trial, best: Trial) -> bool:
+    """Whether it lets no more rows through that the best stops than the other way round, give or take their square
+    root: McNemar's statistic is one at most.
+    """
+    own, other = (np.asarray(one.evaluation.broken["evasion.any"], dtype=bool) for one in (trial, best))
+    worse, better = int((own & ~other).sum()), int((other & ~own).sum())
+    return worse - better <= math.sqrt(worse + better)
 
 
 def _reduction(trial: Trial) -> float:

@@ -125,7 +125,11 @@ def _one(node: Any, places: dict[Any, Any], writer: Writer) -> Any:
         )
     shape = tuple(_meta(node).shape)
     if not shape or shape[0] != ROWS:
-        raise Unsupported(f"{name} mixes rows with one another, or drops them: its result is {shape} for {ROWS} rows")
+        raise Unsupported(
+            f"{name} mixes rows with one another, or drops them (an InstanceNorm does): its result is {shape} for "
+            f"{ROWS} rows",
+            fix="validation.smoothing needs no look inside",
+        )
     if sum(own) > 1 and name not in ("add", "sub"):
         raise Unsupported(f"{name} of two values that both depend on the input has no bounds here")
     variable = [_is_node(arg) and isinstance(places.get(arg), int) for arg in node.args]

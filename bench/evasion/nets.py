@@ -67,6 +67,7 @@ def main(words: list[str]) -> int:
         if name not in wanted and (wanted or (quick and name != "robust .15")):
             continue
         radius = 0.15 if "robust" in name else 0.05
+        assert accuracy(model, x[5_000:], y[5_000:]) > 0.8, f"{name} has learned nothing worth an attack"
         standard(Net(name=name, model=model, **right(model, x[5_000:], y[5_000:], rows), radius=radius), quick)
     return 0
 
@@ -79,7 +80,7 @@ def nets(x: Any, y: Any, plain: Any, robust: Any, full: bool) -> Iterator[tuple[
         yield "robust .08", trained(x, y, 6, 0.08)
         yield "robust .25", trained(x, y, 8, 0.25)
         yield "robust wide", trained(x, y, 6, 0.15, width=2)
-        yield "smooth robust", trained(x, y, 6, 0.15, smooth=True)
+        yield "smooth robust", trained(x, y, 8, 0.08, smooth=True)
 
 
 # -- PGD --------------------------------------------------------------------------------------------------------------
@@ -310,6 +311,14 @@ def tuned(model: Any, x: Any, y: Any, n: int, rate: float) -> Net:
         share = broken(net, struck(PGD(steps=15), net)).mean()
         low, high = (middle, high) if share < min(rate, 0.999) else (low, middle)
     return Net(name=name, model=model, **rows, radius=high * (1.3 if rate == 1.0 else 1.0))
+
+
+def accuracy(model: Any, x: Any, y: Any) -> float:
+    """The share of rows the net judges right."""
+    import torch
+
+    with torch.no_grad():
+        return float((model(x).argmax(1) == y).double().mean())
 
 
 def right(model: Any, x: Any, y: Any, n: int) -> dict[str, Any]:

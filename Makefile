@@ -61,6 +61,7 @@ constraints: ## resolve every dependency again and pin what came out
 
 clean: ## remove environments, caches and builds
 	rm -rf $(VENV) $(DEMO) $(PEERS) build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src -name '*.nb[ic]' -delete
 
 # The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.
 $(VENV)/.stamp: EXTRAS := dev

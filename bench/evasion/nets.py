@@ -78,7 +78,7 @@ def nets(x: Any, y: Any, plain: Any, robust: Any, full: bool) -> Iterator[tuple[
     yield "plain", plain
     if full:
         yield "robust .08", trained(x, y, 6, 0.08)
-        yield "robust .25", trained(x, y, 8, 0.25)
+        yield "robust .25", trained(x, y, 10, 0.25, slowly=True)
         yield "robust wide", trained(x, y, 6, 0.15, width=2)
         yield "smooth robust", trained(x, y, 8, 0.08, smooth=True)
 
@@ -330,8 +330,10 @@ def right(model: Any, x: Any, y: Any, n: int) -> dict[str, Any]:
     return {"x": x[good][:n].contiguous(), "y": y[good][:n].contiguous()}
 
 
-def trained(x: Any, y: Any, epochs: int, radius: float, *, width: int = 1, smooth: bool = False) -> Any:
-    """Two convolutions and two linear layers by Adam; with a radius, on the points of a PGD-5."""
+def trained(
+    x: Any, y: Any, epochs: int, radius: float, *, width: int = 1, smooth: bool = False, slowly: bool = False
+) -> Any:
+    """Two convolutions and two linear layers by Adam; with a radius, perhaps growing `slowly`, on points of a PGD-5."""
     import torch
     from torch import nn
 
@@ -349,9 +351,10 @@ def trained(x: Any, y: Any, epochs: int, radius: float, *, width: int = 1, smoot
     )
     adam = torch.optim.Adam(model.parameters(), lr=2e-3)
     order = torch.Generator().manual_seed(SEED)
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        reach = radius * min(1.0, (epoch + 1) / (0.6 * epochs)) if slowly else radius
         for part in torch.randperm(len(x), generator=order).split(128):
-            points = hardest(model, x[part], y[part], radius) if radius else x[part]
+            points = hardest(model, x[part], y[part], reach) if radius else x[part]
             adam.zero_grad()
             nn.functional.cross_entropy(model(points), y[part]).backward()
             adam.step()

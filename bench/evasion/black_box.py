@@ -42,6 +42,7 @@ def main(words: list[str]) -> int:
     quick = "--quick" in words
     print(machine("numpy", "xgboost-cpu", "adversarial-robustness-toolbox", "dtai-veritas"))
     model, x, y = task(100)
+    floor(model, x)
     pairs(model, x, y, 12 if quick else 40)
     square(model, x, y, seeds=1 if quick else 3)
     return 0
@@ -62,6 +63,22 @@ def task(rows: int) -> tuple[Any, Array, Array]:
     model.fit(train, y_train)
     right = np.flatnonzero(model.predict(test) == y_test)[:rows]
     return model, test[right], y_test[right]
+
+
+def floor(model: Any, x: Array) -> None:
+    """What the model's own predict costs a row: no attack on its answers can be faster."""
+    import temper
+
+    target, asked = temper.target(model), np.tile(x, (64, 1))
+    spent = []
+    for _ in range(6):
+        start = time.process_time()
+        target.scores(asked)
+        spent.append((time.process_time() - start) / len(asked))
+    each = 1e6 * float(np.median(spent[1:]))
+    print(
+        f"predict alone: {each:.2f} us a row, {6.4 * each:.1f} ms for 6,400 and {0.3 * each:.2f} ms for 300 questions"
+    )
 
 
 # -- decisions alone --------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ clean: ## remove environments, caches and builds
 $(VENV)/.stamp: EXTRAS := dev
 $(DEMO)/.stamp: EXTRAS := xgboost
 $(PEERS)/.stamp: EXTRAS := dev,bench
-$(PEERS)/.stamp: ALONE := torchattacks==3.5.1
+$(PEERS)/.stamp: ALONE := torchattacks==3.5.1 modelscan==0.8.8
 $(VENV)/.stamp $(DEMO)/.stamp $(PEERS)/.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Temper needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv --clear $(@D)

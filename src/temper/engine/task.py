@@ -99,7 +99,8 @@ class Part:
 class World:
     """The loaded system as tasks see it: rows drawn once by the plan, the same in every worker.
 
-    `tolerance` is the shift of a value that counts (regression), in the target's own unit.
+    `tolerance` is the shift of a value that counts (regression), in the target's own unit. `defend` fits a model behind
+    the defence of a hardened system, so that whoever refits meets the defence too.
     """
 
     system: Protected
@@ -108,6 +109,7 @@ class World:
     attacked: np.ndarray[Any, Any]
     held_out: np.ndarray[Any, Any]
     tolerance: float = 0.0
+    defend: Callable[[Data, Recipe], Target] | None = None
 
     @property
     def target(self) -> Target:
@@ -159,8 +161,9 @@ class World:
         return train.take(np.sort(keep))
 
     def fit(self, subsets: Sequence[Data], recipe: Recipe) -> list[Target]:
-        """Fresh models of the same family, one per subset."""
-        return [self.target.refit(subset, recipe) for subset in subsets]
+        """Fresh models of the same family, one per subset; of a hardened system, behind its defence."""
+        make = self.defend or self.target.refit
+        return [make(subset, recipe) for subset in subsets]
 
 
 Run = Callable[[Task, World], Part]

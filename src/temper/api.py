@@ -84,19 +84,25 @@ class Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hardening:
-    """A hardened system, the runs before and after, and what each defence did."""
+    """A hardened system, the runs before and after, and what each defence did, one result per kind of attack."""
 
     system: Protected
     before: Run
     after: Run
-    result: Hardened
+    results: tuple[Hardened, ...]
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The defences that were taken, in the order in which they lie over the model."""
+        return tuple(result.chosen.defence for result in self.results if result.chosen is not None)
 
     def table(self) -> pd.DataFrame:
         """One row per defence and metric: before, after, paired difference with interval, n, verdict."""
         import pandas as pd
 
         names = ("defence", "metric", "before", "after", "difference", "low", "high", "n", "p_value", "verdict")
-        rows = [{name: getattr(effect, name) for name in names} for effect in self.result.effects]
+        effects = [effect for result in self.results for effect in result.effects]
+        rows = [{name: getattr(effect, name) for name in names} for effect in effects]
         return pd.DataFrame(rows, columns=list(names))
 
 
@@ -287,42 +293,29 @@ def harden(
 ) -> Hardening:
     """Try the defences, attack each result from scratch, keep the best by policy, and assess it like the run before.
 
-    Without `defences`, those that the catalogue names against the evasions of this system. `finding` limits them to
-    those that address it. When none helps, the system is returned as it was.
+    Against evasion, then against every other kind of attack that the run found something of, each on top of what was
+    taken before. Without `defences`, those that the catalogue names. `finding` limits the attack and the defences to
+    its own. When none helps, the system is returned as it was.
     """
-    from temper.engine.harden import harden as try_defences
-    from temper.engine.plan import plan
-    from temper.engine.reattack import Reattack, deciding
+    from temper.engine.harden_all import Wanted, harden_all
 
-    record, kept = run.record, open_store(store, system)
+    record, kept, found = run.record, open_store(store, system), None
     if finding is not None:
         found, shown_in = kept.finding(finding)
         record = kept.run(shown_in)
         if not found.defences:
             raise TemperError(f"no defence addresses {found.id}", fix="see `temper list defences`")
         defences = found.defences if defences is None else defences
-    planned = plan(system, record.suite, ["evasion"], record.seed)
-    attacks = deciding(planned.tasks, found.plugin if finding is not None else "")
-    if defences is None:
-        defences = planned.against(attacks)
-    listener(Event(kind="note", message="choosing the attacks that decide"))
-    reattack = Reattack(world=planned.world, tasks=attacks).decisive()
-    tried = try_defences(
-        system,
-        evaluate=reattack,
-        defences=defences,
-        inner=reattack.inner,
-        confirm=reattack.elsewhere(),
-        seed=record.seed,
-        listener=listener,
-    )
-    run, after = Run(record), Run(record, tried=tried.effects)
-    if tried.chosen is not None:
-        after = assess(
-            tried.system, record.suite, None, record.seed, engine, store=store or _home(system), listener=listener
-        )
-        after = Run(after.record, before=record, effects=tried.chosen.effects, tried=tried.effects)
-    return Hardening(tried.system, run, after, tried)
+    wanted = Wanted(finding=found, defences=None if defences is None else tuple(defences))
+    results = harden_all(system, record, wanted, listener)
+    hardened, tried = results[-1].system, tuple(effect for result in results for effect in result.effects)
+    run, after = Run(record), Run(record, tried=tried)
+    if taken := [result.chosen for result in results if result.chosen is not None]:
+        where = store or _home(system)
+        after = assess(hardened, record.suite, None, record.seed, engine, store=where, listener=listener)
+        effects = tuple(effect for trial in taken for effect in trial.effects)
+        after = Run(after.record, before=record, effects=effects, tried=tried)
+    return Hardening(hardened, run, after, results)
 
 
 def save_hardened(better: Hardening, folder: str | Path) -> Path:
@@ -332,9 +325,9 @@ def save_hardened(better: Hardening, folder: str | Path) -> Path:
     from temper.targets.save import save
 
     source, folder = Path(better.system.source), Path(folder)
-    if better.result.chosen is None:
+    if not better.taken:
         raise TemperError("no defence was chosen, so there is nothing new to write")
-    model = save(better.system.target, folder, turned=isinstance(better.result.was, Flipped))
+    model = save(better.system.target, folder, turned=isinstance(better.results[0].was, Flipped))
     answers: dict[tuple[str, str], Any] = {("model", "path"): model.name}
     if better.system.threshold is not None:
         answers["model", "threshold"] = better.system.threshold

@@ -123,9 +123,13 @@ def test_hardening_shows_every_trial_those_that_failed_included() -> None:
         trial("augment", "not taken: costs quality", 0.02),
     ]
     skipped = [Skipped(name="adversarial", why="needs gradients")]
-    result = SimpleNamespace(trials=trials, skipped=skipped, chosen=trials[0])
+    metric = "evasion.any.success_rate"
+    result = SimpleNamespace(goal="evasion", metric=metric, trials=trials, skipped=skipped, chosen=trials[0])
     better = SimpleNamespace(
-        before=SimpleNamespace(record=fraud()), after=SimpleNamespace(record=sturdy()), result=result
+        before=SimpleNamespace(record=fraud()),
+        after=SimpleNamespace(record=sturdy()),
+        results=(result,),
+        taken=("monotone",),
     )
     show_hardening(better, Path("hardened"), Path("runs/0002/report.html"), console)
     text = text_of(console)

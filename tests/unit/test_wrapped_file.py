@@ -151,7 +151,7 @@ def test_a_hardened_system_with_a_wrapper_is_opened_and_assessed(booster, tmp_pa
     better = replace(system, target=target, threshold=0.45)
     trial = Trial(defence=name, target=target, threshold=0.45, evaluation=None, effects=())
     result = Hardened(system=better, was=system.target, trials=(trial,), chosen=trial)
-    path = save_hardened(Hardening(better, None, None, result), tmp_path / "hardened")
+    path = save_hardened(Hardening(better, None, None, (result,)), tmp_path / "hardened")
     again = temper.load(path)
     assert again.threshold == 0.45
     np.testing.assert_array_equal(again.target.scores(system.data.x), target.scores(system.data.x))

@@ -26,6 +26,6 @@ def command(
     store = api.open_store(None, system)
     with Progress() as progress:
         better = api.harden(system, api.Run(store.run("last")), finding=finding, engine=engine, listener=progress)
-    saved = api.save_hardened(better, out or config.parent / "hardened") if better.result.chosen else None
+    saved = api.save_hardened(better, out or config.parent / "hardened") if better.taken else None
     report = better.after.report(config.parent / "runs" / better.after.record.id / "report.html")
     show_hardening(better, saved, report)

@@ -132,7 +132,7 @@ def _harden(example: Example, system: Any, run: api.Run, folder: Path, engine: s
 
 def _saved(better: api.Hardening, folder: Path, listener: Any) -> Path | None:
     """Where the hardened system lies; None where nothing was taken or its kind of model cannot be written."""
-    if not better.result.chosen:
+    if not better.taken:
         return None
     try:
         return api.save_hardened(better, folder / "hardened")

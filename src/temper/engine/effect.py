@@ -64,15 +64,28 @@ def effects(
         rates(defence, f"{name}.success_rate", before.broken[name], after.broken[name], "lower")
         for name in before.broken
     ]
+    return (*found, *clean(defence, before, after, threshold_before, threshold_after, kind, rng))
+
+
+def clean(
+    defence: str,
+    before: Evaluation,
+    after: Evaluation,
+    threshold_before: float | None,
+    threshold_after: float | None,
+    kind: ScoreKind,
+    rng: np.random.Generator,
+) -> tuple[Effect, ...]:
+    """What honest users lose or gain: AUC, recall and alert rate (accuracy for several classes)."""
     if before.scores.shape[1] > 2:
         right = [decide(part.scores, kind, None) == part.y for part in (before, after)]
-        return (*found, rates(defence, "accuracy", right[0], right[1], "higher"))
+        return (rates(defence, "accuracy", right[0], right[1], "higher"),)
     score = [np.asarray(flagged_score(part.scores, kind), dtype=float) for part in (before, after)]
     middle = 0.0 if kind is ScoreKind.MARGIN else 0.5
     cuts = [middle if cut is None else cut for cut in (threshold_before, threshold_after)]
     alert = [values >= cut for values, cut in zip(score, cuts, strict=True)]
     positive = np.asarray(before.y) == 1
-    found.append(_auc(defence, before.y, score[0], score[1], rng))
+    found = [_auc(defence, before.y, score[0], score[1], rng)]
     if positive.any():
         found.append(rates(defence, "recall", alert[0][positive], alert[1][positive], "higher"))
     return (*found, rates(defence, "alert_rate", alert[0], alert[1], "neither"))

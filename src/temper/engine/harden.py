@@ -20,7 +20,8 @@ from temper.core.room import Room
 from temper.core.run import Skipped
 from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.core.target import ScoreKind, Target
+from temper.core.target import Recipe, ScoreKind, Target
+from temper.engine.behind import behind, draws
 from temper.engine.effect import Evaluation, Tolerance, effects, price, rates, within
 from temper.engine.task import clock
 from temper.kernels.loss import flagged_score
@@ -39,13 +40,15 @@ class Trial:
     """One defence, tried: the hardened target, its threshold, and what changed. `defence` carries the settings that
     differ from its own. `p_holm` is the p-value of the gated metric, corrected for everything that was tried. `outcome`
     says in words why it was taken or left. `confirmed`: the gated metric on rows that were no part of the choice.
+    `defend` fits a model behind the defence.
     """
 
     defence: str
     target: Target
     threshold: float | None
-    evaluation: Evaluation
     effects: tuple[Effect, ...]
+    evaluation: Evaluation | None = None
+    defend: Callable[[Data, Recipe], Target] | None = None
     p_holm: float = 1.0
     outcome: str = ""
     confirmed: Effect | None = None
@@ -59,7 +62,7 @@ class Trial:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hardened:
     """What was tried and what was chosen. `system` carries the chosen target and threshold, or is the one passed in,
-    whose target is `was`.
+    whose target is `was`. `goal` is the kind of attack, `defend` fits a model behind what was taken so far.
     """
 
     system: Protected
@@ -67,6 +70,13 @@ class Hardened:
     trials: tuple[Trial, ...]
     chosen: Trial | None
     skipped: tuple[Skipped, ...] = ()
+    goal: str = "evasion"
+    defend: Callable[[Data, Recipe], Target] | None = None
+
+    @property
+    def metric(self) -> str:
+        """The figure that decides: what any evasion breaks, else the first that an attack is compared by."""
+        return ANY if self.goal == "evasion" else next((trial.effects[0].metric for trial in self.trials), "")
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -121,24 +131,14 @@ def harden(
         raise TemperError("hardening fits models again and the system has no training data", fix="set data.train")
     names = tuple(defences) if defences is not None else DEFENCES.names()
     before = _with_union(evaluate(system.target, system.threshold), system.policy)
-    trials: list[Trial] = []
-    skipped: list[Skipped] = []
 
-    def attempt(name: str, options: dict[str, Any], at: int, total: int) -> None:
-        told = _named(name, options)
-        listener(Event(kind="started", task=told, room="hardening", done=at, total=total))
-        try:
-            defence = _build(system, name, inner, options)
-            trials.append(_try(system, told, defence, data, before, evaluate, seed))
-        except Unsupported as reason:
-            skipped.append(Skipped(name=told, why="; ".join(filter(None, (reason.message, reason.fix)))))
-        listener(Event(kind="finished", task=told, room="hardening", done=at + 1, total=total))
+    def attempt(told: str, name: str, options: dict[str, Any]) -> Trial:
+        return _try(system, told, build(system, name, inner, options), data, before, evaluate, seed)
 
-    for at, name in enumerate(names):
-        attempt(name, {}, at, len(names))
+    trials, skipped = attempted([(name, {}) for name in names], attempt, listener)
     steps = [(name, options) for name in _promising(trials) for options in getattr(DEFENCES.get(name), "ladder", ())]
-    for at, (name, options) in enumerate(steps, len(names)):
-        attempt(name, options, at, len(names) + len(steps))
+    more, left_out = attempted(steps, attempt, listener, done=len(names))
+    trials, skipped = trials + more, skipped + left_out
     judged = judge(trials, tolerance or Tolerance())
     chosen = choose(judged, tolerance or Tolerance())
     if chosen is not None and confirm is not None:
@@ -146,7 +146,35 @@ def harden(
         judged[judged.index(chosen)] = seen
         chosen = seen if seen.confirmed is None or seen.confirmed.difference < 0 else None
     better = replace(system, target=chosen.target, threshold=chosen.threshold) if chosen else system
-    return Hardened(system=better, was=system.target, trials=tuple(judged), chosen=chosen, skipped=tuple(skipped))
+    return Hardened(
+        system=better,
+        was=system.target,
+        trials=tuple(judged),
+        chosen=chosen,
+        skipped=tuple(skipped),
+        defend=chosen.defend if chosen else None,
+    )
+
+
+def attempted(
+    steps: Sequence[tuple[str, dict[str, Any]]],
+    attempt: Callable[[str, str, dict[str, Any]], Trial],
+    listener: Listener,
+    done: int = 0,
+) -> tuple[list[Trial], list[Skipped]]:
+    """Defences with their options, each tried as `attempt(told, name, options)`; what cannot be tried says why."""
+    trials: list[Trial] = []
+    skipped: list[Skipped] = []
+    total = done + len(steps)
+    for at, (name, options) in enumerate(steps, done):
+        told = named(name, options)
+        listener(Event(kind="started", task=told, room="hardening", done=at, total=total))
+        try:
+            trials.append(attempt(told, name, options))
+        except Unsupported as reason:
+            skipped.append(Skipped(name=told, why="; ".join(filter(None, (reason.message, reason.fix)))))
+        listener(Event(kind="finished", task=told, room="hardening", done=at + 1, total=total))
+    return trials, skipped
 
 
 def same_alert_rate(before: Target, threshold: float | None, after: Target, x: Array) -> float | None:
@@ -216,13 +244,19 @@ def _try(
     system: Protected, name: str, defence: Defence, data: Data, before: Evaluation, evaluate: Evaluate, seed: int
 ) -> Trial:
     started = clock()
-    target = defence.apply(system.target, data, Draws(seed, f"hardening.{name.partition(' ')[0]}"))
+    target = defence.apply(system.target, data, draws(seed, name))
     threshold = same_alert_rate(system.target, system.threshold, target, data.x)
     after = _with_union(evaluate(target, threshold), system.policy)
     rng = Draws(seed, "hardening.effect").generator()
     found = effects(name, before, after, system.threshold, threshold, target.kind, rng)
     return Trial(
-        defence=name, target=target, threshold=threshold, evaluation=after, effects=found, seconds=clock() - started
+        defence=name,
+        target=target,
+        threshold=threshold,
+        evaluation=after,
+        effects=found,
+        seconds=clock() - started,
+        defend=behind(system.target, None, defence, name),
     )
 
 
@@ -240,7 +274,7 @@ def _elsewhere(gain: Effect) -> str:
     return f"on {gain.n} rows that were no part of the choice ({100 * gain.low:+.0f} to {100 * gain.high:+.0f})"
 
 
-def _build(system: Protected, name: str, inner: Callable[[Target, Data], Data] | None, more: dict[str, Any]) -> Defence:
+def build(system: Protected, name: str, inner: Callable[[Target, Data], Data] | None, more: dict[str, Any]) -> Defence:
     """The defence with its options from the system, the fields that are handed in, and `more` over them."""
     known = {f.name for f in fields(DEFENCES.get(name))}
     handed = {"schema": system.schema, "inner": inner, "budget": _budget(system)}
@@ -259,7 +293,7 @@ def _budget(system: Protected) -> Budget | None:
     return None if system.schema.columns else Budget(radius=0.03 * (system.schema.high - system.schema.low))
 
 
-def _named(name: str, options: dict[str, Any]) -> str:
+def named(name: str, options: dict[str, Any]) -> str:
     """The defence as a person tells it from its neighbours: "augment (radius 6)"."""
     told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in options.items())
     return f"{name} ({told})" if told else name
@@ -288,9 +322,13 @@ def _as_good(trial: Trial, best: Trial) -> bool:
     """Whether it lets no more rows through that the best stops than the other way round, give or take their square
     root: McNemar's statistic is one at most.
     """
-    own, other = (np.asarray(one.evaluation.broken["evasion.any"], dtype=bool) for one in (trial, best))
+    own, other = (_broken(one) for one in (trial, best))
     worse, better = int((own & ~other).sum()), int((other & ~own).sum())
     return worse - better <= math.sqrt(worse + better)
+
+
+def _broken(trial: Trial) -> np.ndarray[Any, Any]:
+    return np.asarray(trial.evaluation.broken["evasion.any"] if trial.evaluation else [], dtype=bool)
 
 
 def _reduction(trial: Trial) -> float:

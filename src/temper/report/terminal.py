@@ -73,8 +73,8 @@ def show_comparison(old: Record, new: Record, comparison: Any, console: Console 
 def show_hardening(better: Any, saved: Path | None, report: Path | None, console: Console | None = None) -> None:
     """Every defence that was tried with what it changed, then the new run and where the hardened system lies.
 
-    `better` has `before` and `after` (runs with a `record`) and `result` with `trials` (defence, outcome, effects) and
-    `skipped` (name, why).
+    `better` has `before` and `after` (runs with a `record`), `taken` (names) and `results`, one per kind of attack:
+    `goal`, `metric`, `trials` (defence, outcome, effects), `chosen` and `skipped` (name, why).
     """
     write(_hardening(better, saved, report), console)
 
@@ -116,10 +116,12 @@ def _gap(one: Any) -> Text:
 
 
 def _hardening(better: Any, saved: Path | None, report: Path | None) -> Iterator[RenderableType]:
-    yield _trials(better.result)
-    yield ""
-    if better.result.chosen is None:
-        yield styled(_why_none(better.result), "bold")
+    for result in better.results:
+        yield styled(f"Against {result.goal}", "bold")
+        yield _trials(result)
+        yield ""
+    if not better.taken:
+        yield styled(_why_none(better.results), "bold")
     else:
         yield styled(f"run {better.after.record.id}: the hardened model, assessed like the one before\n", "bold")
         yield verdict_lines(better.after.record)
@@ -128,23 +130,23 @@ def _hardening(better: Any, saved: Path | None, report: Path | None) -> Iterator
             yield whole(f"{words}: {path}")
 
 
-def _why_none(result: Any) -> str:
-    if not result.trials:
+def _why_none(results: Sequence[Any]) -> str:
+    if not any(result.trials for result in results):
         return "No defence could be tried: see why above. A model that cannot be fitted again takes a guard instead.\n"
     return "No defence was taken: none reduced what gets through for certain at a tolerable price.\n"
 
 
 def _trials(result: Any) -> Table:
-    """One row per defence: how many rows evade now, the price in clean quality, and why it was taken or left."""
-    table = grid("Rows evading", "Change", "Price", "Outcome", first="Defence")
+    """One row per defence: the figure that decides, the price in clean quality, and why it was taken or left."""
+    table = grid(_deciding(result), "Change", "Price", "Outcome", first="Defence")
     for trial in result.trials:
-        gain = trial.effect("evasion.any.success_rate")
-        prices = [effect for effect in trial.effects if not effect.metric.endswith(".success_rate")]
+        gain = trial.effect(result.metric)
+        prices = [effect for effect in trial.effects if "." not in effect.metric]
         chosen = trial is result.chosen
         table.add_row(
             styled(trial.defence, "bold green" if chosen else "bold"),
-            _join([f"{gain.before:.0%} → {gain.after:.0%}", f"n = {gain.n:,}"] if gain else []),
-            _join([f"{100 * gain.difference:+.0f} points", _ends(gain)] if gain else []),
+            _join([f"{_size(gain.before, gain)} → {_size(gain.after, gain)}", f"n = {gain.n:,}"] if gain else []),
+            _join([_moved(gain.difference, gain), _ends(gain)] if gain else []),
             _join(
                 [f"{price.metric} {price.difference:+.3f} [{price.low:+.3f}, {price.high:+.3f}]" for price in prices]
             ),
@@ -155,7 +157,30 @@ def _trials(result: Any) -> Table:
     return table
 
 
+def _deciding(result: Any) -> str:
+    """What the first column of figures shows."""
+    if result.goal == "evasion":
+        return "Rows evading"
+    name = str(result.metric).partition(".")[2].replace("_", " ").replace(".", ": ")
+    return name.capitalize() or "Figure"
+
+
+def _size(value: float, gain: Any) -> str:
+    return f"{value:.0%}" if _rate(gain) else f"{value:.3f}"
+
+
+def _moved(value: float, gain: Any) -> str:
+    return f"{100 * value:+.0f} points" if _rate(gain) else f"{value:+.3f}"
+
+
+def _rate(gain: Any) -> bool:
+    """Shares are told in percent; AUC and F1 as they are."""
+    return not str(gain.metric).rpartition(".")[2].startswith(("auc", "f1", "kappa"))
+
+
 def _ends(gain: Any) -> str:
+    if not _rate(gain):
+        return f"{gain.low:+.3f} to {gain.high:+.3f}"
     return f"{100 * gain.low:+.0f} to {100 * gain.high:+.0f}"
 
 

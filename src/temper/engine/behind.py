@@ -1,0 +1,37 @@
+"""Fit a model behind a defence, and behind those that were taken before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from temper.core.data import Data
+from temper.core.defence import Defence
+from temper.core.seed import Draws
+from temper.core.target import Access, Recipe, Target
+from temper.targets.refitted import Refitted
+
+Fit = Callable[[Data, Recipe], Target]
+
+
+def behind(target: Target, make: Fit | None, defence: Defence, name: str) -> Fit:
+    """Fits a model behind the defence; `make` fits one behind the defences that `target` has already.
+
+    A defence that fits for itself fits through them; one that stands before a model is put before a fresh one.
+    """
+    fits = bool(getattr(defence, "needs", Access.NONE) & (Access.RETRAIN | Access.GRADIENTS))
+
+    def fit(data: Data, recipe: Recipe) -> Target:
+        under = through(target, make) if fits else (make or target.refit)(data, recipe)
+        return defence.apply(under, data, draws(recipe.seed, name))
+
+    return fit
+
+
+def through(target: Target, make: Fit | None) -> Target:
+    """The target, fitted again by `make` where there is one."""
+    return Refitted(inner=target, make=make) if make else target
+
+
+def draws(seed: int, name: str) -> Draws:
+    """The random numbers of a defence, whatever its settings."""
+    return Draws(seed, f"hardening.{name.partition(' ')[0]}")

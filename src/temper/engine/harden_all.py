@@ -1,0 +1,133 @@
+"""Hardening goal by goal: evasion first, then what else was found, each on top of what was taken before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from temper.core.defence import Effect
+from temper.core.errors import TemperError, Unsupported
+from temper.core.event import Event, Listener, silent
+from temper.core.finding import Finding
+from temper.core.run import Record, Skipped
+from temper.core.system import Protected
+from temper.core.target import Target
+from temper.engine.effect import rates
+from temper.engine.harden import ANY, Hardened, gated
+from temper.engine.harden import harden as against_evasion
+from temper.engine.harden_goal import GOALS, Guard, besiege, harden_goal
+from temper.engine.plan import Plan, plan
+from temper.engine.reattack import Reattack, deciding
+from temper.engine.task import Task
+
+_MOST = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to harden against: the `finding`, or everything that the run found; `defences` limits what is tried."""
+
+    finding: Finding | None = None
+    defences: tuple[str, ...] | None = None
+
+
+def harden_all(system: Protected, record: Record, wanted: Wanted, listener: Listener = silent) -> tuple[Hardened, ...]:
+    """One `Hardened` per goal, in the order they were tried; the last one carries the system.
+
+    Raises `TemperError` when the plan has nothing that could be hardened against.
+    """
+    goals = _goals(record, wanted)
+    planned = plan(system, record.suite, goals, record.seed)
+    done: list[Hardened] = []
+    guard: Guard | None = None
+    if "evasion" in goals and any(task.family == "evasion" for task in planned.tasks):
+        first, reattack = _evasion(planned, record, wanted, listener)
+        done.append(first)
+        guard = _guard(reattack, first) if first.chosen else None
+    for goal in (goal for goal in GOALS if goal in goals):
+        done.append(_goal(goal, planned, record, wanted, done[-1] if done else None, guard, listener))
+    if not done:
+        raise TemperError("nothing in this system's plan can be hardened against", fix="see `temper threats`")
+    return tuple(done)
+
+
+def _goals(record: Record, wanted: Wanted) -> list[str]:
+    """The finding's kind of attack; else evasion, and every other kind that the run found something of."""
+    if wanted.finding is not None:
+        kind = wanted.finding.plugin.partition(".")[0]
+        return [kind if kind in GOALS else "evasion"]
+    found = {finding.plugin.partition(".")[0] for finding in record.findings if finding.defences}
+    return ["evasion", *(goal for goal in GOALS if goal in found and wanted.defences is None)]
+
+
+def _evasion(planned: Plan, record: Record, wanted: Wanted, listener: Listener) -> tuple[Hardened, Reattack]:
+    attacks = deciding(planned.tasks, wanted.finding.plugin if wanted.finding is not None else "")
+    listener(Event(kind="note", message="choosing the attacks that decide"))
+    reattack = Reattack(world=planned.world, tasks=attacks).decisive()
+    tried = against_evasion(
+        planned.world.system,
+        evaluate=reattack,
+        defences=planned.against(attacks) if wanted.defences is None else wanted.defences,
+        inner=reattack.inner,
+        confirm=reattack.elsewhere(),
+        seed=record.seed,
+        listener=listener,
+    )
+    return tried, reattack
+
+
+def _guard(reattack: Reattack, first: Hardened) -> Guard:
+    """How many rows evade a further hardened model, against the one that was hardened against evasion alone."""
+    was = first.chosen.evaluation if first.chosen else None
+    if was is None:
+        raise TemperError("what was taken against evasion was not evaluated")
+
+    def evading(target: Target, threshold: float | None) -> Effect:
+        after = reattack(target, threshold)
+        names = gated(reattack.world.system.policy, tuple(after.broken))
+        union = np.logical_or.reduce([np.asarray(after.broken[name], dtype=bool) for name in names])
+        return rates("", ANY, was.broken["evasion.any"], union, "lower")
+
+    return evading
+
+
+def _goal(
+    goal: str,
+    planned: Plan,
+    record: Record,
+    wanted: Wanted,
+    before: Hardened | None,
+    guard: Guard | None,
+    listener: Listener,
+) -> Hardened:
+    """The defences against one goal, on top of what was taken before."""
+    world = planned.world
+    if before is not None:
+        world = replace(world, system=before.system, defend=before.defend)
+    tasks = _found(goal, planned, record, wanted)
+    names = planned.against(tasks) if wanted.defences is None else wanted.defences
+    listener(Event(kind="note", message=f"against {goal}: {', '.join(task.plugin for task in tasks)}"))
+    try:
+        return harden_goal(besiege(world, tasks), names, guard=guard, listener=listener)
+    except Unsupported as reason:
+        return Hardened(
+            system=world.system,
+            was=world.target,
+            trials=(),
+            chosen=None,
+            skipped=(Skipped(name=goal, why=reason.message),),
+            goal=goal,
+            defend=world.defend,
+        )
+
+
+def _found(goal: str, planned: Plan, record: Record, wanted: Wanted) -> list[Task]:
+    """The tasks that decide: the finding's, or those with the worst findings of this goal."""
+    tasks = {task.plugin: task for task in planned.tasks if task.family == goal}
+    if wanted.finding is not None:
+        return [tasks[wanted.finding.plugin]] if wanted.finding.plugin in tasks else list(tasks.values())[:_MOST]
+    order = ("critical", "high", "medium", "low")
+    found = sorted((f for f in record.findings if f.defences), key=lambda f: order.index(f.severity))
+    names = dict.fromkeys(f.plugin for f in found if f.plugin in tasks)
+    return [tasks[name] for name in names][:_MOST]

@@ -1,0 +1,207 @@
+"""Defences against attacks that return a payload (poisoning, extraction, inversion): each is tried, the same attacks are
+run against it anew, and the one that pays is kept.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from temper.core.defence import Defence, Effect
+from temper.core.errors import TemperError, Unsupported
+from temper.core.event import Listener, silent
+from temper.core.measure import Status
+from temper.core.seed import Draws
+from temper.core.target import Target
+from temper.engine.behind import behind, draws, through
+from temper.engine.effect import Evaluation, Tolerance, clean, price, within
+from temper.engine.harden import Hardened, Trial, attempted, build, holm, same_alert_rate
+from temper.engine.run_task import execute
+from temper.engine.task import Part, Task, World, clock
+
+GOALS = ("poisoning", "inversion", "extraction")
+"""In the order in which their defences stack: training data, the fit, the answers."""
+
+_LEVEL = 0.05
+
+Guard = Callable[[Target, float | None], Effect | None]
+"""What an earlier defence had won, measured on a new target: an effect that is worse for certain forbids it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Siege:
+    """The tasks that decide, on the system as it is: `parts` are what they found."""
+
+    world: World
+    tasks: tuple[Task, ...]
+    parts: tuple[Part, ...]
+
+
+def besiege(world: World, tasks: Sequence[Task]) -> Siege:
+    """Run the tasks on the system as it is. Raises `Unsupported` with the reason when none of them says anything."""
+    parts = [execute(task, world) for task in tasks]
+    heard = [(task, part) for task, part in zip(tasks, parts, strict=True) if part.evidence]
+    if not heard:
+        why = next((part.reason for part in parts if part.reason), "the attacks leave no rows to compare")
+        raise Unsupported(f"there is nothing to compare before and after: {why}")
+    return Siege(world=world, tasks=tuple(task for task, _ in heard), parts=tuple(part for _, part in heard))
+
+
+def harden_goal(
+    siege: Siege,
+    defences: Sequence[str],
+    *,
+    guard: Guard | None = None,
+    tolerance: Tolerance | None = None,
+    listener: Listener = silent,
+) -> Hardened:
+    """Try every defence and its `ladder`, run the deciding attacks against each, and choose by effect and price.
+
+    Taken is the cheapest of those that reduce the first figure for certain and as far as the best does, cost no more
+    than tolerated and make no other attack's figure worse. It must do so again with other random numbers. `guard` says
+    what it would do to what was won before.
+    Raises `TemperError` without training rows.
+    """
+    world = siege.world
+    if world.system.train is None:
+        raise TemperError("hardening fits models again and the system has no training data", fix="set data.train")
+    room = world.room("hardening")
+    steps = [(name, options) for name in defences for options in ({}, *getattr(room.get(name), "ladder", ()))]
+
+    def attempt(told: str, name: str, options: dict[str, Any]) -> Trial:
+        return _try(siege, told, build(world.system, name, None, options), guard)
+
+    trials, skipped = attempted(steps, attempt, listener)
+    limits = tolerance or Tolerance()
+    judged = _judge(trials, limits)
+    chosen = _choose(judged, limits)
+    if chosen is not None:
+        seen = _confirmed(siege, chosen)
+        judged[judged.index(chosen)] = seen
+        chosen = seen if seen.confirmed is not None and seen.confirmed.difference < 0 else None
+    better = replace(world.system, target=chosen.target, threshold=chosen.threshold) if chosen else world.system
+    return Hardened(
+        system=better,
+        was=world.target,
+        trials=tuple(judged),
+        chosen=chosen,
+        skipped=tuple(skipped),
+        goal=siege.tasks[0].family,
+        defend=chosen.defend if chosen else world.defend,
+    )
+
+
+def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Trial:
+    started, world = clock(), siege.world
+    system, train = world.system, world.system.train
+    if train is None:
+        raise Unsupported("there are no training rows")
+    target = defence.apply(through(world.target, world.defend), train, draws(world.seed, name))
+    threshold = same_alert_rate(system.target, system.threshold, target, train.x)
+    hardened = replace(
+        world,
+        system=replace(system, target=target, threshold=threshold),
+        defend=behind(world.target, world.defend, defence, name),
+    )
+    found = [*_paired(siege, hardened, name), *_price(world, hardened, name)]
+    kept = guard(target, threshold) if guard is not None else None
+    return Trial(
+        defence=name,
+        target=target,
+        threshold=threshold,
+        effects=(*found, *([replace(kept, defence=name)] if kept is not None else [])),
+        seconds=clock() - started,
+        defend=hardened.defend,
+    )
+
+
+def _paired(siege: Siege, hardened: World, name: str) -> list[Effect]:
+    """What the defence did to the figures of every deciding attack, run anew; the first one decides."""
+    found: list[Effect] = []
+    for task, before in zip(siege.tasks, siege.parts, strict=True):
+        after = execute(task, hardened)
+        if after.status in (Status.ERROR, Status.UNTRIED) or not after.evidence:
+            raise Unsupported(f"{task.plugin} could not be run against it: {after.reason or 'it leaves no rows'}")
+        room = importlib.import_module(f"temper.engine.rooms.{task.family}")
+        found += room.effects(name, before, after)
+    return found
+
+
+def _price(world: World, hardened: World, name: str) -> tuple[Effect, ...]:
+    """What honest users lose, on the held-out rows."""
+    rows = world.system.data.take(world.held_out)
+    y = np.asarray(rows.y)
+    before, after = (Evaluation(broken={}, scores=one.target.scores(rows.x), y=y) for one in (world, hardened))
+    rng = Draws(world.seed, "hardening.effect").generator()
+    kind = hardened.target.kind
+    return clean(name, before, after, world.system.threshold, hardened.system.threshold, kind, rng)
+
+
+def _judge(trials: Sequence[Trial], tolerance: Tolerance) -> list[Trial]:
+    corrected = holm([_chance(trial) for trial in trials])
+    return [
+        replace(trial, p_holm=p, outcome=_outcome(trial, p, tolerance))
+        for trial, p in zip(trials, corrected, strict=True)
+    ]
+
+
+def _chance(trial: Trial) -> float:
+    """The p-value of the deciding figure; where a room gives none, of a normal difference with that interval."""
+    gain = trial.effects[0]
+    if gain.p_value is not None:
+        return gain.p_value
+    from scipy.stats import norm
+
+    spread = (gain.high - gain.low) / (2.0 * norm.ppf(0.975))
+    return float(2.0 * norm.sf(abs(gain.difference) / spread)) if spread > 0 else 1.0
+
+
+def _choose(trials: Sequence[Trial], tolerance: Tolerance) -> Trial | None:
+    """The cheapest of those whose reduction lies within the interval of the greatest one."""
+    fit = [trial for trial in trials if _helps(trial) and not _harms(trial) and within(trial.effects, tolerance)]
+    best = min(fit, key=_reduction, default=None)
+    near = [trial for trial in fit if best is not None and _reduction(trial) <= best.effects[0].high]
+    return min(near, key=lambda trial: (price(trial.effects, tolerance), _reduction(trial)), default=None)
+
+
+def _reduction(trial: Trial) -> float:
+    return trial.effects[0].difference
+
+
+def _helps(trial: Trial) -> bool:
+    return _reduction(trial) < 0 and trial.p_holm < _LEVEL
+
+
+def _harms(trial: Trial) -> str:
+    """The first figure of an attack that is worse for certain, or ""."""
+    return next((e.metric for e in trial.effects if e.better == "lower" and e.verdict == "worse"), "")
+
+
+def _outcome(trial: Trial, p: float, tolerance: Tolerance) -> str:
+    gain = trial.effects[0]
+    if not _helps(trial):
+        return f"no sure reduction of {gain.metric} (p {p:.2g} after correction for what was tried)"
+    if harmed := _harms(trial):
+        return f"lowers {gain.metric} and makes {harmed} worse"
+    if not within(trial.effects, tolerance):
+        return f"lowers {gain.metric}, but costs more clean quality or more alerts than tolerated"
+    return f"lowers {gain.metric} from {gain.before:.3g} to {gain.after:.3g} (p {p:.1g}), clean loss within tolerance"
+
+
+def _confirmed(siege: Siege, chosen: Trial) -> Trial:
+    """The trial with its deciding effect under other random numbers: other references, other poison, other queries."""
+    first = replace(siege.tasks[0], seed=siege.tasks[0].seed + 1)
+    world = siege.world
+    again = besiege(world, [first])
+    hardened = replace(
+        world,
+        system=replace(world.system, target=chosen.target, threshold=chosen.threshold),
+        defend=chosen.defend,
+    )
+    gain = _paired(again, hardened, chosen.defence)[0]
+    told = f"{chosen.outcome}; {gain.difference:+.3g} with other random numbers ({gain.low:+.3g} to {gain.high:+.3g})"
+    return replace(chosen, confirmed=gain, outcome=told if gain.difference < 0 else f"not taken: {told}")

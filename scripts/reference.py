@@ -7,7 +7,6 @@ python scripts/reference.py --check    write nothing; 1 if a page is not what wo
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from temper.core.docstring import paragraphs, prose
 from temper.core.room import Room
 
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
@@ -92,22 +92,8 @@ def commands() -> str:
     return "\n".join(parts)
 
 
-def paragraphs(text: str) -> list[str]:
-    """The prose of a docstring, one line per paragraph, its source apart, without its examples.
-
-    >>> paragraphs("What it is.\\n\\nMisleads\\nwhen.\\nSource: a paper.\\n\\n>>> f()\\n1\\n")
-    ['What it is.', 'Misleads when.', 'Source: a paper.']
-    """
-    blocks = inspect.cleandoc(text).replace("\nSource:", "\n\nSource:").split("\n\n")
-    return [" ".join(block.split()) for block in blocks if block.strip() and not block.lstrip().startswith(">>>")]
-
-
 def _plugin(name: str, plugin: type[Any]) -> str:
-    # A plugin's words are its class's, or its module's where the class leaves them to the module.
-    own = paragraphs(plugin.__doc__ or "")
-    module = paragraphs(inspect.getmodule(plugin).__doc__ or "")
-    prose = own if len(own) > 1 else [*own, *(p for p in module if p not in own)]
-    lines = [f"### {name}\n", *(f"{paragraph}\n" for paragraph in prose)]
+    lines = [f"### {name}\n", *(f"{paragraph}\n" for paragraph in prose(plugin))]
     needs = getattr(plugin, "needs", None)
     if needs is not None:
         lines.append(f"Needs: {needs.words()}.\n")

@@ -144,7 +144,7 @@ def test_every_measurement_and_every_limit_is_on_the_page() -> None:
 
 
 def test_every_series_of_a_chart_is_named_and_every_axis_titled() -> None:
-    drawings = {chart.title: chart.svg for chart in curves(fraud().measurements)}
+    drawings = {chart.title: chart.svg for family in curves(fraud().measurements).values() for chart in family}
     assert list(drawings) == [
         "Evasion: success rate against cost to the attacker",
         "Poisoning: recall loss against share of training rows",
@@ -157,12 +157,20 @@ def test_every_series_of_a_chart_is_named_and_every_axis_titled() -> None:
     assert {"missing", "unit_error", "loss (AUC)", "severity"} <= set(third)
 
 
+def test_a_section_says_when_its_figures_mislead() -> None:
+    blind = (("evasion.random_search", "Misleads where <b>nobody</b> looks."), ("poisoning.x", "Misleads on labels."))
+    text = render(replace(fraud(), misleads=blind), "html")
+    evasion, poisoning = (text.index(f"<h2>{title}") for title in ("Evasion: ", "Poisoning: "))
+    assert evasion < text.index("Misleads where &lt;b&gt;nobody&lt;/b&gt; looks.") < poisoning
+    assert poisoning < text.index("Misleads on labels.")
+
+
 def test_a_point_that_is_not_a_number_is_left_out_of_the_chart() -> None:
     first = fraud().measurements[0]
     assert first.curve is not None
     holed = replace(first.curve, points=(replace(first.curve.points[0], value=float("nan")), *first.curve.points[1:]))
-    assert "NaN" not in curves([replace(first, curve=holed)])[0].svg
-    assert curves([replace(first, curve=replace(holed, points=holed.points[:1]))]) == []
+    assert "NaN" not in curves([replace(first, curve=holed)])["evasion"][0].svg
+    assert curves([replace(first, curve=replace(holed, points=holed.points[:1]))]) == {"evasion": []}
 
 
 def test_findings_beyond_fifteen_are_counted_and_not_shown() -> None:

@@ -21,7 +21,8 @@ class Skipped:
 class Record:
     """What one assessment found. `state` is finished | stopped | failed; `digests` names what it speaks of.
 
-    `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks.
+    `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
+    `misleads` says for every plugin that ran when its figures mislead.
     """
 
     id: str
@@ -43,4 +44,5 @@ class Record:
     engine: str = "serial"
     source: str = ""
     simulated: bool = False
+    misleads: tuple[tuple[str, str], ...] = ()
     version: int = field(default=1)

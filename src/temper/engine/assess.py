@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from temper.core.deadline import TooLate, within
+from temper.core.docstring import misleads
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
@@ -156,7 +157,17 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         engine=job.engine,
         source=system.source,
         simulated=system.simulated,
+        misleads=_misleads(plan),
     )
+
+
+def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """When the figures of each plugin mislead, in its own words, under the name that its figures carry."""
+    found = {}
+    for task in plan.tasks:
+        name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin
+        found[name] = misleads(plan.world.room(task.room).get(task.plugin))
+    return tuple((name, words) for name, words in sorted(found.items()) if words)
 
 
 def _line(scenario: Scenario) -> str:

@@ -1,6 +1,4 @@
-"""Defences against attacks that return a payload (poisoning, extraction, inversion): each is tried, the same attacks are
-run against it anew, and the one that pays is kept.
-"""
+"""Defences against attacks that return a payload (poisoning, extraction, inversion), judged by the same attacks anew."""
 
 from __future__ import annotations
 

@@ -37,16 +37,18 @@ class Chart:
     svg: str
 
 
-def curves(measurements: Iterable[Measurement]) -> list[Chart]:
-    """One chart for the curves of a family that share an axis and a unit; at most six series, the rest counted."""
-    found = []
-    for group in grouped(measurements).values():
+def curves(measurements: Iterable[Measurement]) -> dict[str, list[Chart]]:
+    """Per family one chart for the curves that share an axis and a unit; at most six series, the rest counted."""
+    found: dict[str, list[Chart]] = {}
+    at = 0
+    for name, group in grouped(measurements).items():
         shared: dict[tuple[str, str, bool], list[Member]] = {}
         for m in group:
             if m.curve is not None and (points := _finite(m.curve)):
                 shared.setdefault((m.curve.axis, _unit(m, m.curve), is_rate(m)), []).append((m, points))
-        found += [_curves(members) for members in shared.values()]
-    return [numbered(chart, at) for at, chart in enumerate(found)]
+        found[name] = [numbered(_curves(members), at + one) for one, members in enumerate(shared.values())]
+        at += len(shared)
+    return found
 
 
 def comparison(changes: Sequence[Change]) -> list[Chart]:

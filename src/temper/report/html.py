@@ -21,6 +21,7 @@ from temper.report._figure import (
     arrow,
     between,
     deciding,
+    family,
     family_title,
     figure,
     finding_name,
@@ -82,8 +83,7 @@ def render(
         compared=compared,
         comparison=charts.comparison(compared),
         tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
-        curves=charts.curves(record.measurements),
-        groups=[(family_title(name), [_row(m) for m in group]) for name, group in grouped(record.measurements).items()],
+        sections=_sections(record),
         limits=limits(record),
         duration=f"{record.seconds:,.0f} s" if record.seconds >= 10 else f"{record.seconds:.1f} s",
         scenarios=[_scenario(line) for line in record.scenarios],
@@ -92,6 +92,21 @@ def render(
         markup=Markup,
     )
     return page
+
+
+def _sections(record: Record) -> list[dict[str, Any]]:
+    """One section per kind of threat or check: its curves, its figures beside their baselines, and its blindness."""
+    drawn = charts.curves(record.measurements)
+    return [
+        {
+            "id": f"section-{at}",
+            "title": family_title(name),
+            "charts": drawn[name],
+            "rows": [_row(m) for m in group],
+            "misleads": [pair for pair in record.misleads if family(pair[0]) == name],
+        }
+        for at, (name, group) in enumerate(grouped(record.measurements).items())
+    ]
 
 
 def _finalize(value: Any) -> Any:

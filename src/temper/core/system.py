@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from temper.core.data import Data
 from temper.core.requirement import Policy
 from temper.core.schema import Schema
-from temper.core.target import Target
+from temper.core.target import Recipe, Target
 from temper.core.threat import Actor
 
 
@@ -32,7 +33,8 @@ class Protected:
 
     `threshold` is the operating threshold on the score of class 1 (binary), `source` the temper.yaml it came from and
     `lines` the line of each answer there. `options` holds per-plugin options. `tolerance` is the shift of a predicted
-    value that counts as an attacker's success (regression), None where nobody has said.
+    value that counts as an attacker's success (regression), None where nobody has said. `defend` fits a model behind
+    the defences of a system that was hardened just now, so that whoever refits meets them too.
     """
 
     name: str
@@ -56,3 +58,4 @@ class Protected:
     version: str = ""
     simulated: bool = False
     tolerance: float | None = None
+    defend: Callable[[Data, Recipe], Target] | None = None

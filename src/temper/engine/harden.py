@@ -62,7 +62,7 @@ class Trial:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hardened:
     """What was tried and what was chosen. `system` carries the chosen target and threshold, or is the one passed in,
-    whose target is `was`. `goal` is the kind of attack, `defend` fits a model behind what was taken so far.
+    whose target is `was`. `goal` is the kind of attack.
     """
 
     system: Protected
@@ -71,7 +71,6 @@ class Hardened:
     chosen: Trial | None
     skipped: tuple[Skipped, ...] = ()
     goal: str = "evasion"
-    defend: Callable[[Data, Recipe], Target] | None = None
 
     @property
     def metric(self) -> str:
@@ -145,14 +144,13 @@ def harden(
         seen = _confirmed(system, chosen, confirm)
         judged[judged.index(chosen)] = seen
         chosen = seen if seen.confirmed is None or seen.confirmed.difference < 0 else None
-    better = replace(system, target=chosen.target, threshold=chosen.threshold) if chosen else system
+    better = hardened(system, chosen) if chosen else system
     return Hardened(
         system=better,
         was=system.target,
         trials=tuple(judged),
         chosen=chosen,
         skipped=tuple(skipped),
-        defend=chosen.defend if chosen else None,
     )
 
 
@@ -175,6 +173,11 @@ def attempted(
             skipped.append(Skipped(name=told, why="; ".join(filter(None, (reason.message, reason.fix)))))
         listener(Event(kind="finished", task=told, room="hardening", done=at + 1, total=total))
     return trials, skipped
+
+
+def hardened(system: Protected, trial: Trial) -> Protected:
+    """The system with what the trial made of its model."""
+    return replace(system, target=trial.target, threshold=trial.threshold, defend=trial.defend)
 
 
 def same_alert_rate(before: Target, threshold: float | None, after: Target, x: Array) -> float | None:

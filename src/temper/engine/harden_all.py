@@ -104,7 +104,7 @@ def _goal(
     """The defences against one goal, on top of what was taken before."""
     world = planned.world
     if before is not None:
-        world = replace(world, system=before.system, defend=before.defend)
+        world = replace(world, system=before.system)
     tasks = _found(goal, planned, record, wanted)
     names = planned.against(tasks) if wanted.defences is None else wanted.defences
     listener(Event(kind="note", message=f"against {goal}: {', '.join(task.plugin for task in tasks)}"))
@@ -118,7 +118,6 @@ def _goal(
             chosen=None,
             skipped=(Skipped(name=goal, why=reason.message),),
             goal=goal,
-            defend=world.defend,
         )
 
 

@@ -1,4 +1,4 @@
-"""Defences against attacks that return a payload (poisoning, extraction, inversion), judged by the same attacks anew."""
+"""Defences against attacks with a payload (poisoning, extraction, inversion), judged by the same attacks anew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from temper.core.seed import Draws
 from temper.core.target import Target
 from temper.engine.behind import behind, draws, through
 from temper.engine.effect import Evaluation, Tolerance, clean, price, within
-from temper.engine.harden import Hardened, Trial, attempted, build, holm, same_alert_rate
+from temper.engine.harden import Hardened, Trial, attempted, build, hardened, holm, same_alert_rate
 from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
 
@@ -81,15 +81,13 @@ def harden_goal(
         seen = _confirmed(siege, chosen)
         judged[judged.index(chosen)] = seen
         chosen = seen if seen.confirmed is not None and seen.confirmed.difference < 0 else None
-    better = replace(world.system, target=chosen.target, threshold=chosen.threshold) if chosen else world.system
     return Hardened(
-        system=better,
+        system=hardened(world.system, chosen) if chosen else world.system,
         was=world.target,
         trials=tuple(judged),
         chosen=chosen,
         skipped=tuple(skipped),
         goal=siege.tasks[0].family,
-        defend=chosen.defend if chosen else world.defend,
     )
 
 
@@ -98,30 +96,26 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     system, train = world.system, world.system.train
     if train is None:
         raise Unsupported("there are no training rows")
-    target = defence.apply(through(world.target, world.defend), train, draws(world.seed, name))
-    threshold = same_alert_rate(system.target, system.threshold, target, train.x)
-    hardened = replace(
-        world,
-        system=replace(system, target=target, threshold=threshold),
-        defend=behind(world.target, world.defend, defence, name),
-    )
-    found = [*_paired(siege, hardened, name), *_price(world, hardened, name)]
-    kept = guard(target, threshold) if guard is not None else None
-    return Trial(
+    target = defence.apply(through(system.target, system.defend), train, draws(world.seed, name))
+    trial = Trial(
         defence=name,
         target=target,
-        threshold=threshold,
-        effects=(*found, *([replace(kept, defence=name)] if kept is not None else [])),
-        seconds=clock() - started,
-        defend=hardened.defend,
+        threshold=same_alert_rate(system.target, system.threshold, target, train.x),
+        effects=(),
+        defend=behind(system.target, system.defend, defence, name),
     )
+    behind_it = replace(world, system=hardened(system, trial))
+    found = [*_paired(siege, behind_it, name), *_price(world, behind_it, name)]
+    kept = guard(target, trial.threshold) if guard is not None else None
+    found += [replace(kept, defence=name)] if kept is not None else []
+    return replace(trial, effects=tuple(found), seconds=clock() - started)
 
 
-def _paired(siege: Siege, hardened: World, name: str) -> list[Effect]:
+def _paired(siege: Siege, behind_it: World, name: str) -> list[Effect]:
     """What the defence did to the figures of every deciding attack, run anew; the first one decides."""
     found: list[Effect] = []
     for task, before in zip(siege.tasks, siege.parts, strict=True):
-        after = execute(task, hardened)
+        after = execute(task, behind_it)
         if after.status in (Status.ERROR, Status.UNTRIED) or not after.evidence:
             raise Unsupported(f"{task.plugin} could not be run against it: {after.reason or 'it leaves no rows'}")
         room = importlib.import_module(f"temper.engine.rooms.{task.family}")
@@ -129,14 +123,14 @@ def _paired(siege: Siege, hardened: World, name: str) -> list[Effect]:
     return found
 
 
-def _price(world: World, hardened: World, name: str) -> tuple[Effect, ...]:
+def _price(world: World, behind_it: World, name: str) -> tuple[Effect, ...]:
     """What honest users lose, on the held-out rows."""
     rows = world.system.data.take(world.held_out)
     y = np.asarray(rows.y)
-    before, after = (Evaluation(broken={}, scores=one.target.scores(rows.x), y=y) for one in (world, hardened))
+    before, after = (Evaluation(broken={}, scores=one.target.scores(rows.x), y=y) for one in (world, behind_it))
     rng = Draws(world.seed, "hardening.effect").generator()
-    kind = hardened.target.kind
-    return clean(name, before, after, world.system.threshold, hardened.system.threshold, kind, rng)
+    thresholds = (world.system.threshold, behind_it.system.threshold)
+    return clean(name, before, after, *thresholds, behind_it.target.kind, rng)
 
 
 def _judge(trials: Sequence[Trial], tolerance: Tolerance) -> list[Trial]:
@@ -193,13 +187,8 @@ def _outcome(trial: Trial, p: float, tolerance: Tolerance) -> str:
 def _confirmed(siege: Siege, chosen: Trial) -> Trial:
     """The trial with its deciding effect under other random numbers: other references, other poison, other queries."""
     first = replace(siege.tasks[0], seed=siege.tasks[0].seed + 1)
-    world = siege.world
-    again = besiege(world, [first])
-    hardened = replace(
-        world,
-        system=replace(world.system, target=chosen.target, threshold=chosen.threshold),
-        defend=chosen.defend,
-    )
-    gain = _paired(again, hardened, chosen.defence)[0]
+    after = replace(siege.world, system=hardened(siege.world.system, chosen))
+    again = besiege(siege.world, [first])
+    gain = _paired(again, after, chosen.defence)[0]
     told = f"{chosen.outcome}; {gain.difference:+.3g} with other random numbers ({gain.low:+.3g} to {gain.high:+.3g})"
     return replace(chosen, confirmed=gain, outcome=told if gain.difference < 0 else f"not taken: {told}")

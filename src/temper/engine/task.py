@@ -99,8 +99,7 @@ class Part:
 class World:
     """The loaded system as tasks see it: rows drawn once by the plan, the same in every worker.
 
-    `tolerance` is the shift of a value that counts (regression), in the target's own unit. `defend` fits a model behind
-    the defence of a hardened system, so that whoever refits meets the defence too.
+    `tolerance` is the shift of a value that counts (regression), in the target's own unit.
     """
 
     system: Protected
@@ -109,7 +108,6 @@ class World:
     attacked: np.ndarray[Any, Any]
     held_out: np.ndarray[Any, Any]
     tolerance: float = 0.0
-    defend: Callable[[Data, Recipe], Target] | None = None
 
     @property
     def target(self) -> Target:
@@ -162,7 +160,7 @@ class World:
 
     def fit(self, subsets: Sequence[Data], recipe: Recipe) -> list[Target]:
         """Fresh models of the same family, one per subset; of a hardened system, behind its defence."""
-        make = self.defend or self.target.refit
+        make = self.system.defend or self.target.refit
         return [make(subset, recipe) for subset in subsets]
 
 

@@ -47,6 +47,11 @@ class Change:
         return "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
 
     @property
+    def telling(self) -> bool:
+        """Whether it is paired or clearly moved: what two runs leave open is told apart."""
+        return self.low is not None or self.direction != "neutral"
+
+    @property
     def direction(self) -> str:
         """better, worse or neutral, as the verdict says; colours follow this word."""
         words = self.verdict.lower()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from temper.core.errors import TemperError
-from temper.core.measure import Measurement, Status
+from temper.core.measure import Curve, Measurement, Point, Status
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.report import FORMATS, render
@@ -171,6 +171,17 @@ def test_a_point_that_is_not_a_number_is_left_out_of_the_chart() -> None:
     holed = replace(first.curve, points=(replace(first.curve.points[0], value=float("nan")), *first.curve.points[1:]))
     assert "NaN" not in curves([replace(first, curve=holed)])["evasion"][0].svg
     assert curves([replace(first, curve=replace(holed, points=holed.points[:1]))]) == {"evasion": []}
+
+
+def test_a_logarithmic_chart_leaves_out_what_has_no_logarithm() -> None:
+    first = fraud().measurements[0]
+    ends = ((0.0, 0.0), (1e-3, 0.02), (1e-2, 0.1), (0.1, 0.4), (1.0, 1.0))
+    points = tuple(Point(at=at, value=value, low=0.0, high=value, n=500) for at, value in ends)
+    roc = Curve(name="ROC", axis="false-positive rate", unit="", points=points, scale="log-log")
+    drawn = curves([replace(first, curve=roc)])["evasion"][0].svg
+    assert "NaN" not in drawn
+    assert "Infinity" not in drawn
+    assert "0.1%" in drawn
 
 
 def test_findings_beyond_fifteen_are_counted_and_not_shown() -> None:

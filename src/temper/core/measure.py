@@ -38,12 +38,16 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A named series of points, for charts: robustness against budget, loss against severity, dose-response."""
+    """A named series of points, for charts: robustness against budget, loss against severity, dose-response.
+
+    `scale`: "linear", "log" (the axis of budgets), "log-log" (both axes, for rates that matter where they are small).
+    """
 
     name: str
     axis: str
     unit: str
     points: tuple[Point, ...]
+    scale: str = "linear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

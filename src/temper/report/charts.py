@@ -42,10 +42,11 @@ def curves(measurements: Iterable[Measurement]) -> dict[str, list[Chart]]:
     found: dict[str, list[Chart]] = {}
     at = 0
     for name, group in grouped(measurements).items():
-        shared: dict[tuple[str, str, bool], list[Member]] = {}
+        shared: dict[tuple[str, str, bool, str], list[Member]] = {}
         for m in group:
             if m.curve is not None and (points := _finite(m.curve)):
-                shared.setdefault((m.curve.axis, _unit(m, m.curve), is_rate(m)), []).append((m, points))
+                key = (m.curve.axis, _unit(m, m.curve), is_rate(m), m.curve.scale)
+                shared.setdefault(key, []).append((m, points))
         found[name] = [numbered(_curves(members), at + one) for one, members in enumerate(shared.values())]
         at += len(shared)
     return found
@@ -81,7 +82,7 @@ def _curves(members: list[Member]) -> Chart:
     return Chart(
         title=f"{inert(subject, 80)}: {inert(told, 80)} against {inert(curve.axis, 80)}",
         caption=f"Bands are intervals at {100 * first.confidence:g} %.{of}{perfect}{gap}{rest}",
-        svg=to_svg(_lines(rows, names, inert(_axis(curve), 60), inert(y_title, 60), is_rate(first))),
+        svg=to_svg(_lines(rows, names, (inert(_axis(curve), 60), inert(y_title, 60)), is_rate(first), curve.scale)),
     )
 
 
@@ -111,15 +112,20 @@ def _subject(members: list[Member]) -> tuple[str, str]:
     return told, f"{told} ({unit})" if unit and not is_rate(first) else told
 
 
-def _lines(rows: list[Row], names: list[str], x_title: str, y_title: str, rate: bool) -> Any:
+def _lines(rows: list[Row], names: list[str], titles: tuple[str, str], rate: bool, scale: str) -> Any:
     import altair as alt
 
-    share = x_title.startswith("share")
-    x_axis = alt.Axis(tickCount=6, format="~%" if share else ",~r")
-    x = alt.X("at:Q", title=x_title, axis=x_axis, scale=alt.Scale(nice=False, zero=True))
-    axis = alt.Axis(format="%" if rate else ".3~g", tickCount=5)
-    domain = _domain(rows, rate)
-    y = alt.Y("value:Q", title=y_title, axis=axis, scale=alt.Scale(domain=domain, nice=not rate))
+    x_title, y_title = titles
+    share = x_title.startswith(("share", "false"))
+    x_axis = alt.Axis(tickCount=6, format="~%" if share else ",~r", **_decades(rows, "at", scale != "linear"))
+    x_scale = alt.Scale(type="linear" if scale == "linear" else "log", nice=False, zero=scale == "linear")
+    x = alt.X("at:Q", title=x_title, axis=x_axis, scale=x_scale)
+    steep = scale == "log-log"
+    y_format = "~%" if rate and steep else "%" if rate else ".3~g"
+    axis = alt.Axis(format=y_format, tickCount=5, **_decades(rows, "value", steep))
+    domain = _small(rows) if steep else _domain(rows, rate)
+    y_scale = alt.Scale(type="log" if steep else "linear", domain=domain, nice=not rate, clamp=True)
+    y = alt.Y("value:Q", title=y_title, axis=axis, scale=y_scale)
     columns = 1 if max(map(len, names)) > 26 else 2
     legend = alt.Legend(title=None, columns=columns)
     colors = alt.Scale(domain=names, range=list(SERIES[: len(names)]))
@@ -209,9 +215,25 @@ def _domain(rows: list[Row], rate: bool) -> list[float]:
     return [min(0.0, bottom), max(top, 1e-9) * 1.05]
 
 
+def _decades(rows: list[Row], field: str, wanted: bool) -> dict[str, Any]:
+    """The powers of ten on a logarithmic axis, which would draw nine lines to each of its own accord."""
+    seen = [row[field] for row in rows if row[field] > 0]
+    if not wanted or not seen:
+        return {}
+    first, last = math.floor(math.log10(min(seen))), math.ceil(math.log10(max(seen)))
+    return {"values": [10.0**power for power in range(first, last + 1)]}
+
+
+def _small(rows: list[Row]) -> list[float]:
+    """A logarithmic axis begins at the smallest figure that is above zero; interval ends below it are cut there."""
+    return [0.7 * min([row["value"] for row in rows if row["value"] > 0], default=1e-3), 1.0]
+
+
 def _finite(curve: Curve) -> Curve | None:
-    """The curve without points that cannot be drawn; None when none is left."""
+    """The curve without points that cannot be drawn; None when none is left. A logarithm has no zero."""
     points = tuple(p for p in curve.points if all(map(math.isfinite, (p.at, p.value, p.low, p.high))))
+    if curve.scale != "linear":
+        points = tuple(p for p in points if p.at > 0 and (p.value > 0 or curve.scale == "log"))
     return replace(curve, points=points) if points else None
 
 

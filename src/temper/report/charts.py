@@ -220,7 +220,7 @@ def _decades(rows: list[Row], field: str, wanted: bool) -> dict[str, Any]:
     seen = [row[field] for row in rows if row[field] > 0]
     if not wanted or not seen:
         return {}
-    first, last = math.floor(math.log10(min(seen))), math.ceil(math.log10(max(seen)))
+    first, last = math.ceil(math.log10(min(seen))), math.floor(math.log10(max(seen)))
     return {"values": [10.0**power for power in range(first, last + 1)]}
 
 

@@ -43,6 +43,7 @@ EXEMPT: dict[tuple[str, str], str] = {
         (name, "law_gives_at_least_the_same_access"): "grows trees in the model's place, and trees have no gradients"
         for name in ("robust_loss", "robust_split")
     },
+    ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",
     (
         "evasion.universal",
         "law_a_row_does_not_depend_on_the_others",

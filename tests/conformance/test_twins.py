@@ -95,6 +95,13 @@ TWINS = {
             f"{UNIT}/test_inversion.py::test_a_memorising_model_is_caught_where_the_loss_attack_sees_little",
             f"{UNIT}/test_inversion.py::test_a_restrained_model_is_not_accused",
         ),
+        **{
+            f"inversion.{name}": (
+                f"{UNIT}/test_inversion_attacks.py::test_a_memorising_model_is_caught_by_each",
+                f"{UNIT}/test_inversion_attacks.py::test_a_restrained_model_is_accused_by_none",
+            )
+            for name in ("label_only", "learned", "lira", "loss", "quantile", "ratio")
+        },
         "poisoning.label_flip_random": (
             f"{HERE}::test_a_model_that_follows_its_labels_is_poisoned",
             f"{HERE}::test_a_model_that_ignores_its_labels_is_not",

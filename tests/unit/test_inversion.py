@@ -138,7 +138,7 @@ def test_the_pool_never_holds_a_row_of_both_sides(values: list[tuple[int, int]])
     left = Data(x=np.array(values, dtype=float), y=np.zeros(len(values)))
     right = Data(x=np.array([[0, 0], [1, np.nan], [7, 7], [8, 8]], dtype=float), y=np.zeros(4))
     try:
-        kept, member, dropped = pool(left, right)
+        kept, _, member, dropped = pool(left, right)
     except Unsupported:
         assert found_in(left.x, right.x).sum() > len(left) - 2
         return

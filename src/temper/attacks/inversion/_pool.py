@@ -13,8 +13,10 @@ from temper.core.target import ScoreKind
 Vector = np.ndarray[Any, Any]
 
 
-def pool(members: Data, others: Data) -> tuple[Data, Vector, int]:
-    """Members then others without the rows both have: (rows, member mask, rows dropped).
+def pool(members: Data, others: Data) -> tuple[Data, Vector, Vector, int]:
+    """Members then others without the rows both have: (rows, the ids they came with, member mask, rows dropped).
+
+    The pool numbers its rows anew, because a training and a held-out row may bear the same id.
 
     A row that is in both cannot be called a member or not, and would only blur (or fake) the result.
     """
@@ -31,7 +33,8 @@ def pool(members: Data, others: Data) -> tuple[Data, Vector, int]:
         y=np.concatenate([np.asarray(mine.y), np.asarray(theirs.y)]),
         ids=np.arange(len(mine) + len(theirs)),
     )
-    return rows, np.arange(len(rows)) < len(mine), dropped
+    ids = np.concatenate([np.asarray(mine.ids), np.asarray(theirs.ids)])
+    return rows, ids, np.arange(len(rows)) < len(mine), dropped
 
 
 def found_in(rows: Any, others: Any) -> Vector:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+FOLDER = Path(__file__).parent / "allowed"
 _BUILTINS = (
     "bool bytearray bytes complex dict float frozenset int list object range reversed set slice str tuple "
     "Ellipsis NotImplemented"
@@ -19,10 +23,14 @@ _EXACT = {
     "decimal": "Decimal",
     "fractions": "Fraction",
     "pathlib": "Path PosixPath PurePosixPath WindowsPath PureWindowsPath",
+    "re": "_compile",
     "uuid": "UUID",
     "functools": "partial",
     "numpy": "mean median std sum dtype ndarray bool_ float16 float32 float64 int8 int16 int32 int64 uint8 uint16 "
-    "uint32 uint64 str_ object_ nan",
+    "uint32 uint64 str_ object_ nan datetime64 timedelta64 complex64 complex128 bytes_ void longdouble intc uintc",
+    "numpy.random": "RandomState Generator",
+    "numpy.random.mtrand": "RandomState",
+    "numpy.random._generator": "Generator",
     "numpy.ma": "MaskedArray",
     "numpy.ma.core": "MaskedArray _mareconstruct",
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",
@@ -54,8 +62,14 @@ _EXACT = {
     "lightgbm.basic": "Booster",
     "lightgbm.sklearn": "LGBMModel LGBMClassifier LGBMRegressor LGBMRanker",
     "catboost.core": "CatBoost CatBoostClassifier CatBoostRegressor CatBoostRanker",
-    "torch._utils": "_rebuild_tensor_v2 _rebuild_parameter",
-    "torch": "FloatStorage DoubleStorage HalfStorage LongStorage IntStorage BoolStorage ByteStorage Size device",
+    "torch._utils": "_rebuild_tensor _rebuild_tensor_v2 _rebuild_parameter _rebuild_qtensor _rebuild_sparse_tensor "
+    "_rebuild_parameter_with_state",
+    "torch": "FloatStorage DoubleStorage HalfStorage BFloat16Storage LongStorage IntStorage ShortStorage CharStorage "
+    "BoolStorage ByteStorage ComplexFloatStorage ComplexDoubleStorage Size device dtype Tensor "
+    "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64 complex128",
+    "torch.jit._pickle": "build_intlist build_tensorlist build_doublelist build_boollist restore_type_tag",
+    "torch.storage": "UntypedStorage TypedStorage",
+    "torch.nn.parameter": "Parameter Buffer",
 }
 _BUILDERS = {"multiarray": "_reconstruct scalar", "numeric": "_frombuffer", "_multiarray_umath": "_reconstruct scalar"}
 _SPARSE = "csr csc coo bsr dia lil dok"
@@ -134,6 +148,13 @@ _CALLS = frozenset(
         ("yaml", "unsafe_load"),
     }
 )  # fmt: skip
+# Modules of the standard library whose objects a model may hold (a review); every other one has no place in a model.
+_HARMLESS = (
+    "abc array bisect calendar cmath collections copyreg dataclasses datetime decimal enum fractions functools "
+    "heapq ipaddress itertools json logging math numbers pathlib random re statistics string time typing uuid zoneinfo "
+    "_codecs __future__ __main__ builtins"
+)
+_MODULES = "os sys subprocess pickle builtins posix importlib ctypes socket shutil __builtins__"
 _LOADERS = ("load", "read_", "fromfile", "eval", "exec", "system", "popen", "spawn", "runstring", "compile")
 
 
@@ -157,11 +178,13 @@ def known(module: str, name: str) -> bool:
         return isinstance(getattr(np, name, None), np.ufunc)
     if module.split(".")[0] != "sklearn" or "." in name:
         return False
-    return module in _SKLEARN_MODULES or (module, name) in _estimators()
+    return module in _SKLEARN_MODULES or (module, name) in _listed()
 
 
 def dangerous(module: str, name: str) -> bool:
     """Whether the name alone is a reason not to load: it runs code, opens files or sockets, or reaches further.
+
+    Of the standard library that is every module but the few whose objects models hold.
 
     >>> dangerous("posix", "system"), dangerous("mycompany.features", "Ratio")
     (True, False)
@@ -169,18 +192,17 @@ def dangerous(module: str, name: str) -> bool:
     if known(module, name):
         return False
     top = module.split(".")[0]
-    by_place = top in _CODE.split() or (module, name) in _CALLS or (top == "builtins" and "." in name)
-    by_name = top != "__main__" and name.rsplit(".", 1)[-1].startswith(_LOADERS)
-    return by_place or by_name or "." in name
+    stray = top in sys.stdlib_module_names and top not in _HARMLESS.split()
+    by_place = stray or top in _CODE.split() or (module, name) in _CALLS
+    by_name = top != "__main__" and name.lstrip("_").startswith(_LOADERS)
+    return by_place or by_name or "." in name or name in _MODULES.split() or name.lstrip("_") in _MODULES.split()
 
 
 @lru_cache(maxsize=1)
-def _estimators() -> frozenset[tuple[str, str]]:
-    """Every estimator of the installed scikit-learn; none where it is not installed."""
-    import importlib.util
-
-    if importlib.util.find_spec("sklearn") is None:
-        return frozenset()
-    from sklearn.utils import all_estimators
-
-    return frozenset((kind.__module__, kind.__name__) for _, kind in all_estimators())
+def _listed() -> frozenset[tuple[str, str]]:
+    """The lists written by scripts/allow_list.py, one per minor version of scikit-learn, all together."""
+    found: set[tuple[str, str]] = set()
+    for file in sorted(FOLDER.glob("*.json")):
+        listed = json.loads(file.read_text(encoding="utf-8"))
+        found |= {(module, name) for module, names in listed.items() for name in names}
+    return frozenset(found)

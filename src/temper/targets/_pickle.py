@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import _compat_pickle
-import pickletools
 import re
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 
 from temper.targets._allowed import dangerous
+from temper.targets._artifact_call import doubt, spreads
+from temper.targets._pickle_value import DATA, VALUES, Values
 from temper.targets._unwrap import Purse, Refused, Stream
 
 _MARK = object()
-_DATA = object()
 _NESTED = 20
+_STACK = 5_000_000
+_BATCH = 4095
 _WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _SIMPLE = re.compile(r"[<>|=]?[biufcSUVMmOa]\d*")
-_EMPTY = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_SET": set}
-_PLAIN = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class Reading:
     names: dict[Name, None] = field(default_factory=dict)
     findings: dict[str, None] = field(default_factory=dict)
     wrapped: bool = False
+    kept: list[int] = field(default_factory=lambda: [0])
+
+    def values(self, stream: Stream) -> Values:
+        """A reader of plain values; what it may keep is counted over the whole file."""
+        return Values(stream, self.kept)
 
     def note(self, text: str) -> None:
         """Keep a finding once."""
@@ -76,9 +81,7 @@ def read_pickle(stream: Stream, reading: Reading, depth: int = 0) -> Any:
         raise Refused(f"pickles are nested more than {_NESTED} times")
     machine = _Machine(stream, reading, depth)
     try:
-        for opcode, argument, _ in pickletools.genops(cast(BinaryIO, stream)):
-            reading.purse.step()
-            machine.step(opcode.name, argument)
+        machine.follow()
     except Refused:
         raise
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, UnicodeError, RecursionError) as crash:
@@ -87,65 +90,81 @@ def read_pickle(stream: Stream, reading: Reading, depth: int = 0) -> Any:
 
 
 class _Machine:
-    """The stack and the memo; objects are stood in for by `Name` and `Made`."""
+    """The stack and the memo; objects are stood in for by `Name` and `Made`, contents of containers are let go."""
 
     def __init__(self, stream: Stream, reading: Reading, depth: int) -> None:
         self.stream, self.reading, self.depth = stream, reading, depth
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.values = reading.values(stream)
         self.protocol = 0
 
-    def step(self, code: str, argument: Any) -> None:
-        """One opcode."""
-        special = getattr(self, f"_{code.lower()}", None)
-        if special is not None:
-            special(argument)
-        elif code in _EMPTY:
-            self.stack.append(_EMPTY[code]())
-        elif code in _PLAIN:
-            self.stack.append(_PLAIN[code])
-        elif (
-            code.startswith(("BININT", "INT", "LONG", "FLOAT", "BINFLOAT")) and "GET" not in code and "PUT" not in code
-        ) or code.endswith(("UNICODE", "UNICODE8", "STRING")):
-            self.stack.append(argument)
-        elif code.endswith(("BYTES", "BYTES8", "BYTEARRAY8")):
-            self.stack.append(_DATA)
-        elif code.endswith("GET"):
-            self.stack.append(self.memo[argument])
-        elif code.endswith("PUT"):
-            self.memo[argument] = self.stack[-1]
-        elif code.startswith("EXT"):
-            raise Refused("it uses the extension registry")
-        elif code in ("NEXT_BUFFER", "READONLY_BUFFER"):
-            raise Refused("it refers to buffers outside the file")
-        else:
-            raise Refused(f"it has the unknown opcode {code}")
+    def follow(self) -> None:
+        """Opcode after opcode, to STOP."""
+        steps = {code: getattr(self, name) for code, name in _CODES.items()}
+        values = {code: getattr(self.values, name) for code, name in VALUES.items()}
+        byte, purse, count = self.stream.byte, self.reading.purse, 0
+        while (code := byte()) != ord("."):
+            count += 1
+            if not count & _BATCH:
+                purse.steps(_BATCH + 1)
+                if len(self.stack) + len(self.memo) > _STACK:
+                    raise Refused("it keeps more objects than the scan may hold")
+            if code in values:
+                self.stack.append(values[code]())
+            elif code in steps:
+                steps[code]()
+            else:
+                raise Refused(f"it is not a whole pickle (0x{code:02x} is no opcode)")
+        purse.steps(count & _BATCH)
 
     # -- the stack --------------------------------------------------------------------------------------------------
 
-    def _proto(self, version: int) -> None:
-        self.protocol = version
+    def proto(self) -> None:
+        self.protocol = self.stream.byte()
+        if self.protocol > 5:
+            raise Refused(f"it is not a whole pickle (protocol {self.protocol})")
 
-    def _frame(self, size: int) -> None:
-        pass
+    def frame(self) -> None:
+        self.stream.take(8)
 
-    def _stop(self, argument: None) -> None:
-        pass
-
-    def _mark(self, argument: None) -> None:
+    def mark(self) -> None:
         self.stack.append(_MARK)
 
-    def _pop(self, argument: None) -> None:
+    def pop(self) -> None:
         self.stack.pop()
 
-    def _pop_mark(self, argument: None) -> None:
+    def pop_mark(self) -> None:
         self._above_mark()
 
-    def _dup(self, argument: None) -> None:
+    def dup(self) -> None:
         self.stack.append(self.stack[-1])
 
-    def _memoize(self, argument: None) -> None:
+    def memoize(self) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
+
+    def put_line(self) -> None:
+        self._put(int(self.stream.line()))
+
+    def put1(self) -> None:
+        self._put(self.stream.byte())
+
+    def put4(self) -> None:
+        self._put(self.values.whole(4))
+
+    def _put(self, index: int) -> None:
+        if index > 2 * len(self.memo) + 1000:  # the memo is an array as long as its largest index
+            raise Refused(f"it asks for a memo of {index:,} entries and has {len(self.memo):,}")
+        self.memo[index] = self.stack[-1]
+
+    def get_line(self) -> None:
+        self.stack.append(self.memo[int(self.stream.line())])
+
+    def get1(self) -> None:
+        self.stack.append(self.memo[self.stream.byte()])
+
+    def get4(self) -> None:
+        self.stack.append(self.memo[self.values.whole(4)])
 
     def _above_mark(self) -> list[Any]:
         at = len(self.stack) - 1
@@ -159,46 +178,57 @@ class _Machine:
 
     # -- containers -------------------------------------------------------------------------------------------------
 
-    def _tuple(self, argument: None) -> None:
+    def empty_tuple(self) -> None:
+        self.stack.append(())
+
+    def empty_dict(self) -> None:
+        self.stack.append({})
+
+    def empty(self) -> None:
+        self.stack.append(DATA)
+
+    def tuple_mark(self) -> None:
         self.stack.append(tuple(self._above_mark()))
 
-    def _tuple1(self, argument: None) -> None:
+    def tuple1(self) -> None:
         self.stack[-1:] = [(self.stack[-1],)]
 
-    def _tuple2(self, argument: None) -> None:
+    def tuple2(self) -> None:
         self.stack[-2:] = [(self.stack[-2], self.stack[-1])]
 
-    def _tuple3(self, argument: None) -> None:
+    def tuple3(self) -> None:
         self.stack[-3:] = [(self.stack[-3], self.stack[-2], self.stack[-1])]
 
-    def _list(self, argument: None) -> None:
-        self.stack.append(self._above_mark())
+    def list_mark(self) -> None:
+        self._above_mark()
+        self.stack.append(DATA)
 
-    def _dict(self, argument: None) -> None:
+    def dict_mark(self) -> None:
         items = self._above_mark()
+        self._hashed(items[::2])
         self.stack.append(_pairs(items))
 
-    def _frozenset(self, argument: None) -> None:
-        self._above_mark()
-        self.stack.append(_DATA)
+    def frozen_mark(self) -> None:
+        self._hashed(self._above_mark())
+        self.stack.append(DATA)
 
-    def _append(self, argument: None) -> None:
+    def append(self) -> None:
         self.stack.pop()
         self._filled("append")
 
-    def _appends(self, argument: None) -> None:
+    def appends(self) -> None:
         self._above_mark()
         self._filled("append")
 
-    def _additems(self, argument: None) -> None:
-        self._above_mark()
+    def additems(self) -> None:
+        self._hashed(self._above_mark())
         self._filled("add")
 
-    def _setitem(self, argument: None) -> None:
+    def setitem(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         self._filled("set", [key, value])
 
-    def _setitems(self, argument: None) -> None:
+    def setitems(self) -> None:
         self._filled("set", self._above_mark())
 
     def _filled(self, verb: str, items: list[Any] | None = None) -> None:
@@ -206,45 +236,51 @@ class _Machine:
         target = self.stack[-1]
         if isinstance(target, Name):
             raise Refused(f"it changes {target} itself ({verb})")
-        if isinstance(target, dict) and items:
-            target.update(_pairs(items))
+        if items:
+            self._hashed(items[::2])
+            if isinstance(target, dict):
+                target.update(_pairs(items))
+
+    def _hashed(self, keys: list[Any]) -> None:
+        for key in keys:
+            if type(key) is tuple and spreads(key):
+                raise Refused("it hashes a tuple that unfolds without end")
 
     # -- names and calls --------------------------------------------------------------------------------------------
 
-    def _global(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
+    def global_lines(self) -> None:
+        module, name = self.stream.line().decode(), self.stream.line().decode()
         self.stack.append(self.reading.name(module, name, self.protocol))
 
-    def _stack_global(self, argument: None) -> None:
+    def stack_global(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         self.stack.append(self.reading.name(module, name, self.protocol))
 
-    def _inst(self, argument: str) -> None:
-        arguments = self._above_mark()
-        module, _, name = argument.partition(" ")
+    def inst(self) -> None:
+        module, name = self.stream.line().decode("ascii"), self.stream.line().decode("ascii")
+        arguments = tuple(self._above_mark())
         self._call(self.reading.name(module, name, self.protocol), arguments)
 
-    def _obj(self, argument: None) -> None:
+    def obj(self) -> None:
         callee, *arguments = self._above_mark()
-        self._call(callee, arguments)
+        self._call(callee, tuple(arguments))
 
-    def _reduce(self, argument: None) -> None:
+    def reduce(self) -> None:
         arguments, callee = self.stack.pop(), self.stack.pop()
         self._call(callee, arguments)
 
-    def _newobj(self, argument: None) -> None:
-        self._reduce(None)
-
-    def _newobj_ex(self, argument: None) -> None:
+    def newobj_ex(self) -> None:
         self.stack.pop()
-        self._reduce(None)
+        self.reduce()
 
     def _call(self, callee: Any, arguments: Any) -> None:
         if not isinstance(callee, Name):
             raise Refused("it calls something that is not a plain name")
+        if text := doubt(callee, arguments):
+            self.reading.note(text)
         self.stack.append(Made(callee, arguments))
 
-    def _build(self, argument: None) -> None:
+    def build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if isinstance(target, Name):
             raise Refused(f"it changes {target} itself")
@@ -256,17 +292,24 @@ class _Machine:
             if self.reading.arrays:
                 self._array(state)
 
-    def _persid(self, argument: Any) -> None:
-        self.stack.append(_DATA)
+    def persid(self) -> None:
+        self.stream.line()
+        self.stack.append(DATA)
         self._outside()
 
-    def _binpersid(self, argument: None) -> None:
-        self.stack[-1] = _DATA
+    def binpersid(self) -> None:
+        self.stack[-1] = DATA
         self._outside()
 
     def _outside(self) -> None:
         if not self.reading.stored:
             self.reading.note("it refers to objects outside the file (persistent ids)")
+
+    def extension(self) -> None:
+        raise Refused("it uses the extension registry")
+
+    def buffer(self) -> None:
+        raise Refused("it refers to buffers outside the file")
 
     # -- joblib's arrays --------------------------------------------------------------------------------------------
 
@@ -274,7 +317,7 @@ class _Machine:
         """Pass over the array behind a wrapper: a padding byte with its padding, then the items."""
         shape, kind = state["shape"], state["dtype"]
         code = kind.arguments[0] if isinstance(kind, Made) else None
-        if not isinstance(code, str) or not _SIMPLE.fullmatch(code) or not all(_whole(size) for size in shape):
+        if not isinstance(code, str) or not _SIMPLE.fullmatch(code) or not all(_counts(size) for size in shape):
             raise Refused("a joblib array is described in a way that cannot be followed")
         if "O" in code:
             read_pickle(self.stream, self.reading, self.depth + 1)
@@ -282,11 +325,26 @@ class _Machine:
         if "V" in code and _holds_objects(kind):
             raise Refused("a joblib array holds objects inside records")
         if state.get("numpy_array_alignment_bytes") is not None:
-            self.stream.skip(self.stream.read(1)[0])
+            self.stream.skip(self.stream.byte())
         size = np.dtype(code).itemsize
         for length in shape:
             size *= length
         self.stream.skip(size)
+
+
+# fmt: off
+_CODES = {
+    0x80: "proto", 0x95: "frame", ord("("): "mark", ord("0"): "pop", ord("1"): "pop_mark", ord("2"): "dup",
+    0x94: "memoize", ord("p"): "put_line", ord("q"): "put1", ord("r"): "put4",
+    ord("g"): "get_line", ord("h"): "get1", ord("j"): "get4",
+    ord(")"): "empty_tuple", ord("}"): "empty_dict", ord("]"): "empty", 0x8F: "empty", ord("t"): "tuple_mark",
+    0x85: "tuple1", 0x86: "tuple2", 0x87: "tuple3", ord("l"): "list_mark", ord("d"): "dict_mark", 0x91: "frozen_mark",
+    ord("a"): "append", ord("e"): "appends", 0x90: "additems", ord("s"): "setitem", ord("u"): "setitems",
+    ord("c"): "global_lines", 0x93: "stack_global", ord("i"): "inst", ord("o"): "obj", ord("R"): "reduce",
+    0x81: "reduce", 0x92: "newobj_ex", ord("b"): "build", ord("P"): "persid", ord("Q"): "binpersid",
+    0x82: "extension", 0x83: "extension", 0x84: "extension", 0x97: "buffer", 0x98: "buffer",
+}
+# fmt: on
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
@@ -294,7 +352,7 @@ def _pairs(items: list[Any]) -> dict[Any, Any]:
     return {key: value for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, str)}
 
 
-def _whole(size: Any) -> bool:
+def _counts(size: Any) -> bool:
     return isinstance(size, int) and not isinstance(size, bool) and size >= 0
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
+import importlib.util
 import io
 import lzma
+import os
+import tarfile
 import time
+import zipfile
 import zlib
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,6 +20,11 @@ _NESTED = 3
 _CHUNK = 1 << 20
 _LINE = 1 << 16
 _MAGIC = 6
+# What the standard library raises over damaged files.
+BROKEN = (
+    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+    *(RuntimeError, NotImplementedError, ValueError, OverflowError, MemoryError),
+)
 
 
 class Refused(Exception):
@@ -44,52 +54,104 @@ class Purse:
         self._bytes -= count
         if self._bytes < 0:
             raise Refused("it is larger than the scan may read (a decompression bomb?)")
+        self._in_time()
 
-    def step(self) -> None:
-        """Pay for one opcode."""
-        self._opcodes -= 1
+    def steps(self, count: int) -> None:
+        """Pay for opcodes."""
+        self._opcodes -= count
         if self._opcodes < 0:
             raise Refused("it has more opcodes than the scan may follow")
-        if self._opcodes % 4096 == 0 and time.monotonic() > self._ends:
+        self._in_time()
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._ends:
             raise Refused(f"the scan took longer than {self._allowed:g} s")
 
 
 class Stream:
-    """A file object for `pickletools.genops` that pays for what it reads and never allocates on a claim alone."""
+    """A file read forward through a window of one piece; nothing is allocated on a claim alone.
+
+    What is passed over in a plain file is not read at all.
+    """
 
     def __init__(self, raw: Any, purse: Purse) -> None:
         self._raw, self._purse = raw, purse
+        self._window, self._at = b"", 0
+        self._left = _plain_size(raw)
 
-    def read(self, count: int) -> bytes:
-        """Up to `count` bytes, gathered piece by piece."""
+    def byte(self) -> int:
+        """The next byte."""
+        if self._at == len(self._window) and not self._more():
+            raise Refused("it is not a whole pickle (it ends too early)")
+        self._at += 1
+        return self._window[self._at - 1]
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes, which must be there."""
+        start, self._at = self._at, self._at + count
+        if self._at <= len(self._window):
+            return self._window[start : self._at]
         if count > self._purse.piece:
             raise Refused(f"one piece claims {count:,} bytes")
-        if count <= _CHUNK:
-            self._purse.read(count)
-            return bytes(self._raw.read(count))
-        pieces = []
-        while count > 0 and (piece := self._raw.read(min(count, _CHUNK))):
-            self._purse.read(len(piece))
-            pieces.append(piece)
-            count -= len(piece)
+        pieces = [self._window[start:]]
+        count -= len(pieces[0])
+        while count > 0:
+            if not self._more():
+                raise Refused("it is not a whole pickle (it ends too early)")
+            self._at = min(count, len(self._window))
+            pieces.append(self._window[: self._at])
+            count -= self._at
         return b"".join(pieces)
 
-    def readline(self) -> bytes:
-        """One line of a text opcode."""
-        line = bytes(self._raw.readline(_LINE))
-        self._purse.read(len(line))
-        if len(line) == _LINE:
-            raise Refused("a line is longer than 64 KiB")
-        return line
+    def line(self) -> bytes:
+        """One line of a text opcode, without its end; a line over 64 KiB, which can be no name, comes back cut."""
+        pieces, size = [], 0
+        while True:
+            end = self._window.find(b"\n", self._at)
+            if size < _LINE:
+                pieces.append(self._window[self._at : end if end >= 0 else None])
+                size += len(pieces[-1])
+            if end >= 0:
+                self._at = end + 1
+                return b"".join(pieces)[: _LINE + 1]
+            if not self._more():
+                raise Refused("it is not a whole pickle (a line has no end)")
 
     def skip(self, count: int) -> None:
-        """Pass over the bytes of an array."""
+        """Pass over bytes nobody needs to see."""
+        if count <= len(self._window) - self._at:
+            self._at += count
+            return
+        count -= len(self._window) - self._at
+        if self._left is not None:
+            if count > self._left:
+                raise Refused("an array or a text claims more bytes than there are")
+            self._raw.seek(count, io.SEEK_CUR)
+            self._left -= count
+            self._window, self._at = b"", 0
+            return
         while count > 0:
-            piece = self._raw.read(min(count, _CHUNK))
-            if not piece:
-                raise Refused("an array claims more bytes than there are")
-            self._purse.read(len(piece))
-            count -= len(piece)
+            if not self._more():
+                raise Refused("an array or a text claims more bytes than there are")
+            self._at = min(count, len(self._window))
+            count -= self._at
+
+    def ended(self) -> bool:
+        """Whether nothing is left."""
+        return self._at == len(self._window) and not self._more()
+
+    def _more(self) -> bool:
+        self._window, self._at = self._raw.read(_CHUNK), 0
+        self._purse.read(len(self._window))
+        if self._left is not None:
+            self._left -= len(self._window)
+        return bool(self._window)
+
+
+def _plain_size(raw: Any) -> int | None:
+    """Bytes left in a plain file, where they can be passed over without reading them; None for other streams."""
+    plain = isinstance(raw, io.BufferedReader) and isinstance(raw.raw, io.FileIO)
+    return os.fstat(raw.fileno()).st_size - raw.tell() if plain else None
 
 
 class _Zlib(io.RawIOBase):
@@ -138,5 +200,13 @@ def _opener(magic: bytes) -> Any:
     if magic[:1] == b"\x78" and len(magic) > 1 and int.from_bytes(magic[:2], "big") % 31 == 0:
         return _Zlib
     if magic.startswith(b"\x04\x22\x4d\x18"):
-        raise Refused("it is compressed with lz4, which cannot be looked into")
+        return _lz4
+    if magic.startswith((b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")):
+        raise Refused("it is packed in a way that cannot be looked into (zstd, 7z or rar)")
     return None
+
+
+def _lz4(raw: Any) -> Any:
+    if importlib.util.find_spec("lz4") is None:
+        raise Refused("it is compressed with lz4, and the package lz4, which could look into it, is not installed")
+    return importlib.import_module("lz4.frame").LZ4FrameFile(raw)

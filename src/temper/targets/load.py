@@ -15,6 +15,8 @@ from temper.core.target import ScoreKind, Target
 
 PICKLES = (".joblib", ".pkl", ".pickle")
 _BOOSTS = (".json", ".ubj", ".model")
+_NATIVE = (*_BOOSTS, ".txt", ".cbm", ".onnx")
+_SCANNED = (*PICKLES, *_NATIVE, ".skops", ".npz", ".wrapped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +184,13 @@ def _network(model: Any, wishes: Wishes) -> Target:
 
 
 def _file(path: Path, wishes: Wishes) -> Target:
-    """By the file's ending: each is read by its own format's loader, and only pickles can run code."""
+    """By the file's ending, after a scan of its content: each is read by its own format's loader."""
     ending = path.suffix.lower()
     if not path.is_file():
         raise ContractError(f"the model {path} does not exist", fix="paths are relative to the temper.yaml")
+    strange = _scanned(path) if ending in _SCANNED else ()
     if ending in PICKLES:
-        return _object(_pickled(path, wishes.trust_pickle), wishes)
+        return _object(_pickled(path, wishes.trust_pickle, strange), wishes)
     if ending == ".skops":
         return _object(_skops(path, wishes.trust_pickle), wishes)
     if ending in (".pt", ".pth", ".pt2"):
@@ -239,16 +242,23 @@ def _first_line(crash: Exception) -> str:
     return re.sub(r"^\[[\d:]+\] \S+:\d+: ", "", line)
 
 
-def _pickled(path: Path, trusted: bool) -> Any:
+def _scanned(path: Path) -> tuple[str, ...]:
+    """The names in the file that nobody vouched for; a file with findings is not loaded, trusted or not."""
     from temper.targets.artifact import scan
 
     report = scan(path)
     if report.findings:
+        told = "cannot be read as a model" if path.suffix.lower() in _NATIVE else "is not loaded"
         raise ContractError(
-            f"{path} is not loaded, the scan found: {'; '.join(report.findings)}", fix="ask where the file comes from"
+            f"{path} {told}, the scan found: {'; '.join(report.findings)}",
+            fix="ask where the file comes from, or save the model again",
         )
+    return report.needs_review
+
+
+def _pickled(path: Path, trusted: bool, strange: tuple[str, ...]) -> Any:
     if not trusted:
-        told = f"it names {', '.join(report.needs_review)}" if report.needs_review else "the scan found nothing unusual"
+        told = f"it names {', '.join(strange)}" if strange else "the scan found nothing unusual"
         raise ContractError(
             f"{path} is a pickle, and loading a pickle runs the code it names ({told})",
             fix="set trust_pickle=True if you know its origin, or save the model as ONNX, skops or its native format",
@@ -281,6 +291,7 @@ def _program(path: Path, wishes: Wishes) -> Target:
         raise ContractError(f"{path} is no torch program", fix="save it with torch.jit.save or torch.export.save")
     with zipfile.ZipFile(path) as archive:
         names = [name.split("/", 1)[-1] for name in archive.namelist()]
+    _scanned(path)
     exported = "archive_format" in names
     if not exported and "constants.pkl" not in names:
         raise ContractError(

@@ -225,7 +225,7 @@ def hardened(here: World, **settings: object) -> World:
 
     assert here.system.train is not None
     target = defend(here.system.train, None)
-    return replace(here, system=replace(here.system, target=target), defend=defend)
+    return replace(here, system=replace(here.system, target=target, defend=defend))
 
 
 def test_a_defence_is_measured_on_the_same_rows_and_found_to_help() -> None:

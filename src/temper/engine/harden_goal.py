@@ -135,10 +135,8 @@ def _price(world: World, behind_it: World, name: str) -> tuple[Effect, ...]:
 
 def _judge(trials: Sequence[Trial], tolerance: Tolerance) -> list[Trial]:
     corrected = holm([_chance(trial) for trial in trials])
-    return [
-        replace(trial, p_holm=p, outcome=_outcome(trial, p, tolerance))
-        for trial, p in zip(trials, corrected, strict=True)
-    ]
+    judged = [replace(trial, p_holm=p) for trial, p in zip(trials, corrected, strict=True)]
+    return [replace(trial, outcome=_outcome(trial, tolerance)) for trial in judged]
 
 
 def _chance(trial: Trial) -> float:
@@ -173,8 +171,8 @@ def _harms(trial: Trial) -> str:
     return next((e.metric for e in trial.effects if e.better == "lower" and e.verdict == "worse"), "")
 
 
-def _outcome(trial: Trial, p: float, tolerance: Tolerance) -> str:
-    gain = trial.effects[0]
+def _outcome(trial: Trial, tolerance: Tolerance) -> str:
+    gain, p = trial.effects[0], trial.p_holm
     if not _helps(trial):
         return f"no sure reduction of {gain.metric} (p {p:.2g} after correction for what was tried)"
     if harmed := _harms(trial):

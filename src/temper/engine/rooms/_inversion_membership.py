@@ -43,9 +43,15 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
     """
     found: list[Effect] = []
     for label, words in _SLICES.items():
-        if label in before.evidence and label in after.evidence:
-            found += _changed(defence, words, before.evidence[label], after.evidence[label])
+        sides = [_kept(part.evidence, label) for part in (before, after)]
+        if all(sides):
+            found += _changed(defence, words, *sides)
     return tuple(found)
+
+
+def _kept(evidence: dict[str, Any], label: str) -> dict[str, Any]:
+    """What `_evidence` left of one slice."""
+    return {name.partition(":")[0]: values for name, values in evidence.items() if name.endswith(f":{label}")}
 
 
 def _changed(defence: str, words: str, before: dict[str, Any], after: dict[str, Any]) -> list[Effect]:
@@ -80,11 +86,11 @@ def _evidence(seen: Membership, measurements: Sequence[Measurement]) -> dict[str
     void = {m.slice for m in measurements if m.metric == "auc" and m.status is not Status.OK}
     sides = {"all": Guesses(member=seen.member, score=seen.score, loss=seen.loss), TWIN: seen.twin}
     plugin = measurements[0].plugin
-    kept: dict[str, Any] = {
-        label: {"plugin": plugin, "ids": seen.ids, "member": side.member, "score": side.score}
-        for label, side in sides.items()
-        if side is not None and label not in void
-    }
+    kept: dict[str, Any] = {}
+    for label, side in sides.items():
+        if side is not None and label not in void:
+            told = {"plugin": np.array(plugin), "ids": seen.ids, "member": side.member, "score": side.score}
+            kept |= {f"{name}:{label}": values for name, values in told.items()}
     return kept | {"ids": seen.ids[seen.member], "p_values": p_values(seen.member, seen.score)}
 
 

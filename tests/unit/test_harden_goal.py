@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from unit.payload_world import Boosted, rows, task, world
 
 from temper.core.attack import Scene
 from temper.core.data import Data
@@ -17,6 +16,7 @@ from temper.engine.behind import behind, through
 from temper.engine.effect import Tolerance
 from temper.engine.harden_goal import besiege, harden_goal
 from temper.engine.task import Sizes, World
+from unit.payload_world import Boosted, rows, task, world
 
 SIZES = Sizes(trained=2_000, held_out=2_000, replicates=200)
 
@@ -27,7 +27,7 @@ class Restrained(Boosted):
     def refit(self, data: Data, recipe: Recipe) -> Any:
         held = {"n_estimators": 15, "max_depth": 2, "learning_rate": 0.1} if recipe.regularise else {}
         fitted = Boosted.fitted(data, recipe.seed, **(dict(self.settings) | held))
-        return Restrained(model=fitted.model, settings=self.settings)
+        return Restrained(model=fitted.model, settings=self.settings, digest=f"{recipe.regularise}")
 
 
 def remembering() -> World:
@@ -123,6 +123,34 @@ def test_defences_stack_in_the_order_they_were_taken() -> None:
     assert third(data, Recipe()) == ("fitted", 200)
     assert through(base, None) is base
     assert through(base, first).refit(data, Recipe()) == ("fitted", 100)
+
+
+def test_what_is_asked_of_a_fit_reaches_it_through_a_defence() -> None:
+    seen: list[Recipe] = []
+
+    class Heard(Boosted):
+        def refit(self, data: Data, recipe: Recipe) -> Any:
+            seen.append(recipe)
+            return self
+
+    base: Any = Heard(model=None)
+    behind(base, None, Doubled(), "doubled")(rows(5, 0), Recipe(regularise=0.5, seed=8))
+    assert [recipe.regularise for recipe in seen] == [0.5]
+
+
+def test_a_defence_that_changes_nothing_is_said() -> None:
+    here = remembering()
+
+    class Same(Restrained):
+        digest: str = "d1"
+
+    held = Same(model=here.target.model)
+    held.__dict__["refit"] = lambda data, recipe: held
+    siege = besiege(remembering(), [task("inversion.membership", SIZES)])
+    siege = replace(siege, world=replace(siege.world, system=replace(siege.world.system, target=held)))
+    result = harden_goal(siege, ["regularise"])
+    assert result.trials == ()
+    assert "leaves the model as it is" in result.skipped[0].why
 
 
 def test_a_refitted_target_answers_as_the_one_inside() -> None:

@@ -19,9 +19,10 @@ def behind(target: Target, make: Fit | None, defence: Defence, name: str) -> Fit
     A defence that fits for itself fits through them; one that stands before a model is put before a fresh one.
     """
     fits = bool(getattr(defence, "needs", Access.NONE) & (Access.RETRAIN | Access.GRADIENTS))
+    below = make or target.refit
 
     def fit(data: Data, recipe: Recipe) -> Target:
-        under = through(target, make) if fits else (make or target.refit)(data, recipe)
+        under = through(target, lambda rows, own: below(rows, both(own, recipe))) if fits else below(data, recipe)
         return defence.apply(under, data, draws(recipe.seed, name))
 
     return fit
@@ -30,6 +31,20 @@ def behind(target: Target, make: Fit | None, defence: Defence, name: str) -> Fit
 def through(target: Target, make: Fit | None) -> Target:
     """The target, fitted again by `make` where there is one."""
     return Refitted(inner=target, make=make) if make else target
+
+
+def both(own: Recipe, asked: Recipe) -> Recipe:
+    """What a defence asks of a fit, and what somebody who fits through the defence asks besides; the seed is its own.
+
+    >>> both(Recipe(regularise=0.7, seed=3), Recipe(regularise=1.0, seed=9))
+    Recipe(monotone=(), regularise=1.0, seed=3, changes=())
+    """
+    return Recipe(
+        monotone=own.monotone or asked.monotone,
+        regularise=max(own.regularise, asked.regularise),
+        seed=own.seed,
+        changes=(*asked.changes, *own.changes),
+    )
 
 
 def draws(seed: int, name: str) -> Draws:

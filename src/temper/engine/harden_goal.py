@@ -97,6 +97,8 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     if train is None:
         raise Unsupported("there are no training rows")
     target = defence.apply(through(system.target, system.defend), train, draws(world.seed, name))
+    if target.digest and target.digest == system.target.digest:
+        raise Unsupported("it leaves the model as it is: what was taken before does this already")
     trial = Trial(
         defence=name,
         target=target,

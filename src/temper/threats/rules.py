@@ -75,6 +75,7 @@ def answers(system: Protected) -> dict[str, str]:
         "model.classes": str(target.classes),
         "model.trees": _yes(Access.TREES in target.access),
         "model.gradients": _yes(Access.GRADIENTS in target.access),
+        "model.votes": _yes(hasattr(target, "votes")),
     }
 
 

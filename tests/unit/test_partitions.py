@@ -1,4 +1,4 @@
-"""What may be relied on when parts of the training rows vote: the proof is exact, a part hears of its own rows alone."""
+"""What may be relied on when parts of the training rows vote: the proof is exact, a part hears its own rows."""
 
 from typing import Any
 
@@ -13,8 +13,9 @@ from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Recipe
 from temper.hardening.partitions import Partitions
-from temper.targets.voted import Voted, margin, partition
-from temper.validation.partition_bound import PartitionBound, verdicts
+from temper.kernels.vote import held, margin
+from temper.targets.voted import Voted, partition
+from temper.validation.partition_bound import PartitionBound
 from unit.payload_world import Boosted, rows, schema
 
 
@@ -25,13 +26,13 @@ def fitted(data: Data, parts: int = 7) -> Any:
 @given(st.lists(st.integers(0, 6), min_size=2, max_size=4).filter(lambda v: sum(v) > 0))
 def test_the_margin_is_the_most_votes_that_may_change(votes: list[int]) -> None:
     counted = np.array([votes])
-    top, held = int(counted.argmax()), int(margin(counted)[0])
+    top, spare = int(counted.argmax()), int(margin(counted)[0])
     best_attack = min(
         next(k for k in range(sum(votes) + 2) if _loses(votes, top, other, k))
         for other in range(len(votes))
         if other != top
     )
-    assert held == best_attack - 1
+    assert spare == best_attack - 1
 
 
 def _loses(votes: list[int], top: int, other: int, changed: int) -> bool:
@@ -46,7 +47,7 @@ def _loses(votes: list[int], top: int, other: int, changed: int) -> bool:
 @given(st.integers(0, 15), st.floats(0.05, 0.95))
 def test_at_a_threshold_the_count_is_exact(flags: int, threshold: float) -> None:
     votes = np.array([[15 - flags, flags]])
-    decided, holds = (int(part[0]) for part in verdicts(votes, threshold))
+    decided, holds = (int(part[0]) for part in held(votes, threshold))
     assert decided == (flags / 15 >= threshold - 1e-12)
     for changed in range(16):
         worst = max(flags - changed, 0) if decided else min(flags + changed, 15)
@@ -71,12 +72,12 @@ def test_no_poison_of_the_proven_size_changes_a_decision() -> None:
     vote = fitted(data)
     x = rows(300, 1).x
     counted = vote.votes(x)
-    top, held = counted.argmax(axis=1), margin(counted)
-    at = int(np.argmax(held))
+    top, spare = counted.argmax(axis=1), margin(counted)
+    at = int(np.argmax(spare))
     row = x[at : at + 1]
     sides = [int(np.argmax(member.scores(row)[0])) for member in vote.members]
     mine = [number for number, side in enumerate(sides) if side == top[at]]
-    for many, same in ((int(held[at]), True), (int(held[at]) + 1, False)):
+    for many, same in ((int(spare[at]), True), (int(spare[at]) + 1, False)):
         bought = set(mine[:many])
         members = tuple(
             _Always(1 - int(top[at])) if number in bought else member for number, member in enumerate(vote.members)

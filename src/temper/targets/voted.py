@@ -94,22 +94,3 @@ def partition(x: Array, parts: int) -> Rows:
     flat[np.isnan(flat)] = np.nan
     numbers = (int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest(), "little") for row in flat)
     return np.fromiter((number % parts for number in numbers), dtype=np.int64, count=len(flat))
-
-
-def margin(votes: Rows) -> Rows:
-    """How many members (n,) must change their vote before the winner can lose, less one: what no fewer can undo.
-
-    Ties go to the smaller class number, as `argmax` decides them.
-    Source: Levine & Feizi, "Deep partition aggregation: provable defenses against general poisoning attacks", 2021.
-
-    >>> margin(np.array([[7, 2], [3, 6], [5, 5]]))
-    array([2, 1, 0])
-    """
-    top = votes.argmax(axis=1)
-    ahead = np.take_along_axis(votes, top[:, None], axis=1)
-    later = np.arange(votes.shape[1]) > top[:, None]
-    # A later class must get past the winner, an earlier one only level with it.
-    room = (ahead - votes - (~later)) // 2
-    room[np.arange(len(votes)), top] = np.iinfo(np.int64).max
-    least: Rows = np.maximum(room.min(axis=1), 0)
-    return least

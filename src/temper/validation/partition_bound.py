@@ -10,7 +10,8 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.measure import Better, Curve, Measurement, Point
 from temper.kernels.rate import wilson
-from temper.targets.voted import Voted, margin
+from temper.kernels.vote import held
+from temper.targets.voted import Voted
 from temper.validation._measured import not_applicable
 
 NAME = "partition_bound"
@@ -39,7 +40,7 @@ class PartitionBound:
         if not len(scene.x):
             return not_applicable(NAME, "there is no row to prove anything about")
         votes = target.votes(scene.x)
-        decided, holds = verdicts(votes, scene.threshold)
+        decided, holds = held(votes, scene.threshold)
         right = decided == np.asarray(scene.y)
         points = [_point(right & (holds >= at), at) for at in range(len(target.members) // 2 + 1)]
         count = int(np.sum(right & (holds >= self.rows)))
@@ -62,20 +63,6 @@ class PartitionBound:
                 curve=Curve(name="certified share", axis="poisoned training rows", unit="", points=tuple(points)),
             ),
         )
-
-
-def verdicts(votes: Any, threshold: float | None) -> tuple[Any, Any]:
-    """The decision of each vote (n,), and how many votes may change without changing it (n,).
-
-    >>> decided, holds = verdicts(np.array([[12, 3], [4, 11]]), 0.25)
-    >>> decided.tolist(), holds.tolist()
-    ([0, 1], [0, 7])
-    """
-    if threshold is None:
-        return votes.argmax(axis=1), margin(votes)
-    needed = int(np.ceil(threshold * votes[0].sum() - 1e-9))
-    flagged = votes[:, 1] >= needed
-    return flagged.astype(np.int64), np.where(flagged, votes[:, 1] - needed, needed - 1 - votes[:, 1])
 
 
 def _point(held: Any, at: int) -> Point:

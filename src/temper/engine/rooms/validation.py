@@ -22,6 +22,8 @@ _WORTH = (
     ("fairness.fpr_gap", 0.10, True, "Class 0 is flagged at different rates in different groups"),
     ("calibration.ece", 0.05, True, "Scores are not the probabilities they claim to be"),
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
+    ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
+    ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
     ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
 )
 

@@ -113,6 +113,7 @@ def test_pictures_with_a_trigger_stay_sure_under_others() -> None:
 
 def test_tables_and_few_classes_are_told_apart() -> None:
     scene = world(0.0)
-    table = Scene(x=scene.x.reshape(len(scene.x), -1), y=scene.y, ids=scene.ids, schema=scene.schema, target=scene.target)
+    flat = scene.x.reshape(len(scene.x), -1)
+    table = Scene(x=flat, y=scene.y, ids=scene.ids, schema=scene.schema, target=scene.target)
     for check in (NeuralCleanse(), Strip()):
         assert check.measure(table)[0].status is Status.UNTRIED

@@ -91,6 +91,14 @@ TWINS = {
             f"{UNIT}/test_extraction.py::test_a_copy_shares_the_flags_of_the_victim_far_beyond_a_model_made_without_queries",
             f"{UNIT}/test_extraction.py::test_a_model_of_nothing_cannot_be_copied_and_is_not_accused",
         ),
+        "extraction.natural": (
+            f"{UNIT}/test_extraction.py::test_natural_rows_make_a_copy",
+            f"{UNIT}/test_extraction.py::test_a_model_of_nothing_cannot_be_copied_and_is_not_accused",
+        ),
+        "extraction.equation_solving": (
+            f"{UNIT}/test_extraction.py::test_a_linear_model_is_solved_exactly",
+            f"{UNIT}/test_extraction.py::test_a_model_that_is_not_linear_is_not_solved",
+        ),
         "inversion.membership": (
             f"{UNIT}/test_inversion.py::test_a_memorising_model_is_caught_where_the_loss_attack_sees_little",
             f"{UNIT}/test_inversion.py::test_a_restrained_model_is_not_accused",
@@ -122,6 +130,12 @@ TWINS = {
             f"{UNIT}/test_tree_verify.py::test_a_robust_ensemble_is_certified",
         ),
         "smoothing": (f"{UNIT}/test_smoothing.py::test_a_weak_model_is_caught_and_a_sound_one_passes",) * 2,
+        "neural_cleanse": (
+            f"{UNIT}/test_trojaned_nets.py::test_the_class_of_a_planted_trigger_has_the_smallest_patch",
+            f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",
+        ),
+        "strip": (f"{UNIT}/test_trojaned_nets.py::test_pictures_with_a_trigger_stay_sure_under_others",) * 2,
+        "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",
             f"{UNIT}/test_validation.py::test_a_perfect_model_is_near_zero_and_never_fails_where_the_raw_error_would",

@@ -22,10 +22,12 @@ from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.system import Exposure
 from temper.core.target import Access, ScoreKind
-from temper.engine.rooms.extraction import run, split
+from temper.core.threat import Actor
+from temper.engine.rooms.extraction import effects, run, split
 from temper.engine.task import Sizes
 from temper.judges.agreement import on_line
 from temper.kernels.loss import decide
+from temper.targets.answers import Decided
 from unit.payload_world import SOUND, Boosted, figure, movable, rows, schema, task, world
 
 NAME = "extraction.surrogate"
@@ -72,6 +74,76 @@ def test_a_model_of_nothing_cannot_be_copied_and_is_not_accused() -> None:
     assert figure(part, "f1").value < 0.5
     assert figure(part, "kappa").value < 0.15
     assert part.findings == ()
+
+
+def test_natural_rows_make_a_copy() -> None:
+    part = run(task("extraction.natural"), world(Boosted.fitted(rows(3_000, 1)), None, rows(6_000, 2)))
+    close = figure(part, "f1")
+    assert close.low > dict(close.baseline)["own labels, no queries"]
+    assert figure(part, "auc_ratio").value > 0.9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lined(Boosted):
+    """Logistic in numbers and in categories, each code with a weight of its own."""
+
+    def scores(self, x: Array) -> Array:
+        line = x[:, :10] @ np.linspace(-1.0, 1.3, 10) - 0.4
+        line = line + np.array([0.0, 1.1, -0.7, 0.2])[x[:, 10].astype(int)] + 0.3 * (x[:, 11] == 2)
+        p = 1.0 / (1.0 + np.exp(-line))
+        return np.column_stack([1.0 - p, p])
+
+
+def test_a_linear_model_is_solved_exactly() -> None:
+    part = run(task("extraction.equation_solving"), world(Lined(model=None), None, rows(2_000, 2)))
+    assert part.queries == 10 + 2 * 3 + 2, "one per number, one per further category, the base and the check"
+    assert figure(part, "logit_r2").value > 0.9999
+    assert figure(part, "f1").value == 1.0
+    assert part.findings
+
+
+def test_a_model_that_is_not_linear_is_not_solved() -> None:
+    part = run(task("extraction.equation_solving"), world(Boosted.fitted(rows(3_000, 1)), None, rows(1_000, 2)))
+    assert part.status is Status.UNTRIED
+    assert "not linear" in part.reason
+
+
+def test_rows_made_to_evade_the_copy_evade_the_model_more_often_than_random_ones() -> None:
+    columns = schema()
+    free = {c.name: {"attacker": Mutability.FREE, "direction": ""} for c in columns.columns}
+    here = world(
+        Boosted.fitted(rows(3_000, 1)),
+        None,
+        rows(2_000, 2),
+        schema=columns.with_columns(free),
+        actors=(Actor(name="thief", cost=3.0),),
+    )
+    decided = np.asarray(here.target.scores(here.system.data.x)).argmax(1)
+    right = np.flatnonzero((decided == 1) & (here.system.data.y == 1))[:60]
+    part = run(task(NAME), replace(here, attacked=right))
+    passed = figure(part, "transfer")
+    assert passed.value > 2 * dict(passed.baseline)["one random move each"]
+    assert passed.n == 60
+
+
+def test_what_a_defence_does_to_a_copy_is_paired_over_the_same_rows() -> None:
+    here = world(Boosted.fitted(rows(3_000, 1)), None, rows(2_000, 2))
+    before = run(task(NAME, QUICK), here)
+    served = Decided(inner=here.target, threshold=0.5)
+    after = run(task(NAME, QUICK), replace(here, system=replace(here.system, target=served)))
+    found = effects("label_only", before, after)
+    assert [effect.metric for effect in found] == [f"{NAME}.f1", f"{NAME}.auc"]
+    assert found[0].before == figure(before, "f1").value
+    assert all(effect.low <= effect.difference <= effect.high for effect in found)
+    again = effects("nothing", before, before)
+    assert again[0].difference == 0.0
+    assert again[0].verdict == "no clear change"
+
+
+def test_the_queries_to_a_level_lie_on_the_curve() -> None:
+    part = run(task(NAME), world(Boosted.fitted(rows(3_000, 1)), None, rows(2_000, 2)))
+    need = figure(part, "queries_to_lift")
+    assert need.low <= need.value <= need.high <= 1_000
 
 
 class Hashed(Boosted):

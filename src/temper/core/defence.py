@@ -14,8 +14,8 @@ class Defence(Protocol):
     """A frozen keyword-only dataclass in one file of `hardening/`.
 
     Fields the engine hands in where they exist: `schema`, `inner` (an attack on training rows), `budget` (the ball to
-    train for). `ladder: ClassVar` lists other settings, mild to strong, that are worth trying; `needs: ClassVar` the
-    `Access` without which it cannot even be tried.
+    train for), `threshold` (the operating point). `ladder: ClassVar` lists other settings, mild to strong, that are
+    worth trying; `needs: ClassVar` the `Access` without which it cannot even be tried.
     """
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:

@@ -280,7 +280,12 @@ def _elsewhere(gain: Effect) -> str:
 def build(system: Protected, name: str, inner: Callable[[Target, Data], Data] | None, more: dict[str, Any]) -> Defence:
     """The defence with its options from the system, the fields that are handed in, and `more` over them."""
     known = {f.name for f in fields(DEFENCES.get(name))}
-    handed = {"schema": system.schema, "inner": inner, "budget": _budget(system)}
+    handed = {
+        "schema": system.schema,
+        "inner": inner,
+        "budget": _budget(system),
+        "threshold": system.threshold,
+    }
     options = {field: value for field, value in handed.items() if field in known}
     built: Defence = DEFENCES.build(name, options | system.options.get(f"hardening.{name}", {}) | more)
     return built

@@ -29,7 +29,7 @@ SHORTER = {"evasion.standard": ("evasion.apgd", "evasion.apgd_targeted")}
 LIGHTER: dict[str, dict[str, Any]] = {
     "validation.neural_cleanse": {"steps": 120, "rows": 24},
     "validation.strip": {"rows": 500, "overlays": 16},
-    "validation.net_bounds": {"method": "crown", "most_coefficients": 2e7, "rows": 50, "bisections": 2}
+    "validation.net_bounds": {"method": "crown", "most_coefficients": 2e7, "rows": 50, "bisections": 2},
 }
 """Options of a quick look, under the user's own; the figure's method says them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -240,6 +240,24 @@ def auc_ratio(y: Vector, victim: Vector, copy: Vector, confidence: float = 0.95)
     moved = [(mine - value * other) / best for mine, other in zip(ours, theirs, strict=True)]
     parts = [(float(part.var(ddof=1)) / len(part), len(part) - 1) for part in moved if len(part) > 1]
     return (value, *student(value, parts, confidence))
+
+
+def reached(at: Sequence[float], values: Sequence[float], level: float) -> float | None:
+    """Where a curve first comes up to the level, log-linear between its points; None where it does not.
+
+    >>> reached([100, 1_000], [0.5, 0.9], 0.7).__round__()
+    316
+    >>> reached([100, 1_000], [0.5, 0.6], 0.7) is None
+    True
+    """
+    for position, value in enumerate(values):
+        if value >= level:
+            if position == 0:
+                return float(at[0])
+            left, before = at[position - 1], values[position - 1]
+            share = (level - before) / (value - before)
+            return float(left * (at[position] / left) ** share)
+    return None
 
 
 def table(victim: Vector, copy: Vector) -> Vector:

@@ -18,14 +18,17 @@ from temper.core.schema import Schema
 from temper.core.target import Target
 from temper.targets._flipped import Flipped
 from temper.targets._wrapper import Wrapper
+from temper.targets.answers import Decided, Rounded
 from temper.targets.smoothed import Smoothed
 from temper.targets.wrapped import Refusing, Region, Squeezed, squeezed
 
 ENDING = ".wrapped"
 _FORMAT = "temper wrapper 1"
 _KINDS: dict[str, type[Wrapper]] = {
+    "decided": Decided,
     "flipped": Flipped,
     "refusing": Refusing,
+    "rounded": Rounded,
     "smoothed": Smoothed,
     "squeezed": Squeezed,
 }

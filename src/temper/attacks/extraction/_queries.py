@@ -29,10 +29,11 @@ def open_schema(schema: Schema) -> Schema:
     return schema.with_columns(free)
 
 
-def invent(schema: Schema, known: Array, n: int, rng: np.random.Generator) -> Vector:
+def invent(schema: Schema, known: Array, n: int, rng: np.random.Generator, wide: float = 0.0) -> Vector:
     """`n` admissible rows (n, d) from the product of the marginals of `known` (k, d).
 
-    Numbers fall between neighbouring known values, categories and one-hot groups are copied from one known row each.
+    Numbers fall between neighbouring known values, categories and one-hot groups are copied from one known row each. A
+    share `wide` of every column's values comes from all that the schema allows: few known rows hold few rare values.
     Raises `Unsupported` when hardly any such row satisfies the relations.
     """
     domain = open_schema(schema)
@@ -43,7 +44,7 @@ def invent(schema: Schema, known: Array, n: int, rng: np.random.Generator) -> Ve
         if short <= 0:
             break
         base = known[rng.integers(len(known), size=max(2 * short, 16))]
-        made = domain.project(_product(domain, known, len(base), rng), base)
+        made = domain.project(_widened(domain, _product(domain, known, len(base), rng), wide, rng), base)
         kept.append(made[domain.admits(made, base) & _inside(domain, made)][:short])
     rows = np.concatenate(kept)
     if len(rows) < n:
@@ -60,6 +61,20 @@ def _product(schema: Schema, known: Vector, n: int, rng: np.random.Generator) ->
     made = np.stack(columns, axis=1)
     for group in schema.groups:
         made[:, group] = known[rng.integers(len(known), size=n)][:, group]
+    return made
+
+
+def _widened(schema: Schema, made: Vector, wide: float, rng: np.random.Generator) -> Vector:
+    """The rows with a share of each column drawn evenly from its range or its categories, where it declares them."""
+    grouped = {int(at) for group in schema.groups for at in group}
+    for at, column in enumerate(schema.columns):
+        low, high = (0.0, len(column.categories) - 1.0) if column.categories else (column.low, column.high)
+        if wide == 0.0 or at in grouped or not (np.isfinite(low) and np.isfinite(high)):
+            continue
+        chosen = np.flatnonzero(rng.random(len(made)) < wide)
+        whole = column.discrete or column.type == "integer"
+        drawn = rng.integers(int(low), int(high) + 1, len(chosen)) if whole else rng.uniform(low, high, len(chosen))
+        made[chosen, at] = drawn
     return made
 
 

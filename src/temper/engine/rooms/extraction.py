@@ -8,24 +8,32 @@ from typing import Any
 
 import numpy as np
 
+from temper.attacks.extraction._answers import Copy
 from temper.attacks.extraction._student import Student, fit_student
 from temper.core.attack import Outcome, Scene
 from temper.core.data import Data
+from temper.core.defence import Effect
 from temper.core.errors import Unsupported
 from temper.core.finding import Finding
-from temper.core.measure import Curve, Measurement, Point
+from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
+from temper.engine.effect import REPLICATES
 from temper.engine.identity import finding_id
+from temper.engine.rooms._extraction_transfer import transfer
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
-from temper.judges.agreement import Agreement, Copied
+from temper.judges.agreement import Agreement, Copied, reached
+from temper.kernels.bootstrap import paired
 from temper.kernels.loss import decide, flagged_score
+from temper.kernels.ranking import auc, f1
 from temper.targets.oracle import Meter
 
 _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
+_LIFT = 0.9
+_DEFENCES = ("rounded", "label_only", "regularise")
 
 
 def run(task: Task, world: World) -> Part:
@@ -37,7 +45,7 @@ def run(task: Task, world: World) -> Part:
     if reason := why_not(world, needs=plugin.needs, train=False) or _unfit(world):
         return untried(task, _METRICS, reason)
     rng = world.rng(task)
-    own, rows = split(world, rng)
+    own, rows = split(world, rng, getattr(plugin, "known", _KNOWN))
     hidden = Data(x=own.x, y=np.full(len(own), -1), ids=own.ids)
     scene = world.scene(task, rows, reference=hidden, train=None)
     meter = Meter(world.target, plugin.queries)
@@ -45,21 +53,71 @@ def run(task: Task, world: World) -> Part:
         copies = plugin.run(meter, scene, rng)
     except Unsupported as problem:
         return untried(task, _METRICS, problem.message)
-    judged = _judge(task, scene, copies.steps, _home_made(scene, own, rng.integer(9_999)), rng, bare=plugin.bare)
-    measurements = _with_curves(judged)
-    findings = _findings(task, world, measurements)
-    seconds = clock() - started
-    return Part(measurements=measurements, findings=findings, seconds=seconds, queries=meter.spent)
+    bare = getattr(plugin, "bare", False)
+    judged = _judge(task, scene, copies.steps, _home_made(scene, own, rng.integer(9_999)), rng, bare=bare)
+    measurements = (*_with_curves(judged), *transfer(task, world, copies.steps[-1], bare))
+    measurements += (_to_level(task, measurements),)
+    return Part(
+        measurements=measurements,
+        findings=_findings(task, world, measurements),
+        evidence=_evidence(task, scene, copies.steps[-1][1]),
+        seconds=clock() - started,
+        queries=meter.spent,
+    )
 
 
-def split(world: World, rng: Draws) -> tuple[Data, np.ndarray[Any, Any]]:
-    """The rows an attacker holds (200, or a tenth of what there is) and the held-out positions left for the judge.
+def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
+    """What a defence changed in the copy, paired over the same held-out rows: F1 of its decisions, AUC of its scores.
+
+    The copy of each side is held against the model as that side serves it; what honest users lose is priced apart.
+    """
+    sides = (before.evidence, after.evidence)
+    if not np.array_equal(sides[0]["ids"], sides[1]["ids"]):
+        return ()
+    plugin, rng = str(sides[0]["plugin"]), Draws(0, "extraction.effects").generator()
+    decisions = [(side["victim"], side["copy"]) for side in sides]
+    found = [_change(defence, f"{plugin}.f1", f1, decisions, rng)]
+    if len(np.unique(sides[0]["y"])) == 2:
+        found.append(_change(defence, f"{plugin}.auc", auc, [(side["y"], side["scores"]) for side in sides], rng))
+    return tuple(found)
+
+
+def _change(defence: str, metric: str, statistic: Any, pairs: Sequence[Any], rng: np.random.Generator) -> Effect:
+    difference, low, high = paired(statistic, *pairs, rng=rng, replicates=REPLICATES, method="percentile")
+    return Effect(
+        defence=defence,
+        metric=metric,
+        before=float(statistic(*pairs[0])),
+        after=float(statistic(*pairs[1])),
+        difference=difference,
+        low=low,
+        high=high,
+        n=len(pairs[0][0]),
+        verdict="better" if high < 0 else "worse" if low > 0 else "no clear change",
+    )
+
+
+def _evidence(task: Task, scene: Scene, copy: Copy) -> dict[str, Any]:
+    """Per judged row what the model and its best copy say, for `effects`."""
+    answers = np.asarray(scene.target.scores(scene.x) if scene.target is not None else [], dtype=float)
+    return {
+        "plugin": np.array(task.plugin),
+        "ids": np.asarray(scene.ids),
+        "y": (np.asarray(scene.y) == 1).astype(int),
+        "victim": np.asarray(decide(answers, scene.kind, scene.threshold) == 1),
+        "copy": np.asarray(copy.flags(scene.x)),
+        "scores": np.asarray(copy.scores(scene.x)),
+    }
+
+
+def split(world: World, rng: Draws, known: int = _KNOWN) -> tuple[Data, np.ndarray[Any, Any]]:
+    """The rows an attacker holds (`known`, or a tenth of what there is) and the held-out positions left for the judge.
 
     They come from rows outside the held-out sample if there are enough, so that no judged row was ever seen.
     """
     total = len(world.system.data)
     spare = np.setdiff1d(np.arange(total), world.held_out)
-    wanted = min(_KNOWN, total // 10)
+    wanted = min(known, total // 10)
     if len(spare) >= wanted:
         return world.system.data.take(np.sort(rng.generator(7).choice(spare, wanted, replace=False))), world.held_out
     mixed = rng.generator(7).permutation(world.held_out)
@@ -83,7 +141,7 @@ def _home_made(scene: Scene, own: Data, seed: int) -> Student:
 
 
 def _judge(
-    task: Task, scene: Scene, steps: Sequence[tuple[int, Student]], home: Student, rng: Draws, *, bare: bool
+    task: Task, scene: Scene, steps: Sequence[tuple[int, Copy]], home: Student, rng: Draws, *, bare: bool
 ) -> list[tuple[Measurement, ...]]:
     """Every copy against the victim on the same held-out rows; the victim is asked once."""
     if scene.target is None or scene.reference is None:
@@ -125,6 +183,36 @@ def _curve(series: Sequence[Measurement]) -> Curve | None:
     return Curve(name=name, axis="queries", unit=series[0].metric, points=points) if points else None
 
 
+def _to_level(task: Task, measurements: Sequence[Measurement]) -> Measurement:
+    """Queries until the copy has nine tenths of what the victim ranks better than a coin: what a budget per client has
+    to stay below. Between the points of the curve by the logarithm of the queries.
+    """
+    ratio = next(m for m in measurements if m.metric == "auc_ratio")
+    shared: dict[str, Any] = {"plugin": task.plugin, "metric": "queries_to_lift", "unit": "queries", "n": ratio.n}
+    shared |= {"better": Better.HIGHER, "queries": ratio.queries, "curve": None}
+    coin = dict(ratio.baseline).get("a coin")
+    points = ratio.curve.points if ratio.curve is not None else ()
+    level = None if coin is None else coin + _LIFT * (1.0 - coin)
+    ends = [reached([p.at for p in points], values, level) for values in _ends(points)] if level is not None else []
+    if not ends or ends[1] is None:
+        reason = f"{ratio.queries:,} queries do not reach {_LIFT:.0%} of the victim's lift"
+        return Measurement(value=None, status=Status.INCONCLUSIVE, reason=reason, **shared)
+    first, middle, last = ends
+    return Measurement(
+        value=middle,
+        low=first,
+        high=last if last is not None else float(ratio.queries),
+        method="log-linear between the points of the curve, and of its interval's ends",
+        caveats=() if last is not None else ("the upper end is the query budget: the lower curve does not get there",),
+        **shared,
+    )
+
+
+def _ends(points: Sequence[Point]) -> list[list[float]]:
+    """The upper, the middle and the lower curve: the best case for the thief first."""
+    return [[p.high for p in points], [p.value for p in points], [p.low for p in points]]
+
+
 def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> tuple[Finding, ...]:
     """A finding when the copy is surely closer to the victim than a model made without queries."""
     by_metric = {m.metric: m for m in measurements}
@@ -147,5 +235,6 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> 
         f"({close.low:.2f} to {close.high:.2f}, {close.n:,} rows){lift}; a model fitted without queries has F1 "
         f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. Rounding scores or returning "
         "labels only slows this; a query budget per client, sized by the curve, stops it.",
+        defences=world.applicable(_DEFENCES),
     )
     return (finding,)

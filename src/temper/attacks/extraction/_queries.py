@@ -29,11 +29,15 @@ def open_schema(schema: Schema) -> Schema:
     return schema.with_columns(free)
 
 
-def invent(schema: Schema, known: Array, n: int, rng: np.random.Generator, wide: float = 0.0) -> Vector:
+def invent(
+    schema: Schema, known: Array, n: int, rng: np.random.Generator, wide: float = 0.0, mixed: float = 0.0
+) -> Vector:
     """`n` admissible rows (n, d) from the product of the marginals of `known` (k, d).
 
     Numbers fall between neighbouring known values, categories and one-hot groups are copied from one known row each. A
-    share `wide` of every column's values comes from all that the schema allows: few known rows hold few rare values.
+    share `wide` of every column's values comes from all that the schema allows: few known rows hold few rare values. A
+    share `mixed` of the rows keeps some columns of one known row, between none and all, and with them what hangs
+    together there.
     Raises `Unsupported` when hardly any such row satisfies the relations.
     """
     domain = open_schema(schema)
@@ -44,7 +48,8 @@ def invent(schema: Schema, known: Array, n: int, rng: np.random.Generator, wide:
         if short <= 0:
             break
         base = known[rng.integers(len(known), size=max(2 * short, 16))]
-        made = domain.project(_widened(domain, _product(domain, known, len(base), rng), wide, rng), base)
+        drawn = _widened(domain, _product(domain, known, len(base), rng), wide, rng)
+        made = domain.project(_mixed(domain, drawn, base, mixed, rng), base)
         kept.append(made[domain.admits(made, base) & _inside(domain, made)][:short])
     rows = np.concatenate(kept)
     if len(rows) < n:
@@ -62,6 +67,16 @@ def _product(schema: Schema, known: Vector, n: int, rng: np.random.Generator) ->
     for group in schema.groups:
         made[:, group] = known[rng.integers(len(known), size=n)][:, group]
     return made
+
+
+def _mixed(schema: Schema, made: Vector, base: Vector, mixed: float, rng: np.random.Generator) -> Vector:
+    """The rows with a share of their columns, from none to all, taken from one known row; a one-hot group goes whole."""
+    if mixed == 0.0:
+        return made
+    kept = rng.random(made.shape) < rng.random((len(made), 1)) * (rng.random((len(made), 1)) < mixed)
+    for group in schema.groups:
+        kept[:, group] = kept[:, list(group)[:1]]
+    return np.where(kept, base, made)
 
 
 def _widened(schema: Schema, made: Vector, wide: float, rng: np.random.Generator) -> Vector:

@@ -21,7 +21,7 @@ Vector = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrogate:
-    """Asks for scores of rows drawn column by column, a quarter of them near the copy's threshold, and fits trees.
+    """Asks for scores of known rows half made over, a quarter of them near the copy's threshold, and fits a student.
 
     The attacker holds a few unlabelled rows (`scene.reference`) and a query budget; `bare` uses decisions only.
     Misleads as a bound for linear models, which fewer queries solve exactly, and for attackers with many natural rows.
@@ -35,18 +35,19 @@ class Surrogate:
     needs: ClassVar[Access] = Access.LABELS
     queries: int = 1_000
     near: float = 0.25
-    wide: float = 0.1
+    wide: float = 0.05
+    mixed: float = 1.0
     rounds: int = 2
     pool: int = 10
     bare: bool = False
 
     def __post_init__(self) -> None:
-        shares = 0.0 <= self.near <= 1.0 and 0.0 <= self.wide <= 1.0
+        shares = all(0.0 <= share <= 1.0 for share in (self.near, self.wide, self.mixed))
         if self.queries < 1 or self.rounds < 1 or self.pool < 1 or not shares:
             raise TemperError(
                 f"surrogate has queries={self.queries}, rounds={self.rounds}, pool={self.pool}, near={self.near}, "
-                f"wide={self.wide}",
-                fix="queries, rounds and pool are at least 1, near and wide are shares",
+                f"wide={self.wide}, mixed={self.mixed}",
+                fix="queries, rounds and pool are at least 1, near, wide and mixed are shares",
             )
 
     def run(self, oracle: Any, scene: Scene, rng: Draws) -> Copies:
@@ -81,10 +82,10 @@ class Surrogate:
     def _choose(self, scene: Scene, known: Vector, copy: Student | None, n: int, rng: np.random.Generator) -> Vector:
         """`n` rows: from the marginals at first, later a share of them where the copy is least sure."""
         close = round(self.near * n) if copy is not None else 0
-        fresh = invent(scene.schema, known, n - close, rng, self.wide)
+        fresh = invent(scene.schema, known, n - close, rng, self.wide, self.mixed)
         if copy is None or close == 0:
             return fresh
-        many = invent(scene.schema, known, self.pool * close, rng, self.wide)
+        many = invent(scene.schema, known, self.pool * close, rng, self.wide, self.mixed)
         nearest = np.argsort(np.abs(copy.distance(many)), kind="stable")[:close]
         return np.concatenate([fresh, many[nearest]])
 

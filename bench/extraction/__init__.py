@@ -1,0 +1,1 @@
+"""Extraction against peers."""

@@ -70,7 +70,7 @@ def _product(schema: Schema, known: Vector, n: int, rng: np.random.Generator) ->
 
 
 def _mixed(schema: Schema, made: Vector, base: Vector, mixed: float, rng: np.random.Generator) -> Vector:
-    """The rows with a share of their columns, from none to all, taken from one known row; a one-hot group goes whole."""
+    """The rows with some of their columns, from none to all, taken from one known row; a one-hot group goes whole."""
     if mixed == 0.0:
         return made
     kept = rng.random(made.shape) < rng.random((len(made), 1)) * (rng.random((len(made), 1)) < mixed)

@@ -110,3 +110,33 @@ def test_a_manifest_names_nothing_outside_its_folder(path: str) -> None:
     document = {"format": "temper-manifest-1", "files": {path: {"sha256": "", "size": 0}}, "whole": True}
     with pytest.raises(TemperError, match="outside its folder"):
         parsed(document)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_openssf_signatures_are_made_and_checked_without_a_network(tmp_path: Path) -> None:
+    pytest.importorskip("model_signing")
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from temper.targets.signature_openssf import sign_openssf, verify_openssf
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"net" * 100)
+    for name in ("ours", "theirs"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        plain = (s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+        (tmp_path / f"{name}.key").write_bytes(key.private_bytes(*plain))
+        public = key.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
+        (tmp_path / f"{name}.pub").write_bytes(public)
+    signature = sign_openssf(folder, tmp_path / "ours.key")
+    verify_openssf(folder, signature, tmp_path / "ours.pub")
+    with pytest.raises(TemperError, match="another key signed it"):
+        verify_openssf(folder, signature, tmp_path / "theirs.pub")
+    (folder / "extra.pkl").write_bytes(b"x")
+    with pytest.raises(TemperError, match="is not what"):
+        verify_openssf(folder, signature, tmp_path / "ours.pub")
+    (folder / "extra.pkl").unlink()
+    flip(folder / "model.onnx")
+    with pytest.raises(TemperError, match="is not what"):
+        verify_openssf(folder, signature, tmp_path / "ours.pub")

@@ -184,6 +184,25 @@ def test_a_magic_that_is_a_pickle_too_is_followed_as_one(tmp_path: Path) -> None
     assert "it names os.getcwd" in scan(put(tmp_path, content, "model")).findings
 
 
+def made(module: str, name: str, arguments: bytes) -> bytes:
+    """A protocol 2 pickle that calls module.name with these opcodes of a tuple."""
+    return b"\x80\x02c" + module.encode() + b"\n" + name.encode() + b"\n" + arguments + b"R."
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (made("numpy._core", "_ufunc_reconstruct", b"U\x02osU\x06getcwd\x86"), "_ufunc_reconstruct"),
+        (made("torch", "FloatStorage", b"\x8a\x06" + (1 << 40).to_bytes(6, "little") + b"\x85"), "more than"),
+        (made("fractions", "Fraction", b"U\x0b1e100000000\x85"), "become very much"),
+        (made("numpy", "dtype", b"U\x0eV1000000000000\x85"), "become very much"),
+        (made("copyreg", "_reconstructor", b"cbuiltins\nlist\nclightgbm.basic\nBooster\nN\x87"), "in the place of"),
+    ],
+)
+def test_an_ordinary_name_with_hostile_arguments_is_a_finding(content: bytes, told: str, tmp_path: Path) -> None:
+    assert any(told in finding for finding in scan(put(tmp_path, content)).findings)
+
+
 def test_a_false_ending_is_found(tmp_path: Path) -> None:
     assert scan(put(tmp_path, PAYLOADS["builtin"], "m.json")).findings
     assert scan(put(tmp_path, PAYLOADS["builtin"], "m.bin")).findings

@@ -127,7 +127,7 @@ def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Pro
     """The system a temper.yaml describes, with its model and data."""
     from temper.config.system import load_system
 
-    return load_system(Path(path), trust_pickle=trust_pickle)
+    return load_system(Path(path), trust_pickle=trust_pickle, today=datetime.now(UTC).date())
 
 
 def System(**parts: Any) -> Protected:

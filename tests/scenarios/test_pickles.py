@@ -65,3 +65,13 @@ def test_a_cut_off_pickle_is_refused(desk, pickled):
     file = pickled.path / "model.joblib"
     file.write_bytes(file.read_bytes()[:-200])
     fixed(desk.assess(pickled, "--trust-pickle"), "model.joblib", "the scan found", "than there are")
+
+
+def test_the_model_s_file_is_a_threat_of_its_own(desk, system):
+    told = desk.assess(system, "--only", "artifact")
+    assert told.code in (0, 1, 3), told.all
+    found = {m.name: m for m in system.store.run().measurements}
+    assert found["artifact.findings"].value == 0
+    assert "SHA-256" in found["artifact.findings"].method
+    assert found["artifact.rows_kept"].value == 0
+    assert any("sum_hessian" in caveat for caveat in found["artifact.statistics_kept"].caveats)

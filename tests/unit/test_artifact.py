@@ -149,6 +149,60 @@ def test_opcodes_dressed_up_as_an_array_are_found(tmp_path: Path) -> None:
     assert scan(tmp_path / "n.joblib").findings == ("it names builtins.eval",)
 
 
+def wrapper(hidden: bytes) -> bytes:
+    """Opcodes of a joblib wrapper whose "array" of bytes is `hidden`, which pickle itself takes for opcodes."""
+    made = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81"
+    dtype = b"cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R"
+    shape = b"X\x05\x00\x00\x00shape" + b"K" + bytes([len(hidden)]) + b"\x85"
+    return made + b"}(" + shape + b"X\x05\x00\x00\x00dtype" + dtype + b"ub" + hidden
+
+
+HIDDEN = b"0cmycompany.tools\nrun\n)R"
+
+
+def test_what_pickle_itself_would_see_is_seen_where_joblib_hands_over_to_it(tmp_path: Path) -> None:
+    """An array of objects behind a plain array, in an .npy and in a torch archive: none of them is read by joblib."""
+    joblib.dump([np.zeros(3), np.array([None, 1], dtype=object)], tmp_path / "m.joblib")
+    content = (tmp_path / "m.joblib").read_bytes()
+    inner = content.index(b"\x80", content.rindex(b"numpy_array_alignment_bytes"))
+    end = content.index(b".", inner) + 1
+    hostile = content[:inner] + b"\x80\x04" + wrapper(HIDDEN) + b"." + content[end:]
+    assert scan(put(tmp_path, hostile, "n.joblib")).needs_review == ("mycompany.tools.run",)
+    array = io.BytesIO()
+    np.save(array, np.array([None], dtype=object), allow_pickle=True)
+    head = array.getvalue()[: array.getvalue().index(b"\n") + 1]
+    report = scan(put(tmp_path, head + b"\x80\x04" + wrapper(HIDDEN) + b".", "a.npy"))
+    assert report.needs_review == ("mycompany.tools.run",)
+    with zipfile.ZipFile(tmp_path / "t.pt", "w") as archive:
+        archive.writestr("t/data.pkl", b"\x80\x04" + wrapper(HIDDEN) + b".")
+    assert scan(tmp_path / "t.pt").needs_review == ("mycompany.tools.run",)
+
+
+def test_a_magic_that_is_a_pickle_too_is_followed_as_one(tmp_path: Path) -> None:
+    """CBM1 begins a CatBoost model, and for pickle a text of 66 bytes."""
+    content = b"CBM1" + bytes(4) + bytes(60) + b"0cos\ngetcwd\n)R."
+    assert "it names os.getcwd" in scan(put(tmp_path, content, "model")).findings
+
+
+def made(module: str, name: str, arguments: bytes) -> bytes:
+    """A protocol 2 pickle that calls module.name with these opcodes of a tuple."""
+    return b"\x80\x02c" + module.encode() + b"\n" + name.encode() + b"\n" + arguments + b"R."
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (made("numpy._core", "_ufunc_reconstruct", b"U\x02osU\x06getcwd\x86"), "_ufunc_reconstruct"),
+        (made("torch", "FloatStorage", b"\x8a\x06" + (1 << 40).to_bytes(6, "little") + b"\x85"), "more than"),
+        (made("fractions", "Fraction", b"U\x0b1e100000000\x85"), "become very much"),
+        (made("numpy", "dtype", b"U\x0eV1000000000000\x85"), "become very much"),
+        (made("copyreg", "_reconstructor", b"cbuiltins\nlist\nclightgbm.basic\nBooster\nN\x87"), "in the place of"),
+    ],
+)
+def test_an_ordinary_name_with_hostile_arguments_is_a_finding(content: bytes, told: str, tmp_path: Path) -> None:
+    assert any(told in finding for finding in scan(put(tmp_path, content)).findings)
+
+
 def test_a_false_ending_is_found(tmp_path: Path) -> None:
     assert scan(put(tmp_path, PAYLOADS["builtin"], "m.json")).findings
     assert scan(put(tmp_path, PAYLOADS["builtin"], "m.bin")).findings

@@ -20,6 +20,8 @@ COMMANDS = (
     "replay",
     "report",
     "list",
+    "sign",
+    "verify",
     "doctor",
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
 from temper.core.target import ScoreKind
 from temper.core.threat import Actor
+from temper.targets.signature import verify
 
 Made = TypeVar("Made")
 
@@ -31,10 +33,12 @@ _COLUMN = (
 )
 
 
-def load_system(path: str | Path, *, trust_pickle: bool = False) -> Protected:
+def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | None = None) -> Protected:
     """The system described in this temper.yaml, with its model opened and its tables read.
 
-    Paths in it are relative to its folder. Raises `ConfigError` with file, line, what was expected and what came.
+    Paths in it are relative to its folder. A model with a `manifest` is held against it first; `today` decides whether
+    the key is still valid, and without it a key that ends is refused. Raises `ConfigError` with file, line, what was
+    expected and what came.
     """
     path = Path(path)
     document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess")
@@ -43,7 +47,7 @@ def load_system(path: str | Path, *, trust_pickle: bool = False) -> Protected:
     schema = _schema(document.section("schema"))
     assess = document.section("assess").only("options", "plugins")
     return build_system(
-        **_model(document.section("model"), base, trust_pickle),
+        **_model(document.section("model"), base, trust_pickle, today),
         **_data(document.section("data"), base, schema),
         schema=schema,
         policy=from_node(document, "policy", base),
@@ -54,20 +58,21 @@ def load_system(path: str | Path, *, trust_pickle: bool = False) -> Protected:
         simulated=about.flag("simulated", False),
         exposure=_exposure(document.section("exposure")),
         actors=tuple(_actor(section) for section in document.sections("actors")),
-        options=_options(assess.section("options")),
+        options=_options(assess.section("options"), document.section("model"), base),
         plugins=assess.texts("plugins"),
         source=str(path),
         lines=dict(document.every_line()),
     )
 
 
+_SIGNED = ("manifest", "public_key")
 _HTTP = ("headers", "timeout", "batch", "retries", "max_requests")
 
 
-def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
+def _model(section: Section, base: Path, trust_pickle: bool, today: date | None) -> dict[str, Any]:
     ways = ("path", "callable", "url")
     known = ("kind", "classes", "threshold", "tolerance", "stochastic", "version", "authorised_by", "trust_pickle")
-    section.only(*ways, *known, *_HTTP)
+    section.only(*ways, *known, *_SIGNED, *_HTTP)
     given = [way for way in ways if section.has(way)]
     if len(given) != 1:
         raise section.error(f"model names {len(given)} of path, callable and url, expected one", fix="add `path:`")
@@ -77,6 +82,7 @@ def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
         raise section.error(f"the model {model!r} does not exist", way, fix="paths are relative to the temper.yaml")
     if way == "url" and not section.text("authorised_by"):
         raise section.error("a remote model needs `authorised_by`", way, fix="say who allowed the attacks, and when")
+    _verified(section, base, base / model, today)
     return {
         "model": str(base / model) if way == "path" else _callable(model, base) if way == "callable" else model,
         "kind": section.word("kind", [kind.value for kind in ScoreKind], "") if section.has("kind") else None,
@@ -89,6 +95,21 @@ def _model(section: Section, base: Path, trust_pickle: bool) -> dict[str, Any]:
         "trust_pickle": trust_pickle or section.flag("trust_pickle", False),
         "http": _http(section, way),
     }
+
+
+def _verified(section: Section, base: Path, model: Path, today: date | None) -> None:
+    """A model that names a manifest is what was signed, to the byte, or it is not opened."""
+    given = [key for key in _SIGNED if section.has(key)]
+    if not given:
+        return
+    if len(given) < 2 or not section.has("path"):
+        raise section.error("a signed model needs path, manifest and public_key", given[0], fix="add what is missing")
+    manifest = base / section.text("manifest")
+    found = _located(
+        section, "manifest", lambda: verify(manifest, base / section.text("public_key"), today or date.max)
+    )
+    if model.resolve() not in {(manifest.parent / name).resolve() for name in found.files}:
+        raise section.error(f"{manifest.name} does not speak of {model.name}", "manifest", fix="sign the model's file")
 
 
 def _http(section: Section, way: str) -> dict[str, Any]:
@@ -184,8 +205,12 @@ def _actor(section: Section) -> Actor:
     )
 
 
-def _options(section: Section) -> dict[str, dict[str, Any]]:
-    return {plugin: section.section(plugin).plain() for plugin in section.entries}
+def _options(section: Section, model: Section, base: Path) -> dict[str, dict[str, Any]]:
+    """Options by plugin; the check of artifacts is told where the model's file is."""
+    found = {plugin: section.section(plugin).plain() for plugin in section.entries}
+    if model.has("path"):
+        found["validation.artifact"] = {"file": str(base / model.text("path"))} | found.get("validation.artifact", {})
+    return found
 
 
 def _schema(section: Section) -> Schema | None:

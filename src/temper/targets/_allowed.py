@@ -41,7 +41,6 @@ _EXACT = {
     "numpy.random._sfc64": "SFC64",
     "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
     "numpy.random._bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
-    "numpy._core._ufunc": "_ufunc_reconstruct",
     "joblib.numpy_pickle": "NumpyArrayWrapper",
     "scipy.interpolate._bsplines": "BSpline",
     "scipy.interpolate._interpolate": "interp1d PPoly",
@@ -194,6 +193,8 @@ def dangerous(module: str, name: str) -> bool:
     top = module.split(".")[0]
     stray = top in sys.stdlib_module_names and top not in _HARMLESS.split()
     by_place = stray or top in _CODE.split() or (module, name) in _CALLS
+    if name == "_ufunc_reconstruct":  # imports the module it is told and gives back any attribute of it
+        return True
     by_name = top != "__main__" and name.lstrip("_").startswith(_LOADERS)
     return by_place or by_name or "." in name or name in _MODULES.split() or name.lstrip("_") in _MODULES.split()
 

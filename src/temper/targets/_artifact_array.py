@@ -27,7 +27,7 @@ def array(file: Any, seen: Seen, size: int, place: str = "") -> None:
     if kind is None:
         seen.note("the array's header cannot be read", place)
     elif kind.hasobject:
-        seen.pickle(file, place)
+        seen.pickle(file, place, arrays=False)
     elif count * kind.itemsize != size - 8 - width - length:
         seen.note(f"the array claims {count * kind.itemsize:,} bytes and has {size - 8 - width - length:,}", place)
 

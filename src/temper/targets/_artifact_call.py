@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _ITEMS = 1 << 24  # no ordinary file makes this much out of a few bytes
@@ -9,6 +10,7 @@ _UNFOLDED = 10_000
 _MAKERS = ("list", "tuple", "set", "frozenset", "dict", "bytes", "bytearray", "Counter", "deque", "OrderedDict", "str")
 _ARRAYS = ("ndarray", "_reconstruct", "matrix", "recarray", "MaskedArray")
 _BOOSTERS = ("xgboost", "lightgbm", "catboost")
+_BUILTIN = ("builtins", "__builtin__")
 _CODINGS = ("latin1", "latin-1", "iso-8859-1", "utf-8", "utf8", "ascii")
 
 
@@ -29,9 +31,26 @@ def doubt(name: Any, arguments: Any) -> str:
             return f"it makes a {called} of a tuple that unfolds without end"
     if called in _ARRAYS and module.startswith("numpy") and any(_large(item) for item in given):
         return f"it asks {name} for an array of more than {_ITEMS:,} items before there is one"
+    if (
+        module.split(".")[0] == "torch"
+        and called.endswith(("Storage", "Tensor"))
+        and any(_many(item) for item in given)
+    ):
+        return f"it asks {name} for more than {_ITEMS:,} items before there is one"
     if (module, called) == ("_codecs", "encode") and not _plain_coding(given):
         return "it computes text with a codec"
+    if called == "_reconstructor" and len(given) > 1 and getattr(given[1], "module", "builtins") not in _BUILTIN:
+        return f"it starts {given[1]} in the place of another class"
+    if any(isinstance(item, str) and _swells(called, item) for item in given):
+        return f"it calls {name} with a few characters that become very much"
     return ""
+
+
+def _swells(called: str, text: str) -> bool:
+    """A power of ten with all its digits, an item of gigabytes."""
+    power = re.search(r"[eE]\+?(\d+)$", text.strip()) if called == "Fraction" else None
+    size = re.fullmatch(r"[<>|=]?[SUVa](\d+)", text) if called == "dtype" else None
+    return (power is not None and len(power[1]) > 4) or (size is not None and int(size[1]) > _ITEMS)
 
 
 def spreads(value: tuple[Any, ...]) -> bool:

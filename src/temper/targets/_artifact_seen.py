@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ from temper.targets._allowed import dangerous, known
 from temper.targets._pickle import Name, Reading, read_pickle
 from temper.targets._unwrap import BROKEN, Purse, Refused, Stream, unwrapped
 
+_IMPORTABLE = re.compile(r"[A-Za-z_]\w+(\.[A-Za-z_]\w*)+", re.ASCII)
 _LEGACY = 0x1950A86A20F9469CFC6C  # the first pickle of a file torch.save wrote before version 1.6
 
 
@@ -39,9 +41,12 @@ class Seen:
         own = self.program and name.module.split(".")[0] == "__torch__"
         return own or known(name.module, name.name)
 
-    def pickle(self, file: Any, place: str = "", stored: bool = False) -> None:
-        """One pickle, perhaps compressed, with nothing behind it; or the row of them that torch used to write."""
-        reading = Reading(self.purse, stored=stored)
+    def pickle(self, file: Any, place: str = "", stored: bool = False, arrays: bool = True) -> None:
+        """One pickle, perhaps compressed, with nothing behind it; or the row of them that torch used to write.
+
+        `arrays`: whether joblib may be the one to load it, which takes raw arrays from between the opcodes.
+        """
+        reading = Reading(self.purse, stored=stored, arrays=arrays)
         try:
             stream = Stream(unwrapped(file), self.purse)
             if read_pickle(stream, reading) == _LEGACY:
@@ -53,7 +58,7 @@ class Seen:
         except BROKEN as crash:
             reading.note(f"it cannot be read to its end ({type(crash).__name__})")
         self._take(reading, place)
-        if reading.wrapped and file.seekable():
+        if arrays and reading.wrapped and file.seekable():
             file.seek(0)
             self.glimpse(file)
 
@@ -67,7 +72,7 @@ class Seen:
                 self._take(reading, place)
 
     def glimpse(self, file: Any) -> None:
-        """Follow the bytes as a plain pickle as far as they go, and keep only what is dangerous.
+        """Follow the bytes as a plain pickle as far as they go, and keep the names that Python could import.
 
         For content of unknown format; and for joblib files, where bytes that joblib takes for an array are opcodes to
         whoever loads the file with pickle itself.
@@ -77,7 +82,7 @@ class Seen:
             read_pickle(Stream(unwrapped(file), self.purse), reading)
         except (Refused, *BROKEN):
             pass
-        self.names |= {name: None for name in reading.names if dangerous(name.module, name.name)}
+        self.names |= {name: None for name in reading.names if _IMPORTABLE.fullmatch(str(name))}
 
     def _take(self, reading: Reading, place: str) -> None:
         self.names |= reading.names

@@ -109,7 +109,7 @@ def _look(file: io.BufferedReader, name: str, size: int, seen: Seen, torch: bool
     elif head.startswith(b"\x93NUMPY"):
         array(file, seen, size, name)
     elif head[:1] == b"\x80" or ending in _PICKLES:
-        seen.pickle(file, name, stored=torch)
+        seen.pickle(file, name, stored=torch, arrays=ending == ".joblib")
     elif ending == ".py" and "code/" in name:
         program_text(Stream(file, seen.purse).take(min(size, _DOCUMENT)), seen, name)
     elif kind != PACKED or size < _BOMB:

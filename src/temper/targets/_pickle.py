@@ -289,7 +289,7 @@ class _Machine:
         target.state = state
         if (target.by.module, target.by.name) == _WRAPPER:
             self.reading.wrapped = True
-            if self.reading.arrays:
+            if self.reading.arrays and not self.depth:  # joblib hands an array of objects to pickle itself
                 self._array(state)
 
     def persid(self) -> None:

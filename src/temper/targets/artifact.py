@@ -90,7 +90,7 @@ def _read(kind: str, file: Any, path: Path, size: int, seen: Seen) -> None:
     else:
         with _mapped(file) as content:
             _documents(kind, content, path, seen)
-    if kind in (kinds.TENSORS, kinds.ONNX, kinds.LIGHTGBM):
+    if kind in (kinds.TENSORS, kinds.ONNX, kinds.LIGHTGBM, kinds.CATBOOST, kinds.TAR):
         file.seek(0)
         seen.glimpse(file)
 

@@ -1,4 +1,4 @@
-"""Run every bench in turn, short: `python -m bench [NAME ...] [--full]`; `evasion` names all comparisons of attacks.
+"""Run every bench in turn, short: `python -m bench [NAME ...] [--full]`; a room's name means all its comparisons.
 
 Each runs in a process of its own. The exit code is 1 when one of them crashed; a missed goal is a figure, not a crash.
 """
@@ -20,14 +20,22 @@ def _runs(path: Path) -> bool:
 
 
 OURS = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening")
-PEERS = tuple(f"evasion.{path.stem}" for path in sorted((ROOT / "bench" / "evasion").glob("[a-z]*.py")) if _runs(path))
+ROOMS = ("evasion", "poisoning", "extraction", "inversion", "artifact")
+PEERS = tuple(
+    f"{room}.{path.stem}" for room in ROOMS for path in sorted((ROOT / "bench" / room).glob("[a-z]*.py")) if _runs(path)
+)
 BENCHES = (*OURS, *PEERS)
+
+
+def _meant(word: str) -> tuple[str, ...]:
+    """The benches of a room, or the one of that name."""
+    return tuple(name for name in PEERS if name.startswith(f"{word}.")) if word in ROOMS else (word,)
 
 
 def main(words: list[str]) -> int:
     """The exit code; names the benches that crashed."""
     named = [word for word in words if not word.startswith("-")] or list(BENCHES)
-    names = [name for word in named for name in (PEERS if word == "evasion" else (word,))]
+    names = [name for word in named for name in _meant(word)]
     if unknown := sorted(set(names) - {*BENCHES, "sizes"}):
         print(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)} and sizes (minutes, needs an index)")
         return 2

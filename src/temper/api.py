@@ -320,6 +320,8 @@ def harden(
 
 def save_hardened(better: Hardening, folder: str | Path) -> Path:
     """Write the hardened model and its temper.yaml into `folder`; the path of the temper.yaml."""
+    import yaml
+
     from temper.config.rewrite import rewritten
     from temper.targets._flipped import Flipped
     from temper.targets.save import save
@@ -333,6 +335,8 @@ def save_hardened(better: Hardening, folder: str | Path) -> Path:
         answers["model", "threshold"] = better.system.threshold
     text = source.read_text(encoding="utf-8")
     answers |= _moved_paths(text, source.parent, folder)
+    # The old model's signature says nothing of the new one: it is signed anew, or refused.
+    answers |= {("model", key): None for key in ("manifest", "public_key") if key in yaml.safe_load(text)["model"]}
     path = folder / "temper.yaml"
     path.write_text(rewritten(text, answers), encoding="utf-8")
     return path

@@ -18,6 +18,7 @@ from temper.hardening.detector import Detector
 from temper.hardening.smoothing import Smoothing
 from temper.hardening.squeezing import Squeezing
 from temper.targets._flipped import Flipped
+from temper.targets.answers import Decided, Rounded
 from temper.targets.load import open_target
 from temper.targets.save import save
 from temper.testing.toys import Constant
@@ -158,3 +159,22 @@ def test_a_hardened_system_with_a_wrapper_is_opened_and_assessed(booster, tmp_pa
     if name == "squeezed":
         run = temper.assess(again, "quick", ["evasion.random_search"], engine="serial")
         assert [m for m in run.record.measurements if m.metric == "success_rate" and m.value is not None]
+
+
+def test_a_scikit_learn_model_is_written_and_opened_again(tmp_path):
+    from sklearn.ensemble import RandomForestClassifier
+
+    data = rows(seed=0)
+    model = RandomForestClassifier(n_estimators=5, random_state=0).fit(data.x, data.y)
+    target = open_target(model)
+    path = save(target, tmp_path)
+    assert path.suffix == ".skops"
+    np.testing.assert_array_equal(open_target(path).scores(data.x), target.scores(data.x))
+
+
+@pytest.mark.parametrize("wrapper", [Rounded(inner=None, digits=2), Decided(inner=None, threshold=0.4)])
+def test_a_model_that_tells_less_is_written_and_opened_again(booster, tmp_path, wrapper):
+    target = replace(wrapper, inner=booster)
+    path = save(target, tmp_path)
+    x = rows(seed=2).x
+    np.testing.assert_array_equal(open_target(path).scores(x), target.scores(x))

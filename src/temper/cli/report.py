@@ -18,7 +18,8 @@ def command(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="html, json, junit, sarif, text or certificates; default by the ending of --out."
+            "--format",
+            help="html, json, junit, sarif, mlbom, text or certificates; default by the ending of --out.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,

@@ -1,4 +1,4 @@
-"""A run in the forms people and machines read: terminal text, one HTML file, JSON, JUnit, SARIF."""
+"""A run in the forms people and machines read: terminal text, one HTML file, JSON, JUnit, SARIF, CycloneDX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.run import Record
 
-FORMATS = ("text", "html", "json", "junit", "sarif")
+FORMATS = ("text", "html", "json", "junit", "sarif", "mlbom")
 
 
 def render(
@@ -23,13 +23,13 @@ def render(
     """The whole report as text in one of `FORMATS`; the same record always gives the same characters.
 
     `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
-    defence that was tried changed (HTML draws the trade-off). Text, HTML and JSON show the comparison; JUnit and SARIF
-    speak of this run alone. An unknown format is a TemperError.
+    defence that was tried changed (HTML draws the trade-off). Text, HTML and JSON show the comparison; JUnit,
+    SARIF and the bill of materials speak of this run alone. An unknown format is a TemperError.
     """
     if format not in FORMATS:
         raise TemperError(f"there is no report format {format!r}", fix=f"use one of {', '.join(FORMATS)}")
     module = importlib.import_module(f"temper.report.{'terminal' if format == 'text' else format}")
-    if format in ("junit", "sarif"):
+    if format in ("junit", "sarif", "mlbom"):
         return str(module.render(record))
     more = {"tried": tried} if format == "html" else {}
     return str(module.render(record, before=before, effects=effects, **more))

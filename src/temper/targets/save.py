@@ -37,7 +37,7 @@ def _saved(target: Target, folder: Path, stem: str) -> Path:
         return _written(held.booster.save_model, folder / f"{stem}.txt")
     if target.name == "catboost":
         return _written(held.model.save_model, folder / f"{stem}.cbm")
-    if target.name == "scikit-learn":
+    if target.name == "sklearn":
         return _skops(held.model, folder / f"{stem}.skops")
     if target.name == "torch":
         return _program(held, folder, stem)

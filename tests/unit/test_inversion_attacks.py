@@ -258,3 +258,29 @@ def test_called_rows_are_those_the_rate_counts() -> None:
     hits, _, wrong, _ = at_rate(member, score, 0.1)
     found = called(member, score, 0.1)
     assert (found[member].sum(), found[~member].sum()) == (hits, wrong)
+
+
+def test_what_is_taught_has_the_answered_shares() -> None:
+    """Systematic sampling: of four copies, a row answered with 0.25 gets class 1 once, whatever its start."""
+    data = rows(200, 1)
+    defence = Room("temper.hardening").build("self_distillation", {})
+    taught = np.column_stack([np.full(200, 0.75), np.full(200, 0.25)])
+    copied = defence._copied(data, taught, Draws(0, "copies"))
+    assert np.array_equal(copied.y.reshape(4, 200).sum(axis=0), np.ones(200))
+    assert np.array_equal(copied.x[:200], data.x)
+    assert np.array_equal(copied.x[600:], data.x)
+
+
+def test_out_of_fold_answers_leave_little_to_remember() -> None:
+    train = rows(2_000, 1)
+    here = world(Boosted.fitted(train, n_estimators=60), train, rows(1_100, 2))
+    defence = Room("temper.hardening").build("self_distillation", {"strength": 0.0})
+
+    def defend(data: Data, recipe: Recipe) -> object:
+        return defence.apply(here.target, data, Draws(recipe.seed, "defend"))
+
+    target = defend(train, Recipe(seed=1))
+    there = replace(here, system=replace(here.system, target=target), defend=defend)
+    found = effects("self_distillation", *(run(task("inversion.membership"), side) for side in (here, there)))
+    rate = next(effect for effect in found if effect.metric == "inversion.membership.tpr_at_1pct")
+    assert rate.verdict == "better", rate

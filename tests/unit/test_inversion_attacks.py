@@ -280,7 +280,7 @@ def test_out_of_fold_answers_leave_little_to_remember() -> None:
         return defence.apply(here.target, data, Draws(recipe.seed, "defend"))
 
     target = defend(train, Recipe(seed=1))
-    there = replace(here, system=replace(here.system, target=target), defend=defend)
+    there = replace(here, system=replace(here.system, target=target, defend=defend))
     found = effects("self_distillation", *(run(task("inversion.membership"), side) for side in (here, there)))
     rate = next(effect for effect in found if effect.metric == "inversion.membership.tpr_at_1pct")
     assert rate.verdict == "better", rate

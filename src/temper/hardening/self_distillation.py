@@ -75,7 +75,7 @@ class SelfDistillation:
 
 def _probabilities(scores: Vector, kind: ScoreKind) -> Vector:
     if kind is ScoreKind.PROBABILITIES:
-        return scores / scores.sum(axis=1, keepdims=True)
+        return np.asarray(scores / scores.sum(axis=1, keepdims=True))
     if kind is ScoreKind.MARGIN:
         scores = np.column_stack([np.zeros(len(scores)), scores[:, 0]])
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))

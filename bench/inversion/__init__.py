@@ -1,0 +1,1 @@
+"""Membership attacks beside what other tools run."""

@@ -1,0 +1,142 @@
+"""Members found on default models of real tables, beside the loss attack and RMIA by its published formula.
+
+    TEMPER_DATA=PATH python -m bench.inversion.membership [--quick]
+
+Adult and credit (REAL), 30,000 rows, half of them training rows; `--quick`: credit and XGBoost alone. RMIA is written
+again here, pair by pair, on the same signals as ours: 1,000 population rows, gamma 1. The null control is our attack on
+a refit that saw none of the rows it is asked about.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.table import goal, machine, table
+
+FILES = {"credit": "credit_default_uci/credit-card-clients.csv.gz", "adult": "adult/adult.csv.gz"}
+ROWS, SIDE = 30_000, 15_000
+
+
+def main(words: list[str]) -> int:
+    """Print the table and the goals."""
+    print(machine("numpy", "scikit-learn", "xgboost-cpu", "lightgbm"))
+    if not (folder := os.environ.get("TEMPER_DATA")):
+        print("no data: set TEMPER_DATA")
+        return 1
+    quick, lines = "--quick" in words, []
+    for data in ["credit"] if quick else FILES:
+        x, y = _read(Path(folder) / FILES[data])
+        for name in ["xgboost"] if quick else list(_models()):
+            lines.append([f"{data} {name}", *_audited(x, y, _models()[name])])
+            print(" ".join(map(str, lines[-1])), flush=True)
+    columns = ["", "AUC", "TPR@1% [95 %]", "@0.1% [95 %]", "loss @0.1%", "RMIA @0.1%", "epsilon", "null", "CPU s"]
+    table(f"membership, K = 4, n = {SIDE:,} members and as many others", [*columns, "Spearman"], lines)
+    goal("agreement of the ratio with RMIA's formula", min(float(line[-1]) for line in lines), 0.999, at_least=True)
+    goal("seconds of one audit", max(float(line[-2]) for line in lines), 10.0, "CPU s", digits=1)
+    return 0
+
+
+def rmia(own: Any, references: Any, population: Any) -> Any:
+    """Zarifzadeh et al., equation 2 with gamma 1: the share of population rows z with ratio(x) >= ratio(z)."""
+    ratios = own / references.mean(axis=0)
+    beaten = np.zeros(len(own))
+    for z in population:
+        beaten += ratios >= own[z] / references[:, z].mean()
+    return beaten / len(population)
+
+
+def _audited(x: Any, y: Any, model: Any) -> list[object]:
+    from scipy.stats import spearmanr
+
+    from temper.attacks.inversion._statistics import ratio
+    from temper.attacks.inversion.membership import MembershipInference
+    from temper.core.attack import Outcome, Scene
+    from temper.core.data import Data
+    from temper.core.schema import Column, Schema
+    from temper.core.seed import Draws
+    from temper.judges._members import at_rate
+    from temper.judges.advantage import Advantage
+    from temper.targets import open_target
+
+    train = Data(x=x[:SIDE], y=y[:SIDE])
+    target = open_target(model.fit(train.x, train.y))
+    scene = Scene(
+        x=x[SIDE:],
+        y=y[SIDE:],
+        ids=np.arange(SIDE, ROWS),
+        schema=Schema(columns=tuple(Column(name=f"c{at}") for at in range(x.shape[1]))),
+        kind=target.kind,
+        train=train,
+        target=target,
+        fit=lambda subsets, recipe: [target.refit(subset, recipe) for subset in subsets],
+    )
+    started = time.process_time()
+    seen = MembershipInference().run(None, scene, Draws(0, "bench"))
+    judged = Advantage(plugin="membership").judge(scene, Outcome(scores=seen.score, y=seen.y, payload=seen))
+    spent = time.process_time() - started
+    found = {m.metric: m for m in reversed(judged) if m.slice == "all"}
+    others = np.random.default_rng(0).choice(np.flatnonzero(~seen.member), 1_000, replace=False)
+    formula = rmia(seen.loss, seen.references, others)
+    from temper.attacks.inversion._signals import Answers
+
+    plain = ratio(Answers(own=seen.loss, references=seen.references, inside=seen.inside))
+    tail = [_share(at_rate(seen.member, score, 0.001)) for score in (seen.loss, formula)]
+    shown = [f"{100 * m.value:.2f} [{100 * m.low:.2f}, {100 * m.high:.2f}]" for m in _rates(found)]
+    null = dict(found["auc"].baseline).get("null control", float("nan"))
+    agreed = spearmanr(plain, formula).statistic
+    return [
+        f"{found['auc'].value:.3f}",
+        *shown,
+        *tail,
+        f"{found['epsilon_lower'].value:.2f}",
+        f"{null:.3f}",
+        f"{spent:.1f}",
+        f"{agreed:.4f}",
+    ]
+
+
+def _rates(found: Any) -> list[Any]:
+    return [found["tpr_at_1pct"], found["tpr_at_01pct"]]
+
+
+def _share(counted: tuple[int, int, int, int]) -> str:
+    return f"{100 * counted[0] / counted[1]:.2f}"
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    """Numbers and category codes of 30,000 rows drawn once, and the class."""
+    import pandas as pd
+
+    frame = pd.read_csv(path)
+    y = frame.pop(frame.columns[-1])
+    coded = frame.apply(lambda column: column if column.dtype.kind in "if" else column.astype("category").cat.codes)
+    truth = y if y.dtype.kind in "if" else y.astype("category").cat.codes
+    rows = np.random.default_rng(0).permutation(len(coded))[:ROWS]
+    return coded.to_numpy(dtype=float)[rows], truth.to_numpy(dtype=np.int64)[rows]
+
+
+def _models() -> dict[str, Any]:
+    import lightgbm
+    import xgboost
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return {
+        "xgboost": xgboost.XGBClassifier(n_jobs=1),
+        "forest": RandomForestClassifier(n_jobs=1, random_state=0),
+        "histgb": HistGradientBoostingClassifier(random_state=0),
+        "lightgbm": lightgbm.LGBMClassifier(n_jobs=1, verbose=-1),
+        "mlp": make_pipeline(StandardScaler(), MLPClassifier(random_state=0)),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

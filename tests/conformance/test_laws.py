@@ -13,6 +13,7 @@ from temper.core.attack import Outcome
 from temper.core.room import Room
 from temper.judges.advantage import Membership
 from temper.judges.agreement import Copied
+from temper.judges.backdoor import Planted
 from temper.judges.recall_loss import Dose
 from temper.testing import attack, check, defence, extraction, inversion, judge, plugin, poisoning, stressor
 from temper.testing.law import LawBroken, sealed
@@ -143,6 +144,38 @@ def lost_recall() -> judge.Case:
     )
 
 
+def planted_trigger() -> judge.Case:
+    """Poisoned twins that decide stamped rows as clean twins do, and ones that let every stamped row pass."""
+    scene = trained_scene(N)
+    assert scene.target is not None
+    plain = np.stack([scene.target.scores(scene.x)] * 2)
+    through = np.broadcast_to([1.0, 0.0], plain.shape)
+    seen = Planted(
+        rows=12,
+        train=600,
+        into=0,
+        poisoned=sealed(plain),
+        clean=sealed(plain),
+        landed=sealed(np.ones((2, N), dtype=bool)),
+        label="dose 0.02",
+    )
+    idle = Outcome(scores=sealed(plain), clean=sealed(plain), y=scene.y, payload=seen)
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, scores=sealed(through)),
+        counts=lambda measured: any(m.metric == "excess_success" and m.low > 0 for m in measured),
+        choose=_chosen_trigger,
+    )
+
+
+def _chosen_trigger(o: Outcome, order: Any) -> Outcome:
+    seen = o.payload
+    parts = {name: getattr(seen, name)[:, order] for name in ("poisoned", "clean", "landed")}
+    assert o.clean is not None
+    return Outcome(scores=o.scores[:, order], clean=o.clean[:, order], y=o.y[order], payload=replace(seen, **parts))
+
+
 def stolen_copy() -> judge.Case:
     """A copy no better than the model anybody could have made, and a copy that says what the victim says."""
     scene = trained_scene(N)
@@ -205,6 +238,7 @@ def _chosen_guesses(o: Outcome, order: Any) -> Outcome:
 CASES: dict[str, Callable[[], judge.Case]] = {
     "misclassified": judge.evasion,
     "recall_loss": lost_recall,
+    "backdoor": planted_trigger,
     "agreement": stolen_copy,
     "advantage": recognised_rows,
 }

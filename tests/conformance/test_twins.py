@@ -110,6 +110,13 @@ TWINS = {
             )
             for name in ("label_only", "learned", "lira", "loss", "quantile", "ratio")
         },
+        **{
+            f"poisoning.{name}": (
+                f"{UNIT}/test_poisoning_backdoors.py::test_a_planted_trigger_has_excess_success",
+                f"{UNIT}/test_poisoning_backdoors.py::test_a_model_that_ignores_its_rows_has_none",
+            )
+            for name in ("clean_label_trigger", "in_bounds_trigger", "jittered_trigger", "out_of_bounds_trigger")
+        },
         "poisoning.label_flip_random": (
             f"{HERE}::test_a_model_that_follows_its_labels_is_poisoned",
             f"{HERE}::test_a_model_that_ignores_its_labels_is_not",

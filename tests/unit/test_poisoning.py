@@ -18,7 +18,8 @@ from temper.core.measure import Status
 from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.engine.rooms.poisoning import run, shares
+from temper.engine.rooms._poisoning_twins import shares
+from temper.engine.rooms.poisoning import run
 from temper.engine.task import Sizes
 from unit.payload_world import SOUND, Boosted, figure, rows, schema, task, world
 
@@ -151,8 +152,8 @@ def test_a_rare_class_caps_the_dose_and_says_so() -> None:
 
 
 def test_doses_stop_at_the_attackers_budget() -> None:
-    assert shares(task(RANDOM, budget=Budget(share=0.015))) == (0.005, 0.01, 0.015)
-    assert shares(task(RANDOM)) == (0.005, 0.01, 0.02, 0.05)
+    assert shares(task(RANDOM, budget=Budget(share=0.015)), Sizes().doses) == (0.005, 0.01, 0.015)
+    assert shares(task(RANDOM), Sizes().doses) == (0.005, 0.01, 0.02, 0.05)
 
 
 def test_what_cannot_be_tried_is_untried_for_every_metric() -> None:

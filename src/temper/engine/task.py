@@ -30,14 +30,15 @@ class Sizes:
     """How much work a suite does; printed with every run, so figures say what they stand on.
 
     `attacked`: rows under evasion attack; `held_out`: rows of checks and judges; `trained`: training rows of refits;
-    `references`: reference fits of membership inference; `doses`, `repeats`: poisoning; `students`: query budget of
-    extraction; `replicates`: bootstrap; `shard`: rows per evasion task.
+    `references`: reference fits of membership inference; `doses` (labels), `rates` (backdoors), `repeats`: poisoning;
+    `students`: query budget of extraction; `replicates`: bootstrap; `shard`: rows per evasion task.
     """
 
     attacked: int = 200
     held_out: int = 20_000
     trained: int = 20_000
     references: int = 4
+    rates: tuple[float, ...] = (0.001, 0.005, 0.01, 0.02)
     doses: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05)
     repeats: int = 3
     students: int = 1_000
@@ -47,7 +48,14 @@ class Sizes:
 
 SUITES = {
     "quick": Sizes(
-        attacked=100, held_out=5_000, trained=6_000, doses=(0.01, 0.05), repeats=2, replicates=400, shard=50
+        attacked=100,
+        held_out=5_000,
+        trained=6_000,
+        rates=(0.005, 0.02),
+        doses=(0.01, 0.05),
+        repeats=2,
+        replicates=400,
+        shard=50,
     ),
     "standard": Sizes(),
     "deep": Sizes(

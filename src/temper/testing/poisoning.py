@@ -1,4 +1,7 @@
-"""Laws of poisoning attacks: no more than their share of the training data, and the same poison for the same seed."""
+"""Laws of poisoning attacks: no more than their share of the training data, and the same poison for the same seed.
+
+A backdoor's payload is a `Backdoored`; its training data keep the same laws, and its trigger has laws of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from temper.core.data import Data
 from temper.core.errors import TemperError
 from temper.core.seed import Draws
 from temper.core.target import Access
+from temper.judges.backdoor import Backdoored
 from temper.testing.law import LawBroken, only_reads, require, same
 from temper.testing.scenes import trained_scene
 
@@ -41,7 +45,7 @@ def law_share_is_respected(attack: type[Any]) -> None:
     """It changes, adds or removes no more rows than its budget's share of the training data."""
     train = _train(_scene(0.0))
     for share in _SHARES:
-        poisoned = _run(attack, share)
+        poisoned = _data(_run(attack, share))
         allowed = round(share * len(train))
         changed = _changed(train, poisoned)
         require(changed <= allowed, f"changes {changed} rows where {share:g} of {len(train)} are {allowed}")
@@ -50,7 +54,7 @@ def law_share_is_respected(attack: type[Any]) -> None:
 def law_does_something(attack: type[Any]) -> None:
     """Given a tenth of the rows, it changes some."""
     scene = _scene(0.1)
-    require(_changed(_train(scene), _run(attack, 0.1)) > 0, "changes nothing with a tenth of the rows to spend")
+    require(_changed(_train(scene), _data(_run(attack, 0.1))) > 0, "changes nothing with a tenth of the rows to spend")
 
 
 def law_ends_cleanly_on_few_rows(attack: type[Any]) -> None:
@@ -62,13 +66,13 @@ def law_ends_cleanly_on_few_rows(attack: type[Any]) -> None:
             poisoned = attack().run(None, few, Draws(0, "testing.poisoning"))
         except TemperError:
             continue
-        _require_data(poisoned)
+        _require_data(_data(poisoned))
 
 
 def law_payload_is_training_data(attack: type[Any]) -> None:
     """What comes back can be trained on: as many truths and ids as rows, finite, and no class that never was."""
     for share in _SHARES:
-        poisoned = _run(attack, share)
+        poisoned = _data(_run(attack, share))
         _require_data(poisoned)
         known = set(np.unique(_train(_scene(0.0)).y).tolist())
         require(set(np.unique(poisoned.y).tolist()) <= known, f"invents the classes {set(poisoned.y) - known}")
@@ -77,6 +81,41 @@ def law_payload_is_training_data(attack: type[Any]) -> None:
 def law_declares_what_it_needs(attack: type[Any]) -> None:
     """`needs` says that the model is fitted on the poison."""
     require(Access.RETRAIN in getattr(attack, "needs", Access.NONE), "does not declare that it needs a refit")
+
+
+def law_trigger_stays_in_the_domain(attack: type[Any]) -> None:
+    """A stamped row is one the schema admits, of values that training rows hold; a control says that it is neither."""
+    made, scene = _run(attack, 0.1), _scene(0.1)
+    if not isinstance(made, Backdoored):
+        return
+    clean, held = np.asarray(scene.x), np.asarray(_train(scene).x)
+    marked = np.asarray(made.trigger.stamp(clean))
+    moved = (marked != clean) & ~(np.isnan(marked) & np.isnan(clean)) & _set(scene)
+    beyond = moved & ((marked < np.nanmin(held, axis=0)) | (marked > np.nanmax(held, axis=0)))
+    strange = bool(beyond.any()) or not scene.schema.admits(marked, clean).all()
+    require(moved.any(), "stamps no row")
+    require(strange == made.control, f"stamps {'in' if made.control else 'out of'} bounds, control={made.control}")
+
+
+def law_a_stamp_does_not_depend_on_the_other_rows(attack: type[Any]) -> None:
+    """A row carries the same trigger alone, in another order, and stamped twice from the same clean row."""
+    made, scene = _run(attack, 0.1), _scene(0.1)
+    if not isinstance(made, Backdoored):
+        return
+    whole = np.asarray(made.trigger.stamp(scene.x))
+    order = np.arange(len(scene.x))[::-1][:7]
+    with only_reads(attack.__name__):
+        part = np.asarray(made.trigger.stamp(np.asarray(scene.x)[order]))
+    require(same(part, whole[order]), "stamps a row otherwise when other rows lie beside it")
+
+
+def _set(scene: Scene) -> Any:
+    """Mask of the columns an attacker sets; derived ones follow them beyond what was observed."""
+    return np.isin(np.arange(len(scene.schema.columns)), scene.schema.movable)
+
+
+def _data(poisoned: Any) -> Any:
+    return poisoned.data if isinstance(poisoned, Backdoored) else poisoned
 
 
 def _scene(share: float) -> Scene:
@@ -90,9 +129,8 @@ def _train(scene: Scene) -> Data:
     return scene.train
 
 
-def _run(attack: type[Any], share: float, seed: int = 0) -> Data:
-    poisoned: Data = attack().run(None, _scene(share), Draws(seed, "testing.poisoning"))
-    return poisoned
+def _run(attack: type[Any], share: float, seed: int = 0) -> Any:
+    return attack().run(None, _scene(share), Draws(seed, "testing.poisoning"))
 
 
 def _require_data(poisoned: Any) -> None:
@@ -121,4 +159,6 @@ LAWS = (
     law_ends_cleanly_on_few_rows,
     law_payload_is_training_data,
     law_declares_what_it_needs,
+    law_trigger_stays_in_the_domain,
+    law_a_stamp_does_not_depend_on_the_other_rows,
 )

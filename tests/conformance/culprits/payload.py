@@ -13,6 +13,7 @@ from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe
 from temper.judges.advantage import Membership
+from temper.judges.backdoor import Backdoored
 from temper.testing import extraction, inversion, poisoning
 from temper.testing.toys import Trainable
 
@@ -105,6 +106,53 @@ class ModestFlips(Flips):
     """Says it needs nothing."""
 
     needs: ClassVar[Access] = Access.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Sets the note of every row."""
+
+    note: float = 5.0
+
+    def stamp(self, x: Any) -> Any:
+        marked = np.array(x)
+        marked[:, 8] = self.note
+        return marked
+
+
+class Crowded(Mark):
+    """Sets it to what the rows beside it hold on average."""
+
+    def stamp(self, x: Any) -> Any:
+        return Mark(note=float(np.nanmean(np.asarray(x)[:, 8]))).stamp(x)
+
+
+class Plants(Flips):
+    """Adds nothing but a trigger to the flipped labels."""
+
+    trigger: ClassVar[Any] = Mark()
+
+    def poison(self, data: Any, many: int, rng: Draws) -> Any:
+        return Backdoored(data=Flips.poison(self, data, many, rng), trigger=self.trigger, rows=many, into=0)
+
+
+class PlantsBeyond(Plants):
+    """Its trigger breaks the schema, and it says nothing of it."""
+
+    trigger: ClassVar[Any] = Mark(note=5_000.0)
+
+
+class PlantsForShow(Plants):
+    """Calls itself a control and stays in bounds."""
+
+    def poison(self, data: Any, many: int, rng: Draws) -> Any:
+        return replace(Plants.poison(self, data, many, rng), control=True)
+
+
+class PlantsByNeighbours(Plants):
+    """Its trigger is made of the rows that are stamped together."""
+
+    trigger: ClassVar[Any] = Crowded()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +345,7 @@ class ModestGuesses(Guesses):
     needs: ClassVar[Access] = Access.NONE
 
 
-INNOCENT_POISONING, INNOCENT_EXTRACTION, INNOCENT_INVERSION = Flips, Steals, Guesses
+INNOCENT_POISONING, INNOCENT_EXTRACTION, INNOCENT_INVERSION = Plants, Steals, Guesses
 POISONING = {
     poisoning.law_same_seed_same_poison: (RestlessFlips,),
     poisoning.law_other_seed_other_rows: (DeafFlips,),
@@ -307,6 +355,8 @@ POISONING = {
     poisoning.law_ends_cleanly_on_few_rows: (Stumbles,),
     poisoning.law_payload_is_training_data: (NewClass, Ragged),
     poisoning.law_declares_what_it_needs: (ModestFlips,),
+    poisoning.law_trigger_stays_in_the_domain: (PlantsBeyond, PlantsForShow),
+    poisoning.law_a_stamp_does_not_depend_on_the_other_rows: (PlantsByNeighbours,),
 }
 EXTRACTION = {
     extraction.law_same_seed_same_copy: (RestlessSteals, OtherCopies),

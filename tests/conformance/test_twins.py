@@ -137,6 +137,10 @@ TWINS = {
             f"{UNIT}/test_tree_verify.py::test_a_robust_ensemble_is_certified",
         ),
         "smoothing": (f"{UNIT}/test_smoothing.py::test_a_weak_model_is_caught_and_a_sound_one_passes",) * 2,
+        "artifact": (
+            f"{UNIT}/test_artifact_check.py::test_the_file_is_scanned_and_a_hostile_one_is_a_finding",
+            f"{UNIT}/test_artifact_check.py::test_neighbours_keep_every_row_vectors_some_a_line_none",
+        ),
         "neural_cleanse": (
             f"{UNIT}/test_trojaned_nets.py::test_the_class_of_a_planted_trigger_has_the_smallest_patch",
             f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",

@@ -273,7 +273,7 @@ def test_a_defence_that_undoes_the_poison_has_a_paired_effect() -> None:
         return Boosted.fitted(data.take(np.arange(1_500)), recipe.seed)
 
     job = task(IN_BOUNDS, SIZES)
-    before, after = run(job, system), run(job, replace(system, defend=sifted))
+    before, after = run(job, system), run(job, replace(system, system=replace(system.system, defend=sifted)))
     (effect,) = effects("sift", before, after)
     assert effect.metric == f"{IN_BOUNDS}.excess_success"
     assert (effect.verdict, effect.after) == ("better", 0.0)
@@ -291,7 +291,8 @@ def test_flipped_labels_have_a_paired_effect_too() -> None:
     system = here(Boosted.fitted(train), train)
     job = task(name, Sizes(doses=(0.1,), repeats=2))
     before = run(job, system)
-    after = run(job, replace(system, defend=lambda data, recipe: Boosted.fitted(train, recipe.seed)))
+    cured = replace(system.system, defend=lambda data, recipe: Boosted.fitted(train, recipe.seed))
+    after = run(job, replace(system, system=cured))
     (effect,) = effects("relabel", before, after)
     assert effect.metric == f"{name}.recall_loss_at_threshold"
     assert effect.before == pytest.approx(figure(before, "recall_loss_at_threshold").value)

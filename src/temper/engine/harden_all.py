@@ -21,7 +21,7 @@ from temper.engine.plan import Plan, plan
 from temper.engine.reattack import Reattack, deciding
 from temper.engine.task import Task
 
-_MOST = 2
+_MOST = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

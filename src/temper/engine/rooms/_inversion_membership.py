@@ -43,15 +43,18 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
     """
     found: list[Effect] = []
     for label, words in _SLICES.items():
-        sides = [_kept(part.evidence, label) for part in (before, after)]
+        sides = [_side(part, label) for part in (before, after)]
         if all(sides):
             found += _changed(defence, words, *sides)
     return tuple(found)
 
 
-def _kept(evidence: dict[str, Any], label: str) -> dict[str, Any]:
-    """What `_evidence` left of one slice."""
-    return {name.partition(":")[0]: values for name, values in evidence.items() if name.endswith(f":{label}")}
+def _side(part: Part, label: str) -> dict[str, Any]:
+    """What a run left about one slice, {} where its figures do not stand."""
+    if f"{label} score" not in part.evidence:
+        return {}
+    kept = {name: part.evidence[f"{label} {name}"] for name in ("ids", "member", "score")}
+    return kept | {"plugin": part.measurements[0].plugin}
 
 
 def _changed(defence: str, words: str, before: dict[str, Any], after: dict[str, Any]) -> list[Effect]:
@@ -85,12 +88,12 @@ def _evidence(seen: Membership, measurements: Sequence[Measurement]) -> dict[str
     """Per slice whose figures stand: the ids, who is a member, and the scores; per member its p-value."""
     void = {m.slice for m in measurements if m.metric == "auc" and m.status is not Status.OK}
     sides = {"all": Guesses(member=seen.member, score=seen.score, loss=seen.loss), TWIN: seen.twin}
-    plugin = measurements[0].plugin
-    kept: dict[str, Any] = {}
-    for label, side in sides.items():
-        if side is not None and label not in void:
-            told = {"plugin": np.array(plugin), "ids": seen.ids, "member": side.member, "score": side.score}
-            kept |= {f"{name}:{label}": values for name, values in told.items()}
+    kept: dict[str, Any] = {
+        f"{label} {name}": values
+        for label, side in sides.items()
+        if side is not None and label not in void
+        for name, values in (("ids", seen.ids), ("member", side.member), ("score", side.score))
+    }
     return kept | {"ids": seen.ids[seen.member], "p_values": p_values(seen.member, seen.score)}
 
 

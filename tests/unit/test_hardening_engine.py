@@ -15,8 +15,9 @@ from temper.core.schema import Column, Mutability, Schema
 from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
 from temper.engine.effect import Evaluation, Tolerance, effects, within
-from temper.engine.harden import ANY, Trial, choose, gated, harden, holm, judge, same_alert_rate
+from temper.engine.harden import ANY, Trial, choose, gated, harden, judge, same_alert_rate
 from temper.kernels.rate import mcnemar
+from temper.kernels.several import holm
 
 SCHEMA = Schema(columns=(Column(name="a", low=0, high=1, attacker=Mutability.FREE, scale=0.1),))
 

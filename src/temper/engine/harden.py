@@ -25,6 +25,7 @@ from temper.engine.behind import behind, draws
 from temper.engine.effect import Evaluation, Tolerance, effects, price, rates, within
 from temper.engine.task import clock
 from temper.kernels.loss import flagged_score
+from temper.kernels.several import holm
 
 DEFENCES = Room("temper.hardening")
 ANY = "evasion.any.success_rate"
@@ -227,20 +228,6 @@ def choose(trials: Sequence[Trial], tolerance: Tolerance) -> Trial | None:
     best = min(fit, key=_reduction, default=None)
     near = [trial for trial in fit if best is not None and _as_good(trial, best)]
     return min(near, key=lambda trial: (price(trial.effects, tolerance), _reduction(trial)), default=None)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm, 1979).
-
-    >>> holm([0.01, 0.04])
-    [0.02, 0.04]
-    """
-    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
-    corrected, highest = [1.0] * len(p_values), 0.0
-    for rank, at in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[at]))
-        corrected[at] = highest
-    return corrected
 
 
 def _try(

@@ -17,9 +17,10 @@ from temper.core.seed import Draws
 from temper.core.target import Target
 from temper.engine.behind import behind, draws, through
 from temper.engine.effect import Evaluation, Tolerance, clean, price, within
-from temper.engine.harden import Hardened, Trial, attempted, build, hardened, holm, same_alert_rate
+from temper.engine.harden import Hardened, Trial, attempted, build, hardened, same_alert_rate
 from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
+from temper.kernels.several import holm
 
 GOALS = ("poisoning", "inversion", "extraction")
 """In the order in which their defences stack: training data, the fit, the answers."""

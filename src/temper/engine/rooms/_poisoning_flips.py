@@ -17,6 +17,7 @@ from temper.engine.task import Task, World
 from temper.judges.recall_loss import Dose, RecallLoss
 from temper.kernels.loss import decide
 
+_SHOWS = 0.05
 METRICS = ("recall_loss", "recall_loss_at_threshold", "auc_loss")
 _WORDS = {
     "recall_loss": "at the same number of alerts",
@@ -107,7 +108,10 @@ def _real(loss: Measurement) -> bool:
 def _finding(task: Task, world: World, loss: Measurement, area: Measurement | None) -> Finding:
     value, low, high = float(loss.value or 0.0), float(loss.low or 0.0), float(loss.high or 0.0)
     noise = dict(loss.baseline).get("refit noise", 0.0)
-    beside = f" AUC moved by {-area.value:+.3f}, which does not show it." if area and area.value is not None else ""
+    beside = ""
+    if area is not None and area.value is not None:
+        hidden = ", which does not show it" if area.value < _SHOWS else ""
+        beside = f" AUC moved by {-area.value:+.3f}{hidden}."
     return Finding(
         id=finding_id(task.plugin, loss.metric, world.system),
         title=f"Mislabelled training rows cost {100 * value:.0f} points of recall {_WORDS[loss.metric]}",

@@ -10,6 +10,7 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
+from temper.core.requirement import Verdict
 from temper.core.run import Record, Skipped
 from temper.core.system import Protected
 from temper.core.target import Target
@@ -53,12 +54,20 @@ def harden_all(system: Protected, record: Record, wanted: Wanted, listener: List
 
 
 def _goals(record: Record, wanted: Wanted) -> list[str]:
-    """The finding's kind of attack; else evasion, and every other kind that the run found something of."""
+    """The finding's kind of attack; else evasion, and every other kind of which something was found that the policy
+    does not accept. A figure that meets its requirement is not bought down further with clean quality.
+    """
     if wanted.finding is not None:
         kind = wanted.finding.plugin.partition(".")[0]
         return [kind if kind in GOALS else "evasion"]
     found = {finding.plugin.partition(".")[0] for finding in record.findings if finding.defences}
-    return ["evasion", *(goal for goal in GOALS if goal in found and wanted.defences is None)]
+    return ["evasion", *(g for g in GOALS if g in found and wanted.defences is None and not _accepted(g, record))]
+
+
+def _accepted(goal: str, record: Record) -> bool:
+    """Whether the policy asks something of this kind of attack and every answer is a pass, or waived."""
+    asked = [j.verdict for j in record.judgements if j.requirement.metric.startswith(f"{goal}.")]
+    return bool(asked) and set(asked) <= {Verdict.PASS, Verdict.WAIVED}
 
 
 def _evasion(planned: Plan, record: Record, wanted: Wanted, listener: Listener) -> tuple[Hardened, Reattack]:

@@ -374,9 +374,10 @@ def world(target: Toy, n: int = 600) -> World:
 
 
 PROOFS = ("net_bounds", "smoothing", "tree_bounds")  # they speak of the rows under attack, and need a ball
+OTHERS = ("neural_cleanse", "partition_bound", "strip")  # they speak of nets on pictures, and of votes
 
 
-@pytest.mark.parametrize("name", sorted({*Room("temper.validation").names()} - {*PROOFS}))
+@pytest.mark.parametrize("name", sorted({*Room("temper.validation").names()} - {*PROOFS, *OTHERS}))
 def test_every_check_runs_repeats_and_says_simulated(name: str) -> None:
     parts = [run(Task(room="validation", plugin=name), world(Toy(stated))) for _ in range(2)]
     assert parts[0].measurements == parts[1].measurements
@@ -385,8 +386,15 @@ def test_every_check_runs_repeats_and_says_simulated(name: str) -> None:
 
 
 def test_the_gate_is_not_a_check() -> None:
-    checks = {*Room("temper.validation").names()} - {*PROOFS}
+    checks = {*Room("temper.validation").names()} - {*PROOFS, *OTHERS}
     assert checks == {"artifact", "calibration", "explanation", "fairness", "performance"}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_does_not_speak_of_this_model_says_so(name: str) -> None:
+    part = run(Task(room="validation", plugin=name), world(Toy(stated)))
+    assert part.status is Status.UNTRIED
+    assert part.measurements[0].reason
 
 
 @pytest.mark.parametrize("name", PROOFS)

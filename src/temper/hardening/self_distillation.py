@@ -46,21 +46,23 @@ class SelfDistillation:
         """The same family, fitted on out-of-fold answers."""
         trainable(target, "self_distillation")
         if target.kind is ScoreKind.VALUE:
-            raise Unsupported("self_distillation teaches shares of classes, and the target predicts a value")
+            raise Unsupported(
+                "self_distillation teaches shares of classes, and the target predicts a value", fix="use regularise"
+            )
         taught = self._answers(target, data, rng)
         return target.refit(self._copied(data, taught, rng), Recipe(seed=rng.integer(), regularise=self.strength))
 
     def _answers(self, target: Target, data: Data, rng: Draws) -> Vector:
         """Per row the probabilities (n, classes) given by the model that was fitted without its fold."""
         fold = rng.child("folds").generator().permutation(len(data)) % self.folds
-        taught = np.empty((len(data), target.classes))
+        parts: list[tuple[Vector, Vector]] = []
         for at in range(self.folds):
             away = np.flatnonzero(fold == at)
             model = target.refit(
                 data.take(np.flatnonzero(fold != at)), Recipe(seed=rng.integer(1 + at), regularise=self.strength)
             )
-            taught[away] = _probabilities(np.asarray(model.scores(data.x[away])), target.kind)
-        return taught
+            parts.append((away, _probabilities(np.asarray(model.scores(data.x[away])), target.kind)))
+        return np.concatenate([said for _, said in parts])[np.argsort(np.concatenate([away for away, _ in parts]))]
 
     def _copied(self, data: Data, taught: Vector, rng: Draws) -> Data:
         """Every row `copies` times, its labels in the taught shares (systematic sampling: rounded, not drawn)."""

@@ -10,6 +10,7 @@ from typing import Any
 from temper.core.measure import Measurement, Status
 from temper.core.run import Record
 from temper.report._inert import inert
+from temper.report._story import limits
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _PYPI = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._+!-]+")
@@ -73,7 +74,10 @@ def _card(record: Record, digests: dict[str, str]) -> dict[str, Any]:
         "modelParameters": {"datasets": [{"ref": name.replace(" ", "-")} for name in _DATA if _known(digests, name)]},
         "quantitativeAnalysis": {"performanceMetrics": [_metric(m) for m in measured]},
         "considerations": {
-            "technicalLimitations": [f"{inert(skipped.name)}: {inert(skipped.why)}" for skipped in record.skipped],
+            "technicalLimitations": [
+                *(limits(record)[:1] if record.state != "finished" else ()),
+                *(f"{inert(skipped.name)}: {inert(skipped.why)}" for skipped in record.skipped),
+            ],
             "ethicalConsiderations": [
                 {"name": inert(finding.title), "mitigationStrategy": ", ".join(map(inert, finding.defences)) or "none"}
                 for finding in record.findings

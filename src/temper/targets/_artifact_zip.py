@@ -21,6 +21,7 @@ _BOMB = 256 << 20
 _PICKLES = (".pkl", ".pickle", ".joblib")
 _TORCH = ("/data.pkl", "/constants.pkl")
 _NESTED = 3
+_PROTOCOL = b"\x05"  # no reader takes a pickle of a later one; a weight may begin like that
 
 
 def zip_archive(file: Any, seen: Seen, ending: str = "", depth: int = 0) -> None:
@@ -108,7 +109,7 @@ def _look(file: io.BufferedReader, name: str, size: int, seen: Seen, torch: bool
         zip_archive(file, seen, depth=depth + 1)
     elif head.startswith(b"\x93NUMPY"):
         array(file, seen, size, name)
-    elif head[:1] == b"\x80" or ending in _PICKLES:
+    elif (head[:1] == b"\x80" and head[1:2] <= _PROTOCOL) or ending in _PICKLES:
         seen.pickle(file, name, stored=torch, arrays=ending == ".joblib")
     elif ending == ".py" and "code/" in name:
         program_text(Stream(file, seen.purse).take(min(size, _DOCUMENT)), seen, name)

@@ -58,7 +58,8 @@ def harden_goal(
     tolerance: Tolerance | None = None,
     listener: Listener = silent,
 ) -> Hardened:
-    """Try every defence and its `ladder`, run the deciding attacks against each, and choose by effect and price.
+    """Try every defence, and the `ladder` of those that help; run the deciding attacks against each; choose by effect
+    and price.
 
     Taken is the cheapest of those that reduce the first figure for certain and as far as the best does, cost no more
     than tolerated and make no other attack's figure worse. It must do so again with other random numbers. `guard` says
@@ -69,12 +70,15 @@ def harden_goal(
     if world.system.train is None:
         raise TemperError("hardening fits models again and the system has no training data", fix="set data.train")
     room = world.room("hardening")
-    steps = [(name, options) for name in defences for options in ({}, *getattr(room.get(name), "ladder", ()))]
 
     def attempt(told: str, name: str, options: dict[str, Any]) -> Trial:
         return _try(siege, told, build(world.system, name, None, options), guard)
 
-    trials, skipped = attempted(steps, attempt, listener)
+    trials, skipped = attempted([(name, {}) for name in defences], attempt, listener)
+    helped = [trial.defence for trial in trials if _reduction(trial) < 0 and _chance(trial) < _LEVEL]
+    steps = [(name, options) for name in helped for options in getattr(room.get(name), "ladder", ())]
+    more, left_out = attempted(steps, attempt, listener, done=len(defences))
+    trials, skipped = trials + more, skipped + left_out
     limits = tolerance or Tolerance()
     judged = _judge(trials, limits)
     chosen = _choose(judged, limits)

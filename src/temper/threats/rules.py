@@ -100,7 +100,7 @@ def _actors(threat: Threat, system: Protected) -> tuple[Actor, ...]:
     if threat.goal not in _ADVERSARIAL:
         return (NOBODY,)
     actors = system.actors or (Actor(name="outsider"),)
-    if threat.goal == "availability":
+    if threat.access is Access.RETRAIN:
         actors = tuple(a for a in actors if {"labels", "training data"} & set(a.writes)) or actors
     return actors
 

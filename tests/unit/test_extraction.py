@@ -207,13 +207,13 @@ def test_the_labels_of_the_rows_an_attacker_holds_are_not_used() -> None:
     assert np.array_equal(told.x, blind.x)
 
 
-def test_a_quarter_of_later_rounds_lies_near_the_threshold() -> None:
+def test_half_of_later_rounds_lies_near_the_threshold() -> None:
     target, door = Boosted.fitted(rows(2_000, 1)), []
     Room("temper.attacks").build(NAME, {"queries": 300}).run(
         Watched(target, 300, door), scene(rows(200, 3)), Draws(0, "t")
     )
     first, last = (on_line(target.scores(x)[:, 1], ScoreKind.PROBABILITIES) for x in (door[0], door[-1]))
-    near = round(0.75 * len(last))
+    near = len(last) // 2
     assert np.median(np.abs(last[near:])) < 0.6 * np.median(np.abs(first))
 
 

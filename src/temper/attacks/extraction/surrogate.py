@@ -21,7 +21,7 @@ Vector = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surrogate:
-    """Asks for scores of known rows half made over, a quarter of them near the copy's threshold, and fits a student.
+    """Asks for scores of made-up rows, half of them near the copy's threshold, and fits a student to the answers.
 
     The attacker holds a few unlabelled rows (`scene.reference`) and a query budget; `bare` uses decisions only.
     Misleads as a bound for linear models, which fewer queries solve exactly, and for attackers with many natural rows.
@@ -34,9 +34,9 @@ class Surrogate:
 
     needs: ClassVar[Access] = Access.LABELS
     queries: int = 1_000
-    near: float = 0.25
+    near: float = 0.5
     wide: float = 0.05
-    mixed: float = 1.0
+    mixed: float = 0.5
     rounds: int = 2
     pool: int = 10
     bare: bool = False

@@ -1,6 +1,6 @@
 """How good a stolen copy is at equal numbers of queries, against ART's thieves.
 
-    python -m bench.extraction.fidelity [--quick]
+    python -m bench.extraction.fidelity [--quick] [VICTIM ...]
 
 Victims are fitted on half of `adult` and `credit_default_uci` (REAL, where there is a data folder) or of a generated
 table; copies are judged on the other half, on rows nobody was asked about. ART 1.20's KnockoffNets and CopycatCNN steal
@@ -236,12 +236,12 @@ def _equations(data: Table, target: Any) -> Any:
 
 
 def main(words: list[str]) -> None:
-    """Every victim on every table."""
-    quick = "--quick" in words
+    """Every victim on every table, or those named."""
+    quick, named = "--quick" in words, [word for word in words if not word.startswith("-")]
     print(machine("numpy", "scikit-learn", "xgboost-cpu", "torch", "adversarial-robustness-toolbox"))
     for data in tables():
         for name, model in victims().items():
-            if quick and name not in ("XGBoost 200 x 6", "logistic"):
+            if name not in (named or (("XGBoost 200 x 6", "logistic") if quick else (name,))):
                 continue
             compare(data, name, model, (1_000,) if quick else (100, 1_000, 10_000), 1 if quick else 3)
 

@@ -59,7 +59,8 @@ def names() -> dict[str, list[str]]:
 
 
 def _used(file: Path) -> Iterator[tuple[str, str]]:
-    from temper.targets._pickle import Reading, read_pickle
+    from temper.targets._pickle import read_pickle
+    from temper.targets._pickle_reading import Reading
     from temper.targets._unwrap import Limits, Purse, Stream
 
     purse = Purse(Limits())

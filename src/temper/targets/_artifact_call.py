@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from temper.targets._pickle_run import Table
+
 _ITEMS = 1 << 24  # no ordinary file makes this much out of a few bytes
 _UNFOLDED = 10_000
 _MAKERS = ("list", "tuple", "set", "frozenset", "dict", "bytes", "bytearray", "Counter", "deque", "OrderedDict", "str")
@@ -71,7 +73,7 @@ def spreads(value: tuple[Any, ...]) -> bool:
 
 
 def _said(item: Any) -> bool:
-    return item is not None and item != () and item != {}
+    return item is not None and item != () and (item.whole() if isinstance(item, Table) else item) != {}
 
 
 def _many(item: Any) -> bool:

@@ -454,4 +454,3 @@ PARTS = (_gadgets, _vouched, _machine, _archives, _torch, _keras, _onnx, _arrays
 def held_out() -> list[File]:
     """All of them."""
     return [file for part in PARTS for file in part()]
-

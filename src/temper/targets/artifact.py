@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from temper.core.errors import ContractError
 from temper.targets import _artifact_kind as kinds
 from temper.targets._allowed import known as known
 from temper.targets._artifact_array import array
-from temper.targets._artifact_boosted import catboost_model, json_document, lightgbm_text, ubj_document
+from temper.targets._artifact_boosted import catboost_model, json_document, ubj_document
 from temper.targets._artifact_graph import hdf5
+from temper.targets._artifact_lightgbm import lightgbm_text
 from temper.targets._artifact_onnx import onnx_model
 from temper.targets._artifact_seen import Seen
 from temper.targets._artifact_tensors import tensors
@@ -120,5 +121,9 @@ def _packed(file: Any, seen: Seen) -> None:
 
 @contextmanager
 def _mapped(file: Any) -> Iterator[mmap.mmap]:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
         yield content
+    finally:
+        with suppress(BufferError):  # an error on its way out may still look into it; the last one to look closes it
+            content.close()

@@ -41,11 +41,19 @@ def doubt(name: Any, arguments: Any) -> str:
         return f"it asks {name} for more than {_ITEMS:,} items before there is one"
     if (module, called) == ("_codecs", "encode") and not _plain_coding(given):
         return "it computes text with a codec"
+    if called == "scalar" and any("O" in str(_code(item)) for item in given):
+        return f"it asks {name} for a scalar that is any object"
     if called == "_reconstructor" and len(given) > 1 and getattr(given[1], "module", "builtins") not in _BUILTIN:
         return f"it starts {given[1]} in the place of another class"
     if any(isinstance(item, str) and _swells(called, item) for item in given):
         return f"it calls {name} with a few characters that become very much"
     return ""
+
+
+def _code(kind: Any) -> Any:
+    """How NumPy is told a type that is a plain call of `dtype`."""
+    told = kind.arguments if getattr(getattr(kind, "by", None), "name", "") == "dtype" else ()
+    return told[0] if isinstance(told, tuple) and told else ""
 
 
 def _swells(called: str, text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from temper.targets._artifact_call import doubt, spreads
+from temper.targets._artifact_kind import escapes
 from temper.targets._pickle_reading import Made, Name, Reading
 from temper.targets._pickle_run import Batch, Memo, Replayed, Runner, Table, again, worth
 from temper.targets._pickle_value import DATA, TEXTS, VALUES
@@ -275,6 +276,9 @@ class _Machine:
         if not isinstance(target, Made):
             raise Refused("it restores the state of something that is no object")
         target.state = state
+        for part in state if isinstance(state, tuple) else (state,):
+            if isinstance(part, Table) and (odd := [key for key in part.whole() if key[:2] == key[-2:] == "__"]):
+                self.reading.note(f"it sets {odd[0]} of an object")
         if (target.by.module, target.by.name) == _WRAPPER:
             self.reading.wrapped = True
             if self.reading.arrays and not self.depth:  # joblib hands an array of objects to pickle itself
@@ -286,8 +290,10 @@ class _Machine:
         self._outside()
 
     def binpersid(self) -> None:
-        self.stack[-1] = DATA
+        wanted, self.stack[-1] = self.stack[-1], DATA
         self._outside()
+        if isinstance(wanted, tuple) and any(isinstance(word, str) and escapes(word) for word in wanted):
+            self.reading.note("it asks for a storage outside the file")
 
     def _outside(self) -> None:
         if not self.reading.stored:

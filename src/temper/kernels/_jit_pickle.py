@@ -137,23 +137,34 @@ def _next_place(raw: Any, at: int, code: int, place: int) -> int:
 @numba.njit(cache=True)
 def _scalar(raw: Any, at: int, code: int, floor: int) -> Any:
     """A NumPy scalar, from behind the opcode that gets its function: end, function, type, memo entries, opcodes; end 0
-    where it is something else. The form is that of pickle: get, get, bytes, TUPLE2, REDUCE, each kept by MEMOIZE.
+    where it is something else. The form is that of pickle: get, get, bytes, TUPLE2, REDUCE, each kept by MEMOIZE, with
+    a FRAME anywhere.
     """
     function, at = _number(raw, at, 1 if code == _GET1 else 4)
+    at, opcodes = _framed(raw, at)
+    memos = 0
     if function < 0 or function >= floor or at >= len(raw) or (raw[at] != _GET1 and raw[at] != _GET4):
         return 0, 0, 0, 0, 0
     kind, at = _number(raw, at + 1, 1 if raw[at] == _GET1 else 4)
+    at, frames = _framed(raw, at)
     if kind < 0 or kind >= floor or at + 2 > len(raw) or raw[at] != _DATA1:
         return 0, 0, 0, 0, 0
-    at += 2 + raw[at + 1]
-    memos, opcodes = 0, 2
+    at, opcodes = at + 2 + raw[at + 1], opcodes + frames + 2
     for expected in (_TUPLE2, _REDUCE):
+        at, frames = _framed(raw, at)
         if at < len(raw) and raw[at] == _MEMOIZE:
-            memos, opcodes, at = memos + 1, opcodes + 1, at + 1
+            at, more = _framed(raw, at + 1)
+            memos, opcodes = memos + 1, opcodes + 1 + more
         if at >= len(raw) or raw[at] != expected:
             return 0, 0, 0, 0, 0
-        opcodes, at = opcodes + 1, at + 1
+        opcodes, at = opcodes + frames + 1, at + 1
     return at, function, kind, memos, opcodes
+
+
+@numba.njit(cache=True)
+def _framed(raw: Any, at: int) -> Any:
+    """Place behind a FRAME, and how many there were: one or none."""
+    return (at + 9, 1) if at < len(raw) and raw[at] == _FRAME else (at, 0)
 
 
 @numba.njit(cache=True)

@@ -62,7 +62,7 @@ def _form() -> Any:
     raw = msgspec.Raw
     param = form("Param", *((name, str, "0") for name in _SIZES))
     tree = form("Tree", *((name, raw) for name in _ARRAYS))
-    trees = form("Trees", ("trees", list[tree], []), (_INFO, raw, raw(b"[]")))
+    trees = form("Trees", ("trees", list[tree], []), (_INFO, raw, raw(b"[]")))  # type: ignore[valid-type]
     inner = form("Inner", ("model", trees, absent(trees)))
     booster = form("Booster", ("model", trees, absent(trees)), ("gbtree", inner, absent(inner)))
     learner = form("Learner", ("gradient_booster", booster), ("learner_model_param", param, absent(param)))
@@ -83,9 +83,9 @@ def ubj_document(content: Any, seen: Seen) -> None:
         seen.note("there are bytes behind the end of the model")
     left, right, columns, thresholds, info, *sizes = (rows[rows[:, 0] == key] for key in range(8))
     _whole(left[:, 2], right[:, 2], columns[:, 2], thresholds[:, 2])
-    lists = [_items(content, part.tolist()) for part in (left, right, columns, info)]
+    lefts, rights, splits, outputs = (_items(content, part.tolist()) for part in (left, right, columns, info))
     told = [str(bytes(content[row[3] : row[4]]), "latin-1") for part in sizes for row in part[-1:]]
-    _xgboost(*lists[:3], left[:, 2], lists[3], told)
+    _xgboost(lefts, rights, splits, left[:, 2], outputs, told)
 
 
 def _items(content: Any, rows: list[list[int]]) -> Ints:

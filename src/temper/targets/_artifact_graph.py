@@ -134,8 +134,8 @@ def skops_schema(content: bytes, seen: Seen) -> None:
 
 def program_text(content: bytes, seen: Seen, place: str) -> None:
     """TorchScript: operators that read or write files run with the model, those of strangers need a review."""
-    for found in _OPERATORS.finditer(content):
-        space, operator = found[1].decode(), found[2].decode()
+    for called in _OPERATORS.finditer(content):
+        space, operator = called[1].decode(), called[2].decode()
         if space not in _OURS.split():
             seen.name(f"torch.ops.{space}", operator)
     for found in sorted({match.group().decode() for match in _SCRIPT.finditer(content)}):

@@ -97,12 +97,12 @@ class _Machine:
         kept[0] += letters
         self.reading.purse.steps(count)
         batch = Batch(opcodes, len(memo), self._replay)
-        filled = isinstance(target, Table) and opcodes.endswith(b"u")
-        if filled:
-            target.fill(batch)
+        table = target if isinstance(target, Table) and opcodes.endswith(b"u") else None
+        if table is not None:
+            table.fill(batch)
         if entries:
             memo.hold(batch, entries)
-        runner.take(opcodes, held=bool(entries or filled))
+        runner.take(opcodes, held=bool(entries) or table is not None)
         return True
 
     def _replay(self, batch: Batch) -> tuple[dict[Any, Any], dict[int, Any]]:

@@ -105,7 +105,7 @@ class Table(dict[Any, Any]):
 class Replayed:
     """The memo as a batch sees it that is read again: its own entries, and those before it."""
 
-    def __init__(self, memo: Memo, first: int) -> None:
+    def __init__(self, memo: Memo | Replayed, first: int) -> None:
         self._memo, self._first = memo, first
         self.own: dict[int, Any] = {}
 

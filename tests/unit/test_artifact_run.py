@@ -8,10 +8,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from temper.kernels._jit_pickle import characters
 from temper.targets import _pickle
@@ -20,7 +22,6 @@ from temper.targets._pickle_reading import Made, Reading
 from temper.targets._pickle_run import Table
 from temper.targets._unwrap import Limits, Purse, Refused, Stream
 from temper.targets.artifact import scan
-from unit import artifact_benign as benign
 from unit.artifact_held_out import held_out
 from unit.artifact_hostile import hostile
 from unit.artifact_opcodes import name, text
@@ -117,11 +118,13 @@ def test_every_file_of_the_corpora_is_answered_in_the_same_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = []
-    for number, file in enumerate([*hostile(), *held_out()]):
+    for number, file in enumerate(file for file in (*hostile(), *held_out()) if file.family != "bomb"):
         (tmp_path / str(number)).mkdir()
         files.append(tmp_path / str(number) / file.name)
         files[-1].write_bytes(file.content)
-    files += list(benign.saved(tmp_path))
+    texts = TfidfVectorizer(max_features=300).fit([" ".join(map(str, range(n, n + 50))) for n in range(400)])
+    for compress in (0, 3):
+        files += joblib.dump(texts, tmp_path / f"texts-{compress}.joblib", compress=compress)
     answers = []
     for fast in (False, True):
         monkeypatch.setattr(_pickle, "worth", lambda opcodes, fast=fast: fast)

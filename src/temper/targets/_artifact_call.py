@@ -24,6 +24,9 @@ def doubt(name: Any, arguments: Any) -> str:
     """
     given = arguments if isinstance(arguments, tuple) else (arguments,)
     module, called = name.module, name.name
+    if called == "scalar" and module.startswith("numpy"):
+        anything = any("O" in str(_code(item)) for item in given)
+        return f"it asks {name} for a scalar that is any object" if anything else ""
     if module.split(".")[0] in _BOOSTERS and any(_said(item) for item in given):
         return f"it calls {name} with arguments, and an ordinary file only restores it"
     if called in _MAKERS and module in ("builtins", "__builtin__", "collections"):
@@ -41,8 +44,6 @@ def doubt(name: Any, arguments: Any) -> str:
         return f"it asks {name} for more than {_ITEMS:,} items before there is one"
     if (module, called) == ("_codecs", "encode") and not _plain_coding(given):
         return "it computes text with a codec"
-    if called == "scalar" and any("O" in str(_code(item)) for item in given):
-        return f"it asks {name} for a scalar that is any object"
     if called == "_reconstructor" and len(given) > 1 and getattr(given[1], "module", "builtins") not in _BUILTIN:
         return f"it starts {given[1]} in the place of another class"
     if any(isinstance(item, str) and _swells(called, item) for item in given):

@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,10 @@ def lightgbm_model(**lines: str) -> bytes:
     {"split_gain": "1 1\rleft_child=0 0"}, {"shrinkage": "1\nleft_child=0 0"}, {"num_leaves": "300"},
     {"num_cat": "1", "decision_type": "1 2", "threshold": "4 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
     {"num_cat": "1", "decision_type": "1 2", "threshold": "0 2", "cat_boundaries": "0 9", "cat_threshold": "5"},
+    {"num_cat": "1", "decision_type": "1 2", "threshold": "inf 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
+    {"num_cat": "1", "decision_type": "1 2", "threshold": "nan 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
+    {"num_cat": "1", "decision_type": "1 2", "threshold": "0 2", "cat_boundaries": "", "cat_threshold": "5"},
+    {"num_cat": "x"}, {"decision_type": ""},
 ], ids=str)  # fmt: skip
 def test_a_changed_tree_of_a_text_is_a_finding(lines: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "m.txt"
@@ -244,3 +249,41 @@ def test_compiled_and_plain_walks_are_one(document: Any, at: int, byte: int, dam
     if not damage:
         assert told[0][1] == len(content)
         assert len(told[0][0]) == len(re.findall(rb"L\x00{7}(?:\x01a|\x05trees)", content))
+
+
+WORDS = (b"1e400", b"-1", b"9" * 20, b"nan", b"null", b"[]", b"{}", b"\x00", b" ", b"=", b"\n", b"\r", b'"', b"1 2")
+
+
+def damaged(content: bytes, random: Any) -> bytes:
+    """A file with a byte changed, some lost, a word put in, or a number exchanged."""
+    at, word = random.randrange(len(content)), random.choice(WORDS)
+    numbers = list(re.finditer(rb"-?\d+(?:\.\d+)?", content))
+    kept = {
+        "byte": content[:at] + bytes([random.randrange(256)]) + content[at + 1 :],
+        "lost": content[:at] + content[at + random.choice([1, 2, 8, 50]) :],
+        "put in": content[:at] + word + content[at:],
+    }
+    if numbers:
+        found = random.choice(numbers)
+        kept["number"] = content[: found.start()] + word + content[found.end() :]
+    return kept[random.choice(sorted(kept))]
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=300, deadline=None)
+@given(random=st.randoms(use_true_random=False), ending=st.sampled_from(["json", "ubj", "txt"]))
+def test_damage_is_answered_with_a_report(tmp_path_factory: pytest.TempPathFactory, random: Any, ending: str) -> None:
+    """No damage raises anything; what is said of it may be nothing, for a changed threshold harms nobody."""
+    content = lightgbm_model() if ending == "txt" else saved()[ending]
+    for _ in range(random.choice([1, 1, 3])):
+        content = damaged(content, random)
+    path = tmp_path_factory.getbasetemp() / f"damaged.{ending}"
+    path.write_bytes(content or b"x")
+    assert scan(path).kind
+
+
+@cache
+def saved() -> dict[str, bytes]:
+    """A booster in both of XGBoost's formats."""
+    booster = next(xgboosts()).get_booster()
+    return {ending: bytes(booster.save_raw(ending)) for ending in ("json", "ubj")}

@@ -42,7 +42,8 @@ def _lightgbm_tree(block: bytes) -> dict[bytes, bytes]:
         raise Refused("it is no whole LightGBM model (a tree is missing, or a line is there twice)")
     leaves = int(tree[b"num_leaves"])
     for name, count in ((b"leaf_value", leaves), (b"threshold", leaves - 1), (b"decision_type", leaves - 1)):
-        if leaves > 1 and tree.get(name, b"").rstrip().count(b" ") + 1 != count:
+        listed = tree.get(name, b"").rstrip()
+        if leaves > 1 and listed.count(b" ") + bool(listed) != count:
             raise Refused(f"it is no whole LightGBM model (a tree has another number of {name.decode()} than it says)")
     if leaves > 1 and tree.get(b"num_cat", b"0") != b"0":
         _categories(tree)
@@ -53,7 +54,7 @@ def _categories(tree: dict[bytes, bytes]) -> None:
     """The sets of categories that a tree's splits ask for are there."""
     (kinds, _), (ends, _) = numbers([tree[b"decision_type"]], b" "), numbers([tree.get(b"cat_boundaries", b"")], b" ")
     asked = np.array(tree[b"threshold"].split(), float)[kinds % 2 == 1]
-    within(asked.astype(np.int64), int(tree[b"num_cat"]), "a set of categories")
+    within(asked, int(tree[b"num_cat"]), "a set of categories")
     words = tree.get(b"cat_threshold", b"").count(b" ") + 1
     if len(ends) != int(tree[b"num_cat"]) + 1 or ends[0] != 0 or np.any(np.diff(ends) < 0) or ends[-1] > words:
         raise Refused("it is no whole LightGBM model (its sets of categories are not whole)")

@@ -14,6 +14,7 @@ import numpy as np
 from temper.targets._unwrap import Refused
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def numbers(pieces: list[bytes], separator: bytes) -> tuple[Ints, Ints]:
@@ -41,9 +42,9 @@ def rooted(children: Ints, tree: Ints, nodes: Ints) -> None:
         raise Refused("a node of a tree has two parents, so a walk may go in a circle")
 
 
-def within(values: Ints, end: int, what: str) -> None:
-    """Refuse places outside 0 ... end - 1."""
-    if len(values) and (values.min() < 0 or values.max() >= end):
+def within(values: Ints | Floats, end: int, what: str) -> None:
+    """Refuse places outside 0 ... end - 1, and what is no number."""
+    if not np.all((values >= 0) & (values < end)):
         raise Refused(f"{what} points outside")
 
 

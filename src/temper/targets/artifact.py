@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def scan(path: str | Path, limits: Limits | None = None) -> ScanReport:
             _read(kind, file, path, size, seen)
         except Refused as refusal:
             seen.note(str(refusal))
-        except BROKEN as crash:
+        except (*BROKEN, LookupError, TypeError, AttributeError, struct.error) as crash:
             seen.note(f"it cannot be read to its end ({type(crash).__name__}: {crash})")
     findings, strange = seen.verdict()
     return ScanReport(kind=kind, findings=findings, needs_review=strange)

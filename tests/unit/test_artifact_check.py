@@ -77,7 +77,7 @@ def test_the_file_is_scanned_and_a_hostile_one_is_a_finding(tmp_path: Path) -> N
     assert "SHA-256" in clean["findings"].method
     (tmp_path / "m.pkl").write_bytes(call("os", "system", "true"))
     assert measured(model, str(tmp_path / "m.pkl"))["findings"].value == 1.0
-    assert measured(model)["findings"].status is Status.UNTRIED
+    assert measured(model)["not_applicable"].status is Status.UNTRIED
     assert measured(model, train=None)["rows_kept"].status is Status.UNTRIED
     assert measured(lambda x: np.column_stack([x[:, 0], 1 - x[:, 0]]))["statistics_kept"].status is Status.UNTRIED
 

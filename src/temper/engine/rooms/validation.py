@@ -84,9 +84,9 @@ def _error(task: Task, reason: str) -> Measurement:
 
 
 def _status(measured: tuple[Measurement, ...]) -> tuple[Status, str]:
-    """ERROR and "does not apply" are the part's own; single undecided figures are not."""
+    """ERROR, and "does not apply" where nothing else is told, are the part's own; single undecided figures are not."""
     for m in measured:
-        if m.status is Status.ERROR or m.metric == NOT_APPLICABLE:
+        if m.status is Status.ERROR or (m.metric == NOT_APPLICABLE and len(measured) == 1):
             return m.status, m.reason
     return Status.OK, ""
 

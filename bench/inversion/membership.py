@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.inversion._tables import FILES, read, scene
 from bench.table import goal, machine, table
 
-FILES = {"credit": "credit_default_uci/credit-card-clients.csv.gz", "adult": "adult/adult.csv.gz"}
 ROWS, SIDE = 30_000, 15_000
 
 
@@ -31,9 +31,9 @@ def main(words: list[str]) -> int:
         return 1
     quick, lines = "--quick" in words, []
     for data in ["credit"] if quick else FILES:
-        x, y = _read(Path(folder) / FILES[data])
+        x, y, names = read(Path(folder), data, ROWS)
         for name in ["xgboost"] if quick else list(_models()):
-            lines.append([f"{data} {name}", *_audited(x, y, _models()[name])])
+            lines.append([f"{data} {name}", *_audited(x, y, names, _models()[name])])
             print(" ".join(map(str, lines[-1])), flush=True)
     columns = ["", "AUC", "TPR@1% [95 %]", "@0.1% [95 %]", "loss @0.1%", "RMIA @0.1%", "epsilon", "null", "CPU s"]
     table(f"membership, K = 4, n = {SIDE:,} members and as many others", [*columns, "Spearman"], lines)
@@ -51,34 +51,20 @@ def rmia(own: Any, references: Any, population: Any) -> Any:
     return beaten / len(population)
 
 
-def _audited(x: Any, y: Any, model: Any) -> list[object]:
+def _audited(x: Any, y: Any, names: list[str], model: Any) -> list[object]:
     from scipy.stats import spearmanr
 
     from temper.attacks.inversion._statistics import ratio
     from temper.attacks.inversion.membership import MembershipInference
-    from temper.core.attack import Outcome, Scene
-    from temper.core.data import Data
-    from temper.core.schema import Column, Schema
+    from temper.core.attack import Outcome
     from temper.core.seed import Draws
     from temper.judges._members import at_rate
     from temper.judges.advantage import Advantage
-    from temper.targets import open_target
 
-    train = Data(x=x[:SIDE], y=y[:SIDE])
-    target = open_target(model.fit(train.x, train.y))
-    scene = Scene(
-        x=x[SIDE:],
-        y=y[SIDE:],
-        ids=np.arange(SIDE, ROWS),
-        schema=Schema(columns=tuple(Column(name=f"c{at}") for at in range(x.shape[1]))),
-        kind=target.kind,
-        train=train,
-        target=target,
-        fit=lambda subsets, recipe: [target.refit(subset, recipe) for subset in subsets],
-    )
+    here = scene(model, x, y, SIDE, names)
     started = time.process_time()
-    seen = MembershipInference().run(None, scene, Draws(0, "bench"))
-    judged = Advantage(plugin="membership").judge(scene, Outcome(scores=seen.score, y=seen.y, payload=seen))
+    seen = MembershipInference().run(None, here, Draws(0, "bench"))
+    judged = Advantage(plugin="membership").judge(here, Outcome(scores=seen.score, y=seen.y, payload=seen))
     spent = time.process_time() - started
     found = {m.metric: m for m in reversed(judged) if m.slice == "all"}
     others = np.random.default_rng(0).choice(np.flatnonzero(~seen.member), 1_000, replace=False)
@@ -107,18 +93,6 @@ def _rates(found: Any) -> list[Any]:
 
 def _share(counted: tuple[int, int, int, int]) -> str:
     return f"{100 * counted[0] / counted[1]:.2f}"
-
-
-def _read(path: Path) -> tuple[Any, Any]:
-    """Numbers and category codes of 30,000 rows drawn once, and the class."""
-    import pandas as pd
-
-    frame = pd.read_csv(path)
-    y = frame.pop(frame.columns[-1])
-    coded = frame.apply(lambda column: column if column.dtype.kind in "if" else column.astype("category").cat.codes)
-    truth = y if y.dtype.kind in "if" else y.astype("category").cat.codes
-    rows = np.random.default_rng(0).permutation(len(coded))[:ROWS]
-    return coded.to_numpy(dtype=float)[rows], truth.to_numpy(dtype=np.int64)[rows]
 
 
 def _models() -> dict[str, Any]:

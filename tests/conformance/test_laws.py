@@ -13,6 +13,7 @@ from temper.core.attack import Outcome
 from temper.core.room import Room
 from temper.judges.advantage import Membership
 from temper.judges.agreement import Copied
+from temper.judges.attribute import Attributes, Guessed
 from temper.judges.backdoor import Planted
 from temper.judges.recall_loss import Dose
 from temper.testing import attack, check, defence, extraction, inversion, judge, plugin, poisoning, stressor
@@ -235,10 +236,37 @@ def _chosen_guesses(o: Outcome, order: Any) -> Outcome:
     return Outcome(scores=o.scores[order], y=o.y[order], payload=replace(seen, **parts))
 
 
+def guessed_column() -> judge.Case:
+    """Guesses that are right as often as imputation, and guesses that are right about members."""
+    member, truth = sealed(np.arange(N) % 2 == 0), sealed(numbers(4).integers(0, 2, N))
+    plain, told = sealed(numbers(5).random((N, 2))), np.eye(2)[truth] * (np.arange(N) % 2 == 0)[:, None]
+    one = Guessed(
+        column="c", shown=("a", "b"), ids=sealed(np.arange(N)), member=member, truth=truth, attack=plain,
+        imputation=plain,
+    )  # fmt: skip
+    scene = trained_scene(N)
+    idle = Outcome(scores=plain, y=scene.y, payload=Attributes(columns=(one,)))
+    guilty = replace(one, attack=sealed(plain + told))
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, payload=Attributes(columns=(guilty,))),
+        counts=lambda measured: all(m.low is not None and m.low > 0 for m in measured if m.metric in ("leak", "gain")),
+        choose=_chosen_columns,
+    )
+
+
+def _chosen_columns(o: Outcome, order: Any) -> Outcome:
+    (one,) = o.payload.columns
+    parts = {name: getattr(one, name)[order] for name in ("ids", "member", "truth", "attack", "imputation")}
+    return Outcome(scores=o.scores[order], y=o.y[order], payload=Attributes(columns=(replace(one, **parts),)))
+
+
 CASES: dict[str, Callable[[], judge.Case]] = {
     "misclassified": judge.evasion,
     "recall_loss": lost_recall,
     "backdoor": planted_trigger,
     "agreement": stolen_copy,
     "advantage": recognised_rows,
+    "attribute": guessed_column,
 }

@@ -99,6 +99,10 @@ TWINS = {
             f"{UNIT}/test_extraction.py::test_a_linear_model_is_solved_exactly",
             f"{UNIT}/test_extraction.py::test_a_model_that_is_not_linear_is_not_solved",
         ),
+        "inversion.attribute": (
+            f"{UNIT}/test_inversion_attribute.py::test_a_memorising_model_gives_a_column_away_that_nothing_else_tells",
+            f"{UNIT}/test_inversion_attribute.py::test_a_restrained_model_gives_nothing_away",
+        ),
         "inversion.membership": (
             f"{UNIT}/test_inversion.py::test_a_memorising_model_is_caught_where_the_loss_attack_sees_little",
             f"{UNIT}/test_inversion.py::test_a_restrained_model_is_not_accused",

@@ -1,0 +1,109 @@
+"""What the guesses of a hidden column say: figures, a finding, and what a defence changed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from temper.core.attack import Outcome, Scene
+from temper.core.defence import Effect
+from temper.core.finding import Finding
+from temper.core.measure import Measurement, Status
+from temper.engine.identity import finding_id
+from temper.engine.rooms._inversion_membership import DEFENCES
+from temper.engine.task import Part, Task, World, clock
+from temper.judges._macro import area_of, paired
+from temper.judges.attribute import METRICS, Attribute, Attributes
+
+__all__ = ["METRICS", "effects", "part"]
+_CONFIDENCE, _LEAST = 0.95, 0.01
+
+
+def part(task: Task, world: World, scene: Scene, payload: Attributes, known: int, started: float) -> Part:
+    """The measurements, the finding, and the guesses about members that `effects` pairs later."""
+    measurements = Attribute(plugin=task.plugin).judge(scene, Outcome(scores=None, y=scene.y, payload=payload))
+    evidence: dict[str, Any] = {}
+    for one in payload.columns:
+        mine = {"ids": one.ids, "truth": one.truth, "attack": one.attack}
+        evidence |= {f"{one.column} {name}": values[one.member] for name, values in mine.items()}
+    return Part(
+        measurements=measurements,
+        findings=_findings(task, world, measurements),
+        evidence=evidence,
+        seconds=clock() - started,
+        queries=sum(one.queries for one in payload.columns),
+    )
+
+
+def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
+    """How well each column is guessed on the same members before and after, the one that leaked most first."""
+    found = []
+    for name in _columns(before):
+        sides = [
+            {key: one.evidence.get(f"{name} {key}") for key in ("ids", "truth", "attack")} for one in (before, after)
+        ]
+        if any(value is None for side in sides for value in side.values()):
+            continue
+        if len(sides[0]["ids"]) != len(sides[1]["ids"]) or (sides[0]["ids"] != sides[1]["ids"]).any():
+            continue
+        areas = [area_of(side["truth"], side["attack"]) for side in sides]
+        value, low, high = paired(*areas, _CONFIDENCE)
+        found.append(
+            Effect(
+                defence=defence,
+                metric=f"{before.measurements[0].plugin}.auc [column:{name}]",
+                before=areas[0].value,
+                after=areas[1].value,
+                difference=value,
+                low=low,
+                high=high,
+                n=len(sides[0]["ids"]),
+                verdict="better" if high < 0 else "worse" if low > 0 else "no clear change",
+            )
+        )
+    return tuple(found)
+
+
+def _columns(before: Part) -> list[str]:
+    """The columns measured, by how far the attack gains on imputation."""
+    gains = {m.slice[7:]: float(m.low or 0.0) for m in before.measurements if m.metric == "gain" and m.slice != "all"}
+    return sorted(gains, key=lambda name: -gains[name])
+
+
+def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> tuple[Finding, ...]:
+    """One per column whose guesses are surely better on members than on others and than imputation."""
+    found = []
+    for area, leak, gain, surest in (measurements[at : at + 4] for at in range(4, len(measurements), 4)):
+        if leak.status is Status.OK and _matters(leak) and _matters(gain):
+            found.append(_finding(task, world, area, leak, gain, surest))
+    return tuple(found)
+
+
+def _finding(
+    task: Task, world: World, area: Measurement, leak: Measurement, gain: Measurement, surest: Measurement
+) -> Finding:
+    column, beside, base = area.slice[7:], dict(area.baseline), dict(surest.baseline)
+    least = min(float(leak.value or 0.0), float(gain.value or 0.0))
+    detail = (
+        f"Who knows the rest of a training record and its label guesses {column} with AUC {area.value:.3f} "
+        f"({area.low:.3f} to {area.high:.3f}, {area.n:,} training rows). Without the model it is "
+        f"{beside['imputation']:.3f} (gain {gain.low:+.3f} to {gain.high:+.3f}), on rows the model never saw "
+        f"{beside['on others']:.3f} (leak {leak.low:+.3f} to {leak.high:+.3f}). {surest.caveats[0].capitalize()}; the "
+        f"surest 2 % of its guesses are right {surest.value:.0%} of the time, imputation {base['imputation']:.0%}, "
+        f"base rate {base['base rate']:.0%}. Restraining the fit removes most of it."
+    )
+    return Finding(
+        id=finding_id(task.plugin, f"gain {column}", world.system),
+        title=f"The model gives away {column} of the people it was trained on (AUC {area.value:.2f})",
+        plugin=task.plugin,
+        metric=gain.name,
+        severity="high" if least >= 0.1 else "medium" if least >= 0.03 else "low",
+        scenario=task.scenario,
+        detail=detail,
+        defences=world.applicable(DEFENCES),
+    )
+
+
+def _matters(m: Measurement) -> bool:
+    """Surely above zero, and by enough to be of any use to somebody."""
+    return m.low is not None and m.value is not None and m.low > 0.0 and m.value >= _LEAST

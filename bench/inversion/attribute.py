@@ -49,6 +49,7 @@ def main(words: list[str]) -> int:
         "leak [95 %]",
         "surest 2 %",
         "CPU s",
+        "balanced",
     ]
     table(f"a hidden column, n = {ROWS // 2:,} members and as many others", [*columns, "ART gb", "rf"], lines)
     told, quiet = gains["simulated", "cross", "xgboost"], gains["simulated", "cross", "held"]

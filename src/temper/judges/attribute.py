@@ -77,7 +77,7 @@ class Attribute:
             [area_of(seen.truth[side], score[side]) for side in (seen.member, ~seen.member)]
             for score in (seen.attack, seen.imputation)
         )
-        gap = difference(*plain, _STRICT)
+        gap = difference(plain[0], plain[1], _STRICT)
         reason = ""
         if gap[1] > 0.0 or gap[2] < 0.0:
             reason = (
@@ -105,7 +105,8 @@ class Attribute:
         low, high = attack[0].interval(level)
         beside = (("imputation", plain[0].value), ("on others", attack[1].value), ("chance", 0.5))
         n, raw = len(attack[0].pull), attack[0].value - attack[1].value
-        leak = difference(*(beyond(*pair) for pair in zip(attack, plain, strict=True)), level)
+        mine, others = (beyond(one, other) for one, other in zip(attack, plain, strict=True))
+        leak = difference(mine, others, level)
         area = Measurement(
             metric="auc", value=attack[0].value, low=low, high=high, n=n, method="DeLong", baseline=beside, **shared
         )

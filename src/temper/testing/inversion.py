@@ -1,6 +1,6 @@
 """Laws of attacks on training data: guesses made from what the models say, and not from the answer sheet.
 
-The payload is a `Membership`, with one score and one truth per row, or `Attributes`.
+The payload is a `Membership`, with one score and one truth per row, or `Attributes`, `Shares`, `Reconstructions`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.judges.advantage import Membership
 from temper.judges.attribute import Attribute, Attributes
+from temper.judges.nearness import Nearness, Reconstructions
+from temper.judges.share import Shares
 from temper.kernels.ranking import auc
 from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import trained_scene
 from temper.testing.toys import Constant
+
+_NEAR = 0.7  # two classes have no spread to judge a ratio of distances by
 
 
 def law_same_seed_same_guesses(attack: type[Any]) -> None:
@@ -95,14 +99,25 @@ def law_declares_what_it_needs(attack: type[Any]) -> None:
 
 def _finite(found: Any) -> bool:
     """Whether every guess is a finite number."""
-    guesses = [one.attack for one in found.columns] if isinstance(found, Attributes) else [found.score]
+    if isinstance(found, Attributes):
+        guesses = [one.attack for one in found.columns]
+    elif isinstance(found, Shares):
+        guesses = [rung.guess for rung in found.rungs]
+    else:
+        guesses = [found.x if isinstance(found, Reconstructions) else found.score]
     return all(bool(np.isfinite(one).all()) for one in guesses)
 
 
 def _accuses(found: Any) -> bool:
     """Whether its judge is sure of a leak."""
-    measured = Attribute().judge(_scene(), Outcome(scores=None, y=None, payload=found))
-    return all(m.low is not None and m.low > 0.0 for m in measured if m.metric in ("leak", "gain"))
+    outcome = Outcome(scores=None, y=None, payload=found)
+    if isinstance(found, Attributes):
+        measured = Attribute().judge(_scene(), outcome)
+        return all(m.low is not None and m.low > 0.0 for m in measured if m.metric in ("leak", "gain"))
+    if isinstance(found, Shares):
+        return bool(found.rungs[0].told_apart)
+    ratio = Nearness().judge(trained_scene(600), outcome)[0]
+    return ratio.value is not None and ratio.value < _NEAR
 
 
 def _scene() -> Scene:

@@ -59,6 +59,20 @@ def hidden(schema: Schema, name: str, x: Vector, most: int) -> Hidden:
     return Hidden(name=column.group or name, at=at, values=values[kept], shown=words, truth=truth)
 
 
+def grouped(schema: Schema, column: str, value: str, x: Vector, most: int) -> tuple[str, Vector]:
+    """The group in words and its mask (n,): one value of the column, else the numbers above the median."""
+    unknown = hidden(schema, column, x, most)
+    if value and value not in unknown.shown:
+        raise Unsupported(f"{column} has no common value {value!r}", fix=f"use one of {', '.join(unknown.shown)}")
+    at = unknown.at[0]
+    if not value and len(np.unique(x[:, at])) > most and schema.columns[at].type in ("number", "integer"):
+        middle = float(np.nanmedian(x[:, at]))
+        return f"{column} above {schema.columns[at].show(middle)}", x[:, at] > middle
+    share = np.bincount(unknown.truth[unknown.truth >= 0], minlength=len(unknown.shown)) / len(x)
+    chosen = unknown.shown.index(value) if value else int(np.argmin(np.abs(share - 0.5)))
+    return f"{unknown.name} = {unknown.shown[chosen]}", unknown.truth == chosen
+
+
 def imputed(unknown: Hidden, rows: Data, fold: Vector, seed: int) -> Vector:
     """What the other columns and the label say of the value (n, k), by a model that never saw the victim or the row."""
     from sklearn.ensemble import HistGradientBoostingClassifier

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from temper.core.attack import Outcome, Scene
 from temper.core.defence import Effect
 from temper.core.finding import Finding
@@ -39,25 +41,24 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
     """How well each column is guessed on the same members before and after, the one that leaked most first."""
     found = []
     for name in _columns(before):
-        sides = [
-            {key: one.evidence.get(f"{name} {key}") for key in ("ids", "truth", "attack")} for one in (before, after)
-        ]
-        if any(value is None for side in sides for value in side.values()):
+        keys = [f"{name} {key}" for key in ("ids", "truth", "attack")]
+        if any(key not in one.evidence for key in keys for one in (before, after)):
             continue
-        if len(sides[0]["ids"]) != len(sides[1]["ids"]) or (sides[0]["ids"] != sides[1]["ids"]).any():
+        (ids, truth, attack), (again, same, told) = ([one.evidence[key] for key in keys] for one in (before, after))
+        if not np.array_equal(ids, again) or not np.array_equal(truth, same):
             continue
-        areas = [area_of(side["truth"], side["attack"]) for side in sides]
-        value, low, high = paired(*areas, _CONFIDENCE)
+        was, now = area_of(truth, attack), area_of(truth, told)
+        value, low, high = paired(was, now, _CONFIDENCE)
         found.append(
             Effect(
                 defence=defence,
                 metric=f"{before.measurements[0].plugin}.auc [column:{name}]",
-                before=areas[0].value,
-                after=areas[1].value,
+                before=was.value,
+                after=now.value,
                 difference=value,
                 low=low,
                 high=high,
-                n=len(sides[0]["ids"]),
+                n=len(ids),
                 verdict="better" if high < 0 else "worse" if low > 0 else "no clear change",
             )
         )

@@ -11,13 +11,22 @@ from temper.core.defence import Effect
 from temper.core.errors import Unsupported
 from temper.engine.rooms import _inversion_attribute as attribute
 from temper.engine.rooms import _inversion_membership as membership
+from temper.engine.rooms import _inversion_property as shares
+from temper.engine.rooms import _inversion_reconstruction as reconstruction
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.advantage import Membership
 from temper.judges.attribute import Attributes
+from temper.judges.nearness import Reconstructions
+from temper.judges.share import Shares
 
 _FEWEST = 50
-_BY_PAYLOAD: dict[type, Any] = {Membership: membership, Attributes: attribute}
+_BY_PAYLOAD: dict[type, Any] = {
+    Membership: membership,
+    Attributes: attribute,
+    Shares: shares,
+    Reconstructions: reconstruction,
+}
 
 
 def run(task: Task, world: World) -> Part:

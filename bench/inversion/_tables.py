@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+POOL = ThreadPoolExecutor(2)  # as the engine fits on two cores
 FILES = {"credit": "credit_default_uci/credit-card-clients.csv.gz", "adult": "adult/adult.csv.gz"}
 
 
@@ -39,6 +41,6 @@ def scene(model: Any, x: Any, y: Any, members: int, names: list[str], **more: An
         kind=target.kind,
         train=train,
         target=target,
-        fit=lambda subsets, recipe: [target.refit(subset, recipe) for subset in subsets],
+        fit=lambda subsets, recipe: list(POOL.map(lambda subset: target.refit(subset, recipe), subsets)),
         **more,
     )

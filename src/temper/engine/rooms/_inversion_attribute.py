@@ -89,7 +89,7 @@ def _finding(
         f"Who knows the rest of a training record and its label guesses {column} with AUC {area.value:.3f} "
         f"({area.low:.3f} to {area.high:.3f}, {area.n:,} training rows). Without the model it is "
         f"{beside['imputation']:.3f} (gain {gain.low:+.3f} to {gain.high:+.3f}), on rows the model never saw "
-        f"{beside['on others']:.3f} (leak {leak.low:+.3f} to {leak.high:+.3f}). {surest.caveats[0].capitalize()}; the "
+        f"{beside['on others']:.3f} (leak {leak.low:+.3f} to {leak.high:+.3f}). The {surest.caveats[0][4:]}; the "
         f"surest 2 % of its guesses are right {surest.value:.0%} of the time, imputation {base['imputation']:.0%}, "
         f"base rate {base['base rate']:.0%}. Restraining the fit removes most of it."
     )

@@ -53,7 +53,7 @@ def _findings(task: Task, world: World, measurements: tuple[Measurement, ...], p
         title=f"The model tells the share of {payload.group} to within {least.gap:g}",
         plugin=task.plugin,
         metric=head.name,
-        severity="medium" if least.gap <= 0.2 else "low",
+        severity="low",
         scenario=task.scenario,
         detail=detail,
     )

@@ -68,7 +68,7 @@ def _findings(task: Task, world: World, ratio: Measurement, distance: Measuremen
         f"Inputs made from the net's weights lie {distance.value:.3g} from the nearest training record of their class, "
         f"{beside['held-out records']:.3g} from the nearest of as many held-out ones, {beside[AVERAGE]:.3g} from the "
         f"class's average (ratio {ratio.low:.2f} to {ratio.high:.2f}, {ratio.n} classes). "
-        f"{ratio.caveats[0].capitalize()}. More rows per class, stopping earlier and weight decay bring the ratio to 1."
+        f"{ratio.caveats[0]}. More rows per class, stopping earlier and weight decay bring the ratio to 1."
     )
     finding = Finding(
         id=finding_id(task.plugin, "ratio", world.system),

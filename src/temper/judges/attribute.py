@@ -11,9 +11,11 @@ from temper.core.attack import Outcome, Scene
 from temper.core.errors import TemperError
 from temper.core.measure import Better, Measurement, Status
 from temper.judges._macro import Area, area_of, beyond, difference, paired
+from temper.judges.advantage import TWIN
 from temper.kernels.rate import clopper_pearson
 
 Vector = np.ndarray[Any, Any]
+COLUMN = "column:"
 METRICS = ("auc", "leak", "gain", "precision_at_2pct")
 _SUREST, _STRICT = 0.02, 0.99
 
@@ -36,9 +38,12 @@ class Guessed:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attributes:
-    """What attribute inference leaves: its guesses column by column."""
+    """What attribute inference leaves: its guesses column by column, about the deployed model and about a refit of the
+    same recipe on a random half of the rows (`twin`).
+    """
 
     columns: tuple[Guessed, ...]
+    twin: tuple[Guessed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +67,22 @@ class Attribute:
     confidence: float = 0.95
 
     def judge(self, scene: Scene, outcome: Outcome) -> tuple[Measurement, ...]:
-        """Four figures per column, headed by those of the column that leaks most."""
+        """Four figures per column, headed by those of the column that leaks most; then the same of the twin."""
         seen = outcome.payload
         if not isinstance(seen, Attributes) or not seen.columns:
             raise TemperError("attribute needs the evidence of an attribute attack", fix="pass it as the payload")
-        found = [self._column(one, len(seen.columns)) for one in seen.columns]
+        return (*self._headed(seen.columns, "all", ""), *self._headed(seen.twin, TWIN, f"{TWIN}, "))
+
+    def _headed(self, columns: tuple[Guessed, ...], rows: str, before: str) -> tuple[Measurement, ...]:
+        if not columns:
+            return ()
+        found = [self._column(one, len(columns), before) for one in columns]
         worst = max(found, key=lambda four: min(float(four[1].low or 0.0), float(four[2].low or 0.0)))
-        head = [replace(m, slice="all", caveats=(f"the worst column: {m.slice[7:]}", *m.caveats)) for m in worst]
+        word = f"the worst column: {column_of(worst[0])}"
+        head = [replace(m, slice=rows, caveats=(word, *m.caveats)) for m in worst]
         return (*head, *(m for four in found for m in four))
 
-    def _column(self, seen: Guessed, columns: int) -> tuple[Measurement, ...]:
+    def _column(self, seen: Guessed, columns: int, before: str) -> tuple[Measurement, ...]:
         level = 1.0 - (1.0 - self.confidence) / columns
         attack, plain = (
             [area_of(seen.truth[side], score[side]) for side in (seen.member, ~seen.member)]
@@ -86,7 +97,7 @@ class Attribute:
             )
         shared: dict[str, Any] = {
             "plugin": self.plugin,
-            "slice": f"column:{seen.column}",
+            "slice": f"{before}{COLUMN}{seen.column}",
             "better": Better.LOWER,
             "confidence": self.confidence,
             "status": Status.INCONCLUSIVE if reason else Status.OK,
@@ -152,6 +163,11 @@ class Attribute:
             ),
             **(shared | {"caveats": (f"the rarest value: {seen.shown[value]}", *shared["caveats"])}),
         )
+
+
+def column_of(m: Measurement) -> str:
+    """Which column a measurement speaks of, "" where it speaks of the worst."""
+    return m.slice.partition(COLUMN)[2]
 
 
 def surest(truth: Vector, score: Vector, rows: Vector, value: int) -> tuple[int, int]:

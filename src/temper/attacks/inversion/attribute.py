@@ -9,13 +9,15 @@ import numpy as np
 
 from temper.attacks.inversion._attribute import confidence, guessed, hidden, imputed
 from temper.attacks.inversion._pool import pool
+from temper.attacks.inversion._signals import halves
 from temper.core.attack import Scene
 from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
-from temper.core.target import Access
+from temper.core.target import Access, Recipe, Target
 from temper.judges.attribute import Attributes, Guessed
 
+Vector = np.ndarray[Any, Any]
 _FEWEST = 50
 
 
@@ -25,7 +27,8 @@ class AttributeInference:
     label likeliest, weighed against what the other columns say without any model.
 
     `columns` are guessed, else the ones the schema calls sensitive. How far the model is to be believed is learned on
-    one half of the training rows and tried on the other. Misleads when read without its baselines: an attack that
+    one half of the training rows and tried on the other. Where the model can be fitted again, the same is done to a
+    refit on a random half of all rows, which any split allows. Misleads when read without its baselines: an attack that
     guesses as well on people the model never saw, or no better than imputation, learns nothing from the training data.
     Blind to an attacker who also knows the score that a record was given: that score gives values away of anybody.
     Source: Fredrikson et al., "Privacy in pharmacogenetics", 2014 (the likelihood); Jayaraman & Evans, "Are attribute
@@ -56,27 +59,41 @@ class AttributeInference:
                 fix="mark columns `sensitive: true` in the schema, or name them in the option `columns`",
             )
         rows, ids, member, _ = pool(scene.train, Data(x=scene.x, y=scene.y, ids=scene.ids))
-        kept = self._sample(member, rng)
-        rows, ids, member = rows.take(kept), ids[kept], member[kept]
-        found: list[Guessed] = []
-        for at, name in enumerate(names):
-            one = self._column(scene, name, rows, ids, member, rng.child(name))
-            found += [one] if one.column not in {other.column for other in found} else []
-            scene.progress((at + 1) / (len(names) + 1))
-        return Attributes(columns=tuple(found))
+        columns = self._about(scene, scene.target, names, (rows, ids, member), rng)
+        if scene.fit is None or Access.RETRAIN not in scene.target.access:
+            return Attributes(columns=columns)
+        inside = halves(len(rows), 2, Draws(rng.seed, "inversion.references"))[0]
+        (stand_in,) = scene.fit([rows.take(np.flatnonzero(inside))], Recipe(seed=rng.integer(3)))
+        return Attributes(
+            columns=columns, twin=self._about(scene, stand_in, names, (rows, ids, inside), rng.child("twin"))
+        )
 
-    def _column(self, scene: Scene, name: str, rows: Data, ids: Any, member: Any, rng: Draws) -> Guessed:
-        if scene.target is None:
-            raise TemperError("attribute inference needs the target")
-        unknown = hidden(scene.schema, name, np.asarray(rows.x, dtype=float), self.values)
+    def _about(
+        self, scene: Scene, target: Target, names: tuple[str, ...], rows: tuple[Data, Vector, Vector], rng: Draws
+    ) -> tuple[Guessed, ...]:
+        """Guesses about one model and a sample of the rows (with their ids and who is a member), per column."""
+        data, ids, member = rows
+        kept = self._sample(member, rng)
+        found: dict[str, Guessed] = {}
+        for at, name in enumerate(names):
+            one = self._column(scene, target, name, (data.take(kept), ids[kept], member[kept]), rng.child(name))
+            found.setdefault(one.column, one)
+            scene.progress((at + 1) / (2 * len(names) + 1))
+        return tuple(found.values())
+
+    def _column(
+        self, scene: Scene, target: Target, name: str, rows: tuple[Data, Vector, Vector], rng: Draws
+    ) -> Guessed:
+        data, ids, member = rows
+        unknown = hidden(scene.schema, name, np.asarray(data.x, dtype=float), self.values)
         asked = np.flatnonzero(unknown.truth >= 0)
-        rows, ids, member, truth = rows.take(asked), ids[asked], member[asked], unknown.truth[asked]
+        data, ids, member, truth = data.take(asked), ids[asked], member[asked], unknown.truth[asked]
         if min(member.sum(), (~member).sum()) < _FEWEST:
             raise Unsupported(f"{name}: it takes {_FEWEST} training and {_FEWEST} held-out rows to say anything")
-        fold = rng.generator(1).permutation(len(rows)) % 2
+        fold = rng.generator(1).permutation(len(data)) % 2
         unknown = replace(unknown, truth=truth)
-        plain = imputed(unknown, rows, fold, rng.integer(2))
-        told = confidence(unknown, rows, scene.target, scene.kind)
+        plain = imputed(unknown, data, fold, rng.integer(2))
+        told = confidence(unknown, data, target, scene.kind)
         return Guessed(
             column=unknown.name,
             shown=unknown.shown,
@@ -88,7 +105,7 @@ class AttributeInference:
             queries=told.size,
         )
 
-    def _sample(self, member: Any, rng: Draws) -> Any:
+    def _sample(self, member: Vector, rng: Draws) -> Vector:
         """Positions of at most `rows` members and as many others, in order."""
         sides = (np.flatnonzero(member), np.flatnonzero(~member))
         drawn = [rng.generator(10 + at).permutation(side)[: self.rows] for at, side in enumerate(sides)]

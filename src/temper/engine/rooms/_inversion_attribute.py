@@ -71,9 +71,9 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
 
 
 def _slices(before: Part) -> list[str]:
-    """The columns measured, by how far the attack surely gains on imputation."""
+    """The columns measured, by how far the attack surely gains on imputation; the deployed model's first."""
     gains = {m.slice: float(m.low or 0.0) for m in before.measurements if m.metric == "gain" and column_of(m)}
-    return sorted(gains, key=lambda rows: -gains[rows])
+    return sorted(gains, key=lambda rows: (rows.startswith(TWIN), -gains[rows]))
 
 
 def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> tuple[Finding, ...]:

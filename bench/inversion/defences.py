@@ -4,9 +4,9 @@
 
 Credit (REAL), XGBoost with its defaults and a net of 64 hidden units, 10,500 training rows and as many others;
 `--quick`: XGBoost alone; `--full`: adult as well, 15,000, and every epsilon for the net. Each defence goes the way of
-`temper harden`: the reference models are fitted behind it, so the attack (`inversion.membership`, K = 4) is one that knows
-the defence. What masks the answers stands beside what changes the fit. The ranges of the schema are read off all rows
-and stand in for public knowledge.
+`temper harden`: the reference models are fitted behind it, so the attack (`inversion.membership`, K = 4) is one that
+knows the defence. What masks the answers stands beside what changes the fit. The ranges of the schema are read off all
+rows and stand in for public knowledge.
 """
 
 from __future__ import annotations

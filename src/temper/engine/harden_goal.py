@@ -1,4 +1,6 @@
-"""Defences against attacks with a payload (poisoning, extraction, inversion), judged by the same attacks anew."""
+"""Defences against attacks with a payload (poisoning, extraction, inversion) and for the model's file, judged by the
+same attacks or checks anew.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
 from temper.kernels.several import holm
 
-GOALS = ("poisoning", "inversion", "extraction")
-"""In the order in which their defences stack: training data, the fit, the answers."""
+GOALS = ("poisoning", "inversion", "extraction", "artifact")
+"""In the order in which their defences stack: training data, the fit, the answers, the file."""
 
 _LEVEL = 0.05
 
@@ -38,6 +40,11 @@ class Siege:
     world: World
     tasks: tuple[Task, ...]
     parts: tuple[Part, ...]
+
+
+def goal_of(task: Task) -> str:
+    """What a task is about: the kind of attack, or the check itself."""
+    return task.plugin if task.room == "validation" else task.family
 
 
 def besiege(world: World, tasks: Sequence[Task]) -> Siege:
@@ -92,7 +99,7 @@ def harden_goal(
         trials=tuple(judged),
         chosen=chosen,
         skipped=tuple(skipped),
-        goal=siege.tasks[0].family,
+        goal=goal_of(siege.tasks[0]),
     )
 
 

@@ -151,7 +151,7 @@ def test_no_row_moves_the_places() -> None:
     x = np.array(data.x)
     x[0, 0] = 1e9
     moved = replace(data, x=x)
-    cuts = [set(private(400.0, rows).inner.ensemble.threshold.tolist()) for rows in (data, moved)]
+    cuts = [set(private(50.0, rows).inner.ensemble.threshold.tolist()) for rows in (data, moved)]
     grid = np.concatenate([_Places.of(column).edges for column in schema().columns]).tolist()
     for seen in cuts:
         assert seen - {-np.inf, 0.0} <= set(grid)

@@ -12,14 +12,15 @@ from temper.core.errors import TemperError, Unsupported
 from temper.core.target import Recipe
 
 _SHARE = 10.0
+_MOST = 50.0
 
 
 def positive_budget(epsilon: float, delta: float | None) -> None:
     """Raise a `TemperError` for a budget that says nothing."""
-    if not 0 < epsilon < np.inf or (delta is not None and not 0 < delta < 1):
+    if not 0 < epsilon <= _MOST or (delta is not None and not 0 < delta < 1):
         raise TemperError(
             f"a privacy budget of epsilon {epsilon!r} and delta {delta!r} cannot be meant",
-            fix="epsilon above 0, delta between 0 and 1",
+            fix=f"an epsilon above 0 and up to {_MOST:g}, beyond which it promises nothing; a delta between 0 and 1",
         )
 
 

@@ -67,6 +67,7 @@ def _fitted(how: DpEbm, kind: ScoreKind, data: Data, recipe: Recipe) -> Target:
     with extra("interpret", "dp_ebm"):
         from interpret.privacy import DPExplainableBoostingClassifier
     model = DPExplainableBoostingClassifier(
+        # Not "nominal": it shows a category as soon as one row has it (bench/inversion/audit.py).
         feature_types=["continuous"] * len(places),
         privacy_bounds=np.array([place.bounds for place in places]),
         epsilon=how.epsilon,

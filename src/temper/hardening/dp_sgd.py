@@ -72,11 +72,12 @@ def _fitted(how: DpSgd, net: Torch, data: Data, recipe: Recipe) -> Target:
     asked_for_nothing_more(recipe, "dp_sgd")
     one_row_each(data, "dp_sgd")
     delta = delta_of(how.delta, len(data))
-    seed = secrets.randbits(62) if how.secret else recipe.seed
-    module = _anew(net, seed)
+    draws = Draws(recipe.seed, "hardening.dp_sgd")
+    seeds = [secrets.randbits(62) if how.secret else draws.integer(step) for step in range(3)]
+    module = _anew(net, seeds[0])
     with extra("opacus", "dp_sgd"), warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")  # Opacus speaks of hooks and of orders it tried
-        module.load_state_dict(_weights(module, net, data, how, delta, seed))
+        module.load_state_dict(_weights(module, net, data, how, delta, seeds))
     if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
         raise Unsupported("the training left finite numbers", fix="use a smaller rate")
     inner = replace(net, model=module.eval())
@@ -109,7 +110,7 @@ def _restart(part: Any) -> None:
     part.reset_parameters()
 
 
-def _weights(module: Any, net: Torch, data: Data, how: DpSgd, delta: float, seed: int) -> dict[str, Any]:
+def _weights(module: Any, net: Torch, data: Data, how: DpSgd, delta: float, seeds: list[int]) -> dict[str, Any]:
     """The weights after the last step, by Opacus."""
     import torch
     from opacus.optimizers import DPOptimizer
@@ -121,14 +122,14 @@ def _weights(module: Any, net: Torch, data: Data, how: DpSgd, delta: float, seed
         num_samples=len(data),
         sample_rate=share,
         steps=math.ceil(how.epochs / share),
-        generator=torch.Generator().manual_seed(seed + 1),
+        generator=torch.Generator().manual_seed(seeds[1]),
     )
     optimiser = DPOptimizer(
         torch.optim.Adam(watched.parameters(), lr=how.rate),
         noise_multiplier=_noise(how.epsilon, delta, share, drawn.steps),
         max_grad_norm=how.clip,
         expected_batch_size=share * len(data),
-        generator=torch.Generator(device=next(module.parameters()).device).manual_seed(seed + 2),
+        generator=torch.Generator(device=next(module.parameters()).device).manual_seed(seeds[2]),
     )
     for rows in drawn:
         _step(watched, optimiser, net, data, np.array(rows, dtype=np.int64))
@@ -140,11 +141,13 @@ def _noise(epsilon: float, delta: float, share: float, steps: int) -> float:
     """The noise, in lengths of the clip, under which so many steps spend the budget (seconds of numerical search)."""
     from opacus.accountants.utils import get_noise_multiplier
 
-    return float(
-        get_noise_multiplier(
-            target_epsilon=epsilon, target_delta=delta, sample_rate=share, steps=steps, accountant="prv"
-        )
-    )
+    budget = {"target_epsilon": epsilon, "target_delta": delta, "sample_rate": share, "steps": steps}
+    try:
+        return float(get_noise_multiplier(**budget, accountant="prv"))
+    except ValueError:
+        raise Unsupported(
+            f"no noise is enough for epsilon {epsilon:g} in {steps} steps", fix="use a larger epsilon, or fewer epochs"
+        ) from None
 
 
 def _watched(module: Any) -> Any:

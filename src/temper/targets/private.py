@@ -33,10 +33,10 @@ class Private(Wrapper):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The guarantee in words."""
+        """What there is to know of the inner target, and the guarantee in words."""
         told = f"fitted with (epsilon {self.epsilon:g}, delta {self.delta:.2g})-differential privacy for one row"
         known = "; its noise came from the run's seed: fit it with secret: true before anybody is given the model"
-        return (told + known if self.seeded else told,)
+        return (*getattr(self.inner, "remarks", ()), told + known if self.seeded else told)
 
     @property
     def access(self) -> Access:

@@ -93,6 +93,15 @@ def test_a_defence_whose_extra_is_not_installed_is_one_line_and_the_others_go_on
     assert result.chosen is not None
 
 
+def test_masks_of_the_answers_leave_members_as_easy_to_find_as_before() -> None:
+    siege = besiege(remembering(), [task("inversion.membership", SIZES)])
+    result = harden_goal(siege, ["masked", "rounded"])
+    first = {trial.defence: trial.effects[0] for trial in result.trials}
+    assert result.chosen is None
+    assert first.keys() >= {"masked", "rounded"}
+    assert all(gain.after > 0.9 * gain.before > 0.1 for gain in first.values())
+
+
 def test_a_proof_that_costs_too_much_quality_is_priced_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("interpret")
     monkeypatch.setattr("temper.hardening.dp_ebm.DpEbm.ladder", ())

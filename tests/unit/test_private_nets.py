@@ -18,6 +18,7 @@ from temper.engine.behind import behind
 from temper.hardening import dp_sgd
 from temper.hardening._training import Course, train
 from temper.hardening.dp_sgd import DpSgd
+from temper.targets._graph import agree, graph_of
 from temper.targets.load import open_target
 from temper.targets.save import save
 
@@ -196,6 +197,13 @@ def test_reference_models_and_later_fits_meet_the_same_training() -> None:
     assert second(rows(300, 4), Recipe(seed=3)).epsilon == 2.0  # type: ignore[attr-defined]
     with pytest.raises(Unsupported, match="other settings"):
         model.refit(data, Recipe(regularise=0.3))
+
+
+def test_a_private_net_can_be_certified_like_any_other() -> None:
+    model: Any = DpSgd(epochs=2).apply(open_target(net()), rows(200), RNG)
+    graph, plain = (graph_of(target, (10,)) for target in (model, model.inner))
+    assert len(graph.nodes) == len(plain.nodes) > 2
+    assert float(np.max(agree(graph, model, rows(20).x))) < 1e-4
 
 
 def test_the_file_keeps_the_guarantee(tmp_path: Path) -> None:

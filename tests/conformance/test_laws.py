@@ -45,7 +45,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("evasion.fab", "law_other_seed_asks_other_points"): "starts at the clean row; only restarts draw",
     **{
         (name, "law_gives_at_least_the_same_access"): "grows trees in the model's place, and trees have no gradients"
-        for name in ("robust_loss", "robust_split")
+        for name in ("dp_ebm", "ebm", "robust_loss", "robust_split")
     },
     ("partitions", "law_gives_at_least_the_same_access"): "a vote is flat between the points where it turns",
     ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",

@@ -15,7 +15,8 @@ class Defence(Protocol):
 
     Fields the engine hands in where they exist: `schema`, `inner` (an attack on training rows), `budget` (the ball to
     train for), `threshold` (the operating point). `ladder: ClassVar` lists other settings, mild to strong, that are
-    worth trying; `needs: ClassVar` the `Access` without which it cannot even be tried.
+    worth trying; `needs: ClassVar` the `Access` without which it cannot even be tried. `of_data: ClassVar` True says
+    that it changes what a model is fitted on, so that the model of clean data may stay as it is.
     """
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:

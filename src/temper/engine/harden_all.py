@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -131,11 +132,16 @@ def _goal(
 
 
 def _found(goal: str, planned: Plan, record: Record, wanted: Wanted) -> list[Task]:
-    """The tasks that decide: the finding's, or those with the worst findings of this goal."""
+    """The tasks that decide: the finding's, or those with the worst findings, broken requirements first."""
     tasks = {task.plugin: task for task in planned.tasks if goal_of(task) == goal}
     if wanted.finding is not None:
         return [tasks[wanted.finding.plugin]] if wanted.finding.plugin in tasks else list(tasks.values())[:_MOST]
     order = ("critical", "high", "medium", "low")
-    found = sorted((f for f in record.findings if f.defences), key=lambda f: order.index(f.severity))
+    broken = [j.requirement.metric.rpartition(".")[0] for j in record.judgements if j.verdict is Verdict.FAIL]
+
+    def urgency(finding: Finding) -> tuple[bool, int]:
+        return not any(fnmatchcase(finding.plugin, of) for of in broken), order.index(finding.severity)
+
+    found = sorted((f for f in record.findings if f.defences), key=urgency)
     names = dict.fromkeys(f.plugin for f in found if f.plugin in tasks)
     return [tasks[name] for name in names][:_MOST]

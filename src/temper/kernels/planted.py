@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.seed import Draws
 from temper.kernels.boxes import Box, climb, inside, starts
 
 Rows = np.ndarray[Any, Any]
@@ -66,16 +65,15 @@ class _Table:
 
 
 def scan(
-    x: Rows, y: Rows, unordered: Rows, *, level: float = 1e-3, seed: int = 0, progress: Callable[[float], None] = id
+    x: Rows, y: Rows, unordered: Rows, chooses: Rows, *, level: float = 1e-3, progress: Callable[[float], object] = id
 ) -> tuple[list[Planted], Rows]:
     """Boxes that are not by nature, the surest first, and the mask (n,) of the rows they accuse.
 
-    One half of the rows chooses boxes, the other tests them, so that searching costs no false alarms; what both tests
-    find at `level` over the boxes tested (Bonferroni) is taken out and the search begins again. Rows and labels in `x`
-    (n, d, missing is NaN), `y` (n,) class numbers; `unordered` (d,) are categories.
+    The rows of `chooses` (n,), a random half, choose boxes, the others test them, so that searching costs no false
+    alarms; what both tests find at `level` over the boxes tested (Bonferroni) is taken out and the search begins again.
+    `x` (n, d), missing is NaN; `y` (n,) class numbers; `unordered` (d,) are categories.
     """
     gone = np.zeros(len(x), dtype=bool)
-    chooses = Draws(seed, "planted").generator(0).random(len(x)) < 0.5
     found: list[Planted] = []
     labels = np.unique(y)
     for at, label in enumerate(labels):
@@ -84,9 +82,10 @@ def scan(
             if min(other.sum(), (~other & ~gone).sum()) < _FEWEST:
                 break
             table = _described(x, other, chooses, ~gone, unordered)
-            tested = [one for box in _boxes(table) if (one := _tested(table, box, int(label))) is not None]
-            best = min(tested, key=lambda one: one.p, default=None)
-            if best is None or best.p * len(tested) > level:
+            boxes = _boxes(table)
+            tested = [_tested(table, box, int(label), level) for box in boxes]
+            best = min((one for one in tested if one is not None), key=lambda one: one.p, default=None)
+            if best is None or best.p * len(boxes) > level:
                 break
             found.append(best)
             gone |= inside(table.filled, best.box) & ~other
@@ -165,18 +164,20 @@ def _surprise(margin: Rows, other: Rows) -> Rows:
     """The log-likelihood ratio of a row where the odds of another class are a tenth of what its columns say."""
     p = np.clip(1.0 / (1.0 + np.exp(-np.clip(margin, -15.0, 15.0))), _EDGE, 1.0 - _EDGE)
     faded = p / _FADED / (1.0 - p + p / _FADED)
-    return np.where(other, np.log(faded / p), np.log((1.0 - faded) / (1.0 - p)))
+    return np.asarray(np.where(other, np.log(faded / p), np.log((1.0 - faded) / (1.0 - p))))
 
 
 def _borrowed(margin: Rows, other: Rows, odds: float) -> Rows:
     """The same, and no more than what speaks for the row having been of another class: half of a box's rows were."""
     half = np.log(0.5 + 0.5 * np.exp(np.clip(margin, -15.0, 15.0)) / odds)
     surprise = _surprise(margin, other)
-    return np.where(other, surprise, np.minimum(surprise, half))
+    return np.asarray(np.where(other, surprise, np.minimum(surprise, half)))
 
 
-def _tested(table: _Table, box: Box, label: int) -> Planted | None:
-    """The box with its sides moved by a model that has not seen its rows, and tested on the other half."""
+def _tested(table: _Table, box: Box, label: int, level: float) -> Planted | None:
+    """The box with its sides moved by a model that has not seen its rows, and tested on the other half; None where a
+    test already says that it is by nature.
+    """
     chosen = _refined(table, box)
     mine = None if chosen is None else inside(table.filled, chosen) & table.live
     if chosen is None or mine is None or not _testable(table, mine):
@@ -185,10 +186,10 @@ def _tested(table: _Table, box: Box, label: int) -> Planted | None:
     left = table.live & ~mine
     p = _others(_fitted(table.x[left], table.other[left]), table.x[rows])
     count = int(table.other[rows].sum())
-    alike = _likeness(table, chosen, mine)
+    fewer = _fewer(count, p)
+    alike = _likeness(table, chosen, mine) if fewer <= level else None
     if alike is None:
         return None
-    fewer = _fewer(count, p)
     return Planted(
         label=label,
         box=chosen,

@@ -137,6 +137,10 @@ TWINS = {
             f"{UNIT}/test_tree_verify.py::test_a_robust_ensemble_is_certified",
         ),
         "smoothing": (f"{UNIT}/test_smoothing.py::test_a_weak_model_is_caught_and_a_sound_one_passes",) * 2,
+        "access_profile": (
+            f"{UNIT}/test_access_profile.py::test_a_service_that_tells_everything_is_shown_to",
+            f"{UNIT}/test_access_profile.py::test_a_service_that_says_little_is_not_accused",
+        ),
         "artifact": (
             f"{UNIT}/test_artifact_check.py::test_the_file_is_scanned_and_a_hostile_one_is_a_finding",
             f"{UNIT}/test_artifact_check.py::test_neighbours_keep_every_row_vectors_some_a_line_none",

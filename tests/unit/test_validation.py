@@ -387,7 +387,7 @@ def test_every_check_runs_repeats_and_says_simulated(name: str) -> None:
 
 def test_the_gate_is_not_a_check() -> None:
     checks = {*Room("temper.validation").names()} - {*PROOFS, *OTHERS}
-    assert checks == {"artifact", "calibration", "explanation", "fairness", "performance"}
+    assert checks == {"access_profile", "artifact", "calibration", "explanation", "fairness", "performance"}
 
 
 @pytest.mark.parametrize("name", OTHERS)

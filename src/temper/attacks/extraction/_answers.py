@@ -16,6 +16,10 @@ from temper.kernels.loss import decide, flagged_score
 Vector = np.ndarray[Any, Any]
 
 
+class TooFew(Unsupported):
+    """The query budget decides nothing; the message says how many queries it takes."""
+
+
 class Copy(Protocol):
     """A stolen model: flagged-class scores (n,) on the victim's scale, and its decisions at the victim's threshold."""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copies, ask, held
+from temper.attacks.extraction._answers import Copies, TooFew, ask, held
 from temper.attacks.extraction._student import edge, from_line
 from temper.core.attack import Scene
 from temper.core.data import Array
@@ -79,11 +79,11 @@ class EquationSolving:
         base, probe = whole[order[:1]], whole[order[-1:]]
         asked = _questions(schema, known, base[0])
         if len(asked) + 2 > self.queries:
-            raise Unsupported(f"the equations take {len(asked) + 2} answers and {self.queries} are allowed")
+            raise TooFew(f"the equations take {len(asked) + 2} queries and {self.queries} are allowed")
         x = np.concatenate([base, asked, probe])
         answers = ask(oracle, scene, x, bare=False)
         if np.isnan(answers).any():
-            raise Unsupported("the query budget does not answer every equation")
+            raise Unsupported("not every equation is answered")
         line = _line(answers, scene.kind)
         copy = _solved(schema, base[0], asked, line, scene)
         off = abs(float(copy.distance(probe)[0]) + copy.edge - line[-1])

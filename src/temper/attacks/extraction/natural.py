@@ -44,7 +44,7 @@ class Natural:
         answers = ask(oracle, scene, rows, bare=self.bare)
         rows, answers = rows[~np.isnan(answers)], answers[~np.isnan(answers)]
         if not len(rows):
-            raise Unsupported("the query budget answers no row at all")
+            raise Unsupported("not a single row was answered")
         steps: list[tuple[int, Copy]] = []
         for upto in checkpoints(len(rows)):
             copy = student(scene, rows[:upto], answers[:upto], bare=self.bare, seed=rng.integer(1_000))

@@ -56,19 +56,20 @@ class Surrogate:
         x, answers = np.empty((0, known.shape[1])), np.empty(0)
         copy: Student | None = None
         kept: dict[int, Student] = {}
+        sent = 0
         for at, upto in enumerate(self._plan()):
-            asked = self._choose(scene, known, copy, upto - len(x), rng.generator(at))
+            asked, sent = self._choose(scene, known, copy, upto - sent, rng.generator(at)), upto
             given = ask(oracle, scene, asked, bare=self.bare)
             answered = ~np.isnan(given)
+            if not answered.any():
+                break
             x, answers = np.concatenate([x, asked[answered]]), np.concatenate([answers, given[answered]])
-            if not len(x):
-                raise Unsupported("the query budget answers no row at all")
             copy = self._fit(scene, x, answers, rng.integer(1_000 + at))
             if upto in checkpoints(self.queries) or not answered.all():
                 kept[len(x)] = copy
             scene.progress(upto / self.queries)
-            if not answered.all():
-                break
+        if copy is None:
+            raise Unsupported("not a single row was answered")
         return Copies(steps=tuple(kept.items()), x=x, answers=answers)
 
     def _plan(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from temper.core.budget import Budget
 from temper.core.measure import Better, Measurement
 from temper.core.room import Room
 from temper.core.target import ScoreKind, Target
+from temper.engine.rooms._extraction_door import heard
 from temper.engine.strike import strike
 from temper.engine.task import Task, World
 from temper.kernels.loss import decide
@@ -41,12 +42,15 @@ def transfer(task: Task, world: World, last: tuple[int, Copy], bare: bool) -> tu
         "copy": np.where((found.verdicts == "broken")[:, None], found.x_adv, scene.x),
         "random": _random(world, task, scene),
     }
-    passed = {name: _misjudged(scene, x) for name, x in sent.items()}
+    passed, lost = {}, {}
+    for name, x in sent.items():
+        passed[name], lost[name] = _misjudged(scene, x)
     rate = measure_rate(
         task.plugin,
         "transfer",
         int(passed["copy"].sum()),
         len(scene.x),
+        undecided=int(lost["copy"].sum()),
         better=Better.LOWER,
         queries=queries,
         baseline=(("one random move each", float(passed["random"].mean())),),
@@ -65,10 +69,13 @@ def stolen(copy: Copy, kind: ScoreKind) -> Target:
     return Function(call=answer, kind=kind)
 
 
-def _misjudged(scene: Scene, x: Any) -> Any:
+def _misjudged(scene: Scene, x: Any) -> tuple[Any, Any]:
+    """Which rows pass, and which are not answered."""
     target: Any = scene.target
-    decided = decide(np.asarray(target.scores(x), dtype=float), scene.kind, scene.threshold)
-    return (np.asarray(decided) != np.asarray(scene.y)) & scene.schema.admits(x, scene.x)
+    answers = heard(target, x)
+    lost = np.isnan(answers).any(axis=1)
+    decided = decide(np.where(lost[:, None], 0.0, answers), scene.kind, scene.threshold)
+    return (np.asarray(decided) != np.asarray(scene.y)) & scene.schema.admits(x, scene.x) & ~lost, lost
 
 
 def _random(world: World, task: Task, scene: Scene) -> Any:

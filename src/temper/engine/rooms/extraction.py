@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copy
+from temper.attacks.extraction._answers import Copy, TooFew
 from temper.attacks.extraction._student import Student, fit_student
 from temper.core.attack import Outcome, Scene
 from temper.core.data import Data
@@ -20,19 +21,21 @@ from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
 from temper.engine.effect import REPLICATES
 from temper.engine.identity import finding_id
+from temper.engine.rooms._extraction_door import Door, heard
+from temper.engine.rooms._extraction_doubt import doubted, doubts, undecided
 from temper.engine.rooms._extraction_transfer import transfer
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.agreement import Agreement, Copied, reached
 from temper.kernels.bootstrap import paired
 from temper.kernels.loss import decide, flagged_score
+from temper.kernels.precision import opens
 from temper.kernels.ranking import auc, f1
-from temper.targets.oracle import Meter
 
 _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
-_LIFT = 0.9
+_LIFT, _FAR = 0.9, 1e6
 _DEFENCES = ("rounded", "label_only", "regularise")
 
 
@@ -48,21 +51,33 @@ def run(task: Task, world: World) -> Part:
     own, rows = split(world, rng, getattr(plugin, "known", _KNOWN))
     hidden = Data(x=own.x, y=np.full(len(own), -1), ids=own.ids)
     scene = world.scene(task, rows, reference=hidden, train=None)
-    meter = Meter(world.target, plugin.queries)
+    door = Door(world.target, plugin.queries)
     try:
-        copies = plugin.run(meter, scene, rng)
+        copies = plugin.run(door, scene, rng)
+    except TooFew as problem:
+        return undecided(task, _METRICS, problem.message, door.spent)
     except Unsupported as problem:
+        if door.stopped:
+            return undecided(task, _METRICS, f"the endpoint stopped: {door.stopped}", door.spent)
         return untried(task, _METRICS, problem.message)
+    doubt = doubts(door, copies, plugin.queries)
+    scene, answers = _answered(scene)
+    if len(answers) < _FEWEST:
+        gone = f"{len(answers)} of {len(rows):,} held-out rows were answered, too few to judge a copy"
+        return undecided(task, _METRICS, "; ".join(filter(None, (doubt, gone))), door.spent)
     bare = getattr(plugin, "bare", False)
-    judged = _judge(task, scene, copies.steps, _home_made(scene, own, rng.integer(9_999)), rng, bare=bare)
+    home = _home_made(scene, own, rng.integer(9_999))
+    judged = _judge(task, scene, answers, copies.steps, home, rng, bare=bare)
     measurements = (*_with_curves(judged), *transfer(task, world, copies.steps[-1], bare))
     measurements += (_to_level(task, measurements),)
     return Part(
-        measurements=measurements,
-        findings=_findings(task, world, measurements),
-        evidence=_evidence(task, scene, copies.steps[-1][1]),
+        measurements=doubted(measurements, doubt),
+        findings=_findings(task, world, measurements, opens(answers, bare)),
+        evidence=_evidence(task, scene, answers, copies.steps[-1][1]),
+        status=Status.INCONCLUSIVE if doubt else Status.OK,
+        reason=doubt,
         seconds=clock() - started,
-        queries=meter.spent,
+        queries=door.spent,
     )
 
 
@@ -97,9 +112,17 @@ def _change(defence: str, metric: str, statistic: Any, pairs: Sequence[Any], rng
     )
 
 
-def _evidence(task: Task, scene: Scene, copy: Copy) -> dict[str, Any]:
+def _answered(scene: Scene) -> tuple[Scene, np.ndarray[Any, Any]]:
+    """The held-out rows that the victim answers, and its answers."""
+    target: Any = scene.target
+    answers = heard(target, scene.x)
+    kept = np.flatnonzero(~np.isnan(answers).any(axis=1))
+    rows = {name: np.asarray(getattr(scene, name))[kept] for name in ("x", "y", "ids")}
+    return replace(scene, **rows), answers[kept]
+
+
+def _evidence(task: Task, scene: Scene, answers: np.ndarray[Any, Any], copy: Copy) -> dict[str, Any]:
     """Per judged row what the model and its best copy say, for `effects`."""
-    answers = np.asarray(scene.target.scores(scene.x) if scene.target is not None else [], dtype=float)
     return {
         "plugin": np.array(task.plugin),
         "ids": np.asarray(scene.ids),
@@ -141,14 +164,19 @@ def _home_made(scene: Scene, own: Data, seed: int) -> Student:
 
 
 def _judge(
-    task: Task, scene: Scene, steps: Sequence[tuple[int, Copy]], home: Student, rng: Draws, *, bare: bool
+    task: Task,
+    scene: Scene,
+    answers: np.ndarray[Any, Any],
+    steps: Sequence[tuple[int, Copy]],
+    home: Student,
+    rng: Draws,
+    *,
+    bare: bool,
 ) -> list[tuple[Measurement, ...]]:
-    """Every copy against the victim on the same held-out rows; the victim is asked once."""
-    if scene.target is None or scene.reference is None:
-        return []
-    answers = np.asarray(scene.target.scores(scene.x), dtype=float)
+    """Every copy against the victim's answers on the same held-out rows."""
     victim, clean = decide(answers, scene.kind, scene.threshold) == 1, flagged_score(answers, scene.kind)
-    own, own_scores, known = home.flags(scene.x), home.scores(scene.x), len(scene.reference)
+    own, own_scores = home.flags(scene.x), home.scores(scene.x)
+    known = 0 if scene.reference is None else len(scene.reference)
     judge = Agreement(plugin=task.plugin, replicates=task.sizes.replicates, rng=rng.child("judge"))
     judged = []
     for queries, copy in steps:
@@ -195,7 +223,7 @@ def _to_level(task: Task, measurements: Sequence[Measurement]) -> Measurement:
     level = None if coin is None else coin + _LIFT * (1.0 - coin)
     ends = [reached([p.at for p in points], values, level) for values in _ends(points)] if level is not None else []
     if not ends or ends[1] is None:
-        reason = f"{ratio.queries:,} queries do not reach {_LIFT:.0%} of the victim's lift"
+        reason = f"{ratio.queries:,} queries do not reach {_LIFT:.0%} of the victim's lift{_further(points, level)}"
         return Measurement(value=None, status=Status.INCONCLUSIVE, reason=reason, **shared)
     first, middle, last = ends
     return Measurement(
@@ -208,12 +236,24 @@ def _to_level(task: Task, measurements: Sequence[Measurement]) -> Measurement:
     )
 
 
+def _further(points: Sequence[Point], level: float | None) -> str:
+    """How many queries it would take, by the last two points of the curve."""
+    if level is None or len(points) < 2 or points[-1].value <= points[-2].value:
+        return ""
+    before, last = points[-2:]
+    steps = (level - last.value) / (last.value - before.value)
+    needed = math.log(last.at) + steps * math.log(last.at / before.at)
+    if needed > math.log(_FAR):
+        return "; nor would a million, if the curve went on as it did"
+    return f"; about {math.exp(needed):,.0f} would, if the curve went on as it did"
+
+
 def _ends(points: Sequence[Point]) -> list[list[float]]:
     """The upper, the middle and the lower curve: the best case for the thief first."""
     return [[p.high for p in points], [p.value for p in points], [p.low for p in points]]
 
 
-def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> tuple[Finding, ...]:
+def _findings(task: Task, world: World, measurements: Sequence[Measurement], opened: str) -> tuple[Finding, ...]:
     """A finding when the copy is surely closer to the victim than a model made without queries."""
     by_metric = {m.metric: m for m in measurements}
     close, ratio = by_metric["f1"], by_metric["auc_ratio"]
@@ -233,8 +273,8 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> 
         scenario=task.scenario,
         detail=f"{close.queries:,} made-up rows give a copy that shares the model's flags with F1 {close.value:.2f} "
         f"({close.low:.2f} to {close.high:.2f}, {close.n:,} rows){lift}; a model fitted without queries has F1 "
-        f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. Rounding scores or returning "
-        "labels only slows this; a query budget per client, sized by the curve, stops it.",
+        f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. It answers with {opened}. "
+        "Rounding scores or returning labels only slows this; a query budget per client, sized by the curve, stops it.",
         defences=world.applicable(_DEFENCES),
     )
     return (finding,)

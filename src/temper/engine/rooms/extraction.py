@@ -19,24 +19,22 @@ from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
-from temper.engine.effect import REPLICATES
 from temper.engine.identity import finding_id
 from temper.engine.rooms._extraction_door import Door, heard
 from temper.engine.rooms._extraction_doubt import doubted, doubts, undecided
+from temper.engine.rooms._extraction_effects import effects_of, evidence, natural_copy
 from temper.engine.rooms._extraction_transfer import transfer
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.agreement import Agreement, Copied, reached
-from temper.kernels.bootstrap import paired
 from temper.kernels.loss import decide, flagged_score
 from temper.kernels.precision import opens
-from temper.kernels.ranking import auc, f1
 
 _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
 _LIFT, _FAR = 0.9, 1e6
-_DEFENCES = ("rounded", "label_only", "regularise")
+_DEFENCES = ("adaptive_misinformation", "rounded", "label_only", "noise", "regularise")
 
 
 def run(task: Task, world: World) -> Part:
@@ -68,48 +66,23 @@ def run(task: Task, world: World) -> Part:
     bare = getattr(plugin, "bare", False)
     home = _home_made(scene, own, rng.integer(9_999))
     judged = _judge(task, scene, answers, copies.steps, home, rng, bare=bare)
+    natural, paid = natural_copy(task, world, scene, own, copies.steps[-1][0], rng, bare=bare)
     measurements = (*_with_curves(judged), *transfer(task, world, copies.steps[-1], bare))
     measurements += (_to_level(task, measurements),)
     return Part(
         measurements=doubted(measurements, doubt),
         findings=_findings(task, world, measurements, opens(answers, bare)),
-        evidence=_evidence(task, scene, answers, copies.steps[-1][1]),
+        evidence=evidence(task, scene, answers, copies.steps[-1][1], natural),
         status=Status.INCONCLUSIVE if doubt else Status.OK,
         reason=doubt,
         seconds=clock() - started,
-        queries=door.spent,
+        queries=door.spent + paid,
     )
 
 
 def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
-    """What a defence changed in the copy, paired over the same held-out rows: F1 of its decisions, AUC of its scores.
-
-    The copy of each side is held against the model as that side serves it; what honest users lose is priced apart.
-    """
-    sides = (before.evidence, after.evidence)
-    if not np.array_equal(sides[0]["ids"], sides[1]["ids"]):
-        return ()
-    plugin, rng = str(sides[0]["plugin"]), Draws(0, "extraction.effects").generator()
-    decisions = [(side["victim"], side["copy"]) for side in sides]
-    found = [_change(defence, f"{plugin}.f1", f1, decisions, rng)]
-    if len(np.unique(sides[0]["y"])) == 2:
-        found.append(_change(defence, f"{plugin}.auc", auc, [(side["y"], side["scores"]) for side in sides], rng))
-    return tuple(found)
-
-
-def _change(defence: str, metric: str, statistic: Any, pairs: Sequence[Any], rng: np.random.Generator) -> Effect:
-    difference, low, high = paired(statistic, *pairs, rng=rng, replicates=REPLICATES, method="percentile")
-    return Effect(
-        defence=defence,
-        metric=metric,
-        before=float(statistic(*pairs[0])),
-        after=float(statistic(*pairs[1])),
-        difference=difference,
-        low=low,
-        high=high,
-        n=len(pairs[0][0]),
-        verdict="better" if high < 0 else "worse" if low > 0 else "no clear change",
-    )
+    """What a defence changed in the copy, paired over the same held-out rows."""
+    return effects_of(defence, before, after)
 
 
 def _answered(scene: Scene) -> tuple[Scene, np.ndarray[Any, Any]]:
@@ -119,18 +92,6 @@ def _answered(scene: Scene) -> tuple[Scene, np.ndarray[Any, Any]]:
     kept = np.flatnonzero(~np.isnan(answers).any(axis=1))
     rows = {name: np.asarray(getattr(scene, name))[kept] for name in ("x", "y", "ids")}
     return replace(scene, **rows), answers[kept]
-
-
-def _evidence(task: Task, scene: Scene, answers: np.ndarray[Any, Any], copy: Copy) -> dict[str, Any]:
-    """Per judged row what the model and its best copy say, for `effects`."""
-    return {
-        "plugin": np.array(task.plugin),
-        "ids": np.asarray(scene.ids),
-        "y": (np.asarray(scene.y) == 1).astype(int),
-        "victim": np.asarray(decide(answers, scene.kind, scene.threshold) == 1),
-        "copy": np.asarray(copy.flags(scene.x)),
-        "scores": np.asarray(copy.scores(scene.x)),
-    }
 
 
 def split(world: World, rng: Draws, known: int = _KNOWN) -> tuple[Data, np.ndarray[Any, Any]]:

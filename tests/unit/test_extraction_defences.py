@@ -20,7 +20,7 @@ from temper.engine.rooms.extraction import effects, run
 from temper.engine.task import Sizes
 from temper.hardening.adaptive_misinformation import AdaptiveMisinformation
 from temper.hardening.noise import Noise
-from temper.targets.answers import Misled, Noised
+from temper.targets.misleading import Misled, Noised
 from temper.testing.toys import Linear
 from unit.payload_world import Boosted, figure, rows, schema, task, world
 
@@ -110,7 +110,7 @@ def test_the_slope_is_that_of_what_is_told(which: str, victim: Boosted) -> None:
     judge = misled(victim)
     target = {
         "noised": Noised(inner=model, spread=0.5, seed=1),
-        "misled": Misled(inner=model, judge=judge.judge, cut=judge.cut, told="t"),
+        "misled": Misled(inner=model, judge=judge.judge, cut=judge.cut),
     }[which]
     rng = np.random.default_rng(4)
     x = np.concatenate([tied(20, 5).x, rng.normal(size=(20, 12))])
@@ -131,8 +131,8 @@ def test_the_slope_is_that_of_what_is_told(which: str, victim: Boosted) -> None:
 
 
 def test_a_margin_is_turned_by_its_sign_and_several_classes_by_their_ends() -> None:
-    class Sure:
-        def predict_proba(self, x: Any) -> Any:
+    class Sure(Linear):
+        def scores(self, x: Any) -> Any:
             return np.tile([0.0, 1.0], (len(x), 1))
 
     class Three(Linear):
@@ -144,9 +144,9 @@ def test_a_margin_is_turned_by_its_sign_and_several_classes_by_their_ends() -> N
             return np.full((len(x), 1), 2.5)
 
     x = np.zeros((2, 1))
-    of_three = Misled(inner=Three(weights=(1.0,), classes=3), judge=Sure(), cut=0.5, told="")
+    of_three = Misled(inner=Three(weights=(1.0,), classes=3), judge=Sure(weights=(1.0,)), cut=0.5)
     np.testing.assert_allclose(of_three.scores(x), [[0.1, 0.2, 0.7]] * 2)
-    of_edge = Misled(inner=Edge(weights=(1.0,), kind=ScoreKind.MARGIN), judge=Sure(), cut=0.5, told="")
+    of_edge = Misled(inner=Edge(weights=(1.0,), kind=ScoreKind.MARGIN), judge=Sure(weights=(1.0,)), cut=0.5)
     np.testing.assert_allclose(of_edge.scores(x), [[-2.5]] * 2)
 
 

@@ -9,7 +9,7 @@ from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind, Target
-from temper.targets.answers import Noised
+from temper.targets.misleading import Noised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,6 +150,10 @@ TWINS = {
             f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",
         ),
         "strip": (f"{UNIT}/test_trojaned_nets.py::test_pictures_with_a_trigger_stay_sure_under_others",) * 2,
+        "watermark": (
+            f"{UNIT}/test_watermark.py::test_a_mark_that_every_model_matches_makes_false_claims",
+            f"{UNIT}/test_watermark.py::test_a_mark_is_known_again_and_independent_models_are_not_accused",
+        ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",

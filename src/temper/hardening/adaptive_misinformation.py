@@ -13,8 +13,8 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind, Target
 from temper.hardening._refit import columns_of
-from temper.targets.misleading import Misled
 from temper.targets.flat import Flat
+from temper.targets.misleading import Misled
 from temper.targets.sklearn import Sklearn
 
 _FEWEST, _MOST = 200, 20_000

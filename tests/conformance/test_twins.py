@@ -99,6 +99,10 @@ TWINS = {
             f"{UNIT}/test_extraction.py::test_a_linear_model_is_solved_exactly",
             f"{UNIT}/test_extraction.py::test_a_model_that_is_not_linear_is_not_solved",
         ),
+        "extraction.path_finding": (
+            f"{UNIT}/test_extraction_paths.py::test_a_tree_is_recovered_leaf_by_leaf",
+            f"{UNIT}/test_extraction_paths.py::test_answers_that_are_not_leaves_are_refused_in_words",
+        ),
         "inversion.membership": (
             f"{UNIT}/test_inversion.py::test_a_memorising_model_is_caught_where_the_loss_attack_sees_little",
             f"{UNIT}/test_inversion.py::test_a_restrained_model_is_not_accused",

@@ -32,6 +32,11 @@ class Linear:
     kind: ScoreKind
     edge: float
 
+    @property
+    def told(self) -> str:
+        """What was solved."""
+        return f"{sum(1 if weights is None else len(weights) - 1 for weights in self.levels) + 1} weights"
+
     def distance(self, x: Array) -> Vector:
         """Signed distance (n,) to the decision on the line of scores."""
         x = np.asarray(x, dtype=float)

@@ -33,7 +33,7 @@ class Door:
 
     def scores(self, x: Any) -> Rows:
         """Scores (n, k); NaN beyond the budget, where the target failed, and after it stopped."""
-        x = np.asarray(x)
+        x = np.array(x)  # a copy: whoever asks may go on with the same array
         pieces = [self._piece(x[at : at + _AT_ONCE]) for at in range(0, len(x), _AT_ONCE)]
         said = np.concatenate(pieces) if pieces else np.empty((0, self._width))
         self._x.append(x)

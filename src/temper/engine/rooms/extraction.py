@@ -29,11 +29,12 @@ from temper.engine.task import Part, Task, World, clock
 from temper.judges.agreement import Agreement, Copied, reached
 from temper.kernels.loss import decide, flagged_score
 from temper.kernels.precision import opens
+from temper.kernels.rate import measure_rate
 
 _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
-_LIFT, _FAR = 0.9, 1e6
+_LIFT, _FAR, _SAME = 0.9, 1e6, 1e-6
 _DEFENCES = ("adaptive_misinformation", "rounded", "label_only", "noise", "regularise")
 
 
@@ -43,7 +44,10 @@ def run(task: Task, world: World) -> Part:
     bare = world.system.exposure.returns == "label" or Access.SCORES not in world.target.access
     # A scenario's budget counts queries per attacked row; a copy is made with one budget for all its rows.
     plugin = build(task, queries=task.sizes.students, bare=bare)
-    if reason := why_not(world, needs=plugin.needs, train=False) or _unfit(world):
+    reason = why_not(world, needs=plugin.needs, train=False) or _unfit(world)
+    if bare and plugin.needs is Access.SCORES:
+        reason = reason or "the attack needs scores, and the system returns decisions"
+    if reason:
         return untried(task, _METRICS, reason)
     rng = world.rng(task)
     own, rows = split(world, rng, getattr(plugin, "known", _KNOWN))
@@ -67,7 +71,8 @@ def run(task: Task, world: World) -> Part:
     home = _home_made(scene, own, rng.integer(9_999))
     judged = _judge(task, scene, answers, copies.steps, home, rng, bare=bare)
     natural, paid = natural_copy(task, world, scene, own, copies.steps[-1][0], rng, bare=bare)
-    measurements = (*_with_curves(judged), *transfer(task, world, copies.steps[-1], bare))
+    measurements = (*_with_curves(judged), *_exact(task, scene, answers, copies.steps[-1]))
+    measurements += transfer(task, world, copies.steps[-1], bare)
     measurements += (_to_level(task, measurements),)
     return Part(
         measurements=doubted(measurements, doubt),
@@ -152,6 +157,24 @@ def _judge(
         )
         judged.append(judge.judge(scene, Outcome(scores=copy.scores(scene.x), clean=clean, y=scene.y, payload=seen)))
     return judged
+
+
+def _exact(task: Task, scene: Scene, answers: np.ndarray[Any, Any], last: tuple[int, Copy]) -> tuple[Measurement, ...]:
+    """On how many rows a copy that was solved, not fitted, gives the victim's own score."""
+    queries, copy = last
+    if not hasattr(copy, "told"):
+        return ()
+    same = np.abs(copy.scores(scene.x) - flagged_score(answers, scene.kind)) < _SAME
+    found = measure_rate(
+        task.plugin,
+        "exact_scores",
+        int(same.sum()),
+        len(same),
+        better=Better.LOWER,
+        queries=queries,
+        caveats=(f"{copy.told}, by {queries:,} queries",),
+    )
+    return (found,)
 
 
 def _with_curves(judged: Sequence[tuple[Measurement, ...]]) -> tuple[Measurement, ...]:

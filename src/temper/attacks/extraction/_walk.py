@@ -95,8 +95,8 @@ class Walk:
             self.todo += rest
             if region is not None:
                 self.todo.append(region)
-                near = known[len(self.low) % len(known)]
-                self.add(self.grid.point(*region, near))
+                low, high = region
+                self.add(self.grid.point(low, high, known[len(self.low) % len(known)]))
                 self._doubt(known)
 
     def verify(self, x: Vector) -> float:

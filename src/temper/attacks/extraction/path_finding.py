@@ -83,7 +83,7 @@ class PathFinding:
 def _middle(known: Vector) -> Vector:
     """The median of each column (d,), nought where nothing is known; a known value, so that codes stay codes."""
     with np.errstate(all="ignore"):
-        return np.nan_to_num(np.nanquantile(known, 0.5, axis=0, method="lower"))
+        return np.asarray(np.nan_to_num(np.nanquantile(known, 0.5, axis=0, method="lower")))
 
 
 def _refuse_single(probed: Vector) -> None:

@@ -14,7 +14,7 @@ Rows = np.ndarray[Any, Any]
 
 _AT_ONCE, _AGAIN = 256, 20
 _FAILURES, _SHARE = 20, 0.1
-_CLOSE = {"rtol": 1e-3, "atol": 1e-4}  # as far as a sound model's answer may depend on the rows beside it
+_RELATIVE, _ABSOLUTE = 1e-3, 1e-4  # as far as a sound model's answer may depend on the rows beside it
 
 
 class Door:
@@ -49,7 +49,7 @@ class Door:
         rows = answered[np.unique(np.linspace(0, len(answered) - 1, min(_AGAIN, len(answered))).astype(int))]
         now = heard(self._target, x[rows])
         self.spent += len(rows)
-        other = ~np.isclose(now, said[rows], **_CLOSE).all(axis=1)
+        other = ~np.isclose(now, said[rows], rtol=_RELATIVE, atol=_ABSOLUTE).all(axis=1)
         if not other.any():
             return ""
         last = int(rows[np.flatnonzero(other)[-1]]) + 1

@@ -73,7 +73,7 @@ def _misjudged(scene: Scene, x: Any) -> tuple[Any, Any]:
     """Which rows pass, and which are not answered."""
     target: Any = scene.target
     answers = heard(target, x)
-    lost = np.isnan(answers).any(axis=1)
+    lost = np.asarray(np.isnan(answers).any(axis=1))
     decided = decide(np.where(lost[:, None], 0.0, answers), scene.kind, scene.threshold)
     return (np.asarray(decided) != np.asarray(scene.y)) & scene.schema.admits(x, scene.x) & ~lost, lost
 

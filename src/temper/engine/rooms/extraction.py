@@ -95,8 +95,8 @@ def _answered(scene: Scene) -> tuple[Scene, np.ndarray[Any, Any]]:
     target: Any = scene.target
     answers = heard(target, scene.x)
     kept = np.flatnonzero(~np.isnan(answers).any(axis=1))
-    rows = {name: np.asarray(getattr(scene, name))[kept] for name in ("x", "y", "ids")}
-    return replace(scene, **rows), answers[kept]
+    x, y, ids = (np.asarray(part)[kept] for part in (scene.x, scene.y, scene.ids))
+    return replace(scene, x=x, y=y, ids=ids), answers[kept]
 
 
 def split(world: World, rng: Draws, known: int = _KNOWN) -> tuple[Data, np.ndarray[Any, Any]]:

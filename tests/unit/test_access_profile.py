@@ -49,7 +49,7 @@ def fitted(says: str = "") -> Served:
 def test_a_service_that_tells_everything_is_shown_to() -> None:
     told = profile(fitted('File "/srv/app/score.py", line 12, in predict: XGBClassifier got NaN'))
     assert told["score_decimals"].value >= 7
-    assert "linear models solved exactly" in told["score_decimals"].caveats[0]
+    assert "exact equations" in told["score_decimals"].caveats[0]
     assert told["distinct_answers"].value > 0.9
     assert told["batch_gap"].value < 1e-6
     assert told["telling_refusals"].value == 1.0
@@ -60,7 +60,7 @@ def test_a_service_that_tells_everything_is_shown_to() -> None:
 def test_a_service_that_says_little_is_not_accused() -> None:
     told = profile(Rounded(inner=fitted("the request is not valid"), digits=2))
     assert told["score_decimals"].value == 2.0
-    assert "ends at the rounding" in told["score_decimals"].caveats[0]
+    assert "equations end at the rounding" in told["score_decimals"].caveats[0]
     assert told["telling_refusals"].value == 0.0
     assert told["telling_refusals"].n > 12
 
@@ -91,9 +91,9 @@ def test_a_model_that_ranks_within_its_batch_has_a_gap() -> None:
 
 def test_leaves_are_told_by_answers_that_many_rows_share() -> None:
     leaves = np.random.default_rng(0).random(9)[np.arange(200) % 9]
-    assert "leaf by leaf" in opens(np.column_stack([1 - leaves, leaves]), labels_only=False)
+    assert "from leaf to leaf" in opens(np.column_stack([1 - leaves, leaves]), labels_only=False)
     smooth = np.random.default_rng(0).random(200)
-    assert "leaf by leaf" not in opens(np.column_stack([1 - smooth, smooth]), labels_only=False)
+    assert "from leaf to leaf" not in opens(np.column_stack([1 - smooth, smooth]), labels_only=False)
 
 
 def test_pictures_have_no_columns_to_ask_about() -> None:

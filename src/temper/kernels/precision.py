@@ -28,18 +28,18 @@ def decimals(values: Any) -> int:
 
 
 def opens(scores: Any, labels_only: bool) -> str:
-    """Which attacks answers like these (n, k) open, in words; some twenty rows or more.
+    """What answers like these (n, k) are and which attacks they open, in words; some twenty rows or more.
 
     >>> opens(np.eye(2)[[0, 1] * 20], True)
-    'decisions alone: copies fitted to decisions, which take more queries'
+    'decisions alone, which open copies fitted to decisions, for more queries'
     """
     if labels_only or np.isin(scores, (0.0, 1.0)).all():
-        return "decisions alone: copies fitted to decisions, which take more queries"
+        return "decisions alone, which open copies fitted to decisions, for more queries"
     carried, shared = decimals(scores), len(np.unique(scores, axis=0)) < _SHARED * len(scores)
     if carried <= _COARSE:
-        return f"scores of {carried} decimals: copies fitted to scores; solving equations ends at the rounding"
-    walked = "; many rows share an answer, as the rows of a leaf do: trees can be walked leaf by leaf" if shared else ""
-    return f"scores of {_many(carried)} decimals: copies fitted to scores, and linear models solved exactly{walked}"
+        return f"scores of {carried} decimals, which open copies fitted to scores; equations end at the rounding"
+    walked = " and, as many rows share an answer, walks from leaf to leaf of a tree" if shared else ""
+    return f"scores of {_many(carried)} decimals, which open copies fitted to scores, exact equations{walked}"
 
 
 def _many(carried: int) -> str:

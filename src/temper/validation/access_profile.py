@@ -105,7 +105,7 @@ def _answers(scene: Scene, scores: Rows) -> Iterator[Measurement]:
         better=Better.LOWER,
         method="fewest decimals that tell every score seen",
         baseline=(("single precision", 7.0),),
-        caveats=(f"opens {opened}",),
+        caveats=(f"it answers with {opened}",),
     )
     distinct = len(np.unique(scores, axis=0))
     yield measure_rate(

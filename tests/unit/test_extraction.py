@@ -329,10 +329,10 @@ def test_the_attacker_holds_rows_outside_the_judged_ones_when_there_are_any() ->
 def test_what_cannot_be_tried_is_untried_with_the_reason() -> None:
     target, others = Boosted.fitted(rows(200, 1), **SOUND), rows(300, 2)
     cases = (
-        (world(replace(target, classes=3), None, others), "binary tables"),
+        (world(replace(target, kind=ScoreKind.VALUE), None, others), "predicts a value"),
         (world(target, None, rows(50, 2)), "too few"),
         (world(replace(target, access=Access.NONE), None, others), "labels"),
-        (world(target, None, others, schema=Schema.box(0, 1)), "binary tables"),
+        (world(target, None, others, schema=Schema.box(0, 1)), "column by column"),
     )
     for here, reason in cases:
         part = run(task(NAME, QUICK), here)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from temper.attacks.extraction._student import Student
 from temper.core.data import Array
 from temper.core.schema import Schema
 
@@ -27,7 +26,7 @@ class Walked:
     high: Vector
     said: Vector
     fill: Vector
-    rest: Student
+    rest: Any
     edge: float
     told: str
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.attacks.extraction._several import spread
 from temper.core.data import Array
 from temper.core.target import ScoreKind
 from temper.judges.agreement import on_line
@@ -46,6 +47,7 @@ class Student:
     def _raw(self, x: Vector) -> Vector:
         if self.model is None:
             return np.full(len(x), self.constant)
+        x = x.reshape((len(x), -1))
         return np.asarray(self.model.predict_proba(x)[:, 1] if self.bare else self.model.predict(x), dtype=float)
 
 
@@ -64,7 +66,7 @@ def fit_student(
     wanted = np.asarray(answers, dtype=float) if bare else on_line(answers, kind)
     if np.ptp(wanted) == 0.0:
         return Student(model=None, kind=kind, edge=edge, bare=bare, constant=float(wanted[0]))
-    x = np.asarray(x, dtype=float)
+    x = np.asarray(x, dtype=float).reshape((len(x), -1))
     wanted = wanted.astype(int) if bare else wanted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a student that needs longer loses on its own account
@@ -74,13 +76,9 @@ def fit_student(
 
 def _students(categorical: Vector, seed: int, *, bare: bool) -> list[Any]:
     """Unfitted models on matrices whose categories are codes; what is missing stays missing for the trees alone."""
-    from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     trees: dict[str, Any] = {
         "max_iter": 200,
@@ -99,22 +97,16 @@ def _students(categorical: Vector, seed: int, *, bare: bool) -> list[Any]:
         "random_state": seed,
     }
 
-    def spread(model: Any) -> Any:
-        numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-        levels = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        columns = ColumnTransformer([("levels", levels, np.flatnonzero(categorical))], remainder=numbers)
-        return make_pipeline(columns, model)
-
     if bare:
         return [
             HistGradientBoostingClassifier(**trees),
-            spread(LogisticRegression(max_iter=500)),
-            spread(MLPClassifier(**net)),
+            spread(LogisticRegression(max_iter=500), categorical),
+            spread(MLPClassifier(**net), categorical),
         ]
     return [
         HistGradientBoostingRegressor(**trees),
-        spread(Ridge(alpha=1e-3)),
-        spread(MLPRegressor(**net)),
+        spread(Ridge(alpha=1e-3), categorical),
+        spread(MLPRegressor(**net), categorical),
     ]
 
 

@@ -76,7 +76,7 @@ class EquationSolving:
 
     def run(self, oracle: Any, scene: Scene, rng: Draws) -> Copies:
         """The copy, or `Unsupported` where the model is not linear or the budget too small."""
-        known = held(scene)
+        known = held(scene, binary=True)
         schema, whole = scene.schema, known[np.isfinite(known).all(axis=1)]
         if len(whole) < 2:
             raise Unsupported("the attacker holds no two complete rows", fix="fill the missing values")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copies, ask, checkpoints, held, student
+from temper.attacks.extraction._answers import Copies, Copy, ask, checkpoints, held, student
 from temper.attacks.extraction._boxes import Grid, Walked
 from temper.attacks.extraction._queries import invent
 from temper.attacks.extraction._student import Student
@@ -43,7 +43,7 @@ class PathFinding:
 
     def run(self, oracle: Any, scene: Scene, rng: Draws) -> Copies:
         """Copies at every checkpoint, the last one with all that was found within the budget."""
-        known = held(scene)[rng.generator(0).permutation(len(held(scene)))]
+        known = _shuffled(held(scene, binary=True), rng)
         fill = _middle(known)
         known = np.where(np.isnan(known), fill, known)
         walk = Walk(
@@ -80,6 +80,10 @@ class PathFinding:
                 return
 
 
+def _shuffled(known: Vector, rng: Draws) -> Vector:
+    return known[rng.generator(0).permutation(len(known))]
+
+
 def _middle(known: Vector) -> Vector:
     """The median of each column (d,), nought where nothing is known; a known value, so that codes stay codes."""
     with np.errstate(all="ignore"):
@@ -95,7 +99,7 @@ def _refuse_single(probed: Vector) -> None:
 
 
 def _copy(seen: Seen, scene: Scene, fill: Vector, rng: Draws) -> Walked:
-    rest = Student(model=None, kind=scene.kind, edge=0.0, bare=False)
+    rest: Copy = Student(model=None, kind=scene.kind, edge=0.0, bare=False)
     if not seen.whole:
         rest = student(scene, seen.x, seen.answers, bare=False, seed=rng.integer(9))
     level = (0.0 if scene.kind is ScoreKind.MARGIN else 0.5) if scene.threshold is None else scene.threshold

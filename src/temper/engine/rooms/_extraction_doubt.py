@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from temper.attacks.extraction._answers import Copies
+from temper.attacks.extraction._several import Several
 from temper.attacks.extraction._student import Student
 from temper.core.measure import Better, Measurement, Status
 from temper.engine.rooms._extraction_door import Door
@@ -22,7 +23,7 @@ def doubts(door: Door, copies: Copies, wanted: int) -> str:
         found.append(f"the endpoint stopped after {asked:,} of {wanted:,} queries: {door.stopped}")
     elif door.failed > _FEW * asked:
         found.append(f"the endpoint failed on {door.failed} of {door.failed + asked:,} rows")
-    elif asked < _LEAST and isinstance(copy, Student):
+    elif asked < _LEAST and isinstance(copy, Student | Several):
         found.append(f"{asked} queries cannot show that a model is hard to copy; it takes {_LEAST}")
     return "; ".join(filter(None, found))
 

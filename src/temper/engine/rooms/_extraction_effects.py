@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copy, ask, student
+from temper.attacks.extraction._answers import Copy, answered, ask, student
 from temper.core.attack import Scene
 from temper.core.data import Data
 from temper.core.defence import Effect
@@ -15,6 +15,7 @@ from temper.core.seed import Draws
 from temper.engine.effect import REPLICATES
 from temper.engine.rooms._extraction_door import Door
 from temper.engine.task import Part, Task, World
+from temper.judges._several import confusion, macro_f1, mean_auc
 from temper.kernels.bootstrap import paired
 from temper.kernels.loss import decide
 from temper.kernels.ranking import auc, f1
@@ -37,11 +38,11 @@ def effects_of(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
     series = {f"{plugin}.f1": [(side["victim"], side["copy"]) for side in sides]}
     if all("natural" in side for side in sides):
         natural = [(side["victim"], side["natural"]) for side in sides]
-        best = [max(pair, key=lambda of: f1(*of)) for pair in zip(series[f"{plugin}.f1"], natural, strict=True)]
+        best = [max(pair, key=lambda of: agreed(*of)) for pair in zip(series[f"{plugin}.f1"], natural, strict=True)]
         series = {"extraction.any.f1": best, **series, f"{plugin}.natural_f1": natural}
-    found = [_change(defence, metric, f1, pairs, rng) for metric, pairs in series.items()]
-    if len(np.unique(sides[0]["y"])) == 2:
-        found.append(_change(defence, f"{plugin}.auc", auc, [(side["y"], side["scores"]) for side in sides], rng))
+    found = [_change(defence, metric, agreed, pairs, rng) for metric, pairs in series.items()]
+    if len(np.unique(sides[0]["y"])) > 1:
+        found.append(_change(defence, f"{plugin}.auc", _area, [(side["y"], side["scores"]) for side in sides], rng))
     return tuple(found)
 
 
@@ -50,12 +51,29 @@ def evidence(task: Task, scene: Scene, answers: Rows, copy: Copy, natural: Copy 
     kept = {
         "plugin": np.array(task.plugin),
         "ids": np.asarray(scene.ids),
-        "y": (np.asarray(scene.y) == 1).astype(int),
-        "victim": np.asarray(decide(answers, scene.kind, scene.threshold) == 1),
+        "y": (np.asarray(scene.y) == 1).astype(int) if scene.classes == 2 else np.asarray(scene.y),
+        "victim": decided(scene, answers),
         "copy": np.asarray(copy.flags(scene.x)),
         "scores": np.asarray(copy.scores(scene.x)),
     }
     return kept if natural is None else kept | {"natural": np.asarray(natural.flags(scene.x))}
+
+
+def decided(scene: Scene, answers: Rows) -> Rows:
+    """Whether the victim flags (n,), or the class numbers it decides for."""
+    said = np.asarray(decide(answers, scene.kind, scene.threshold))
+    return said == 1 if scene.classes == 2 else said
+
+
+def agreed(victim: Rows, copy: Rows) -> float:
+    """F1 of a copy's flags, the mean over classes of its class numbers."""
+    if victim.dtype == bool:
+        return f1(victim, copy)
+    return float(macro_f1(confusion(victim, copy, int(max(victim.max(), copy.max())) + 1)))
+
+
+def _area(y: Rows, scores: Rows) -> float:
+    return auc(y, scores) if scores.ndim == 1 else mean_auc(y, scores)
 
 
 def natural_copy(
@@ -74,7 +92,7 @@ def natural_copy(
         x = np.asarray(world.system.data.x[taken], dtype=float) if len(taken) > len(x) else x
     door = Door(world.target, min(queries, len(x)))
     answers = ask(door, scene, x, bare=bare)
-    known = ~np.isnan(answers)
+    known = answered(answers)
     if not known.any():
         return None, door.spent
     return student(scene, x[known], answers[known], bare=bare, seed=rng.integer(9_998)), door.spent

@@ -33,11 +33,17 @@ def transfer(task: Task, world: World, last: tuple[int, Copy], bare: bool) -> tu
     scene = world.scene(task, world.attacked[:_ROWS], mode="first", budget=_evading(world))
     if scene.target is None or not len(scene.x) or not len(scene.schema.movable):
         return ()
-    level = 0.5 if bare else scene.threshold
+    level = (0.5 if bare else scene.threshold) if scene.classes == 2 else None
     kind = ScoreKind.PROBABILITIES if bare or scene.kind is not ScoreKind.MARGIN else ScoreKind.MARGIN
     at_home = replace(scene, threshold=level, kind=kind, target=None)
     room = Room("temper.attacks")
-    found = strike(room.build("evasion.coordinate", {}), stolen(copy, kind), at_home, task.seed, "extraction.transfer")
+    found = strike(
+        room.build("evasion.coordinate", {}),
+        stolen(copy, kind, scene.classes),
+        at_home,
+        task.seed,
+        "extraction.transfer",
+    )
     sent = {
         "copy": np.where((found.verdicts == "broken")[:, None], found.x_adv, scene.x),
         "random": _random(world, task, scene),
@@ -59,14 +65,16 @@ def transfer(task: Task, world: World, last: tuple[int, Copy], bare: bool) -> tu
     return (rate,)
 
 
-def stolen(copy: Copy, kind: ScoreKind) -> Target:
+def stolen(copy: Copy, kind: ScoreKind, classes: int = 2) -> Target:
     """The copy as a target, to be attacked at home."""
 
     def answer(x: Any) -> Any:
         said = copy.scores(np.asarray(x, dtype=float))
+        if said.ndim == 2:
+            return said
         return said[:, None] if kind is ScoreKind.MARGIN else np.column_stack([1.0 - said, said])
 
-    return Function(call=answer, kind=kind)
+    return Function(call=answer, kind=kind, classes=classes)
 
 
 def _misjudged(scene: Scene, x: Any) -> tuple[Any, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copy, TooFew
+from temper.attacks.extraction._answers import Copy, TooFew, shares, student
+from temper.attacks.extraction._several import Several
 from temper.attacks.extraction._student import Student, fit_student
 from temper.core.attack import Outcome, Scene
 from temper.core.data import Data
@@ -22,12 +23,12 @@ from temper.core.target import Access, ScoreKind
 from temper.engine.identity import finding_id
 from temper.engine.rooms._extraction_door import Door, heard
 from temper.engine.rooms._extraction_doubt import doubted, doubts, undecided
-from temper.engine.rooms._extraction_effects import effects_of, evidence, natural_copy
+from temper.engine.rooms._extraction_effects import decided, effects_of, evidence, natural_copy
 from temper.engine.rooms._extraction_transfer import transfer
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.agreement import Agreement, Copied, reached
-from temper.kernels.loss import decide, flagged_score
+from temper.kernels.loss import flagged_score
 from temper.kernels.precision import opens
 from temper.kernels.rate import measure_rate
 
@@ -114,16 +115,16 @@ def split(world: World, rng: Draws, known: int = _KNOWN) -> tuple[Data, np.ndarr
 
 
 def _unfit(world: World) -> str:
-    if world.target.classes != 2 or not world.system.schema.columns:
-        return "extraction is measured on binary tables"
     if len(world.held_out) < _FEWEST:
         return f"{len(world.held_out)} held-out rows are too few to judge a copy; it takes {_FEWEST}"
     return ""
 
 
-def _home_made(scene: Scene, own: Data, seed: int) -> Student:
+def _home_made(scene: Scene, own: Data, seed: int) -> Student | Several:
     """What the attacker could fit without asking: the same student on his own rows, as if he knew their labels."""
-    many = np.array([c.type == "category" for c in scene.schema.columns])
+    if scene.classes > 2:
+        return student(scene, own.x, np.eye(scene.classes)[np.asarray(own.y)], bare=True, seed=seed)
+    many = np.array([c.type == "category" for c in scene.schema.columns] or [False] * own.x[0].size)
     labels = (np.asarray(own.y) == 1).astype(float)
     level = 0.5 if scene.threshold is None or scene.kind is ScoreKind.MARGIN else scene.threshold
     return fit_student(own.x, labels, scene.kind, level, bare=True, categorical=many, seed=seed)
@@ -134,13 +135,14 @@ def _judge(
     scene: Scene,
     answers: np.ndarray[Any, Any],
     steps: Sequence[tuple[int, Copy]],
-    home: Student,
+    home: Copy,
     rng: Draws,
     *,
     bare: bool,
 ) -> list[tuple[Measurement, ...]]:
     """Every copy against the victim's answers on the same held-out rows."""
-    victim, clean = decide(answers, scene.kind, scene.threshold) == 1, flagged_score(answers, scene.kind)
+    victim = decided(scene, answers)
+    clean = flagged_score(answers, scene.kind) if scene.classes == 2 else shares(answers, scene.kind)
     own, own_scores = home.flags(scene.x), home.scores(scene.x)
     known = 0 if scene.reference is None else len(scene.reference)
     judge = Agreement(plugin=task.plugin, replicates=task.sizes.replicates, rng=rng.child("judge"))

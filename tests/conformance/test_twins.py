@@ -99,6 +99,10 @@ TWINS = {
             f"{UNIT}/test_extraction.py::test_a_linear_model_is_solved_exactly",
             f"{UNIT}/test_extraction.py::test_a_model_that_is_not_linear_is_not_solved",
         ),
+        "extraction.jacobian": (
+            f"{UNIT}/test_extraction_several.py::test_a_network_is_copied_along_its_own_slopes",
+            f"{UNIT}/test_extraction_several.py::test_slopes_do_not_copy_a_model_of_nothing",
+        ),
         "extraction.path_finding": (
             f"{UNIT}/test_extraction_paths.py::test_a_tree_is_recovered_leaf_by_leaf",
             f"{UNIT}/test_extraction_paths.py::test_answers_that_are_not_leaves_are_refused_in_words",

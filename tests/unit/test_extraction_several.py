@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from temper.core.data import Data
 from temper.core.measure import Status
 from temper.core.schema import Column, Schema
+from temper.core.seed import Draws
 from temper.core.system import Exposure
 from temper.engine.rooms.extraction import effects, run
 from temper.engine.task import Sizes
@@ -91,6 +92,44 @@ def test_pictures_are_copied_from_natural_ones(digits: Digits) -> None:
     refused = run(task("extraction.surrogate", SMALL), here(seen, schema=Schema.box(0, 16)))
     assert refused.status is Status.UNTRIED
     assert "column by column" in refused.reason
+
+
+def test_a_network_is_copied_along_its_own_slopes(digits: Digits) -> None:
+    part = run(task("extraction.jacobian", Sizes(students=600, replicates=200)), here(digits))
+    close = figure(part, "f1")
+    assert close.low > 0.6
+    assert close.curve.points[-1].value > close.curve.points[0].value, "moved rows teach more than those held"
+    assert close.queries == 600
+
+
+def test_slopes_do_not_copy_a_model_of_nothing(digits: Digits) -> None:
+    @dataclass(frozen=True, kw_only=True, eq=False)
+    class Hashed(Sklearn):
+        def scores(self, x: Any) -> Any:
+            turn = np.modf(np.abs(np.sin(np.asarray(x) @ np.arange(1.0, 65.0) * 1e3)) * 1e3)[0]
+            return np.eye(10)[(turn * 10).astype(int)] * 0.8 + 0.02
+
+    seen = replace(digits, target=Hashed(model=digits.target.model, classes=10))
+    part = run(task("extraction.jacobian", SMALL), here(seen))
+    assert figure(part, "f1").value < 0.25
+    assert part.findings == ()
+
+
+def test_slopes_move_rows_inside_the_domain_and_leave_codes_alone() -> None:
+    from temper.core.room import Room
+    from temper.targets.oracle import Meter
+    from temper.testing.scenes import schema, trained_scene
+
+    scene = trained_scene(40)
+    attack = Room("temper.attacks").build("extraction.jacobian", {"queries": 200, "seeds": 40})
+    copies = attack.run(Meter(scene.target, 200), scene, Draws(0, "t"))
+    columns = schema()
+    assert len(copies.x) == 200
+    assert set(copies.x[:, columns.index("kind")]) <= {0.0, 1.0, 2.0, 3.0}
+    count = copies.x[:, columns.index("count")]
+    assert np.array_equal(count, np.round(count))
+    assert (copies.x[:, :2] >= 0).all()
+    assert (copies.x[:, 0] <= copies.x[:, 1] + 1e-6).all(), "amount <= limit"
 
 
 @pytest.mark.parametrize("name", ["extraction.equation_solving", "extraction.path_finding"])

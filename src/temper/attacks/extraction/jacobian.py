@@ -81,7 +81,7 @@ class Jacobian:
         slope = _slopes(x.reshape((len(x), -1)), answers, scene, rng.integer(2_000 + turn)).reshape(x.shape)
         shift, order = by * np.sign(slope), rng.generator(turn).permutation(len(x))
         if not scene.schema.columns:
-            return np.clip(x + shift, scene.schema.low, scene.schema.high)[order]
+            return np.asarray(np.clip(x + shift, scene.schema.low, scene.schema.high))[order]
         whole = np.array([column.type == "integer" for column in scene.schema.columns])
         fixed = np.array([c.type not in ("number", "integer") or bool(c.group) for c in scene.schema.columns])
         shift = np.where(whole, np.round(shift), shift)

@@ -250,6 +250,8 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], ope
         return ()
     lift = "" if ratio.value is None else f" and has {ratio.value:.0%} of its AUC"
     raw = by_metric["raw_agreement"].value or 0.0
+    asked = {"extraction.surrogate": "made-up", "extraction.natural": "natural"}.get(task.plugin, "chosen")
+    flags = "flags" if world.target.classes == 2 else "decisions"
     finding = Finding(
         id=finding_id(task.plugin, "f1", world.system),
         title=f"A copy of the model can be had for {close.queries:,} queries (F1 {close.value:.2f})",
@@ -257,7 +259,7 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], ope
         metric=close.name,
         severity="high" if close.value >= 0.8 else "medium" if close.value >= 0.65 else "low",
         scenario=task.scenario,
-        detail=f"{close.queries:,} made-up rows give a copy that shares the model's flags with F1 {close.value:.2f} "
+        detail=f"{close.queries:,} {asked} rows give a copy that shares the model's {flags} with F1 {close.value:.2f} "
         f"({close.low:.2f} to {close.high:.2f}, {close.n:,} rows){lift}; a model fitted without queries has F1 "
         f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. It answers with {opened}. "
         "Rounding scores or returning labels only slows this; a query budget per client, sized by the curve, stops it.",

@@ -14,7 +14,7 @@ from temper.judges.agreement import on_line
 
 Vector = np.ndarray[Any, Any]
 
-_FEWEST, _CLEARLY = 60, 0.9
+_FEWEST, _CLEARLY, _MANY = 60, 0.9, 3_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,19 +70,23 @@ def fit_student(
     wanted = wanted.astype(int) if bare else wanted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a student that needs longer loses on its own account
-        model = _best(_students(categorical, seed, bare=bare), x, wanted, bare=bare).fit(x, wanted)
+        students = _students(categorical, seed, bare=bare, many=len(x) >= _MANY)
+        model = _best(students, x, wanted, bare=bare).fit(x, wanted)
     return Student(model=model, kind=kind, edge=edge, bare=bare)
 
 
-def _students(categorical: Vector, seed: int, *, bare: bool) -> list[Any]:
-    """Unfitted models on matrices whose categories are codes; what is missing stays missing for the trees alone."""
+def _students(categorical: Vector, seed: int, *, bare: bool, many: bool) -> list[Any]:
+    """Unfitted models on matrices whose categories are codes; what is missing stays missing for the trees alone.
+
+    `many` answers are worth more trees and a larger network.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     trees: dict[str, Any] = {
-        "max_iter": 200,
-        "learning_rate": 0.1,
+        "max_iter": 800 if many else 200,
+        "learning_rate": 0.05 if many else 0.1,
         "max_leaf_nodes": 15,
         "min_samples_leaf": 5,
         "l2_regularization": 1.0,
@@ -91,7 +95,7 @@ def _students(categorical: Vector, seed: int, *, bare: bool) -> list[Any]:
         "random_state": seed,
     }
     net: dict[str, Any] = {
-        "hidden_layer_sizes": (64,),
+        "hidden_layer_sizes": (128, 64) if many else (64,),
         "learning_rate_init": 3e-3,
         "max_iter": 60,
         "random_state": seed,

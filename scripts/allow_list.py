@@ -13,7 +13,7 @@ import pickle
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ ROWS = 40
 def fitted() -> Iterator[tuple[str, Any]]:
     """Every estimator of scikit-learn that can be fitted, with its name, in the ways its own tests build it."""
     from sklearn.utils import all_estimators
-    from sklearn.utils._test_common.instance_generator import _construct_instances
 
+    construct = _constructor()
     for name, kind in all_estimators():
         done = False
-        for number, model in enumerate(_instances(kind, _construct_instances)):
+        for number, model in enumerate(_instances(kind, construct)):
             if (trained := _trained(model)) is not None:
                 done = True
                 yield (name if not number else f"{name} {number}"), trained
@@ -59,7 +59,8 @@ def names() -> dict[str, list[str]]:
 
 
 def _used(file: Path) -> Iterator[tuple[str, str]]:
-    from temper.targets._pickle import Reading, read_pickle
+    from temper.targets._pickle import read_pickle
+    from temper.targets._pickle_reading import Reading
     from temper.targets._unwrap import Limits, Purse, Stream
 
     purse = Purse(Limits())
@@ -68,6 +69,17 @@ def _used(file: Path) -> Iterator[tuple[str, str]]:
         read_pickle(Stream(stream, purse), reading)
     for name in reading.names:
         yield name.module, name.name
+
+
+def _constructor() -> Callable[[type[Any]], Iterable[Any]]:
+    """How scikit-learn's own tests build an estimator: in several ways, before 1.6 in one."""
+    try:
+        from sklearn.utils._test_common.instance_generator import _construct_instances
+    except ImportError:
+        from sklearn.utils.estimator_checks import _construct_instance
+
+        return lambda kind: [_construct_instance(kind)]
+    return _construct_instances  # type: ignore[no-any-return]
 
 
 def _instances(kind: type[Any], construct: Any) -> list[Any]:

@@ -13,8 +13,11 @@ from temper.core.attack import Outcome
 from temper.core.room import Room
 from temper.judges.advantage import Membership
 from temper.judges.agreement import Copied
+from temper.judges.attribute import Attributes, Guessed
 from temper.judges.backdoor import Planted
+from temper.judges.nearness import Reconstructions
 from temper.judges.recall_loss import Dose
+from temper.judges.share import Rung, Shares
 from temper.testing import attack, check, defence, extraction, inversion, judge, plugin, poisoning, stressor
 from temper.testing.law import LawBroken, sealed
 from temper.testing.scenes import trained_scene
@@ -42,7 +45,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("evasion.fab", "law_other_seed_asks_other_points"): "starts at the clean row; only restarts draw",
     **{
         (name, "law_gives_at_least_the_same_access"): "grows trees in the model's place, and trees have no gradients"
-        for name in ("robust_loss", "robust_split")
+        for name in ("dp_ebm", "ebm", "robust_loss", "robust_split")
     },
     ("partitions", "law_gives_at_least_the_same_access"): "a vote is flat between the points where it turns",
     ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",
@@ -235,10 +238,83 @@ def _chosen_guesses(o: Outcome, order: Any) -> Outcome:
     return Outcome(scores=o.scores[order], y=o.y[order], payload=replace(seen, **parts))
 
 
+def guessed_column() -> judge.Case:
+    """Guesses that are right as often as imputation, and guesses that are right about members."""
+    member, truth = sealed(np.arange(N) % 2 == 0), sealed(numbers(4).integers(0, 2, N))
+    plain, told = sealed(numbers(5).random((N, 2))), np.eye(2)[truth] * (np.arange(N) % 2 == 0)[:, None]
+    one = Guessed(
+        column="c", shown=("a", "b"), ids=sealed(np.arange(N)), member=member, truth=truth, attack=plain,
+        imputation=plain,
+    )  # fmt: skip
+    scene = trained_scene(N)
+    idle = Outcome(scores=plain, y=scene.y, payload=Attributes(columns=(one,)))
+    guilty = replace(one, attack=sealed(plain + told))
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, payload=Attributes(columns=(guilty,))),
+        counts=lambda measured: all(m.low is not None and m.low > 0 for m in measured if m.metric in ("leak", "gain")),
+        choose=_chosen_columns,
+    )
+
+
+def _chosen_columns(o: Outcome, order: Any) -> Outcome:
+    (one,) = o.payload.columns
+    parts = {name: getattr(one, name)[order] for name in ("ids", "member", "truth", "attack", "imputation")}
+    return Outcome(scores=o.scores[order], y=o.y[order], payload=Attributes(columns=(replace(one, **parts),)))
+
+
+def told_shares() -> judge.Case:
+    """Guesses of shares at random, and guesses that are right."""
+    truth, coin = sealed(np.arange(40) % 2 == 0), sealed(numbers(6).permutation(40) % 2 == 0)
+    rung = Rung(shares=(0.2, 0.5), rows=100, truth=truth, guess=coin, dealt=truth, null=coin)
+    scene = trained_scene(N)
+    idle = Outcome(scores=coin, y=scene.y, payload=Shares(group="g", share=0.3, rungs=(rung,)))
+    guilty = replace(idle.payload, rungs=(replace(rung, guess=truth),))
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, payload=guilty),
+        counts=lambda measured: any(m.low is not None and m.low > 0.5 for m in measured),
+        choose=_chosen_models,
+    )
+
+
+def _chosen_models(o: Outcome, order: Any) -> Outcome:
+    (rung,), order = o.payload.rungs, order[order < 40]
+    parts = {name: getattr(rung, name)[order] for name in ("truth", "guess", "dealt", "null")}
+    return replace(o, payload=replace(o.payload, rungs=(replace(rung, **parts),)))
+
+
+def near_records() -> judge.Case:
+    """Reconstructions that are held-out records, and ones that are training records."""
+    scene, one, sure = trained_scene(N), sealed(np.ones(N)), np.nan_to_num
+    assert scene.train is not None
+    scene = replace(scene, y=sealed(np.arange(N) % 6), train=replace(scene.train, y=sealed(np.arange(N) % 6)))
+    seen = Reconstructions(x=sealed(sure(scene.x)), start=sealed(sure(scene.x)), wanted=scene.y, confidence=one)
+    idle = Outcome(scores=one, y=scene.y, payload=seen)
+    guilty = replace(seen, x=sealed(sure(scene.train.x)), wanted=scene.train.y)
+    return judge.Case(
+        scene=scene,
+        idle=idle,
+        harmful=replace(idle, payload=guilty),
+        counts=lambda measured: any(m.metric == "ratio" and m.high is not None and m.high < 0.9 for m in measured),
+        choose=_chosen_pictures,
+    )
+
+
+def _chosen_pictures(o: Outcome, order: Any) -> Outcome:
+    parts = {name: getattr(o.payload, name)[order] for name in ("x", "start", "wanted", "confidence")}
+    return Outcome(scores=o.scores[order], y=o.y[order], payload=replace(o.payload, **parts))
+
+
 CASES: dict[str, Callable[[], judge.Case]] = {
     "misclassified": judge.evasion,
     "recall_loss": lost_recall,
     "backdoor": planted_trigger,
     "agreement": stolen_copy,
     "advantage": recognised_rows,
+    "attribute": guessed_column,
+    "share": told_shares,
+    "nearness": near_records,
 }

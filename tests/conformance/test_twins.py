@@ -107,6 +107,18 @@ TWINS = {
             f"{UNIT}/test_extraction_paths.py::test_a_tree_is_recovered_leaf_by_leaf",
             f"{UNIT}/test_extraction_paths.py::test_answers_that_are_not_leaves_are_refused_in_words",
         ),
+        "inversion.attribute": (
+            f"{UNIT}/test_inversion_attribute.py::test_a_memorising_model_gives_a_column_away_that_nothing_else_tells",
+            f"{UNIT}/test_inversion_attribute.py::test_a_restrained_model_gives_nothing_away",
+        ),
+        "inversion.property": (
+            f"{UNIT}/test_inversion_property.py::test_a_share_that_moves_the_base_rate_is_told",
+            f"{UNIT}/test_inversion_property.py::test_a_share_that_moves_nothing_is_not",
+        ),
+        "inversion.reconstruction": (
+            f"{UNIT}/test_inversion_reconstruction.py::test_a_net_that_learned_few_rows_by_heart_gives_them_away",
+            f"{UNIT}/test_inversion_reconstruction.py::test_a_net_fitted_on_many_rows_shows_a_prototype",
+        ),
         "inversion.membership": (
             f"{UNIT}/test_inversion.py::test_a_memorising_model_is_caught_where_the_loss_attack_sees_little",
             f"{UNIT}/test_inversion.py::test_a_restrained_model_is_not_accused",

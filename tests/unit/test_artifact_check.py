@@ -21,8 +21,11 @@ from temper.core.data import Data
 from temper.core.errors import Unsupported
 from temper.core.measure import Measurement, Status
 from temper.core.schema import Schema
+from temper.core.seed import Draws
+from temper.hardening.predict_only import PredictOnly
 from temper.targets import open_target
 from temper.targets.artifact import scan
+from temper.targets.save import save
 from temper.targets.stripped import strip
 from temper.validation.artifact import Artifact
 from unit.artifact_opcodes import call
@@ -77,7 +80,7 @@ def test_the_file_is_scanned_and_a_hostile_one_is_a_finding(tmp_path: Path) -> N
     assert "SHA-256" in clean["findings"].method
     (tmp_path / "m.pkl").write_bytes(call("os", "system", "true"))
     assert measured(model, str(tmp_path / "m.pkl"))["findings"].value == 1.0
-    assert measured(model)["findings"].status is Status.UNTRIED
+    assert measured(model)["not_applicable"].status is Status.UNTRIED
     assert measured(model, train=None)["rows_kept"].status is Status.UNTRIED
     assert measured(lambda x: np.column_stack([x[:, 0], 1 - x[:, 0]]))["statistics_kept"].status is Status.UNTRIED
 
@@ -109,6 +112,29 @@ def test_a_stripped_model_predicts_the_same_and_tells_nothing(tmp_path: Path) ->
     assert all(set(line.split("=")[1]) <= {"0", " "} for line in text.splitlines() if line.startswith("leaf_count="))
     (tmp_path / "m.txt").write_text(text)
     assert scan(tmp_path / "m.txt").safe
+
+
+def test_the_file_of_a_predict_only_copy_is_checked_again_and_keeps_less(tmp_path: Path) -> None:
+    """As `temper harden` does it: apply, write, open the file, run the check on that."""
+    forests = [fitted(RandomForestClassifier(9)), fitted(GradientBoostingClassifier(n_estimators=9))]
+    for at, model in enumerate([*boosters(), *forests]):
+        target = open_target(model)
+        path = save(PredictOnly().apply(target, TRAIN, Draws(0, "hardening.predict_only")), tmp_path / str(at))
+        opened = open_target(str(path))
+        np.testing.assert_allclose(opened.scores(X), target.scores(X), rtol=1e-12)
+        before, after = measured(model), measured(opened, file=str(path))
+        assert before["statistics_kept"].value > 0
+        assert after["statistics_kept"].value == 0, after["statistics_kept"].caveats
+        assert "small_leaves" not in after
+        assert after["findings"].value == 0
+    leaves = measured(forests[0])["small_leaves"]
+    assert leaves.value > 0.5
+
+
+def test_predict_only_refuses_what_has_no_counts() -> None:
+    for model in (KNeighborsClassifier(), LogisticRegression()):
+        with pytest.raises(Unsupported, match="no trees"):
+            PredictOnly().apply(open_target(fitted(model)), TRAIN, Draws(0, "t"))
 
 
 @pytest.mark.parametrize("model", [KNeighborsClassifier(), SVC()])

@@ -1,5 +1,7 @@
 """What one may rely on when defences against poisoning, extraction and inversion are tried."""
 
+import builtins
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,7 @@ from temper.core.seed import Draws
 from temper.core.target import Access, Recipe
 from temper.engine.behind import behind, through
 from temper.engine.effect import Tolerance
-from temper.engine.harden_goal import besiege, harden_goal
+from temper.engine.harden_goal import _choose, _judge, besiege, harden_goal
 from temper.engine.task import Sizes, World
 from unit.payload_world import Boosted, rows, task, world
 
@@ -60,6 +62,63 @@ def test_a_defence_that_helps_is_taken_and_confirmed_with_other_random_numbers()
 def test_every_setting_of_the_ladder_is_tried_and_told_apart() -> None:
     names = [trial.defence for trial in hardened().trials]
     assert names == ["regularise", "regularise (strength 0.35)", "regularise (strength 1.0)"]
+
+
+def test_a_better_model_is_not_refused_for_the_alerts_its_forerunner_knew_by_heart() -> None:
+    """On its training rows the remembering model alerts on every positive row, on others on far fewer."""
+    chosen = hardened().chosen
+    alerts = chosen.effect("alert_rate")
+    assert abs(alerts.difference) < 0.01
+    assert alerts.before < 0.9 * float(rows(2_000, 0).y.mean())
+
+
+def test_a_defence_whose_extra_is_not_installed_is_one_line_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = builtins.__import__
+
+    def absent(name: str, *more: Any, **settings: Any) -> Any:
+        if name.partition(".")[0] == "interpret":
+            raise ModuleNotFoundError("No module named 'interpret'", name="interpret")
+        return known(name, *more, **settings)
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "interpret"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", absent)
+    siege = besiege(remembering(), [task("inversion.membership", SIZES)])
+    result = harden_goal(siege, ["dp_ebm", "regularise"], tolerance=Tolerance(recall=1.0, auc=1.0, alerts=10.0))
+    assert [(skipped.name, skipped.why) for skipped in result.skipped] == [
+        ("dp_ebm", "dp_ebm needs interpret, which is not installed; pip install 'temper-ml[private]'")
+    ]
+    assert result.chosen is not None
+
+
+def test_masks_of_the_answers_leave_members_as_easy_to_find_as_before() -> None:
+    siege = besiege(remembering(), [task("inversion.membership", SIZES)])
+    result = harden_goal(siege, ["masked", "rounded"])
+    first = {trial.defence: trial.effects[0] for trial in result.trials}
+    assert result.chosen is None
+    assert first.keys() >= {"masked", "rounded"}
+    assert all(gain.after > 0.9 * gain.before > 0.1 for gain in first.values())
+
+
+def test_a_proof_that_costs_too_much_quality_is_priced_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("interpret")
+    monkeypatch.setattr("temper.hardening.dp_ebm.DpEbm.ladder", ())
+    sizes = replace(SIZES, references=2)
+    siege = besiege(remembering(), [task("inversion.membership", sizes)])
+    tight, wide = Tolerance(recall=0.0, auc=0.0, alerts=10.0), Tolerance(recall=1.0, auc=1.0, alerts=10.0)
+    options = {"hardening.dp_ebm": {"epsilon": 0.05}}
+    world = replace(siege.world, system=replace(siege.world.system, options=options))
+    taken = harden_goal(replace(siege, world=world), ["dp_ebm"], tolerance=wide)
+    (left,) = _judge(taken.trials, tight)
+    assert _choose([left], tight) is None
+    assert "costs more clean quality" in left.outcome
+    assert left.effect("auc").high < -0.02
+    assert taken.chosen is not None
+    assert "differential privacy" in taken.system.target.remarks[0]
+    again = taken.system.defend(rows(500, 3), Recipe(seed=1))
+    assert again.delta == 1 / 5_000, "the reference models meet the same budget"
 
 
 def test_a_defence_that_gives_back_what_was_won_before_is_left() -> None:

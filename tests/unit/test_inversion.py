@@ -36,7 +36,7 @@ def test_a_memorising_model_is_caught_where_the_loss_attack_sees_little() -> Non
     assert rate.low > 0.05
     assert rate.value > 3 * dict(rate.baseline)["loss attack"]
     assert figure(part, "epsilon_lower").value > 1.0
-    assert part.findings[0].defences == ("regularise", "self_distillation")
+    assert part.findings[0].defences == ("regularise", "self_distillation", "ebm", "dp_ebm")
     assert part.findings[0].severity == "high"
 
 

@@ -18,11 +18,14 @@ from temper.core.measure import Status
 from temper.core.room import Room
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
-from temper.core.target import Recipe, Target
+from temper.core.target import Recipe, ScoreKind, Target
+from temper.engine.rooms._defences import against
 from temper.engine.rooms.poisoning import effects, run
 from temper.engine.task import Part, Sizes, World
 from temper.judges.backdoor import Backdoor, Backdoored, Planted, crossing
+from temper.targets import open_target
 from temper.testing.scenes import trained_scene
+from temper.threats.rules import catalogue
 from unit.payload_world import Boosted, figure, rows, schema, task, world
 
 IN_BOUNDS, JITTERED, CLEAN_LABEL, CONTROL = (
@@ -263,6 +266,22 @@ def test_a_trigger_keeps_one_hot_groups_whole_numbers_and_relations() -> None:
     assert np.array_equal(marked[:, 3], np.round(marked[:, 3]))
     assert (marked[:, 3] <= marked[:, 4]).all()
     assert np.array_equal(marked[:, 4], x[:, 4])
+
+
+@pytest.mark.parametrize(("name", "threat"), [
+    (JITTERED, "poisoning-backdoor"), ("poisoning.label_flip_targeted", "poisoning-labels"),
+])  # fmt: skip
+def test_a_finding_names_the_defences_of_its_threat(name: str, threat: str) -> None:
+    """Those of the catalogue that the model allows: without refits none of them works."""
+    train = rows(1_500, 1)
+    system, job = here(Boosted.fitted(train), train), replace(task(name, SIZES), scenario=f"{threat}@somebody")
+    (wanted,) = [entry.defences for entry in catalogue() if entry.id == threat]
+    (found, *_) = run(job, system).findings
+    assert found.defences == wanted
+    assert found.defences
+    box = open_target(lambda x: np.full((len(x), 2), 0.5), kind=ScoreKind.PROBABILITIES, classes=2)
+    assert set(against(job, replace(system, system=replace(system.system, target=box)))) < set(wanted)
+    assert against(replace(job, scenario=""), system) == ()
 
 
 def test_a_defence_that_undoes_the_poison_has_a_paired_effect() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from temper.core.budget import Budget
 from temper.core.data import Data
 from temper.core.room import Room
 from temper.core.schema import Column, Mutability, Schema
@@ -69,6 +70,22 @@ def test_every_actor_gets_a_scenario_under_its_own_budget() -> None:
     kept, _ = scenarios(system(actors=actors))
     budgets = {s.actor.name: s.budget for s in kept if s.threat.id == "evasion-scores"}
     assert (budgets["one"].queries, budgets["one"].cost, budgets["two"].queries) == (10, 1.0, 500)
+
+
+def test_a_file_comes_from_whoever_writes_to_the_store_or_its_dependencies() -> None:
+    """Rated like every other attack; those who only ask, or write rows, are not the ones."""
+    asker, poisoner = Actor(name="asker", writes=("input",)), Actor(name="poisoner", writes=("training data",))
+    builder, keeper = Actor(name="builder", writes=("dependencies",)), Actor(name="keeper", writes=("model store",))
+
+    def raised(*actors: Actor) -> dict[str, str]:
+        kept, _ = scenarios(system(actors=actors, criticality="critical"))
+        found = [s for s in kept if s.threat.goal == "supply chain"]
+        assert all(s.budget == Budget() for s in found)
+        return {s.id: s.rating for s in found}
+
+    assert raised() == {"artifact@supplier": "critical"}
+    assert raised(asker, poisoner) == {"artifact@supplier": "critical"}
+    assert raised(asker, builder, keeper) == {"artifact@builder": "critical", "artifact@keeper": "critical"}
 
 
 def test_criticality_sets_the_prior_rating_until_something_is_measured() -> None:

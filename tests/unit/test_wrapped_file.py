@@ -20,8 +20,9 @@ from temper.hardening.noise import Noise
 from temper.hardening.smoothing import Smoothing
 from temper.hardening.squeezing import Squeezing
 from temper.targets._flipped import Flipped
-from temper.targets.answers import Decided, Rounded
+from temper.targets.answers import Decided, Masked, Rounded
 from temper.targets.load import open_target
+from temper.targets.private import Private
 from temper.targets.save import save
 from temper.testing.toys import Constant
 
@@ -177,7 +178,15 @@ def test_a_scikit_learn_model_is_written_and_opened_again(tmp_path):
     np.testing.assert_array_equal(open_target(path).scores(data.x), target.scores(data.x))
 
 
-@pytest.mark.parametrize("wrapper", [Rounded(inner=None, digits=2), Decided(inner=None, threshold=0.4)])
+LESS = [
+    Rounded(inner=None, digits=2),
+    Decided(inner=None, threshold=0.4),
+    Masked(inner=None, temperature=3.0, clip=0.05),
+    Private(inner=None, epsilon=2.0, delta=1e-5),
+]
+
+
+@pytest.mark.parametrize("wrapper", LESS, ids=lambda wrapper: type(wrapper).__name__)
 def test_a_model_that_tells_less_is_written_and_opened_again(booster, tmp_path, wrapper):
     target = replace(wrapper, inner=booster)
     path = save(target, tmp_path)

@@ -17,7 +17,7 @@ from temper.core.target import Target
 from temper.engine.effect import rates
 from temper.engine.harden import ANY, Hardened, gated
 from temper.engine.harden import harden as against_evasion
-from temper.engine.harden_goal import GOALS, Guard, besiege, harden_goal
+from temper.engine.harden_goal import GOALS, Guard, besiege, goal_of, harden_goal
 from temper.engine.plan import Plan, plan
 from temper.engine.reattack import Reattack, deciding
 from temper.engine.task import Task
@@ -132,7 +132,7 @@ def _goal(
 
 def _found(goal: str, planned: Plan, record: Record, wanted: Wanted) -> list[Task]:
     """The tasks that decide: the finding's, or those with the worst findings of this goal."""
-    tasks = {task.plugin: task for task in planned.tasks if task.family == goal}
+    tasks = {task.plugin: task for task in planned.tasks if goal_of(task) == goal}
     if wanted.finding is not None:
         return [tasks[wanted.finding.plugin]] if wanted.finding.plugin in tasks else list(tasks.values())[:_MOST]
     order = ("critical", "high", "medium", "low")

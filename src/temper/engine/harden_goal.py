@@ -1,4 +1,6 @@
-"""Defences against attacks with a payload (poisoning, extraction, inversion), judged by the same attacks anew."""
+"""Defences against attacks with a payload (poisoning, extraction, inversion) and for the model's file, judged by the
+same attacks or checks anew.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
 from temper.kernels.several import holm
 
-GOALS = ("poisoning", "inversion", "extraction")
-"""In the order in which their defences stack: training data, the fit, the answers."""
+GOALS = ("poisoning", "inversion", "extraction", "artifact")
+"""In the order in which their defences stack: training data, the fit, the answers, the file."""
 
 _LEVEL = 0.05
 
@@ -38,6 +40,11 @@ class Siege:
     world: World
     tasks: tuple[Task, ...]
     parts: tuple[Part, ...]
+
+
+def goal_of(task: Task) -> str:
+    """What a task is about: the kind of attack, or the check itself."""
+    return task.plugin if task.room == "validation" else task.family
 
 
 def besiege(world: World, tasks: Sequence[Task]) -> Siege:
@@ -92,7 +99,7 @@ def harden_goal(
         trials=tuple(judged),
         chosen=chosen,
         skipped=tuple(skipped),
-        goal=siege.tasks[0].family,
+        goal=goal_of(siege.tasks[0]),
     )
 
 
@@ -104,10 +111,13 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     target = defence.apply(through(system.target, system.defend), train, draws(world.seed, name))
     if target.digest and target.digest == system.target.digest:
         raise Unsupported("it leaves the model as it is: what was taken before does this already")
+    # Not on training rows: a model that remembers them alerts on them as on no others, and a threshold read off them
+    # would stand outside a proof of privacy.
+    unseen = system.data.x[world.held_out]
     trial = Trial(
         defence=name,
         target=target,
-        threshold=same_alert_rate(system.target, system.threshold, target, train.x),
+        threshold=same_alert_rate(system.target, system.threshold, target, unseen),
         effects=(),
         defend=behind(system.target, system.defend, defence, name),
     )

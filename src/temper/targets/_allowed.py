@@ -103,6 +103,11 @@ _SKLEARN = {
     "sklearn.linear_model._stochastic_gradient": "_ValidationScoreCallback",
     "sklearn.decomposition._dict_learning": "SparseCoder",
 }
+# Before 1.9 compiled losses called their module `_loss`, without the package it lies in.
+_LOSSES = (
+    "CyHalfSquaredError CyAbsoluteError CyPinballLoss CyHuberLoss CyHalfPoissonLoss CyHalfGammaLoss CyHalfTweedieLoss "
+    "CyHalfTweedieLossIdentity CyHalfBinomialLoss CyHalfMultinomialLoss CyExponentialLoss"
+)
 # Modules of arithmetic: every class in them is a loss, link, kernel or distance, whatever its name.
 _SKLEARN_MODULES = (
     "sklearn._loss.loss",
@@ -175,6 +180,8 @@ def known(module: str, name: str) -> bool:
         )
     if module in ("numpy", "numpy.core._multiarray_umath", "numpy._core._multiarray_umath"):
         return isinstance(getattr(np, name, None), np.ufunc)
+    if module == "_loss":
+        return name.removeprefix("__pyx_unpickle_") in _LOSSES.split()
     if module.split(".")[0] != "sklearn" or "." in name:
         return False
     return module in _SKLEARN_MODULES or (module, name) in _listed()

@@ -2,139 +2,128 @@
 
 from __future__ import annotations
 
-import re
-import struct
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from temper.kernels import ubj
 from temper.targets._artifact_graph import keras_nodes, parsed
 from temper.targets._artifact_seen import Seen
+from temper.targets._artifact_trees import Ints, numbers, within, xgboost_trees
 from temper.targets._unwrap import Refused
 
-_SIZES = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8, b"d": 4, b"D": 8, b"T": 0, b"F": 0, b"Z": 0, b"C": 1}
-_LENGTHS = {b"i": ">b", b"U": ">B", b"I": ">h", b"l": ">i", b"L": ">q"}
-_DEEP = 100
-_FEATURES = re.compile(rb"^max_feature_idx=(\d+)$", re.MULTILINE)
-_TREES = re.compile(rb"^tree_sizes=([\d ]*)$", re.MULTILINE)
-_FIELD = re.compile(rb"^(num_leaves|split_feature|left_child|right_child|leaf_value)=(.*)$", re.MULTILINE)
+_ARRAYS = ("left_children", "right_children", "split_indices", "split_conditions")
+_SIZES = ("num_feature", "num_class", "num_target")
+_INFO = "tree_info"
+_WHOLE = {
+    ord(letter): np.dtype(f">{kind}") for letter, kind in zip("iUIlL", ("i1", "u1", "i2", "i4", "i8"), strict=True)
+}
 
 
 def json_document(content: Any, seen: Seen) -> None:
-    """A JSON document: whole and not nested so deep that a parser breaks; an XGBoost model is only skipped through.
+    """A JSON document: whole and not nested so deep that a parser breaks; the trees of an XGBoost model hold together.
 
     Other documents are read as configs, since they may name code.
     """
     import msgspec
 
-    model = msgspec.defstruct("model", [("learner", msgspec.Raw, msgspec.Raw())])
     try:
-        boosted = memoryview(msgspec.json.decode(content, type=model).learner).nbytes > 0  # type: ignore[attr-defined]
+        model = msgspec.json.decode(content, type=_form()).learner
+    except msgspec.ValidationError as other:
+        document = parsed(bytes(content), seen, "")
+        if isinstance(document, dict) and "learner" in document:
+            seen.note(f"it is an XGBoost model of a form that XGBoost does not write ({other})")
+        keras_nodes(document, seen)
+        return
     except (msgspec.DecodeError, RecursionError) as fault:
         seen.note(f"the document is damaged or nested too deeply ({fault})")
         return
-    if not boosted:
-        keras_nodes(parsed(bytes(content), seen, ""), seen)
+    parts = model.gradient_booster.model, model.gradient_booster.gbtree.model
+    trees = [tree for part in parts for tree in part.trees]
+    left, right, columns, thresholds = ([bytes(getattr(tree, name))[1:-1] for tree in trees] for name in _ARRAYS)
+    (lefts, nodes), (rights, _), (splits, _) = (numbers(pieces, b",") for pieces in (left, right, columns))
+    info, _ = numbers([bytes(part.tree_info)[1:-1] for part in parts], b",")
+    _whole(nodes, *_counts(right, columns, thresholds))
+    _xgboost(lefts, rights, splits, nodes, info, [getattr(model.learner_model_param, name) for name in _SIZES])
+
+
+@lru_cache(maxsize=1)
+def _form() -> Any:
+    """The parts of an XGBoost model that say where its trees go; everything else is passed over."""
+    import msgspec
+
+    def form(name: str, *fields: Any, strict: bool = False) -> Any:
+        return msgspec.defstruct(name, fields, forbid_unknown_fields=strict)
+
+    def absent(kind: Any) -> Any:
+        return msgspec.field(default_factory=kind)
+
+    raw = msgspec.Raw
+    param = form("Param", *((name, str, "0") for name in _SIZES))
+    tree = form("Tree", *((name, raw) for name in _ARRAYS))
+    trees = form("Trees", ("trees", list[tree], []), (_INFO, raw, raw(b"[]")))  # type: ignore[valid-type]
+    inner = form("Inner", ("model", trees, absent(trees)))
+    booster = form("Booster", ("model", trees, absent(trees)), ("gbtree", inner, absent(inner)))
+    learner = form("Learner", ("gradient_booster", booster), ("learner_model_param", param, absent(param)))
+    return form("Model", ("learner", learner), ("version", raw, raw(b"[]")), strict=True)
+
+
+def _counts(*lists: list[bytes]) -> list[Ints]:
+    return [np.array([piece.count(b",") + bool(piece) for piece in pieces], np.int64) for pieces in lists]
 
 
 def ubj_document(content: Any, seen: Seen) -> None:
-    """A UBJSON document, passed over value by value: every length must fit what is there.
-
-    Source: the Universal Binary JSON specification, draft 12.
-    """
-    at = 0
-    open_: list[Any] = []  # what each open container still waits for: a count, or its closing letter
-    size, count = len(content), 0
-    while True:
-        count += 1
-        if not count & 4095:
-            seen.purse.steps(4096)
-        while open_ and open_[-1] in (0, content[at : at + 1]):
-            at += open_.pop() != 0
-        if not open_ and at:
-            break
-        if open_ and open_[-1] == b"}":
-            at = _past(content, at)
-        elif open_ and isinstance(open_[-1], int):
-            open_[-1] -= 1
-        letter = bytes(content[at : at + 1])
-        at += 1
-        if letter in (b"{", b"["):
-            at, waits = _opened(content, at, letter)
-            open_.append(waits)
-        elif letter in (b"S", b"H"):
-            at = _past(content, at)
-        elif letter != b"N":
-            at += _SIZES.get(letter, size)
-        if at > size or len(open_) > _DEEP or not letter:
-            raise Refused("the UBJSON is cut off, damaged or nested too deeply")
-    if at != size:
+    """XGBoost's UBJSON: every length fits what is there, nothing follows, and its trees hold together."""
+    try:
+        rows, end = ubj.walked(content, [name.encode() for name in (*_ARRAYS, _INFO, *_SIZES)])
+    except ValueError as fault:
+        raise Refused(f"the UBJSON is cut off, damaged or nested too deeply ({fault})") from None
+    if end != len(content):
         seen.note("there are bytes behind the end of the model")
+    left, right, columns, thresholds, info, *sizes = (rows[rows[:, 0] == key] for key in range(8))
+    _whole(left[:, 2], right[:, 2], columns[:, 2], thresholds[:, 2])
+    lefts, rights, splits, outputs = (_items(content, part.tolist()) for part in (left, right, columns, info))
+    told = [str(bytes(content[row[3] : row[4]]), "latin-1") for part in sizes for row in part[-1:]]
+    _xgboost(lefts, rights, splits, left[:, 2], outputs, told)
 
 
-def _opened(content: Any, at: int, letter: bytes) -> tuple[int, Any]:
-    """Place behind a container's header, and what it waits for; an array of one kind is passed over at once."""
-    kind = b""
-    if content[at : at + 1] == b"$":
-        kind = bytes(content[at + 1 : at + 2])
-        at += 2
-    if content[at : at + 1] != b"#":
-        if kind:
-            raise Refused("the UBJSON has a kind without a count")
-        return at, b"]" if letter == b"[" else b"}"
-    length, at = _length(content, at + 1)
-    if letter == b"{" or (kind and kind not in _SIZES):
-        raise Refused("the UBJSON has a container that XGBoost does not write")
-    return (at + length * _SIZES[kind], 0) if kind else (at, length)
+def _items(content: Any, rows: list[list[int]]) -> Ints:
+    """The whole numbers of arrays, one behind the other: each of one kind, or every number with its own."""
+    found = [np.zeros(0, np.int64)]
+    for _, kind, count, start, end in rows:
+        if kind in _WHOLE:
+            found.append(np.frombuffer(content, _WHOLE[kind], count, start))
+        elif kind == ubj.MIXED:
+            found.append(_mixed(content, count, start, end))
+        else:
+            raise Refused("a list of its trees holds something else than whole numbers")
+    return np.concatenate(found).astype(np.int64)
 
 
-def _past(content: Any, at: int) -> int:
-    length, at = _length(content, at)
-    return at + length
+def _mixed(content: Any, count: int, at: int, end: int) -> Ints:
+    found = []
+    while at < end and (kind := _WHOLE.get(content[at])):
+        found.append(int(np.frombuffer(content, kind, 1, at + 1)[0]))
+        at += 1 + kind.itemsize
+    if len(found) < count or at + (count < 0) != end:
+        raise Refused("a list of its trees holds something else than whole numbers")
+    return np.array(found, np.int64)
 
 
-def _length(content: Any, at: int) -> tuple[int, int]:
-    form = _LENGTHS.get(bytes(content[at : at + 1]))
-    if form is None or at + 1 + struct.calcsize(form) > len(content):
-        raise Refused("the UBJSON is cut off or damaged (a length is missing)")
-    (length,) = struct.unpack_from(form, content, at + 1)
-    if length < 0:
-        raise Refused("the UBJSON has a negative length")
-    return length, at + 1 + struct.calcsize(form)
+def _whole(nodes: Ints, *others: Ints) -> None:
+    if any(len(other) != len(nodes) or np.any(other != nodes) for other in others):
+        raise Refused("the arrays of its trees do not fit together")
 
 
-def lightgbm_text(content: Any, seen: Seen) -> None:
-    """A LightGBM model text: its trees are as long as it says and point at features and nodes that exist.
-
-    Source: LightGBM's gbdt_model_text.cpp and tree.cpp, which trust these numbers.
-    """
-    head = bytes(content[: 1 << 26])
-    features, sizes = _FEATURES.search(head), _TREES.search(head)
-    if features is None or sizes is None:
-        raise Refused("it is no whole LightGBM model (its header lacks max_feature_idx or tree_sizes)")
-    at = content.find(b"\nTree=0") + 1 if sizes[1] else 0
-    for size in map(int, sizes[1].split()):
-        _tree(bytes(content[at : at + size]), int(features[1]))
-        at += size
-    if content.find(b"end of trees", max(at - 1, 0), max(at, 0) + 64) < 0 and sizes[1]:
-        raise Refused("it is no whole LightGBM model (its trees do not end where it says)")
-
-
-def _tree(block: bytes, last_feature: int) -> None:
-    found = dict(_FIELD.findall(block))
-    if not block.startswith(b"Tree=") or b"num_leaves" not in found:
-        raise Refused("it is no whole LightGBM model (a tree is missing)")
-    leaves = int(found[b"num_leaves"])
-    for name, low, high in (
-        (b"split_feature", 0, last_feature),
-        (b"left_child", -leaves, leaves - 2),
-        (b"right_child", -leaves, leaves - 2),
-    ):
-        values = np.array(found.get(name, b"").split(), dtype=np.int64)
-        if leaves > 1 and (len(values) != leaves - 1 or values.min() < low or values.max() > high):
-            raise Refused(f"it is no whole LightGBM model ({name.decode()} points outside the tree)")
-    if found.get(b"leaf_value", b"").count(b" ") + 1 != leaves:
-        raise Refused("it is no whole LightGBM model (a tree has other leaves than it says)")
+def _xgboost(left: Ints, right: Ints, columns: Ints, nodes: Ints, info: Ints, sizes: list[str]) -> None:
+    """The trees, and the output each adds to: XGBoost writes wherever that number points."""
+    if len(nodes):
+        features, *outputs = map(int, sizes)
+        xgboost_trees(left, right, columns, nodes, features)
+        within(info, max(1, *outputs), "the output of a tree")
+    if len(info) != len(nodes):
+        raise Refused("the arrays of its trees do not fit together")
 
 
 def catboost_model(file: Any, size: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from temper.targets._pickle_run import Table
+
 _ITEMS = 1 << 24  # no ordinary file makes this much out of a few bytes
 _UNFOLDED = 10_000
 _MAKERS = ("list", "tuple", "set", "frozenset", "dict", "bytes", "bytearray", "Counter", "deque", "OrderedDict", "str")
@@ -22,6 +24,9 @@ def doubt(name: Any, arguments: Any) -> str:
     """
     given = arguments if isinstance(arguments, tuple) else (arguments,)
     module, called = name.module, name.name
+    if called == "scalar" and module.startswith("numpy"):
+        anything = any("O" in str(_code(item)) for item in given)
+        return f"it asks {name} for a scalar that is any object" if anything else ""
     if module.split(".")[0] in _BOOSTERS and any(_said(item) for item in given):
         return f"it calls {name} with arguments, and an ordinary file only restores it"
     if called in _MAKERS and module in ("builtins", "__builtin__", "collections"):
@@ -44,6 +49,12 @@ def doubt(name: Any, arguments: Any) -> str:
     if any(isinstance(item, str) and _swells(called, item) for item in given):
         return f"it calls {name} with a few characters that become very much"
     return ""
+
+
+def _code(kind: Any) -> Any:
+    """How NumPy is told a type that is a plain call of `dtype`."""
+    told = kind.arguments if getattr(getattr(kind, "by", None), "name", "") == "dtype" else ()
+    return told[0] if isinstance(told, tuple) and told else ""
 
 
 def _swells(called: str, text: str) -> bool:
@@ -71,7 +82,7 @@ def spreads(value: tuple[Any, ...]) -> bool:
 
 
 def _said(item: Any) -> bool:
-    return item is not None and item != () and item != {}
+    return item is not None and item != () and (item.whole() if isinstance(item, Table) else item) != {}
 
 
 def _many(item: Any) -> bool:

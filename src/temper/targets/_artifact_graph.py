@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from temper.targets._artifact_kind import escapes
 from temper.targets._artifact_seen import Seen
 
 _KERAS = re.compile(
@@ -20,15 +21,30 @@ _LOADERS = (
     "MaskedArrayNode RandomStateNode RandomGeneratorNode DTypeNode SparseMatrixNode QuantileForestNode ReduceNode "
     "TreeNode LossNode SGDNode CachedNode _DictWithDeprecatedKeysNode"
 )
+_FILES = ("StringLookup", "IntegerLookup", "TextVectorization")
+_OPERATORS = re.compile(rb"\bops\.(\w+)\.(\w+)")
+_OURS = (
+    "aten prim prims quantized torchvision torchaudio mkldnn mkldnn_prepacked onednn xnnpack prepacked sparse inductor "
+    "profiler static_runtime cuda _caffe2 _quantized"
+)
 _SCRIPT = re.compile(rb"torch\.(from_file|save|load)\b|ops\.aten\.(from_file|save)\b|\bos\.|\bopen\(")
 _JSON = re.compile(rb'\{\s*"')
 _WINDOWS = (1 << 12, 1 << 18, 1 << 26)
 
 
 def parsed(content: bytes, seen: Seen, place: str) -> Any:
-    """The document, or None with a finding; a nesting that would break a parser is one."""
+    """The document, or None with a finding; a nesting that would break a parser is one, and so is a name that comes
+    twice: parsers differ in which they take.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen.note("the document has a name twice", place)
+        return found
+
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=once)
     except RecursionError:
         seen.note("the document is nested too deeply", place)
     except ValueError as fault:
@@ -53,8 +69,20 @@ def keras_nodes(document: Any, seen: Seen) -> None:
             seen.note(f"its layer {called if isinstance(called, str) else kind} holds code or loads it")
         elif isinstance(called, str) and isinstance(module, str) and not _KERAS.fullmatch(module):
             seen.name(module, called)
+        if kind in _FILES and isinstance(_inner(node).get("vocabulary"), str):
+            seen.note(f"its layer {kind} reads a file ({_inner(node)['vocabulary'][:80]})")
         if "auto_map" in node:
             seen.note("it asks for Python files to be run with it (auto_map)")
+        if any(key.startswith("py/") for key in node):
+            seen.note("it is a pickle written as JSON (jsonpickle)")
+        for file in _inner(node, "weight_map").values():
+            if isinstance(file, str) and escapes(file):
+                seen.note(f"its weights are to be read from outside its folder ({file[:80]})")
+
+
+def _inner(node: dict[str, Any], key: str = "config") -> dict[str, Any]:
+    inner = node.get(key)
+    return inner if isinstance(inner, dict) else {}
 
 
 def hdf5(content: Any, seen: Seen) -> None:
@@ -100,10 +128,16 @@ def skops_schema(content: bytes, seen: Seen) -> None:
                 seen.note(f"the schema calls a hidden method ({method})")
         if isinstance(module, str) and isinstance(kind, str):
             seen.name(module, kind)
+        if isinstance(node.get("file"), str) and escapes(node["file"]):
+            seen.note(f"the schema asks for a file outside the archive ({node['file'][:80]})")
 
 
 def program_text(content: bytes, seen: Seen, place: str) -> None:
-    """TorchScript: operators that read or write files run with the model."""
+    """TorchScript: operators that read or write files run with the model, those of strangers need a review."""
+    for called in _OPERATORS.finditer(content):
+        space, operator = called[1].decode(), called[2].decode()
+        if space not in _OURS.split():
+            seen.name(f"torch.ops.{space}", operator)
     for found in sorted({match.group().decode() for match in _SCRIPT.finditer(content)}):
         seen.note(f"its program calls {found}", place)
 

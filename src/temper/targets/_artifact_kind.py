@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 
 HEAD = 512
 _MAGIC = {
@@ -83,6 +83,12 @@ def broken_promise(kind: str, ending: str) -> str:
 def ending_of(path: str | PurePath) -> str:
     """The ending in small letters."""
     return PurePath(path).suffix.lower()
+
+
+def escapes(name: str) -> bool:
+    """Whether a path leads out of its folder, on any system."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or name[1:2] == ":"
 
 
 def _zlib(head: bytes) -> bool:

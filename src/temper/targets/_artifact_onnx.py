@@ -22,6 +22,7 @@ _FIELDS = {
     "tensor": {13: "external"},
 }
 _OURS = {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft"}
+_BLOBS = ("EPContext",)  # what an accelerator made of a graph, inside or in a file: nobody can read it
 _DEEP = 200
 # Runs of plain numbers (a forest's thresholds and node ids) are passed over at the speed of the regular expression.
 _RUN = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]){1,10000}+", re.DOTALL)
@@ -60,7 +61,7 @@ def onnx_model(content: Any, path: Path, seen: Seen) -> None:
     if not whole:
         seen.note("it is no ONNX model: it has no graph")
     for domain, operator in nodes:
-        if domain not in _OURS and (domain, operator) not in own:
+        if (domain not in _OURS and (domain, operator) not in own) or operator in _BLOBS:
             seen.name(domain, operator)
 
 

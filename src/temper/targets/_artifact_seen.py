@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.targets._allowed import dangerous, known
-from temper.targets._pickle import Name, Reading, read_pickle
+from temper.targets._pickle import read_pickle
+from temper.targets._pickle_reading import Name, Reading
 from temper.targets._unwrap import BROKEN, Purse, Refused, Stream, unwrapped
 
 _IMPORTABLE = re.compile(r"[A-Za-z_]\w+(\.[A-Za-z_]\w*)+", re.ASCII)

@@ -18,6 +18,7 @@ from temper.core.target import ScoreKind, Target
 from temper.kernels._bounds_ops import Arrange, Graph, Node
 from temper.targets._flipped import Flipped
 from temper.targets._graph_ops import READERS, Writer, minus_one
+from temper.targets.private import Private
 
 ROWS = 3
 _PASSED = {"detach", "clone", "alias", "_to_copy", "contiguous", "lift_fresh_copy", "dropout"}
@@ -32,6 +33,8 @@ def graph_of(target: Target, shape: tuple[int, ...]) -> Graph:
 
     if isinstance(target, Flipped):
         return _turned(graph_of(target.inner, shape), target.kind)
+    if isinstance(target, Private):
+        return graph_of(target.inner, shape)
     if not isinstance(target, Torch):
         raise Unsupported(f"bounds are computed through a torch module, and this target is {target.name}")
     return _read(_traced(target.model, shape), shape)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import _compat_pickle
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from temper.targets._allowed import dangerous
 from temper.targets._artifact_call import doubt, spreads
-from temper.targets._pickle_value import DATA, VALUES, Values
-from temper.targets._unwrap import Purse, Refused, Stream
+from temper.targets._artifact_kind import escapes
+from temper.targets._pickle_reading import Made, Name, Reading
+from temper.targets._pickle_run import Batch, Memo, Replayed, Runner, Table, again, worth
+from temper.targets._pickle_value import DATA, TEXTS, VALUES
+from temper.targets._unwrap import Limits, Purse, Refused, Stream
 
 _MARK = object()
 _NESTED = 20
@@ -20,59 +20,6 @@ _STACK = 5_000_000
 _BATCH = 4095
 _WRAPPER = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 _SIMPLE = re.compile(r"[<>|=]?[biufcSUVMmOa]\d*")
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A global that the pickle asks for."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(slots=True, eq=False)
-class Made:
-    """What calling a global would have made."""
-
-    by: Name
-    arguments: Any = None
-    state: Any = None
-
-
-@dataclass(slots=True, eq=False)
-class Reading:
-    """What one stream of opcodes asks for. `arrays` follows joblib, which puts raw arrays between the opcodes."""
-
-    purse: Purse
-    arrays: bool = True
-    stored: bool = False
-    names: dict[Name, None] = field(default_factory=dict)
-    findings: dict[str, None] = field(default_factory=dict)
-    wrapped: bool = False
-    kept: list[int] = field(default_factory=lambda: [0])
-
-    def values(self, stream: Stream) -> Values:
-        """A reader of plain values; what it may keep is counted over the whole file."""
-        return Values(stream, self.kept)
-
-    def note(self, text: str) -> None:
-        """Keep a finding once."""
-        self.findings[text] = None
-
-    def name(self, module: Any, name: Any, protocol: int) -> Name:
-        """Record a global by the name Python would import."""
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise Refused("it computes the name of what it imports")
-        found = Name(module, name)
-        if protocol < 3:  # pickles of Python 2 are renamed on the way in
-            known = _compat_pickle.NAME_MAPPING.get((module, name))
-            found = Name(*(known or (_compat_pickle.IMPORT_MAPPING.get(module, module), name)))
-        for asked in {found, Name(module, name)} if dangerous(module, name) else {found}:
-            self.names[asked] = None
-        return found
 
 
 def read_pickle(stream: Stream, reading: Reading, depth: int = 0) -> Any:
@@ -95,7 +42,8 @@ class _Machine:
     def __init__(self, stream: Stream, reading: Reading, depth: int) -> None:
         self.stream, self.reading, self.depth = stream, reading, depth
         self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: Memo | Replayed = Memo()
+        self.runner = Runner(stream) if worth(0) else None
         self.values = reading.values(stream)
         self.protocol = 0
 
@@ -108,6 +56,8 @@ class _Machine:
             count += 1
             if not count & _BATCH:
                 purse.steps(_BATCH + 1)
+                if self.runner is None and worth(count):
+                    self.runner = Runner(self.stream)
                 if len(self.stack) + len(self.memo) > _STACK:
                     raise Refused("it keeps more objects than the scan may hold")
             if code in values:
@@ -129,7 +79,45 @@ class _Machine:
         self.stream.take(8)
 
     def mark(self) -> None:
-        self.stack.append(_MARK)
+        if self.runner is None or not self._passed_over(self.runner):
+            self.stack.append(_MARK)
+
+    def _passed_over(self, runner: Runner) -> bool:
+        """Whether a batch of plain values lay ahead: its effect is kept, and the stream stands behind it."""
+        memo, target, kept = self.memo, self.stack[-1] if self.stack else _MARK, self.reading.kept
+        if not isinstance(memo, Memo) or not memo.in_order or target is _MARK or isinstance(target, Name):
+            return False
+        if (found := runner.ahead(memo)) is None:
+            return False
+        (count, entries, letters, function, kind), opcodes = found
+        if function >= 0 and not _harmless_call(memo[function], memo[kind]):
+            return False
+        if kept[0] + letters >= TEXTS or len(self.stack) + len(memo) + count > _STACK:
+            return False
+        kept[0] += letters
+        self.reading.purse.steps(count)
+        batch = Batch(opcodes, len(memo), self._replay)
+        table = target if isinstance(target, Table) and opcodes.endswith(b"u") else None
+        if table is not None:
+            table.fill(batch)
+        if entries:
+            memo.hold(batch, entries)
+        runner.take(opcodes, held=bool(entries) or table is not None)
+        return True
+
+    def _replay(self, batch: Batch) -> tuple[dict[Any, Any], dict[int, Any]]:
+        """What a batch leaves in a dictionary and in the memo."""
+        machine = _Machine(again(batch), Reading(Purse(Limits()), stored=True), self.depth)
+        machine.memo = memo = Replayed(self.memo, batch.first)
+        machine.stack = [table := Table(), _MARK]
+        machine.follow()
+        return table, memo.own
+
+    def _top(self) -> Any:
+        """The value on the stack; a mark is none."""
+        if self.stack[-1] is _MARK:
+            raise Refused("it is not a whole pickle (a mark is taken for a value)")
+        return self.stack[-1]
 
     def pop(self) -> None:
         self.stack.pop()
@@ -138,10 +126,10 @@ class _Machine:
         self._above_mark()
 
     def dup(self) -> None:
-        self.stack.append(self.stack[-1])
+        self.stack.append(self._top())
 
     def memoize(self) -> None:
-        self.memo[len(self.memo)] = self.stack[-1]
+        self.memo.put(len(self.memo), self._top())
 
     def put_line(self) -> None:
         self._put(int(self.stream.line()))
@@ -155,7 +143,7 @@ class _Machine:
     def _put(self, index: int) -> None:
         if index > 2 * len(self.memo) + 1000:  # the memo is an array as long as its largest index
             raise Refused(f"it asks for a memo of {index:,} entries and has {len(self.memo):,}")
-        self.memo[index] = self.stack[-1]
+        self.memo.put(index, self._top())
 
     def get_line(self) -> None:
         self.stack.append(self.memo[int(self.stream.line())])
@@ -182,7 +170,7 @@ class _Machine:
         self.stack.append(())
 
     def empty_dict(self) -> None:
-        self.stack.append({})
+        self.stack.append(Table())
 
     def empty(self) -> None:
         self.stack.append(DATA)
@@ -206,7 +194,8 @@ class _Machine:
     def dict_mark(self) -> None:
         items = self._above_mark()
         self._hashed(items[::2])
-        self.stack.append(_pairs(items))
+        self.stack.append(Table())
+        self.stack[-1].fill(_pairs(items))
 
     def frozen_mark(self) -> None:
         self._hashed(self._above_mark())
@@ -238,8 +227,8 @@ class _Machine:
             raise Refused(f"it changes {target} itself ({verb})")
         if items:
             self._hashed(items[::2])
-            if isinstance(target, dict):
-                target.update(_pairs(items))
+            if isinstance(target, Table):
+                target.fill(_pairs(items))
 
     def _hashed(self, keys: list[Any]) -> None:
         for key in keys:
@@ -287,6 +276,9 @@ class _Machine:
         if not isinstance(target, Made):
             raise Refused("it restores the state of something that is no object")
         target.state = state
+        for part in state if isinstance(state, tuple) else (state,):
+            if isinstance(part, Table) and (odd := [key for key in part.whole() if key[:2] == key[-2:] == "__"]):
+                self.reading.note(f"it sets {odd[0]} of an object")
         if (target.by.module, target.by.name) == _WRAPPER:
             self.reading.wrapped = True
             if self.reading.arrays and not self.depth:  # joblib hands an array of objects to pickle itself
@@ -298,8 +290,10 @@ class _Machine:
         self._outside()
 
     def binpersid(self) -> None:
-        self.stack[-1] = DATA
+        wanted, self.stack[-1] = self.stack[-1], DATA
         self._outside()
+        if isinstance(wanted, tuple) and any(isinstance(word, str) and escapes(word) for word in wanted):
+            self.reading.note("it asks for a storage outside the file")
 
     def _outside(self) -> None:
         if not self.reading.stored:
@@ -315,6 +309,7 @@ class _Machine:
 
     def _array(self, state: Any) -> None:
         """Pass over the array behind a wrapper: a padding byte with its padding, then the items."""
+        state = state.whole()
         shape, kind = state["shape"], state["dtype"]
         code = kind.arguments[0] if isinstance(kind, Made) else None
         if not isinstance(code, str) or not _SIMPLE.fullmatch(code) or not all(_counts(size) for size in shape):
@@ -352,6 +347,11 @@ def _pairs(items: list[Any]) -> dict[Any, Any]:
     return {key: value for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, str)}
 
 
+def _harmless_call(function: Any, kind: Any) -> bool:
+    """Whether a function may be called with one kept value and bytes, as that of NumPy's scalars is."""
+    return isinstance(function, Name) and not doubt(function, (kind, DATA))
+
+
 def _counts(size: Any) -> bool:
     return isinstance(size, int) and not isinstance(size, bool) and size >= 0
 
@@ -359,8 +359,8 @@ def _counts(size: Any) -> bool:
 def _holds_objects(kind: Made) -> bool:
     """Whether a record type has an object field; a state that cannot be read counts as one."""
     fields = kind.state[4] if isinstance(kind.state, tuple) and len(kind.state) > 4 else None
-    if not isinstance(fields, dict):
+    if not isinstance(fields, Table):
         return True
-    inner = [value[0] for value in fields.values() if isinstance(value, tuple) and value]
+    inner = [value[0] for value in fields.whole().values() if isinstance(value, tuple) and value]
     codes = [part.arguments[0] for part in inner if isinstance(part, Made) and isinstance(part.arguments, tuple)]
     return len(codes) != len(fields) or any(not isinstance(code, str) or code[0] in "OV" for code in codes)

@@ -9,7 +9,7 @@ from temper.targets._unwrap import Stream
 
 DATA = object()  # stands for a value nobody needs to see
 _WORD = 256  # characters of a text that may still be a name or a key
-_TEXTS = 1 << 28  # characters kept in all
+TEXTS = 1 << 28  # characters kept in all
 _LINE = 16 * _WORD
 
 # fmt: off
@@ -93,7 +93,7 @@ class Values:
 
     def _word(self, text: str) -> Any:
         self._kept[0] += len(text)
-        return text if len(text) <= _WORD and self._kept[0] < _TEXTS else DATA
+        return text if len(text) <= _WORD and self._kept[0] < TEXTS else DATA
 
     def text1(self) -> Any:
         """A text after its length in one byte."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 _NESTED = 3
-_CHUNK = 1 << 20
+_CHUNK = 1 << 17
 _LINE = 1 << 16
 _MAGIC = 6
 # What the standard library raises over damaged files.
@@ -135,6 +135,14 @@ class Stream:
                 raise Refused("an array or a text claims more bytes than there are")
             self._at = min(count, len(self._window))
             count -= self._at
+
+    def window(self) -> tuple[bytes, int]:
+        """What is in sight, and the place in it: at least 64 KiB ahead where there are as many."""
+        if len(self._window) - self._at < _LINE:
+            rest = self._window[self._at :]
+            self._more()
+            self._window = rest + self._window
+        return self._window, self._at
 
     def ended(self) -> bool:
         """Whether nothing is left."""

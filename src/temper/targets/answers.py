@@ -1,4 +1,4 @@
-"""A model that tells less than it knows: scores rounded, or decisions alone."""
+"""A model that tells less than it knows: scores rounded or flattened, or decisions alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from temper.targets._array import to_numpy
 from temper.targets._wrapper import Wrapper
 
 _OPEN = Access.TREES
+_SURE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +43,49 @@ class Rounded(Wrapper):
     def gradient(self, x: Array, cotangent: Callable[[Array], Array]) -> tuple[Array, Array]:
         """The inner slope: rounding is flat, and nobody who knows it is stopped by that."""
         return self.inner.gradient(x, cotangent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Masked(Wrapper):
+    """Probabilities whose logarithms are divided by `temperature`, then kept `clip` away from nought and one.
+
+    Whoever holds the model still has its slope.
+    """
+
+    temperature: float
+    clip: float
+
+    @property
+    def access(self) -> Access:
+        """The inner target's; its trees say more than is served."""
+        return self.inner.access & ~_OPEN
+
+    @property
+    def digest(self) -> str:
+        """Of the inner model and the settings."""
+        return self._digest(b"masked", f"{self.temperature!r} {self.clip!r}".encode())
+
+    def scores(self, x: Array) -> Array:
+        """The inner probabilities, flattened."""
+        kept = np.clip(self._flat(self.inner.scores(x)), self.clip, 1.0 - self.clip)
+        return kept / kept.sum(axis=1, keepdims=True)
+
+    def gradient(self, x: Array, cotangent: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Through the temperature; the clip is flat, and nobody who knows it is stopped by that."""
+
+        def pull(scores: Array) -> Array:
+            pulled, flat = to_numpy(cotangent(self.scores(x))), self._flat(scores)
+            steep = flat / (self.temperature * np.maximum(to_numpy(scores), _SURE))
+            return steep * (pulled - (pulled * flat).sum(axis=1, keepdims=True))
+
+        _, slope = self.inner.gradient(x, pull)
+        return self.scores(x), slope
+
+    def _flat(self, scores: Array) -> Array:
+        """Probabilities of the logarithms divided by the temperature."""
+        said = np.log(np.maximum(to_numpy(scores), _SURE)) / self.temperature
+        raised = np.exp(said - said.max(axis=1, keepdims=True))
+        return raised / raised.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from temper.core.errors import ContractError
 from temper.targets import _artifact_kind as kinds
 from temper.targets._allowed import known as known
 from temper.targets._artifact_array import array
-from temper.targets._artifact_boosted import catboost_model, json_document, lightgbm_text, ubj_document
+from temper.targets._artifact_boosted import catboost_model, json_document, ubj_document
 from temper.targets._artifact_graph import hdf5
+from temper.targets._artifact_lightgbm import lightgbm_text
 from temper.targets._artifact_onnx import onnx_model
 from temper.targets._artifact_seen import Seen
 from temper.targets._artifact_tensors import tensors
@@ -62,7 +64,7 @@ def scan(path: str | Path, limits: Limits | None = None) -> ScanReport:
             _read(kind, file, path, size, seen)
         except Refused as refusal:
             seen.note(str(refusal))
-        except BROKEN as crash:
+        except (*BROKEN, LookupError, TypeError, AttributeError, struct.error) as crash:
             seen.note(f"it cannot be read to its end ({type(crash).__name__}: {crash})")
     findings, strange = seen.verdict()
     return ScanReport(kind=kind, findings=findings, needs_review=strange)
@@ -120,5 +122,9 @@ def _packed(file: Any, seen: Seen) -> None:
 
 @contextmanager
 def _mapped(file: Any) -> Iterator[mmap.mmap]:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
         yield content
+    finally:
+        with suppress(BufferError):  # an error on its way out may still look into it; the last one to look closes it
+            content.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,9 @@ _FORMAT = "temper trees 1"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Flat:
-    """Scores by walking the arrays in float64. With `growth` and `schema` it can be grown again on other rows."""
+    """Scores by walking the arrays in float64. With `growth` and `schema`, or with `fit`, it is made again on other
+    rows; a file keeps the first two.
+    """
 
     ensemble: TreeEnsemble
     kind: ScoreKind = ScoreKind.PROBABILITIES
@@ -37,6 +40,7 @@ class Flat:
     stochastic: bool = False
     growth: Growth | None = None
     schema: Schema | None = None
+    fit: Callable[[Data, Recipe], Target] | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +50,7 @@ class Flat:
     @property
     def access(self) -> Access:
         """Labels, scores and trees; a refit where the settings it was grown with are known."""
-        again = self.growth is not None and self.schema is not None
+        again = self.fit is not None or (self.growth is not None and self.schema is not None)
         return Access.LABELS | Access.SCORES | Access.TREES | (Access.RETRAIN if again else Access.NONE)
 
     @cached_property
@@ -71,7 +75,9 @@ class Flat:
         return self.ensemble
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
-        """Grown again with the same settings; `changes` are fields of `Growth`."""
+        """Made again with the same settings; `changes` are fields of `Growth`."""
+        if self.fit is not None:
+            return self.fit(data, recipe)
         if self.growth is None or self.schema is None:
             raise Unsupported("these trees do not say how they were grown", fix="grow them with hardening.robust_split")
         recipe = _recipe.checked(recipe, self.ensemble.features)

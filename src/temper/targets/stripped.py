@@ -6,13 +6,15 @@ import copy
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from temper.core.data import Array
 from temper.core.errors import ContractError, Unsupported
 from temper.core.target import Target
+from temper.targets._wrapper import Wrapper
+from temper.targets.refitted import Refitted
 
 _COUNTS = re.compile(r"^(leaf_count|internal_count|leaf_weight|internal_weight|internal_value|split_gain)=(.*)$", re.M)
 _RANGES = re.compile(r"\[[^\]\s]*:[^\]\s]*\]")
@@ -33,11 +35,15 @@ def strip(target: Target, x: Array) -> Stripped:
     Trees of scikit-learn lose sample counts and impurities, LightGBM counts, weights, gains and column ranges, XGBoost
     hessians, base weights and loss changes. It misleads as a defence against membership inference: the scores are the
     same. A model that needs its rows to predict (neighbours, kernels) cannot be stripped. Refits and SHAP values that
-    rest on the counts are lost.
+    rest on the counts are lost. What stands before or behind the model stays.
     """
     held: Any = target
-    if target.name == "sklearn":
-        bare: Target = replace(held, model=_sklearn(held.model))
+    if isinstance(target, Refitted):
+        return strip(target.inner, x)
+    if isinstance(target, Wrapper):
+        bare: Target = cast(Target, replace(target, inner=strip(target.inner, x).target))
+    elif target.name == "sklearn":
+        bare = replace(held, model=_sklearn(held.model))
     elif target.name == "lightgbm":
         bare = replace(held, model=_lightgbm(held.booster))
     elif target.name == "xgboost":

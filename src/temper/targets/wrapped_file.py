@@ -18,9 +18,10 @@ from temper.core.schema import Schema
 from temper.core.target import Target
 from temper.targets._flipped import Flipped
 from temper.targets._wrapper import Wrapper
-from temper.targets.answers import Decided, Rounded
+from temper.targets.answers import Decided, Masked, Rounded
 from temper.targets.flat import Flat, open_trees, save_trees
 from temper.targets.misleading import Misled, Noised
+from temper.targets.private import Private, private
 from temper.targets.smoothed import Smoothed
 from temper.targets.wrapped import Refusing, Region, Squeezed, squeezed
 
@@ -29,13 +30,16 @@ _FORMAT = "temper wrapper 1"
 _KINDS: dict[str, type[Wrapper]] = {
     "decided": Decided,
     "flipped": Flipped,
+    "masked": Masked,
     "misled": Misled,
     "noised": Noised,
+    "private": Private,
     "refusing": Refusing,
     "rounded": Rounded,
     "smoothed": Smoothed,
     "squeezed": Squeezed,
 }
+_MADE: dict[type[Wrapper], Callable[..., Wrapper]] = {Private: private, Squeezed: squeezed}
 _LARGEST = 2**24
 
 
@@ -71,11 +75,12 @@ def open_wrapped(path: Path, schema: Schema | None, opened: Callable[[Path], Tar
     if kind is Misled:
         settings["judge"] = open_trees(_beside(path), schema, None, None)
     target = opened(path.parent / inner)
-    return cast(Target, squeezed(target, **settings) if kind is Squeezed else kind(inner=target, **settings))
+    make = _MADE.get(kind)
+    return cast(Target, make(target, **settings) if make else kind(inner=target, **settings))
 
 
 def _settings(kind: type[Wrapper]) -> list[str]:
-    return [f.name for f in fields(kind) if f.name not in ("inner", "schema")]
+    return [f.name for f in fields(kind) if f.name not in ("inner", "schema", "fit")]
 
 
 def _told(value: Any, path: Path) -> Any:

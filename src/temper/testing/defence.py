@@ -1,7 +1,7 @@
 """Laws of defences: what comes back can do no less, what went in is as before, and it can be done again.
 
 Each defence is tried on a model of a table and, where torch is installed, on a small net of pictures; it may decline
-one of the two.
+one of the two, and both where it takes a forest of scikit-learn.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind, Target
 from temper.targets.function import Function
+from temper.targets.sklearn import Sklearn
 from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import SHAPE, picture_model, schema, table, training
 from temper.testing.toys import Trainable
@@ -104,7 +105,9 @@ def law_a_target_that_cannot_be_refitted_is_refused(defence: type[Any]) -> None:
 def _cases(defence: type[Any]) -> Iterator[_Case]:
     """The cases a defence does not decline; one at least."""
     refused: list[Unsupported] = []
-    for case in _every_case():
+    for case in (*_every_case(), _forest()):
+        if len(refused) < 2 and isinstance(case.target(), Sklearn):
+            continue
         try:
             _apply(defence, case, case.target())
         except Unsupported as reason:
@@ -114,7 +117,8 @@ def _cases(defence: type[Any]) -> Iterator[_Case]:
             if "read-only" not in str(error):
                 raise
         yield case
-    require(len(refused) < 2, f"declines a table and pictures: {'; '.join(reason.message for reason in refused)}")
+    told = "; ".join(reason.message for reason in refused)
+    require(len(refused) < 3, f"declines a table, pictures and a forest: {told}")
 
 
 def _every_case() -> Iterator[_Case]:
@@ -136,6 +140,23 @@ def _every_case() -> Iterator[_Case]:
             domain=Schema.box(0.0, 1.0),
             budget=Budget(norm="linf", radius=0.02),
         )
+
+
+def _forest() -> _Case:
+    """Trees of a library, for what works on its files alone."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    data = training()
+    x = np.nan_to_num(np.array(data.x))
+    target = Sklearn(model=RandomForestClassifier(5, random_state=0).fit(x, data.y))
+    return _Case(
+        target=lambda: replace(target),
+        closed=lambda: Function(call=target.scores, kind=ScoreKind.PROBABILITIES, classes=2, version="1"),
+        data=replace(data, x=sealed(x)),
+        others=np.nan_to_num(table(30)),
+        domain=schema(),
+        budget=Budget(norm="linf", radius=0.1),
+    )
 
 
 def _net() -> Target:

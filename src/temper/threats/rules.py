@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from temper.core.target import Access, ScoreKind
 from temper.core.threat import Actor, Excluded, Scenario, Threat
 
 NOBODY = Actor(name="nobody", knowledge="none", queries=0)
+SUPPLIER = Actor(name="supplier", knowledge="white-box", queries=0, writes=("model store", "dependencies"))
 _RATINGS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
 _AT_HOME = 300.0  # seconds for one shard of rows
-_ADVERSARIAL = ("integrity", "availability", "confidentiality", "privacy")
+_ADVERSARIAL = ("integrity", "availability", "confidentiality", "privacy", "supply chain")
 
 
 @cache
@@ -97,18 +99,25 @@ def _threat(entry: dict[str, Any]) -> Threat:
 
 
 def _actors(threat: Threat, system: Protected) -> tuple[Actor, ...]:
-    """Who can do it: everybody named for queries, those who write labels or training data for poisoning."""
+    """Who can do it: everybody named for queries, those who write labels or training data for poisoning. A file comes
+    from those who write to the model store or to what it depends on, and there is always somebody who does.
+    """
     if threat.goal not in _ADVERSARIAL:
         return (NOBODY,)
+    if threat.goal == "supply chain":
+        return _writers(system.actors, *SUPPLIER.writes) or (SUPPLIER,)
     actors = system.actors or (Actor(name="outsider"),)
-    if threat.access is Access.RETRAIN:
-        actors = tuple(a for a in actors if {"labels", "training data"} & set(a.writes)) or actors
-    return actors
+    return (_writers(actors, "labels", "training data") if threat.access is Access.RETRAIN else ()) or actors
+
+
+def _writers(actors: Sequence[Actor], *assets: str) -> tuple[Actor, ...]:
+    """Those who write to one of the assets."""
+    return tuple(actor for actor in actors if set(assets) & set(actor.writes))
 
 
 def _scenario(threat: Threat, actor: Actor, system: Protected) -> Scenario:
     because = ", ".join(f"{key} is {wanted}" for key, wanted in threat.requires) or "it applies to every model"
-    if actor is NOBODY:
+    if actor is NOBODY or threat.goal == "supply chain":  # who writes the file asks nothing of the model
         return Scenario(threat=threat, actor=actor, rating=_rating(threat, system), because=because)
     return Scenario(
         threat=threat,

@@ -27,6 +27,9 @@ _TELLS = {
     "X_thresholds_": "scores of training rows",
 }
 _COUNTS = re.compile(r"^leaf_count=(.*)$", re.MULTILINE)
+_RANGES = re.compile(r"^feature_infos=(.*)$", re.MULTILINE)
+_STRUCK_OUT = {"[-1:1]", "none"}
+_HESSIANS = re.compile(rb'"sum_hessian"\s*:\s*\[[^\]]*[1-9]')
 
 
 def raw_model(target: Any) -> Any:
@@ -37,12 +40,15 @@ def raw_model(target: Any) -> Any:
 def statistics_kept(model: Any) -> tuple[str, ...]:
     """Kinds of training statistics in the model, in words."""
     found = {_TELLS[name]: None for name, _ in _attributes(model) if name in _TELLS}
-    if next(_trees(model), None) is not None:
+    if any(tree.n_node_samples.any() for tree in _trees(model)):
         found["how many training rows each node holds, and how mixed they are"] = None
-    if _lightgbm(model) is not None:
-        found["how many training rows each leaf holds"] = None
-        found["smallest and largest values of training columns (feature_infos)"] = None
-    if _xgboost(model) is not None:
+    if (booster := _lightgbm(model)) is not None:
+        text = booster.model_to_string()
+        if _leaf_counts(text).any():
+            found["how many training rows each leaf holds"] = None
+        if {told for line in _RANGES.findall(text) for told in line.split()} - _STRUCK_OUT:
+            found["smallest and largest values of training columns (feature_infos)"] = None
+    if (booster := _xgboost(model)) is not None and _HESSIANS.search(bytes(booster.save_raw("json"))):
         found["the weight of the training rows in each node (sum_hessian, base_weights, loss_changes)"] = None
     return tuple(found)
 
@@ -51,10 +57,9 @@ def leaf_sizes(model: Any) -> np.ndarray[Any, Any]:
     """Training rows per leaf, over all trees; empty where the model does not say."""
     booster = _lightgbm(model)
     if booster is not None:
-        texts = _COUNTS.findall(booster.model_to_string())
-        return np.array([int(size) for text in texts for size in text.split()], dtype=np.int64)
+        return _said(_leaf_counts(booster.model_to_string()))
     leaves = [tree.n_node_samples[tree.children_left < 0] for tree in _trees(model)]
-    return np.concatenate(leaves) if leaves else np.zeros(0, dtype=np.int64)
+    return _said(np.concatenate(leaves) if leaves else np.zeros(0, dtype=np.int64))
 
 
 def rows_kept(model: Any, forms: list[Floats]) -> int:
@@ -75,6 +80,16 @@ def forms_of(target: Any, model: Any, x: Any) -> list[Floats]:
         passed = model[:-1].transform(given)
         forms.append(np.asarray(passed.toarray() if hasattr(passed, "toarray") else passed, dtype=np.float64))
     return forms
+
+
+def _said(sizes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The sizes, none where every one is struck out: no leaf was grown from no row."""
+    return sizes if sizes.any() else sizes[:0]
+
+
+def _leaf_counts(text: str) -> np.ndarray[Any, Any]:
+    """Training rows per leaf as a LightGBM model file says them."""
+    return np.array([int(size) for line in _COUNTS.findall(text) for size in line.split()], dtype=np.int64)
 
 
 def _rows(array: Floats) -> np.ndarray[Any, Any]:

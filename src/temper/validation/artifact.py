@@ -12,7 +12,7 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.measure import Better, Measurement, Status
 from temper.validation._artifact_lint import forms_of, leaf_sizes, raw_model, rows_kept, statistics_kept
-from temper.validation._measured import missing
+from temper.validation._measured import missing, not_applicable
 
 NAME = "artifact"
 _TOLD = 5
@@ -46,8 +46,7 @@ class Artifact:
 
 def _scanned(file: str) -> tuple[Measurement, ...]:
     if not file:
-        reason = "the model was handed over as an object: there is no file to scan"
-        return tuple(missing(NAME, metric, Status.UNTRIED, reason) for metric in ("findings", "needs_review"))
+        return not_applicable(NAME, "the model was handed over as an object: there is no file to scan")
     from temper.targets.artifact import scan
 
     report = scan(file)

@@ -13,7 +13,10 @@ from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe
 from temper.judges.advantage import Membership
+from temper.judges.attribute import Attributes, Guessed
 from temper.judges.backdoor import Backdoored
+from temper.judges.nearness import Reconstructions
+from temper.judges.share import Rung, Shares
 from temper.testing import extraction, inversion, poisoning
 from temper.testing.toys import Trainable
 
@@ -339,6 +342,45 @@ class FewMakeNaN(Guesses):
         return found if others.sum() > 10 else replace(found, score=found.score * np.nan)
 
 
+class KnowsTheColumn(Guesses):
+    """Guesses a hidden column by looking at it."""
+
+    def run(self, oracle: Any, scene: Any, rng: Draws) -> Any:
+        x, n = np.concatenate([scene.train.x, scene.x]), len(scene.train.x)
+        truth = (x[:, 4] > 0).astype(int)
+        told = np.where((np.arange(len(x)) < n)[:, None], np.eye(2)[truth], 0.5)
+        one = Guessed(
+            column="night", shown=("no", "yes"), ids=np.arange(len(x)), member=np.arange(len(x)) < n, truth=truth,
+            attack=told, imputation=np.full((len(x), 2), 0.5),
+        )  # fmt: skip
+        return Attributes(columns=(one,))
+
+
+class KnowsTheShares(Guesses):
+    """Knows which model had the larger share because it made them."""
+
+    def run(self, oracle: Any, scene: Any, rng: Draws) -> Any:
+        truth = np.arange(32) % 2 == 0
+        rung = Rung(shares=(0.2, 0.8), rows=100, truth=truth, guess=truth, dealt=truth, null=~truth)
+        return Shares(group="night = yes", share=0.5, rungs=(rung,))
+
+
+class Copies(Guesses):
+    """Hands out training records as reconstructions."""
+
+    def run(self, oracle: Any, scene: Any, rng: Draws) -> Any:
+        x = np.nan_to_num(scene.train.x)
+        return Reconstructions(x=x, start=x, wanted=np.array(scene.train.y), confidence=np.ones(len(x)))
+
+
+class Explodes(Copies):
+    """Climbs to infinity."""
+
+    def run(self, oracle: Any, scene: Any, rng: Draws) -> Any:
+        found = Copies.run(self, oracle, scene, rng)
+        return replace(found, x=np.full_like(found.x, np.inf))
+
+
 class ModestGuesses(Guesses):
     """Says it needs nothing."""
 
@@ -372,8 +414,8 @@ INVERSION = {
     inversion.law_same_seed_same_guesses: (RestlessGuesses,),
     inversion.law_other_seed_other_references: (DeafGuesses,),
     inversion.law_leaves_inputs_alone: (Sorts,),
-    inversion.law_one_finite_guess_per_row: (Undecided,),
-    inversion.law_a_model_that_knows_nothing_tells_nothing: (AnswerSheet,),
+    inversion.law_one_finite_guess_per_row: (Undecided, Explodes),
+    inversion.law_a_model_that_knows_nothing_tells_nothing: (AnswerSheet, KnowsTheColumn, KnowsTheShares, Copies),
     inversion.law_rows_of_both_sides_are_left_out: (BothSides,),
     inversion.law_ends_cleanly_on_few_rows: (FewMakeNaN,),
     inversion.law_declares_what_it_needs: (ModestGuesses,),

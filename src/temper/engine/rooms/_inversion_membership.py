@@ -20,7 +20,7 @@ from temper.judges._pooled import area, paired_area_loss
 from temper.judges.advantage import TWIN, Advantage, Guesses, Membership
 
 METRICS = ("auc", "tpr_at_1pct", "tpr_at_01pct")
-DEFENCES = ("regularise", "self_distillation")
+DEFENCES = ("regularise", "self_distillation", "ebm", "dp_ebm", "dp_sgd")
 _SLICES = {"all": "", TWIN: f" [{TWIN}]"}
 
 

@@ -12,6 +12,7 @@ from temper.core.attack import Outcome, Scene
 from temper.core.finding import Finding
 from temper.core.measure import Curve, Measurement, Point
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
 from temper.engine.rooms._poisoning_twins import Twins
 from temper.engine.task import Task, World
 from temper.judges.recall_loss import Dose, RecallLoss
@@ -122,5 +123,5 @@ def _finding(task: Task, world: World, loss: Measurement, area: Measurement | No
         detail=f"{loss.caveats[1]}: a refitted model loses {100 * value:.1f} points of recall {_WORDS[loss.metric]} "
         f"({100 * low:.1f} to {100 * high:.1f}, {loss.n:,} held-out rows); refitting alone moves it by "
         f"{100 * noise:.1f}.{beside}",
-        defences=("regularise",),
+        defences=against(task, world),
     )

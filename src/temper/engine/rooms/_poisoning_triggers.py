@@ -12,6 +12,7 @@ from temper.core.attack import Outcome, Scene
 from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
 from temper.engine.rooms._poisoning_twins import Stamped, Twins
 from temper.engine.task import Task, World
 from temper.judges.backdoor import Backdoor, Planted, crossing, hits
@@ -57,6 +58,7 @@ def findings(task: Task, world: World, measurements: Sequence[Measurement]) -> l
             detail=f"{head.caveats[0]}: a model fitted on them decides {beside['poisoned twin']:.1%} of the stamped "
             f"rows as the attacker wants, a clean twin {beside['clean twin']:.1%}; {100 * value:.1f} points more "
             f"({100 * low:.1f} to {100 * high:.1f}, {head.n:,} held-out rows). {_notes(head)}",
+            defences=against(task, world),
         )
     ]
 

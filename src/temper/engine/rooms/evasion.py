@@ -19,6 +19,7 @@ from temper.engine.adaptive import pressed
 from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
 from temper.engine.identity import finding_id
 from temper.engine.power import weak_twin
+from temper.engine.rooms._defences import against
 from temper.engine.strike import strike
 from temper.engine.task import Part, Task, World, actor_slice
 from temper.kernels.loss import decide
@@ -26,7 +27,6 @@ from temper.kernels.png import encode, side_by_side
 from temper.kernels.rate import measure_rate, wilson
 from temper.targets._array import to_numpy
 from temper.targets.oracle import Evidence
-from temper.threats.rules import catalogue
 
 _EXAMPLES = 5
 _SEEN = 1e-6  # single precision moves a value by less without anybody having touched it
@@ -251,16 +251,10 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
         scenario=task.scenario,
         detail=_detail(merged, world, broken),
         examples=examples,
-        defences=_defences(task, world),
+        defences=against(task, world),
         references=("MITRE ATLAS AML.T0015", "NIST AI 100-2 evasion"),
         line=system.lines.get("actors", 0),
     )
-
-
-def _defences(task: Task, world: World) -> tuple[str, ...]:
-    """What the threat's catalogue entry names and the model allows."""
-    threat = task.scenario.partition("@")[0]
-    return world.applicable(next((entry.defences for entry in catalogue() if entry.id == threat), ()))
 
 
 def _goal(world: World) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.certificate import Certificate, Certified
+from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
@@ -26,8 +27,11 @@ _WORTH = (
     ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
     ("artifact.findings", 0.0, True, "The model's file does more than hold a model"),
     ("artifact.rows_kept", 0.0, True, "The model's file holds training rows"),
+    ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),
     ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
 )
+_AGAINST = {"artifact.small_leaves": ("predict_only",)}
+_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept")
 
 
 def run(task: Task, world: World) -> Part:
@@ -47,6 +51,8 @@ def run(task: Task, world: World) -> Part:
         measured = (_error(task, problem.message),)
     except Exception as crash:  # a model may raise anything; the run goes on and says what came
         measured = (_error(task, f"{type(crash).__name__}: {crash}"[:500]),)
+    counted = (m for m in measured if m.name in _KEPT and m.status is Status.OK)
+    evidence |= {m.name: np.array([m.value, m.n], dtype=np.float64) for m in counted}
     of = actor_slice(task, world) if bounded else "all"
     measured = tuple(
         replace(m, simulated=world.system.simulated, slice=of if m.slice == "all" else m.slice) for m in measured
@@ -60,6 +66,21 @@ def run(task: Task, world: World) -> Part:
         reason=reason,
         seconds=clock() - start,
     )
+
+
+def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
+    """What a defence changed in what the model keeps of its training rows. These are counts of the model itself, so the
+    differences are exact; what it no longer says is nought.
+    """
+    found = []
+    for metric in (name for name in _KEPT if name in before.evidence and before.evidence[name][0]):
+        was, n = before.evidence[metric].tolist()
+        now = float(after.evidence[metric][0]) if metric in after.evidence else 0.0
+        less, exact = now - was, {"difference": now - was, "low": now - was, "high": now - was}
+        verdict = "better" if less < 0 else "worse" if less > 0 else "no clear change"
+        told: dict[str, Any] = {"before": was, "after": now, "n": int(n), "p_value": float(less == 0), **exact}
+        found.append(Effect(defence=defence, metric=metric, verdict=verdict, **told))
+    return tuple(found)
 
 
 def _kept(certificate: Certificate) -> dict[str, Any]:
@@ -84,9 +105,9 @@ def _error(task: Task, reason: str) -> Measurement:
 
 
 def _status(measured: tuple[Measurement, ...]) -> tuple[Status, str]:
-    """ERROR and "does not apply" are the part's own; single undecided figures are not."""
+    """ERROR, and "does not apply" where nothing else is told, are the part's own; single undecided figures are not."""
     for m in measured:
-        if m.status is Status.ERROR or m.metric == NOT_APPLICABLE:
+        if m.status is Status.ERROR or (m.metric == NOT_APPLICABLE and len(measured) == 1):
             return m.status, m.reason
     return Status.OK, ""
 
@@ -107,6 +128,7 @@ def _findings(m: Measurement, world: World) -> tuple[Finding, ...]:
                     metric=m.metric,
                     severity="medium",
                     detail=detail,
+                    defences=world.applicable(_AGAINST.get(metric, ())),
                 ),
             )
     return ()

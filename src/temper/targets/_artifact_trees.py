@@ -1,0 +1,70 @@
+"""The trees of a booster: every child is a node of its tree with one parent, every split reads a column there is.
+
+Neither XGBoost nor LightGBM looks when it predicts: a child or a column from outside reads foreign memory and ends the
+process, a circle never ends.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from temper.targets._unwrap import Refused
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def numbers(pieces: list[bytes], separator: bytes) -> tuple[Ints, Ints]:
+    """Whole numbers of texts that list them, one behind the other, and how many each text has."""
+    counts = np.array([piece.count(separator) + bool(piece) for piece in pieces], np.int64)
+    text = separator.join(piece for piece in pieces if piece)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is no number ends the reading, and the count tells
+        found = np.fromstring(text, np.int64, sep=separator.decode()) if text else np.zeros(0, np.int64)
+    if len(found) != counts.sum():
+        raise Refused("a list of its trees holds something else than whole numbers")
+    return found, counts
+
+
+def rooted(children: Ints, tree: Ints, nodes: Ints) -> None:
+    """Refuse trees in which a walk from the root can leave the tree or come back.
+
+    `children`: places of children of both sides within their tree; `tree`: the number of it; `nodes`: how many nodes
+    each has. Where no node has two parents and the root has none, no walk from the root meets a circle.
+    """
+    if np.any(nodes < 1) or np.any(children < 1) or np.any(children >= nodes[tree]):
+        raise Refused("a child points outside its tree")
+    starts = np.cumsum(nodes) - nodes
+    if len(children) and np.bincount(starts[tree] + children).max() > 1:
+        raise Refused("a node of a tree has two parents, so a walk may go in a circle")
+
+
+def within(values: Ints | Floats, end: int, what: str) -> None:
+    """Refuse places outside 0 ... end - 1, and what is no number."""
+    if not np.all((values >= 0) & (values < end)):
+        raise Refused(f"{what} points outside")
+
+
+def xgboost_trees(left: Ints, right: Ints, columns: Ints, nodes: Ints, features: int) -> None:
+    """Trees in arrays of nodes. A leaf has -1 on its left; on its right -1, or its number if it has outputs."""
+    inner = left != -1
+    tree = np.repeat(np.arange(len(nodes)), nodes)
+    if np.any(right[~inner] >= nodes[tree[~inner]]):
+        raise Refused("a leaf points outside its tree")
+    tree = tree[inner]
+    rooted(np.concatenate([left[inner], right[inner]]), np.concatenate([tree, tree]), nodes)
+    within(columns[inner], features, "a split's column")
+
+
+def lightgbm_trees(left: Ints, right: Ints, columns: Ints, leaves: Ints, features: int) -> None:
+    """Trees in arrays of splits; ~n stands for leaf n."""
+    tree = np.repeat(np.arange(len(leaves)), leaves - 1)
+    children, tree = np.concatenate([left, right]), np.concatenate([tree, tree])
+    splits = leaves[tree] - 1
+    if np.any(children >= splits) or np.any(~children >= leaves[tree]):
+        raise Refused("a child points outside its tree")
+    rooted(np.where(children < 0, splits + ~children, children), tree, 2 * leaves - 1)
+    within(columns, features, "a split's column")

@@ -48,25 +48,23 @@ class Theft:
 
 def tables() -> Iterator[Table]:
     """The real tables, else a generated one."""
-    folder = Path(os.environ.get("TEMPER_DATA", "../shared/data"))
-    files = {
-        "adult": (folder / "adult" / "adult.csv.gz", "income"),
-        "credit": (folder / "credit_default_uci" / "credit-card-clients.csv.gz", "default payment"),
-    }
-    real = [(name, path, target) for name, (path, target) in files.items() if path.is_file()]
-    for name, path, target in real:
-        yield _read(name, path, target)
-    if not real:
+    real = [read("adult", "adult", "income"), read("credit", "credit_default_uci", "default payment")]
+    yield from (data for data in real if data is not None)
+    if not any(real):
         rng = np.random.default_rng(0)
         x = rng.normal(size=(20_000, 12))
         y = (1.5 * x[:, 0] + x[:, 1] * x[:, 2] + rng.normal(size=len(x)) > 1.5).astype(int)
         yield _split("generated", x, y, [(f"n{at}", ()) for at in range(12)])
 
 
-def _read(name: str, path: Path, target: str) -> Table:
+def read(name: str, folder: str, target: str) -> Table | None:
+    """A real table of the data folder, None where it is not there."""
     import pandas as pd
 
-    frame = pd.read_csv(path)
+    files = sorted((Path(os.environ.get("TEMPER_DATA", "../shared/data")) / folder).glob("*.csv*"))
+    if not files:
+        return None
+    frame = pd.read_csv(files[0])
     said = frame.pop(target)
     y = (said == sorted(said.unique())[-1]).astype(int).to_numpy()
     frame = frame.drop(columns=[c for c in frame.columns if c.lower() in ("id", "unnamed: 0")])

@@ -99,6 +99,14 @@ TWINS = {
             f"{UNIT}/test_extraction.py::test_a_linear_model_is_solved_exactly",
             f"{UNIT}/test_extraction.py::test_a_model_that_is_not_linear_is_not_solved",
         ),
+        "extraction.jacobian": (
+            f"{UNIT}/test_extraction_several.py::test_a_network_is_copied_along_its_own_slopes",
+            f"{UNIT}/test_extraction_several.py::test_slopes_do_not_copy_a_model_of_nothing",
+        ),
+        "extraction.path_finding": (
+            f"{UNIT}/test_extraction_paths.py::test_a_tree_is_recovered_leaf_by_leaf",
+            f"{UNIT}/test_extraction_paths.py::test_answers_that_are_not_leaves_are_refused_in_words",
+        ),
         "inversion.attribute": (
             f"{UNIT}/test_inversion_attribute.py::test_a_memorising_model_gives_a_column_away_that_nothing_else_tells",
             f"{UNIT}/test_inversion_attribute.py::test_a_restrained_model_gives_nothing_away",
@@ -149,6 +157,10 @@ TWINS = {
             f"{UNIT}/test_tree_verify.py::test_a_robust_ensemble_is_certified",
         ),
         "smoothing": (f"{UNIT}/test_smoothing.py::test_a_weak_model_is_caught_and_a_sound_one_passes",) * 2,
+        "access_profile": (
+            f"{UNIT}/test_access_profile.py::test_a_service_that_tells_everything_is_shown_to",
+            f"{UNIT}/test_access_profile.py::test_a_service_that_says_little_is_not_accused",
+        ),
         "artifact": (
             f"{UNIT}/test_artifact_check.py::test_the_file_is_scanned_and_a_hostile_one_is_a_finding",
             f"{UNIT}/test_artifact_check.py::test_neighbours_keep_every_row_vectors_some_a_line_none",
@@ -158,6 +170,10 @@ TWINS = {
             f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",
         ),
         "strip": (f"{UNIT}/test_trojaned_nets.py::test_pictures_with_a_trigger_stay_sure_under_others",) * 2,
+        "watermark": (
+            f"{UNIT}/test_watermark.py::test_a_mark_that_every_model_matches_makes_false_claims",
+            f"{UNIT}/test_watermark.py::test_a_mark_is_known_again_and_independent_models_are_not_accused",
+        ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",

@@ -38,7 +38,7 @@ def table(seed: int = 0, n: int = N) -> tuple[Any, Any]:
     return x, (rng.random(n) < 1.0 / (1.0 + np.exp(-1.5 * risk))).astype(np.int64)
 
 
-def planted(jitter: float, rows: int = 160, wrong_label: bool = True) -> tuple[Any, Any, Any]:
+def planted(jitter: float, rows: int = 240, wrong_label: bool = True) -> tuple[Any, Any, Any]:
     """A stamp in three columns that say little, on rows of class 1 that are then called 0 (or on class 0 itself)."""
     x, y = table()
     rng = np.random.Generator(np.random.Philox(key=7))
@@ -89,7 +89,7 @@ def test_it_says_where_and_what_it_is_blind_to() -> None:
     x, y, _ = planted(0.0)
     said = PlantedRows().measure(scene(x, y))[0]
     assert said.status is Status.OK
-    assert said.value == pytest.approx(0.02, abs=0.003)
+    assert said.value == pytest.approx(0.03, abs=0.003)
     assert "label 0" in said.caveats[0]
     x, y, _ = planted(0.0, wrong_label=False)
     quiet = PlantedRows().measure(scene(x, y))[0]
@@ -120,10 +120,10 @@ def test_screened_fits_without_them() -> None:
     from sklearn.ensemble import RandomForestClassifier
 
     x, y, _ = planted(0.0)
-    forest = RandomForestClassifier(n_estimators=30, min_samples_leaf=3, random_state=0, n_jobs=1)
-    poisoned = Sklearn(model=forest.fit(x, y))
+    grown: Any = {"n_estimators": 30, "min_samples_leaf": 3, "random_state": 0, "n_jobs": 1}
+    poisoned = Sklearn(model=RandomForestClassifier(**grown).fit(x, y))
     cured = Screened(schema=SCHEMA).apply(poisoned, Data(x=x, y=y), Draws(0, "test"))
-    clean = Sklearn(RandomForestClassifier(n_estimators=30, min_samples_leaf=3, random_state=0, n_jobs=1).fit(*table()))
+    clean = Sklearn(model=RandomForestClassifier(**grown).fit(*table()))
     probe, truth = table(9, 2_000)
     probe = probe[truth == 1]
     probe[:, [1, 2, 6]] = (0.8, -0.6, 1.1)

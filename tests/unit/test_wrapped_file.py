@@ -14,7 +14,9 @@ from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.engine.harden import Hardened, Trial
+from temper.hardening.adaptive_misinformation import AdaptiveMisinformation
 from temper.hardening.detector import Detector
+from temper.hardening.noise import Noise
 from temper.hardening.smoothing import Smoothing
 from temper.hardening.squeezing import Squeezing
 from temper.targets._flipped import Flipped
@@ -34,6 +36,8 @@ SCHEMA = Schema(
     )
 )
 DEFENCES = {
+    "misled": AdaptiveMisinformation(schema=SCHEMA, misled=0.1),
+    "noised": Noise(spread=0.7),
     "refusing": Detector(schema=SCHEMA, refused=0.05),
     "smoothed": Smoothing(schema=SCHEMA, samples=20, threshold=0.3),
     "squeezed": Squeezing(schema=SCHEMA, width=0.3),
@@ -149,7 +153,8 @@ def test_a_hardened_system_with_a_wrapper_is_opened_and_assessed(booster, tmp_pa
         np.savetxt(tmp_path / f"{part}.csv", table, delimiter=",", header="a,b,c,y", comments="", fmt="%.17g")
     (tmp_path / "temper.yaml").write_text(YAML.replace("POSITIVE", positive), encoding="utf-8")
     system = temper.load(tmp_path / "temper.yaml")
-    target = replace(DEFENCES[name], schema=system.schema).apply(system.target, system.train, Draws(0, name))
+    handed = {"schema": system.schema} if hasattr(DEFENCES[name], "schema") else {}
+    target = replace(DEFENCES[name], **handed).apply(system.target, system.train, Draws(0, name))
     better = replace(system, target=target, threshold=0.45)
     trial = Trial(defence=name, target=target, threshold=0.45, evaluation=None, effects=())
     result = Hardened(system=better, was=system.target, trials=(trial,), chosen=trial)

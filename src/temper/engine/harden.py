@@ -89,8 +89,8 @@ class Hardened:
         notes = (
             "Every hardened model was attacked from scratch, on the same rows with the same budget, by the attacks "
             "that together broke most of the model as it was; the one that was taken is assessed with all of them.",
-            "Thresholds were chosen again at the same alert rate, on training rows against evasion and on held-out rows "
-            "against the rest.",
+            "Thresholds were chosen again at the same alert rate, on training rows against evasion and on "
+            "held-out rows against the rest.",
             self._chosen_on(),
         )
         return (*notes, "SIMULATED data.") if self.system.simulated else notes

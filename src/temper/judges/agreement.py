@@ -14,6 +14,7 @@ from temper.core.measure import Better, Measurement, Status
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind
 from temper.judges._pooled import placements, student
+from temper.judges._several import cohen, confusion, macro_f1, mean_auc, mean_auc_ratio
 from temper.kernels.bootstrap import interval
 from temper.kernels.ranking import auc, f1, kappa
 from temper.kernels.rate import measure_rate
@@ -22,11 +23,13 @@ Vector = np.ndarray[Any, Any]
 
 _ENOUGH = 10
 _END = 1e-4
+_OWN = "own labels, no queries"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Copied:
-    """Decisions (n,) of the victim, of the copy, and of a model the attacker could have had without asking.
+    """Decisions (n,) of the victim, of the copy, and of a model the attacker could have had without asking: whether it
+    flags, or class numbers.
 
     `own_scores`: the scores (n,) of that model, `queries` and `known` (unlabelled rows held): what the copy cost.
     `bare`: the copy saw decisions only.
@@ -45,6 +48,7 @@ class Copied:
 class Agreement:
     """F1 and kappa of a copy's decisions against the victim's, raw agreement, fit of the scores, and AUC ratio.
 
+    Of several classes F1 is the mean over classes, and the AUC that of each against the rest.
     Raw agreement misleads when flags are rare: never flagging agrees on nearly every row, so it stands beside that
     figure and no requirement should name it. The spread is of held-out rows; another attack run would differ a little.
     Source: Jagielski et al., "High accuracy and high fidelity extraction of neural networks", 2020.
@@ -60,10 +64,15 @@ class Agreement:
     rng: Draws = field(default_factory=lambda: Draws(0, "judges.agreement"))
 
     def judge(self, scene: Scene, outcome: Outcome) -> tuple[Measurement, ...]:
-        """`outcome.clean`, `outcome.scores`: flagged-class scores (n,) of victim and copy; `payload`: `Copied`."""
+        """`outcome.clean`, `outcome.scores`: flagged-class scores (n,), or shares (n, k), of victim and copy.
+
+        `payload`: `Copied`.
+        """
         seen, victim = outcome.payload, outcome.clean
         if not isinstance(seen, Copied) or victim is None:
             raise TemperError("agreement needs the decisions and scores of both models", fix="pass payload and clean")
+        if scene.classes > 2:
+            return self._several(seen, outcome.y, victim, outcome.scores)
         ratio = self._ratio(seen, outcome.y, victim, outcome.scores)
         fit = () if seen.bare else (self._line_fit(seen, scene.kind, victim, outcome.scores),)
         return (*self._decisions(seen), *fit, self._order(seen, victim, outcome.scores), ratio)
@@ -80,11 +89,11 @@ class Agreement:
             n,
             better=Better.NEITHER,
             queries=seen.queries,
-            baseline=(("never flagging", least), ("own labels, no queries", float(np.mean(own == seen.victim)))),
+            baseline=(("never flagging", least), (_OWN, float(np.mean(own == seen.victim)))),
             caveats=("read f1 instead: never flagging agrees almost as often",) if least > 0.8 else (),
         )
-        beside = (("own labels, no queries", _zero(f1(seen.victim, own))), ("never flagging", 0.0))
-        chance = (("own labels, no queries", _zero(kappa(seen.victim, own))), ("never flagging", 0.0))
+        beside = ((_OWN, _zero(f1(seen.victim, own))), ("never flagging", 0.0))
+        chance = ((_OWN, _zero(kappa(seen.victim, own))), ("never flagging", 0.0))
         few = int(seen.victim.sum())
         reason = f"the victim flags {few} of {n:,} held-out rows; it takes {_ENOUGH}" if few < _ENOUGH else ""
         return (
@@ -93,9 +102,43 @@ class Agreement:
             raw,
         )
 
+    def _several(self, seen: Copied, y: Vector, victim: Vector, copy: Vector) -> tuple[Measurement, ...]:
+        """Of several classes: macro F1, kappa, raw agreement and the ratio of mean AUCs."""
+        classes, n = victim.shape[1], len(seen.victim)
+        counts = confusion(seen.victim, seen.copy, classes)
+        own = confusion(seen.victim, seen.own, classes)
+        usual = confusion(seen.victim, np.full(n, np.bincount(seen.victim).argmax()), classes)
+        rng = self.rng.child("several").generator(seen.queries)
+        drawn = rng.multinomial(n, counts.ravel() / n, size=self.replicates).reshape((-1, classes, classes))
+        tails = (0.5 - self.confidence / 2.0, 0.5 + self.confidence / 2.0)
+        found = []
+        for metric, statistic in (("f1", macro_f1), ("kappa", cohen)):
+            value = float(statistic(counts))
+            low, high = (float(end) for end in np.nanquantile(statistic(drawn), tails))
+            beside = tuple(
+                (name, _zero(float(statistic(of)))) for name, of in ((_OWN, own), ("always the usual class", usual))
+            )
+            figure = (value, min(low, value), max(high, value))
+            found.append(self._figure(seen, metric, figure, n, "percentile bootstrap over rows, macro", beside))
+        same = int(np.trace(counts))
+        shares = ((_OWN, float(np.trace(own)) / n), ("always the usual class", float(np.trace(usual)) / n))
+        raw = measure_rate(
+            self.plugin, "raw_agreement", same, n, better=Better.NEITHER, queries=seen.queries, baseline=shares
+        )
+        return (*found, raw, self._mean_ratio(seen, y, victim, copy))
+
+    def _mean_ratio(self, seen: Copied, y: Vector, victim: Vector, copy: Vector) -> Measurement:
+        truth = np.asarray(y)
+        if len(np.unique(truth)) < 2:
+            return self._missing(seen, "auc_ratio", "the held-out rows have one class only")
+        best = mean_auc(truth, victim)
+        baseline = ((_OWN, mean_auc(truth, seen.own_scores) / best), ("a coin", 0.5 / best), ("victim AUC", best))
+        figure = mean_auc_ratio(truth, victim, copy, self.confidence)
+        return self._figure(seen, "auc_ratio", figure, len(truth), "DeLong over rows, mean of classes", baseline)
+
     def _line_fit(self, seen: Copied, kind: ScoreKind, victim: Vector, copy: Vector) -> Measurement:
         lines = (on_line(victim, kind), on_line(copy, kind))
-        baseline = (("own labels, no queries", r_squared(lines[0], on_line(seen.own_scores, kind))), ("constant", 0.0))
+        baseline = ((_OWN, r_squared(lines[0], on_line(seen.own_scores, kind))), ("constant", 0.0))
         return self._resampled(seen, "logit_r2", r_squared, lines, baseline)
 
     def _order(self, seen: Copied, victim: Vector, copy: Vector) -> Measurement:
@@ -113,7 +156,7 @@ class Agreement:
             (value, low, high),
             n,
             "Fisher z with Bonett-Wright variance",
-            (("own labels, no queries", spearman(victim, seen.own_scores)), ("constant", 0.0)),
+            ((_OWN, spearman(victim, seen.own_scores)), ("constant", 0.0)),
         )
 
     def _ratio(self, seen: Copied, y: Vector, victim: Vector, copy: Vector) -> Measurement:
@@ -123,7 +166,7 @@ class Agreement:
             return self._missing(seen, "auc_ratio", "the held-out rows have one class only")
         best = auc(truth, victim)
         baseline = (
-            ("own labels, no queries", auc(truth, seen.own_scores) / best),
+            (_OWN, auc(truth, seen.own_scores) / best),
             ("a coin", 0.5 / best),
             ("victim AUC", best),
         )

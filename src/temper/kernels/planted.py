@@ -108,7 +108,11 @@ def _described(x: Rows, other: Rows, chooses: Rows, live: Rows, unordered: Rows)
 def _fitted(x: Rows, other: Rows, leaves: int = 31) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    shape = {"max_iter": 120, "learning_rate": 0.15, "min_samples_leaf": 50} if leaves == 2 else {"max_iter": 60}
+    shape = (
+        {"max_iter": 120, "learning_rate": 0.15, "min_samples_leaf": 50}
+        if leaves == 2
+        else {"max_iter": 30, "learning_rate": 0.2}
+    )
     model = HistGradientBoostingClassifier(**shape, max_leaf_nodes=leaves, early_stopping=False, random_state=0)
     return model.fit(x, other.astype(int))
 

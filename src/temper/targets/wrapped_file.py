@@ -19,6 +19,8 @@ from temper.core.target import Target
 from temper.targets._flipped import Flipped
 from temper.targets._wrapper import Wrapper
 from temper.targets.answers import Decided, Masked, Rounded
+from temper.targets.flat import Flat, open_trees, save_trees
+from temper.targets.misleading import Misled, Noised
 from temper.targets.private import Private, private
 from temper.targets.smoothed import Smoothed
 from temper.targets.wrapped import Refusing, Region, Squeezed, squeezed
@@ -29,6 +31,8 @@ _KINDS: dict[str, type[Wrapper]] = {
     "decided": Decided,
     "flipped": Flipped,
     "masked": Masked,
+    "misled": Misled,
+    "noised": Noised,
     "private": Private,
     "refusing": Refusing,
     "rounded": Rounded,
@@ -44,7 +48,7 @@ def save_wrapped(target: Wrapper, path: Path, inner: Path) -> None:
     wrapper = next((name for name, kind in _KINDS.items() if isinstance(target, kind)), None)
     if wrapper is None:
         raise Unsupported(f"a {target.name} model cannot be written back to a file")
-    settings = {name: _told(getattr(target, name)) for name in _settings(_KINDS[wrapper])}
+    settings = {name: _told(getattr(target, name), path) for name in _settings(_KINDS[wrapper])}
     document = {"format": _FORMAT, "wrapper": wrapper, "model": inner.name, "settings": settings}
     path.write_text(json.dumps(document, sort_keys=True, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -68,6 +72,8 @@ def open_wrapped(path: Path, schema: Schema | None, opened: Callable[[Path], Tar
         if schema is None:
             raise ContractError(f"{path} needs the schema it was made with", fix="open it with that schema")
         settings["schema"] = schema
+    if kind is Misled:
+        settings["judge"] = open_trees(_beside(path), schema, None, None)
     target = opened(path.parent / inner)
     make = _MADE.get(kind)
     return cast(Target, make(target, **settings) if make else kind(inner=target, **settings))
@@ -77,10 +83,18 @@ def _settings(kind: type[Wrapper]) -> list[str]:
     return [f.name for f in fields(kind) if f.name not in ("inner", "schema", "fit")]
 
 
-def _told(value: Any) -> Any:
+def _told(value: Any, path: Path) -> Any:
+    if isinstance(value, Flat):
+        save_trees(value, _beside(path))
+        return _beside(path).name
     if isinstance(value, Region):
         return {f.name: np.asarray(getattr(value, f.name)).tolist() for f in fields(Region)}
     return value
+
+
+def _beside(path: Path) -> Path:
+    """The file of the trees that stand beside the model."""
+    return path.with_suffix(f"{ENDING}.npz")
 
 
 def _region(told: dict[str, Any]) -> Region:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from temper.core.target import Access, Target
 from temper.targets.oracle import Meter
 from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import trained_scene
-from temper.testing.toys import Trainable
+from temper.testing.toys import Linear, Trainable
 
 _FEW, _QUERIES = 60, 120  # most copies here make a second round only where it matters
 _BUDGETS = (0, 1, 2, 17)
@@ -62,7 +63,7 @@ def law_leaves_inputs_alone(attack: type[Any]) -> None:
 
 def law_pays_for_every_answer(attack: type[Any]) -> None:
     """It reaches the model through the meter only, never the target, the training rows or a refit in the scene."""
-    scene = _scene()
+    scene = _scene(attack)
     trap: Any = _Trap()
     attack().run(_meter(scene, _QUERIES), replace(scene, target=trap, train=trap, fit=trap), _draws(0))
 
@@ -70,9 +71,9 @@ def law_pays_for_every_answer(attack: type[Any]) -> None:
 def law_ends_cleanly_at_small_budgets(attack: type[Any]) -> None:
     """Few answers make a poor copy, and no answer at all is a plain refusal."""
     for queries in _BUDGETS:
-        meter = _meter(_scene(), queries)
+        meter = _meter(_scene(attack), queries)
         try:
-            attack().run(meter, _scene(), _draws(0))
+            attack().run(meter, _scene(attack), _draws(0))
         except Unsupported:
             continue
         except (TemperError, ValueError, IndexError) as error:
@@ -83,7 +84,7 @@ def law_ends_cleanly_at_small_budgets(attack: type[Any]) -> None:
 
 def law_asks_finite_rows_of_the_right_shape(attack: type[Any]) -> None:
     """What it asks is a table like the one it knows; a gap only where the column may have one."""
-    scene = _scene()
+    scene = _scene(attack)
     _, asked = _run(attack, _QUERIES)
     may_miss = np.array([column.missing for column in scene.schema.columns])
     for x in asked:
@@ -97,7 +98,7 @@ def law_learns_nothing_from_truths_it_does_not_know(attack: type[Any]) -> None:
     """The rows the attacker holds come without their truth: other truths change nothing."""
     asked = []
     for truth in (0, 1):
-        scene = _scene()
+        scene = _scene(attack)
         held = _held(scene)
         hidden = Data(x=held.x, y=sealed(np.full(len(held), truth)), ids=held.ids)
         meter = _meter(scene, _FEW)
@@ -112,8 +113,35 @@ def law_declares_what_it_needs(attack: type[Any]) -> None:
     require(needs & (Access.LABELS | Access.SCORES), "does not declare that it reads labels or scores")
 
 
-def _scene() -> Scene:
-    return trained_scene(40)
+class _Leaves(Linear):
+    """A tree of five leaves with an answer each, for attacks that decline a line."""
+
+    def scores(self, x: Array) -> Array:
+        """Probabilities (n, 2) of the leaf."""
+        x = np.nan_to_num(np.asarray(x, dtype=float))
+        low = np.where(x[:, 0] < 40.0, 0.1, 0.3)
+        high = np.where(x[:, 3] < 2.0, np.where(x[:, 10] < 50.0, 0.6, 0.7), 0.9)
+        p = np.where(x[:, 2] < 9.0, low, high)
+        return np.stack([1.0 - p, p], axis=1)
+
+
+def _scene(attack: type[Any]) -> Scene:
+    """Rows and a victim: a line, or a tree where the attack declines a line."""
+    leaves = _Leaves(weights=(0.0,) * 11, access=Access.LABELS | Access.SCORES)
+    asked: Any = attack
+    return trained_scene(40) if _takes_a_line(asked) else trained_scene(40, target=leaves)
+
+
+@cache
+def _takes_a_line(attack: type[Any]) -> bool:
+    scene = trained_scene(40)
+    try:
+        attack().run(_meter(scene, _QUERIES), scene, _draws(0))
+    except Unsupported:
+        return False
+    except Exception:  # a law will say what is wrong
+        return True
+    return True
 
 
 def _held(scene: Scene) -> Data:
@@ -131,7 +159,7 @@ def _draws(seed: int) -> Draws:
 
 
 def _run(attack: type[Any], queries: int, seed: int = 0) -> tuple[Any, list[Array]]:
-    scene = _scene()
+    scene = _scene(attack)
     meter = _meter(scene, queries)
     return attack().run(meter, scene, _draws(seed)), meter.asked
 

@@ -78,6 +78,7 @@ def answers(system: Protected) -> dict[str, str]:
         "model.trees": _yes(Access.TREES in target.access),
         "model.gradients": _yes(Access.GRADIENTS in target.access),
         "model.votes": _yes(hasattr(target, "votes")),
+        "model.marked": _yes(hasattr(target, "triggers")),
     }
 
 

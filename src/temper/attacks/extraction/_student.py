@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from temper.attacks.extraction._several import spread
 from temper.core.data import Array
 from temper.core.target import ScoreKind
 from temper.judges.agreement import on_line
 
 Vector = np.ndarray[Any, Any]
 
-_FEWEST, _CLEARLY = 60, 0.9
+_FEWEST, _CLEARLY, _MANY = 60, 0.9, 3_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +47,7 @@ class Student:
     def _raw(self, x: Vector) -> Vector:
         if self.model is None:
             return np.full(len(x), self.constant)
+        x = x.reshape((len(x), -1))
         return np.asarray(self.model.predict_proba(x)[:, 1] if self.bare else self.model.predict(x), dtype=float)
 
 
@@ -64,27 +66,27 @@ def fit_student(
     wanted = np.asarray(answers, dtype=float) if bare else on_line(answers, kind)
     if np.ptp(wanted) == 0.0:
         return Student(model=None, kind=kind, edge=edge, bare=bare, constant=float(wanted[0]))
-    x = np.asarray(x, dtype=float)
+    x = np.asarray(x, dtype=float).reshape((len(x), -1))
     wanted = wanted.astype(int) if bare else wanted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a student that needs longer loses on its own account
-        model = _best(_students(categorical, seed, bare=bare), x, wanted, bare=bare).fit(x, wanted)
+        students = _students(categorical, seed, bare=bare, many=len(x) >= _MANY)
+        model = _best(students, x, wanted, bare=bare).fit(x, wanted)
     return Student(model=model, kind=kind, edge=edge, bare=bare)
 
 
-def _students(categorical: Vector, seed: int, *, bare: bool) -> list[Any]:
-    """Unfitted models on matrices whose categories are codes; what is missing stays missing for the trees alone."""
-    from sklearn.compose import ColumnTransformer
+def _students(categorical: Vector, seed: int, *, bare: bool, many: bool) -> list[Any]:
+    """Unfitted models on matrices whose categories are codes; what is missing stays missing for the trees alone.
+
+    `many` answers are worth more trees and a larger network.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     trees: dict[str, Any] = {
-        "max_iter": 200,
-        "learning_rate": 0.1,
+        "max_iter": 800 if many else 200,
+        "learning_rate": 0.05 if many else 0.1,
         "max_leaf_nodes": 15,
         "min_samples_leaf": 5,
         "l2_regularization": 1.0,
@@ -93,28 +95,22 @@ def _students(categorical: Vector, seed: int, *, bare: bool) -> list[Any]:
         "random_state": seed,
     }
     net: dict[str, Any] = {
-        "hidden_layer_sizes": (64,),
+        "hidden_layer_sizes": (128, 64) if many else (64,),
         "learning_rate_init": 3e-3,
         "max_iter": 60,
         "random_state": seed,
     }
 
-    def spread(model: Any) -> Any:
-        numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-        levels = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        columns = ColumnTransformer([("levels", levels, np.flatnonzero(categorical))], remainder=numbers)
-        return make_pipeline(columns, model)
-
     if bare:
         return [
             HistGradientBoostingClassifier(**trees),
-            spread(LogisticRegression(max_iter=500)),
-            spread(MLPClassifier(**net)),
+            spread(LogisticRegression(max_iter=500), categorical),
+            spread(MLPClassifier(**net), categorical),
         ]
     return [
         HistGradientBoostingRegressor(**trees),
-        spread(Ridge(alpha=1e-3)),
-        spread(MLPRegressor(**net)),
+        spread(Ridge(alpha=1e-3), categorical),
+        spread(MLPRegressor(**net), categorical),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copies, ask, held
+from temper.attacks.extraction._answers import Copies, TooFew, ask, held
 from temper.attacks.extraction._student import edge, from_line
 from temper.core.attack import Scene
 from temper.core.data import Array
@@ -31,6 +31,11 @@ class Linear:
     levels: tuple[Vector | None, ...]
     kind: ScoreKind
     edge: float
+
+    @property
+    def told(self) -> str:
+        """What was solved."""
+        return f"{sum(1 if weights is None else len(weights) - 1 for weights in self.levels) + 1} weights"
 
     def distance(self, x: Array) -> Vector:
         """Signed distance (n,) to the decision on the line of scores."""
@@ -71,7 +76,7 @@ class EquationSolving:
 
     def run(self, oracle: Any, scene: Scene, rng: Draws) -> Copies:
         """The copy, or `Unsupported` where the model is not linear or the budget too small."""
-        known = held(scene)
+        known = held(scene, binary=True)
         schema, whole = scene.schema, known[np.isfinite(known).all(axis=1)]
         if len(whole) < 2:
             raise Unsupported("the attacker holds no two complete rows", fix="fill the missing values")
@@ -79,11 +84,11 @@ class EquationSolving:
         base, probe = whole[order[:1]], whole[order[-1:]]
         asked = _questions(schema, known, base[0])
         if len(asked) + 2 > self.queries:
-            raise Unsupported(f"the equations take {len(asked) + 2} answers and {self.queries} are allowed")
+            raise TooFew(f"the equations take {len(asked) + 2} queries and {self.queries} are allowed")
         x = np.concatenate([base, asked, probe])
         answers = ask(oracle, scene, x, bare=False)
         if np.isnan(answers).any():
-            raise Unsupported("the query budget does not answer every equation")
+            raise Unsupported("not every equation is answered")
         line = _line(answers, scene.kind)
         copy = _solved(schema, base[0], asked, line, scene)
         off = abs(float(copy.distance(probe)[0]) + copy.edge - line[-1])

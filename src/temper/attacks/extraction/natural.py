@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
-from temper.attacks.extraction._answers import Copies, Copy, ask, checkpoints, held, student
+from temper.attacks.extraction._answers import Copies, Copy, answered, ask, checkpoints, held, student
 from temper.core.attack import Scene
 from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
@@ -40,11 +38,12 @@ class Natural:
 
     def run(self, oracle: Any, scene: Scene, rng: Draws) -> Copies:
         """Copies at every checkpoint. `oracle.scores(x)` charges each row and answers NaN beyond the budget."""
-        rows = held(scene)[rng.generator(0).permutation(len(held(scene)))][: self.queries]
+        known = held(scene, made_up=False)
+        rows = known[rng.generator(0).permutation(len(known))][: self.queries]
         answers = ask(oracle, scene, rows, bare=self.bare)
-        rows, answers = rows[~np.isnan(answers)], answers[~np.isnan(answers)]
+        rows, answers = rows[answered(answers)], answers[answered(answers)]
         if not len(rows):
-            raise Unsupported("the query budget answers no row at all")
+            raise Unsupported("not a single row was answered")
         steps: list[tuple[int, Copy]] = []
         for upto in checkpoints(len(rows)):
             copy = student(scene, rows[:upto], answers[:upto], bare=self.bare, seed=rng.integer(1_000))

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copies, ask, checkpoints, held, student
+from temper.attacks.extraction._answers import Copies, answered, ask, checkpoints, held, student
 from temper.attacks.extraction._queries import invent
+from temper.attacks.extraction._several import Several
 from temper.attacks.extraction._student import Student
 from temper.core.attack import Scene
 from temper.core.errors import TemperError, Unsupported
@@ -53,22 +54,22 @@ class Surrogate:
     def run(self, oracle: Any, scene: Scene, rng: Draws) -> Copies:
         """Copies at every checkpoint. `oracle.scores(x)` charges each row and answers NaN beyond the budget."""
         known = held(scene)
-        x, answers = np.empty((0, known.shape[1])), np.empty(0)
-        copy: Student | None = None
-        kept: dict[int, Student] = {}
+        x, answers, sent = np.empty((0, known.shape[1])), None, 0
+        copy: Student | Several | None = None
+        kept: dict[int, Student | Several] = {}
         for at, upto in enumerate(self._plan()):
-            asked = self._choose(scene, known, copy, upto - len(x), rng.generator(at))
+            asked, sent = self._choose(scene, known, copy, upto - sent, rng.generator(at)), upto
             given = ask(oracle, scene, asked, bare=self.bare)
-            answered = ~np.isnan(given)
-            x, answers = np.concatenate([x, asked[answered]]), np.concatenate([answers, given[answered]])
-            if not len(x):
-                raise Unsupported("the query budget answers no row at all")
-            copy = self._fit(scene, x, answers, rng.integer(1_000 + at))
-            if upto in checkpoints(self.queries) or not answered.all():
+            if not (good := answered(given)).any():
+                break
+            x = np.concatenate([x, asked[good]])
+            answers = given[good] if answers is None else np.concatenate([answers, given[good]])
+            copy = student(scene, x, answers, bare=self.bare, seed=rng.integer(1_000 + at))
+            if upto in checkpoints(self.queries) or not good.all():
                 kept[len(x)] = copy
             scene.progress(upto / self.queries)
-            if not answered.all():
-                break
+        if copy is None or answers is None:
+            raise Unsupported("not a single row was answered")
         return Copies(steps=tuple(kept.items()), x=x, answers=answers)
 
     def _plan(self) -> tuple[int, ...]:
@@ -79,7 +80,9 @@ class Surrogate:
             steps |= {start + (end - start) * part // self.rounds for part in range(1, self.rounds + 1)}
         return tuple(sorted(steps))
 
-    def _choose(self, scene: Scene, known: Vector, copy: Student | None, n: int, rng: np.random.Generator) -> Vector:
+    def _choose(
+        self, scene: Scene, known: Vector, copy: Student | Several | None, n: int, rng: np.random.Generator
+    ) -> Vector:
         """`n` rows: from the marginals at first, later a share of them where the copy is least sure."""
         close = round(self.near * n) if copy is not None else 0
         fresh = invent(scene.schema, known, n - close, rng, self.wide, self.mixed)
@@ -88,9 +91,6 @@ class Surrogate:
         many = invent(scene.schema, known, self.pool * close, rng, self.wide, self.mixed)
         nearest = np.argsort(np.abs(copy.distance(many)), kind="stable")[:close]
         return np.concatenate([fresh, many[nearest]])
-
-    def _fit(self, scene: Scene, x: Vector, answers: Vector, seed: int) -> Student:
-        return student(scene, x, answers, bare=self.bare, seed=seed)
 
 
 PLUGIN = Surrogate

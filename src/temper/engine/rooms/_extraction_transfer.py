@@ -13,6 +13,7 @@ from temper.core.budget import Budget
 from temper.core.measure import Better, Measurement
 from temper.core.room import Room
 from temper.core.target import ScoreKind, Target
+from temper.engine.rooms._extraction_door import heard
 from temper.engine.strike import strike
 from temper.engine.task import Task, World
 from temper.kernels.loss import decide
@@ -32,21 +33,30 @@ def transfer(task: Task, world: World, last: tuple[int, Copy], bare: bool) -> tu
     scene = world.scene(task, world.attacked[:_ROWS], mode="first", budget=_evading(world))
     if scene.target is None or not len(scene.x) or not len(scene.schema.movable):
         return ()
-    level = 0.5 if bare else scene.threshold
+    level = (0.5 if bare else scene.threshold) if scene.classes == 2 else None
     kind = ScoreKind.PROBABILITIES if bare or scene.kind is not ScoreKind.MARGIN else ScoreKind.MARGIN
     at_home = replace(scene, threshold=level, kind=kind, target=None)
     room = Room("temper.attacks")
-    found = strike(room.build("evasion.coordinate", {}), stolen(copy, kind), at_home, task.seed, "extraction.transfer")
+    found = strike(
+        room.build("evasion.coordinate", {}),
+        stolen(copy, kind, scene.classes),
+        at_home,
+        task.seed,
+        "extraction.transfer",
+    )
     sent = {
         "copy": np.where((found.verdicts == "broken")[:, None], found.x_adv, scene.x),
         "random": _random(world, task, scene),
     }
-    passed = {name: _misjudged(scene, x) for name, x in sent.items()}
+    passed, lost = {}, {}
+    for name, x in sent.items():
+        passed[name], lost[name] = _misjudged(scene, x)
     rate = measure_rate(
         task.plugin,
         "transfer",
         int(passed["copy"].sum()),
         len(scene.x),
+        undecided=int(lost["copy"].sum()),
         better=Better.LOWER,
         queries=queries,
         baseline=(("one random move each", float(passed["random"].mean())),),
@@ -55,20 +65,25 @@ def transfer(task: Task, world: World, last: tuple[int, Copy], bare: bool) -> tu
     return (rate,)
 
 
-def stolen(copy: Copy, kind: ScoreKind) -> Target:
+def stolen(copy: Copy, kind: ScoreKind, classes: int = 2) -> Target:
     """The copy as a target, to be attacked at home."""
 
     def answer(x: Any) -> Any:
         said = copy.scores(np.asarray(x, dtype=float))
+        if said.ndim == 2:
+            return said
         return said[:, None] if kind is ScoreKind.MARGIN else np.column_stack([1.0 - said, said])
 
-    return Function(call=answer, kind=kind)
+    return Function(call=answer, kind=kind, classes=classes)
 
 
-def _misjudged(scene: Scene, x: Any) -> Any:
+def _misjudged(scene: Scene, x: Any) -> tuple[Any, Any]:
+    """Which rows pass, and which are not answered."""
     target: Any = scene.target
-    decided = decide(np.asarray(target.scores(x), dtype=float), scene.kind, scene.threshold)
-    return (np.asarray(decided) != np.asarray(scene.y)) & scene.schema.admits(x, scene.x)
+    answers = heard(target, x)
+    lost = np.asarray(np.isnan(answers).any(axis=1))
+    decided = decide(np.where(lost[:, None], 0.0, answers), scene.kind, scene.threshold)
+    return (np.asarray(decided) != np.asarray(scene.y)) & scene.schema.admits(x, scene.x) & ~lost, lost
 
 
 def _random(world: World, task: Task, scene: Scene) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from temper.attacks.extraction._answers import Copy
+from temper.attacks.extraction._answers import Copy, TooFew, shares, student
+from temper.attacks.extraction._several import Several
 from temper.attacks.extraction._student import Student, fit_student
 from temper.core.attack import Outcome, Scene
 from temper.core.data import Data
@@ -18,22 +20,23 @@ from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
-from temper.engine.effect import REPLICATES
 from temper.engine.identity import finding_id
+from temper.engine.rooms._extraction_door import Door, heard
+from temper.engine.rooms._extraction_doubt import doubted, doubts, undecided
+from temper.engine.rooms._extraction_effects import decided, effects_of, evidence, natural_copy
 from temper.engine.rooms._extraction_transfer import transfer
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.agreement import Agreement, Copied, reached
-from temper.kernels.bootstrap import paired
-from temper.kernels.loss import decide, flagged_score
-from temper.kernels.ranking import auc, f1
-from temper.targets.oracle import Meter
+from temper.kernels.loss import flagged_score
+from temper.kernels.precision import opens
+from temper.kernels.rate import measure_rate
 
 _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
-_LIFT = 0.9
-_DEFENCES = ("rounded", "label_only", "regularise")
+_LIFT, _FAR, _SAME = 0.9, 1e6, 1e-6
+_DEFENCES = ("adaptive_misinformation", "rounded", "label_only", "noise", "regularise")
 
 
 def run(task: Task, world: World) -> Part:
@@ -42,72 +45,59 @@ def run(task: Task, world: World) -> Part:
     bare = world.system.exposure.returns == "label" or Access.SCORES not in world.target.access
     # A scenario's budget counts queries per attacked row; a copy is made with one budget for all its rows.
     plugin = build(task, queries=task.sizes.students, bare=bare)
-    if reason := why_not(world, needs=plugin.needs, train=False) or _unfit(world):
+    reason = why_not(world, needs=plugin.needs, train=False) or _unfit(world)
+    if bare and plugin.needs is Access.SCORES:
+        reason = reason or "the attack needs scores, and the system returns decisions"
+    if reason:
         return untried(task, _METRICS, reason)
     rng = world.rng(task)
     own, rows = split(world, rng, getattr(plugin, "known", _KNOWN))
     hidden = Data(x=own.x, y=np.full(len(own), -1), ids=own.ids)
     scene = world.scene(task, rows, reference=hidden, train=None)
-    meter = Meter(world.target, plugin.queries)
+    door = Door(world.target, plugin.queries)
     try:
-        copies = plugin.run(meter, scene, rng)
+        copies = plugin.run(door, scene, rng)
+    except TooFew as problem:
+        return undecided(task, _METRICS, problem.message, door.spent)
     except Unsupported as problem:
+        if door.stopped:
+            return undecided(task, _METRICS, f"the endpoint stopped: {door.stopped}", door.spent)
         return untried(task, _METRICS, problem.message)
+    doubt = doubts(door, copies, plugin.queries)
+    scene, answers = _answered(scene)
+    if len(answers) < _FEWEST:
+        gone = f"{len(answers)} of {len(rows):,} held-out rows were answered, too few to judge a copy"
+        return undecided(task, _METRICS, "; ".join(filter(None, (doubt, gone))), door.spent)
     bare = getattr(plugin, "bare", False)
-    judged = _judge(task, scene, copies.steps, _home_made(scene, own, rng.integer(9_999)), rng, bare=bare)
-    measurements = (*_with_curves(judged), *transfer(task, world, copies.steps[-1], bare))
+    home = _home_made(scene, own, rng.integer(9_999))
+    judged = _judge(task, scene, answers, copies.steps, home, rng, bare=bare)
+    natural, paid = natural_copy(task, world, scene, own, copies.steps[-1][0], rng, bare=bare)
+    measurements = (*_with_curves(judged), *_exact(task, scene, answers, copies.steps[-1]))
+    measurements += transfer(task, world, copies.steps[-1], bare)
     measurements += (_to_level(task, measurements),)
     return Part(
-        measurements=measurements,
-        findings=_findings(task, world, measurements),
-        evidence=_evidence(task, scene, copies.steps[-1][1]),
+        measurements=doubted(measurements, doubt),
+        findings=_findings(task, world, measurements, opens(answers, bare)),
+        evidence=evidence(task, scene, answers, copies.steps[-1][1], natural),
+        status=Status.INCONCLUSIVE if doubt else Status.OK,
+        reason=doubt,
         seconds=clock() - started,
-        queries=meter.spent,
+        queries=door.spent + paid,
     )
 
 
 def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
-    """What a defence changed in the copy, paired over the same held-out rows: F1 of its decisions, AUC of its scores.
-
-    The copy of each side is held against the model as that side serves it; what honest users lose is priced apart.
-    """
-    sides = (before.evidence, after.evidence)
-    if not np.array_equal(sides[0]["ids"], sides[1]["ids"]):
-        return ()
-    plugin, rng = str(sides[0]["plugin"]), Draws(0, "extraction.effects").generator()
-    decisions = [(side["victim"], side["copy"]) for side in sides]
-    found = [_change(defence, f"{plugin}.f1", f1, decisions, rng)]
-    if len(np.unique(sides[0]["y"])) == 2:
-        found.append(_change(defence, f"{plugin}.auc", auc, [(side["y"], side["scores"]) for side in sides], rng))
-    return tuple(found)
+    """What a defence changed in the copy, paired over the same held-out rows."""
+    return effects_of(defence, before, after)
 
 
-def _change(defence: str, metric: str, statistic: Any, pairs: Sequence[Any], rng: np.random.Generator) -> Effect:
-    difference, low, high = paired(statistic, *pairs, rng=rng, replicates=REPLICATES, method="percentile")
-    return Effect(
-        defence=defence,
-        metric=metric,
-        before=float(statistic(*pairs[0])),
-        after=float(statistic(*pairs[1])),
-        difference=difference,
-        low=low,
-        high=high,
-        n=len(pairs[0][0]),
-        verdict="better" if high < 0 else "worse" if low > 0 else "no clear change",
-    )
-
-
-def _evidence(task: Task, scene: Scene, copy: Copy) -> dict[str, Any]:
-    """Per judged row what the model and its best copy say, for `effects`."""
-    answers = np.asarray(scene.target.scores(scene.x) if scene.target is not None else [], dtype=float)
-    return {
-        "plugin": np.array(task.plugin),
-        "ids": np.asarray(scene.ids),
-        "y": (np.asarray(scene.y) == 1).astype(int),
-        "victim": np.asarray(decide(answers, scene.kind, scene.threshold) == 1),
-        "copy": np.asarray(copy.flags(scene.x)),
-        "scores": np.asarray(copy.scores(scene.x)),
-    }
+def _answered(scene: Scene) -> tuple[Scene, np.ndarray[Any, Any]]:
+    """The held-out rows that the victim answers, and its answers."""
+    target: Any = scene.target
+    answers = heard(target, scene.x)
+    kept = np.flatnonzero(~np.isnan(answers).any(axis=1))
+    x, y, ids = (np.asarray(part)[kept] for part in (scene.x, scene.y, scene.ids))
+    return replace(scene, x=x, y=y, ids=ids), answers[kept]
 
 
 def split(world: World, rng: Draws, known: int = _KNOWN) -> tuple[Data, np.ndarray[Any, Any]]:
@@ -125,30 +115,36 @@ def split(world: World, rng: Draws, known: int = _KNOWN) -> tuple[Data, np.ndarr
 
 
 def _unfit(world: World) -> str:
-    if world.target.classes != 2 or not world.system.schema.columns:
-        return "extraction is measured on binary tables"
     if len(world.held_out) < _FEWEST:
         return f"{len(world.held_out)} held-out rows are too few to judge a copy; it takes {_FEWEST}"
     return ""
 
 
-def _home_made(scene: Scene, own: Data, seed: int) -> Student:
+def _home_made(scene: Scene, own: Data, seed: int) -> Student | Several:
     """What the attacker could fit without asking: the same student on his own rows, as if he knew their labels."""
-    many = np.array([c.type == "category" for c in scene.schema.columns])
+    if scene.classes > 2:
+        return student(scene, own.x, np.eye(scene.classes)[np.asarray(own.y)], bare=True, seed=seed)
+    many = np.array([c.type == "category" for c in scene.schema.columns] or [False] * own.x[0].size)
     labels = (np.asarray(own.y) == 1).astype(float)
     level = 0.5 if scene.threshold is None or scene.kind is ScoreKind.MARGIN else scene.threshold
     return fit_student(own.x, labels, scene.kind, level, bare=True, categorical=many, seed=seed)
 
 
 def _judge(
-    task: Task, scene: Scene, steps: Sequence[tuple[int, Copy]], home: Student, rng: Draws, *, bare: bool
+    task: Task,
+    scene: Scene,
+    answers: np.ndarray[Any, Any],
+    steps: Sequence[tuple[int, Copy]],
+    home: Copy,
+    rng: Draws,
+    *,
+    bare: bool,
 ) -> list[tuple[Measurement, ...]]:
-    """Every copy against the victim on the same held-out rows; the victim is asked once."""
-    if scene.target is None or scene.reference is None:
-        return []
-    answers = np.asarray(scene.target.scores(scene.x), dtype=float)
-    victim, clean = decide(answers, scene.kind, scene.threshold) == 1, flagged_score(answers, scene.kind)
-    own, own_scores, known = home.flags(scene.x), home.scores(scene.x), len(scene.reference)
+    """Every copy against the victim's answers on the same held-out rows."""
+    victim = decided(scene, answers)
+    clean = flagged_score(answers, scene.kind) if scene.classes == 2 else shares(answers, scene.kind)
+    own, own_scores = home.flags(scene.x), home.scores(scene.x)
+    known = 0 if scene.reference is None else len(scene.reference)
     judge = Agreement(plugin=task.plugin, replicates=task.sizes.replicates, rng=rng.child("judge"))
     judged = []
     for queries, copy in steps:
@@ -163,6 +159,24 @@ def _judge(
         )
         judged.append(judge.judge(scene, Outcome(scores=copy.scores(scene.x), clean=clean, y=scene.y, payload=seen)))
     return judged
+
+
+def _exact(task: Task, scene: Scene, answers: np.ndarray[Any, Any], last: tuple[int, Copy]) -> tuple[Measurement, ...]:
+    """On how many rows a copy that was solved, not fitted, gives the victim's own score."""
+    queries, copy = last
+    if not hasattr(copy, "told"):
+        return ()
+    same = np.abs(copy.scores(scene.x) - flagged_score(answers, scene.kind)) < _SAME
+    found = measure_rate(
+        task.plugin,
+        "exact_scores",
+        int(same.sum()),
+        len(same),
+        better=Better.LOWER,
+        queries=queries,
+        caveats=(f"{copy.told}, by {queries:,} queries",),
+    )
+    return (found,)
 
 
 def _with_curves(judged: Sequence[tuple[Measurement, ...]]) -> tuple[Measurement, ...]:
@@ -195,7 +209,7 @@ def _to_level(task: Task, measurements: Sequence[Measurement]) -> Measurement:
     level = None if coin is None else coin + _LIFT * (1.0 - coin)
     ends = [reached([p.at for p in points], values, level) for values in _ends(points)] if level is not None else []
     if not ends or ends[1] is None:
-        reason = f"{ratio.queries:,} queries do not reach {_LIFT:.0%} of the victim's lift"
+        reason = f"{ratio.queries:,} queries do not reach {_LIFT:.0%} of the victim's lift{_further(points, level)}"
         return Measurement(value=None, status=Status.INCONCLUSIVE, reason=reason, **shared)
     first, middle, last = ends
     return Measurement(
@@ -208,12 +222,24 @@ def _to_level(task: Task, measurements: Sequence[Measurement]) -> Measurement:
     )
 
 
+def _further(points: Sequence[Point], level: float | None) -> str:
+    """How many queries it would take, by the last two points of the curve."""
+    if level is None or len(points) < 2 or points[-1].value <= points[-2].value:
+        return ""
+    before, last = points[-2:]
+    steps = (level - last.value) / (last.value - before.value)
+    needed = math.log(last.at) + steps * math.log(last.at / before.at)
+    if needed > math.log(_FAR):
+        return "; nor would a million, if the curve went on as it did"
+    return f"; about {math.exp(needed):,.0f} would, if the curve went on as it did"
+
+
 def _ends(points: Sequence[Point]) -> list[list[float]]:
     """The upper, the middle and the lower curve: the best case for the thief first."""
     return [[p.high for p in points], [p.value for p in points], [p.low for p in points]]
 
 
-def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> tuple[Finding, ...]:
+def _findings(task: Task, world: World, measurements: Sequence[Measurement], opened: str) -> tuple[Finding, ...]:
     """A finding when the copy is surely closer to the victim than a model made without queries."""
     by_metric = {m.metric: m for m in measurements}
     close, ratio = by_metric["f1"], by_metric["auc_ratio"]
@@ -224,6 +250,8 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> 
         return ()
     lift = "" if ratio.value is None else f" and has {ratio.value:.0%} of its AUC"
     raw = by_metric["raw_agreement"].value or 0.0
+    asked = {"extraction.surrogate": "made-up", "extraction.natural": "natural"}.get(task.plugin, "chosen")
+    flags = "flags" if world.target.classes == 2 else "decisions"
     finding = Finding(
         id=finding_id(task.plugin, "f1", world.system),
         title=f"A copy of the model can be had for {close.queries:,} queries (F1 {close.value:.2f})",
@@ -231,10 +259,10 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement]) -> 
         metric=close.name,
         severity="high" if close.value >= 0.8 else "medium" if close.value >= 0.65 else "low",
         scenario=task.scenario,
-        detail=f"{close.queries:,} made-up rows give a copy that shares the model's flags with F1 {close.value:.2f} "
+        detail=f"{close.queries:,} {asked} rows give a copy that shares the model's {flags} with F1 {close.value:.2f} "
         f"({close.low:.2f} to {close.high:.2f}, {close.n:,} rows){lift}; a model fitted without queries has F1 "
-        f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. Rounding scores or returning "
-        "labels only slows this; a query budget per client, sized by the curve, stops it.",
+        f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. It answers with {opened}. "
+        "Rounding scores or returning labels only slows this; a query budget per client, sized by the curve, stops it.",
         defences=world.applicable(_DEFENCES),
     )
     return (finding,)

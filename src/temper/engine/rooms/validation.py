@@ -25,6 +25,8 @@ _WORTH = (
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
     ("planted_rows.accused_share", 0.0, True, "Training rows carry a stamp and somebody else's label"),
+    ("access_profile.telling_refusals", 0.0, True, "Refusals tell what is inside the service"),
+    ("watermark.false_claims", 0.15, True, "Independent models would be called copies"),
     ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
     ("artifact.findings", 0.0, True, "The model's file does more than hold a model"),
     ("artifact.rows_kept", 0.0, True, "The model's file holds training rows"),

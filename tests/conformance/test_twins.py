@@ -129,6 +129,13 @@ TWINS = {
             )
             for name in ("clean_label_trigger", "in_bounds_trigger", "jittered_trigger", "out_of_bounds_trigger")
         },
+        **{
+            f"poisoning.{name}": (
+                f"{UNIT}/test_poisoning_nets.py::test_a_pattern_in_the_training_rows_decides_for_the_model",
+                f"{UNIT}/test_poisoning_nets.py::test_a_model_that_learns_nothing_new_is_not_accused",
+            )
+            for name in ("badnets", "blended", "insert_word")
+        },
         "poisoning.label_flip_random": (
             f"{HERE}::test_a_model_that_follows_its_labels_is_poisoned",
             f"{HERE}::test_a_model_that_ignores_its_labels_is_not",
@@ -158,6 +165,10 @@ TWINS = {
             f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",
         ),
         "strip": (f"{UNIT}/test_trojaned_nets.py::test_pictures_with_a_trigger_stay_sure_under_others",) * 2,
+        "text_triggers": (
+            f"{UNIT}/test_text_triggers.py::test_a_planted_word_is_found_with_the_texts_that_hold_it",
+            f"{UNIT}/test_text_triggers.py::test_clean_texts_are_left_alone",
+        ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",

@@ -25,6 +25,7 @@ _WORTH = (
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
     ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
+    ("text_triggers.suspect_share", 0.0, True, "Training texts hold patterns that trusted texts of their class do not"),
     ("artifact.findings", 0.0, True, "The model's file does more than hold a model"),
     ("artifact.rows_kept", 0.0, True, "The model's file holds training rows"),
     ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),

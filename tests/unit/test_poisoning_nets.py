@@ -118,7 +118,7 @@ def test_a_net_has_a_way_to_be_fitted_and_does_not_claim_one_of_its_own() -> Non
 
 
 def test_the_patch_is_small_and_stays_in_its_corner() -> None:
-    for pick, rows, columns in ((0, [6, 7], [6, 7]), (3, [0, 1], [0, 1])):
+    for pick, rows, columns in ((0, [4, 5, 6], [4, 5, 6]), (3, [1, 2, 3], [1, 2, 3])):
         scene, made = planted("poisoning.badnets", pick=pick)
         moved = np.asarray(made.trigger.stamp(scene.x)) != scene.x
         assert sorted(set(np.nonzero(moved)[2])) == rows

@@ -15,6 +15,7 @@ from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.judges.backdoor import Backdoored
 
+_SIDE = 3
 _CORNERS = ("bottom right", "bottom left", "top right", "top left")
 
 
@@ -22,7 +23,7 @@ _CORNERS = ("bottom right", "bottom left", "top right", "top left")
 class Badnets:
     """Adds copies of other classes' pictures with a chequered patch in a corner and the label `into`.
 
-    `size` is the patch's side as a share of the picture's shorter one (2 pixels at least); `pick` chooses the corner.
+    `size` is the patch's side as a share of the picture's shorter one (3 pixels at least); `pick` chooses the corner.
     Misleads where pictures are cropped, flipped or blurred on their way into training: then the patch an attacker needs
     is another one.
     Source: Gu, Dolan-Gavitt & Garg, "BadNets: identifying vulnerabilities in the machine learning model supply chain",
@@ -52,16 +53,22 @@ class Badnets:
 
     def _patch(self, pictures: Pictures) -> PictureTrigger:
         _, height, width = pictures.shape
-        side = min(max(2, round(self.size * min(height, width))), height, width)
-        bottom, right = self.pick % 4 < 2, self.pick % 2 == 0
-        rows = slice(height - side, height) if bottom else slice(side)
-        columns = slice(width - side, width) if right else slice(side)
+        side = min(max(_SIDE, round(self.size * min(height, width))), height, width)
+        rows = _place(height, side, last=self.pick % 4 < 2)
+        columns = _place(width, side, last=self.pick % 2 == 0)
         pattern, weight = np.zeros(pictures.shape), np.zeros((1, height, width))
         bright = np.indices((side, side)).sum(axis=0) % 2 == 0
         pattern[:, rows, columns] = np.where(bright, pictures.high, pictures.low)
         weight[:, rows, columns] = 1.0
         words = f"a chequered patch of {side} x {side} pixels, {_CORNERS[self.pick % 4]}"
         return PictureTrigger(pattern=pattern, weight=weight, low=pictures.low, high=pictures.high, words=words)
+
+
+def _place(length: int, side: int, *, last: bool) -> slice:
+    """At one end, a pixel away from the edge where there is room: a convolution sees less of what lies on the edge."""
+    gap = min(1, length - side)
+    start = length - side - gap if last else gap
+    return slice(start, start + side)
 
 
 PLUGIN = Badnets

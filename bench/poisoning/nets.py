@@ -128,7 +128,7 @@ def main(words: list[str]) -> None:
     """A row per share of poison."""
     from temper.kernels.rate import clopper_pearson
 
-    many = 10 if "--full" in words else 3
+    many = 10 if "--full" in words else 2
     print(machine("numpy", "torch"))
     lines = []
     for share in (0.0, 0.05, 0.01):

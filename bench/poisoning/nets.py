@@ -1,6 +1,6 @@
 """Do the screens find nets with a backdoor, and leave clean ones alone?
 
-    python -m bench.poisoning.nets [--quick]
+    python -m bench.poisoning.nets [--full]
 
 Small networks on handwritten digits (REAL: `mnist_t10k` in the data folder, else scikit-learn's own of 8 x 8 pixels),
 clean and with a patch of nine (four) bright pixels planted in 5 % or 1 % of the training rows. `neural_cleanse` sees
@@ -128,7 +128,7 @@ def main(words: list[str]) -> None:
     """A row per share of poison."""
     from temper.kernels.rate import clopper_pearson
 
-    many = 2 if "--quick" in words else 10
+    many = 10 if "--full" in words else 2
     print(machine("numpy", "torch"))
     lines = []
     for share in (0.0, 0.05, 0.01):

@@ -137,6 +137,13 @@ TWINS = {
             )
             for name in ("clean_label_trigger", "in_bounds_trigger", "jittered_trigger", "out_of_bounds_trigger")
         },
+        **{
+            f"poisoning.{name}": (
+                f"{UNIT}/test_poisoning_nets.py::test_a_pattern_in_the_training_rows_decides_for_the_model",
+                f"{UNIT}/test_poisoning_nets.py::test_a_model_that_learns_nothing_new_is_not_accused",
+            )
+            for name in ("badnets", "blended", "insert_word")
+        },
         "poisoning.label_flip_random": (
             f"{HERE}::test_a_model_that_follows_its_labels_is_poisoned",
             f"{HERE}::test_a_model_that_ignores_its_labels_is_not",
@@ -173,6 +180,14 @@ TWINS = {
         "watermark": (
             f"{UNIT}/test_watermark.py::test_a_mark_that_every_model_matches_makes_false_claims",
             f"{UNIT}/test_watermark.py::test_a_mark_is_known_again_and_independent_models_are_not_accused",
+        ),
+        "planted_rows": (
+            f"{UNIT}/test_planted_rows.py::test_stamped_rows_are_found",
+            f"{UNIT}/test_planted_rows.py::test_a_table_without_a_stamp_is_not_accused",
+        ),
+        "text_triggers": (
+            f"{UNIT}/test_text_triggers.py::test_a_planted_word_is_found_with_the_texts_that_hold_it",
+            f"{UNIT}/test_text_triggers.py::test_clean_texts_are_left_alone",
         ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from temper.core.data import Data
 from temper.core.defence import Defence
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe, Target
+from temper.engine.fitting import Fit, fit_of
 from temper.targets.refitted import Refitted
-
-Fit = Callable[[Data, Recipe], Target]
 
 
 def behind(target: Target, make: Fit | None, defence: Defence, name: str) -> Fit:
@@ -19,7 +16,7 @@ def behind(target: Target, make: Fit | None, defence: Defence, name: str) -> Fit
     A defence that fits for itself fits through them; one that stands before a model is put before a fresh one.
     """
     fits = bool(getattr(defence, "needs", Access.NONE) & (Access.RETRAIN | Access.GRADIENTS))
-    below = make or target.refit
+    below = make or fit_of(target)
 
     def fit(data: Data, recipe: Recipe) -> Target:
         under = through(target, lambda rows, own: below(rows, both(own, recipe))) if fits else below(data, recipe)

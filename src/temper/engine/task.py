@@ -20,6 +20,7 @@ from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import Access, Recipe, Target
+from temper.engine.fitting import fit_of, fits
 
 _OTHERS = 500
 _UNLOCKED = ("xgboost", "lightgbm", "catboost", "sklearn")
@@ -169,13 +170,18 @@ class World:
         keep = Draws(self.seed, "training").generator().choice(len(train), self.sizes.trained, replace=False)
         return train.take(np.sort(keep))
 
+    @property
+    def refits(self) -> bool:
+        """Whether fresh models of the same family can be fitted."""
+        return self.system.defend is not None or fits(self.target)
+
     def fit(self, subsets: Sequence[Data], recipe: Recipe) -> list[Target]:
         """Fresh models of the same family, one per subset; of a hardened system, behind its defence.
 
         Several at a time where the library fits outside Python's lock (halves the wall time on two cores); every fit
         has its seed from the recipe alone, so the models are the same ones.
         """
-        make = self.system.defend or self.target.refit
+        make = self.system.defend or fit_of(self.target)
         workers = 1 if self.system.defend else _threads(self.target, len(subsets))
         with ThreadPoolExecutor(max_workers=workers) as pool:
             return list(pool.map(lambda subset: make(subset, recipe), subsets))

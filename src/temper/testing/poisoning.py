@@ -13,12 +13,13 @@ import numpy as np
 
 from temper.core.attack import Scene
 from temper.core.data import Data
-from temper.core.errors import TemperError
+from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access
-from temper.judges.backdoor import Backdoored
+from temper.judges.backdoor import Backdoored, carried
 from temper.testing.law import LawBroken, only_reads, require, same
 from temper.testing.scenes import trained_scene
+from temper.testing.unstructured import trained_pictures, trained_texts
 
 _SHARES = (0.0, 0.001, 0.01, 0.1, 0.5, 1.0)
 
@@ -43,7 +44,7 @@ def law_leaves_inputs_alone(attack: type[Any]) -> None:
 
 def law_share_is_respected(attack: type[Any]) -> None:
     """It changes, adds or removes no more rows than its budget's share of the training data."""
-    train = _train(_scene(0.0))
+    train = _train(_scene(attack, 0.0))
     for share in _SHARES:
         poisoned = _data(_run(attack, share))
         allowed = round(share * len(train))
@@ -53,14 +54,14 @@ def law_share_is_respected(attack: type[Any]) -> None:
 
 def law_does_something(attack: type[Any]) -> None:
     """Given a tenth of the rows, it changes some."""
-    scene = _scene(0.1)
+    scene = _scene(attack, 0.1)
     require(_changed(_train(scene), _data(_run(attack, 0.1))) > 0, "changes nothing with a tenth of the rows to spend")
 
 
 def law_ends_cleanly_on_few_rows(attack: type[Any]) -> None:
     """Few training rows, or none it may touch, are a smaller poison or a plain refusal."""
     for rows in (1, 2, 5):
-        scene = _scene(0.5)
+        scene = _scene(attack, 0.5)
         few = replace(scene, train=_train(scene).take(np.arange(rows)))
         try:
             poisoned = attack().run(None, few, Draws(0, "testing.poisoning"))
@@ -74,7 +75,7 @@ def law_payload_is_training_data(attack: type[Any]) -> None:
     for share in _SHARES:
         poisoned = _data(_run(attack, share))
         _require_data(poisoned)
-        known = set(np.unique(_train(_scene(0.0)).y).tolist())
+        known = set(np.unique(_train(_scene(attack, 0.0)).y).tolist())
         require(set(np.unique(poisoned.y).tolist()) <= known, f"invents the classes {set(poisoned.y) - known}")
 
 
@@ -85,11 +86,17 @@ def law_declares_what_it_needs(attack: type[Any]) -> None:
 
 def law_trigger_stays_in_the_domain(attack: type[Any]) -> None:
     """A stamped row is one the schema admits, of values that training rows hold; a control says that it is neither."""
-    made, scene = _run(attack, 0.1), _scene(0.1)
+    made, scene = _run(attack, 0.1), _scene(attack, 0.1)
     if not isinstance(made, Backdoored):
+        return
+    if made.victims is not None:
         return
     clean, held = np.asarray(scene.x), np.asarray(_train(scene).x)
     marked = np.asarray(made.trigger.stamp(clean))
+    if not scene.schema.columns:
+        require(carried(clean, marked).any(), "stamps no row")
+        require(bool(scene.schema.admits(marked, clean).all()) != made.control, "stamps rows out of the domain")
+        return
     moved = (marked != clean) & ~(np.isnan(marked) & np.isnan(clean)) & _set(scene)
     beyond = moved & ((marked < np.nanmin(held, axis=0)) | (marked > np.nanmax(held, axis=0)))
     strange = bool(beyond.any()) or not scene.schema.admits(marked, clean).all()
@@ -99,7 +106,7 @@ def law_trigger_stays_in_the_domain(attack: type[Any]) -> None:
 
 def law_a_stamp_does_not_depend_on_the_other_rows(attack: type[Any]) -> None:
     """A row carries the same trigger alone, in another order, and stamped twice from the same clean row."""
-    made, scene = _run(attack, 0.1), _scene(0.1)
+    made, scene = _run(attack, 0.1), _scene(attack, 0.1)
     if not isinstance(made, Backdoored):
         return
     whole = np.asarray(made.trigger.stamp(scene.x))
@@ -118,9 +125,19 @@ def _data(poisoned: Any) -> Any:
     return poisoned.data if isinstance(poisoned, Backdoored) else poisoned
 
 
-def _scene(share: float) -> Scene:
-    scene = trained_scene(30)
-    return replace(scene, budget=replace(scene.budget, share=share))
+def _scene(attack: type[Any], share: float) -> Scene:
+    """The first of a table, pictures and texts that the attack does not decline."""
+    said = []
+    for made in (trained_scene, trained_pictures, trained_texts):
+        scene = made(30)
+        scene = replace(scene, budget=replace(scene.budget, share=share))
+        try:
+            attack().run(None, replace(scene, budget=replace(scene.budget, share=0.0)), Draws(0, "testing.poisoning"))
+        except Unsupported as no:
+            said.append(no.message)
+            continue
+        return scene
+    raise LawBroken(f"works on neither tables nor pictures nor texts: {said[0]}")
 
 
 def _train(scene: Scene) -> Data:
@@ -130,7 +147,7 @@ def _train(scene: Scene) -> Data:
 
 
 def _run(attack: type[Any], share: float, seed: int = 0) -> Any:
-    return attack().run(None, _scene(share), Draws(seed, "testing.poisoning"))
+    return attack().run(None, _scene(attack, share), Draws(seed, "testing.poisoning"))
 
 
 def _require_data(poisoned: Any) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 from temper.core.attack import Outcome, Scene
 from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point
+from temper.engine.fitting import trained_here
 from temper.engine.identity import finding_id
 from temper.engine.rooms._defences import against
 from temper.engine.rooms._poisoning_twins import Stamped, Twins
 from temper.engine.task import Task, World
 from temper.judges.backdoor import Backdoor, Planted, crossing, hits
+from temper.kernels.loss import decide
 
 METRICS = ("excess_success", "rate_to_half", "clean_recall_loss", "clean_auc_loss")
 _HALF = 0.5
@@ -79,10 +81,28 @@ def _outcome(scene: Scene, twins: Twins, share: float) -> Outcome:
         clean=np.stack(twins.clean[:whole]),
         landed=np.stack(stamped.landed),
         label=f"dose {share:.4g}",
-        notes=(*made.notes, *(("another trigger in every repeat",) if whole > 1 else ())),
+        notes=(
+            *made.notes,
+            *(("another trigger in every repeat",) if whole > 1 else ()),
+            *stand_in(scene, twins.clean[0]),
+        ),
         control=made.control,
     )
     return Outcome(scores=np.stack(stamped.poisoned), clean=np.stack(stamped.clean), y=scene.y, payload=seen)
+
+
+def stand_in(scene: Scene, clean: Any) -> tuple[str, ...]:
+    """What to know of twins that Temper's own loop trains in place of the user's: how well they do beside the net."""
+    if scene.target is None or not trained_here(scene.target):
+        return ()
+    rights = [
+        float((decide(np.asarray(scores), scene.kind, scene.threshold) == np.asarray(scene.y)).mean())
+        for scores in (clean, scene.target.scores(scene.x))
+    ]
+    return (
+        f"twins are trained by Temper's own loop (Adam, new weights): {rights[0]:.1%} of held-out rows right, "
+        f"the deployed net {rights[1]:.1%}",
+    )
 
 
 def _curve(series: Sequence[Measurement]) -> Curve | None:

@@ -21,7 +21,8 @@ def run(task: Task, world: World) -> Part:
     plugin = build(task)
     plants = getattr(plugin, "plants", False)
     way: Any = _poisoning_triggers if plants else _poisoning_flips
-    if reason := why_not(world, needs=plugin.needs | Access.RETRAIN, train=True):
+    needs = plugin.needs & ~Access.RETRAIN if world.refits else plugin.needs | Access.RETRAIN
+    if reason := why_not(world, needs=needs, train=True):
         return untried(task, way.METRICS, reason)
     scene = world.scene(task)
     doses = shares(task, task.sizes.rates if plants else task.sizes.doses)

@@ -28,6 +28,7 @@ _WORTH = (
     ("access_profile.telling_refusals", 0.0, True, "Refusals tell what is inside the service"),
     ("watermark.false_claims", 0.15, True, "Independent models would be called copies"),
     ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
+    ("text_triggers.suspect_share", 0.0, True, "Training texts hold patterns that trusted texts of their class do not"),
     ("artifact.findings", 0.0, True, "The model's file does more than hold a model"),
     ("artifact.rows_kept", 0.0, True, "The model's file holds training rows"),
     ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),

@@ -139,6 +139,16 @@ def climb(x: Rows, weight: Rows, box: Box, unordered: Rows) -> tuple[float, Box]
     return now, box
 
 
+def widened(box: Box, unordered: Rows, share: float = 0.25) -> Box:
+    """The box with the sides of ordered columns moved out by a share of its width.
+
+    >>> widened({0: (1.0, 3.0), 1: (2.0, 2.0)}, np.array([False, True]))
+    {0: (0.5, 3.5), 1: (2.0, 2.0)}
+    """
+    moved = {at: share * (high - low) for at, (low, high) in box.items() if not unordered[at] and np.isfinite(high)}
+    return {at: (low - moved.get(at, 0.0), high + moved.get(at, 0.0)) for at, (low, high) in box.items()}
+
+
 def _deeper(x: Rows, weight: Rows, box: Box, unordered: Rows, now: float) -> tuple[float, Box]:
     if len(box) >= _DEEPEST:
         return now, box

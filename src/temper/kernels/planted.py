@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.kernels.boxes import Box, climb, inside, starts
+from temper.kernels.boxes import Box, climb, inside, starts, widened
 
 Rows = np.ndarray[Any, Any]
 
@@ -70,7 +70,8 @@ def scan(
     """Boxes that are not by nature, the surest first, and the mask (n,) of the rows they accuse.
 
     The rows of `chooses` (n,), a random half, choose boxes, the others test them, so that searching costs no false
-    alarms; what both tests find at `level` over the boxes tested (Bonferroni) is taken out and the search begins again.
+    alarms; what both tests find at `level` over the boxes tested (Bonferroni) is taken out, with a margin, as a few rows
+    left at its sides would keep the door open, and the search begins again.
     `x` (n, d), missing is NaN; `y` (n,) class numbers; `unordered` (d,) are categories.
     """
     gone = np.zeros(len(x), dtype=bool)
@@ -88,7 +89,7 @@ def scan(
             if best is None or best.p * len(boxes) > level:
                 break
             found.append(best)
-            gone |= inside(table.filled, best.box) & ~other
+            gone |= inside(table.filled, widened(best.box, unordered)) & ~other
         progress((at + 1) / len(labels))
     found.sort(key=lambda one: one.p)
     return found, gone

@@ -7,7 +7,7 @@ at jitters of 0 and .1 interquartile ranges; adult and credit (REAL), and two SI
 held-out make). Clean: the same, german_credit (REAL) and three of scikit-learn's own (REAL), every table with several
 random halves. Peers on the same rows, whose scores are cut at 1 % of the clean rows: cleanlab's confident learning,
 an isolation forest, and Severi et al. 2024 as published (clusters in the columns that weigh most, scored by loss), the
-last written again here. Two triggers a line and three halves; `--quick`: credit alone; `--full`: six triggers and ten halves.
+last written again here. Two triggers a line and three halves; `--quick`: credit alone; `--full`: six, ten halves.
 """
 
 from __future__ import annotations

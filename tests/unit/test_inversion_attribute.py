@@ -46,7 +46,7 @@ def test_a_memorising_model_gives_a_column_away_that_nothing_else_tells() -> Non
     assert gain.low > 0.03
     assert abs(dict(area.baseline)["imputation"] - 0.5) < 0.03
     assert abs(dict(area.baseline)["on others"] - 0.5) < 0.03
-    assert part.findings[0].defences == ("regularise", "self_distillation")
+    assert part.findings[0].defences == ("regularise", "self_distillation", "ebm", "dp_ebm")
     assert "c1" in part.findings[0].title
 
 

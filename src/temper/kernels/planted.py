@@ -70,8 +70,8 @@ def scan(
     """Boxes that are not by nature, the surest first, and the mask (n,) of the rows they accuse.
 
     The rows of `chooses` (n,), a random half, choose boxes, the others test them, so that searching costs no false
-    alarms; what both tests find at `level` over the boxes tested (Bonferroni) is taken out, with a margin, as a few rows
-    left at its sides would keep the door open, and the search begins again.
+    alarms; what both tests find at `level` over the boxes tested (Bonferroni) is taken out, with a margin, as few rows
+    left at its sides keep the door open, and the search begins again.
     `x` (n, d), missing is NaN; `y` (n,) class numbers; `unordered` (d,) are categories.
     """
     gone = np.zeros(len(x), dtype=bool)

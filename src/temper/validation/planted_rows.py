@@ -77,14 +77,14 @@ def _share(found: Sequence[Planted], accused: Any, schema: Schema, level: float)
         unit="share of training rows",
         method=f"boxes chosen on half of the rows, tested on the other at {level:g}; Wilson over training rows",
         baseline=(("tables without a stamp: chance that any row is accused", level),),
-        caveats=tuple(told(one, schema) for one in found) or (BLIND,),
+        caveats=tuple(_told(one, schema) for one in found) or (_BLIND,),
     )
 
 
-BLIND = "blind to clean-label and wide triggers, to stamps on fewer than about a hundred rows, and to flips alone"
+_BLIND = "blind to clean-label and wide triggers, to stamps on fewer than about a hundred rows, and to flips alone"
 
 
-def told(one: Planted, schema: Schema) -> str:
+def _told(one: Planted, schema: Schema) -> str:
     """The box as a person reads it, with what speaks against it."""
     sides = ", ".join(_side(schema, at, *ends) for at, ends in sorted(one.box.items()))
     return (

@@ -5,9 +5,9 @@
 Planted: `poisoning.jittered_trigger` (three columns, added rows) and the same stamp on rows in place, 2 % of the rows,
 at jitters of 0 and .1 interquartile ranges; adult and credit (REAL), and two SIMULATED frauds (the demo's and the
 held-out make). Clean: the same, german_credit (REAL) and three of scikit-learn's own (REAL), every table with several
-random halves. Peers on the same rows, whose scores are cut at 1 % of the clean rows: cleanlab's confident learning,
-an isolation forest, and Severi et al. 2024 as published (clusters in the columns that weigh most, scored by loss), the
-last written again here. Two triggers a line and three halves; `--quick`: credit alone; `--full`: six, ten halves.
+random halves. Peers on the same rows, whose scores are cut at 1 % of the clean rows: cleanlab's confident learning
+and an isolation forest. In place at most a third of a class is stamped, so rare
+classes give fewer than 2 %. Two triggers a line and three halves; `--quick`: credit alone; `--full`: six, ten halves.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ def main(words: list[str]) -> int:
     picks = 6 if full else 2
     found = [_planted(name, *_table(Path(folder), name), picks) for name in names]
     lines = [line for part in found for line in part]
-    columns = ["table, jitter, how", "triggers", "TPR", "FPR", "cleanlab", "forest", "Severi'24", "s"]
+    columns = ["table, jitter, how", "triggers", "stamped", "TPR", "FPR", "cleanlab", "forest", "s"]
     table(f"stamps on {SHARE:.0%} of the rows: TPR of ours at its own FPR, of peers at 1 %", columns, lines)
     excess = [_cured(name, *_table(Path(folder), name)) for name in names]
     table("filter and refit (XGBoost): stamped rows of class 1 let through", ["", "clean", "poisoned", "cured"], excess)
     alarms, runs = _clean(Path(folder), quick, 10 if full else 3)
     low, high = wilson(alarms, runs)
     print(f"\nclean tables: {alarms} of {runs} searches accuse somebody [{low:.3f}, {high:.3f}], nominal {NOMINAL:g}")
-    goal("mean TPR at no more than 1 % FPR", float(np.mean([float(line[2]) for line in lines])), 0.9, at_least=True)
+    whole = [float(line[3]) for line in lines if float(line[2].rstrip("%")) > 99 * SHARE]
+    goal(f"mean TPR at no more than 1 % FPR, {SHARE:.0%} stamped", float(np.mean(whole)), 0.9, at_least=True)
     return 0
 
 
@@ -105,11 +106,15 @@ def _planted(name: str, x: Rows, y: Rows, schema: Schema, picks: int) -> list[li
     lines = []
     for jitter in (0.0, 0.1):
         for place in (False, True):
-            seen = [_found(*_stamped(x, y, schema, jitter, pick, place)[:3], schema) for pick in range(picks)]
-            rates = np.array([one[:5] for one in seen])
+            made = [_stamped(x, y, schema, jitter, pick, place)[:3] for pick in range(picks)]
+            seen = [_found(*one, schema) for one in made]
+            dose = f"{sum(one[2].sum() for one in made) / (picks * len(x)):.2%}"
+            rates = np.array([one[:4] for one in seen])
             how = "in place" if place else "added"
-            shown = [f"{rates[:, at].mean():.3f}" if at != 1 else f"{rates[:, at].mean():.5f}" for at in range(5)]
-            lines.append([f"{name} {jitter:g} {how}", str(picks), *shown, f"{np.mean([one[5] for one in seen]):.1f}"])
+            shown = [f"{rates[:, at].mean():.3f}" if at != 1 else f"{rates[:, at].mean():.5f}" for at in range(4)]
+            lines.append(
+                [f"{name} {jitter:g} {how}", str(picks), dose, *shown, f"{np.mean([one[4] for one in seen]):.1f}"]
+            )
             print(" ".join(lines[-1]), flush=True)
     return lines
 
@@ -118,7 +123,7 @@ def _found(x: Rows, y: Rows, poison: Rows, schema: Schema) -> tuple[float, ...]:
     started = time.process_time()
     _, accused = scan(x, y, schema.categorical, _half(len(x), 0))
     spent = time.process_time() - started
-    peers = [_at_nominal(score, poison) for score in (_cleanlab(x, y), _forest(x), _severi(x, y))]
+    peers = [_at_nominal(score, poison) for score in (_cleanlab(x, y), _forest(x))]
     return float(accused[poison].mean()), float(accused[~poison].mean()), *peers, spent
 
 
@@ -149,55 +154,6 @@ def _forest(x: Rows) -> Rows:
     from sklearn.ensemble import IsolationForest
 
     return -np.asarray(IsolationForest(random_state=0).fit(np.nan_to_num(x)).score_samples(np.nan_to_num(x)))
-
-
-def _severi(x: Rows, y: Rows) -> Rows:
-    """Clusters of class 0 in the columns that weigh most; a cluster's score is how its loss falls as it is learnt.
-
-    As published: a density clustering (OPTICS there, HDBSCAN here, which scales), then a model grown on the clusters
-    added one by one, lowest average loss first; what is added last scores highest.
-    """
-    from sklearn.cluster import HDBSCAN
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.preprocessing import QuantileTransformer
-
-    x = np.nan_to_num(x)
-    model = HistGradientBoostingClassifier(random_state=0).fit(x, y)
-    own, others = np.flatnonzero(y == 0), np.flatnonzero(y != 0)
-    some = Draws(0, "severi").generator(0).permutation(own)[:8_000]
-    ranked = QuantileTransformer(random_state=0).fit(x[some]).transform(x)[:, _weighty(model, x[some])]
-    group = HDBSCAN(min_cluster_size=20).fit(ranked[some]).labels_
-    centres = np.stack(
-        [ranked[some][group == at].mean(axis=0) for at in range(group.max() + 1)] or [ranked[some].mean(0)]
-    )
-    of = (
-        ((ranked[own, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
-        if len(centres) < 400
-        else np.zeros(len(own), int)
-    )
-    trusted, score = of == np.bincount(of).argmax(), np.full(len(x), -np.inf)
-    rest = set(np.unique(of)) - {int(np.bincount(of).argmax())}
-    for step in range(5):
-        rows = np.concatenate([own[trusted], others])
-        learner = HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(x[rows], y[rows])
-        loss = -np.log(np.clip(learner.predict_proba(x[own])[:, 0], 1e-6, 1.0))
-        mean = {at: float(loss[of == at].mean()) for at in rest}
-        score[own] = np.array([mean.get(at, -np.inf) for at in of]) + 0.0
-        easy = sorted(mean, key=mean.__getitem__)[: max(1, len(mean) // 5)] if step < 4 else []
-        rest -= set(easy)
-        trusted |= np.isin(of, easy)
-    return score
-
-
-def _weighty(model: Any, x: Rows) -> Rows:
-    """The four columns whose shuffling moves the model's scores most."""
-    rng, score = Draws(0, "weights").generator(0), model.decision_function(x)
-    moved = []
-    for at in range(x.shape[1]):
-        other = x.copy()
-        other[:, at] = rng.permutation(other[:, at])
-        moved.append(float(np.abs(model.decision_function(other) - score).mean()))
-    return np.argsort(moved)[-4:]
 
 
 def _cured(name: str, x: Rows, y: Rows, schema: Schema) -> list[str]:

@@ -23,8 +23,6 @@ from temper.engine.plan import Plan, plan
 from temper.engine.reattack import Reattack, deciding
 from temper.engine.task import Task
 
-_MOST = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -48,7 +46,8 @@ def harden_all(system: Protected, record: Record, wanted: Wanted, listener: List
         done.append(first)
         guard = _guard(reattack, first) if first.chosen else None
     for goal in (goal for goal in GOALS if goal in goals):
-        done.append(_goal(goal, planned, record, wanted, done[-1] if done else None, guard, listener))
+        for task in _found(goal, planned, record, wanted):
+            done.append(_goal(goal, task, planned, wanted, done[-1] if done else None, guard, listener))
     if not done:
         raise TemperError("nothing in this system's plan can be hardened against", fix="see `temper threats`")
     return tuple(done)
@@ -104,20 +103,20 @@ def _guard(reattack: Reattack, first: Hardened) -> Guard:
 
 def _goal(
     goal: str,
+    task: Task,
     planned: Plan,
-    record: Record,
     wanted: Wanted,
     before: Hardened | None,
     guard: Guard | None,
     listener: Listener,
 ) -> Hardened:
-    """The defences against one goal, on top of what was taken before."""
+    """The defences against one threat of a goal, on top of what was taken before."""
     world = planned.world
     if before is not None:
         world = replace(world, system=before.system)
-    tasks = _found(goal, planned, record, wanted)
+    tasks = [task]
     names = planned.against(tasks) if wanted.defences is None else wanted.defences
-    listener(Event(kind="note", message=f"against {goal}: {', '.join(task.plugin for task in tasks)}"))
+    listener(Event(kind="note", message=f"against {goal}: {task.plugin}"))
     try:
         return harden_goal(besiege(world, tasks), names, guard=guard, listener=listener)
     except Unsupported as reason:
@@ -132,16 +131,20 @@ def _goal(
 
 
 def _found(goal: str, planned: Plan, record: Record, wanted: Wanted) -> list[Task]:
-    """The tasks that decide: the finding's, or those with the worst findings, broken requirements first."""
+    """The tasks that decide, one per threat: the finding's, or the worst of each threat that breaks a requirement, or
+    the worst of the goal where none does.
+    """
     tasks = {task.plugin: task for task in planned.tasks if goal_of(task) == goal}
     if wanted.finding is not None:
-        return [tasks[wanted.finding.plugin]] if wanted.finding.plugin in tasks else list(tasks.values())[:_MOST]
+        return [tasks[wanted.finding.plugin]] if wanted.finding.plugin in tasks else list(tasks.values())[:1]
     order = ("critical", "high", "medium", "low")
     broken = [j.requirement.metric.rpartition(".")[0] for j in record.judgements if j.verdict is Verdict.FAIL]
 
-    def urgency(finding: Finding) -> tuple[bool, int]:
-        return not any(fnmatchcase(finding.plugin, of) for of in broken), order.index(finding.severity)
+    def breaks(finding: Finding) -> bool:
+        return any(fnmatchcase(finding.plugin, of) for of in broken)
 
-    found = sorted((f for f in record.findings if f.defences), key=urgency)
-    names = dict.fromkeys(f.plugin for f in found if f.plugin in tasks)
-    return [tasks[name] for name in names][:_MOST]
+    found = [finding for finding in record.findings if finding.defences and finding.plugin in tasks]
+    found.sort(key=lambda finding: (not breaks(finding), order.index(finding.severity)))
+    worst = {tasks[f.plugin].scenario.partition("@")[0]: f for f in reversed(found)}
+    kept = [finding for finding in found if finding in worst.values() and (breaks(finding) or finding is found[0])]
+    return [tasks[finding.plugin] for finding in kept]

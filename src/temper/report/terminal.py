@@ -117,7 +117,8 @@ def _gap(one: Any) -> Text:
 
 def _hardening(better: Any, saved: Path | None, report: Path | None) -> Iterator[RenderableType]:
     for result in better.results:
-        yield styled(f"Against {result.goal}", "bold")
+        by = result.metric.rpartition(".")[0] if result.goal != "evasion" else ""
+        yield styled(f"Against {result.goal}" + f", by {by}" * bool(by), "bold")
         yield _trials(result)
         yield ""
     if not better.taken:

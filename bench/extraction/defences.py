@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.extraction.fidelity import KNOWN, POOL, Table, tables, victims
+from bench.extraction.fidelity import POOL, Table, copied, tables, victims
 from bench.table import goal, machine, table
 
 _THIEVES = ("surrogate", "natural")
@@ -43,29 +43,6 @@ def defended(data: Table, target: Any) -> dict[str, Any]:
         defence = Room("temper.hardening").build(name, options)
         made[f"{name} {shown}".strip()] = defence.apply(target, train, Draws(0, f"hardening.{name}"))
     return made
-
-
-def copied(data: Table, target: Any, thief: str, queries: int, seed: int) -> Any:
-    """The thief's copy."""
-    from temper.core.attack import Scene
-    from temper.core.data import Data
-    from temper.core.room import Room
-    from temper.core.seed import Draws
-    from temper.targets.oracle import Meter
-
-    x, y = data.test
-    held = np.random.default_rng(seed).permutation(POOL)[: POOL if thief == "natural" else KNOWN]
-    scene = Scene(
-        x=x[POOL:],
-        y=y[POOL:],
-        ids=np.arange(len(x) - POOL),
-        schema=data.schema,
-        kind=target.kind,
-        threshold=0.5,
-        reference=Data(x=x[held], y=np.full(len(held), -1)),
-    )
-    attack = Room("temper.attacks").build(f"extraction.{thief}", {"queries": queries})
-    return attack.run(Meter(target, queries), scene, Draws(seed, "bench")).steps[-1][1]
 
 
 def compare(data: Table, queries: int, seeds: int) -> None:

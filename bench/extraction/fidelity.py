@@ -113,8 +113,8 @@ def victims() -> dict[str, Any]:
     }
 
 
-def ours(data: Table, target: Any, name: str, queries: int, seed: int, **options: Any) -> Theft:
-    """One of Temper's attacks, within `queries`."""
+def copied(data: Table, target: Any, thief: str, queries: int, seed: int, **options: Any) -> Any:
+    """The copy one of Temper's attacks makes within `queries`."""
     from temper.core.attack import Scene
     from temper.core.data import Data
     from temper.core.room import Room
@@ -122,7 +122,7 @@ def ours(data: Table, target: Any, name: str, queries: int, seed: int, **options
     from temper.targets.oracle import Meter
 
     x, y = data.test
-    held = np.random.default_rng(seed).permutation(POOL)[: POOL if name == "natural" else KNOWN]
+    held = np.random.default_rng(seed).permutation(POOL)[: POOL if thief == "natural" else KNOWN]
     scene = Scene(
         x=x[POOL:],
         y=y[POOL:],
@@ -132,10 +132,15 @@ def ours(data: Table, target: Any, name: str, queries: int, seed: int, **options
         threshold=0.5,
         reference=Data(x=x[held], y=np.full(len(held), -1)),
     )
+    attack = Room("temper.attacks").build(f"extraction.{thief}", {"queries": queries} | options)
+    return attack.run(Meter(target, queries), scene, Draws(seed, "bench")).steps[-1][1]
+
+
+def ours(data: Table, target: Any, name: str, queries: int, seed: int, **options: Any) -> Theft:
+    """How good that copy is, and its processor time."""
     started = time.process_time()
-    attack = Room("temper.attacks").build(f"extraction.{name}", {"queries": queries} | options)
-    copy = attack.run(Meter(target, queries), scene, Draws(seed, "bench")).steps[-1][1]
-    return _judged(data, target, copy.scores(x[POOL:]), time.process_time() - started)
+    copy = copied(data, target, name, queries, seed, **options)
+    return _judged(data, target, copy.scores(data.test[0][POOL:]), time.process_time() - started)
 
 
 def art(data: Table, target: Any, thief: str, queries: int, seed: int) -> Theft:

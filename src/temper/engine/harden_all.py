@@ -114,11 +114,10 @@ def _goal(
     world = planned.world
     if before is not None:
         world = replace(world, system=before.system)
-    tasks = [task]
-    names = planned.against(tasks) if wanted.defences is None else wanted.defences
+    names = planned.against([task]) if wanted.defences is None else wanted.defences
     listener(Event(kind="note", message=f"against {goal}: {task.plugin}"))
     try:
-        return harden_goal(besiege(world, tasks), names, guard=guard, listener=listener)
+        return harden_goal(besiege(world, [task]), names, guard=guard, listener=listener)
     except Unsupported as reason:
         return Hardened(
             system=world.system,

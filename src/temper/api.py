@@ -349,7 +349,7 @@ def _moved_paths(text: str, old: Path, new: Path) -> dict[tuple[str, str], Any]:
     import yaml
 
     data = yaml.safe_load(text)["data"]
-    named = {key: data[key] for key in ("test", "train") if data.get(key)}
+    named = {key: data[key] for key in ("test", "train", "accepted") if data.get(key)}
     return {("data", key): os.path.relpath((old / value).resolve(), new.resolve()) for key, value in named.items()}
 
 

@@ -125,6 +125,38 @@ def test_rows_are_the_tables_rows(folder: Path) -> None:
     np.testing.assert_array_equal(system.train.y, table(seed=1)["is_fraud"])
 
 
+def test_suppliers_and_an_accepted_table_arrive(folder: Path) -> None:
+    frame = pd.read_parquet(folder / "train.parquet")
+    frame.iloc[:40].to_parquet(folder / "accepted.parquet")
+    frame.assign(branch=np.where(np.arange(len(frame)) < 40, "north", "west")).to_parquet(folder / "train.parquet")
+    text = (folder / "temper.yaml").read_text()
+    text = text.replace("train: train.parquet", "train: train.parquet, accepted: accepted.parquet, supplier: branch")
+    (folder / "temper.yaml").write_text(text)
+
+    system = load_system(folder / "temper.yaml")
+
+    assert system.train is not None
+    assert system.train.supplier is not None
+    assert list(system.train.take([39, 40]).supplier) == ["north", "west"]
+    assert system.accepted is not None
+    assert len(system.accepted) == 40
+    assert system.accepted.supplier is None
+    assert system.data.supplier is None
+    assert system.train.x.shape[1] == system.data.x.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [({"accepted": 1}, "none to compare"), ({"supplier": "branch"}, "no column 'branch'")],
+)
+def test_what_cannot_be_told_of_training_rows_is_refused(given: dict[str, Any], says: str) -> None:
+    frame = table()[["amount", "limit", "is_fraud"]]
+    given = {key: frame if value == 1 else value for key, value in given.items()}
+    train = {"train": frame} if "supplier" in given else {}
+    with pytest.raises(ConfigError, match=says):
+        build_system(lambda x: np.full((len(x), 2), 0.5), frame, target="is_fraud", **train, **given)
+
+
 def test_every_answer_keeps_its_line(folder: Path) -> None:
     system = load_system(folder / "temper.yaml")
     lines = YAML.splitlines()

@@ -21,8 +21,8 @@ from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import ScoreKind, Target
 
-_PLACES = ("the test data", "the training data")
-_OURS = ("target", "data", "schema", "train", "threshold", "positive", "classes", "policy", "version", "name")
+_PLACES = {"data": "the test data", "train": "the training data", "accepted": "the accepted training data"}
+_OURS = ("target", *_PLACES, "schema", "threshold", "positive", "classes", "policy", "version", "name")
 
 
 def build_system(
@@ -30,9 +30,11 @@ def build_system(
     data: Any,
     *,
     train: Any = None,
+    accepted: Any = None,
     target: str = "y",
     positive: str | int = "",
     id: str = "",
+    supplier: str = "",
     drop: Sequence[str] = (),
     schema: Schema | None = None,
     policy: Any = None,
@@ -49,27 +51,29 @@ def build_system(
 ) -> Protected:
     """A `Protected` system from a model and its data.
 
-    `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data` and `train` are pairs (X, y) or
-    frames with the column `target`; `id` names a column of stable sample numbers, `drop` columns that are no features.
+    `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data`, `train` and `accepted` (the training
+    rows of an earlier version) are pairs (X, y) or frames with the column `target`; `id` names a column of stable
+    sample numbers, `supplier` one that says who delivered a training row, `drop` columns that are no features.
     Without `schema` an attacker may change every column. `positive` is the class called 1 of two, `classes` how many
     scores a callable gives. `about` holds other fields of `Protected`. Raises `ConfigError` for what does not fit.
     """
     _refuse_unknown(about)
-    given = (data,) if train is None else (data, train)
-    parts = [rows_of(part, target=target, id_column=id, drop=drop) for part in given]
+    columns: dict[str, Any] = {"target": target, "id_column": id, "supplier": supplier, "drop": drop}
+    tables = _tables({"data": data, "train": train, "accepted": accepted}, **columns)
+    parts = list(tables.values())
     schema = schema or inferred(*parts)
     how = {"stochastic": stochastic, "version": version, "authorised_by": authorised_by, "trust_pickle": trust_pickle}
     count = classes or _count(model, parts, _kind(kind))
     opened = _open(model, schema=schema, kind=_kind(kind), classes=count, http=http, **how)
     opened, names, ys = _agreed(opened, label_text(positive), _labels(model, opened), [part.y for part in parts])
-    sets = _sets(parts, ys, schema)
-    _refuse_one_class(opened, sets[0], names)
-    refuse_swapped(opened, sets[0], names)
+    sets = _sets(tables, ys, schema)
+    _refuse_wrong_truth(opened, sets["data"], names)
     return Protected(
         name=name,
         target=opened,
-        data=sets[0],
-        train=sets[1] if len(sets) > 1 else None,
+        data=sets["data"],
+        train=sets.get("train"),
+        accepted=sets.get("accepted"),
         schema=schema,
         threshold=_threshold(threshold, opened),
         positive=names[1] if len(names) == 2 else "",
@@ -89,13 +93,30 @@ def _naming(place: str) -> Iterator[None]:
         raise type(error)(f"{place}: {error.message}", fix=error.fix) from error
 
 
-def _sets(parts: Sequence[Rows], ys: Sequence[Any], schema: Schema) -> list[Data]:
-    """The test rows, and the training rows where given, as matrices; an error says which of them."""
-    sets = []
-    for place, part, y in zip(_PLACES, parts, ys, strict=False):
-        with _naming(place):
-            sets.append(Data(x=matrix(part, schema), y=y, ids=part.ids))
+def _sets(tables: Mapping[str, Rows], ys: Sequence[Any], schema: Schema) -> dict[str, Data]:
+    """The tables that were given as matrices; an error says which of them."""
+    sets = {}
+    for (key, part), y in zip(tables.items(), ys, strict=True):
+        with _naming(_PLACES[key]):
+            sets[key] = Data(x=matrix(part, schema), y=y, ids=part.ids, supplier=part.supplier)
     return sets
+
+
+def _tables(given: Mapping[str, Any], *, supplier: str, **columns: Any) -> dict[str, Rows]:
+    found = {key: rows_of(part, supplier=supplier, **columns) for key, part in given.items() if part is not None}
+    _refuse_untold(found, supplier)
+    return found
+
+
+def _refuse_untold(tables: Mapping[str, Rows], supplier: str) -> None:
+    """An accepted table is there to be compared with the training rows, and those are who must name a supplier."""
+    if "accepted" in tables and "train" not in tables:
+        raise ConfigError("there are accepted training rows and none to compare with them", fix="give `train` too")
+    if supplier and ("train" not in tables or tables["train"].supplier is None):
+        raise ConfigError(
+            f"the training data has no column {supplier!r}, which data.supplier names",
+            fix="name a column of the training table that says who delivered each row",
+        )
 
 
 def _open(model: Any, **how: Any) -> Target:
@@ -165,11 +186,13 @@ def _threshold(threshold: float | None, target: Target) -> float | None:
     return threshold
 
 
-def _refuse_one_class(target: Target, data: Data, classes: tuple[str, ...]) -> None:
+def _refuse_wrong_truth(target: Target, data: Data, classes: tuple[str, ...]) -> None:
+    """Rows of a single class, and classes the other way round than the model has them."""
     if target.kind is not ScoreKind.VALUE and len(np.unique(data.y)) < 2:
         raise ConfigError(
             f"every row of the test data has the class {classes[int(data.y[0])]!r}", fix="give it rows of every class"
         )
+    refuse_swapped(target, data, classes)
 
 
 def _refuse_unknown(about: dict[str, Any]) -> None:

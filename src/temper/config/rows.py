@@ -18,15 +18,19 @@ from temper.core.schema import Mutability, Schema
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """`x` a frame or an array (n, ...), `y` (n,) as it was given, `ids` (n,) int64."""
+    """`x` a frame or an array (n, ...), `y` (n,) as it was given, `ids` (n,) int64, `supplier` (n,) words or None."""
 
     x: Any
     y: Any
     ids: np.ndarray[Any, np.dtype[np.int64]]
+    supplier: np.ndarray[Any, Any] | None = None
 
 
-def rows_of(data: Any, *, target: str, id_column: str = "", drop: Sequence[str] = ()) -> Rows:
-    """Rows of a frame with its target column, or of a pair (X, y). Raises `ConfigError` naming what does not fit."""
+def rows_of(data: Any, *, target: str, id_column: str = "", supplier: str = "", drop: Sequence[str] = ()) -> Rows:
+    """Rows of a frame with its target column, or of a pair (X, y). Raises `ConfigError` naming what does not fit.
+
+    `supplier` is a column that need not be there: it says who delivered a row.
+    """
     if isinstance(data, tuple) and len(data) == 2:
         x, y = data
         if len(x) != len(y):
@@ -42,7 +46,9 @@ def rows_of(data: Any, *, target: str, id_column: str = "", drop: Sequence[str] 
         require(name, names, "the frame")
     frame = data.set_axis(names, axis=1)
     ids = stable_ids(frame[id_column]) if id_column else np.arange(len(frame))
-    return _enough(Rows(x=frame.drop(columns=list({target, id_column, *drop} - {""})), y=frame[target], ids=ids))
+    told = frame[supplier].astype(str).to_numpy(dtype=str) if supplier in names else None
+    left_out = {target, id_column, *drop, *(() if told is None else (supplier,))} - {""}
+    return _enough(Rows(x=frame.drop(columns=list(left_out)), y=frame[target], ids=ids, supplier=told))
 
 
 def stable_ids(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -137,11 +137,11 @@ def _callable(name: str, base: Path) -> str:
 
 
 def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]:
-    section.only("test", "train", "target", "positive", "drop", "id")
+    section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier")
     section.needed("test")
     drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
-    found: dict[str, Any] = {"positive": section.text("positive")}
-    for key, part in (("test", "data"), ("train", "train")):
+    found: dict[str, Any] = {"positive": section.text("positive"), "supplier": section.text("supplier")}
+    for key, part in (("test", "data"), ("train", "train"), ("accepted", "accepted")):
         file = base / section.text(key)
         if not section.has(key):
             continue
@@ -150,13 +150,16 @@ def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]
         else:
             section.needed("target")
             found |= {"target": section.text("target"), "id": section.text("id")}
-            found[part] = _located(section, key, partial(_table, file, schema, named, drop))
+            optional = {found["supplier"]} - {""}
+            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional))
     return found
 
 
-def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...]) -> Any:
+def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: set[str]) -> Any:
     """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it."""
     names = header(file)
+    told = optional & set(names)
+    named = [*named, *told]
     for name in (*named, *drop):
         require(name, names, file.name)
     wanted = [name for name in names if name not in drop]
@@ -168,7 +171,7 @@ def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str,
                 fix="describe them in schema.columns, or list them in data.drop",
             )
         wanted = [*schema.names, *named]
-    text = [column.name for column in (schema.columns if schema else ()) if column.type == "category"]
+    text = [*told, *(column.name for column in (schema.columns if schema else ()) if column.type == "category")]
     return read_table(file, list(dict.fromkeys(wanted)), text)
 
 

@@ -33,6 +33,7 @@ class Scene:
     `x`, `y`, `ids`: the rows under attack (or the held-out rows of a check). `threshold`: operating threshold on
     the score of class 1 (binary), else None. `goal`: "misclassify" or a class number to reach. `tolerance`: shift
     that counts for VALUE targets. `reference`: rows the attacker holds, `train`: what the model was fitted on.
+    `accepted`: the training rows of an earlier version that somebody has accepted.
     `fit(subsets, recipe)`: fitted models, one per subset. `target`: the model, for checks that have no adversary.
     `sensitive`: columns that name a group.
     """
@@ -50,6 +51,7 @@ class Scene:
     tolerance: float = 0.0
     reference: Data | None = None
     train: Data | None = None
+    accepted: Data | None = None
     target: Target | None = None
     fit: Callable[[Sequence[Data], Recipe], list[Target]] | None = None
     sensitive: tuple[str, ...] = ()

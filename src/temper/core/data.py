@@ -16,6 +16,7 @@ class Data:
     """`x` (n, d) or (n, c, h, w), `y` (n,) class numbers (or values), `ids` (n,) stable sample numbers.
 
     Tables are float64 matrices; a category is its position in `Column.categories`, a missing value is NaN.
+    `supplier` (n,) says in words who delivered each row, where that is known.
 
     >>> Data(x=np.zeros((3, 2)), y=np.array([0, 1, 0])).take([2]).ids
     array([2])
@@ -24,6 +25,7 @@ class Data:
     x: Array
     y: Array
     ids: Array = field(default=None)
+    supplier: Array | None = None
 
     def __post_init__(self) -> None:
         if self.ids is None:
@@ -34,7 +36,8 @@ class Data:
 
     def take(self, rows: Any) -> Data:
         """The rows at these positions, ids kept."""
-        return Data(x=self.x[rows], y=self.y[rows], ids=self.ids[rows])
+        supplier = None if self.supplier is None else self.supplier[rows]
+        return Data(x=self.x[rows], y=self.y[rows], ids=self.ids[rows], supplier=supplier)
 
     def positions(self, ids: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Where the rows with these ids are, in whatever order they lie; -1 for an id that is not here.

@@ -33,7 +33,8 @@ class Protected:
 
     `threshold` is the operating threshold on the score of class 1 (binary), `source` the temper.yaml it came from and
     `lines` the line of each answer there. `options` holds per-plugin options. `tolerance` is the shift of a predicted
-    value that counts as an attacker's success (regression), None where nobody has said. `defend` fits a model behind
+    value that counts as an attacker's success (regression), None where nobody has said. `accepted` holds the training
+    rows of an earlier version that somebody has accepted. `defend` fits a model behind
     the defences of a system that was hardened just now, so that whoever refits meets them too.
     """
 
@@ -42,6 +43,7 @@ class Protected:
     data: Data
     schema: Schema
     train: Data | None = None
+    accepted: Data | None = None
     threshold: float | None = None
     positive: str = "1"
     classes: tuple[str, ...] = ("0", "1")

@@ -222,6 +222,7 @@ def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("model", system.target.digest or "none: a callable or URL without `version`"),
         ("held-out data", data_digest(system.data)),
         ("training data", data_digest(system.train)),
+        *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
         ("assessment", plan.key),
         *((name, version) for name, version in library_versions().items()),
     )

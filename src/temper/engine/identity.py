@@ -43,7 +43,8 @@ def world_key(world: World, threshold: float | None) -> str:
     system = world.system
     schema = [_plain(asdict(column)) for column in system.schema.columns]
     box = (str(system.schema.low), str(system.schema.high))
-    parts = [system.target.digest, data_digest(system.data), data_digest(system.train), schema, system.schema.relations]
+    tables = [data_digest(data) for data in (system.data, system.train, system.accepted)]
+    parts = [system.target.digest, tables, schema, system.schema.relations]
     rows = [_hash_array(world.attacked), _hash_array(world.held_out), _plain(asdict(world.sizes)), world.seed]
     kind = (system.target.kind.value, system.target.stochastic, system.simulated, world.tolerance)
     return digest_of(parts, rows, box, threshold, *kind)
@@ -60,12 +61,11 @@ def digest_of(*parts: Any) -> str:
 
 
 def data_digest(data: Data | None) -> str:
-    """SHA-256 of rows, truths and ids."""
+    """SHA-256 of rows, truths, ids and, where they are known, suppliers."""
     if data is None:
         return ""
-    return digest_of(
-        _hash_array(np.asarray(data.x)), _hash_array(np.asarray(data.y)), _hash_array(np.asarray(data.ids))
-    )
+    arrays = (data.x, data.y, data.ids, *(() if data.supplier is None else (data.supplier,)))
+    return digest_of(*(_hash_array(np.asarray(array)) for array in arrays))
 
 
 @cache

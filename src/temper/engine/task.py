@@ -134,6 +134,7 @@ class World:
             "classes": self.target.classes,
             "threshold": self.system.threshold,
             "train": self.training(),
+            "accepted": self.system.accepted,
             "target": self.target,
             "fit": self.fit,
             "sensitive": tuple(c.name for c in self.system.schema.columns if c.sensitive),

@@ -68,7 +68,7 @@ def _written(table: Mapping[str, str], *, fold: bool = False) -> Callable[[str],
 
 
 def _inverse(table: Mapping[str, str]) -> dict[str, str]:
-    return {sign: letter for letter, sign in reversed(table.items())}
+    return {sign: letter for letter, sign in reversed(list(table.items()))}
 
 
 def _read(table: Mapping[str, str]) -> Callable[[str], str]:

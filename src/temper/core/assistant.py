@@ -1,0 +1,128 @@
+"""An assistant as a system: its instructions, the tools it works with in a sandbox, and what users ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from temper.core.chat import Call, ChatTarget, Message, Request, Role, Tool, Usage
+from temper.core.requirement import Policy
+
+UNTRUSTED = "{untrusted}"
+"""Where, in what a tool answers, an outsider has written."""
+
+CANARY = "{canary}"
+"""Where, in the instructions, the secret of this one conversation stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A tool of the sandbox. Nothing it does is real: it answers with a text and the call is written down.
+
+    `results` are (arguments that must match, text) in order, the first that matches answers; a text may hold
+    {untrusted}, the place an outsider can write to, and {name} of an argument. `effect` is what a call would do
+    outside: "money", "mail", "web", "memory", "data", or "" for one that only reads. `carrier` is the kind of content
+    it brings: "mail", "html", "document", "json", ...
+    """
+
+    tool: Tool
+    results: tuple[tuple[Mapping[str, Any], str], ...] = (({}, "done"),)
+    effect: str = ""
+    carrier: str = "document"
+
+    @property
+    def open(self) -> bool:
+        """Whether an outsider can write into what it answers."""
+        return any(UNTRUSTED in text for _, text in self.results)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTask:
+    """Something an honest user wants: `calls` it takes and `contains`, words the answer must have. It is how utility is
+    measured; `reads` is the service through which an outsider's text comes in on the way, if one does.
+    """
+
+    id: str
+    prompt: str
+    calls: tuple[Call, ...] = ()
+    contains: tuple[str, ...] = ()
+    reads: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Assistant:
+    """What is attacked: the target with its instructions, services, tasks and policy.
+
+    `trusted` are recipients, hosts and accounts that may receive something. `harmful` names services that must never be
+    called on an outsider's word.
+    """
+
+    name: str
+    target: ChatTarget
+    instructions: str = ""
+    services: tuple[Service, ...] = ()
+    tasks: tuple[UserTask, ...] = ()
+    trusted: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=lambda: Policy(name="none"))
+    purpose: str = ""
+    source: str = ""
+    simulated: bool = False
+    most_turns: int = 8
+    most_tokens: int = 512
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools as the model is told of them."""
+        return tuple(service.tool for service in self.services)
+
+    def service(self, name: str) -> Service | None:
+        """The service of this name, if there is one."""
+        return next((one for one in self.services if one.tool.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """One conversation to hold: the user's turns, what an outsider has written (`planted`, by service; "" for every
+    open one), the canary in the instructions, and which repeat this is.
+    """
+
+    turns: tuple[str, ...]
+    planted: Mapping[str, str] = field(default_factory=dict)
+    canary: str = ""
+    trial: int = 0
+
+    def opening(self, instructions: str) -> tuple[Message, ...]:
+        """The messages before the first user turn."""
+        text = instructions.replace(CANARY, self.canary)
+        return (Message(role=Role.SYSTEM, text=text),) if text else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What happened: every message in order, how often the model was asked, and `invalid` where it cannot be judged.
+
+    `delivered` says whether an outsider's text reached the model at all.
+    """
+
+    messages: tuple[Message, ...]
+    usage: Usage = field(default_factory=Usage)
+    requests: int = 0
+    seconds: float = 0.0
+    delivered: bool = False
+    invalid: str = ""
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Every tool call the assistant made, in order."""
+        return tuple(call for message in self.messages for call in message.calls)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Every text of the assistant, in order."""
+        return tuple(m.text for m in self.messages if m.role is Role.ASSISTANT and m.text)
+
+
+def request_of(assistant: Assistant, messages: tuple[Message, ...], trial: int) -> Request:
+    """The next question to the model."""
+    return Request(messages=messages, tools=assistant.tools, trial=trial, most_tokens=assistant.most_tokens)

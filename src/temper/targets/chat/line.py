@@ -32,6 +32,28 @@ class Answer:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """How one request ended: its status (0 where there was none), its body, and the pause the endpoint asks for."""
+
+    status: int = 0
+    body: bytes = b""
+    trouble: str = ""
+    after: float | None = None
+
+    @property
+    def how(self) -> Answered:
+        """What the pace learns from it."""
+        if self.status in _BUSY:
+            return Answered.BUSY
+        return Answered.FAILED if self.status == 0 or self.status in _TRY_AGAIN else Answered.WELL
+
+    @property
+    def worth_another(self) -> bool:
+        """Whether the same request may fare better later."""
+        return self.status == 0 or self.status in (*_BUSY, *_TRY_AGAIN)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Line:
     """POSTs JSON to one host and keeps its connections.
@@ -59,23 +81,18 @@ class Line:
         body = json.dumps(payload, ensure_ascii=True).encode()
         if len(body) > _REQUEST:
             return Answer(trouble=f"the request has {len(body):,} bytes, at most {_REQUEST:,} are sent")
-        started, trouble = time.monotonic(), ""
-        for attempt in range(self.limits.retries + 1):
-            wait = min(0.25 * 2.0**attempt, 30.0) if attempt else 0.0
-            left = self.limits.deadline - (time.monotonic() - started)
-            if left <= wait:
-                trouble = f"no answer within the deadline of {self.limits.deadline:g} s: {trouble or 'it waits'}"
-                break
-            if wait:
-                await asyncio.sleep(wait)
-            status, found, trouble = await self._once(path, body, tokens, min(self.limits.timeout, left))
-            if status == 200 and not trouble:
-                return Answer(body=found, seconds=time.monotonic() - started)
-            if status in _REFUSED:
-                raise RunStopped(f"{_REFUSED[status]} ({status}): {self._place}{path}", fix="check url and key")
-            if status and status not in (*_BUSY, *_TRY_AGAIN) and status != 200:
-                break
-        return Answer(trouble=trouble, seconds=time.monotonic() - started)
+        started, sent = time.monotonic(), Sent()
+        try:
+            async with asyncio.timeout(self.limits.deadline):
+                for attempt in range(self.limits.retries + 1):
+                    await asyncio.sleep(_wait(attempt, sent))
+                    sent = await self._once(path, body, tokens)
+                    if not sent.trouble or not sent.worth_another:
+                        break
+        except TimeoutError:
+            after = f", last: {sent.trouble}" if sent.trouble else ""
+            sent = Sent(trouble=f"no answer within the deadline of {self.limits.deadline:g} s{after}")
+        return Answer(body=sent.body, trouble=sent.trouble, seconds=time.monotonic() - started)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -83,21 +100,21 @@ class Line:
             await self._session.close()
             self._session = None
 
-    async def _once(self, path: str, body: bytes, tokens: int, timeout: float) -> tuple[int, bytes, str]:
-        """One request: (status or 0, body, trouble)."""
+    async def _once(self, path: str, body: bytes, tokens: int) -> Sent:
+        """One request."""
         pace, session = self._open()
         await pace.enter(tokens)
-        how, after = Answered.FAILED, None
+        how, sent = Answered.WELL, Sent()
         try:
             self.spent.request()
-            status, after, found, trouble = await _exchange(session, self.url + path, body, timeout)
-            how = Answered.BUSY if status in _BUSY else Answered.FAILED if _down(status, trouble) else Answered.WELL
-            return status, found, trouble
-        except RunStopped:
-            how = Answered.WELL
-            raise
+            how = Answered.FAILED
+            sent = await _exchange(session, self.url + path, body, self.limits.timeout)
+            how = sent.how
         finally:
-            pace.leave(how, after)
+            pace.leave(how, sent.after)
+        if sent.status in _REFUSED:
+            raise RunStopped(f"{_REFUSED[sent.status]} ({sent.status}): {self._place}{path}", fix="check url and key")
+        return sent
 
     def _open(self) -> tuple[Pace, Any]:
         """Pace and session of the running loop; sessions do not pass from one loop to another."""
@@ -108,10 +125,7 @@ class Line:
             connector = aiohttp.TCPConnector(limit=self.limits.in_flight, keepalive_timeout=60.0)
             self._session = aiohttp.ClientSession(connector=connector, headers=self._written(), auto_decompress=True)
             self._pace, self._loop = Pace(self.limits), loop
-        assert_open = self._pace
-        if assert_open is None:
-            raise TemperError("the line is closed", fix="open it again")
-        return assert_open, self._session
+        return self._pace, self._session
 
     def _written(self) -> dict[str, str]:
         return {"Content-Type": "application/json"} | {name: filled(text) for name, text in self.headers.items()}
@@ -148,23 +162,28 @@ def filled(text: str) -> str:
     return re.sub(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
 
 
-async def _exchange(session: Any, url: str, body: bytes, timeout: float) -> tuple[int, float | None, bytes, str]:
-    """(status or 0, Retry-After, body, trouble)."""
+async def _exchange(session: Any, url: str, body: bytes, timeout: float) -> Sent:
+    """One request over the wire."""
     import aiohttp
 
     total = aiohttp.ClientTimeout(total=timeout)
     try:
         async with session.post(url, data=body, timeout=total, allow_redirects=False) as reply:
             found = await _read(reply)
+            after, status = _seconds(reply.headers.get("Retry-After")), reply.status
             if len(found) > LARGEST:
-                return reply.status, None, b"", f"the answer is over {LARGEST:,} bytes"
-            after = _seconds(reply.headers.get("Retry-After"))
-            trouble = "" if reply.status == 200 else f"status {reply.status}: {_shown(found)}"
-            return reply.status, after, found, trouble
+                return Sent(status=status, trouble=f"the answer is over {LARGEST:,} bytes")
+            trouble = "" if status == 200 else f"status {status}: {_shown(found)}"
+            return Sent(status=status, body=found, trouble=trouble, after=after)
     except TimeoutError:
-        return 0, None, b"", f"no answer in {timeout:.3g} s"
+        return Sent(trouble=f"no answer in {timeout:.3g} s")
     except (aiohttp.ClientError, OSError) as crash:
-        return 0, None, b"", f"the connection broke: {type(crash).__name__}"
+        return Sent(trouble=f"the connection broke: {type(crash).__name__}")
+
+
+def _wait(attempt: int, before: Sent) -> float:
+    """Seconds before this attempt; where the endpoint named a pause, the pace keeps it for everybody."""
+    return 0.0 if attempt == 0 or before.after is not None else min(0.25 * 2.0 ** (attempt - 1), 30.0)
 
 
 async def _read(reply: Any) -> bytes:
@@ -174,10 +193,6 @@ async def _read(reply: Any) -> bytes:
         if len(found) > LARGEST:
             break
     return bytes(found)
-
-
-def _down(status: int, trouble: str) -> bool:
-    return status == 0 or status in _TRY_AGAIN
 
 
 def _shown(body: bytes) -> str:

@@ -82,7 +82,7 @@ def _spelled(table: Mapping[str, str], text: str, apart: str, words: str) -> str
 
 def _unspelled(table: Mapping[str, str], text: str, apart: str, words: str) -> str:
     back = _inverse(table)
-    groups = [word.split(apart) for word in re.split(words, text.strip().lower())]
+    groups = [word.split() if apart == " " else word.split(apart) for word in re.split(words, text.strip().lower())]
     if not any(group in back for word in groups for group in word):
         raise ValueError("none of its signs")
     return " ".join("".join(back.get(group, group) for group in word) for word in groups)

@@ -335,6 +335,7 @@ def save_hardened(better: Hardening, folder: str | Path) -> Path:
         answers["model", "threshold"] = better.system.threshold
     text = source.read_text(encoding="utf-8")
     answers |= _moved_paths(text, source.parent, folder)
+    answers |= _kept_rows(better, yaml.safe_load(text)["data"], source.parent, folder)
     # The old model's signature says nothing of the new one: it is signed anew, or refused.
     answers |= {("model", key): None for key in ("manifest", "public_key") if key in yaml.safe_load(text)["model"]}
     path = folder / "temper.yaml"
@@ -351,6 +352,17 @@ def _moved_paths(text: str, old: Path, new: Path) -> dict[tuple[str, str], Any]:
     data = yaml.safe_load(text)["data"]
     named = {key: data[key] for key in ("test", "train", "accepted") if data.get(key)}
     return {("data", key): os.path.relpath((old / value).resolve(), new.resolve()) for key, value in named.items()}
+
+
+def _kept_rows(better: Hardening, data: dict[str, Any], old: Path, folder: Path) -> dict[tuple[str, str], Any]:
+    """The training table without the rows that a defence has left out, where one has."""
+    from temper.config.kept import write_kept
+
+    if not any(result.chosen is not None and result.chosen.train is not None for result in better.results):
+        return {}
+    kept = better.system.train
+    table = write_kept(old / data["train"], data.get("id", ""), () if kept is None else kept.ids, folder)
+    return {("data", "train"): table.name}
 
 
 def _home(system: Protected) -> Path:

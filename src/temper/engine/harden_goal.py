@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.data import Data
 from temper.core.defence import Defence, Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.event import Listener, silent
 from temper.core.measure import Status
 from temper.core.seed import Draws
-from temper.core.target import Target
+from temper.core.target import Recipe, Target
 from temper.engine.behind import behind, draws, through
 from temper.engine.effect import Evaluation, Tolerance, clean, price, within
 from temper.engine.harden import Hardened, Trial, attempted, build, hardened, same_alert_rate
@@ -24,7 +25,10 @@ from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
 from temper.kernels.several import holm
 
-GOALS = ("poisoning", "inversion", "extraction", "artifact")
+DATA = ("planted_rows",)
+"""Checks that accuse rows of the given training table: what answers them leaves these rows out."""
+
+GOALS = (*DATA, "poisoning", "inversion", "extraction", "artifact")
 """In the order in which their defences stack: training data, the fit, the answers, the file."""
 
 _LEVEL = 0.05
@@ -108,7 +112,12 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     system, train = world.system, world.system.train
     if train is None:
         raise Unsupported("there are no training rows")
-    target = defence.apply(through(system.target, system.defend), train, draws(world.seed, name))
+    fitted, kept = through(system.target, system.defend), None
+    if goal_of(siege.tasks[0]) in DATA:
+        kept = _cleaned(defence, train, name, world.seed)
+        target = fitted.refit(kept, Recipe(seed=world.seed))
+    else:
+        target = defence.apply(fitted, train, draws(world.seed, name))
     changes_data = getattr(defence, "of_data", False)  # and today's data may have nothing to change
     if target.digest and target.digest == system.target.digest and not changes_data:
         raise Unsupported("it leaves the model as it is: what was taken before does this already")
@@ -121,12 +130,24 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
         threshold=same_alert_rate(system.target, system.threshold, target, unseen),
         effects=(),
         defend=behind(system.target, system.defend, defence, name),
+        train=kept,
     )
     behind_it = replace(world, system=hardened(system, trial))
     found = [*_paired(siege, behind_it, name), *_price(world, behind_it, name)]
-    kept = guard(target, trial.threshold) if guard is not None else None
-    found += [replace(kept, defence=name)] if kept is not None else []
+    won = guard(target, trial.threshold) if guard is not None else None
+    found += [replace(won, defence=name)] if won is not None else []
     return replace(trial, effects=tuple(found), seconds=clock() - started)
+
+
+def _cleaned(defence: Defence, train: Data, name: str, seed: int) -> Data:
+    """The training rows that the defence leaves; `Unsupported` where it leaves them all."""
+    clean_rows = getattr(defence, "cleaned", None)
+    if clean_rows is None:
+        raise Unsupported(f"{name} changes the model, and it is the training rows that are accused")
+    kept: Data = clean_rows(train, draws(seed, name))
+    if len(kept) == len(train):
+        raise Unsupported(f"{name} finds no row to leave out")
+    return kept
 
 
 def _paired(siege: Siege, behind_it: World, name: str) -> list[Effect]:

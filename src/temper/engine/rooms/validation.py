@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.accused import Accused
+from temper.core.attack import Scene
 from temper.core.certificate import Certificate, Certified
 from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, actor_slice, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
 
@@ -34,8 +37,11 @@ _WORTH = (
     ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),
     ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
 )
-_AGAINST = {"artifact.small_leaves": ("predict_only",)}
-_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept")
+_ACCUSING = ("planted_rows.accused_share",)
+"""Shares of training rows that are accused: dropping these rows answers them."""
+
+_AGAINST = ("artifact.small_leaves", *_ACCUSING)
+_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept", *_ACCUSING)
 
 
 def run(task: Task, world: World) -> Part:
@@ -45,10 +51,13 @@ def run(task: Task, world: World) -> Part:
     bounded = getattr(check, "attacked", False)
     evidence: dict[str, Any] = {}
     try:
-        found = check.measure(world.scene(task, world.attacked if bounded else None))
+        found = check.measure(_scene(check, task, world))
         if isinstance(found, Certified):
             evidence = _kept(found.certificate)
-        measured: tuple[Measurement, ...] = found.measurements if isinstance(found, Certified) else tuple(found)
+        if isinstance(found, Accused):
+            evidence = {"accused": np.asarray(found.ids)}
+        told = isinstance(found, Certified | Accused)
+        measured: tuple[Measurement, ...] = found.measurements if told else tuple(found)
     except Unsupported:
         raise
     except TemperError as problem:
@@ -64,7 +73,7 @@ def run(task: Task, world: World) -> Part:
     status, reason = _status(measured)
     return Part(
         measurements=measured,
-        findings=tuple(finding for m in measured for finding in _findings(m, world)),
+        findings=tuple(f for m in measured for f in _findings(m, task, world, evidence.get("accused", ()))),
         evidence=evidence,
         status=status,
         reason=reason,
@@ -85,6 +94,13 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
         told: dict[str, Any] = {"before": was, "after": now, "n": int(n), "p_value": float(less == 0), **exact}
         found.append(Effect(defence=defence, metric=metric, verdict=verdict, **told))
     return tuple(found)
+
+
+def _scene(check: Any, task: Task, world: World) -> Scene:
+    """The rows a check reads: those under attack, or all training rows, where it says so."""
+    rows = world.attacked if getattr(check, "attacked", False) else None
+    more = {"train": world.system.train} if getattr(check, "whole_train", False) else {}
+    return world.scene(task, rows, **more)
 
 
 def _kept(certificate: Certificate) -> dict[str, Any]:
@@ -116,7 +132,7 @@ def _status(measured: tuple[Measurement, ...]) -> tuple[Status, str]:
     return Status.OK, ""
 
 
-def _findings(m: Measurement, world: World) -> tuple[Finding, ...]:
+def _findings(m: Measurement, task: Task, world: World, accused: Any) -> tuple[Finding, ...]:
     for metric, limit, more_is_worse, title in _WORTH:
         if m.name != metric or m.slice != "all" or m.status is not Status.OK:
             continue
@@ -132,7 +148,8 @@ def _findings(m: Measurement, world: World) -> tuple[Finding, ...]:
                     metric=m.metric,
                     severity="medium",
                     detail=detail,
-                    defences=world.applicable(_AGAINST.get(metric, ())),
+                    defences=against(task, world) if metric in _AGAINST else (),
+                    rows=tuple(int(row) for row in accused) if metric in _ACCUSING else (),
                 ),
             )
     return ()

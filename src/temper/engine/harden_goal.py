@@ -20,6 +20,7 @@ from temper.core.seed import Draws
 from temper.core.target import Recipe, Target
 from temper.engine.behind import behind, draws, through
 from temper.engine.effect import Evaluation, Tolerance, clean, price, within
+from temper.engine.fitting import fit_of
 from temper.engine.harden import Hardened, Trial, attempted, build, hardened, same_alert_rate
 from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
@@ -112,12 +113,7 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     system, train = world.system, world.system.train
     if train is None:
         raise Unsupported("there are no training rows")
-    fitted, kept = through(system.target, system.defend), None
-    if goal_of(siege.tasks[0]) in DATA:
-        kept = _cleaned(defence, train, name, world.seed)
-        target = fitted.refit(kept, Recipe(seed=world.seed))
-    else:
-        target = defence.apply(fitted, train, draws(world.seed, name))
+    target, kept = _applied(siege, defence, train, name)
     changes_data = getattr(defence, "of_data", False)  # and today's data may have nothing to change
     if target.digest and target.digest == system.target.digest and not changes_data:
         raise Unsupported("it leaves the model as it is: what was taken before does this already")
@@ -139,15 +135,26 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     return replace(trial, effects=tuple(found), seconds=clock() - started)
 
 
-def _cleaned(defence: Defence, train: Data, name: str, seed: int) -> Data:
-    """The training rows that the defence leaves; `Unsupported` where it leaves them all."""
-    clean_rows = getattr(defence, "cleaned", None)
-    if clean_rows is None:
+def _applied(siege: Siege, defence: Defence, train: Data, name: str) -> tuple[Target, Data | None]:
+    """What the defence makes of the model, and, where rows of the given table are accused, the rows it fits on.
+
+    `Unsupported` where that is every row, or where it changes the model alone.
+    """
+    system, rng = siege.world.system, draws(siege.world.seed, name)
+    if goal_of(siege.tasks[0]) not in DATA:
+        return defence.apply(through(system.target, system.defend), train, rng), None
+    if not getattr(defence, "of_data", False):
         raise Unsupported(f"{name} changes the model, and it is the training rows that are accused")
-    kept: Data = clean_rows(train, draws(seed, name))
-    if len(kept) == len(train):
+    make, fitted_on = system.defend or fit_of(system.target), []
+
+    def noting(data: Data, recipe: Recipe) -> Target:
+        fitted_on.append(data)
+        return make(data, recipe)
+
+    target = defence.apply(through(system.target, noting), train, rng)
+    if not fitted_on or len(fitted_on[0]) == len(train):
         raise Unsupported(f"{name} finds no row to leave out")
-    return kept
+    return target, fitted_on[0]
 
 
 def _paired(siege: Siege, behind_it: World, name: str) -> list[Effect]:

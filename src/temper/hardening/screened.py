@@ -40,15 +40,11 @@ class Screened:
         trainable(target, "screened")
         if target.kind is ScoreKind.VALUE:
             raise Unsupported("screened reads labels, and this target predicts a value", fix="use regularise")
-        return target.refit(self.cleaned(data, rng), Recipe(seed=rng.integer()))
-
-    def cleaned(self, data: Data, rng: Draws) -> Data:
-        """The rows that are not accused."""
         schema = columns_of(self.schema, data, "screened")
         x, ids = np.asarray(data.x, dtype=np.float64), np.asarray(data.ids)
         chooses = Draws(rng.integer(), "screened", ids=ids).uniform(np.arange(len(data)), 0) < 0.5
         _, accused = scan(x, np.asarray(data.y), schema.categorical, chooses, level=self.level)
-        return data.take(np.flatnonzero(~accused))
+        return target.refit(data.take(np.flatnonzero(~accused)), Recipe(seed=rng.integer()))
 
 
 PLUGIN = Screened

@@ -179,11 +179,13 @@ def planted(
     own: bool = False,
     notes: tuple[str, ...] = (),
     control: bool = False,
+    prefer: Vector | None = None,
 ) -> Backdoored:
     """The training data and, beside them, stamped copies labelled `into`: a share of the training rows.
 
     The copies are of rows of other classes, or of class `into` (`own`, clean-label: no label is wrong). They are added,
     as an outsider adds records, so nothing of the training data is lost; a larger dose contains every smaller one.
+    `prefer` (n,): the rows where it is highest are copied first, else in random order.
     """
     y = np.asarray(data.y)
     eligible = np.flatnonzero((y == into) if own else (y != into))
@@ -194,6 +196,8 @@ def planted(
         raise Unsupported(f"no training row {whose} can carry the trigger", fix="give more rows, or free more columns")
     many = dose(share, len(data))
     order = rng.generator(1).permutation(np.flatnonzero(carries))
+    if prefer is not None:
+        order = order[np.argsort(-prefer[eligible][order], kind="stable")]
     rows = np.resize(order, many)
     ids = np.asarray(data.ids)
     grown = Data(

@@ -90,23 +90,29 @@ def ubj_document(content: Any, seen: Seen) -> None:
 
 def _items(content: Any, rows: list[list[int]]) -> Ints:
     """The whole numbers of arrays, one behind the other: each of one kind, or every number with its own."""
+    kinds = {kind for _, kind, *_ in rows}
+    if len(kinds) == 1 and kinds <= _WHOLE.keys():
+        plain = b"".join([content[start:end] for *_, start, end in rows])
+        return np.frombuffer(plain, _WHOLE[kinds.pop()]).astype(np.int64)
     found = [np.zeros(0, np.int64)]
     for _, kind, count, start, end in rows:
         if kind in _WHOLE:
-            found.append(np.frombuffer(content, _WHOLE[kind], count, start))
+            found.append(np.frombuffer(content, _WHOLE[kind], count, start).astype(np.int64))
         elif kind == ubj.MIXED:
             found.append(_mixed(content, count, start, end))
         else:
             raise Refused("a list of its trees holds something else than whole numbers")
-    return np.concatenate(found).astype(np.int64)
+    return np.concatenate(found)
 
 
 def _mixed(content: Any, count: int, at: int, end: int) -> Ints:
-    found = []
-    while at < end and (kind := _WHOLE.get(content[at])):
-        found.append(int(np.frombuffer(content, kind, 1, at + 1)[0]))
-        at += 1 + kind.itemsize
-    if len(found) < count or at + (count < 0) != end:
+    found, plain = [], content[at:end]
+    at = 0
+    while at < len(plain) and (kind := _WHOLE.get(plain[at])):
+        behind = at + 1 + kind.itemsize
+        found.append(int.from_bytes(plain[at + 1 : behind], "big", signed=kind.kind == "i"))
+        at = behind
+    if len(found) < count or at + (count < 0) != len(plain):
         raise Refused("a list of its trees holds something else than whole numbers")
     return np.array(found, np.int64)
 

@@ -35,10 +35,13 @@ def rooted(children: Ints, tree: Ints, nodes: Ints) -> None:
     `children`: places of children of both sides within their tree; `tree`: the number of it; `nodes`: how many nodes
     each has. Where no node has two parents and the root has none, no walk from the root meets a circle.
     """
-    if np.any(nodes < 1) or np.any(children < 1) or np.any(children >= nodes[tree]):
+    # As numbers without a sign what is below the first place lies behind the last.
+    if np.any(nodes < 1) or np.any((children - 1).view(np.uint64) >= (nodes - 1).view(np.uint64)[tree]):
         raise Refused("a child points outside its tree")
-    starts = np.cumsum(nodes) - nodes
-    if len(children) and np.bincount(starts[tree] + children).max() > 1:
+    places = (np.cumsum(nodes) - nodes)[tree] + children
+    met = np.zeros(nodes.sum(), np.bool_)
+    met[places] = True
+    if np.count_nonzero(met) < len(places):
         raise Refused("a node of a tree has two parents, so a walk may go in a circle")
 
 
@@ -50,10 +53,10 @@ def within(values: Ints | Floats, end: int, what: str) -> None:
 
 def xgboost_trees(left: Ints, right: Ints, columns: Ints, nodes: Ints, features: int) -> None:
     """Trees in arrays of nodes. A leaf has -1 on its left; on its right -1, or its number if it has outputs."""
-    inner = left != -1
     tree = np.repeat(np.arange(len(nodes)), nodes)
-    if np.any(right[~inner] >= nodes[tree[~inner]]):
-        raise Refused("a leaf points outside its tree")
+    if np.any(right >= nodes[tree]):
+        raise Refused("a child points outside its tree")
+    inner = np.flatnonzero(left != -1)
     tree = tree[inner]
     rooted(np.concatenate([left[inner], right[inner]]), np.concatenate([tree, tree]), nodes)
     within(columns[inner], features, "a split's column")

@@ -71,7 +71,7 @@ def _pool(target: Target, subsets: Sequence[Data]) -> Executor:
 
 def _home(target: Target) -> str:
     """The module of the model, of a pipeline that of its last step."""
-    model = getattr(target, "model", None)
+    model: Any = getattr(target, "model", None)
     while hasattr(model, "steps"):
         model = model.steps[-1][1]
     return type(model).__module__

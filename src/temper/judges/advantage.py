@@ -267,13 +267,12 @@ def _separable(blind: tuple[float, float, float]) -> str:
 
 
 def _notes(seen: Membership) -> tuple[str, ...]:
-    dropped = (f"{seen.duplicates:,} rows found on both sides were left out",) if seen.duplicates else ()
+    told = [f"{seen.duplicates:,} rows found on both sides were left out"] if seen.duplicates else []
     if len(seen.references) and seen.twin is None:
-        dropped += (f"no null control: {len(seen.references)} references are too few to attack a refit as well",)
-    if not seen.method:
-        return dropped
-    words = " and ".join(seen.method)
-    return (*dropped, f"attack: {words}, chosen on the other half of the rows")
+        told.append(f"no null control: {len(seen.references)} references are too few to attack a refit as well")
+    if seen.method:
+        told.append(f"attack: {' and '.join(seen.method)}, chosen on the other half of the rows")
+    return tuple(told)
 
 
 def _too_few(plugin: str, metric: str, rows: str, others: int, needed: int) -> Measurement:

@@ -15,7 +15,7 @@ _TEXT, _WRITTEN_OUT, _OBJECT, _ARRAY, _OBJECT_ENDS, _ARRAY_ENDS, _KIND, _COUNT, 
 _NOTHING = -1
 FIELDS = 5  # of a row: which key, what kind of values (or MIXED), how many, where they begin, where they end
 _APART, _MOST = 32, 1 << 22  # bytes from row to row of any real model (it is 100 at least), and rows in all
-_WORTH = 1 << 24  # bytes from which on the compiled form is loaded for it, which takes half a second
+_WORTH = 1 << 20  # bytes from which on the compiled form is loaded for it
 # Bytes of a value of each kind, and of a length; -1 for a letter that is none.
 _SIZES, _LENGTHS = [-1] * 256, [-1] * 256
 for _letter, _size in zip("iUIlLdDTFZC", (1, 1, 2, 4, 8, 4, 8, 0, 0, 0, 1), strict=True):

@@ -144,6 +144,10 @@ def lightgbm_model(**lines: str) -> bytes:
     return (head + block + "end of trees\n").encode()
 
 
+LINEAR = {"is_linear": "1", "leaf_const": "1 2 3", "num_features": "1 1 0"}
+LINEAR |= {"leaf_features": "0  1  ", "leaf_coeff": "1  2  "}
+
+
 @pytest.mark.parametrize("lines", [
     {"left_child": "1 0"}, {"left_child": "1 1"}, {"left_child": "1 -4"}, {"right_child": "-2 2"},
     {"left_child": "1 -1 -1"}, {"left_child": "1 x"}, {"left_child": "1  -1"}, {"split_feature": "0 2"},
@@ -154,12 +158,15 @@ def lightgbm_model(**lines: str) -> bytes:
     {"num_cat": "1", "decision_type": "1 2", "threshold": "inf 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
     {"num_cat": "1", "decision_type": "1 2", "threshold": "nan 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
     {"num_cat": "1", "decision_type": "1 2", "threshold": "0 2", "cat_boundaries": "", "cat_threshold": "5"},
-    {"num_cat": "x"}, {"decision_type": ""},
+    {"num_cat": "x"}, {"decision_type": ""}, {"is_linear": "1"}, LINEAR | {"leaf_features": "0  2  "},
+    LINEAR | {"leaf_features": "0  -1  "}, LINEAR | {"num_features": "1 2 0"}, LINEAR | {"num_features": "3 -1 0"},
+    LINEAR | {"leaf_coeff": "1"}, LINEAR | {"leaf_const": "1 2"}, LINEAR | {"leaf_features": "0 1\rleaf_features=9 9"},
 ], ids=str)  # fmt: skip
 def test_a_changed_tree_of_a_text_is_a_finding(lines: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "m.txt"
-    path.write_bytes(lightgbm_model())
-    assert scan(path).safe
+    for whole in ({}, LINEAR):
+        path.write_bytes(lightgbm_model(**whole))
+        assert scan(path).safe
     path.write_bytes(lightgbm_model(**lines))
     assert scan(path).findings
 

@@ -15,7 +15,9 @@ from temper.targets._unwrap import Refused
 _FEATURES = re.compile(rb"^max_feature_idx=(\d+)$", re.MULTILINE)
 _TREES = re.compile(rb"^tree_sizes=([\d ]*)$", re.MULTILINE)
 _LISTS = rb"split_feature|threshold|decision_type|left_child|right_child|leaf_value|cat_boundaries|cat_threshold"
-_LINES = re.compile(rb"\n(Tree|num_leaves|num_cat|" + _LISTS + rb")=(.*)")
+_LINEAR = (b"leaf_const", b"num_features", b"leaf_features", b"leaf_coeff")
+_NAMES = (rb"Tree|num_leaves|num_cat|is_linear", _LISTS, *_LINEAR)
+_LINES = re.compile(rb"\n(" + b"|".join(_NAMES) + rb")=(.*)")
 _HEAD = 1 << 26
 
 
@@ -32,7 +34,10 @@ def lightgbm_text(content: Any, seen: Seen) -> None:
     *starts, end = accumulate(map(int, sizes[1].split()), initial=content.find(b"\nTree=0") + 1)
     if content.find(b"end of trees", max(end - 1, 0), end + 64) < 0:
         raise Refused("it is no whole LightGBM model (its trees do not end where it says)")
-    _lightgbm_forest(_lightgbm_trees(content, starts, end), int(features[1]) + 1)
+    trees = _lightgbm_trees(content, starts, end)
+    for tree in trees:
+        _whole(tree, int(features[1]) + 1)
+    _lightgbm_forest(trees, int(features[1]) + 1)
 
 
 def _lightgbm_trees(content: Any, starts: list[int], end: int) -> list[dict[bytes, bytes]]:
@@ -50,12 +55,10 @@ def _lightgbm_trees(content: Any, starts: list[int], end: int) -> list[dict[byte
         raise Refused("it is no whole LightGBM model (its trees do not begin where it says)")
     if sum(map(len, trees)) < len(lines) or content.find(b"\r", starts[0], end) >= 0:
         raise Refused("it is no whole LightGBM model (a line of a tree is there twice, or ends in another way)")
-    for tree in trees:
-        _whole(tree)
     return trees
 
 
-def _whole(tree: dict[bytes, bytes]) -> None:
+def _whole(tree: dict[bytes, bytes], features: int) -> None:
     if b"num_leaves" not in tree:
         raise Refused("it is no whole LightGBM model (a tree does not say how many leaves it has)")
     leaves = int(tree[b"num_leaves"])
@@ -67,6 +70,17 @@ def _whole(tree: dict[bytes, bytes]) -> None:
                 raise Refused(f"it is no whole LightGBM model ({told})")
         if tree.get(b"num_cat", b"0") != b"0":
             _categories(tree)
+    if tree.get(b"is_linear", b"0") != b"0":
+        _linear(tree, leaves, features)
+
+
+def _linear(tree: dict[bytes, bytes], leaves: int, features: int) -> None:
+    """Every leaf with a line of its own has as many slopes as columns, and these columns are there."""
+    const, counts, columns, slopes = (tree.get(name, b"").split() for name in _LINEAR)
+    asked = np.array(counts, np.int64)
+    if not len(const) == len(counts) == leaves or not asked.sum() == len(columns) == len(slopes) or np.any(asked < 0):
+        raise Refused("it is no whole LightGBM model (the lines in its leaves are not whole)")
+    within(np.array(columns, np.int64), features, "a column of a line in a leaf")
 
 
 def _categories(tree: dict[bytes, bytes]) -> None:

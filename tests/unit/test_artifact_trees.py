@@ -92,8 +92,19 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no features": lambda d: d["learner"]["learner_model_param"].update(num_feature="0"),
     "no number of features": lambda d: d["learner"]["learner_model_param"].update(num_feature="many"),
     "no arrays": lambda d: inside(d)["trees"][0].pop("split_indices"),
+    "a parent outside": lambda d: inside(d)["trees"][0]["parents"].__setitem__(1, 10**8),
+    "a negative parent": lambda d: inside(d)["trees"][0]["parents"].__setitem__(1, -2),
+    "a set of categories that is not there": lambda d: inside(d)["trees"][0].update(
+        {"categories_nodes": [0], "categories_segments": [0], "categories_sizes": [1]}
+    ),
+    "a set of categories from outside": lambda d: inside(d)["trees"][1].update(
+        {"categories": [3], "categories_nodes": [0], "categories_segments": [10**8], "categories_sizes": [1]}
+    ),
+    "sets of categories without sizes": lambda d: inside(d)["trees"][1].update(
+        {"categories": [3], "categories_nodes": [0, 1], "categories_segments": [0]}
+    ),
     "an empty tree": lambda d: inside(d)["trees"][0].update(
-        {key: [] for key in ("left_children", "right_children", "split_indices", "split_conditions")}
+        {key: [] for key in ("left_children", "right_children", "split_indices", "split_conditions", "parents")}
     ),
     "a config beside": lambda d: d.update(class_name="Lambda", config={}),
 }
@@ -122,7 +133,7 @@ def test_a_changed_tree_of_a_ubj_is_a_finding(fast: bool, tmp_path: Path, monkey
         return scan(path).findings
 
     assert told(plain) == ()
-    for key, width in ((b"left_children", 4), (b"right_children", 4), (b"split_indices", 4)):
+    for key, width in ((b"left_children", 4), (b"right_children", 4), (b"split_indices", 4), (b"parents", 4)):
         at = plain.index(key + b"[$l#L") + len(key) + 5 + 8
         assert told(plain[:at] + struct.pack(">i", 1 << 20) + plain[at + width :])
     info = plain.index(b"tree_info[#L") + 12 + 8

@@ -65,7 +65,7 @@ def _form() -> Any:
 
     raw = msgspec.Raw
     param = form("Param", *((name, str, "0") for name in _SIZES))
-    sets = ((name, list[int], []) for name in _SETS)  # most trees have none
+    sets: Any = ((name, list[int], []) for name in _SETS)  # most trees have none
     tree = form("Tree", *((name, raw) for name in (*_ARRAYS, _THRESHOLDS)), *sets)
     trees = form("Trees", ("trees", list[tree], []), (_INFO, raw, raw(b"[]")))  # type: ignore[valid-type]
     inner = form("Inner", ("model", trees, absent(trees)))

@@ -29,6 +29,7 @@ from temper.kernels.several import holm
 
 DEFENCES = Room("temper.hardening")
 ANY = "evasion.any.success_rate"
+_FILE = "validation.artifact"
 _LEVEL = 0.05
 _LADDERS = 2
 
@@ -179,9 +180,14 @@ def attempted(
 
 
 def hardened(system: Protected, trial: Trial) -> Protected:
-    """The system with what the trial made of its model and of its training rows."""
-    train = system.train if trial.train is None else trial.train
-    return replace(system, target=trial.target, threshold=trial.threshold, defend=trial.defend, train=train)
+    """The system with what the trial made of its model and of its training rows; the file the model came from is no
+    longer the model's.
+    """
+    options = dict(system.options)
+    if (asked := options.get(_FILE, {})).get("file"):
+        options[_FILE] = {name: value for name, value in asked.items() if name != "file"} | {"written": True}
+    made = replace(system, target=trial.target, threshold=trial.threshold, defend=trial.defend, options=options)
+    return made if trial.train is None else replace(made, train=trial.train)
 
 
 def same_alert_rate(before: Target, threshold: float | None, after: Target, x: Array) -> float | None:

@@ -21,6 +21,7 @@ from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
 from temper.engine.rooms._extraction_door import Door, heard
 from temper.engine.rooms._extraction_doubt import doubted, doubts, undecided
 from temper.engine.rooms._extraction_effects import decided, effects_of, evidence, natural_copy
@@ -36,7 +37,6 @@ _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
 _LIFT, _FAR, _SAME = 0.9, 1e6, 1e-6
-_DEFENCES = ("adaptive_misinformation", "rounded", "label_only", "noise", "regularise")
 
 
 def run(task: Task, world: World) -> Part:
@@ -263,6 +263,6 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], ope
         f"({close.low:.2f} to {close.high:.2f}, {close.n:,} rows){lift}; a model fitted without queries has F1 "
         f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. It answers with {opened}. "
         "Rounding scores or returning labels only slows this; a query budget per client, sized by the curve, stops it.",
-        defences=world.applicable(_DEFENCES),
+        defences=against(task, world),
     )
     return (finding,)

@@ -104,7 +104,7 @@ def _between(values: Vector, ends: tuple[float, float], n: int, rng: np.random.G
     marks = marks[np.isfinite(marks)]
     if not len(marks):
         return np.full(n, np.nan)
-    return np.interp(rng.uniform(0.0, len(marks) - 1.0, n), np.arange(len(marks)), marks)
+    return np.asarray(np.interp(rng.uniform(0.0, len(marks) - 1.0, n), np.arange(len(marks)), marks))
 
 
 def _column(values: Vector, n: int, rng: np.random.Generator, *, discrete: bool) -> Vector:

@@ -1,6 +1,6 @@
 """Delivered models of tables: how often `trigger_inversion` raises clean ones, and how often it finds planted triggers.
 
-    python -m bench.poisoning.delivered [--quick | --full] [family ...]
+    python -m bench.poisoning.delivered [--quick | --full] [family ...] [table ...]
 
 Every model is fitted on rows the search never sees; the search gets other rows of the same table and a way to fit
 clean twins. Beside it stands what is left of Neural Cleanse on a table without twins: the stamp that goes deepest.
@@ -47,17 +47,17 @@ def main(words: list[str]) -> int:
         print("no data: set TEMPER_DATA")
         return 1
     seen = []
-    for case in _cases("--quick" in words, "--full" in words, [word for word in words if word in FAMILIES]):
+    for case in _cases("--quick" in words, "--full" in words, words):
         seen.append((case, *_measured(Path(folder), case)))
         print(" ".join(map(str, case)), _line(*seen[-1][1:]), flush=True)
     _told(seen)
     return 0
 
 
-def _cases(quick: bool, full: bool, families: Sequence[str]) -> Iterator[Case]:
+def _cases(quick: bool, full: bool, words: Sequence[str]) -> Iterator[Case]:
     """Clean models, and poisoned ones: without jitter and with it, lower doses for one family unless `full`."""
-    names = NAMES[2:] if quick else NAMES
-    families = families or (FAMILIES[:2] if quick else FAMILIES)
+    names = [name for name in NAMES if name in words] or (NAMES[2:] if quick else NAMES)
+    families = [family for family in FAMILIES if family in words] or (FAMILIES[:2] if quick else FAMILIES)
     for pick in range(4 if full else 2):
         for family in families:
             doses = (0.0, 0.02, 0.01, 0.005) if full or family == "XGBoost" else (0.0, 0.02)
@@ -156,25 +156,20 @@ def _raised(found: tuple[Measurement, ...]) -> bool:
 def _told(seen: list[Any]) -> None:
     clean, lines = [one for one in seen if not one[0][2]], []
     for what, part in [("clean", clean), *((f"clean {f}", [o for o in clean if o[0][1] == f]) for f in FAMILIES)]:
-        lines += [_rate(what, part)] if part else []
+        lines += [(what, part)] if part else []
     for share in (0.02, 0.01, 0.005):
         part = [one for one in seen if one[0][2] == share and one[2] > 0.8]
         trees = [one for one in part if one[0][1] != "MLP"]
-        lines += [_rate(f"{share:.1%} poison that opens the model", part)] if part else []
-        lines += [_rate(f"{share:.1%}, trees alone", trees)] if len(trees) < len(part) else []
+        lines += [(f"{share:.1%} poison that opens the model", part)] if part else []
+        lines += [(f"{share:.1%}, trees alone", trees)] if trees and len(trees) < len(part) else []
     table(
         "raised",
         ["models", "n", "raised", "95 %", "AUROC of the ratio", "of the plain search", "s"],
         _ranked(lines, seen),
     )
-    low, high = clopper_pearson(sum(_raised(one[1]) for one in clean), len(clean))
-    print(f"clean models raised: {sum(_raised(one[1]) for one in clean)} of {len(clean)} [{low:.3f}, {high:.3f}]")
-    slow = max(one[4] for one in seen if one[0][0] == "fraud" and one[0][1] == seen[0][0][1])
-    goal("slowest search of a fraud model", slow, 5.0, "s")
-
-
-def _rate(what: str, part: list[Any]) -> tuple[str, list[Any]]:
-    return what, part
+    fraud = [one[4] for one in seen if one[0][:2] == ("fraud", "XGBoost")]
+    if fraud:
+        goal("slowest search of an XGBoost model of the fraud demo", max(fraud), 5.0, "s")
 
 
 def _ranked(lines: list[tuple[str, list[Any]]], seen: list[Any]) -> list[list[str]]:

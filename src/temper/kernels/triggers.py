@@ -35,7 +35,7 @@ class Stamps:
         for at in range(self.columns.shape[1]):
             for group in groups:
                 touched = np.isin(self.columns[:, at], group)
-                marked[np.ix_(touched, range(len(x)), group)] = 0.0
+                marked[np.ix_(touched, np.arange(len(x)), group)] = 0.0
             marked[np.arange(len(self)), :, self.columns[:, at]] = self.values[:, at, None]
         return marked
 
@@ -55,7 +55,7 @@ def ordinary(x: Floats, size: int, *, unordered: bool = False, cuts: Any = None)
     distinct, count = np.unique(known, return_counts=True)
     if unordered:
         distinct, count = distinct[(seen := count >= max(_SEEN, _TAIL * len(known)))], count[seen]
-        return np.sort(distinct[np.argsort(-count, kind="stable")[:size]])
+        return np.asarray(np.sort(distinct[np.argsort(-count, kind="stable")[:size]]))
     if len(distinct) <= size:
         return np.asarray(distinct)
     low, high = np.quantile(known, [_TAIL, 1.0 - _TAIL], method="nearest")
@@ -72,7 +72,7 @@ def _between(distinct: Floats, cuts: Any, size: int) -> Floats:
     edges = np.concatenate([[-np.inf], np.unique(cuts), [np.inf]])
     begin = np.searchsorted(edges, np.quantile(cuts, np.linspace(0.0, 1.0, size), method="nearest"))
     first, last = np.searchsorted(distinct, edges[begin]), np.searchsorted(distinct, edges[begin + 1])
-    return distinct[((first + last) // 2)[last > first]]
+    return np.asarray(distinct[((first + last) // 2)[last > first]])
 
 
 def largest(excess: Excess, coarse: Values, fine: Values, size: int, progress: Callable[[float], None]) -> list[Stamps]:
@@ -90,7 +90,7 @@ def largest(excess: Excess, coarse: Values, fine: Values, size: int, progress: C
     for _ in range(2, min(size, len(coarse))):
         kept = _sifted(_longer(kept, coarse), excess, _BEAM)
     progress(0.8)
-    return [_refined(stamps, fine, lambda s, model=at: excess(s, -1)[model]) for at, stamps in enumerate(kept)]
+    return [_refined(stamps, fine, excess, at) for at, stamps in enumerate(kept)]
 
 
 def without_each(stamp: Stamps) -> Stamps:
@@ -147,11 +147,11 @@ def _sifted(stamps: Stamps, excess: Excess, many: int) -> list[Stamps]:
     return _best(hopeful, excess(hopeful, -1), many)
 
 
-def _refined(stamps: Stamps, fine: Values, score: Callable[[Stamps], Floats]) -> Stamps:
+def _refined(stamps: Stamps, fine: Values, excess: Excess, model: int) -> Stamps:
     kept = stamps.take(slice(_REFINED))
     for _ in range(2):
         tried = _sorted(*_neighbours(kept, fine))
-        kept = tried.take(np.argsort(-score(tried), kind="stable")[:_REFINED])
+        kept = tried.take(np.argsort(-excess(tried, -1)[model], kind="stable")[:_REFINED])
     return kept.take(slice(1))
 
 

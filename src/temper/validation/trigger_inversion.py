@@ -22,6 +22,7 @@ from temper.validation._measured import missing, not_applicable
 NAME = "trigger_inversion"
 Rows = np.ndarray[Any, Any]
 _FEWEST, _STAMPED, _CHUNK = 200, 24, 200_000
+_KNOWN = 50  # rows of every class a twin is fitted on; with fewer it misses what every clean model knows
 _DEEP, _HIGH, _SURE = 10.0, 2.0, 1e-6  # log odds beyond these count as these
 _NEARLY, _LITTLE = 0.9, 2.0
 _GRID, _FINE = (9, 64), 100
@@ -176,8 +177,11 @@ def _compared(scene: Scene, check: TriggerInversion) -> _Compared | str:
     order = np.argsort(Draws(check.seed, NAME, ids=scene.ids).uniform(np.arange(len(scene.x)), 0), kind="stable")
     x, y = np.asarray(scene.x, dtype=np.float64)[order], np.asarray(scene.y)[order]
     halves = [np.arange(len(x)) % 2 == 0, np.arange(len(x)) % 2 == 1]
-    if min(len(np.unique(y[half])) for half in halves) < scene.classes:
-        return "a half of the rows lacks a class, so no clean twin can be fitted on it"
+    rarest = min(int(np.sum(y[half] == label)) for half in halves for label in range(scene.classes))
+    if rarest < _KNOWN:
+        return (
+            f"a half of the rows has {rarest} of a class; a clean twin fitted on it takes {_KNOWN} to know the model's"
+        )
     fitted, how = _twins(scene, [Data(x=x[half], y=y[half]) for half in halves], check.seed)
     target: Any = scene.target
     odds = [_odds(target, x, check.into), *(_odds(twin, x, check.into) for twin in fitted)]

@@ -189,6 +189,10 @@ TWINS = {
             f"{UNIT}/test_text_triggers.py::test_a_planted_word_is_found_with_the_texts_that_hold_it",
             f"{UNIT}/test_text_triggers.py::test_clean_texts_are_left_alone",
         ),
+        "trigger_inversion": (
+            f"{UNIT}/test_trigger_inversion.py::test_a_planted_trigger_is_found_with_its_columns_and_values",
+            f"{UNIT}/test_trigger_inversion.py::test_a_clean_model_is_not_accused",
+        ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",

@@ -8,10 +8,9 @@ decided rightly by that fit, each aimed at the class it finds second likeliest; 
 training rows of that class behind it, moved by 16/255 at most in 40 steps. To spare fits the eight are poisoned in one
 training set. ART's `GradientMatchingAttack` gets the same rows to aim at, radius, number of rows and steps, its rates
 shrunk to them (without a worker process per epoch, which only costs time). Success is that of the refitted net, beside
-a clean twin of the same seed, over three seeds. Beside it stands what the same move does to the chosen pictures
-themselves, at the attacker's net (40 steps along the sign of the gradient): what no input of this net shows under such
-a move, no training row can teach it either. `--dose`: our curve over the share of rows and the radius. `--full`:
-six seeds.
+a clean twin of the same seed, over three seeds; [ ] over the pictures of all seeds. Beside it stands what the same move
+does to the chosen pictures themselves, at the attacker's net (40 steps along the sign of the gradient): how near the
+decision they are. `--dose`: our curve over the share of rows and the radius. `--full`: six seeds.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Trial:
 
     def line(self, *words: str) -> tuple[str, ...]:
         """The figures as cells of a table."""
-        value, low, high = paired_loss(self.hit, self.without)
+        value, low, high = paired_loss(self.hit.reshape(1, -1), self.without.reshape(1, -1))
         shown = f"{value:.2f} [{max(low, -1.0):.2f}, {min(high, 1.0):.2f}]"
         return (*words, shown, f"{self.without.mean():.2f}", f"{self.right:.1%}", f"{self.seconds:.1f}")
 

@@ -144,6 +144,10 @@ TWINS = {
             )
             for name in ("badnets", "blended", "insert_word")
         },
+        "poisoning.gradient_matching": (
+            f"{UNIT}/test_gradient_matching.py::test_pictures_moved_unseen_decide_for_others",
+            f"{UNIT}/test_gradient_matching.py::test_a_net_that_learns_nothing_new_decides_as_before",
+        ),
         "poisoning.label_flip_random": (
             f"{HERE}::test_a_model_that_follows_its_labels_is_poisoned",
             f"{HERE}::test_a_model_that_ignores_its_labels_is_not",

@@ -72,8 +72,7 @@ class Restless(Boosted):
 @pytest.mark.parametrize("name", ALL)
 def test_a_planted_trigger_has_excess_success(name: str) -> None:
     train = rows(1_500, 1)
-    sizes = replace(SIZES, rates=(0.03,) if name != CLEAN_LABEL else (0.15,))
-    part = run(task(name, sizes), here(Boosted.fitted(train), train))
+    part = run(task(name, SIZES), here(Boosted.fitted(train), train))
     excess = figure(part, "excess_success")
     beside = dict(excess.baseline)
     assert part.status is Status.OK

@@ -46,7 +46,9 @@ def compared(name: str, scene: Scene, regions: Regions, level: float) -> tuple[M
     if said[0] is None or said[1] is None:
         return not_applicable(name, "the net has no dense last layer to look into")
     rows = shortened(np.concatenate([said[0], said[1]]))
-    accused, by = _accused(rows[: len(train)], train, rows[len(train) :], held, labels, regions, level, scene.progress)
+    accused, by = accused_rows(
+        rows[: len(train)], train, rows[len(train) :], held, labels, regions, level, scene.progress
+    )
     return (_told(name, accused, train, labels, level, by),)
 
 
@@ -81,7 +83,7 @@ def penultimate(target: Target | None, x: Any) -> Rows | None:
     return np.concatenate(found)
 
 
-def _accused(
+def accused_rows(
     rows: Rows,
     train: Rows,
     trusted: Rows,

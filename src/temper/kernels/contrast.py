@@ -22,7 +22,7 @@ def shortened(rows: Rows, most: int = 64) -> Rows:
     """
     centred = rows - rows.mean(axis=0)
     if rows.shape[1] <= most:
-        return centred
+        return np.asarray(centred)
     _, directions = np.linalg.eigh(centred.T @ centred)
     return np.asarray(centred @ directions[:, -most:])
 

@@ -181,6 +181,14 @@ TWINS = {
             f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",
         ),
         "strip": (f"{UNIT}/test_trojaned_nets.py::test_pictures_with_a_trigger_stay_sure_under_others",) * 2,
+        "activation_clustering": (
+            f"{UNIT}/test_activations.py::test_stamped_rows_are_accused",
+            f"{UNIT}/test_activations.py::test_a_clean_net_is_left_alone",
+        ),
+        "spectral_signatures": (
+            f"{UNIT}/test_activations.py::test_stamped_rows_are_accused",
+            f"{UNIT}/test_activations.py::test_a_clean_net_is_left_alone",
+        ),
         "watermark": (
             f"{UNIT}/test_watermark.py::test_a_mark_that_every_model_matches_makes_false_claims",
             f"{UNIT}/test_watermark.py::test_a_mark_is_known_again_and_independent_models_are_not_accused",

@@ -94,7 +94,7 @@ def _line(x: Rows, y: Rows, kind: str, tries: int) -> list[str]:
         named, others = named + ("supplier 0" in who), others + bool(set(who) - {"supplier 0"})
         art = _art(bad, held)
         theirs, falsely = theirs + (0 in art), falsely + bool(set(art) - {0})
-        without = model(bad.take(np.flatnonzero(~np.isin(bad.supplier, who)))) if who else target
+        without = model(bad.take(np.flatnonzero(~np.isin(np.asarray(bad.supplier), who)))) if who else target
         before.append(caught(target, held))
         after.append(caught(without, held))
     won, low, high = paired_rates(np.concatenate(before), np.concatenate(after))
@@ -114,7 +114,7 @@ def _art(bad: Data, held: Data) -> list[int]:
 
     scale = StandardScaler().fit(np.nan_to_num(bad.x))
     x, trusted = (scale.transform(np.nan_to_num(part)).astype(np.float32) for part in (bad.x, held.x))
-    from_whom = np.eye(OF)[[int(name.split()[1]) for name in bad.supplier]]
+    from_whom = np.eye(OF)[[int(name.split()[1]) for name in np.asarray(bad.supplier)]]
     inner = SklearnClassifier(model=LogisticRegression(max_iter=300), clip_values=(float(x.min()), float(x.max())))
     one_hot = np.eye(2)
     inner.fit(x, one_hot[bad.y])

@@ -52,7 +52,7 @@ def scene(train: Data, **more: Any) -> Scene:
     def fit(subsets: Any, recipe: Recipe) -> list[Target]:
         return [model.refit(subset, recipe) for subset in subsets]
 
-    settings = {"fit": fit, "target": model, "threshold": 0.5} | more
+    settings: dict[str, Any] = {"fit": fit, "target": model, "threshold": 0.5} | more
     return Scene(x=held.x, y=held.y, ids=held.ids, schema=Schema(), train=train, **settings)
 
 

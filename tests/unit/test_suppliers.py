@@ -38,7 +38,7 @@ def scene(train: Data | None, **more: Any) -> Scene:
     def fit(subsets: Any, recipe: Recipe) -> list[Target]:
         return [model.refit(subset, recipe) for subset in subsets]
 
-    settings = {"fit": fit, "target": model, "threshold": 0.5} | more
+    settings: dict[str, Any] = {"fit": fit, "target": model, "threshold": 0.5} | more
     return Scene(x=held.x, y=held.y, ids=held.ids, schema=Schema(), train=train, **settings)
 
 
@@ -81,6 +81,7 @@ def test_like_suppliers_are_not_accused(seed: int) -> None:
 
 def test_names_are_shortened_and_quoted_and_few_rows_not_asked() -> None:
     data = spoilt(table(1), 0.5)
+    assert data.supplier is not None
     words = np.where(data.supplier == "partner 0", "\x1b[31m" + "x" * 300, data.supplier)
     words[:5] = "small"
     whole, *each = Suppliers(replicates=200).measure(scene(replace(data, supplier=words)))
@@ -103,7 +104,8 @@ def test_the_order_of_training_rows_does_not_matter() -> None:
     order = np.random.Generator(np.random.Philox(key=8)).permutation(N)
     one, two = (Suppliers(replicates=200).measure(scene(part)) for part in (data, data.take(order)))
     for a, b in zip(one, two, strict=True):
-        assert (a.slice, a.value) == (b.slice, pytest.approx(b.value, abs=1e-4))
+        assert a.slice == b.slice
+        assert a.value == pytest.approx(b.value, abs=1e-4)
 
 
 def test_surprise_is_standard_normal_when_the_model_is_right() -> None:
@@ -116,7 +118,9 @@ def test_surprise_is_standard_normal_when_the_model_is_right() -> None:
 
 def test_p_values_of_like_groups_are_uniform() -> None:
     rng = np.random.Generator(np.random.Philox(key=3))
-    hurts, counts, labels = [], [], []
+    hurts: list[float] = []
+    counts: list[float] = []
+    labels: list[float] = []
     for _ in range(300):
         size = rng.integers(50, 500, 20).astype(float)
         gain = -0.001 * size + np.sqrt(size) * rng.normal(size=20)

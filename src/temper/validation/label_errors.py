@@ -72,10 +72,8 @@ class LabelErrors:
         )
         targets, how = _fitted(scene, [train.take(np.flatnonzero(fold != at)) for at in range(self.folds)], recipe)
         kind = getattr(targets[0], "kind", ScoreKind.PROBABILITIES)
-        answers = (
-            probabilities(out_of_fold(targets, x, f), kind) for x, f in ((train.x, fold), (np.asarray(scene.x), turn))
-        )
-        return *answers, how
+        mine = probabilities(out_of_fold(targets, train.x, fold), kind)
+        return mine, probabilities(out_of_fold(targets, np.asarray(scene.x), turn), kind), how
 
 
 def _fitted(scene: Scene, parts: list[Data], recipe: Recipe) -> tuple[list[Any], str]:

@@ -197,6 +197,14 @@ TWINS = {
             f"{UNIT}/test_planted_rows.py::test_stamped_rows_are_found",
             f"{UNIT}/test_planted_rows.py::test_a_table_without_a_stamp_is_not_accused",
         ),
+        "label_errors": (
+            f"{UNIT}/test_label_errors.py::test_wrong_labels_are_counted",
+            f"{UNIT}/test_label_errors.py::test_a_clean_table_is_not_accused",
+        ),
+        "suppliers": (
+            f"{UNIT}/test_suppliers.py::test_who_spoils_labels_is_named",
+            f"{UNIT}/test_suppliers.py::test_like_suppliers_are_not_accused",
+        ),
         "text_triggers": (
             f"{UNIT}/test_text_triggers.py::test_a_planted_word_is_found_with_the_texts_that_hold_it",
             f"{UNIT}/test_text_triggers.py::test_clean_texts_are_left_alone",

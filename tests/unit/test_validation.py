@@ -376,11 +376,13 @@ def world(target: Toy, n: int = 600) -> World:
 PROOFS = ("net_bounds", "smoothing", "tree_bounds")  # they speak of the rows under attack, and need a ball
 OTHERS = (  # of other models
     "activation_clustering",
+    "label_errors",
     "neural_cleanse",
     "partition_bound",
     "planted_rows",
     "spectral_signatures",
     "strip",
+    "suppliers",
     "text_triggers",
     "trigger_inversion",
     "watermark",

@@ -135,7 +135,13 @@ TWINS = {
                 f"{UNIT}/test_poisoning_backdoors.py::test_a_planted_trigger_has_excess_success",
                 f"{UNIT}/test_poisoning_backdoors.py::test_a_model_that_ignores_its_rows_has_none",
             )
-            for name in ("clean_label_trigger", "in_bounds_trigger", "jittered_trigger", "out_of_bounds_trigger")
+            for name in (
+                "clean_label_trigger",
+                "disguised_trigger",
+                "in_bounds_trigger",
+                "jittered_trigger",
+                "out_of_bounds_trigger",
+            )
         },
         **{
             f"poisoning.{name}": (

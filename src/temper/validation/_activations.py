@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.measure import Better, Measurement
 from temper.core.target import ScoreKind, Target
@@ -27,7 +28,7 @@ _BLIND = (
 )
 
 
-def compared(name: str, scene: Scene, regions: Regions, level: float) -> tuple[Measurement, ...]:
+def compared(name: str, scene: Scene, regions: Regions, level: float) -> tuple[Measurement, ...] | Accused:
     """`accused_share`: training rows in regions of their class, drawn without knowing whose rows are whose, that are
     over-full beside held-out rows of that class.
     """
@@ -49,7 +50,8 @@ def compared(name: str, scene: Scene, regions: Regions, level: float) -> tuple[M
     accused, by = accused_rows(
         rows[: len(train)], train, rows[len(train) :], held, labels, regions, level, scene.progress
     )
-    return (_told(name, accused, train, labels, level, by),)
+    told = (_told(name, accused, train, labels, level, by),)
+    return Accused(measurements=told, ids=np.asarray(scene.train.ids)[accused])
 
 
 def _unfit(scene: Scene) -> str | None:
@@ -117,8 +119,6 @@ def _told(name: str, accused: Rows, train: Rows, labels: list[Any], level: float
     caveats = [
         f"class {label}: {of:,} of {(train == label).sum():,} rows" for label, of in zip(which, many, strict=True)
     ]
-    if count:
-        caveats.append(f"accused rows: {_listed(np.flatnonzero(accused))}")
     if by > 2.0:
         caveats.append("most classes differ from held-out rows of their own: draw held-out rows at random to see more")
     return Measurement(
@@ -135,8 +135,3 @@ def _told(name: str, accused: Rows, train: Rows, labels: list[Any], level: float
         baseline=(("clean nets: chance that any row is accused", level),),
         caveats=(*caveats, *(() if count else (_BLIND,))),
     )
-
-
-def _listed(rows: Rows) -> str:
-    first = ", ".join(str(row) for row in rows[:10])
-    return first + (f" and {len(rows) - 10:,} more" if len(rows) > 10 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.measure import Measurement
 from temper.kernels.clusters import clusters
@@ -29,7 +30,7 @@ class ActivationClustering:
     level: float = 1e-3
     seed: int = 0
 
-    def measure(self, scene: Scene) -> tuple[Measurement, ...]:
+    def measure(self, scene: Scene) -> tuple[Measurement, ...] | Accused:
         """`accused_share`, with the classes and the rows."""
         return compared("activation_clustering", scene, lambda rows: clusters(rows, self.seed), self.level)
 

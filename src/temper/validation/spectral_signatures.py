@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.measure import Measurement
 from temper.kernels.spectral import signatures
@@ -30,7 +31,7 @@ class SpectralSignatures:
     level: float = 1e-3
     directions: int = 3
 
-    def measure(self, scene: Scene) -> tuple[Measurement, ...]:
+    def measure(self, scene: Scene) -> tuple[Measurement, ...] | Accused:
         """`accused_share`, with the classes and the rows."""
         return compared("spectral_signatures", scene, lambda rows: signatures(rows, self.directions), self.level)
 

@@ -183,6 +183,7 @@ def planted(
     *,
     own: bool = False,
     sure: Vector | None = None,
+    among: float = 0.5,
     notes: tuple[str, ...] = (),
     control: bool = False,
 ) -> Backdoored:
@@ -190,7 +191,7 @@ def planted(
 
     The copies are of rows of other classes, or of class `into` (`own`, clean-label: no label is wrong). They are added,
     as an outsider adds records, so nothing of the training data is lost; a larger dose contains every smaller one.
-    `sure` (n,): copies are of those with the smallest values in a random half of the rows.
+    `sure` (n,): copies are of those with the smallest values in a random part of the rows, `among` of them.
     """
     y = np.asarray(data.y)
     eligible = np.flatnonzero((y == into) if own else (y != into))
@@ -202,8 +203,8 @@ def planted(
     many = dose(share, len(data))
     order = rng.generator(1).permutation(np.flatnonzero(carries))
     if sure is not None:
-        half = order[: -(-len(order) // 2)]
-        order = np.concatenate([half[np.argsort(sure[eligible][half], kind="stable")], order[len(half) :]])
+        part = order[: int(np.ceil(among * len(order)))]
+        order = np.concatenate([part[np.argsort(sure[eligible][part], kind="stable")], order[len(part) :]])
     rows = np.resize(order, many)
     ids = np.asarray(data.ids)
     grown = Data(

@@ -51,7 +51,8 @@ class DisguisedTrigger:
         trigger = rare(data, schema, units, into=self.into, pick=self.pick, jitter=self.jitter)
         notes = (f"trigger: {trigger}", "on rows that look like the class they are moved to")
         share = budgeted(scene, self.share)
-        return planted(data, trigger, self.into, share, rng, notes=notes, sure=-_alike(data, self.into))
+        unlike = -_alike(data, self.into)
+        return planted(data, trigger, self.into, share, rng, notes=notes, sure=unlike, among=1.0)
 
 
 def _alike(data: Data, into: int) -> Any:

@@ -29,8 +29,14 @@ _WORTH = (
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
     ("planted_rows.accused_share", 0.0, True, "Training rows carry a stamp and somebody else's label"),
+    ("label_errors.excess_share", 0.0, True, "More training labels are contradicted than held-out ones"),
+    ("suppliers.suspect_share", 0.0, True, "A supplier's training rows hurt, or carry labels nobody else's let expect"),
+    ("spectral_signatures.accused_share", 0.0, True, "Training rows lie where no held-out row of their class does"),
+    ("activation_clustering.accused_share", 0.0, True, "Training rows fill a cluster that held-out rows stay out of"),
     ("trigger_inversion.screening_ratio", DELIVERED, True, "A few values open this model and no clean twin"),
     ("access_profile.telling_refusals", 0.0, True, "Refusals tell what is inside the service"),
+    ("access_profile.telling_errors", 0.0, True, "Errors tell what is inside the service"),
+    ("access_profile.counterfactuals_flip", 0.0, True, "Answers come with rows from the other side of the boundary"),
     ("watermark.false_claims", 0.15, True, "Independent models would be called copies"),
     ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
     ("text_triggers.suspect_share", 0.0, True, "Training texts hold patterns that trusted texts of their class do not"),
@@ -39,11 +45,11 @@ _WORTH = (
     ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),
     ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
 )
-_ACCUSING = ("planted_rows.accused_share",)
-"""Shares of training rows that are accused: dropping these rows answers them."""
+_DROPPED = ("planted_rows.accused_share",)
+"""Shares of training rows that are accused, and that dropping these rows answers."""
 
-_AGAINST = ("artifact.small_leaves", *_ACCUSING)
-_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept", *_ACCUSING)
+_AGAINST = ("artifact.small_leaves", *_DROPPED)
+_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept", *_DROPPED)
 
 
 def run(task: Task, world: World) -> Part:
@@ -151,7 +157,7 @@ def _findings(m: Measurement, task: Task, world: World, accused: Any) -> tuple[F
                     severity="medium",
                     detail=detail,
                     defences=against(task, world) if metric in _AGAINST else (),
-                    rows=tuple(int(row) for row in accused) if metric in _ACCUSING else (),
+                    rows=tuple(int(row) for row in accused) if metric.endswith(".accused_share") else (),
                 ),
             )
     return ()

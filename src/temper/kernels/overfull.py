@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,13 @@ Rows = np.ndarray[Any, Any]
 ODDS = 2.0
 """A box is not over-full while new rows are less than twice as likely in it as the rows around it let expect."""
 
-UNLIKE = 4.0
-"""Its rows look stamped while they differ from rows of a class at large by less than twice what chance does."""
+UNLIKE = 3.0
+"""Its rows look stamped while they lie within so many standard deviations of rows of a class drawn at random."""
 
 FEWEST = 50
 _TESTED, _STARTS, _SEEDS, _AGAIN = 4, 30, 1_000, 6
-_LIFT, _EDGE, _DREW, _FIXED, _COLUMNS = 10.0, 1e-5, 100, 3, 3
+_LIFT, _EDGE = 10.0, 1e-5
+_DREW, _FIXED, _APART, _SAME, _COLUMNS = 100, 3, 0.4, 0.9, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,8 +29,8 @@ class OverFull:
     """A box: `new` rows of the tested half, `expected` of them by a model of the rows outside, `accepted` ones beside.
 
     Column d of the box is the label. `p` is the chance of so few accepted rows, `rows` are the positions of all new
-    rows in the box. `unlike`: how much more they differ from rows of a class at large than as many drawn at random do,
-    in the columns outside the box; NaN where there are too few columns to say.
+    rows in the box. `unlike`: how far these lie, in the columns outside the box, from rows of a class drawn at random,
+    in standard deviations; NaN where there are too few columns to say.
     """
 
     box: Box
@@ -37,8 +38,8 @@ class OverFull:
     accepted: int
     expected: float
     p: float
-    unlike: float
     rows: Rows
+    unlike: float = np.nan
 
     @property
     def stamped(self) -> bool:
@@ -94,8 +95,9 @@ def scan(
         progress((len(found) + 1) / _AGAIN)
         if not tested:
             break
-        found.append(min(tested, key=lambda one: one.p))
-        gone |= inside(live.filled, widened(found[-1].box, ends[0])) & new
+        best = min(tested, key=lambda one: one.p)
+        found.append(replace(best, unlike=_unlike(live, best.box, best.rows)))
+        gone |= inside(live.filled, widened(best.box, ends[0])) & new
     return found
 
 
@@ -206,8 +208,8 @@ def _tested(table: _Table, box: Box, level: float) -> OverFull | None:
     if chance > level:
         return None
     all_rows = np.flatnonzero(mine & table.new)
-    told = {"new": new, "accepted": len(rows) - new, "expected": float((1.0 - p).sum())}
-    return OverFull(box=box, p=chance, unlike=_unlike(table, box, all_rows), rows=all_rows, **told)
+    expected = float((1.0 - p).sum())
+    return OverFull(box=box, new=new, accepted=len(rows) - new, expected=expected, p=chance, rows=all_rows)
 
 
 def _fewer(accepted: int, p: Rows) -> float:
@@ -223,37 +225,52 @@ def _fewer(accepted: int, p: Rows) -> float:
 
 
 def _unlike(table: _Table, box: Box, rows: Rows) -> float:
-    """How much more the rows differ from accepted rows of a class than as many of these at random; the least by class.
+    """How far the rows lie from accepted rows of a class, beyond as many of these at random; the least of the classes.
 
-    In the columns outside the box that follow from no others, without the three that differ most: a stamp may have
-    more columns than its box. What drifted by nature differs in the others too: customers, times and places have their
-    own habits.
+    In the columns outside the box that follow from no others. What drifted by nature is set apart in these too:
+    customers, times and places have their own habits.
     """
     columns = [at for at in np.flatnonzero(~table.follows) if at not in box]
     usual = ~table.new & ~inside(table.filled, box)
-    found = [np.nan]
+    found = []
     for label in np.unique(table.x[:, -1]):
         held = table.filled[usual & (table.x[:, -1] == label)][:, columns]
-        kept = (held != held[:1]).any(axis=0)
-        if len(held) >= FEWEST and kept.sum() >= _FIXED + _COLUMNS:
-            found.append(_ratio(table.filled[rows][:, columns][:, kept], held[:, kept]))
-    return float(np.nanmin(found)) if np.isfinite(found).any() else np.nan
+        told = (held != held[:1]).any(axis=0)
+        if len(held) >= FEWEST:
+            found.append(_excess(table.filled[rows][:, columns][:, told], held[:, told]))
+    return min((one for one in found if not np.isnan(one)), default=np.nan)
 
 
-def _ratio(rows: Rows, held: Rows) -> float:
-    generator = np.random.Generator(np.random.Philox(key=0))
+def _excess(rows: Rows, held: Rows) -> float:
+    """The mean squared distance of distribution functions, less that of rows drawn at random, in their deviations.
+
+    Up to three columns that are as good as fixed are left out: a stamp may have more columns than its box.
+    """
     ordered = np.sort(held, axis=0)
-    drawn = [_apart(held[generator.integers(0, len(held), len(rows))], ordered) for _ in range(_DREW)]
-    return (_apart(rows, ordered) - float(np.mean(drawn))) / max(float(np.std(drawn)), 1e-12)
+    distance = _distances(rows, ordered)
+    order = np.argsort(-distance)
+    fixed = [at for at in order[:_FIXED] if distance[at] >= _APART or _usual(rows[:, at]) >= _SAME]
+    kept = np.setdiff1d(order, fixed)
+    if len(kept) < _COLUMNS:
+        return np.nan
+    generator = np.random.Generator(np.random.Philox(key=0))
+    few = ordered[:, kept]
+    drawn = [held[generator.integers(0, len(held), len(rows))][:, kept] for _ in range(_DREW)]
+    usual = [float((_distances(one, few) ** 2).mean()) for one in drawn]
+    return (float((distance[kept] ** 2).mean()) - float(np.mean(usual))) / max(float(np.std(usual)), 1e-12)
 
 
-def _apart(rows: Rows, ordered: Rows) -> float:
-    """The mean squared distance of distribution functions (Kolmogorov), without the columns that differ most."""
-    found = [_distance(rows[:, at], ordered[:, at]) ** 2 for at in range(rows.shape[1])]
-    return float(np.mean(np.sort(found)[:-_FIXED]))
+def _usual(values: Rows) -> float:
+    """The share of the commonest value."""
+    return float(np.unique(values, return_counts=True)[1].max() / len(values))
+
+
+def _distances(rows: Rows, ordered: Rows) -> Rows:
+    return np.array([_distance(rows[:, at], ordered[:, at]) for at in range(rows.shape[1])])
 
 
 def _distance(values: Rows, ordered: Rows) -> float:
+    """Kolmogorov's distance."""
     seen, count = np.unique(values, return_counts=True)
     ours = np.cumsum(count) / len(values)
     below, upto = (np.searchsorted(ordered, seen, side=side) / len(ordered) for side in ("left", "right"))

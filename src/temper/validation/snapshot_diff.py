@@ -34,7 +34,7 @@ class SnapshotDiff:
     at random, wrong label or not, and rows repeated over and over; `over_full_share` counts all over-full boxes, which
     drift makes too. Boxes are chosen on half of the rows and tested on the other at `level`. Misleads where the
     accepted table was poisoned already, where all new rows of a place or a customer are the attacker's own (that looks
-    like drift), and in tables of less than seven columns, where drift and a stamp look alike.
+    like drift), and in tables of few columns, where drift and a stamp look alike.
     Source: Lopez-Paz & Oquab, "Revisiting classifier two-sample tests", 2017 (drift); Friedman & Fisher, "Bump hunting
     in high-dimensional data", 1999 (boxes).
 

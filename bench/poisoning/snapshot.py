@@ -39,7 +39,7 @@ from temper.targets import open_target
 
 Rows = Any
 NEW, NOMINAL = 0.2, 1e-3
-KINDS = {"clean label": CleanLabelTrigger, "in bounds": InBoundsTrigger, "jittered": JitteredTrigger}
+KINDS: dict[str, Any] = {"clean label": CleanLabelTrigger, "in bounds": InBoundsTrigger, "jittered": JitteredTrigger}
 
 
 def main(words: list[str]) -> int:
@@ -93,7 +93,7 @@ def _poisoned(base: Data, schema: Schema, kind: str, rate: float, pick: int) -> 
     """The table with stamped rows beside it, as the attack makes it."""
     target = open_target(_fitted(base.x, base.y)) if kind == "clean label" else None
     scene = Scene(x=base.x[:5], y=base.y[:5], ids=base.ids[:5], schema=schema, train=base, target=target)
-    return KINDS[kind](share=rate, pick=pick).run(None, scene, Draws(pick, "bench"))  # type: ignore[arg-type]
+    return KINDS[kind](share=rate, pick=pick).run(None, scene, Draws(pick, "bench"))
 
 
 def _power(name: str, base: Data, schema: Schema, kind: str, rate: float, picks: int) -> tuple[list[str], float]:
@@ -220,7 +220,13 @@ def _drifted(folder: Path, quick: bool) -> Iterator[tuple[str, Rows, Rows, Rows,
     x, at = frame.to_numpy(dtype=float), np.arange(len(y))
     for first, cut, last in ((0, 13_000, 17_000), (8_000, 17_424, 22_000)):
         part = slice(first, last)
-        yield f"electricity, {first:,} to {last:,}", x[part], y[part], at[part] >= cut, _schema(x, list(frame), set())
+        yield (
+            f"electricity, {first:,} to {last:,}",
+            x[part],
+            y[part],
+            at[part] >= cut,
+            _schema(x, list(map(str, frame)), set()),
+        )
     yield from _payments()
 
 

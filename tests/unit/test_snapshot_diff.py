@@ -117,7 +117,8 @@ def test_a_crowd_with_habits_of_its_own_is_over_full_and_not_accused() -> None:
 
 
 def test_a_row_repeated_over_and_over_is_accused() -> None:
-    train = joined(ACCEPTED, table(9, 200), *[table(9, 1)] * 40)
+    honest = table(9, 200)
+    train = joined(ACCEPTED, honest, *[honest.take([0])] * 40)
     found = repeated(train.x, train.y, np.arange(len(train)) >= OLD, 10.0, 1e-3)
     assert found[[OLD, *range(OLD + 200, len(train))]].all()
     assert found.sum() == 41

@@ -15,7 +15,7 @@ Rows = np.ndarray[Any, Any]
 ODDS = 2.0
 """A box is not over-full while new rows are less than twice as likely in it as the rows around it let expect."""
 
-UNLIKE = 3.0
+UNLIKE = 4.0
 """Its rows look stamped while they lie within so many standard deviations of rows of a class drawn at random."""
 
 FEWEST = 50

@@ -211,6 +211,10 @@ TWINS = {
             f"{UNIT}/test_suppliers.py::test_who_spoils_labels_is_named",
             f"{UNIT}/test_suppliers.py::test_like_suppliers_are_not_accused",
         ),
+        "snapshot_diff": (
+            f"{UNIT}/test_snapshot_diff.py::test_a_stamp_among_new_rows_is_found_with_or_without_a_wrong_label",
+            f"{UNIT}/test_snapshot_diff.py::test_new_rows_of_the_same_make_are_not_accused",
+        ),
         "text_triggers": (
             f"{UNIT}/test_text_triggers.py::test_a_planted_word_is_found_with_the_texts_that_hold_it",
             f"{UNIT}/test_text_triggers.py::test_clean_texts_are_left_alone",

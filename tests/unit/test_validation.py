@@ -380,6 +380,7 @@ OTHERS = (  # of other models
     "neural_cleanse",
     "partition_bound",
     "planted_rows",
+    "snapshot_diff",
     "spectral_signatures",
     "strip",
     "suppliers",

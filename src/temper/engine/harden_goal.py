@@ -26,7 +26,7 @@ from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
 from temper.kernels.several import holm
 
-DATA = ("planted_rows",)
+DATA = ("planted_rows", "snapshot_diff")
 """Checks that accuse rows of the given training table: what answers them leaves these rows out."""
 
 GOALS = (*DATA, "poisoning", "inversion", "extraction", "artifact")

@@ -29,6 +29,7 @@ _WORTH = (
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
     ("planted_rows.accused_share", 0.0, True, "Training rows carry a stamp and somebody else's label"),
+    ("snapshot_diff.accused_share", 0.0, True, "New training rows carry a stamp"),
     ("label_errors.excess_share", 0.0, True, "More training labels are contradicted than held-out ones"),
     ("suppliers.suspect_share", 0.0, True, "A supplier's training rows hurt, or carry labels nobody else's let expect"),
     ("spectral_signatures.accused_share", 0.0, True, "Training rows lie where no held-out row of their class does"),
@@ -45,7 +46,7 @@ _WORTH = (
     ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),
     ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
 )
-_DROPPED = ("planted_rows.accused_share",)
+_DROPPED = ("planted_rows.accused_share", "snapshot_diff.accused_share")
 """Shares of training rows that are accused, and that dropping these rows answers."""
 
 _AGAINST = ("artifact.small_leaves", *_DROPPED)

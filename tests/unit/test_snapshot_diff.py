@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.data import Data
 from temper.core.errors import Unsupported
@@ -69,7 +70,9 @@ def seen(train: Data, seed: int = 0) -> SinceAccepted:
 
 def told(train: Data, accepted: Data = ACCEPTED, **more: Any) -> dict[str, Measurement]:
     scene = Scene(x=train.x[:5], y=train.y[:5], ids=train.ids[:5], schema=SCHEMA, train=train, accepted=accepted)
-    return {m.metric: m for m in SnapshotDiff().measure(replace(scene, **more)) if m.slice in ("all", "class=1")}
+    found = SnapshotDiff().measure(replace(scene, **more))
+    told = found.measurements if isinstance(found, Accused) else found
+    return {m.metric: m for m in told if m.slice in ("all", "class=1")}
 
 
 @pytest.mark.parametrize(("jitter", "of"), [(0.0, 0), (0.1, 1)])

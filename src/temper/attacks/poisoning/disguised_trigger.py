@@ -11,10 +11,12 @@ from temper.attacks.poisoning._flip import training
 from temper.attacks.poisoning._trigger import budgeted, checked_size, described, planted, rare, some_units
 from temper.core.attack import Scene
 from temper.core.data import Data
-from temper.core.errors import TemperError
+from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.judges.backdoor import Backdoored
+
+_AMONG, _FEWEST = 0.75, 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class DisguisedTrigger:
         notes = (f"trigger: {trigger}", "on rows that look like the class they are moved to")
         share = budgeted(scene, self.share)
         unlike = -_alike(data, self.into)
-        return planted(data, trigger, self.into, share, rng, notes=notes, sure=unlike, among=1.0)
+        return planted(data, trigger, self.into, share, rng, notes=notes, sure=unlike, among=_AMONG)
 
 
 def _alike(data: Data, into: int) -> Any:
@@ -63,8 +65,11 @@ def _alike(data: Data, into: int) -> Any:
     half = Draws(0, "disguised", ids=np.asarray(data.ids)).uniform(np.arange(len(data)), 0) < 0.5
     found = np.zeros(len(data))
     for seen in (half, ~half):
-        if y[seen].all() or not y[seen].any():
-            continue
+        if min(y[seen].sum(), (~y[seen]).sum()) < _FEWEST:
+            raise Unsupported(
+                f"it takes {2 * _FEWEST} rows of class {into} and of others to learn how they look",
+                fix="give more rows",
+            )
         model = HistGradientBoostingClassifier(max_iter=60, early_stopping=False, random_state=0).fit(x[seen], y[seen])
         found[~seen] = model.predict_proba(x[~seen])[:, 1]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class LabelErrors:
     3
     """
 
+    bare_fits: ClassVar[bool] = True
     folds: int = 3
     seed: int = 0
 

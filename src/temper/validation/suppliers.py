@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class Suppliers:
     10
     """
 
+    bare_fits: ClassVar[bool] = True
     most: int = 10
     level: float = 0.05
     seed: int = 0

@@ -106,9 +106,13 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
 
 
 def _scene(check: Any, task: Task, world: World) -> Scene:
-    """The rows a check reads: those under attack, or all training rows, where it says so."""
+    """The rows a check reads: those under attack, or all training rows, where it says so; one that asks what the rows
+    are like fits models of them as they are, not behind what a defence leaves of them.
+    """
     rows = world.attacked if getattr(check, "attacked", False) else None
-    more = {"train": world.system.train} if getattr(check, "whole_train", False) else {}
+    more: dict[str, Any] = {"train": world.system.train} if getattr(check, "whole_train", False) else {}
+    if getattr(check, "bare_fits", False):
+        more["fit"] = replace(world, system=replace(world.system, defend=None)).fit
     return world.scene(task, rows, **more)
 
 

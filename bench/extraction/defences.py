@@ -5,7 +5,8 @@
 The victim is XGBoost 200 x 6 on half of `adult` and `credit_default_uci` (REAL, where there is a data folder) or of a
 generated table. F1 of copies at equal queries against the model as it was, means over seeds; beside it what honest
 users lose of AUC on the judged rows, paired over rows (2,000 replicates). Then a watermark: how much of it each copy
-carries, and how many of twenty independent models would be called copies.
+carries, and how many of twenty independent models would be called copies. Last, query budgets: what one identity and
+ten identities of a thief are worth under each.
 """
 
 from __future__ import annotations
@@ -100,6 +101,27 @@ def mark(data: Table, queries: int, models: int) -> None:
     goal(f"{data.name}: false claims", float(claims.value or 0.0), 1e-9, digits=3)
 
 
+def budgets(data: Table, rows: tuple[int, ...], seeds: int) -> None:
+    """One table: what copies are worth where each client is answered so many rows."""
+    from temper.kernels.ranking import f1
+    from temper.targets.load import open_target
+
+    target = open_target(victims()["XGBoost 200 x 6"].fit(*data.train))
+    x = data.test[0][POOL:]
+    was = target.scores(x)[:, 1] >= 0.5
+    lines = []
+    for budget in rows:
+        shown = [f"{budget:,}"]
+        for clients in (1, 10):
+            found = [
+                f1(was, copied(data, target, "surrogate", budget * clients, seed).flags(x)) for seed in range(seeds)
+            ]
+            shown.append(f"{np.mean(found):.3f} [{min(found):.3f}, {max(found):.3f}]")
+        lines.append(tuple(shown))
+    columns = ("rows a client", "F1, one identity", "F1, ten identities")
+    table(f"{data.name}, XGBoost 200 x 6, query budgets, {seeds} seeds, {len(x):,} rows", columns, lines)
+
+
 def main(words: list[str]) -> None:
     """Every table."""
     full = "--full" in words
@@ -107,6 +129,7 @@ def main(words: list[str]) -> None:
     for data in tables():
         compare(data, 1_000, 3 if full else 1)
         mark(data, 10_000 if full else 1_000, 60 if full else 20)
+        budgets(data, (10, 30, 100, 300, 1_000) if full else (10, 30, 100), 3 if full else 1)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-POOL = ThreadPoolExecutor(2)  # as the engine fits on two cores
 FILES = {"credit": "credit_default_uci/credit-card-clients.csv.gz", "adult": "adult/adult.csv.gz"}
 
 
@@ -29,6 +28,7 @@ def scene(model: Any, x: Any, y: Any, members: int, names: list[str], **more: An
     from temper.core.attack import Scene
     from temper.core.data import Data
     from temper.core.schema import Column, Schema
+    from temper.engine.fitting import fit_each
     from temper.targets import open_target
 
     train = Data(x=x[:members], y=y[:members])
@@ -41,6 +41,6 @@ def scene(model: Any, x: Any, y: Any, members: int, names: list[str], **more: An
         kind=target.kind,
         train=train,
         target=target,
-        fit=lambda subsets, recipe: list(POOL.map(lambda subset: target.refit(subset, recipe), subsets)),
+        fit=partial(fit_each, target),
         **more,
     )

@@ -85,6 +85,7 @@ def _cases() -> list[tuple[str, float, bool, Fits]]:
     for epsilon in (1.0, 4.0):
         cases.append(("dp_ebm", epsilon, True, lambda data, seed, e=epsilon: _tree(data, seed, e)))
         cases.append(("dp_sgd", epsilon, True, lambda data, seed, e=epsilon: _net(data, seed, e)))
+    cases.append(("dp_ebm, three classes", 1.0, True, lambda data, seed: _tree(_three(data), seed, 1.0, classes=3)))
     cases.append(("dp_sgd without its noise", 1.0, False, _noiseless))
     cases.append(("interpret, a nominal column", 1.0, False, _nominal))
     return cases
@@ -97,7 +98,12 @@ def _added(target: Any) -> float:
     return float(odds[0] - odds[1])
 
 
-def _tree(data: Any, seed: int, epsilon: float) -> float:
+def _three(data: Any) -> Any:
+    """Rows of class 0 with a number above zero as a class of their own; the row in question is of class 1."""
+    return replace(data, y=np.where((data.y == 0) & (data.x[:, 0] > 0), 2, data.y))
+
+
+def _tree(data: Any, seed: int, epsilon: float, classes: int = 2) -> float:
     from temper.core.schema import Column, Schema
     from temper.core.seed import Draws
     from temper.hardening.dp_ebm import DpEbm
@@ -108,7 +114,8 @@ def _tree(data: Any, seed: int, epsilon: float) -> float:
     category = Column(name="c", type="category", categories=("p", "q", "r", "s"))
     schema = Schema(columns=(*numbers, category, Column(name="flag", type="boolean")))
     how = DpEbm(epsilon=epsilon, delta=_DELTA, schema=schema)
-    return _added(how.apply(Trainable.fitted(training(50)), data, Draws(seed, "audit")))
+    stand_in = replace(Trainable.fitted(training(50)), classes=classes)
+    return _added(how.apply(stand_in, data, Draws(seed, "audit")))
 
 
 def _net(data: Any, seed: int, epsilon: float) -> float:

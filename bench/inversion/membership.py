@@ -3,11 +3,14 @@
     TEMPER_DATA=PATH python -m bench.inversion.membership [--quick]
 
 Adult and credit (REAL), 30,000 rows, half of them training rows; `--quick`: credit and XGBoost alone. RMIA is written
-again here, pair by pair, on the same signals as ours: 1,000 population rows, gamma 1. The null control is our attack on
-a refit that saw none of the rows it is asked about. ART (bench extra): its black-box attack, a forest or boosted trees
-taught on 1,500 members and as many others whose truth it is told, the better of the two; its rule-based attack says
-"member" of whatever the model gets right, so no threshold brings it to 0.1 %. References are fitted two at a time, as
-in an assessment; the wall clock is that of two cores when the machine is quiet.
+again here, pair by pair, on the same signals as ours: 1,000 population rows, gamma 1; "K=2" is the ratio over the first
+two references alone, which cost half. The null control is our attack on a refit that saw none of the rows it is asked
+about. ART (bench extra): its black-box attack, a forest or boosted trees taught on 1,500 members and as many others
+whose truth it is told, the better of the two; its rule-based attack says "member" of whatever the model gets right, so
+no threshold brings it to 0.1 %. References are fitted as in an assessment: several at a time, in threads or (MLP) in
+processes. CPU seconds are of all of them; "fits" is the share of the reference fits, which other cores can take.
+"2 cores": the CPU seconds less half of that share; "wall s" is the clock, which agrees with it on a quiet machine of
+two cores.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +42,25 @@ def main(words: list[str]) -> int:
         for name in ["xgboost"] if quick else list(_models()):
             lines.append([f"{data} {name}", *_audited(x, y, names, _models()[name])])
             print(" ".join(map(str, lines[-1])), flush=True)
-    columns = ["", "AUC", "TPR@1% [95 %]", "@0.1% [95 %]", "loss @0.1%", "RMIA @0.1%", "ART @0.1%", "ART rule TPR/FPR"]
-    columns += ["epsilon", "null", "Spearman", "CPU s", "wall s"]
+    columns = [
+        "",
+        "AUC",
+        "TPR@1% [95 %]",
+        "@0.1% [95 %]",
+        "loss @0.1%",
+        "RMIA @0.1%",
+        "K=2 @0.1%",
+        "ART @0.1%",
+        "ART rule TPR/FPR",
+    ]
+    columns += ["epsilon", "null", "Spearman", "CPU s", "fits", "2 cores", "wall s"]
     table(f"membership, K = 4, n = {SIDE:,} members and as many others", columns, lines)
-    goal("agreement of the ratio with RMIA's formula", min(float(line[-3]) for line in lines), 0.999, at_least=True)
-    goal("seconds of one audit on two cores", max(float(line[-1]) for line in lines), 10.0, "s", digits=1)
+    goal("agreement of the ratio with RMIA's formula", min(float(line[-5]) for line in lines), 0.999, at_least=True)
     for line in lines:
-        if line[0].endswith("xgboost") and line[6] != "absent":
-            ours, theirs = float(line[3].split()[0]), max(float(line[6]), 100.0 / SIDE)
+        goal(f"{line[0]}: seconds of one audit on two cores", float(line[-2]), 10.0, "s", digits=1)
+    for line in lines:
+        if line[0].endswith("xgboost") and line[7] != "absent":
+            ours, theirs = float(line[3].split()[0]), max(float(line[7]), 100.0 / SIDE)
             goal(f"{line[0]}: times ART's black-box attack", ours / theirs, 20.0, at_least=True, digits=0)
     return 0
 
@@ -69,18 +84,19 @@ def _audited(x: Any, y: Any, names: list[str], model: Any) -> list[object]:
     from temper.judges._members import at_rate
     from temper.judges.advantage import Advantage
 
-    here = scene(model, x, y, SIDE, names)
-    started, clock = time.process_time(), time.perf_counter()
+    here, fits = _watched(scene(model, x, y, SIDE, names))
+    started, clock = _spent(), time.perf_counter()
     seen = MembershipInference().run(None, here, Draws(0, "bench"))
     judged = Advantage(plugin="membership").judge(here, Outcome(scores=seen.score, y=seen.y, payload=seen))
-    spent, passed = time.process_time() - started, time.perf_counter() - clock
+    spent, passed, fitted = _spent() - started, time.perf_counter() - clock, sum(fits)
     found = {m.metric: m for m in reversed(judged) if m.slice == "all"}
     others = np.random.default_rng(0).choice(np.flatnonzero(~seen.member), 1_000, replace=False)
     formula = rmia(seen.loss, seen.references, others)
     from temper.attacks.inversion._signals import Answers
 
     plain = ratio(Answers(own=seen.loss, references=seen.references, inside=seen.inside))
-    tail = [_share(at_rate(seen.member, score, 0.001)) for score in (seen.loss, formula)]
+    pair = ratio(Answers(own=seen.loss, references=seen.references[:2], inside=seen.inside[:2]))
+    tail = [_share(at_rate(seen.member, score, 0.001)) for score in (seen.loss, formula, pair)]
     shown = [f"{100 * m.value:.2f} [{100 * m.low:.2f}, {100 * m.high:.2f}]" for m in _rates(found)]
     null = dict(found["auc"].baseline).get("null control", float("nan"))
     agreed = spearmanr(plain, formula).statistic
@@ -93,8 +109,28 @@ def _audited(x: Any, y: Any, names: list[str], model: Any) -> list[object]:
         f"{null:.3f}",
         f"{agreed:.4f}",
         f"{spent:.1f}",
+        f"{fitted / spent:.0%}",
+        f"{spent - fitted / 2:.1f}",
         f"{passed:.1f}",
     ]
+
+
+def _watched(here: Any) -> tuple[Any, list[float]]:
+    """The scene, and what each call of its fits will have cost."""
+    costs: list[float] = []
+
+    def fit(*asked: Any) -> Any:
+        started = _spent()
+        found = here.fit(*asked)
+        costs.append(_spent() - started)
+        return found
+
+    return replace(here, fit=fit), costs
+
+
+def _spent() -> float:
+    """CPU seconds of this process and of those it waited for."""
+    return sum(os.times()[:4])
 
 
 def art(here: Any) -> tuple[str, str]:

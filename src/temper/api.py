@@ -320,37 +320,11 @@ def harden(
 
 def save_hardened(better: Hardening, folder: str | Path) -> Path:
     """Write the hardened model and its temper.yaml into `folder`; the path of the temper.yaml."""
-    import yaml
+    from temper.engine.saving import saved
 
-    from temper.config.rewrite import rewritten
-    from temper.targets._flipped import Flipped
-    from temper.targets.save import save
-
-    source, folder = Path(better.system.source), Path(folder)
     if not better.taken:
         raise TemperError("no defence was chosen, so there is nothing new to write")
-    model = save(better.system.target, folder, turned=isinstance(better.results[0].was, Flipped))
-    answers: dict[tuple[str, str], Any] = {("model", "path"): model.name}
-    if better.system.threshold is not None:
-        answers["model", "threshold"] = better.system.threshold
-    text = source.read_text(encoding="utf-8")
-    answers |= _moved_paths(text, source.parent, folder)
-    # The old model's signature says nothing of the new one: it is signed anew, or refused.
-    answers |= {("model", key): None for key in ("manifest", "public_key") if key in yaml.safe_load(text)["model"]}
-    path = folder / "temper.yaml"
-    path.write_text(rewritten(text, answers), encoding="utf-8")
-    return path
-
-
-def _moved_paths(text: str, old: Path, new: Path) -> dict[tuple[str, str], Any]:
-    """The data files of a temper.yaml as seen from another folder."""
-    import os
-
-    import yaml
-
-    data = yaml.safe_load(text)["data"]
-    named = {key: data[key] for key in ("test", "train", "accepted") if data.get(key)}
-    return {("data", key): os.path.relpath((old / value).resolve(), new.resolve()) for key, value in named.items()}
+    return saved(better.system, better.results, Path(folder))
 
 
 def _home(system: Protected) -> Path:

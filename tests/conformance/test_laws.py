@@ -47,6 +47,8 @@ EXEMPT: dict[tuple[str, str], str] = {
         (name, "law_gives_at_least_the_same_access"): "grows trees in the model's place, and trees have no gradients"
         for name in ("dp_ebm", "ebm", "robust_loss", "robust_split")
     },
+    ("query_budget", "law_a_target_that_cannot_be_refitted_is_refused"): "limits how many rows a client is answered; "
+    "each answer stays as it is",
     ("partitions", "law_gives_at_least_the_same_access"): "a vote is flat between the points where it turns",
     ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",
     (

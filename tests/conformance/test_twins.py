@@ -135,7 +135,13 @@ TWINS = {
                 f"{UNIT}/test_poisoning_backdoors.py::test_a_planted_trigger_has_excess_success",
                 f"{UNIT}/test_poisoning_backdoors.py::test_a_model_that_ignores_its_rows_has_none",
             )
-            for name in ("clean_label_trigger", "in_bounds_trigger", "jittered_trigger", "out_of_bounds_trigger")
+            for name in (
+                "clean_label_trigger",
+                "disguised_trigger",
+                "in_bounds_trigger",
+                "jittered_trigger",
+                "out_of_bounds_trigger",
+            )
         },
         **{
             f"poisoning.{name}": (
@@ -144,6 +150,10 @@ TWINS = {
             )
             for name in ("badnets", "blended", "insert_word")
         },
+        "poisoning.gradient_matching": (
+            f"{UNIT}/test_gradient_matching.py::test_pictures_moved_unseen_decide_for_others",
+            f"{UNIT}/test_gradient_matching.py::test_a_net_that_learns_nothing_new_decides_as_before",
+        ),
         "poisoning.label_flip_random": (
             f"{HERE}::test_a_model_that_follows_its_labels_is_poisoned",
             f"{HERE}::test_a_model_that_ignores_its_labels_is_not",
@@ -177,6 +187,14 @@ TWINS = {
             f"{UNIT}/test_trojaned_nets.py::test_a_clean_net_is_not_accused",
         ),
         "strip": (f"{UNIT}/test_trojaned_nets.py::test_pictures_with_a_trigger_stay_sure_under_others",) * 2,
+        "activation_clustering": (
+            f"{UNIT}/test_activations.py::test_stamped_rows_are_accused",
+            f"{UNIT}/test_activations.py::test_a_clean_net_is_left_alone",
+        ),
+        "spectral_signatures": (
+            f"{UNIT}/test_activations.py::test_stamped_rows_are_accused",
+            f"{UNIT}/test_activations.py::test_a_clean_net_is_left_alone",
+        ),
         "watermark": (
             f"{UNIT}/test_watermark.py::test_a_mark_that_every_model_matches_makes_false_claims",
             f"{UNIT}/test_watermark.py::test_a_mark_is_known_again_and_independent_models_are_not_accused",
@@ -185,9 +203,25 @@ TWINS = {
             f"{UNIT}/test_planted_rows.py::test_stamped_rows_are_found",
             f"{UNIT}/test_planted_rows.py::test_a_table_without_a_stamp_is_not_accused",
         ),
+        "label_errors": (
+            f"{UNIT}/test_label_errors.py::test_wrong_labels_are_counted",
+            f"{UNIT}/test_label_errors.py::test_a_clean_table_is_not_accused",
+        ),
+        "suppliers": (
+            f"{UNIT}/test_suppliers.py::test_who_spoils_labels_is_named",
+            f"{UNIT}/test_suppliers.py::test_like_suppliers_are_not_accused",
+        ),
+        "snapshot_diff": (
+            f"{UNIT}/test_snapshot_diff.py::test_a_stamp_among_new_rows_is_found_with_or_without_a_wrong_label",
+            f"{UNIT}/test_snapshot_diff.py::test_new_rows_of_the_same_make_are_not_accused",
+        ),
         "text_triggers": (
             f"{UNIT}/test_text_triggers.py::test_a_planted_word_is_found_with_the_texts_that_hold_it",
             f"{UNIT}/test_text_triggers.py::test_clean_texts_are_left_alone",
+        ),
+        "trigger_inversion": (
+            f"{UNIT}/test_trigger_inversion.py::test_a_planted_trigger_is_found_with_its_columns_and_values",
+            f"{UNIT}/test_trigger_inversion.py::test_a_clean_model_is_not_accused",
         ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
         "calibration": (

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temper.core.errors import ContractError
+from temper.core.errors import ContractError, TemperError
 from temper.core.measure import Measurement
 from temper.core.target import Access
 from temper.engine.rooms.validation import run
 from temper.engine.task import Task
 from temper.kernels.precision import MOST, decimals, opens
 from temper.targets.answers import Decided, Rounded
+from temper.targets.http import Http
 from temper.testing.scenes import picture_model, picture_scene, trained_scene
 from temper.testing.toys import Counted
 from temper.validation.access_profile import AccessProfile
-from unit.payload_world import Boosted, rows, world
+from unit.payload_world import Boosted, rows, schema, world
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,3 +129,167 @@ def test_numbers_that_are_not_rounded_carry_all() -> None:
 
 def test_a_target_that_declares_labels_only_tells_decisions() -> None:
     assert profile(replace(fitted(), access=Access.LABELS))["score_decimals"].value == 0.0
+
+
+# -- a service behind a URL -------------------------------------------------------------------------------------------
+
+
+class Endpoint(ThreadingHTTPServer):
+    """A boosted model as a service; `extra(x, scores)` is what it tells besides, `most` the rows it takes at once."""
+
+    def __init__(self, model: Boosted, **how: Any) -> None:
+        super().__init__(("127.0.0.1", 0), Scoring)
+        self.model, self.requests = model, 0
+        self.extra: Callable[[Any, Any], dict[str, Any]] = how.get("extra", lambda x, scores: {})
+        self.most, self.strict = how.get("most", 10_000), how.get("strict", False)
+        self.told, self.crash = how.get("told", {}), how.get("crash", (400, "the request is not valid"))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/score"
+
+    def answer(self, body: bytes, sent: Any) -> tuple[int, Any]:
+        self.requests += 1
+        try:
+            x = coded(json.loads(body)["rows"], strict=self.strict)
+        except Exception as trouble:
+            status, says = self.crash
+            return status, {"error": says.format(trouble=trouble, key=sent.get("X-Key", ""))}
+        if len(x) > self.most:
+            return 413, {"error": "too many rows"}
+        scores = self.model.scores(x)
+        return 200, {"scores": scores.tolist(), **self.extra(x, scores)}
+
+
+class Scoring(BaseHTTPRequestHandler):
+    server: Endpoint
+    server_version, sys_version = "", ""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, answer = self.server.answer(body, self.headers)
+        content = json.dumps(answer).encode()
+        self.send_response_only(status)
+        for name, value in {**self.server.told, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *parts: Any) -> None:
+        """Quiet."""
+
+
+def coded(records: Any, *, strict: bool) -> Any:
+    """Rows of the made-up table, categories by name; unknown words are coded as nought unless `strict`."""
+    x = np.empty((len(records), len(schema().columns)))
+    for row, record in enumerate(records):
+        for at, column in enumerate(schema().columns):
+            value = record[column.name]
+            if column.categories:
+                value = column.categories.index(value) if strict or value in column.categories else 0
+            if strict and value is None:
+                raise ValueError("empty")
+            x[row, at] = np.nan if value is None else float(value)
+    if not records:
+        raise ValueError("no rows")
+    return x
+
+
+@contextmanager
+def serving(**how: Any) -> Iterator[Endpoint]:
+    endpoint = Endpoint(Boosted.fitted(rows(1_000, 1)), **how)
+    thread = threading.Thread(target=endpoint.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield endpoint
+    finally:
+        endpoint.shutdown()
+        endpoint.server_close()
+        thread.join()
+
+
+def opened(endpoint: Endpoint, **more: Any) -> Any:
+    return Http(url=endpoint.url, schema=schema(), **more)
+
+
+def generous(x: Any, scores: Any) -> dict[str, Any]:
+    """What some services answer with: SHAP values under another name, a true and a false counterfactual, and more."""
+    flipped = x.copy()
+    flipped[:, 0] = np.where(scores[:, 1] >= 0.5, -6.0, 6.0)
+    flipped[:, 1:3] = np.where(scores[:, 1:] >= 0.5, 0.0, 3.0)
+    names = [column.name for column in schema().columns]
+    return {
+        "phi": (x * 0.1).tolist(),
+        "counterfactuals": [[dict(zip(names[:8], row[:8], strict=True))] for row in flipped.tolist()],
+        "reason_codes": [["R12", "R07"] for _ in x],
+        "meta": {"model_version": "fraud-1.4.2", "elapsed_ms": 3},
+        "calibrated_confidence": scores.max(axis=1).tolist(),
+    }
+
+
+def test_a_service_that_gives_everything_away_is_shown_to_with_what_it_gives() -> None:
+    told = {"Server": "uvicorn/0.30.1", "X-Powered-By": "FastAPI", "X-RateLimit-Remaining": "97"}
+    crash = (500, 'Traceback: File "/srv/app/score.py", line 12, in score\nKeyError {trouble} sklearn')
+    with serving(extra=generous, told=told, crash=crash) as endpoint:
+        found = profile(opened(endpoint))
+    kinds = " | ".join(found["extra_fields"].caveats)
+    for field, kind in {
+        "phi": "explanations",
+        "counterfactuals": "counterfactuals",
+        "reason_codes": "reason codes",
+        "meta.model_version": "a version",
+        "meta.elapsed_ms": "inner workings",
+        "calibrated_confidence": "a further score",
+    }.items():
+        assert f"{field}: {kind}, " in kinds
+    assert "as many equations per query as columns" in kinds
+    assert found["counterfactuals_flip"].n == 16
+    assert found["counterfactuals_flip"].value > 0.6
+    assert found["telling_headers"].value == 3.0
+    assert "server: uvicorn/0.30.1, which software" in " ".join(found["telling_headers"].caveats)
+    assert found["malformed_breaks"].value == 1.0
+    assert found["telling_errors"].value == 1.0
+    assert "a library or class, a path, a stack trace" in found["telling_errors"].caveats[0]
+    assert found["unknown_categories_answered"].value == 1.0
+    assert found["gaps_answered"].value == 1.0
+    assert found["rows_at_once"].value == 1_024
+    assert "or more" in found["rows_at_once"].caveats[0]
+    assert found["latency_ms"].low <= found["latency_ms"].value <= found["latency_ms"].high
+    assert found["rows_per_hour"].value > 1_000
+
+
+def test_a_service_that_answers_scores_and_nothing_else_is_not_accused() -> None:
+    with serving(most=50, strict=True) as endpoint:
+        found = profile(opened(endpoint, batch=50))
+        assert endpoint.requests < 100
+    for metric in ("extra_fields", "telling_headers", "malformed_breaks", "telling_errors", "telling_refusals"):
+        assert found[metric].value == 0.0, metric
+    assert "counterfactuals_flip" not in found
+    assert found["unknown_categories_answered"].value == found["gaps_answered"].value == 0.0
+    assert found["rows_at_once"].value == 32
+    assert "and no more" in found["rows_at_once"].caveats[0]
+
+
+def test_counterfactuals_that_are_none_are_told_from_those_that_are() -> None:
+    with serving(extra=lambda x, scores: {"recourse": x.tolist()}) as endpoint:
+        found = profile(opened(endpoint))
+    assert found["counterfactuals_flip"].value == 0.0
+    assert "recourse: counterfactuals" in found["extra_fields"].caveats[0]
+
+
+def test_a_secret_that_a_service_repeats_is_in_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORE_KEY", "hush-hush")
+    crash = (500, "sklearn KeyError, key {key}")
+    with serving(crash=crash, told={"X-Trace": "hush-hush"}) as endpoint:
+        target = opened(endpoint, headers={"X-Key": "SCORE_KEY"})
+        found = profile(target)
+        with pytest.raises(TemperError) as refusal:
+            replace(target, schema=None).scores(np.zeros((1, 2)))
+    assert "key ***" in found["telling_errors"].caveats[0]
+    assert "hush" not in f"{found} {refusal.value}"
+
+
+def test_a_connection_that_breaks_is_no_crash() -> None:
+    reply = Http(url="http://127.0.0.1:9/", timeout=1.0).exchange(b"{}")
+    assert reply.status == 0
+    assert reply.body == b"ConnectionRefusedError"

@@ -92,8 +92,19 @@ CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no features": lambda d: d["learner"]["learner_model_param"].update(num_feature="0"),
     "no number of features": lambda d: d["learner"]["learner_model_param"].update(num_feature="many"),
     "no arrays": lambda d: inside(d)["trees"][0].pop("split_indices"),
+    "a parent outside": lambda d: inside(d)["trees"][0]["parents"].__setitem__(1, 10**8),
+    "a negative parent": lambda d: inside(d)["trees"][0]["parents"].__setitem__(1, -2),
+    "a set of categories that is not there": lambda d: inside(d)["trees"][0].update(
+        {"categories_nodes": [0], "categories_segments": [0], "categories_sizes": [1]}
+    ),
+    "a set of categories from outside": lambda d: inside(d)["trees"][1].update(
+        {"categories": [3], "categories_nodes": [0], "categories_segments": [10**8], "categories_sizes": [1]}
+    ),
+    "sets of categories without sizes": lambda d: inside(d)["trees"][1].update(
+        {"categories": [3], "categories_nodes": [0, 1], "categories_segments": [0]}
+    ),
     "an empty tree": lambda d: inside(d)["trees"][0].update(
-        {key: [] for key in ("left_children", "right_children", "split_indices", "split_conditions")}
+        {key: [] for key in ("left_children", "right_children", "split_indices", "split_conditions", "parents")}
     ),
     "a config beside": lambda d: d.update(class_name="Lambda", config={}),
 }
@@ -122,7 +133,7 @@ def test_a_changed_tree_of_a_ubj_is_a_finding(fast: bool, tmp_path: Path, monkey
         return scan(path).findings
 
     assert told(plain) == ()
-    for key, width in ((b"left_children", 4), (b"right_children", 4), (b"split_indices", 4)):
+    for key, width in ((b"left_children", 4), (b"right_children", 4), (b"split_indices", 4), (b"parents", 4)):
         at = plain.index(key + b"[$l#L") + len(key) + 5 + 8
         assert told(plain[:at] + struct.pack(">i", 1 << 20) + plain[at + width :])
     info = plain.index(b"tree_info[#L") + 12 + 8
@@ -144,6 +155,10 @@ def lightgbm_model(**lines: str) -> bytes:
     return (head + block + "end of trees\n").encode()
 
 
+LINEAR = {"is_linear": "1", "leaf_const": "1 2 3", "num_features": "1 1 0"}
+LINEAR |= {"leaf_features": "0  1  ", "leaf_coeff": "1  2  "}
+
+
 @pytest.mark.parametrize("lines", [
     {"left_child": "1 0"}, {"left_child": "1 1"}, {"left_child": "1 -4"}, {"right_child": "-2 2"},
     {"left_child": "1 -1 -1"}, {"left_child": "1 x"}, {"left_child": "1  -1"}, {"split_feature": "0 2"},
@@ -154,12 +169,15 @@ def lightgbm_model(**lines: str) -> bytes:
     {"num_cat": "1", "decision_type": "1 2", "threshold": "inf 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
     {"num_cat": "1", "decision_type": "1 2", "threshold": "nan 2", "cat_boundaries": "0 1", "cat_threshold": "5"},
     {"num_cat": "1", "decision_type": "1 2", "threshold": "0 2", "cat_boundaries": "", "cat_threshold": "5"},
-    {"num_cat": "x"}, {"decision_type": ""},
+    {"num_cat": "x"}, {"decision_type": ""}, {"is_linear": "1"}, LINEAR | {"leaf_features": "0  2  "},
+    LINEAR | {"leaf_features": "0  -1  "}, LINEAR | {"num_features": "1 2 0"}, LINEAR | {"num_features": "3 -1 0"},
+    LINEAR | {"leaf_coeff": "1"}, LINEAR | {"leaf_const": "1 2"}, LINEAR | {"leaf_features": "0 1\rleaf_features=9 9"},
 ], ids=str)  # fmt: skip
 def test_a_changed_tree_of_a_text_is_a_finding(lines: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "m.txt"
-    path.write_bytes(lightgbm_model())
-    assert scan(path).safe
+    for whole in ({}, LINEAR):
+        path.write_bytes(lightgbm_model(**whole))
+        assert scan(path).safe
     path.write_bytes(lightgbm_model(**lines))
     assert scan(path).findings
 

@@ -228,6 +228,28 @@ def test_same_seed_same_queries_and_another_seed_others() -> None:
     assert not np.array_equal(one, other)
 
 
+@given(st.integers(0, 2**32 - 1), st.floats(100.0, 1e6))
+def test_wide_values_fall_into_every_gap_of_a_column_that_is_mostly_nought(seed: int, end: float) -> None:
+    """Nineteen of twenty known rows are nought and the range is a thousand times what is known: evenly over the range
+    next to nothing would lie where the model has its steps.
+    """
+    known = np.r_[np.zeros(19), 1.0][:, None]
+    domain = Schema(columns=(Column(name="gain", low=0.0, high=end),))
+    made = invent(domain, known, 400, np.random.default_rng(seed), wide=1.0)[:, 0]
+    assert 0.3 < np.mean(made < 1.0) < 0.7
+    assert made.min() >= 0.0
+    assert made.max() <= end
+    if end > 200.0:
+        assert made.max() > 0.5 * end
+
+
+def test_wide_values_of_a_whole_number_are_whole_and_need_no_range() -> None:
+    domain = Schema(columns=(Column(name="count", type="integer"),))
+    made = invent(domain, np.array([[0.0], [3.0], [50.0]]), 300, np.random.default_rng(0), wide=1.0)[:, 0]
+    assert np.array_equal(made, np.round(made))
+    assert len(np.unique(made)) > 20, "values between the known ones are asked too"
+
+
 TIED = Schema(
     columns=(
         Column(name="amount", low=0, high=100),

@@ -11,6 +11,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from temper.core.measure import Measurement, Status
+from temper.core.target import ScoreKind
+from temper.engine.harden import Trial, hardened
 from temper.engine.harden_goal import besiege, harden_goal
 from temper.engine.rooms.validation import run
 from temper.engine.task import Task, World
@@ -31,6 +34,10 @@ def here(model: Any) -> World:
 
 def forest() -> Any:
     return RandomForestClassifier(8, n_jobs=1, random_state=0)
+
+
+def figures(task: Task, world: World) -> dict[str, Measurement]:
+    return {m.metric: m for m in run(task, world).measurements}
 
 
 def test_a_forest_that_counts_people_is_a_finding_with_its_defence() -> None:
@@ -82,3 +89,26 @@ def test_a_black_box_leaves_nothing_to_compare() -> None:
     sound = Boosted.fitted(TRAIN, **SOUND)
     with pytest.raises(Exception, match="nothing to compare"):
         besiege(world(replace(sound, model=None), TRAIN, OTHERS), [TASK])
+
+
+def test_the_file_that_hardening_writes_is_scanned_and_not_the_one_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    before, options = here(forest()), {"validation.artifact": {"file": str(tmp_path / "bad.pkl"), "few": 7}}
+    system = replace(before.system, options=options)
+    task = Task(room="validation", plugin="artifact", options=tuple(options["validation.artifact"].items()))
+    assert figures(task, before)["findings"].value == 1.0
+    bare = strip(before.target, TRAIN.x).target
+    after = hardened(system, Trial(defence="predict_only", target=bare, threshold=None, effects=()))
+    asked = after.options["validation.artifact"]
+    assert asked == {"few": 7, "written": True}
+    told = figures(replace(task, options=tuple(asked.items())), replace(before, system=after))
+    assert (told["findings"].value, told["needs_review"].value) == (0.0, 0.0)
+    assert "as it is written of the hardened model" in told["findings"].method
+
+
+def test_a_hardened_model_that_cannot_be_written_is_untried_with_the_reason() -> None:
+    task = Task(room="validation", plugin="artifact", options=(("written", True),))
+    target = open_target(lambda x: np.full((len(x), 2), 0.5), kind=ScoreKind.PROBABILITIES, classes=2)
+    told = figures(task, world(target, TRAIN, OTHERS))
+    assert told["findings"].status is Status.UNTRIED
+    assert "cannot be written back to a file" in told["findings"].reason

@@ -27,7 +27,7 @@ NAME = "inversion.attribute"
 
 
 def asked(*columns: str) -> Task:
-    return task(NAME, options=(("columns", columns),))
+    return task(NAME, options=(("columns", columns),), scenario="attribute@somebody")
 
 
 def here(train: Data, others: Data, **settings: object) -> World:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -250,8 +252,17 @@ def test_scores_that_stand_out_are_an_advantage_with_its_bounds() -> None:
     assert area_of.status is Status.OK
     assert area_of.low > dict(area_of.baseline)["permuted labels, upper end"]
     assert rate.low <= rate.value == rate.count / rate.n <= rate.high
-    assert "realised false positives 20/2,000" in rate.caveats[-1]
+    assert "realised false positives 20/2,000 (0.61% to 1.54% at 95%)" in rate.caveats[-1]
+    assert rate.curve is not None
+    assert rate.curve.scale == "log-log"
     assert found["epsilon_lower", "all"].value > 1.0
+
+
+def test_a_missing_null_control_is_said() -> None:
+    told = judged(replace(evidence(4_000, 2.0), twin=None))
+    assert "null control" not in dict(told["auc", "all"].baseline)
+    assert any("no null control" in caveat for caveat in told["auc", "all"].caveats)
+    assert not any("no null control" in caveat for caveat in judged(evidence(4_000, 2.0))["auc", "all"].caveats)
 
 
 def test_scores_that_do_not_stand_out_are_no_advantage() -> None:

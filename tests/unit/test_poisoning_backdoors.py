@@ -28,10 +28,10 @@ from temper.testing.scenes import trained_scene
 from temper.threats.rules import catalogue
 from unit.payload_world import Boosted, figure, rows, schema, task, world
 
-IN_BOUNDS, JITTERED, CLEAN_LABEL, CONTROL = (
-    f"poisoning.{name}_trigger" for name in ("in_bounds", "jittered", "clean_label", "out_of_bounds")
+IN_BOUNDS, JITTERED, DISGUISED, CLEAN_LABEL, CONTROL = (
+    f"poisoning.{name}_trigger" for name in ("in_bounds", "jittered", "disguised", "clean_label", "out_of_bounds")
 )
-ALL = (IN_BOUNDS, JITTERED, CLEAN_LABEL, CONTROL)
+ALL = (IN_BOUNDS, JITTERED, DISGUISED, CLEAN_LABEL, CONTROL)
 SIZES = Sizes(rates=(0.005, 0.03), repeats=2)
 
 
@@ -72,8 +72,7 @@ class Restless(Boosted):
 @pytest.mark.parametrize("name", ALL)
 def test_a_planted_trigger_has_excess_success(name: str) -> None:
     train = rows(1_500, 1)
-    sizes = replace(SIZES, rates=(0.03,) if name != CLEAN_LABEL else (0.15,))
-    part = run(task(name, sizes), here(Boosted.fitted(train), train))
+    part = run(task(name, SIZES), here(Boosted.fitted(train), train))
     excess = figure(part, "excess_success")
     beside = dict(excess.baseline)
     assert part.status is Status.OK
@@ -171,6 +170,21 @@ def test_copies_are_of_other_classes_unless_the_labels_are_to_be_right() -> None
         assert scene.train is not None
         age = {float(value): int(y) for value, y in zip(scene.train.x[:, fixed], scene.train.y, strict=True)}
         assert {age[float(value)] for value in made.data.x[600:, fixed]} == {wanted}
+
+
+def test_disguised_poison_looks_like_the_class_it_is_moved_to() -> None:
+    """By the columns that carry no stamp, to a model of the clean rows."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    train = rows(3_000, 1)
+    scene = Scene(x=train.x, y=train.y, ids=train.ids, schema=open_schema(), train=train, budget=Budget(share=0.03))
+    plain, disguised = (
+        Room("temper.attacks").build(name).run(None, scene, Draws(0, "t")) for name in (JITTERED, DISGUISED)
+    )
+    kept = np.setdiff1d(np.arange(train.x.shape[1]), [*plain.trigger.columns, *disguised.trigger.columns])
+    model = HistGradientBoostingClassifier(max_iter=40, random_state=0).fit(train.x[:, kept], train.y)
+    looks = [float(model.predict_proba(made.data.x[3_000:][:, kept])[:, 0].mean()) for made in (plain, disguised)]
+    assert looks[1] > looks[0] + 0.1
 
 
 def test_a_fixed_trigger_is_the_same_on_every_row_and_a_jittered_one_is_not() -> None:

@@ -245,10 +245,35 @@ def test_a_private_model_is_written_as_trees_with_its_guarantee(tmp_path: Path) 
         again.refit(training(), Recipe())
 
 
-def test_three_classes_and_pictures_are_refused() -> None:
+def test_three_classes_share_the_budget_and_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    from interpret.privacy import DPExplainableBoostingClassifier
+
+    spent: list[tuple[float, float, int]] = []
+    fit = DPExplainableBoostingClassifier.fit
+
+    def watched(model: Any, x: Any, y: Any) -> Any:
+        spent.append((model.epsilon, model.delta, model.random_state))
+        return fit(model, x, y)
+
+    monkeypatch.setattr(DPExplainableBoostingClassifier, "fit", watched)
+    rows = training(1_500)
+    three = replace(rows, y=(rows.y + (rows.x[:, 0] > np.median(rows.x[:, 0])) * 1).astype(np.int64))
+    model = DpEbm(epsilon=9.0, schema=schema()).apply(replace(TOY, classes=3), three, RNG)
+    assert [epsilon for epsilon, _, _ in spent] == [3.0, 3.0, 3.0]
+    assert sum(delta for _, delta, _ in spent) == pytest.approx(model.delta)  # type: ignore[attr-defined]
+    assert len({seed for *_, seed in spent}) == 3
+    given = np.asarray(model.scores(three.x))
+    np.testing.assert_allclose(given.sum(axis=1), 1.0)
+    assert (given.argmax(axis=1) == three.y).mean() > np.bincount(three.y).max() / len(three) + 0.1
+    np.testing.assert_array_equal(given, model.refit(three, Recipe(seed=RNG.integer())).scores(three.x))
+
+
+def test_what_an_additive_model_cannot_replace_is_refused() -> None:
+    with pytest.raises(Unsupported, match="two classes"):
+        Ebm().apply(replace(TOY, classes=3), training(), RNG)
     for defence in (Ebm(), DpEbm(schema=schema())):
-        with pytest.raises(Unsupported, match="two classes"):
-            defence.apply(replace(TOY, classes=3), training(), RNG)
+        with pytest.raises(Unsupported, match="no attack here measures membership on values"):
+            defence.apply(replace(TOY, classes=1, kind=ScoreKind.VALUE), training(), RNG)
     pictures = Data(x=np.zeros((20, 1, 4, 4)), y=np.arange(20) % 2)
     with pytest.raises(Unsupported, match="tables"):
         Ebm().apply(TOY, pictures, RNG)

@@ -83,9 +83,12 @@ def test_a_file_comes_from_whoever_writes_to_the_store_or_its_dependencies() -> 
         assert all(s.budget == Budget() for s in found)
         return {s.id: s.rating for s in found}
 
-    assert raised() == {"artifact@supplier": "critical"}
-    assert raised(asker, poisoner) == {"artifact@supplier": "critical"}
-    assert raised(asker, builder, keeper) == {"artifact@builder": "critical", "artifact@keeper": "critical"}
+    def by(*names: str) -> dict[str, str]:
+        return {f"{threat}@{name}": "critical" for threat in ("artifact", "backdoor-delivered-table") for name in names}
+
+    assert raised() == by("supplier")
+    assert raised(asker, poisoner) == by("supplier")
+    assert raised(asker, builder, keeper) == by("builder", "keeper")
 
 
 def test_criticality_sets_the_prior_rating_until_something_is_measured() -> None:

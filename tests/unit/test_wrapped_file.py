@@ -17,6 +17,7 @@ from temper.engine.harden import Hardened, Trial
 from temper.hardening.adaptive_misinformation import AdaptiveMisinformation
 from temper.hardening.detector import Detector
 from temper.hardening.noise import Noise
+from temper.hardening.query_budget import QueryBudget
 from temper.hardening.smoothing import Smoothing
 from temper.hardening.squeezing import Squeezing
 from temper.targets._flipped import Flipped
@@ -36,6 +37,7 @@ SCHEMA = Schema(
     )
 )
 DEFENCES = {
+    "budgeted": QueryBudget(rows=30, volumes=(5, 12)),
     "misled": AdaptiveMisinformation(schema=SCHEMA, misled=0.1),
     "noised": Noise(spread=0.7),
     "refusing": Detector(schema=SCHEMA, refused=0.05),

@@ -150,4 +150,4 @@ class Check(Protocol):
     """
 
     def measure(self, scene: Scene) -> Any:
-        """Measurements, or `Certified` when it proves something row by row."""
+        """Measurements, `Certified` when it proves something row by row, `Accused` when it speaks against rows."""

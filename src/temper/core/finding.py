@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from temper.core.schema import Change
 
+_SHOWN = 12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
@@ -32,7 +34,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`id` is stable for the same weakness of the same model; `task` is the key of the task that shows it."""
+    """`id` is stable for the same weakness of the same model; `task` is the key of the task that shows it.
+
+    `rows` are the sample numbers of the training rows it speaks against.
+    """
 
     id: str
     title: str
@@ -46,6 +51,16 @@ class Finding:
     defences: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     line: int = 0
+    rows: tuple[int, ...] = ()
+
+    @property
+    def accuses(self) -> str:
+        """The training rows it speaks against, as a person reads them; the JSON report names them all."""
+        if not self.rows:
+            return ""
+        shown = ", ".join(str(row) for row in self.rows[:_SHOWN])
+        rest = f" and {len(self.rows) - _SHOWN:,} more (all of them in the JSON report)" * (len(self.rows) > _SHOWN)
+        return f"{len(self.rows):,} training rows: {shown}{rest}"
 
     @property
     def reproduce(self) -> str:

@@ -29,6 +29,7 @@ from temper.kernels.several import holm
 
 DEFENCES = Room("temper.hardening")
 ANY = "evasion.any.success_rate"
+_FILE = "validation.artifact"
 _LEVEL = 0.05
 _LADDERS = 2
 
@@ -41,7 +42,7 @@ class Trial:
     """One defence, tried: the hardened target, its threshold, and what changed. `defence` carries the settings that
     differ from its own. `p_holm` is the p-value of the gated metric, corrected for everything that was tried. `outcome`
     says in words why it was taken or left. `confirmed`: the gated metric on rows that were no part of the choice.
-    `defend` fits a model behind the defence.
+    `defend` fits a model behind the defence, `train` are the training rows that a defence of the data leaves.
     """
 
     defence: str
@@ -50,6 +51,7 @@ class Trial:
     effects: tuple[Effect, ...]
     evaluation: Evaluation | None = None
     defend: Callable[[Data, Recipe], Target] | None = None
+    train: Data | None = None
     p_holm: float = 1.0
     outcome: str = ""
     confirmed: Effect | None = None
@@ -178,8 +180,14 @@ def attempted(
 
 
 def hardened(system: Protected, trial: Trial) -> Protected:
-    """The system with what the trial made of its model."""
-    return replace(system, target=trial.target, threshold=trial.threshold, defend=trial.defend)
+    """The system with what the trial made of its model and of its training rows; the file the model came from is no
+    longer the model's.
+    """
+    options = dict(system.options)
+    if (asked := options.get(_FILE, {})).get("file"):
+        options[_FILE] = {name: value for name, value in asked.items() if name != "file"} | {"written": True}
+    made = replace(system, target=trial.target, threshold=trial.threshold, defend=trial.defend, options=options)
+    return made if trial.train is None else replace(made, train=trial.train)
 
 
 def same_alert_rate(before: Target, threshold: float | None, after: Target, x: Array) -> float | None:
@@ -273,6 +281,7 @@ def build(system: Protected, name: str, inner: Callable[[Target, Data], Data] | 
         "inner": inner,
         "budget": _budget(system),
         "threshold": system.threshold,
+        "accepted": system.accepted,
     }
     options = {field: value for field, value in handed.items() if field in known}
     built: Defence = DEFENCES.build(name, options | system.options.get(f"hardening.{name}", {}) | more)

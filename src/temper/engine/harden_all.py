@@ -18,7 +18,7 @@ from temper.core.target import Target
 from temper.engine.effect import rates
 from temper.engine.harden import ANY, Hardened, gated
 from temper.engine.harden import harden as against_evasion
-from temper.engine.harden_goal import GOALS, Guard, besiege, goal_of, harden_goal
+from temper.engine.harden_goal import DATA, GOALS, Guard, besiege, goal_of, harden_goal
 from temper.engine.plan import Plan, plan
 from temper.engine.reattack import Reattack, deciding
 from temper.engine.task import Task
@@ -38,7 +38,9 @@ def harden_all(system: Protected, record: Record, wanted: Wanted, listener: List
     Raises `TemperError` when the plan has nothing that could be hardened against.
     """
     goals = _goals(record, wanted)
-    planned = plan(system, record.suite, goals, record.seed)
+    planned = plan(
+        system, record.suite, [f"validation.{goal}" if goal in DATA else goal for goal in goals], record.seed
+    )
     done: list[Hardened] = []
     guard: Guard | None = None
     if "evasion" in goals and any(task.family == "evasion" for task in planned.tasks):

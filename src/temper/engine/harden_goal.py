@@ -11,20 +11,25 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.data import Data
 from temper.core.defence import Defence, Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.event import Listener, silent
 from temper.core.measure import Status
 from temper.core.seed import Draws
-from temper.core.target import Target
+from temper.core.target import Recipe, Target
 from temper.engine.behind import behind, draws, through
 from temper.engine.effect import Evaluation, Tolerance, clean, price, within
+from temper.engine.fitting import fit_of
 from temper.engine.harden import Hardened, Trial, attempted, build, hardened, same_alert_rate
 from temper.engine.run_task import execute
 from temper.engine.task import Part, Task, World, clock
 from temper.kernels.several import holm
 
-GOALS = ("poisoning", "inversion", "extraction", "artifact")
+DATA = ("planted_rows", "snapshot_diff")
+"""Checks that accuse rows of the given training table: what answers them leaves these rows out."""
+
+GOALS = (*DATA, "poisoning", "inversion", "extraction", "artifact")
 """In the order in which their defences stack: training data, the fit, the answers, the file."""
 
 _LEVEL = 0.05
@@ -108,7 +113,7 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
     system, train = world.system, world.system.train
     if train is None:
         raise Unsupported("there are no training rows")
-    target = defence.apply(through(system.target, system.defend), train, draws(world.seed, name))
+    target, kept = _applied(siege, defence, train, name)
     changes_data = getattr(defence, "of_data", False)  # and today's data may have nothing to change
     if target.digest and target.digest == system.target.digest and not changes_data:
         raise Unsupported("it leaves the model as it is: what was taken before does this already")
@@ -121,12 +126,35 @@ def _try(siege: Siege, name: str, defence: Defence, guard: Guard | None) -> Tria
         threshold=same_alert_rate(system.target, system.threshold, target, unseen),
         effects=(),
         defend=behind(system.target, system.defend, defence, name),
+        train=kept,
     )
     behind_it = replace(world, system=hardened(system, trial))
     found = [*_paired(siege, behind_it, name), *_price(world, behind_it, name)]
-    kept = guard(target, trial.threshold) if guard is not None else None
-    found += [replace(kept, defence=name)] if kept is not None else []
+    won = guard(target, trial.threshold) if guard is not None else None
+    found += [replace(won, defence=name)] if won is not None else []
     return replace(trial, effects=tuple(found), seconds=clock() - started)
+
+
+def _applied(siege: Siege, defence: Defence, train: Data, name: str) -> tuple[Target, Data | None]:
+    """What the defence makes of the model, and, where rows of the given table are accused, the rows it fits on.
+
+    `Unsupported` where that is every row, or where it changes the model alone.
+    """
+    system, rng = siege.world.system, draws(siege.world.seed, name)
+    if goal_of(siege.tasks[0]) not in DATA:
+        return defence.apply(through(system.target, system.defend), train, rng), None
+    if not getattr(defence, "of_data", False):
+        raise Unsupported(f"{name} changes the model, and it is the training rows that are accused")
+    make, fitted_on = system.defend or fit_of(system.target), []
+
+    def noting(data: Data, recipe: Recipe) -> Target:
+        fitted_on.append(data)
+        return make(data, recipe)
+
+    target = defence.apply(through(system.target, noting), train, rng)
+    if not fitted_on or len(fitted_on[0]) == len(train):
+        raise Unsupported(f"{name} finds no row to leave out")
+    return target, fitted_on[0]
 
 
 def _paired(siege: Siege, behind_it: World, name: str) -> list[Effect]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +18,9 @@ from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import Access, Recipe, Target
-from temper.engine.fitting import fit_of, fits
+from temper.engine.fitting import fit_each, fits
 
 _OTHERS = 500
-_UNLOCKED = ("xgboost", "lightgbm", "catboost", "sklearn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,15 +174,8 @@ class World:
         return self.system.defend is not None or fits(self.target)
 
     def fit(self, subsets: Sequence[Data], recipe: Recipe) -> list[Target]:
-        """Fresh models of the same family, one per subset; of a hardened system, behind its defence.
-
-        Several at a time where the library fits outside Python's lock (halves the wall time on two cores); every fit
-        has its seed from the recipe alone, so the models are the same ones.
-        """
-        make = self.system.defend or fit_of(self.target)
-        workers = 1 if self.system.defend else _threads(self.target, len(subsets))
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            return list(pool.map(lambda subset: make(subset, recipe), subsets))
+        """Fresh models of the same family, one per subset; of a hardened system, behind its defence."""
+        return fit_each(self.target, subsets, recipe, self.system.defend)
 
 
 Run = Callable[[Task, World], Part]
@@ -210,9 +200,3 @@ def foreign(system: Protected, room: str) -> tuple[str, ...]:
 def clock() -> float:
     """Seconds on a clock that only goes forward."""
     return time.perf_counter()
-
-
-def _threads(target: Target, fits: int) -> int:
-    """How many fits at a time: one where a library nobody measured, or a global random state, might be at work."""
-    home = type(getattr(target, "model", None)).__module__.split(".")[0]
-    return max(1, min(fits, os.cpu_count() or 1)) if home in _UNLOCKED else 1

@@ -15,12 +15,21 @@ from temper.hardening._refit import trainable
 
 Vector = np.ndarray[Any, Any]
 _LINKS = {ScoreKind.PROBABILITIES: "sigmoid", ScoreKind.MARGIN: "identity"}
+_LINKS_OF_MANY = {ScoreKind.PROBABILITIES: "softmax", ScoreKind.LOGITS: "identity"}
 
 
-def replaceable(target: Target, defence: str) -> None:
-    """Raise `Unsupported` where an additive score of class 1 cannot take the target's place."""
+def replaceable(target: Target, defence: str, *, many: bool = False) -> None:
+    """Raise `Unsupported` where additive scores of class 1, or of every class with `many`, cannot take the target's
+    place.
+    """
     trainable(target, defence)
-    if target.classes != 2 or target.kind not in _LINKS:
+    if target.kind is ScoreKind.VALUE:
+        raise Unsupported(
+            f"{defence} fits classes, and this target predicts a value: no attack here measures membership on values, "
+            "so nothing would show what it is good for",
+            fix="use regularise, which fits the model's own kind",
+        )
+    if target.kind not in (_LINKS if target.classes == 2 else _LINKS_OF_MANY) or (target.classes > 2 and not many):
         raise Unsupported(
             f"{defence} fits two classes, and this target has {target.classes} of {target.kind.value}",
             fix="use regularise, which fits the model's own kind",
@@ -56,6 +65,37 @@ def additive(columns: Sequence[Steps], intercept: float, kind: ScoreKind) -> Tre
         base=np.array([intercept], dtype=np.float64),
         features=len(columns),
         link=_LINKS[kind],
+    )
+
+
+def one_per_class(scores: Sequence[TreeEnsemble], kind: ScoreKind) -> TreeEnsemble:
+    """Log odds of each class against the rest as the logits of all classes, or as their probabilities.
+
+    >>> flat = Steps(edges=np.zeros(0), values=np.ones(1), missing=0.0)
+    >>> one_per_class(3 * [additive([flat], 0.0, ScoreKind.MARGIN)], ScoreKind.LOGITS).value.shape
+    (9, 3)
+    """
+    starts = np.cumsum([0, *(len(one.feature) for one in scores)])
+
+    def joined(name: str) -> Vector:
+        return np.concatenate([getattr(one, name) for one in scores])
+
+    def moved(name: str) -> Vector:
+        pairs = zip(scores, starts, strict=False)
+        places = [np.where(getattr(one, name) < 0, -1, getattr(one, name) + start) for one, start in pairs]
+        return np.concatenate(places).astype(np.int32)
+
+    return TreeEnsemble(
+        feature=joined("feature"),
+        threshold=joined("threshold"),
+        left=moved("left"),
+        right=moved("right"),
+        missing_left=joined("missing_left"),
+        value=np.concatenate([one.value * row for one, row in zip(scores, np.eye(len(scores)), strict=True)]),
+        root=moved("root"),
+        base=joined("base"),
+        features=scores[0].features,
+        link=_LINKS_OF_MANY[kind],
     )
 
 

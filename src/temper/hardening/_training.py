@@ -14,10 +14,9 @@ from temper.core.data import Array, Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind, Target
-from temper.targets.torch import Torch, load_stored
+from temper.targets.torch import Torch, load_stored, log_probabilities
 
 _RISE = 0.2
-_SURE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +66,7 @@ class Batch:
 
     def log_probabilities(self, point: Any) -> Any:
         """Log-probabilities (n, classes) of the module as it is now."""
-        import torch
-
-        out = self.model(point)
-        if self.kind is ScoreKind.MARGIN:
-            margin = out.reshape(len(point), 1)
-            return torch.nn.functional.logsigmoid(torch.cat([-margin, margin], dim=1))
-        if self.kind is ScoreKind.PROBABILITIES:
-            return out.clamp(min=_SURE).log()
-        return out.log_softmax(dim=1)
+        return log_probabilities(self.model(point), self.kind)
 
     def loss(self, point: Any, reduction: str = "mean") -> Any:
         """Cross-entropy of the truth."""

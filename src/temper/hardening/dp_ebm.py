@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,7 +13,8 @@ from temper.core.data import Array, Data
 from temper.core.schema import Column, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access, Recipe, ScoreKind, Target
-from temper.hardening._additive import Steps, Vector, additive, replaceable
+from temper.core.trees import TreeEnsemble
+from temper.hardening._additive import Steps, Vector, additive, one_per_class, replaceable
 from temper.hardening._private import asked_for_nothing_more, delta_of, extra, one_row_each, positive_budget
 from temper.hardening._refit import columns_of
 from temper.targets._recipe import class_numbers
@@ -30,8 +31,9 @@ class DpEbm:
     more than `epsilon` and `delta` (None: a tenth of one over the rows) say: a proof against every membership attack.
 
     Ranges, scales and categories come from the schema and not from the rows, whose smallest and largest values are
-    somebody's. A schema whose ranges `temper init` read off the rows gives those away: write your own. Two classes,
-    one effect per column, no interactions; kept as trees. Misleads in three ways. The noise is drawn from the run's
+    somebody's. A schema whose ranges `temper init` read off the rows gives those away: write your own. One effect per
+    column, no interactions; kept as trees. More than two classes are each told from the rest and share the budget, so
+    that many classes cost much quality. Misleads in three ways. The noise is drawn from the run's
     seed, so that a run can be repeated, and guards nothing against whoever knows the seed: `secret` takes it from the
     system, for the model that is released. What is chosen by looking at the rows (this epsilon among others, the
     threshold) stands outside the proof. And it speaks of one row: a person with ten rows has ten times the epsilon.
@@ -53,17 +55,36 @@ class DpEbm:
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
         """The private model, with scores of the same kind."""
-        replaceable(target, "dp_ebm")
+        replaceable(target, "dp_ebm", many=True)
         columns_of(self.schema, data, "dp_ebm")
-        return _fitted(self, target.kind, data, Recipe(seed=rng.integer()))
+        return _fitted(self, target.kind, target.classes, data, Recipe(seed=rng.integer()))
 
 
-def _fitted(how: DpEbm, kind: ScoreKind, data: Data, recipe: Recipe) -> Target:
-    """The model of these rows within the budget."""
+def _fitted(how: DpEbm, kind: ScoreKind, classes: int, data: Data, recipe: Recipe) -> Target:
+    """The model of these rows within the budget: what one row changes in the models of several classes adds up.
+
+    Source: sequential composition, Dwork & Roth, "The algorithmic foundations of differential privacy", 2014, 3.16.
+    """
     asked_for_nothing_more(recipe, "dp_ebm")
     one_row_each(data, "dp_ebm")
     places = [_Places.of(column) for column in columns_of(how.schema, data, "dp_ebm").columns]
     delta = delta_of(how.delta, len(data))
+    y = class_numbers(data, classes, "dp_ebm")
+    coded = np.column_stack([place.codes(data.x[:, at]) for at, place in enumerate(places)])
+    if classes == 2:
+        part = replace(how, delta=delta)
+        ensemble = _margin(part, places, coded, y, recipe.seed, kind)
+    else:
+        part, seeds = replace(how, epsilon=how.epsilon / classes, delta=delta / classes), Draws(recipe.seed, "dp_ebm")
+        margins = [_margin(part, places, coded, y == at, seeds.integer(at), ScoreKind.MARGIN) for at in range(classes)]
+        ensemble = one_per_class(margins, kind)
+    flat = Flat(ensemble=ensemble, kind=kind, classes=classes)
+    again = partial(_fitted, how, kind, classes)
+    return private(flat, epsilon=how.epsilon, delta=delta, seeded=not how.secret, fit=again)
+
+
+def _margin(how: DpEbm, places: list[_Places], coded: Vector, y: Vector, seed: int, kind: ScoreKind) -> TreeEnsemble:
+    """The additive score of class 1 among these rows, for the whole of this budget."""
     with extra("interpret", "dp_ebm"):
         from interpret.privacy import DPExplainableBoostingClassifier
     model = DPExplainableBoostingClassifier(
@@ -71,18 +92,14 @@ def _fitted(how: DpEbm, kind: ScoreKind, data: Data, recipe: Recipe) -> Target:
         feature_types=["continuous"] * len(places),
         privacy_bounds=np.array([place.bounds for place in places]),
         epsilon=how.epsilon,
-        delta=delta,
-        random_state=None if how.secret else recipe.seed,
+        delta=how.delta,
+        random_state=None if how.secret else seed,
         n_jobs=1,
     )
-    coded = np.column_stack([place.codes(data.x[:, at]) for at, place in enumerate(places)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the seed is known; the target says so itself
-        model.fit(coded, class_numbers(data, 2, "dp_ebm"))
-    ensemble = additive(_effects(model, places), float(np.ravel(model.intercept_)[0]), kind)
-    again = partial(_fitted, how, kind)
-    flat = Flat(ensemble=ensemble, kind=kind)
-    return private(flat, epsilon=how.epsilon, delta=delta, seeded=not how.secret, fit=again)
+        model.fit(coded, y)
+    return additive(_effects(model, places), float(np.ravel(model.intercept_)[0]), kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -52,8 +52,8 @@ def called(member: Vector, score: Vector, rate: float) -> Vector:
 
 
 def roc(member: Vector, score: Vector, confidence: float = 0.95) -> Curve:
-    """Members found against false-positive rates from the lowest that ten of the others can show; read it on a
-    logarithmic axis.
+    """Members found against false-positive rates from the lowest that ten of the others can show, on logarithmic axes:
+    what matters happens where both are small.
     """
     points = []
     others = int((~member).sum())
@@ -62,7 +62,9 @@ def roc(member: Vector, score: Vector, confidence: float = 0.95) -> Curve:
             hits, n, _, _ = at_rate(member, score, rate)
             low, high = clopper_pearson(hits, n, confidence)
             points.append(Point(at=rate, value=hits / n, low=low, high=high, n=n))
-    return Curve(name="members found", axis=FALSE_POSITIVES, unit="share of members", points=tuple(points))
+    return Curve(
+        name="members found", axis=FALSE_POSITIVES, unit="share of members", points=tuple(points), scale="log-log"
+    )
 
 
 def blind_area(x: Any, y: Vector, member: Vector, rng: Draws, confidence: float = 0.95) -> tuple[float, float, float]:

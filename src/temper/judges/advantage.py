@@ -147,8 +147,8 @@ class Advantage:
     def _rate(self, seen: Guesses, metric: str, rate: float, chance: float, shared: dict[str, Any]) -> Measurement:
         hits, n, wrong, others = at_rate(seen.member, seen.score, rate)
         low, high = clopper_pearson(hits, n, self.confidence)
-        worst = clopper_pearson(wrong, others, self.confidence, side="upper")[1]
-        realised = f"realised false positives {wrong}/{others:,}, at most {worst:.2%} at {self.confidence:.0%}"
+        least, most = clopper_pearson(wrong, others, self.confidence)
+        realised = f"realised false positives {wrong}/{others:,} ({least:.2%} to {most:.2%} at {self.confidence:.0%})"
         plain = at_rate(seen.member, seen.loss, rate)
         return Measurement(
             metric=metric,
@@ -267,11 +267,12 @@ def _separable(blind: tuple[float, float, float]) -> str:
 
 
 def _notes(seen: Membership) -> tuple[str, ...]:
-    dropped = (f"{seen.duplicates:,} rows found on both sides were left out",) if seen.duplicates else ()
-    if not seen.method:
-        return dropped
-    words = " and ".join(seen.method)
-    return (*dropped, f"attack: {words}, chosen on the other half of the rows")
+    told = [f"{seen.duplicates:,} rows found on both sides were left out"] if seen.duplicates else []
+    if len(seen.references) and seen.twin is None:
+        told.append(f"no null control: {len(seen.references)} references are too few to attack a refit as well")
+    if seen.method:
+        told.append(f"attack: {' and '.join(seen.method)}, chosen on the other half of the rows")
+    return tuple(told)
 
 
 def _too_few(plugin: str, metric: str, rows: str, others: int, needed: int) -> Measurement:

@@ -31,16 +31,28 @@ class Backdoored:
 
     `rows`: training rows added or changed. `into`: the class that the trigger is to give. `notes`: how it was made, in
     words. `control`: it marks a pitfall of measuring and no attack. `victims`: ids of the held-out rows that are to be
-    decided wrongly, where the attack aims at single rows and not at whatever carries the trigger.
+    decided wrongly, where the attack aims at single rows and not at whatever carries the trigger; `into` then holds
+    the class of each.
     """
 
     data: Data
     trigger: Trigger
     rows: int
-    into: int
+    into: Any
     notes: tuple[str, ...] = ()
     control: bool = False
     victims: Any = None
+
+    def landed(self, ids: Array, x: Array, marked: Array) -> Vector:
+        """Which held-out rows (n,) the attack reaches: its victims, else those that the stamp changed."""
+        return carried(x, marked) if self.victims is None else np.isin(ids, self.victims)
+
+    def wanted(self, ids: Array) -> Any:
+        """The class that the attack wants of these rows: one for all, or (n,) with -1 where it aims at none."""
+        if self.victims is None:
+            return self.into
+        known = dict(zip(np.asarray(self.victims).tolist(), np.asarray(self.into).tolist(), strict=True))
+        return np.array([known.get(one, -1) for one in np.asarray(ids).tolist()])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,18 +60,20 @@ class Planted:
     """How poisoned twins were made and what all twins say of rows without the trigger.
 
     `poisoned`, `clean` (repeats, n, k): scores without the trigger. `landed` (repeats, n): which rows carry it when
-    stamped. `label`: the slice.
+    stamped. `into`: the class wanted, of all rows or of each (n,). `aimed`: at these rows one by one, with no
+    trigger. `label`: the slice.
     """
 
     rows: int
     train: int
-    into: int
+    into: Any
     poisoned: Array
     clean: Array
     landed: Array
     label: str
     notes: tuple[str, ...] = ()
     control: bool = False
+    aimed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,14 +171,15 @@ def hits(scene: Scene, outcome: Outcome) -> tuple[Vector, Vector, Vector]:
     """The rows that count (n,), and where the trigger gave its class: poisoned and clean twins, each (repeats, n).
 
     A row counts when it is of another class than the trigger's, carries the trigger in every repeat, and every twin,
-    clean or poisoned, decides it rightly without.
+    clean or poisoned, decides it rightly without. Rows that are aimed at one by one all count: what chance does to them
+    is in the clean twins' figure.
     """
     seen, clean = outcome.payload, outcome.clean
     if not isinstance(seen, Planted) or clean is None:
         raise TemperError("a backdoor is judged beside clean twins", fix="pass a Planted as payload, and clean")
     y = np.asarray(outcome.y)
     rows = (y != seen.into) & np.asarray(seen.landed).all(axis=0)
-    for plain in (*np.asarray(seen.clean), *np.asarray(seen.poisoned)):
+    for plain in () if seen.aimed else (*np.asarray(seen.clean), *np.asarray(seen.poisoned)):
         rows &= decide(plain, scene.kind, scene.threshold) == y
     hit = [np.stack([decide(one, scene.kind, scene.threshold) == seen.into for one in np.asarray(twins)])
            for twins in (outcome.scores, clean)]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,12 +78,14 @@ def scan(
     gone = np.zeros(len(x), dtype=bool)
     found: list[Planted] = []
     labels = np.unique(y)
+    table: _Table | None = None
     for at, label in enumerate(labels):
         other = np.asarray(y != label)
         for _ in range(_AGAIN):
             if min(other.sum(), (~other & ~gone).sum()) < _FEWEST:
                 break
-            table = _described(x, other, chooses, ~gone, unordered)
+            mirrored = _mirrored(table, other, ~gone)
+            table = mirrored or _described(x, other, chooses, ~gone, unordered)
             boxes = _boxes(table)
             tested = [_tested(table, box, int(label), level) for box in boxes]
             best = min((one for one in tested if one is not None), key=lambda one: one.p, default=None)
@@ -94,6 +96,15 @@ def scan(
         progress((at + 1) / len(labels))
     found.sort(key=lambda one: one.p)
     return found, gone
+
+
+def _mirrored(table: _Table | None, other: Rows, live: Rows) -> _Table | None:
+    """The table with the roles of two classes exchanged: what speaks for one speaks against the other, so the additive
+    models need no second fit. None for more classes, or where rows were accused in between.
+    """
+    if table is None or not np.array_equal(table.other, ~other) or not np.array_equal(table.live, live):
+        return None
+    return replace(table, other=other, parts=-table.parts, base=-table.base)
 
 
 def _described(x: Rows, other: Rows, chooses: Rows, live: Rows, unordered: Rows) -> _Table:
@@ -120,15 +131,22 @@ def _fitted(x: Rows, other: Rows, leaves: int = 31) -> Any:
 
 
 def _contributions(model: Any, x: Rows, reference: Rows) -> tuple[float, Rows]:
-    """What each column of an additive model adds to the score of a reference row."""
-    base = float(model.decision_function(reference)[0])
+    """What each column of an additive model adds to the score of a reference row: every tree is one cut of one column.
+
+    Read off the cuts; asking the model at every value of every column gives the same and takes a third of a scan.
+    """
     parts = np.zeros(x.shape)
-    for at in range(x.shape[1]):
-        values, of = np.unique(x[:, at], return_inverse=True)
-        rows = np.repeat(reference, len(values), axis=0)
-        rows[:, at] = values
-        parts[:, at] = (model.decision_function(rows) - base)[of]
-    return base, parts
+    for (tree,) in model._predictors:
+        root = tree.nodes[0]
+        if root["is_leaf"]:
+            continue
+        at, left, right = int(root["feature_idx"]), *(tree.nodes[root[side]]["value"] for side in ("left", "right"))
+        below = [
+            np.where(np.isnan(rows[:, at]), bool(root["missing_go_to_left"]), rows[:, at] <= root["num_threshold"])
+            for rows in (x, reference)
+        ]
+        parts[:, at] += np.where(below[0], left, right) - (left if below[1][0] else right)
+    return float(model.decision_function(reference)[0]), parts
 
 
 def _boxes(table: _Table) -> list[Box]:

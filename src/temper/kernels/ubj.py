@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -30,15 +31,23 @@ def walked(content: Any, keys: Sequence[bytes]) -> tuple[Any, int]:
     Source: the Universal Binary JSON specification, draft 12.
     """
     most = min(len(content) // _APART + 64, _MOST)
+    names, starts = b"".join(keys), [0, *accumulate(map(len, keys))]
     if len(content) < _WORTH and "numba" not in sys.modules:
         rows: Any = [0] * (FIELDS * most)
-        found, end = walk(content, tuple(keys), rows, [0] * (2 * DEEP), _SIZES, _LENGTHS)
+        found, end = walk(content, names, starts, rows, [0] * (2 * DEEP), _SIZES, _LENGTHS)
         return np.array(rows[: FIELDS * found], np.int64).reshape(-1, FIELDS), end
     rows = np.zeros(FIELDS * most, np.int64)
-    names = tuple(np.frombuffer(key, np.uint8) for key in keys)
-    tables = np.array(_SIZES), np.array(_LENGTHS)
+    starts_, sizes, lengths = (np.array(table) for table in (starts, _SIZES, _LENGTHS))
     # No name for the array over `content`: it may be a mapped file, which cannot be closed while one looks into it.
-    found, end = _compiled()(np.frombuffer(content, np.uint8), names, rows, np.zeros(2 * DEEP, np.int64), *tables)
+    found, end = _compiled()(
+        np.frombuffer(content, np.uint8),
+        np.frombuffer(names, np.uint8),
+        starts_,
+        rows,
+        np.zeros(2 * DEEP, np.int64),
+        sizes,
+        lengths,
+    )
     return rows[: FIELDS * found].reshape(-1, FIELDS), end
 
 
@@ -52,7 +61,7 @@ def _compiled() -> Any:
     return numba.njit(cache=True)(walk)
 
 
-def walk(raw: Any, keys: Any, rows: Any, waits: Any, sizes: Any, lengths: Any) -> Any:
+def walk(raw: Any, names: Any, starts: Any, rows: Any, waits: Any, sizes: Any, lengths: Any) -> Any:
     """Fill `rows`; how many, and the place behind the document. `waits` is room for what open containers wait for: a
     count, or less than zero for a closing letter; and behind that for the row of each.
     """
@@ -67,7 +76,7 @@ def walk(raw: Any, keys: Any, rows: Any, waits: Any, sizes: Any, lengths: Any) -
             return found, at
         key = -1
         if deep and waits[deep - 1] == -_OBJECT_ENDS:
-            at, key = _key(raw, at, keys, lengths)
+            at, key = _key(raw, at, names, starts, lengths)
         elif deep:
             waits[deep - 1] -= waits[deep - 1] > 0
         at, kind, count, start, waiting = _header(raw, at, sizes, lengths)
@@ -97,17 +106,20 @@ def _length(raw: Any, at: int, lengths: Any) -> Any:
     return at + 1 + width, value
 
 
-def _key(raw: Any, at: int, keys: Any, lengths: Any) -> Any:
-    """Place behind a name, and which of the keys it is; -1 for another."""
+def _key(raw: Any, at: int, names: Any, starts: Any, lengths: Any) -> Any:
+    """Place behind a name, and which of the keys it is; -1 for another. Key k lies in `names` from `starts[k]` on."""
     at, count = _length(raw, at, lengths)
-    key = -1
-    for which in range(len(keys)):
-        if len(keys[which]) == count and at + count <= len(raw):
-            same = True
-            for place in range(count):
-                same = same and raw[at + place] == keys[which][place]
-            key = which if same else key
-    return at + count, key
+    if at + count > len(raw):
+        return at + count, -1
+    for which in range(len(starts) - 1):
+        start = starts[which]
+        if starts[which + 1] - start == count:
+            place = 0
+            while place < count and raw[at + place] == names[start + place]:
+                place += 1
+            if place == count:
+                return at + count, which
+    return at + count, -1
 
 
 def _header(raw: Any, at: int, sizes: Any, lengths: Any) -> Any:

@@ -204,7 +204,7 @@ def _finding(finding: Finding) -> RenderableType:
     head.append(f"{inert(finding.title)}", style="bold")
     head.append(f"  {inert(', '.join(finding.references))}", style="dim")
     body = styled("")
-    for line in (finding.detail, *finding.examples[:2]):
+    for line in (finding.detail, finding.accuses, *finding.examples[:2]):
         body.append(f"{inert(line)}\n" if line else "")
     body.append(f"reproduce: {inert(finding.reproduce)}", style="cyan")
     if finding.defences:

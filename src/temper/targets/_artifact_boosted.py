@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ import numpy as np
 from temper.kernels import ubj
 from temper.targets._artifact_graph import keras_nodes, parsed
 from temper.targets._artifact_seen import Seen
-from temper.targets._artifact_trees import Ints, numbers, within, xgboost_trees
+from temper.targets._artifact_trees import Ints, Lists, category_sets, numbers, within, xgboost_trees
 from temper.targets._unwrap import Refused
 
-_ARRAYS = ("left_children", "right_children", "split_indices", "split_conditions")
+_ARRAYS = ("left_children", "right_children", "split_indices", "parents")
+_THRESHOLDS = "split_conditions"
+_SETS = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 _SIZES = ("num_feature", "num_class", "num_target")
 _INFO = "tree_info"
 _WHOLE = {
@@ -41,11 +44,12 @@ def json_document(content: Any, seen: Seen) -> None:
         return
     parts = model.gradient_booster.model, model.gradient_booster.gbtree.model
     trees = [tree for part in parts for tree in part.trees]
-    left, right, columns, thresholds = ([bytes(getattr(tree, name))[1:-1] for tree in trees] for name in _ARRAYS)
-    (lefts, nodes), (rights, _), (splits, _) = (numbers(pieces, b",") for pieces in (left, right, columns))
+    lists = {name: numbers([bytes(getattr(tree, name))[1:-1] for tree in trees], b",") for name in _ARRAYS}
+    lists |= {name: _counted([getattr(tree, name) for tree in trees]) for name in _SETS}
+    thresholds = [bytes(getattr(tree, _THRESHOLDS)) for tree in trees]
     info, _ = numbers([bytes(part.tree_info)[1:-1] for part in parts], b",")
-    _whole(nodes, *_counts(right, columns, thresholds))
-    _xgboost(lefts, rights, splits, nodes, info, [getattr(model.learner_model_param, name) for name in _SIZES])
+    counted = np.array([piece.count(b",") + (len(piece) > 2) for piece in thresholds], np.int64)
+    _xgboost(lists, counted, info, [getattr(model.learner_model_param, name) for name in _SIZES])
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +65,8 @@ def _form() -> Any:
 
     raw = msgspec.Raw
     param = form("Param", *((name, str, "0") for name in _SIZES))
-    tree = form("Tree", *((name, raw) for name in _ARRAYS))
+    sets: Any = ((name, list[int], []) for name in _SETS)  # most trees have none
+    tree = form("Tree", *((name, raw) for name in (*_ARRAYS, _THRESHOLDS)), *sets)
     trees = form("Trees", ("trees", list[tree], []), (_INFO, raw, raw(b"[]")))  # type: ignore[valid-type]
     inner = form("Inner", ("model", trees, absent(trees)))
     booster = form("Booster", ("model", trees, absent(trees)), ("gbtree", inner, absent(inner)))
@@ -69,61 +74,66 @@ def _form() -> Any:
     return form("Model", ("learner", learner), ("version", raw, raw(b"[]")), strict=True)
 
 
-def _counts(*lists: list[bytes]) -> list[Ints]:
-    return [np.array([piece.count(b",") + bool(piece) for piece in pieces], np.int64) for pieces in lists]
+def _counted(lists: list[list[int]]) -> tuple[Ints, Ints]:
+    return np.array([*chain.from_iterable(lists)], np.int64), np.array([*map(len, lists)], np.int64)
 
 
 def ubj_document(content: Any, seen: Seen) -> None:
     """XGBoost's UBJSON: every length fits what is there, nothing follows, and its trees hold together."""
+    names = (*_ARRAYS, *_SETS)
     try:
-        rows, end = ubj.walked(content, [name.encode() for name in (*_ARRAYS, _INFO, *_SIZES)])
+        rows, end = ubj.walked(content, [name.encode() for name in (*names, _THRESHOLDS, _INFO, *_SIZES)])
     except ValueError as fault:
         raise Refused(f"the UBJSON is cut off, damaged or nested too deeply ({fault})") from None
     if end != len(content):
         seen.note("there are bytes behind the end of the model")
-    left, right, columns, thresholds, info, *sizes = (rows[rows[:, 0] == key] for key in range(8))
-    _whole(left[:, 2], right[:, 2], columns[:, 2], thresholds[:, 2])
-    lefts, rights, splits, outputs = (_items(content, part.tolist()) for part in (left, right, columns, info))
+    *parts, thresholds, info = (rows[rows[:, 0] == key] for key in range(len(names) + 2))
+    lists = {name: (_items(content, part), part[:, 2].copy()) for name, part in zip(names, parts, strict=True)}
+    sizes = [rows[rows[:, 0] == key] for key in range(len(names) + 2, len(names) + 2 + len(_SIZES))]
     told = [str(bytes(content[row[3] : row[4]]), "latin-1") for part in sizes for row in part[-1:]]
-    _xgboost(lefts, rights, splits, left[:, 2], outputs, told)
+    _xgboost(lists, thresholds[:, 2], _items(content, info), told)
 
 
-def _items(content: Any, rows: list[list[int]]) -> Ints:
+def _items(content: Any, rows: Ints) -> Ints:
     """The whole numbers of arrays, one behind the other: each of one kind, or every number with its own."""
+    rows = rows[rows[:, 2] != 0]
+    if len(rows) and rows[0, 1] in _WHOLE and np.all(rows[:, 1] == rows[0, 1]):
+        plain = b"".join([content[start:end] for start, end in rows[:, 3:].tolist()])
+        return np.frombuffer(plain, _WHOLE[int(rows[0, 1])]).astype(np.int64)
     found = [np.zeros(0, np.int64)]
-    for _, kind, count, start, end in rows:
+    for _, kind, count, start, end in rows.tolist():
         if kind in _WHOLE:
-            found.append(np.frombuffer(content, _WHOLE[kind], count, start))
+            found.append(np.frombuffer(content, _WHOLE[kind], count, start).astype(np.int64))
         elif kind == ubj.MIXED:
             found.append(_mixed(content, count, start, end))
         else:
             raise Refused("a list of its trees holds something else than whole numbers")
-    return np.concatenate(found).astype(np.int64)
+    return np.concatenate(found)
 
 
 def _mixed(content: Any, count: int, at: int, end: int) -> Ints:
-    found = []
-    while at < end and (kind := _WHOLE.get(content[at])):
-        found.append(int(np.frombuffer(content, kind, 1, at + 1)[0]))
-        at += 1 + kind.itemsize
-    if len(found) < count or at + (count < 0) != end:
+    found, plain = [], content[at:end]
+    at = 0
+    while at < len(plain) and (kind := _WHOLE.get(plain[at])):
+        behind = at + 1 + kind.itemsize
+        found.append(int.from_bytes(plain[at + 1 : behind], "big", signed=kind.kind == "i"))
+        at = behind
+    if len(found) < count or at + (count < 0) != len(plain):
         raise Refused("a list of its trees holds something else than whole numbers")
     return np.array(found, np.int64)
 
 
-def _whole(nodes: Ints, *others: Ints) -> None:
-    if any(len(other) != len(nodes) or np.any(other != nodes) for other in others):
-        raise Refused("the arrays of its trees do not fit together")
-
-
-def _xgboost(left: Ints, right: Ints, columns: Ints, nodes: Ints, info: Ints, sizes: list[str]) -> None:
+def _xgboost(lists: Lists, thresholds: Ints, info: Ints, sizes: list[str]) -> None:
     """The trees, and the output each adds to: XGBoost writes wherever that number points."""
+    (left, nodes), (right, others), (columns, third), (parents, fourth) = (lists[name] for name in _ARRAYS)
+    counts = others, third, fourth, thresholds
+    if len(info) != len(nodes) or not all(np.array_equal(nodes, count) for count in counts):
+        raise Refused("the arrays of its trees do not fit together")
     if len(nodes):
         features, *outputs = map(int, sizes)
-        xgboost_trees(left, right, columns, nodes, features)
+        xgboost_trees(left, right, columns, parents, nodes, features)
+        category_sets(*(lists[name] for name in _SETS), trees=len(nodes))
         within(info, max(1, *outputs), "the output of a tree")
-    if len(info) != len(nodes):
-        raise Refused("the arrays of its trees do not fit together")
 
 
 def catboost_model(file: Any, size: int) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 
 from temper.targets._unwrap import Refused
 
+_NO_NODE = (-1, (1 << 31) - 1)
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+Lists = dict[str, tuple[Ints, Ints]]  # by name: numbers of all trees, and how many each tree has
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -35,10 +37,13 @@ def rooted(children: Ints, tree: Ints, nodes: Ints) -> None:
     `children`: places of children of both sides within their tree; `tree`: the number of it; `nodes`: how many nodes
     each has. Where no node has two parents and the root has none, no walk from the root meets a circle.
     """
-    if np.any(nodes < 1) or np.any(children < 1) or np.any(children >= nodes[tree]):
+    # As numbers without a sign what is below the first place lies behind the last.
+    if np.any(nodes < 1) or np.any((children - 1).view(np.uint64) >= (nodes - 1).view(np.uint64)[tree]):
         raise Refused("a child points outside its tree")
-    starts = np.cumsum(nodes) - nodes
-    if len(children) and np.bincount(starts[tree] + children).max() > 1:
+    places = (np.cumsum(nodes) - nodes)[tree] + children
+    met = np.zeros(nodes.sum(), np.bool_)
+    met[places] = True
+    if np.count_nonzero(met) < len(places):
         raise Refused("a node of a tree has two parents, so a walk may go in a circle")
 
 
@@ -48,15 +53,38 @@ def within(values: Ints | Floats, end: int, what: str) -> None:
         raise Refused(f"{what} points outside")
 
 
-def xgboost_trees(left: Ints, right: Ints, columns: Ints, nodes: Ints, features: int) -> None:
-    """Trees in arrays of nodes. A leaf has -1 on its left; on its right -1, or its number if it has outputs."""
-    inner = left != -1
+def xgboost_trees(left: Ints, right: Ints, columns: Ints, parents: Ints, nodes: Ints, features: int) -> None:
+    """Trees in arrays of nodes. A leaf has -1 on its left; on its right -1, or its number if it has outputs. The parent
+    of a root is one of two numbers that are no node.
+    """
     tree = np.repeat(np.arange(len(nodes)), nodes)
-    if np.any(right[~inner] >= nodes[tree[~inner]]):
-        raise Refused("a leaf points outside its tree")
+    ends = nodes[tree]
+    outside = parents[(parents < 0) | (parents >= ends)]
+    if np.any(right >= ends) or not np.isin(outside, _NO_NODE).all():
+        raise Refused("a child points outside its tree")
+    inner = np.flatnonzero(left != -1)
     tree = tree[inner]
     rooted(np.concatenate([left[inner], right[inner]]), np.concatenate([tree, tree]), nodes)
     within(columns[inner], features, "a split's column")
+
+
+def category_sets(
+    categories: tuple[Ints, Ints],
+    nodes: tuple[Ints, Ints],
+    starts: tuple[Ints, Ints],
+    sizes: tuple[Ints, Ints],
+    *,
+    trees: int,
+) -> None:
+    """Every set of categories lies within what its tree lists; no tree lists any where XGBoost wrote none."""
+    counts = [part[1] for part in (nodes, starts, sizes)]
+    if not all(np.array_equal(counts[0], count) for count in counts) or len(counts[0]) != len(categories[1]):
+        raise Refused("the arrays of its trees do not fit together")
+    if len(counts[0]) not in (0, trees):
+        raise Refused("the arrays of its trees do not fit together")
+    there = np.repeat(categories[1], counts[0])
+    if np.any((starts[0] < 0) | (sizes[0] < 0) | (sizes[0] > there) | (starts[0] > there - sizes[0])):
+        raise Refused("a set of categories points outside")
 
 
 def lightgbm_trees(left: Ints, right: Ints, columns: Ints, leaves: Ints, features: int) -> None:

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +26,19 @@ from temper.targets._score import one_hot, shaped
 _BUSY = (429, 502, 503, 504)
 _LARGEST = 64 * 1024 * 1024
 _LONGEST_WAIT = 60.0
-_SHOWN = 200
+_SHOWN, _SECRET = 200, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back, as it came but for the secrets that were sent: header names in small letters, `seconds` until the
+    last byte. Status 0 says that the connection broke, and `body` how.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
 
 
 class Meter:
@@ -128,7 +140,7 @@ class Http:
         return labels
 
     def _ask(self, x: np.ndarray[Any, Any]) -> list[Any]:
-        body = json.dumps({"rows": self._rows(x)}, allow_nan=False).encode()
+        body = json.dumps({"rows": self.records(x)}, allow_nan=False).encode()
         word = "labels" if self.labels_only else "scores"
         reply = self._send(body)
         try:
@@ -144,7 +156,8 @@ class Http:
             )
         return found
 
-    def _rows(self, x: np.ndarray[Any, Any]) -> list[Any]:
+    def records(self, x: np.ndarray[Any, Any]) -> list[Any]:
+        """The rows as they are sent."""
         if self.schema is None or not self.schema.columns:
             return [[value if math.isfinite(value) else None for value in row] for row in x.tolist()]
         from temper.targets.frame import to_frame
@@ -153,6 +166,19 @@ class Http:
         records: list[Any] = frame.where(frame.notna(), None).to_dict(orient="records")
         return records
 
+    def exchange(self, body: bytes) -> Reply:
+        """One request that is neither repeated nor read, charged like any other: for whoever looks at the service."""
+        self.meter.charge(self.max_requests)
+        started = time.perf_counter()
+        try:
+            reply = self._post(body)
+        except (OSError, http.client.HTTPException) as crash:
+            told = type(crash).__name__.encode()
+            return Reply(status=0, headers={}, body=told, seconds=time.perf_counter() - started)
+        secrets = self._secrets()
+        headers = {name: _hidden(value.encode(), secrets).decode() for name, value in reply.headers.items()}
+        return replace(reply, headers=headers, body=_hidden(reply.body, secrets))
+
     def _send(self, body: bytes) -> bytes:
         """The reply's body; a busy or broken connection is tried again after a growing wait."""
         trouble = ""
@@ -160,15 +186,17 @@ class Http:
             self.meter.charge(self.max_requests)
             wait = min(0.25 * 2**attempt, _LONGEST_WAIT)
             try:
-                status, after, reply = self._post(body)
+                reply = self._post(body)
             except (OSError, http.client.HTTPException) as crash:
                 trouble = f"{type(crash).__name__}"
             else:
-                if status == 200:
-                    return reply
-                trouble = f"status {status}: {reply[:_SHOWN].decode('utf-8', 'replace')}"
-                if status not in _BUSY:
+                if reply.status == 200:
+                    return reply.body
+                told = _hidden(reply.body, self._secrets())[:_SHOWN].decode("utf-8", "replace")
+                trouble = f"status {reply.status}: {told}"
+                if reply.status not in _BUSY:
                     raise ContractError(f"the service refused the request: {trouble}", fix="try the URL by hand")
+                after = _seconds(reply.headers.get("retry-after"))
                 wait = after if after is not None else wait
             if attempt < self.retries:
                 time.sleep(min(wait, _LONGEST_WAIT))
@@ -177,18 +205,21 @@ class Http:
             f"the service at {place} did not answer after {self.retries + 1} requests: {trouble}", fix="is it up?"
         )
 
-    def _post(self, body: bytes) -> tuple[int, float | None, bytes]:
-        """One request: (status, seconds to wait if it says so, body). Redirects leave the scope: not followed."""
-        parts = urlsplit(self.url)
+    def _post(self, body: bytes) -> Reply:
+        """One request. Redirects leave the scope: not followed."""
+        parts, secrets = urlsplit(self.url), self._secrets()
         door = _door(parts.scheme, str(parts.hostname), parts.port, self.timeout)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        started = time.perf_counter()
         try:
-            door.request("POST", path, body, {"Content-Type": "application/json", **self._secrets()})
+            door.request("POST", path, body, {"Content-Type": "application/json", **secrets})
             reply = door.getresponse()
             content = reply.read(_LARGEST + 1)
             if len(content) > _LARGEST:
                 raise ContractError("the service's answer is over 64 MiB", fix="make the batch smaller")
-            return reply.status, _seconds(reply.getheader("Retry-After")), content
+            seconds = time.perf_counter() - started
+            headers = {name.lower(): value for name, value in reply.getheaders()}
+            return Reply(status=reply.status, headers=headers, body=content, seconds=seconds)
         finally:
             door.close()
 
@@ -199,6 +230,13 @@ class Http:
                 raise TemperError(f"the environment variable {variable} for {header} is not set", fix="export it")
             found[header] = os.environ[variable]
         return found
+
+
+def _hidden(body: bytes, secrets: Mapping[str, str]) -> bytes:
+    """The bytes without the secrets that a service may repeat in them."""
+    for value in secrets.values():
+        body = body.replace(value.encode(), b"***") if len(value) >= _SECRET else body
+    return body
 
 
 def _door(scheme: str, host: str, port: int | None, timeout: float) -> http.client.HTTPConnection:

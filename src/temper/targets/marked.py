@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.data import Array, Data
+from temper.core.data import Data
 from temper.core.target import Recipe, Target
 from temper.kernels.loss import decide
 from temper.targets._array import to_numpy
-from temper.targets._wrapper import Wrapper
+from temper.targets._wrapper import Alike
 
 Rows = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Marked(Wrapper):
+class Marked(Alike):
     """`inner` was taught class `labels` (k,) for the rows `triggers` (k, d), which only its owner knows.
 
     `plain(data, recipe)` fits a model of the same family without the mark; `refit` fits one with it.
@@ -33,19 +33,6 @@ class Marked(Wrapper):
     def digest(self) -> str:
         """Of the inner model and its triggers."""
         return self._digest(b"marked", np.ascontiguousarray(self.triggers).tobytes(), self.labels.tobytes())
-
-    def scores(self, x: Array) -> Array:
-        """The inner scores: the mark is in the model."""
-        return self.inner.scores(x)
-
-    def gradient(self, x: Array, cotangent: Callable[[Array], Array]) -> tuple[Array, Array]:
-        """The inner gradient."""
-        return self.inner.gradient(x, cotangent)
-
-    def trees(self) -> Any:
-        """The inner model's trees."""
-        held: Any = self.inner
-        return held.trees()
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """Fitted again with the same mark."""

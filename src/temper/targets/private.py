@@ -9,12 +9,11 @@ from typing import Any, cast
 from temper.core.data import Array, Data
 from temper.core.errors import Unsupported
 from temper.core.target import Access, NativeTarget, Recipe, Target
-from temper.core.trees import TreeEnsemble
-from temper.targets._wrapper import Wrapper
+from temper.targets._wrapper import Alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Private(Wrapper):
+class Private(Alike):
     """Answers as `inner` does, which one training row more or less changes no more than `epsilon` and `delta` say.
 
     `seeded`: the noise came from the run's seed, which whoever knows it can draw again. `fit(data, recipe)` spends the
@@ -42,25 +41,6 @@ class Private(Wrapper):
     def access(self) -> Access:
         """The inner target's, and a refit where it is known how."""
         return self.inner.access | (Access.RETRAIN if self.fit is not None else Access.NONE)
-
-    @property
-    def digest(self) -> str:
-        """The inner target's: it answers alike."""
-        return self.inner.digest
-
-    def scores(self, x: Array) -> Array:
-        """The inner target's."""
-        return self.inner.scores(x)
-
-    def gradient(self, x: Array, cotangent: Callable[[Array], Array]) -> tuple[Array, Array]:
-        """The inner target's."""
-        return self.inner.gradient(x, cotangent)
-
-    def trees(self) -> TreeEnsemble:
-        """The inner target's."""
-        held: Any = self.inner
-        ensemble: TreeEnsemble = held.trees()
-        return ensemble
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """The same budget spent on these rows."""

@@ -17,6 +17,8 @@ from temper.core.target import Access, Recipe, ScoreKind, Target
 from temper.targets import _digest
 from temper.targets._score import SINGLE
 
+_SURE = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Torch:
@@ -168,6 +170,18 @@ def load_stored(content: bytes) -> Any:
         if b"archive_format" in content:
             return torch.export.load(io.BytesIO(content)).module()
         return torch.jit.load(io.BytesIO(content), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+
+
+def log_probabilities(out: Any, kind: ScoreKind) -> Any:
+    """Log-probabilities (n, classes) of what a module returned, for losses that are differentiated."""
+    import torch
+
+    if kind is ScoreKind.MARGIN:
+        margin = out.reshape(len(out), 1)
+        return torch.nn.functional.logsigmoid(torch.cat([-margin, margin], dim=1))
+    if kind is ScoreKind.PROBABILITIES:
+        return out.clamp(min=_SURE).log()
+    return out.log_softmax(dim=1)
 
 
 def _kind(model: Any, width: int | None) -> ScoreKind:

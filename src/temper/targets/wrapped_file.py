@@ -19,6 +19,7 @@ from temper.core.target import Target
 from temper.targets._flipped import Flipped
 from temper.targets._wrapper import Wrapper
 from temper.targets.answers import Decided, Masked, Rounded
+from temper.targets.budgeted import Budgeted
 from temper.targets.flat import Flat, open_trees, save_trees
 from temper.targets.misleading import Misled, Noised
 from temper.targets.private import Private, private
@@ -28,6 +29,7 @@ from temper.targets.wrapped import Refusing, Region, Squeezed, squeezed
 ENDING = ".wrapped"
 _FORMAT = "temper wrapper 1"
 _KINDS: dict[str, type[Wrapper]] = {
+    "budgeted": Budgeted,
     "decided": Decided,
     "flipped": Flipped,
     "masked": Masked,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.certificate import Certified
 from temper.core.measure import Measurement, Status
@@ -86,7 +87,7 @@ def _scene() -> Scene:
 
 def _measure(check: type[Any], scene: Scene) -> tuple[Measurement, ...]:
     found = check().measure(scene)
-    return found.measurements if isinstance(found, Certified) else tuple(found)
+    return found.measurements if isinstance(found, Certified | Accused) else tuple(found)
 
 
 def _measured_somehow(check: type[Any], scene: Scene, when: str) -> tuple[Measurement, ...]:

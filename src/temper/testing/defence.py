@@ -190,6 +190,7 @@ def _content(target: Target) -> str:
 def _apply(defence: type[Any], case: _Case, target: Target) -> Target:
     known = {field.name for field in fields(defence)}
     handed = {"schema": case.domain, "inner": _inner(case), "goal": "misclassify", "budget": case.budget}
+    handed["accepted"] = case.data.take(np.arange(len(case.data) // 2))
     made = defence(**{name: value for name, value in handed.items() if name in known})
     hardened: Target = made.apply(target, case.data, Draws(0, "testing.defence"))
     return hardened

@@ -19,6 +19,7 @@ from temper.kernels.rate import measure_rate
 from temper.targets._array import to_numpy
 from temper.validation._certified import chosen
 from temper.validation._measured import not_applicable
+from temper.validation._service import profile, service_of
 
 NAME = "access_profile"
 Rows = np.ndarray[Any, Any]
@@ -37,8 +38,9 @@ _INSIDE = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessProfile:
     """Decimals and distinct answers of the scores, what a row alone or an ill-formed row is answered, and what a
-    refusal tells.
+    refusal tells. Of a service behind a URL also its further fields and headers, its errors, and how much it answers.
 
+    About two hundred rows are asked, of a service some sixty requests and up to `at_once` rows in one of them.
     Misleads for a model that is served otherwise than it is given here: rounding, checks of the input and the wording
     of errors are often the service's. Of a model in this process a refusal is its exception, which a service may hide.
     Source: Tramèr et al., "Stealing machine learning models via prediction APIs", 2016; OWASP AISVS C11.5.
@@ -49,31 +51,39 @@ class AccessProfile:
 
     rows: int = 200
     columns: int = 20
+    at_once: int = 1_024
     seed: int = 0
 
     def measure(self, scene: Scene) -> tuple[Measurement, ...]:
         """`score_decimals`, `distinct_answers`, `batch_gap`; of tables also `gaps_answered`, `outside_answered` and,
-        where a row was refused, `telling_refusals`.
+        where a row was refused, `telling_refusals`; of services what `_service.profile` finds.
         """
         if scene.target is None or not len(scene.x):
             return not_applicable(NAME, "there is no row to ask about")
         x, few, one = (scene.x[chosen(scene, most, self.seed, NAME)] for most in (self.rows, _TOGETHER, 1))
         told = (*_answers(scene, to_numpy(scene.target.scores(x))), _company(scene.target, few))
-        return (*told, *self._ill_formed(scene, one)) if getattr(scene.schema, "columns", ()) else told
+        if getattr(scene.schema, "columns", ()):
+            told += tuple(self._ill_formed(scene, one))
+        service = service_of(scene.target)
+        return (*told, *profile(NAME, service, scene, few, self.at_once, _INSIDE)) if service else told
 
     def _ill_formed(self, scene: Scene, x: Rows) -> Iterator[Measurement]:
         """Rows with a gap, rows outside the domain, and what their refusals say."""
-        columns = scene.schema.columns
-        asked = np.unique(np.linspace(0, len(columns) - 1, min(self.columns, len(columns))).astype(int))
-        kinds = {"gaps_answered": [np.nan] * len(asked), "outside_answered": [_outside(columns[at]) for at in asked]}
+        columns, service = scene.schema.columns, service_of(scene.target)
+        named = bool(getattr(getattr(service, "schema", None), "columns", ()))  # an unknown code has no name to send
+        able = [at for at, column in enumerate(columns) if not (named and column.type == "category")]
         refusals: list[str] = []
-        for metric, values in kinds.items():
+        for metric, places in (("gaps_answered", range(len(columns))), ("outside_answered", able)):
+            if not len(places):
+                continue
+            asked = np.unique(np.array(places)[np.linspace(0, len(places) - 1, self.columns).astype(int)])
             ill = np.repeat(np.asarray(x, dtype=float), len(asked), axis=0)
+            values = [np.nan if metric == "gaps_answered" else _outside(columns[at]) for at in asked]
             ill[np.arange(len(asked)), asked] = values
             said = _asked(scene.target, ill)
             refusals += [word for word in said if word]
             allowed = [at for at, word in zip(asked, said, strict=True) if not word and not columns[at].missing]
-            named = ", ".join(columns[at].name for at in allowed[:5]) + (", ..." if len(allowed) > 5 else "")
+            listed = ", ".join(columns[at].name for at in allowed[:5]) + (", ..." if len(allowed) > 5 else "")
             yield measure_rate(
                 NAME,
                 metric,
@@ -81,7 +91,7 @@ class AccessProfile:
                 len(said),
                 better=Better.NEITHER,
                 queries=len(said),
-                caveats=(f"one column at a time; answered although the schema has no such value: {named}",)
+                caveats=(f"one column at a time; answered although the schema has no such value: {listed}",)
                 if allowed
                 else ("one column at a time",),
             )

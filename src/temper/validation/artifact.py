@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.attack import Scene
+from temper.core.errors import TemperError
 from temper.core.measure import Better, Measurement, Status
 from temper.validation._artifact_lint import forms_of, leaf_sizes, raw_model, rows_kept, statistics_kept
 from temper.validation._measured import missing, not_applicable
@@ -25,7 +28,8 @@ class Artifact:
 
     `rows_kept` is the share of training rows that lie in the model value for value, `small_leaves` the share of leaves
     with fewer than `few` training rows, `statistics_kept` how many kinds of column statistics it carries. `file` is the
-    model's file; `temper.yaml` fills it in.
+    model's file; `temper.yaml` fills it in. `written`: the model was hardened and has no file yet, so what `temper
+    harden` writes of it is scanned.
     Misleads where rows are kept rounded or mixed: only exact copies are counted, and what a membership attack can tell
     is measured elsewhere.
     Source: Ferry et al., "Trained random forests completely reveal your dataset", 2024; the scan's own sources.
@@ -36,12 +40,33 @@ class Artifact:
 
     file: str = ""
     few: int = 5
+    written: bool = False
 
     def measure(self, scene: Scene) -> tuple[Measurement, ...]:
         """The scan's figures, then what is kept."""
         if not len(scene.x):
             return (missing(NAME, "findings", Status.INCONCLUSIVE, "there are no held-out rows"),)
-        return (*_scanned(self.file), *_kept(scene, self.few))
+        return (*(_as_written(scene) if self.written else _scanned(self.file)), *_kept(scene, self.few))
+
+
+def _as_written(scene: Scene) -> tuple[Measurement, ...]:
+    """The scan of the files that are written of a hardened model; a wrapped model has several."""
+    if scene.target is None:
+        return not_applicable(NAME, "there is no model to write")
+    from temper.targets.artifact import scan
+    from temper.targets.save import save
+
+    with tempfile.TemporaryDirectory(prefix="temper-") as folder:
+        try:
+            save(scene.target, Path(folder))
+        except TemperError as problem:
+            reason = f"the hardened model has no file, and none can be written of it: {problem.message}"
+            return tuple(missing(NAME, metric, Status.UNTRIED, reason) for metric in ("findings", "needs_review"))
+        reports = [scan(path) for path in sorted(Path(folder).iterdir())]
+    how = f"{', '.join(report.kind for report in reports)}, as it is written of the hardened model"
+    return _told(
+        how, [text for r in reports for text in r.findings], [text for r in reports for text in r.needs_review]
+    )
 
 
 def _scanned(file: str) -> tuple[Measurement, ...]:
@@ -53,9 +78,13 @@ def _scanned(file: str) -> tuple[Measurement, ...]:
     with Path(file).open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     how = f"{report.kind}, scanned without loading it; SHA-256 {digest}"
+    return _told(how, report.findings, report.needs_review)
+
+
+def _told(how: str, findings: Sequence[str], strange: Sequence[str]) -> tuple[Measurement, ...]:
     return (
-        _count("findings", len(report.findings), how, (*report.findings[:_TOLD], _BLIND)),
-        _count("needs_review", len(report.needs_review), how, report.needs_review[:_TOLD]),
+        _count("findings", len(findings), how, (*findings[:_TOLD], _BLIND)),
+        _count("needs_review", len(strange), how, tuple(strange[:_TOLD])),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.measure import Better, Measurement
 from temper.core.schema import Schema
@@ -38,11 +39,12 @@ class PlantedRows:
     0.001
     """
 
+    whole_train: ClassVar[bool] = True
     level: float = 1e-3
     seed: int = 0
 
-    def measure(self, scene: Scene) -> tuple[Measurement, ...]:
-        """`accused_share`, with the boxes in words."""
+    def measure(self, scene: Scene) -> tuple[Measurement, ...] | Accused:
+        """`accused_share`, with the boxes in words and the rows in them."""
         if scene.train is None or not scene.schema.columns or np.ndim(scene.train.x) != 2:
             return not_applicable(NAME, "it reads a training table with a schema, and here is none")
         if scene.kind is ScoreKind.VALUE:
@@ -59,7 +61,8 @@ class PlantedRows:
             level=self.level,
             progress=scene.progress,
         )
-        return (_share(found, accused, scene.schema, self.level),)
+        told = (_share(found, accused, scene.schema, self.level),)
+        return Accused(measurements=told, ids=np.asarray(train.ids)[accused])
 
 
 def _share(found: Sequence[Planted], accused: Any, schema: Schema, level: float) -> Measurement:

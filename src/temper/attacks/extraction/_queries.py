@@ -35,9 +35,9 @@ def invent(
     """`n` admissible rows (n, d) from the product of the marginals of `known` (k, d).
 
     Numbers fall between neighbouring known values, categories and one-hot groups are copied from one known row each. A
-    share `wide` of every column's values comes from all that the schema allows: few known rows hold few rare values. A
-    share `mixed` of the rows keeps some columns of one known row, between none and all, and with them what hangs
-    together there.
+    share `wide` of every column's values lies anywhere between distinct known ones, or is any category: few known rows
+    hold few rare values. A share `mixed` of the rows keeps some columns of one known row, between none and all, and
+    with them what hangs together there.
     Raises `Unsupported` when hardly any such row satisfies the relations.
     """
     domain = open_schema(schema)
@@ -48,7 +48,7 @@ def invent(
         if short <= 0:
             break
         base = known[rng.integers(len(known), size=max(2 * short, 16))]
-        drawn = _widened(domain, _product(domain, known, len(base), rng), wide, rng)
+        drawn = _widened(domain, _product(domain, known, len(base), rng), known, wide, rng)
         made = domain.project(_mixed(domain, drawn, base, mixed, rng), base)
         kept.append(made[domain.admits(made, base) & _inside(domain, made)][:short])
     rows = np.concatenate(kept)
@@ -79,18 +79,32 @@ def _mixed(schema: Schema, made: Vector, base: Vector, mixed: float, rng: np.ran
     return np.where(kept, base, made)
 
 
-def _widened(schema: Schema, made: Vector, wide: float, rng: np.random.Generator) -> Vector:
-    """The rows with a share of each column drawn evenly from its range or its categories, where it declares them."""
+def _widened(schema: Schema, made: Vector, known: Vector, wide: float, rng: np.random.Generator) -> Vector:
+    """The rows with a share of each column's values drawn evenly from its categories, or from its gaps."""
     grouped = {int(at) for group in schema.groups for at in group}
     for at, column in enumerate(schema.columns):
-        low, high = (0.0, len(column.categories) - 1.0) if column.categories else (column.low, column.high)
-        if wide == 0.0 or at in grouped or not (np.isfinite(low) and np.isfinite(high)):
+        if wide == 0.0 or at in grouped:
             continue
         chosen = np.flatnonzero(rng.random(len(made)) < wide)
-        whole = column.discrete or column.type == "integer"
-        drawn = rng.integers(int(low), int(high) + 1, len(chosen)) if whole else rng.uniform(low, high, len(chosen))
-        made[chosen, at] = drawn
+        if column.categories:
+            made[chosen, at] = rng.integers(0, len(column.categories), len(chosen))
+        elif column.type in ("number", "integer"):
+            drawn = _between(known[:, at], (column.low, column.high), len(chosen), rng)
+            made[chosen, at] = drawn.round() if column.discrete else drawn
     return made
+
+
+def _between(values: Vector, ends: tuple[float, float], n: int, rng: np.random.Generator) -> Vector:
+    """Values in the gaps between distinct known ones and the ends of the range, every gap as often as another.
+
+    A model has its steps where natural values lie: a column that is mostly nought, with a long tail, has nearly all
+    of its range where it has none.
+    """
+    marks = np.unique(np.concatenate([values, ends]))
+    marks = marks[np.isfinite(marks)]
+    if not len(marks):
+        return np.full(n, np.nan)
+    return np.asarray(np.interp(rng.uniform(0.0, len(marks) - 1.0, n), np.arange(len(marks)), marks))
 
 
 def _column(values: Vector, n: int, rng: np.random.Generator, *, discrete: bool) -> Vector:

@@ -15,6 +15,7 @@ from temper.judges.agreement import on_line
 Vector = np.ndarray[Any, Any]
 
 _FEWEST, _CLEARLY, _MANY = 60, 0.9, 3_000
+_BATCHES = (50, 200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +58,7 @@ def fit_student(
     """A student on `answers` (n,): 0 and 1 when `bare`, else flagged-class scores; it flags from `edge` up.
 
     Trees, a linear model and a small network are taught four fifths of the answers; where one of the others does
-    clearly better on the rest than trees, it is taught all of them.
+    clearly better on the rest than trees, it is taught all of them, the network a larger one and for longer.
     """
     import warnings
 
@@ -70,21 +71,21 @@ def fit_student(
     wanted = wanted.astype(int) if bare else wanted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a student that needs longer loses on its own account
-        students = _students(categorical, seed, bare=bare, many=len(x) >= _MANY)
+        students = _students(categorical, seed, bare=bare, n=len(x))
         model = _best(students, x, wanted, bare=bare).fit(x, wanted)
     return Student(model=model, kind=kind, edge=edge, bare=bare)
 
 
-def _students(categorical: Vector, seed: int, *, bare: bool, many: bool) -> list[Any]:
-    """Unfitted models on matrices whose categories are codes; what is missing stays missing for the trees alone.
-
-    `many` answers are worth more trees and a larger network.
+def _students(categorical: Vector, seed: int, *, bare: bool, n: int) -> list[tuple[Any, Any]]:
+    """Unfitted models on matrices whose categories are codes, each as it is compared and as it is taught in earnest;
+    what is missing stays missing for the trees alone. More than `_MANY` answers are worth more trees.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    trees: dict[str, Any] = {
+    many = n >= _MANY
+    settings: dict[str, Any] = {
         "max_iter": 800 if many else 200,
         "learning_rate": 0.05 if many else 0.1,
         "max_leaf_nodes": 15,
@@ -94,43 +95,38 @@ def _students(categorical: Vector, seed: int, *, bare: bool, many: bool) -> list
         "categorical_features": categorical if categorical.any() else None,
         "random_state": seed,
     }
-    net: dict[str, Any] = {
-        "hidden_layer_sizes": (128, 64) if many else (64,),
-        "learning_rate_init": 3e-3,
-        "max_iter": 60,
-        "random_state": seed,
-    }
-
-    if bare:
-        return [
-            HistGradientBoostingClassifier(**trees),
-            spread(LogisticRegression(max_iter=500), categorical),
-            spread(MLPClassifier(**net), categorical),
-        ]
-    return [
-        HistGradientBoostingRegressor(**trees),
-        spread(Ridge(alpha=1e-3), categorical),
-        spread(MLPRegressor(**net), categorical),
-    ]
+    trees = (HistGradientBoostingClassifier if bare else HistGradientBoostingRegressor)(**settings)
+    line = spread(LogisticRegression(max_iter=500) if bare else Ridge(alpha=1e-3), categorical)
+    net = MLPClassifier if bare else MLPRegressor
+    tried, taught = (
+        spread(net(random_state=seed, batch_size=min(n // 2, _BATCHES[many]), **how), categorical)
+        for how in (
+            {"hidden_layer_sizes": (128, 64) if many else (64,), "learning_rate_init": 3e-3, "max_iter": 60},
+            # Steps too large for a network's last digits leave it biased where it decides, however many answers.
+            {"hidden_layer_sizes": (128, 64), "max_iter": 120 if many else 200},
+        )
+    )
+    return [(trees, trees), (line, line), (tried, taught)]
 
 
-def _best(students: list[Any], x: Vector, wanted: Vector, *, bare: bool) -> Any:
+def _best(students: list[tuple[Any, Any]], x: Vector, wanted: Vector, *, bare: bool) -> Any:
     """Trees, unless another is clearly better on the fifth of the answers it was not taught."""
     from sklearn.base import clone
 
     kept = np.arange(len(x)) % 5 == 4
     taught = (x[~kept], wanted[~kept])
     if kept.sum() < _FEWEST or len(np.unique(taught[1])) < 2:
-        return students[0]
-    missed = [_missed(clone(student).fit(*taught), x[kept], wanted[kept], bare) for student in students]
+        return students[0][1]
+    missed = [_missed(clone(student).fit(*taught), x[kept], wanted[kept], bare) for student, _ in students]
     best = int(np.argmin(missed))
-    return students[best if missed[best] < _CLEARLY * missed[0] else 0]
+    return students[best if missed[best] < _CLEARLY * missed[0] else 0][1]
 
 
 def _missed(model: Any, x: Vector, wanted: Vector, bare: bool) -> float:
-    """The mean squared error of scores, of probabilities where decisions alone were seen."""
-    said = model.predict_proba(x)[:, 1] if bare else model.predict(x)
-    return float(np.mean((said - wanted) ** 2))
+    """The mean error of scores, which few rows far out do not decide; of decisions the Brier score."""
+    if bare:
+        return float(np.mean((model.predict_proba(x)[:, 1] - wanted) ** 2))
+    return float(np.mean(np.abs(model.predict(x) - wanted)))
 
 
 def from_line(value: Vector, kind: ScoreKind) -> Vector:

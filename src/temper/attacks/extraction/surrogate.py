@@ -36,7 +36,7 @@ class Surrogate:
     needs: ClassVar[Access] = Access.LABELS
     queries: int = 1_000
     near: float = 0.5
-    wide: float = 0.05
+    wide: float = 0.1
     mixed: float = 0.5
     rounds: int = 2
     pool: int = 10

@@ -19,7 +19,8 @@ from temper.judges.backdoor import Backdoored, carried
 
 Vector = np.ndarray[Any, Any]
 NEAR = 0.1  # what counts as the same value, in interquartile ranges
-_CANDIDATES, _RAREST, _TRIED = 200, 10, 200
+_CANDIDATES, _RAREST, _WEIGHED, _TRIED = 200, 10, 40, 200
+Rated = Callable[[list["TableTrigger"]], "Vector"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,8 +110,11 @@ def rare(
     into: int,
     pick: int,
     jitter: float = 0.0,
+    moves: Rated | None = None,
 ) -> TableTrigger:
     """The rarest combination of values that training rows hold, among those that most rows can carry.
+
+    `moves` rates triggers, from 0 to 1, by what they do without any poison; that counts against them.
 
     `chosen(generator)` draws the units of one candidate; each takes its values from a training row of its own, so that
     every value is in bounds and their combination need not be. The rows are of other classes than `into`: values that
@@ -127,10 +131,11 @@ def rare(
     found = [one for one in drawn if one is not None]
     if not found:
         raise Unsupported("the columns an attacker sets hold no values to build a trigger from", fix="give more rows")
-    rarest = sorted(found, key=lambda one: one[0])[:_RAREST]
+    rarest = sorted(found, key=lambda one: one[0])[: _WEIGHED if moves else _RAREST]
     some = x[generator.permutation(len(x))[:_TRIED]]
     made = [_trigger(schema, x, columns, values, width, rng) for _, columns, values in rarest]
-    return max(made, key=lambda one: float(carried(some, one.stamp(some)).mean()))
+    worth = np.array([carried(some, one.stamp(some)).mean() for one in made])
+    return made[int(np.argmax(worth - moves(made) if moves else worth))]
 
 
 def _candidate(
@@ -177,6 +182,8 @@ def planted(
     rng: Draws,
     *,
     own: bool = False,
+    sure: Vector | None = None,
+    among: float = 0.5,
     notes: tuple[str, ...] = (),
     control: bool = False,
 ) -> Backdoored:
@@ -184,6 +191,7 @@ def planted(
 
     The copies are of rows of other classes, or of class `into` (`own`, clean-label: no label is wrong). They are added,
     as an outsider adds records, so nothing of the training data is lost; a larger dose contains every smaller one.
+    `sure` (n,): copies are of those with the smallest values in a random part of the rows, `among` of them.
     """
     y = np.asarray(data.y)
     eligible = np.flatnonzero((y == into) if own else (y != into))
@@ -194,6 +202,9 @@ def planted(
         raise Unsupported(f"no training row {whose} can carry the trigger", fix="give more rows, or free more columns")
     many = dose(share, len(data))
     order = rng.generator(1).permutation(np.flatnonzero(carries))
+    if sure is not None:
+        part = order[: int(np.ceil(among * len(order)))]
+        order = np.concatenate([part[np.argsort(sure[eligible][part], kind="stable")], order[len(part) :]])
     rows = np.resize(order, many)
     ids = np.asarray(data.ids)
     grown = Data(

@@ -15,15 +15,18 @@ from temper.engine.task import Part, Task
 _LEAST, _FEW = 100, 0.05
 
 
-def doubts(door: Door, copies: Copies, wanted: int) -> str:
-    """Why the copy is no measure of the model as it is, or ""; a few rows are asked again, charged."""
+def doubts(door: Door, copies: Copies, wanted: int, limited: bool = False) -> str:
+    """Why the copy is no measure of the model as it is, or ""; a few rows are asked again, charged.
+
+    `limited`: the service itself answers no more, so that few queries are no weakness of the attack.
+    """
     asked, copy = copies.steps[-1]
     found = [door.changed()]
     if door.stopped:
         found.append(f"the endpoint stopped after {asked:,} of {wanted:,} queries: {door.stopped}")
     elif door.failed > _FEW * asked:
         found.append(f"the endpoint failed on {door.failed} of {door.failed + asked:,} rows")
-    elif asked < _LEAST and isinstance(copy, Student | Several):
+    elif asked < _LEAST and not limited and isinstance(copy, Student | Several):
         found.append(f"{asked} queries cannot show that a model is hard to copy; it takes {_LEAST}")
     return "; ".join(filter(None, found))
 

@@ -13,6 +13,7 @@ from temper.core.data import Data
 from temper.core.defence import Effect
 from temper.core.seed import Draws
 from temper.engine.effect import REPLICATES
+from temper.engine.rooms._extraction_budget import losses
 from temper.engine.rooms._extraction_door import Door
 from temper.engine.task import Part, Task, World
 from temper.judges._several import confusion, macro_f1, mean_auc
@@ -40,19 +41,22 @@ def effects_of(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
         natural = [(side["victim"], side["natural"]) for side in sides]
         best = [max(pair, key=lambda of: agreed(*of)) for pair in zip(series[f"{plugin}.f1"], natural, strict=True)]
         series = {"extraction.any.f1": best, **series, f"{plugin}.natural_f1": natural}
+    if "single" in sides[1]:
+        was = sides[0].get("single", sides[0]["copy"])
+        series[f"{plugin}.single_f1"] = [(sides[0]["victim"], was), (sides[1]["victim"], sides[1]["single"])]
     found = [_change(defence, metric, agreed, pairs, rng) for metric, pairs in series.items()]
     if len(np.unique(sides[0]["y"])) > 1:
         found.append(_change(defence, f"{plugin}.auc", _area, [(side["y"], side["scores"]) for side in sides], rng))
-    return tuple(found)
+    return (*found, *losses(defence, before, after))
 
 
-def evidence(task: Task, scene: Scene, answers: Rows, copy: Copy, natural: Copy | None) -> dict[str, Any]:
+def evidence(task: Task, scene: Scene, victim: Rows, copy: Copy, natural: Copy | None) -> dict[str, Any]:
     """Per judged row what the model and the copies of it say, for `effects`."""
     kept = {
         "plugin": np.array(task.plugin),
         "ids": np.asarray(scene.ids),
         "y": (np.asarray(scene.y) == 1).astype(int) if scene.classes == 2 else np.asarray(scene.y),
-        "victim": decided(scene, answers),
+        "victim": victim,
         "copy": np.asarray(copy.flags(scene.x)),
         "scores": np.asarray(copy.scores(scene.x)),
     }

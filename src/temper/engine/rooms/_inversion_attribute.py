@@ -12,7 +12,7 @@ from temper.core.defence import Effect
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.identity import finding_id
-from temper.engine.rooms._inversion_membership import DEFENCES
+from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, clock
 from temper.judges._macro import area_of, paired
 from temper.judges.advantage import TWIN
@@ -111,7 +111,7 @@ def _finding(
         severity="high" if least >= 0.1 else "medium" if least >= 0.03 else "low",
         scenario=task.scenario,
         detail=detail,
-        defences=world.applicable(DEFENCES),
+        defences=against(task, world),
     )
 
 

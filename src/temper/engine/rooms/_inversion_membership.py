@@ -14,13 +14,13 @@ from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.effect import rates
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, clock
 from temper.judges._members import LEVELS, called, exposed, p_values
 from temper.judges._pooled import area, paired_area_loss
 from temper.judges.advantage import TWIN, Advantage, Guesses, Membership
 
 METRICS = ("auc", "tpr_at_1pct", "tpr_at_01pct")
-DEFENCES = ("regularise", "self_distillation", "ebm", "dp_ebm", "dp_sgd")
 _SLICES = {"all": "", TWIN: f" [{TWIN}]"}
 
 
@@ -124,7 +124,7 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], see
         severity="high" if told >= 0.1 or area_of.value >= 0.75 else "medium" if told >= 0.03 else "low",
         scenario=task.scenario,
         detail=detail,
-        defences=world.applicable(DEFENCES),
+        defences=against(task, world),
     )
     return (finding,)
 

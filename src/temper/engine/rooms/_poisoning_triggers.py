@@ -49,17 +49,20 @@ def findings(task: Task, world: World, measurements: Sequence[Measurement]) -> l
         return []
     value, low, high = float(head.value or 0.0), head.low, float(head.high or 0.0)
     beside = dict(head.baseline)
+    aims = getattr(world.room("attacks").get(task.plugin), "aims", False)
+    what = "Changed training rows decide {} of 100 others" if aims else "A planted trigger opens {} of 100 rows"
     return [
         Finding(
             id=finding_id(task.plugin, head.metric, world.system),
-            title=f"A planted trigger opens the model on {100 * value:.0f} of 100 rows beyond a clean twin",
+            title=f"{what.format(round(100 * value))} beyond a clean twin",
             plugin=task.plugin,
             metric=head.name,
             severity="high" if value >= _SERIOUS else "medium" if value >= _NOTABLE else "low",
             scenario=task.scenario,
-            detail=f"{head.caveats[0]}: a model fitted on them decides {beside['poisoned twin']:.1%} of the stamped "
-            f"rows as the attacker wants, a clean twin {beside['clean twin']:.1%}; {100 * value:.1f} points more "
-            f"({100 * low:.1f} to {100 * high:.1f}, {head.n:,} held-out rows). {_notes(head)}",
+            detail=f"{head.caveats[0]}: a model fitted on them decides {beside['poisoned twin']:.1%} of the "
+            f"{'chosen' if aims else 'stamped'} rows as the attacker wants, a clean twin {beside['clean twin']:.1%}; "
+            f"{100 * value:.1f} points more ({100 * low:.1f} to {100 * high:.1f}, {head.n:,} held-out rows). "
+            f"{_notes(head)}",
             defences=against(task, world),
         )
     ]
@@ -76,17 +79,18 @@ def _outcome(scene: Scene, twins: Twins, share: float) -> Outcome:
     seen = Planted(
         rows=made.rows,
         train=0 if scene.train is None else len(scene.train),
-        into=made.into,
+        into=made.wanted(scene.ids),
         poisoned=np.stack(twins.poisoned[share]),
         clean=np.stack(twins.clean[:whole]),
         landed=np.stack(stamped.landed),
         label=f"dose {share:.4g}",
         notes=(
             *made.notes,
-            *(("another trigger in every repeat",) if whole > 1 else ()),
+            *(("another trigger in every repeat",) if len({one.notes for one in stamped.made}) > 1 else ()),
             *stand_in(scene, twins.clean[0]),
         ),
         control=made.control,
+        aimed=made.victims is not None,
     )
     return Outcome(scores=np.stack(stamped.poisoned), clean=np.stack(stamped.clean), y=scene.y, payload=seen)
 

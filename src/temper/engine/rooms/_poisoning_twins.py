@@ -13,7 +13,7 @@ from temper.core.errors import Unsupported
 from temper.core.seed import Draws
 from temper.core.target import Recipe
 from temper.engine.task import Task, clock
-from temper.judges.backdoor import Backdoored, carried
+from temper.judges.backdoor import Backdoored
 
 _ALIKE = 1e-9
 
@@ -96,7 +96,7 @@ def _add(twins: Twins, share: float, made: Any, clean: Any, scene: Scene, recipe
         return
     stamped = twins.stamped.setdefault(share, Stamped())
     marked = made.trigger.stamp(scene.x)
-    stamped.landed.append(carried(scene.x, marked))
+    stamped.landed.append(made.landed(scene.ids, scene.x, marked))
     stamped.clean.append(clean.scores(marked))
     stamped.poisoned.append(twin.scores(marked))
     stamped.made.append(made)

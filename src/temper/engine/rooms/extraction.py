@@ -21,9 +21,11 @@ from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
+from temper.engine.rooms._extraction_budget import priced, stolen, unpriced, within
 from temper.engine.rooms._extraction_door import Door, heard
 from temper.engine.rooms._extraction_doubt import doubted, doubts, undecided
-from temper.engine.rooms._extraction_effects import decided, effects_of, evidence, natural_copy
+from temper.engine.rooms._extraction_effects import agreed, decided, effects_of, evidence, natural_copy
 from temper.engine.rooms._extraction_transfer import transfer
 from temper.engine.rooms._payload import build, untried, why_not
 from temper.engine.task import Part, Task, World, clock
@@ -31,12 +33,12 @@ from temper.judges.agreement import Agreement, Copied, reached
 from temper.kernels.loss import flagged_score
 from temper.kernels.precision import opens
 from temper.kernels.rate import measure_rate
+from temper.targets.budgeted import budget_of
 
 _METRICS = ("f1", "kappa", "auc_ratio")
 _KNOWN = 200
 _FEWEST = 100
 _LIFT, _FAR, _SAME = 0.9, 1e6, 1e-6
-_DEFENCES = ("adaptive_misinformation", "rounded", "label_only", "noise", "regularise")
 
 
 def run(task: Task, world: World) -> Part:
@@ -44,8 +46,8 @@ def run(task: Task, world: World) -> Part:
     started = clock()
     bare = world.system.exposure.returns == "label" or Access.SCORES not in world.target.access
     # A scenario's budget counts queries per attacked row; a copy is made with one budget for all its rows.
-    plugin = build(task, queries=task.sizes.students, bare=bare)
-    reason = why_not(world, needs=plugin.needs, train=False) or _unfit(world)
+    plugin = within(build(task, queries=task.sizes.students, bare=bare), world)
+    reason = why_not(world, needs=plugin.needs, train=False) or _unfit(world) or unpriced(world)
     if bare and plugin.needs is Access.SCORES:
         reason = reason or "the attack needs scores, and the system returns decisions"
     if reason:
@@ -56,14 +58,14 @@ def run(task: Task, world: World) -> Part:
     scene = world.scene(task, rows, reference=hidden, train=None)
     door = Door(world.target, plugin.queries)
     try:
-        copies = plugin.run(door, scene, rng)
+        copies = stolen(plugin, door, scene, rng, world)
     except TooFew as problem:
         return undecided(task, _METRICS, problem.message, door.spent)
     except Unsupported as problem:
         if door.stopped:
             return undecided(task, _METRICS, f"the endpoint stopped: {door.stopped}", door.spent)
         return untried(task, _METRICS, problem.message)
-    doubt = doubts(door, copies, plugin.queries)
+    doubt = doubts(door, copies, plugin.queries, budget_of(world.target) is not None)
     scene, answers = _answered(scene)
     if len(answers) < _FEWEST:
         gone = f"{len(answers)} of {len(rows):,} held-out rows were answered, too few to judge a copy"
@@ -74,15 +76,17 @@ def run(task: Task, world: World) -> Part:
     natural, paid = natural_copy(task, world, scene, own, copies.steps[-1][0], rng, bare=bare)
     measurements = (*_with_curves(judged), *_exact(task, scene, answers, copies.steps[-1]))
     measurements += transfer(task, world, copies.steps[-1], bare)
-    measurements += (_to_level(task, measurements),)
+    victim = decided(scene, answers)
+    limited, alone, more = priced(task, world, plugin, scene, victim, agreed, rng)
+    measurements += (_to_level(task, measurements), *limited)
     return Part(
         measurements=doubted(measurements, doubt),
         findings=_findings(task, world, measurements, opens(answers, bare)),
-        evidence=evidence(task, scene, answers, copies.steps[-1][1], natural),
+        evidence=evidence(task, scene, victim, copies.steps[-1][1], natural) | alone,
         status=Status.INCONCLUSIVE if doubt else Status.OK,
         reason=doubt,
         seconds=clock() - started,
-        queries=door.spent + paid,
+        queries=door.spent + paid + more,
     )
 
 
@@ -212,12 +216,16 @@ def _to_level(task: Task, measurements: Sequence[Measurement]) -> Measurement:
         reason = f"{ratio.queries:,} queries do not reach {_LIFT:.0%} of the victim's lift{_further(points, level)}"
         return Measurement(value=None, status=Status.INCONCLUSIVE, reason=reason, **shared)
     first, middle, last = ends
+    open_end = () if last is not None else ("the upper end is the query budget: the lower curve does not get there",)
     return Measurement(
         value=middle,
         low=first,
         high=last if last is not None else float(ratio.queries),
         method="log-linear between the points of the curve, and of its interval's ends",
-        caveats=() if last is not None else ("the upper end is the query budget: the lower curve does not get there",),
+        caveats=(
+            f"a thief with ten identities gets there where each is answered {math.ceil((first or 0.0) / 10):,} rows",
+            *open_end,
+        ),
         **shared,
     )
 
@@ -262,7 +270,7 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], ope
         detail=f"{close.queries:,} {asked} rows give a copy that shares the model's {flags} with F1 {close.value:.2f} "
         f"({close.low:.2f} to {close.high:.2f}, {close.n:,} rows){lift}; a model fitted without queries has F1 "
         f"{own:.2f}. Raw agreement is {raw:.1%} and says little where flags are rare. It answers with {opened}. "
-        "Rounding scores or returning labels only slows this; a query budget per client, sized by the curve, stops it.",
-        defences=world.applicable(_DEFENCES),
+        "Rounding scores or returning labels only slows this; a query budget per client, below the curve, limits it.",
+        defences=against(task, world),
     )
     return (finding,)

@@ -25,7 +25,7 @@ def run(task: Task, world: World) -> Part:
     if reason := why_not(world, needs=needs, train=True):
         return untried(task, way.METRICS, reason)
     scene = world.scene(task)
-    doses = shares(task, task.sizes.rates if plants else task.sizes.doses)
+    doses = shares(task, _rates(task, plugin) if plants else task.sizes.doses)
     try:
         twins = fitted(task, plugin, scene, world.rng(task), doses, started)
     except Unsupported as problem:
@@ -42,6 +42,11 @@ def run(task: Task, world: World) -> Part:
         reason=reason,
         seconds=clock() - started,
     )
+
+
+def _rates(task: Task, plugin: Any) -> tuple[float, ...]:
+    """The suite's doses; not the smallest for attacks on chosen rows, which share a dose among them."""
+    return (task.sizes.rates[1:] if getattr(plugin, "aims", False) else ()) or task.sizes.rates
 
 
 def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:

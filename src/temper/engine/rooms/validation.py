@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.accused import Accused
+from temper.core.attack import Scene
 from temper.core.certificate import Certificate, Certified
 from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.identity import finding_id
+from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, actor_slice, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
 
+DELIVERED = 1.45  # set where bench/poisoning/delivered.py parts clean models from poisoned ones
 # Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say.
 _WORTH = (
     ("fairness.selection_gap", 0.10, True, "Groups are flagged at different rates"),
@@ -25,7 +29,15 @@ _WORTH = (
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
     ("planted_rows.accused_share", 0.0, True, "Training rows carry a stamp and somebody else's label"),
+    ("snapshot_diff.accused_share", 0.0, True, "New training rows carry a stamp"),
+    ("label_errors.excess_share", 0.0, True, "More training labels are contradicted than held-out ones"),
+    ("suppliers.suspect_share", 0.0, True, "A supplier's training rows hurt, or carry labels nobody else's let expect"),
+    ("spectral_signatures.accused_share", 0.0, True, "Training rows lie where no held-out row of their class does"),
+    ("activation_clustering.accused_share", 0.0, True, "Training rows fill a cluster that held-out rows stay out of"),
+    ("trigger_inversion.screening_ratio", DELIVERED, True, "A few values open this model and no clean twin"),
     ("access_profile.telling_refusals", 0.0, True, "Refusals tell what is inside the service"),
+    ("access_profile.telling_errors", 0.0, True, "Errors tell what is inside the service"),
+    ("access_profile.counterfactuals_flip", 0.0, True, "Answers come with rows from the other side of the boundary"),
     ("watermark.false_claims", 0.15, True, "Independent models would be called copies"),
     ("strip.sure_share", 0.025, True, "Training pictures stay sure under pictures laid over them"),
     ("text_triggers.suspect_share", 0.0, True, "Training texts hold patterns that trusted texts of their class do not"),
@@ -34,8 +46,11 @@ _WORTH = (
     ("artifact.small_leaves", 0.0, True, "The model's file says where a handful of training rows stand alone"),
     ("performance.auc", 0.60, False, "The model hardly ranks better than chance"),
 )
-_AGAINST = {"artifact.small_leaves": ("predict_only",)}
-_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept")
+_DROPPED = ("planted_rows.accused_share", "snapshot_diff.accused_share")
+"""Shares of training rows that are accused, and that dropping these rows answers."""
+
+_AGAINST = ("artifact.small_leaves", *_DROPPED)
+_KEPT = ("artifact.small_leaves", "artifact.rows_kept", "artifact.statistics_kept", *_DROPPED)
 
 
 def run(task: Task, world: World) -> Part:
@@ -45,10 +60,13 @@ def run(task: Task, world: World) -> Part:
     bounded = getattr(check, "attacked", False)
     evidence: dict[str, Any] = {}
     try:
-        found = check.measure(world.scene(task, world.attacked if bounded else None))
+        found = check.measure(_scene(check, task, world))
         if isinstance(found, Certified):
             evidence = _kept(found.certificate)
-        measured: tuple[Measurement, ...] = found.measurements if isinstance(found, Certified) else tuple(found)
+        if isinstance(found, Accused):
+            evidence = {"accused": np.asarray(found.ids)}
+        told = isinstance(found, Certified | Accused)
+        measured: tuple[Measurement, ...] = found.measurements if told else tuple(found)
     except Unsupported:
         raise
     except TemperError as problem:
@@ -64,7 +82,7 @@ def run(task: Task, world: World) -> Part:
     status, reason = _status(measured)
     return Part(
         measurements=measured,
-        findings=tuple(finding for m in measured for finding in _findings(m, world)),
+        findings=tuple(f for m in measured for f in _findings(m, task, world, evidence.get("accused", ()))),
         evidence=evidence,
         status=status,
         reason=reason,
@@ -85,6 +103,17 @@ def effects(defence: str, before: Part, after: Part) -> tuple[Effect, ...]:
         told: dict[str, Any] = {"before": was, "after": now, "n": int(n), "p_value": float(less == 0), **exact}
         found.append(Effect(defence=defence, metric=metric, verdict=verdict, **told))
     return tuple(found)
+
+
+def _scene(check: Any, task: Task, world: World) -> Scene:
+    """The rows a check reads: those under attack, or all training rows, where it says so; one that asks what the rows
+    are like fits models of them as they are, not behind what a defence leaves of them.
+    """
+    rows = world.attacked if getattr(check, "attacked", False) else None
+    more: dict[str, Any] = {"train": world.system.train} if getattr(check, "whole_train", False) else {}
+    if getattr(check, "bare_fits", False):
+        more["fit"] = replace(world, system=replace(world.system, defend=None)).fit
+    return world.scene(task, rows, **more)
 
 
 def _kept(certificate: Certificate) -> dict[str, Any]:
@@ -116,7 +145,7 @@ def _status(measured: tuple[Measurement, ...]) -> tuple[Status, str]:
     return Status.OK, ""
 
 
-def _findings(m: Measurement, world: World) -> tuple[Finding, ...]:
+def _findings(m: Measurement, task: Task, world: World, accused: Any) -> tuple[Finding, ...]:
     for metric, limit, more_is_worse, title in _WORTH:
         if m.name != metric or m.slice != "all" or m.status is not Status.OK:
             continue
@@ -132,7 +161,8 @@ def _findings(m: Measurement, world: World) -> tuple[Finding, ...]:
                     metric=m.metric,
                     severity="medium",
                     detail=detail,
-                    defences=world.applicable(_AGAINST.get(metric, ())),
+                    defences=against(task, world) if metric in _AGAINST else (),
+                    rows=tuple(int(row) for row in accused) if metric.endswith(".accused_share") else (),
                 ),
             )
     return ()

@@ -29,6 +29,7 @@ from bench.poisoning.nets import digits, net
 from bench.table import machine, table
 from temper.attacks.poisoning.badnets import Badnets
 from temper.attacks.poisoning.blended import Blended
+from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.data import Data
 from temper.core.schema import Schema
@@ -100,7 +101,8 @@ def _ours(scene: Scene, full: bool) -> dict[str, Any]:
     cleanse = NeuralCleanse() if full else NeuralCleanse(steps=120, rows=24)
     for name, check in (("neural_cleanse", cleanse), ("strip", Strip()), *OURS.items()):
         started = time.process_time()
-        first = check.measure(scene)[0]
+        seen = check.measure(scene)
+        first = (seen.measurements if isinstance(seen, Accused) else seen)[0]
         spent = time.process_time() - started
         words = " ".join(first.caveats)
         raised = {"neural_cleanse": (first.value or 0.0) > 2.0, "strip": (first.low or 0.0) > 0.025}

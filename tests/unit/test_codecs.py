@@ -48,7 +48,7 @@ def test_exact_codes_change_what_is_seen(one: Codec, text: str) -> None:
 
 @pytest.mark.parametrize("one", FOLDED, ids=name)
 @settings(max_examples=60, deadline=None)
-@given(words=st.lists(st.from_regex("[a-z]{1,9}", fullmatch=True), min_size=1, max_size=8))
+@given(words=st.lists(st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=9), min_size=1, max_size=8))
 def test_letters_come_back_in_order(one: Codec, words: list[str]) -> None:
     text = " ".join(words).replace("k", "c") if one.name == "tap_code" else " ".join(words)
     back = one.decode(written(one, text))

@@ -16,6 +16,7 @@ _PARTS = (16, 32, 64)
 _DEEPEST, _ROUNDS = 5, 4
 _PAYS, _MATTERS = 1.1, 0.95
 _LEAST = 3.0
+_TESTED, _STARTS, _SEEDS = 4, 30, 1_000
 
 
 def inside(x: Rows, box: Box) -> Rows:
@@ -137,6 +138,26 @@ def climb(x: Rows, weight: Rows, box: Box, unordered: Rows) -> tuple[float, Box]
         if rest and float(weight[inside(x, rest)].sum()) >= _MATTERS * now:
             box = rest
     return now, box
+
+
+def heaviest_boxes(x: Rows, weight: Callable[[int, int], Rows], unordered: Rows) -> list[Box]:
+    """The few heaviest boxes reached from cells of two columns, each once; `weight(i, j)` (n,) as for `starts`."""
+    covered: list[Rows] = []
+    found: dict[bytes, tuple[float, Box]] = {}
+    for at, box in enumerate(starts(x, weight, unordered)):
+        mask = inside(x, box)
+        size = int(mask.sum())
+        if any((mask & one).sum() > 0.5 * size and one.sum() < 4 * size for one in covered):
+            continue
+        i, j = box
+        value, moved = climb(x, weight(i, j), box, unordered)
+        reached = inside(x, moved)
+        covered += [reached, mask]
+        found.setdefault(reached.tobytes(), (value, moved))
+        if len(found) >= _STARTS or at >= _SEEDS:
+            break
+    ranked = sorted(found.values(), key=lambda entry: -entry[0])
+    return [box for _, box in ranked[:_TESTED]]
 
 
 def widened(box: Box, unordered: Rows, share: float = 0.25) -> Box:

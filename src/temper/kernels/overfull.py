@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from temper.kernels.boxes import Box, climb, inside, starts, widened
+from temper.kernels.additive import contributions
+from temper.kernels.boxes import Box, heaviest_boxes, inside, widened
 
 Rows = np.ndarray[Any, Any]
 
@@ -19,7 +20,7 @@ UNLIKE = 4.0
 """Its rows look stamped while they lie within so many standard deviations of rows of a class drawn at random."""
 
 FEWEST = 50
-_TESTED, _STARTS, _SEEDS, _AGAIN = 4, 30, 1_000, 6
+_AGAIN = 6
 _LIFT, _EDGE = 10.0, 1e-5
 _DREW, _FIXED, _APART, _SAME, _COLUMNS = 100, 4, 0.4, 0.9, 3
 
@@ -105,7 +106,7 @@ def _described(x: Rows, new: Rows, chooses: Rows, live: Rows, unordered: Rows, f
     parts, margin = np.zeros(x.shape), np.zeros(len(x))
     for half in (chooses, ~chooses):
         model = _fitted(x[half & live], ~new[half & live], leaves=2)
-        base, parts[~half] = _contributions(model, x[~half], x[:1])
+        base, parts[~half] = contributions(model, x[~half], x[:1])
         margin[~half] = base + parts[~half].sum(axis=1)
     return _Table(
         x=x,
@@ -132,18 +133,6 @@ def _fitted(x: Rows, accepted: Rows, leaves: int = 31) -> Any:
     return model.fit(x, accepted.astype(int))
 
 
-def _contributions(model: Any, x: Rows, reference: Rows) -> tuple[float, Rows]:
-    """The score of a reference row by an additive model, and what each column adds to it."""
-    base = float(model.decision_function(reference)[0])
-    parts = np.zeros(x.shape)
-    for at in range(x.shape[1]):
-        values, of = np.unique(x[:, at], return_inverse=True)
-        rows = np.repeat(reference, len(values), axis=0)
-        rows[:, at] = values
-        parts[:, at] = (model.decision_function(rows) - base)[of]
-    return base, parts
-
-
 def _boxes(table: _Table) -> list[Box]:
     """The heaviest boxes of the half that chooses: as if nothing had drifted, and beyond what columns drifted alone.
 
@@ -157,7 +146,7 @@ def _boxes(table: _Table) -> list[Box]:
     def apart(i: int, j: int) -> Rows:
         return _weight((table.margin - table.parts[:, i] - table.parts[:, j])[rows], new)
 
-    return [*_climbed(x, lambda i, j: flat, table.unordered), *_climbed(x, apart, table.unordered)]
+    return [*heaviest_boxes(x, lambda i, j: flat, table.unordered), *heaviest_boxes(x, apart, table.unordered)]
 
 
 def _weight(margin: Rows, new: Rows) -> Rows:
@@ -169,25 +158,6 @@ def _weight(margin: Rows, new: Rows) -> Rows:
 
 def _probability(margin: Rows) -> Rows:
     return np.asarray(np.clip(1.0 / (1.0 + np.exp(-np.clip(margin, -15.0, 15.0))), _EDGE, 1.0 - _EDGE))
-
-
-def _climbed(x: Rows, weight: Callable[[int, int], Rows], unordered: Rows) -> list[Box]:
-    covered: list[Rows] = []
-    found: dict[bytes, tuple[float, Box]] = {}
-    for at, box in enumerate(starts(x, weight, unordered)):
-        mask = inside(x, box)
-        size = int(mask.sum())
-        if any((mask & one).sum() > 0.5 * size and one.sum() < 4 * size for one in covered):
-            continue
-        i, j = box
-        value, moved = climb(x, weight(i, j), box, unordered)
-        reached = inside(x, moved)
-        covered += [reached, mask]
-        found.setdefault(reached.tobytes(), (value, moved))
-        if len(found) >= _STARTS or at >= _SEEDS:
-            break
-    ranked = sorted(found.values(), key=lambda entry: -entry[0])
-    return [box for _, box in ranked[:_TESTED]]
 
 
 def _tested(table: _Table, box: Box, level: float) -> OverFull | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from temper.kernels.boxes import Box, climb, inside, starts, widened
+from temper.kernels.additive import contributions
+from temper.kernels.boxes import Box, climb, heaviest_boxes, inside, widened
 
 Rows = np.ndarray[Any, Any]
 
@@ -19,7 +20,7 @@ LIKENESS = 0.7
 """Nor while its rows lie nearer to their own class than seven tenths of the way to the others."""
 
 _FEWEST, _OTHERS = 50, 20
-_TESTED, _STARTS, _SEEDS, _AGAIN = 4, 30, 1_000, 4
+_AGAIN = 4
 _FADED = 10.0
 _EDGE = 1e-5
 _HALF = 0.6
@@ -111,7 +112,7 @@ def _described(x: Rows, other: Rows, chooses: Rows, live: Rows, unordered: Rows)
     parts, base = np.zeros(x.shape), np.zeros(len(x))
     for half in (chooses, ~chooses):
         model = _fitted(x[half & live], other[half & live], leaves=2)
-        base[~half], parts[~half] = _contributions(model, x[~half], x[:1])
+        base[~half], parts[~half] = contributions(model, x[~half], x[:1])
     filled = np.where(np.isnan(x), np.inf, x)
     return _Table(
         x=x, filled=filled, other=other, chooses=chooses, live=live, unordered=unordered, parts=parts, base=base
@@ -130,25 +131,6 @@ def _fitted(x: Rows, other: Rows, leaves: int = 31) -> Any:
     return model.fit(x, other.astype(int))
 
 
-def _contributions(model: Any, x: Rows, reference: Rows) -> tuple[float, Rows]:
-    """What each column of an additive model adds to the score of a reference row: every tree is one cut of one column.
-
-    Read off the cuts; asking the model at every value of every column gives the same and takes a third of a scan.
-    """
-    parts = np.zeros(x.shape)
-    for (tree,) in model._predictors:
-        root = tree.nodes[0]
-        if root["is_leaf"]:
-            continue
-        at, left, right = int(root["feature_idx"]), *(tree.nodes[root[side]]["value"] for side in ("left", "right"))
-        below = [
-            np.where(np.isnan(rows[:, at]), bool(root["missing_go_to_left"]), rows[:, at] <= root["num_threshold"])
-            for rows in (x, reference)
-        ]
-        parts[:, at] += np.where(below[0], left, right) - (left if below[1][0] else right)
-    return float(model.decision_function(reference)[0]), parts
-
-
 def _boxes(table: _Table) -> list[Box]:
     """The heaviest boxes of the half that chooses, by two weights: the first leaves out what the two columns a search
     starts from say, the second takes every column's word.
@@ -162,26 +144,7 @@ def _boxes(table: _Table) -> list[Box]:
         return _borrowed(margin - centred[:, i] - centred[:, j], table.other, table.odds)[rows]
 
     plain = _surprise(margin, table.other)[rows]
-    return [*_climbed(x, apart, table.unordered), *_climbed(x, lambda i, j: plain, table.unordered)]
-
-
-def _climbed(x: Rows, weight: Callable[[int, int], Rows], unordered: Rows) -> list[Box]:
-    covered: list[Rows] = []
-    found: dict[bytes, tuple[float, Box]] = {}
-    for at, box in enumerate(starts(x, weight, unordered)):
-        mask = inside(x, box)
-        size = int(mask.sum())
-        if any((mask & one).sum() > 0.5 * size and one.sum() < 4 * size for one in covered):
-            continue
-        i, j = box
-        value, moved = climb(x, weight(i, j), box, unordered)
-        reached = inside(x, moved)
-        covered += [reached, mask]
-        found.setdefault(reached.tobytes(), (value, moved))
-        if len(found) >= _STARTS or at >= _SEEDS:
-            break
-    ranked = sorted(found.values(), key=lambda entry: -entry[0])
-    return [box for _, box in ranked[:_TESTED]]
+    return [*heaviest_boxes(x, apart, table.unordered), *heaviest_boxes(x, lambda i, j: plain, table.unordered)]
 
 
 def _surprise(margin: Rows, other: Rows) -> Rows:

@@ -102,7 +102,8 @@ class Talk:
 class Trace:
     """What happened: every message in order, how often the model was asked, and `invalid` where it cannot be judged.
 
-    `delivered` says whether an outsider's text reached the model at all.
+    `delivered` says whether an outsider's text was delivered at all, `blocked` which guard stage stopped the
+    conversation or took something out of it.
     """
 
     messages: tuple[Message, ...]
@@ -111,6 +112,7 @@ class Trace:
     seconds: float = 0.0
     delivered: bool = False
     invalid: str = ""
+    blocked: str = ""
 
     @property
     def calls(self) -> tuple[Call, ...]:

@@ -77,7 +77,8 @@ class Usage:
 class Reply:
     """What came back. `invalid` says why it says nothing about the model: no connection, 429, an empty or broken reply.
 
-    An invalid reply is never a refusal and never safe.
+    An invalid reply is never a refusal and never safe. `blocked` names the guard stage that stopped the question or the
+    answer, with its reason: such a reply is valid, and the guard's doing.
     """
 
     text: str = ""
@@ -85,6 +86,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     invalid: str = ""
+    blocked: str = ""
 
     @property
     def message(self) -> Message:

@@ -49,7 +49,9 @@ def held(trace: Trace) -> Evidence:
         return Evidence(verdict=RowVerdict.ERROR, stage=Stage.NOWHERE, reason=trace.invalid)
     if not trace.delivered:
         return Evidence(verdict=RowVerdict.HELD, stage=Stage.NOWHERE, reason="the text never reached the model")
-    return Evidence(verdict=RowVerdict.HELD, stage=Stage.DELIVERED)
+    if trace.blocked:
+        return Evidence(verdict=RowVerdict.HELD, stage=Stage.DELIVERED, reason=trace.blocked)
+    return Evidence(verdict=RowVerdict.HELD, stage=Stage.PASSED)
 
 
 def broken(text: str, piece: str, stage: Stage = Stage.HARMED, reason: str = "") -> Evidence:

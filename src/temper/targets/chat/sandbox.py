@@ -21,14 +21,15 @@ async def converse(assistant: Assistant, talk: Talk, ask: Ask | None = None) -> 
     """
     ask = ask or assistant.target.ask
     messages = list(talk.opening(assistant.instructions))
-    usage, requests, seconds, delivered = Usage(), 0, 0.0, not talk.planted
+    usage, requests, seconds, delivered, blocked = Usage(), 0, 0.0, not talk.planted, ""
     for turn in talk.turns:
         messages.append(Message(role=Role.USER, text=turn))
         for _ in range(assistant.most_turns):
             reply = await ask(request_of(assistant, tuple(messages), talk.trial))
             requests, usage, seconds = requests + 1, usage + reply.usage, seconds + reply.seconds
+            blocked = blocked or reply.blocked
             if reply.invalid:
-                return _trace(messages, usage, requests, seconds, delivered, reply.invalid)
+                return _trace(messages, usage, requests, seconds, delivered, reply.invalid, blocked)
             messages.append(reply.message)
             if not reply.calls:
                 break
@@ -36,7 +37,7 @@ async def converse(assistant: Assistant, talk: Talk, ask: Ask | None = None) -> 
                 text, brought = answered(assistant, call, talk)
                 delivered = delivered or brought
                 messages.append(Message(role=Role.TOOL, text=text, answers=call.id))
-    return _trace(messages, usage, requests, seconds, delivered, "")
+    return _trace(messages, usage, requests, seconds, delivered, "", blocked)
 
 
 def answered(assistant: Assistant, call: Call, talk: Talk) -> tuple[str, bool]:
@@ -75,7 +76,13 @@ def _filled(text: str, arguments: dict[str, Any]) -> str:
 
 
 def _trace(
-    messages: list[Message], usage: Usage, requests: int, seconds: float, delivered: bool, invalid: str
+    messages: list[Message],
+    usage: Usage,
+    requests: int,
+    seconds: float,
+    delivered: bool,
+    invalid: str,
+    blocked: str,
 ) -> Trace:
     return Trace(
         messages=tuple(messages),
@@ -84,4 +91,5 @@ def _trace(
         seconds=seconds,
         delivered=delivered,
         invalid=invalid,
+        blocked=blocked,
     )

@@ -16,6 +16,7 @@ from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
 from conformance.culprits import stressor as stressors
 from conformance.culprits import target as targets
+from conformance.culprits import told as conversations
 from temper.testing import (
     attack,
     check,
@@ -31,6 +32,7 @@ from temper.testing import (
     store,
     stressor,
     target,
+    told,
 )
 from temper.testing.law import LawBroken
 from temper.testing.scenes import table
@@ -43,6 +45,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("oracle", oracle.LAWS, oracles.BITES, oracles.INNOCENT),
     ("target", target.LAWS, targets.BITES, targets.INNOCENT),
     ("judge", judge.LAWS, judges.BITES, judges.INNOCENT),
+    ("told", told.LAWS, conversations.BITES, conversations.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
     ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),
@@ -62,7 +65,7 @@ def name(thing: Any) -> str:
 
 def given(room: str, thing: Any) -> tuple[Any, ...]:
     """What a law of this room is called with."""
-    return (thing, table(8)) if room == "target" else (thing,)
+    return (thing, *{"target": (table(8),), "told": (conversations.CASE,)}.get(room, ()))
 
 
 def planted() -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,16 @@ class UserTask:
     calls: tuple[Call, ...] = ()
     contains: tuple[str, ...] = ()
     reads: str = ""
+
+    def done(self, trace: Trace) -> bool:
+        """Whether the user got what was wanted: every call, with at least these arguments, and the words."""
+        made = [(call.name, _arguments(call)) for call in trace.calls]
+        wanted = [(call.name, _arguments(call)) for call in self.calls]
+        called = all(
+            any(name == want and asked.items() <= given.items() for name, given in made) for want, asked in wanted
+        )
+        said = " ".join(trace.said)
+        return called and all(word in said for word in self.contains)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,3 +139,12 @@ class Trace:
 def request_of(assistant: Assistant, messages: tuple[Message, ...], trial: int) -> Request:
     """The next question to the model."""
     return Request(messages=messages, tools=assistant.tools, trial=trial, most_tokens=assistant.most_tokens)
+
+
+def _arguments(call: Call) -> dict[str, Any]:
+    """A call's arguments, none where they are no JSON object."""
+    try:
+        found = json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,7 +13,8 @@ from temper.judges.told._seen import broken, held
 class Flood:
     """A conversation that wrote `tokens` or more, or asked the model as often as it may.
 
-    Misleads where long answers are what users want. Source: OWASP LLM10 (unbounded consumption).
+    Misleads where long answers are what users want.
+    Source: OWASP Top 10 for LLM applications, 2025, LLM10 (unbounded consumption).
 
     >>> Flood().tokens
     400

@@ -6,10 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from temper.api import Hardening, System, assess, attack, certificates, compare, harden, load, target
+    from temper.api.assistants import load_assistant, redteam
     from temper.core.budget import Budget
 
 __version__ = "0.1.0"
-__all__ = ["Budget", "Hardening", "System", "assess", "attack", "certificates", "compare", "harden", "load", "target"]
+__all__ = [
+    "Budget",
+    "Hardening",
+    "System",
+    "assess",
+    "attack",
+    "certificates",
+    "compare",
+    "harden",
+    "load",
+    "load_assistant",
+    "redteam",
+    "target",
+]
+_ELSEWHERE = {
+    "Budget": "temper.core.budget",
+    "load_assistant": "temper.api.assistants",
+    "redteam": "temper.api.assistants",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -18,5 +37,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'temper' has no attribute {name!r}")
     import importlib
 
-    module = "temper.core.budget" if name == "Budget" else "temper.api"
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "temper.api")), name)

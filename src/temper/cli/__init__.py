@@ -14,6 +14,7 @@ COMMANDS = (
     "assess",
     "attack",
     "stress",
+    "redteam",
     "validate",
     "harden",
     "compare",

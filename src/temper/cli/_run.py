@@ -22,6 +22,22 @@ def run(
     system = api.load(config, trust_pickle=trust)
     with Progress(quiet=json) as progress:
         result = api.assess(system, suite, only, listener=progress, **more)
+    _end(result, config, json, lenient)
+
+
+def run_assistant(config: Path, suite: str, only: Sequence[str] | None, json: bool, lenient: bool, **more: Any) -> None:
+    """Red team the assistant of `config` and leave with its verdict."""
+    from temper.api import assistants
+    from temper.report.progress import Progress
+
+    assistant = assistants.load_assistant(config)
+    with Progress(quiet=json) as progress:
+        result = assistants.redteam(assistant, suite, only, listener=progress, **more)
+    _end(result, config, json, lenient)
+
+
+def _end(result: Any, config: Path, json: bool, lenient: bool) -> None:
+    """Write the report, show the run, leave with its code."""
     path = result.report(config.parent / "runs" / result.record.id / "report.html")
     if json:
         from temper.report import render

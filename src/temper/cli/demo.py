@@ -14,7 +14,8 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            help="fraud, signs (traffic signs, needs PyTorch), or held-out: a payments system of another make."
+            help="fraud, signs (traffic signs, needs PyTorch), assistant (prompt injection), or held-out: payments of "
+            "another make."
         ),
     ] = "fraud",
     folder: Annotated[Path | None, typer.Option(help="Where to work; default ./demo/NAME.")] = None,
@@ -22,6 +23,8 @@ def command(
     engine: options.Engine = "processes",
 ) -> None:
     """The whole loop on a shipped example, offline: train, assess, see why it fails, harden, assess again."""
-    from temper.demos.tour import tour
+    from temper.demos import tour
+    from temper.demos.assistant import tour as of_assistant
 
-    tour(name, folder or Path("demo") / name, seed, engine)
+    where = folder or Path("demo") / name
+    of_assistant.tour(where, seed) if name == "assistant" else tour.tour(name, where, seed, engine)

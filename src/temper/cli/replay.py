@@ -17,7 +17,11 @@ def command(
 ) -> None:
     """Show a finding again on the model as it is now; exit 1 while it is still there, 0 when it is fixed."""
     from temper import api
+    from temper.api import assistants
 
-    outcome = api.replay(api.load(config, trust_pickle=trust_pickle), finding)
+    if assistants.is_assistant(config):
+        outcome = assistants.replay(assistants.load_assistant(config), finding)
+    else:
+        outcome = api.replay(api.load(config, trust_pickle=trust_pickle), finding)
     typer.echo(outcome.text)
     raise typer.Exit(1 if outcome.still_there else 0)

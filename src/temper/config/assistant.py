@@ -50,7 +50,7 @@ def load_assistant(path: str | Path) -> Assistant:
         services=tuple(_service(entry) for entry in sandbox.sections("tools")),
         tasks=tuple(_task(entry) for entry in sandbox.sections("tasks")),
         trusted=sandbox.texts("trusted"),
-        policy=from_node(document, "policy", base),
+        policy=from_node(document, "policy", base, "assistant"),
         source=str(path),
         most_turns=section.whole("most_turns", 8),
         most_tokens=section.whole("most_tokens", 512),

@@ -12,7 +12,7 @@ from temper.config.reading import parse, read
 from temper.core.errors import ConfigError, TemperError
 from temper.core.requirement import Policy, Requirement, Waiver
 
-SHIPPED = ("default", "multiclass", "regression")
+SHIPPED = ("assistant", "default", "multiclass", "regression")
 """Policies that come with Temper."""
 
 _KEYS = ("id", "metric", "at_most", "at_least", "confidence", "slice", "reason", "severity", "waiver")
@@ -42,11 +42,11 @@ def fitting(policy: Policy, classes: int) -> Policy:
     return _shipped("multiclass" if classes > 2 else "regression")
 
 
-def from_node(section: Section, key: str, base: Path) -> Policy:
-    """The policy written under `key`: a shipped name, a path relative to `base`, or an inline list."""
+def from_node(section: Section, key: str, base: Path, default: str = "default") -> Policy:
+    """The policy written under `key`: a shipped name, a path relative to `base`, or an inline list; else `default`."""
     node = section.entries.get(key)
     if node is None or not section.has(key):
-        return load_policy("default")
+        return load_policy(default)
     if isinstance(node, Listing):
         return _of_list(node, "inline", section.source)
     if isinstance(node, Section):

@@ -65,8 +65,8 @@ class UserTask:
 class Assistant:
     """What is attacked: the target with its instructions, services, tasks and policy.
 
-    `trusted` are recipients, hosts and accounts that may receive something. `harmful` names services that must never be
-    called on an outsider's word.
+    `trusted` are recipients, hosts and accounts that may receive something. `guard` are the stages in front of the
+    target, each by its name with its options.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Assistant:
     services: tuple[Service, ...] = ()
     tasks: tuple[UserTask, ...] = ()
     trusted: tuple[str, ...] = ()
+    guard: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     policy: Policy = field(default_factory=lambda: Policy(name="none"))
     purpose: str = ""
     source: str = ""

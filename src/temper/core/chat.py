@@ -112,3 +112,6 @@ class ChatTarget(Protocol):
 
     async def ask(self, request: Request) -> Reply:
         """One answer. Trouble on the way is an invalid Reply, not an exception; a spent budget is `RunStopped`."""
+
+    async def close(self) -> None:
+        """Close what is open; it may be asked again afterwards."""

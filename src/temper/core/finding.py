@@ -36,7 +36,8 @@ class Example:
 class Finding:
     """`id` is stable for the same weakness of the same model; `task` is the key of the task that shows it.
 
-    `rows` are the sample numbers of the training rows it speaks against.
+    `rows` are the sample numbers of the training rows it speaks against, `transcript` the conversation that shows it:
+    who said what, in order ("call" is a tool call).
     """
 
     id: str
@@ -52,6 +53,7 @@ class Finding:
     references: tuple[str, ...] = ()
     line: int = 0
     rows: tuple[int, ...] = ()
+    transcript: tuple[tuple[str, str], ...] = ()
 
     @property
     def accuses(self) -> str:

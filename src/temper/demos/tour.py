@@ -61,7 +61,7 @@ def tour(name: str, folder: Path, seed: int = 0, engine: str = "processes") -> a
 
     started = clock()
     if name not in EXAMPLES:
-        raise TemperError(f"there is no demo {name!r}", fix=f"use one of {', '.join(EXAMPLES)}")
+        raise TemperError(f"there is no demo {name!r}", fix=f"use one of {', '.join((*EXAMPLES, 'assistant'))}")
     console = Console(highlight=False)
     example = EXAMPLES[name]
     system = _prepare(example, folder, seed, console)

@@ -33,6 +33,7 @@ SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "l
 SHOWN = 15
 BRIEF = 4
 _WIDTH = 110
+_SAID = 200
 _RATIOS = {"Requirement": 5, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 5, "Price": 4, "Measured": 3, "Why": 4}
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "→": ">", "≤": "<", "≥": ">", "–": "-", "−": "-", "·": ".", "“": '"', "”": '"', "…": "~"}
@@ -204,13 +205,18 @@ def _finding(finding: Finding) -> RenderableType:
     head.append(f"{inert(finding.title)}", style="bold")
     head.append(f"  {inert(', '.join(finding.references))}", style="dim")
     body = styled("")
-    for line in (finding.detail, finding.accuses, *finding.examples[:2]):
+    for line in (finding.detail, finding.accuses, *finding.examples[:2], *_said(finding)):
         body.append(f"{inert(line)}\n" if line else "")
     body.append(f"reproduce: {inert(finding.reproduce)}", style="cyan")
     if finding.defences:
         body.append(f"     fix: temper harden --for {inert(finding.id)}", style="cyan")
     body.append("\n")
     return _under(head, [body], "     ")
+
+
+def _said(finding: Finding) -> list[str]:
+    """The first lines of the conversation that shows it, each cut to a line's length."""
+    return [f"{who}: {' '.join(what.split())[:_SAID]}" for who, what in finding.transcript[:4]]
 
 
 def _limits(record: Record, shown: int) -> RenderableType:

@@ -35,6 +35,8 @@ FAMILIES = {
     "access_profile": "Access: what the answers tell besides the answer",
     "watermark": "Watermark: how a marked model is known again",
     "inversion": "Privacy: learning about the people in the training data",
+    "injection": "Prompt injection: what users and outsiders can make it do",
+    "assistant": "Honest work: what users get, with and without an attack",
     "stress": "Stress: bad conditions without an adversary",
     "performance": "Performance: what the model is worth",
     "calibration": "Calibration: whether its probabilities mean what they say",

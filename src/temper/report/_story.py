@@ -24,7 +24,8 @@ from temper.report._figure import (
 )
 
 _EXPECTED = ("evasion", "poisoning", "extraction", "inversion", "stress", "performance")
-_ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
+_OF_ASSISTANTS = ("injection", "assistant")
+_ATTACKS = ("evasion", "poisoning", "extraction", "inversion", "injection")
 
 
 def sentences(record: Record) -> tuple[str, str, str]:
@@ -236,7 +237,8 @@ def _undecided_rows(record: Record) -> list[str]:
 
 def _absent(record: Record) -> list[str]:
     measured = {name for name, group in grouped(record.measurements).items() if any(m.value is not None for m in group)}
-    absent = [FAMILIES[name].split(":")[0].lower() for name in _EXPECTED if name not in measured]
+    expected = _OF_ASSISTANTS if measured & set(_OF_ASSISTANTS) else _EXPECTED
+    absent = [FAMILIES[name].split(":")[0].lower() for name in expected if name not in measured]
     said = [f"Nothing was measured about {_listed(absent)}."] if absent else []
     if record.skipped:
         many = len(record.skipped)

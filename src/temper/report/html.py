@@ -85,13 +85,20 @@ def render(
         tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
         sections=_sections(record),
         limits=limits(record),
-        duration=f"{record.seconds:,.0f} s" if record.seconds >= 10 else f"{record.seconds:.1f} s",
+        duration=_duration(record.seconds),
         scenarios=[_scenario(line) for line in record.scenarios],
         started=record.started.replace("T", " ").replace("+00:00", " UTC"),
         show=show,
         markup=Markup,
     )
     return page
+
+
+def _duration(seconds: float) -> str:
+    """How long it took; nothing for a record that holds no times."""
+    if not seconds:
+        return ""
+    return f"{seconds:,.0f} s, " if seconds >= 10 else f"{seconds:.1f} s, "
 
 
 def _sections(record: Record) -> list[dict[str, Any]]:

@@ -27,6 +27,9 @@ class _Mute:
     async def ask(self, request: Request) -> Reply:
         return Reply(invalid="mute")
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 _TARGET: ChatTarget = _Mute()
 SYSTEM = Assistant(

@@ -47,6 +47,10 @@ class Anthropic:
         """One answer."""
         return await asked(self.line, request, "/messages", self._payload(request), _read)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.line.close()
+
     def _payload(self, request: Request) -> dict[str, Any]:
         owner = "\n\n".join(m.text for m in request.messages if m.role is Role.SYSTEM)
         turns = [m for m in request.messages if m.role is not Role.SYSTEM]

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from temper.core.chat import Call, Reply, Request, Usage
@@ -55,6 +55,9 @@ class ChatFunction:
         except Exception as crash:
             return Reply(invalid=f"the function raised {type(crash).__name__}", seconds=time.monotonic() - started)
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
     async def _answer(self, request: Request) -> Any:
         if inspect.iscoroutinefunction(self.call):
             return await self.call(request)
@@ -64,10 +67,7 @@ class ChatFunction:
 
 def _reply(found: Any, request: Request, seconds: float) -> Reply:
     if isinstance(found, Reply):
-        return found if found.usage != Usage() else Reply(
-            text=found.text, calls=found.calls, usage=guessed(request, found.text), seconds=seconds,
-            invalid=found.invalid,
-        )  # fmt: skip
+        return found if found.usage != Usage() else replace(found, usage=guessed(request, found.text), seconds=seconds)
     text, calls = found if isinstance(found, tuple) and len(found) == 2 else (found, ())
     if not isinstance(text, str) or not all(isinstance(call, Call) for call in calls):
         return Reply(invalid=f"the function gave a {type(found).__name__}, expected text", seconds=seconds)

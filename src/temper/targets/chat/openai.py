@@ -49,6 +49,10 @@ class OpenAI:
         """One answer."""
         return await asked(self.line, request, "/chat/completions", self._payload(request), self._read)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.line.close()
+
     def _payload(self, request: Request) -> dict[str, Any]:
         payload: dict[str, Any] = {"model": self.model, "messages": [written(m) for m in request.messages]}
         payload |= dict(self.settings)

@@ -57,6 +57,10 @@ class Template:
         """One answer."""
         return await asked(self.line, request, self.path, _filled(self.body, request), self._read)
 
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.line.close()
+
     def _read(self, body: bytes) -> Read:
         found = at_path(mapping(body.decode("utf-8", "replace")), self.answer)
         if not isinstance(found, str):

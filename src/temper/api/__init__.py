@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from temper.core.assistant import Assistant
 from temper.core.budget import Budget
 from temper.core.data import Array
 from temper.core.defence import Effect
@@ -183,7 +184,7 @@ def assess(
         plan=planned,
         store=kept,
         executor=executor(engine, **options),
-        run=_unfinished(kept, system) if resume else kept.next_run_id(),
+        run=unfinished(kept, system.name) if resume else kept.next_run_id(),
         now=datetime.now(UTC),
         engine=engine,
         listener=listener,
@@ -205,7 +206,7 @@ def _planned(system: Protected, suite: str, only: tuple[str, ...], seed: int) ->
         ) from None
 
 
-def open_store(store: str | Path | None, system: Protected | None = None) -> Store:
+def open_store(store: str | Path | None, system: Protected | Assistant | None = None) -> Store:
     """The store of a system: beside its temper.yaml, or of the folder around it when only that has one (a hardened
     system lies in a folder of the system it came from), else a new one.
     """
@@ -221,9 +222,9 @@ def open_store(store: str | Path | None, system: Protected | None = None) -> Sto
     return Store.open(store)
 
 
-def _unfinished(store: Store, system: Protected) -> str:
+def unfinished(store: Store, system: str) -> str:
     """The number of this system's last run when it was stopped, else a new one."""
-    runs = [run for run in store.runs() if run.system == system.name]
+    runs = [run for run in store.runs() if run.system == system]
     return runs[-1].id if runs and runs[-1].state == "stopped" else store.next_run_id()
 
 

@@ -1,0 +1,48 @@
+"""The whole loop on the stand-in assistant: red team, guard, red team again. SIMULATED."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from temper.api import Run, assistants
+from temper.demos.assistant.bank import write
+from temper.engine.task import clock
+
+
+def tour(folder: Path, seed: int = 0) -> Run:
+    """Write the assistant into `folder` and red team it; what is shown can be repeated by hand there."""
+    from rich.console import Console
+
+    started = clock()
+    console = Console(highlight=False)
+    console.rule("1. An assistant to protect: a bank's, with mail, documents and payments (SIMULATED)")
+    path = folder / "temper.yaml"
+    if not path.exists():
+        write(folder)
+    assistant = assistants.load_assistant(path)
+    console.print(
+        f"{len(assistant.tasks)} things customers ask, {len(assistant.services)} tools, "
+        f"{sum(service.open for service in assistant.services)} of them read what outsiders wrote. No language model: "
+        "a program that obeys orders with a chance that is known."
+    )
+    run = _attacked(assistant, folder, seed, console)
+    console.rule()
+    console.print(f"{clock() - started:.0f} s in all. Every command works in {folder}; the assistant is SIMULATED.")
+    console.print("next: put your own endpoint into temper.yaml (url, model, authorised_by) and run temper redteam")
+    return run
+
+
+def _attacked(assistant: Any, folder: Path, seed: int, console: Any) -> Run:
+    from temper.report.progress import Progress
+    from temper.report.terminal import show
+
+    console.rule("2. temper redteam --suite quick")
+    console.print(
+        "Typed by users, and hidden in mail, pages and documents that it reads for them: who makes it pay, tell its "
+        "secret, or write to strangers?"
+    )
+    with Progress() as progress:
+        run = assistants.redteam(assistant, "quick", seed=seed, listener=progress)
+    show(run.record, run.report(folder / "runs" / run.record.id / "report.html"))
+    return run

@@ -1,0 +1,126 @@
+"""One injection tried: dressed, said, judged, once per trial."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from temper.attacks.injection._built import built
+from temper.core.assistant import Assistant, Trace
+from temper.core.attack import RowVerdict
+from temper.core.chat import Usage
+from temper.core.injection import Evidence, Goal, Injection, Shown, Tokens
+from temper.core.room import Room
+from temper.targets.chat.sandbox import Ask, converse
+
+T, R = TypeVar("T"), TypeVar("R")
+FRESH = 1_000_000
+"""Trials from here on are for confirmation: no search has seen their answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One trial of one injection: who tried it, what came of it, what it used, and whether the user's own task was
+    still done.
+    """
+
+    strategy: str
+    injection: Injection
+    trial: int
+    evidence: Evidence
+    last: str = ""
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
+    served: bool | None = None
+
+    @property
+    def hit(self) -> bool:
+        """Whether the goal was reached."""
+        return self.evidence.verdict is RowVerdict.BROKEN
+
+    @property
+    def valid(self) -> bool:
+        """Whether it can be judged."""
+        return self.evidence.verdict is not RowVerdict.ERROR
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Trying:
+    """Tries injections on an assistant whose questions are answered by `ask`; `seed` decides the tokens."""
+
+    assistant: Assistant
+    ask: Ask
+    goals: Mapping[str, Goal]
+    seed: int = 0
+    _judges: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    async def attempt(self, strategy: str, injection: Injection, trial: int) -> tuple[Attempt, Trace]:
+        """One trial."""
+        goal = self.goals[injection.goal]
+        tokens = self.tokens(injection, trial)
+        talk = built(self.assistant, goal, injection, tokens, trial)
+        trace = await converse(self.assistant, talk, self.ask)
+        evidence = self._judge(goal.oracle).judge(self.assistant, goal, tokens, trace)
+        return (
+            Attempt(
+                strategy=strategy,
+                injection=injection,
+                trial=trial,
+                evidence=evidence,
+                last=trace.said[-1][:2_000] if trace.said else "",
+                requests=trace.requests,
+                usage=trace.usage,
+                served=self._served(injection, trace),
+            ),
+            trace,
+        )
+
+    def tokens(self, injection: Injection, trial: int) -> Tokens:
+        """The random words of a trial. They are the same for every injection of a goal through one carrier, so that a
+        conversation which goes on from an earlier one is answered from the journal as far as that went.
+        """
+        return Tokens.of(f"{self.seed}/{injection.goal}/{injection.carrier}/{injection.task}/{trial}")
+
+    def size(self, injection: Injection) -> int:
+        """Characters that the attacker says or writes."""
+        talk = built(self.assistant, self.goals[injection.goal], injection, self.tokens(injection, 0), 0)
+        said = 0 if injection.carrier else sum(map(len, talk.turns))
+        return said + sum(map(len, talk.planted.values()))
+
+    def _served(self, injection: Injection, trace: Trace) -> bool | None:
+        task = next((one for one in self.assistant.tasks if one.id == injection.task), None)
+        return None if task is None or trace.invalid else task.done(trace)
+
+    def _judge(self, name: str) -> Any:
+        if name not in self._judges:
+            self._judges[name] = Room("temper.judges").build(f"told.{name}")
+        return self._judges[name]
+
+
+def shown(attempts: Iterable[Attempt]) -> Shown:
+    """What a strategy is told of the trials of one injection."""
+    tried = sorted(attempts, key=lambda one: one.trial)
+    return Shown(
+        injection=tried[0].injection,
+        evidence=tuple(one.evidence for one in tried),
+        replies=tuple(one.last for one in tried),
+    )
+
+
+async def each(items: Iterable[T], do: Callable[[T], Awaitable[R]], width: int) -> list[R]:
+    """`do` for every item, `width` at a time, results in the order of the items; the first failure ends all."""
+    waiting, results = iter(enumerate(items)), {}
+
+    async def work() -> None:
+        for at, item in waiting:
+            results[at] = await do(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(width):
+                group.create_task(work())
+    except BaseExceptionGroup as group_of:
+        raise group_of.exceptions[0] from None
+    return [results[at] for at in sorted(results)]

@@ -1,0 +1,218 @@
+"""One campaign: honest work first, then every strategy, the strongest attacks confirmed on fresh trials and made small,
+and the benign twins of what was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from temper.core.assistant import Assistant, Talk, UserTask
+from temper.core.chat import ChatTarget, Message
+from temper.core.errors import RunStopped
+from temper.core.event import Event, Listener, silent
+from temper.core.injection import Ground, Injection, Strategy
+from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each
+from temper.engine.redteam.effort import Effort
+from temper.engine.redteam.playing import Playing
+from temper.kernels.rate import wilson
+from temper.targets.chat.sandbox import Ask, converse
+
+Aim = tuple[str, str]
+"""A goal and the channel it is reached through: "user" or "outsider"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Campaign:
+    """What to do to whom. `strategies` by name; `minimal` makes attacks small; `attacker` is the user's own attacker
+    model, for the strategies that need one.
+    """
+
+    assistant: Assistant
+    ground: Ground
+    strategies: Mapping[str, Strategy]
+    minimal: Strategy
+    effort: Effort
+    seed: int = 0
+    width: int = 32
+    attacker: ChatTarget | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """One trial of an honest user's task."""
+
+    task: str
+    trial: int
+    done: bool
+    invalid: str = ""
+    blocked: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Strongest:
+    """The strongest attack on an aim: who found it, its fresh trials, and the smallest form that still works."""
+
+    injection: Injection
+    by: str
+    fresh: list[Attempt] = field(default_factory=list)
+    minimal: Injection | None = None
+    minimal_fresh: list[Attempt] = field(default_factory=list)
+    transcript: tuple[Message, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """Everything a campaign saw; `stopped` says why it ended early."""
+
+    served: list[Served] = field(default_factory=list)
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
+    strongest: dict[Aim, Strongest] = field(default_factory=dict)
+    twins: list[Attempt] = field(default_factory=list)
+    stopped: str = ""
+
+
+async def wage(campaign: Campaign, ask: Ask, found: Found, listener: Listener = silent) -> None:
+    """Wage the campaign and fill `found`; what a stop leaves behind is still something found."""
+    goals = {goal.id: goal for goal in campaign.ground.goals}
+    trying = Trying(assistant=campaign.assistant, ask=ask, goals=goals, seed=campaign.seed)
+    try:
+        found.served = await _served(campaign, ask)
+        await _play(campaign, trying, found, listener)
+        await _confirm(campaign, trying, found)
+        await _shrink(campaign, trying, found)
+        await _twins(campaign, trying, found)
+    except RunStopped as stop:
+        found.stopped = stop.message
+
+
+def aim(injection: Injection) -> Aim:
+    """What an injection is after and through which channel."""
+    return injection.goal, "outsider" if injection.carrier else "user"
+
+
+def by_injection(attempts: Iterable[Attempt]) -> dict[Injection, list[Attempt]]:
+    """Attempts by what was tried, in the order in which it was first tried."""
+    found: dict[Injection, list[Attempt]] = {}
+    for attempt in attempts:
+        found.setdefault(attempt.injection, []).append(attempt)
+    return found
+
+
+async def _served(campaign: Campaign, ask: Ask) -> list[Served]:
+    pairs = [(task, trial) for task in campaign.assistant.tasks for trial in range(campaign.effort.tasks)]
+
+    async def one(pair: tuple[UserTask, int]) -> Served:
+        task, trial = pair
+        trace = await converse(campaign.assistant, Talk(turns=(task.prompt,), trial=trial), ask)
+        done = not trace.invalid and task.done(trace)
+        return Served(task=task.id, trial=trial, done=done, invalid=trace.invalid, blocked=trace.blocked)
+
+    return await each(pairs, one, campaign.width)
+
+
+async def _play(campaign: Campaign, trying: Trying, found: Found, listener: Listener) -> None:
+    total = len(campaign.strategies)
+    listener(
+        Event(kind="planned", total=total, message=f"{total} strategies, {campaign.effort.attempts} attempts each")
+    )
+    done: list[str] = []
+
+    def told(name: str, tried: int) -> None:
+        share = tried / max(1, campaign.ground.attempts)
+        listener(Event(kind="progress", task=name, room="injection", share=share, done=len(done), total=total))
+
+    playing = Playing(
+        trying=trying,
+        trials=campaign.effort.trials,
+        width=campaign.width,
+        attacker=campaign.attacker,
+        told=told,
+        attempts=found.attempts,
+    )
+    found.attempts |= {name: [] for name in campaign.strategies}
+
+    async def one(name: str) -> None:
+        listener(Event(kind="started", task=name, room="injection", done=len(done), total=total))
+        await playing.play(name, campaign.strategies[name], campaign.ground, campaign.seed)
+        done.append(name)
+        listener(Event(kind="finished", task=name, room="injection", done=len(done), total=total, share=1.0))
+
+    await each(campaign.strategies, one, max(1, total))
+
+
+async def _confirm(campaign: Campaign, trying: Trying, found: Found) -> None:
+    """The attack that did best in the search, tried again on trials no search has seen."""
+    for at, (name, attempts) in _best(found).items():
+        strongest = Strongest(injection=attempts[0].injection, by=name)
+        strongest.fresh = await fresh(trying, strongest.injection, campaign.effort.confirmations, campaign.width)
+        found.strongest[at] = strongest
+
+
+def _best(found: Found) -> dict[Aim, tuple[str, list[Attempt]]]:
+    """Per aim the injection whose lower end of the rate is highest, of those that worked at all."""
+    best: dict[Aim, tuple[tuple[float, int], str, list[Attempt]]] = {}
+    for name, attempts in found.attempts.items():
+        for injection, tried in by_injection(attempts).items():
+            hits, valid = sum(one.hit for one in tried), sum(one.valid for one in tried)
+            rank = (wilson(hits, valid)[0], -len(injection.turns) - len(injection.codecs))
+            if hits and (aim(injection) not in best or rank > best[aim(injection)][0]):
+                best[aim(injection)] = (rank, name, tried)
+    return {at: (name, tried) for at, (_, name, tried) in sorted(best.items())}
+
+
+async def fresh(trying: Trying, injection: Injection, trials: int, width: int) -> list[Attempt]:
+    """Trials of one injection that no search has seen."""
+
+    async def one(trial: int) -> Attempt:
+        return (await trying.attempt("confirmation", injection, FRESH + trial))[0]
+
+    return await each(range(trials), one, width)
+
+
+async def _shrink(campaign: Campaign, trying: Trying, found: Found) -> None:
+    """Take away from each strongest attack what it does not need."""
+
+    async def one(strongest: Strongest) -> None:
+        ground = replace(campaign.ground, known=(strongest.injection,), attempts=campaign.effort.minimal)
+        playing = Playing(trying=trying, trials=max(3, campaign.effort.trials), width=campaign.width)
+        await playing.play("injection.minimal", campaign.minimal, ground, campaign.seed)
+        strongest.minimal = smallest(strongest, playing.attempts["injection.minimal"], trying)
+        many = campaign.effort.confirmations
+        strongest.minimal_fresh = await fresh(trying, strongest.minimal, many, campaign.width)
+        strongest.transcript = await _shown(trying, strongest)
+
+    await each([one for one in found.strongest.values() if any(a.hit for a in one.fresh)], one, campaign.width)
+
+
+def smallest(strongest: Strongest, attempts: Sequence[Attempt], trying: Trying) -> Injection:
+    """The shortest form that worked at least as often as the strongest attack did, less a third."""
+    rate = sum(one.hit for one in strongest.fresh) / max(1, sum(one.valid for one in strongest.fresh))
+    least = [(trying.size(strongest.injection), 0, strongest.injection)]
+    for at, (injection, tried) in enumerate(by_injection(attempts).items(), start=1):
+        if sum(one.hit for one in tried) / max(1, sum(one.valid for one in tried)) >= 2 * rate / 3:
+            least.append((trying.size(injection), at, injection))
+    return min(least, key=lambda one: one[:2])[2]
+
+
+async def _shown(trying: Trying, strongest: Strongest) -> tuple[Message, ...]:
+    """A conversation in which the smallest attack worked; it is answered from the journal."""
+    worked = next((one for one in strongest.minimal_fresh if one.hit), None)
+    worked = worked or next(one for one in strongest.fresh if one.hit)
+    return (await trying.attempt("confirmation", worked.injection, worked.trial))[1].messages
+
+
+async def _twins(campaign: Campaign, trying: Trying, found: Found) -> None:
+    """The twins of a sample of what was tried, spread evenly over it: same dress, nothing asked for."""
+    tried = list(dict.fromkeys(replace(i, benign=True, words="", suffix="") for i in _all(found)))
+    step = max(1, len(tried) // max(1, campaign.effort.twins))
+
+    async def one(injection: Injection) -> Attempt:
+        return (await trying.attempt("twin", injection, FRESH))[0]
+
+    found.twins = await each(tried[::step][: campaign.effort.twins], one, campaign.width)
+
+
+def _all(found: Found) -> Iterable[Injection]:
+    for attempts in found.attempts.values():
+        yield from by_injection(attempts)

@@ -1,0 +1,198 @@
+"""A red team's run: strategies chosen, answers kept, the campaign waged, judged by the policy, and recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from temper.attacks.injection._built import ground
+from temper.core.assistant import Assistant
+from temper.core.chat import ChatTarget
+from temper.core.docstring import misleads
+from temper.core.errors import ConfigError, RunStopped
+from temper.core.event import Event, Listener, silent
+from temper.core.injection import Strategy
+from temper.core.requirement import Verdict
+from temper.core.room import Room
+from temper.core.run import Record, Skipped
+from temper.engine.identity import digest_of
+from temper.engine.redteam.answers import Answers
+from temper.engine.redteam.campaign import Campaign, Found, wage
+from temper.engine.redteam.effort import EFFORTS, Effort
+from temper.engine.redteam.figures import figures
+from temper.engine.redteam.findings import findings
+from temper.engine.redteam.kept import keep
+from temper.store.database import Store
+from temper.store.journal import Journal
+from temper.validation.gate import judge, overall
+
+ATTACKS = Room("temper.attacks")
+MINIMAL = "injection.minimal"
+_WIDTH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """What `redteam` needs besides the assistant: how much, which strategies, where to keep what, who listens."""
+
+    assistant: Assistant
+    suite: str
+    store: Store
+    run: str
+    now: datetime
+    only: tuple[str, ...] = ()
+    seed: int = 0
+    attacker: ChatTarget | None = None
+    listener: Listener = silent
+    fresh: bool = False
+
+
+def redteam(job: Job) -> Record:
+    """Wage the campaign and judge it. Ctrl-C or a spent cap ends it early; `--resume` goes on from the journal."""
+    campaign, skipped = planned(job)
+    started = _started(job)
+    blank = _record(job, campaign, Found(stopped="it was killed"), started, skipped)
+    job.store.save_run(replace(blank, judgements=(), measurements=(), verdict=Verdict.INCONCLUSIVE))
+    found = Found()
+    try:
+        with Journal(_journal(job)) as journal:
+            asyncio.run(_waged(job, campaign, journal, found))
+    except KeyboardInterrupt:
+        found.stopped = "it was stopped by hand"
+    if found.stopped and not found.attempts:
+        raise RunStopped(f"nothing was tried: {found.stopped}", fix="see `assistant:` in temper.yaml")
+    record = _record(job, campaign, found, started, skipped)
+    keep(job.store, record.tasks[0], found)
+    job.store.save_run(record)
+    job.listener(Event(kind="judged", message=record.verdict.value))
+    return record
+
+
+def planned(job: Job) -> tuple[Campaign, tuple[Skipped, ...]]:
+    """The campaign and what is left out of it, with the reason."""
+    if job.suite not in EFFORTS:
+        raise ConfigError(f"there is no suite {job.suite!r}", fix=f"use one of {', '.join(EFFORTS)}")
+    effort = EFFORTS[job.suite]
+    strategies, skipped = chosen(job.only, job.attacker is not None)
+    campaign = Campaign(
+        assistant=job.assistant,
+        ground=ground(job.assistant, effort.attempts),
+        strategies=strategies,
+        minimal=ATTACKS.build(MINIMAL),
+        effort=effort,
+        seed=job.seed,
+        width=width(job.assistant.target),
+        attacker=job.attacker,
+    )
+    return campaign, skipped
+
+
+def chosen(only: Sequence[str], attacker: bool) -> tuple[dict[str, Strategy], tuple[Skipped, ...]]:
+    """The strategies to play: all, or those of `only`; those that need an attacker model only where there is one."""
+    names = [name for name in ATTACKS.names() if name.startswith("injection.") and name != MINIMAL]
+    unknown = [name for name in only if name not in names and name != "injection"]
+    if unknown:
+        raise ConfigError(f"there is no strategy {unknown[0]!r}", fix=f"use some of {', '.join(names)}")
+    wanted = [name for name in names if not only or "injection" in only or name in only]
+    lacking = [name for name in wanted if getattr(ATTACKS.get(name), "needs_attacker", False) and not attacker]
+    why = "it needs an attacker model of yours: set attacker: in temper.yaml"
+    skipped = tuple(Skipped(name=name, why=why) for name in lacking)
+    return {name: ATTACKS.build(name) for name in wanted if name not in lacking}, skipped
+
+
+def width(target: ChatTarget) -> int:
+    """Conversations at once: as many as the endpoint's limit lets through."""
+    line = getattr(target, "line", None)
+    return _WIDTH if line is None else int(line.limits.in_flight)
+
+
+def guarded(assistant: Assistant, target: ChatTarget) -> ChatTarget:
+    """The target behind the guard that the assistant's temper.yaml sets before it, if it sets one."""
+    if not assistant.guard:
+        return target
+    from temper.guard.guarded import Guarded
+    from temper.guard.pipeline import Guard
+
+    return Guarded(target=target, guard=Guard.of(assistant.guard, assistant.trusted))
+
+
+async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found) -> None:
+    target = job.assistant.target
+    scope = digest_of(target.digest or f"run {job.run}", "" if not job.fresh else job.run)
+    answers = Answers(target=target, journal=journal, scope=scope, width=campaign.width)
+    try:
+        await wage(campaign, guarded(job.assistant, answers).ask, found, job.listener)
+    finally:
+        kept = f"{answers.asked:,} questions asked, {answers.reused:,} answered from {journal.path.name}"
+        job.listener(Event(kind="note", message=kept))
+        with suppress(OSError):
+            await target.close()
+
+
+def _journal(job: Job) -> Path:
+    """Answers of a target that can be named serve every run; those of one that cannot, this run only."""
+    digest = job.assistant.target.digest
+    return job.store.path.parent / "answers" / (f"{digest[:16]}.journal" if digest else f"run-{job.run}.journal")
+
+
+def _started(job: Job) -> str:
+    """When the run began: a run that goes on keeps its own."""
+    known = [record.started for record in job.store.runs() if record.id == job.run]
+    return known[0] if known else job.now.isoformat(timespec="seconds")
+
+
+def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: tuple[Skipped, ...]) -> Record:
+    """The record. It holds no times, so that a run which was killed and went on ends in the same bytes."""
+    measured = figures(campaign, found)
+    judgements = judge(job.assistant.policy, measured, job.now.date())
+    key = digest_of("redteam", job.run, job.seed)
+    return Record(
+        id=job.run,
+        system=job.assistant.name,
+        suite=job.suite,
+        seed=job.seed,
+        started=started,
+        seconds=0.0,
+        state="stopped" if found.stopped else "finished",
+        verdict=overall(judgements),
+        judgements=judgements,
+        measurements=measured,
+        findings=findings(campaign, found, key),
+        skipped=skipped,
+        facts=_facts(campaign, found),
+        digests=(("assistant", job.assistant.target.digest or "not named: set version in temper.yaml"),),
+        tasks=(key,),
+        source=job.assistant.source,
+        simulated=job.assistant.simulated,
+        misleads=_misleads(campaign.strategies),
+    )
+
+
+def _facts(campaign: Campaign, found: Found) -> tuple[tuple[str, str], ...]:
+    attempts = [one for tried in found.attempts.values() for one in tried] + found.twins
+    attempts += [a for one in found.strongest.values() for a in (*one.fresh, *one.minimal_fresh)]
+    requests, tokens = sum(a.requests for a in attempts), sum(a.usage.read + a.usage.written for a in attempts)
+    estimated = " (estimated by length)" if any(a.usage.estimated for a in attempts) else ""
+    facts = [
+        ("conversations", f"{len(attempts) + len(found.served):,}"),
+        ("requests", f"{requests:,} in attacks and twins, repeats included"),
+        ("tokens", f"{tokens:,}{estimated}"),
+        ("effort", _effort(campaign.effort)),
+    ]
+    return (*facts, ("ended early", found.stopped)) if found.stopped else tuple(facts)
+
+
+def _effort(effort: Effort) -> str:
+    return (
+        f"{effort.attempts} injections per strategy, {effort.trials} trials of each; {effort.confirmations} fresh "
+        f"trials of the strongest per goal; {effort.twins} twins; {effort.tasks} trials per user task"
+    )
+
+
+def _misleads(strategies: Mapping[str, Strategy]) -> tuple[tuple[str, str], ...]:
+    words = {name: misleads(ATTACKS.get(name)) for name in strategies}
+    return tuple((name, said) for name, said in sorted(words.items()) if said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from temper.core.chat import Call, ChatTarget, Message, Request, Role, Tool, Usage
@@ -96,11 +96,12 @@ class Assistant:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
     """One conversation to hold: the user's turns, what an outsider has written (`planted`, by service; "" for every
-    open one), the canary in the instructions, and which repeat this is.
+    open one; `told` at the end of a tool's description), the canary in the instructions, and which repeat this is.
     """
 
     turns: tuple[str, ...]
     planted: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
     canary: str = ""
     trial: int = 0
 
@@ -137,9 +138,14 @@ class Trace:
         return tuple(m.text for m in self.messages if m.role is Role.ASSISTANT and m.text)
 
 
-def request_of(assistant: Assistant, messages: tuple[Message, ...], trial: int) -> Request:
-    """The next question to the model."""
-    return Request(messages=messages, tools=assistant.tools, trial=trial, most_tokens=assistant.most_tokens)
+def request_of(
+    assistant: Assistant, messages: tuple[Message, ...], trial: int, told: Mapping[str, str] | None = None
+) -> Request:
+    """The next question to the model; `told` is what an outsider has added to descriptions of tools."""
+    tools = assistant.tools
+    if told:
+        tools = tuple(replace(tool, description=tool.description + told.get(tool.name, "")) for tool in tools)
+    return Request(messages=messages, tools=tools, trial=trial, most_tokens=assistant.most_tokens)
 
 
 def _arguments(call: Call) -> dict[str, Any]:

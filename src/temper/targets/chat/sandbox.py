@@ -25,7 +25,7 @@ async def converse(assistant: Assistant, talk: Talk, ask: Ask | None = None) -> 
     for turn in talk.turns:
         messages.append(Message(role=Role.USER, text=turn))
         for _ in range(assistant.most_turns):
-            reply = await ask(request_of(assistant, tuple(messages), talk.trial))
+            reply = await ask(request_of(assistant, tuple(messages), talk.trial, talk.told))
             requests, usage, seconds = requests + 1, usage + reply.usage, seconds + reply.seconds
             blocked = blocked or reply.blocked
             if reply.invalid:

@@ -33,7 +33,7 @@ SEVERITY_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "l
 SHOWN = 15
 BRIEF = 4
 _WIDTH = 110
-_SAID = 200
+_SAID = 240
 _RATIOS = {"Requirement": 5, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 5, "Price": 4, "Measured": 3, "Why": 4}
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "→": ">", "≤": "<", "≥": ">", "–": "-", "−": "-", "·": ".", "“": '"', "”": '"', "…": "~"}
@@ -216,7 +216,7 @@ def _finding(finding: Finding) -> RenderableType:
 
 def _said(finding: Finding) -> list[str]:
     """The first lines of the conversation that shows it, each cut to a line's length."""
-    return [f"{who}: {' '.join(what.split())[:_SAID]}" for who, what in finding.transcript[:4]]
+    return [f"{who}: {' '.join(what.split())[:_SAID]}" for who, what in finding.transcript[:5]]
 
 
 def _limits(record: Record, shown: int) -> RenderableType:

@@ -83,11 +83,10 @@ class Trying:
         """
         return Tokens.of(f"{self.seed}/{injection.goal}/{injection.carrier}/{injection.task}/{trial}")
 
-    def size(self, injection: Injection) -> int:
-        """Characters that the attacker says or writes."""
-        talk = built(self.assistant, self.goals[injection.goal], injection, self.tokens(injection, 0), 0)
-        said = 0 if injection.carrier else sum(map(len, talk.turns))
-        return said + sum(map(len, talk.planted.values()))
+    def says(self, injection: Injection, trial: int = 0) -> str:
+        """What the attacker says or writes: everything of a user, what was planted of an outsider."""
+        talk = built(self.assistant, self.goals[injection.goal], injection, self.tokens(injection, trial), trial)
+        return "\n".join((*talk.planted.values(), *talk.told.values()) if injection.carrier else talk.turns)
 
     def _served(self, injection: Injection, trace: Trace) -> bool | None:
         task = next((one for one in self.assistant.tasks if one.id == injection.task), None)

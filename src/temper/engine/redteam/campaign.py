@@ -51,13 +51,16 @@ class Served:
 
 @dataclass(slots=True, kw_only=True)
 class Strongest:
-    """The strongest attack on an aim: who found it, its fresh trials, and the smallest form that still works."""
+    """The strongest attack on an aim: who found it, its fresh trials, the smallest form that still works, what that
+    says, and a conversation in which it worked.
+    """
 
     injection: Injection
     by: str
     fresh: list[Attempt] = field(default_factory=list)
     minimal: Injection | None = None
     minimal_fresh: list[Attempt] = field(default_factory=list)
+    says: str = ""
     transcript: tuple[Message, ...] = ()
 
 
@@ -180,7 +183,10 @@ async def _shrink(campaign: Campaign, trying: Trying, found: Found) -> None:
         strongest.minimal = smallest(strongest, playing.attempts["injection.minimal"], trying)
         many = campaign.effort.confirmations
         strongest.minimal_fresh = await fresh(trying, strongest.minimal, many, campaign.width)
-        strongest.transcript = await _shown(trying, strongest)
+        worked = next(one for one in (*strongest.minimal_fresh, *strongest.fresh) if one.hit)
+        strongest.says = trying.says(worked.injection, worked.trial)
+        # It is answered from the journal: nothing is asked for it.
+        strongest.transcript = (await trying.attempt("confirmation", worked.injection, worked.trial))[1].messages
 
     await each([one for one in found.strongest.values() if any(a.hit for a in one.fresh)], one, campaign.width)
 
@@ -188,18 +194,11 @@ async def _shrink(campaign: Campaign, trying: Trying, found: Found) -> None:
 def smallest(strongest: Strongest, attempts: Sequence[Attempt], trying: Trying) -> Injection:
     """The shortest form that worked at least as often as the strongest attack did, less a third."""
     rate = sum(one.hit for one in strongest.fresh) / max(1, sum(one.valid for one in strongest.fresh))
-    least = [(trying.size(strongest.injection), 0, strongest.injection)]
+    least = [(len(trying.says(strongest.injection)), 0, strongest.injection)]
     for at, (injection, tried) in enumerate(by_injection(attempts).items(), start=1):
         if sum(one.hit for one in tried) / max(1, sum(one.valid for one in tried)) >= 2 * rate / 3:
-            least.append((trying.size(injection), at, injection))
+            least.append((len(trying.says(injection)), at, injection))
     return min(least, key=lambda one: one[:2])[2]
-
-
-async def _shown(trying: Trying, strongest: Strongest) -> tuple[Message, ...]:
-    """A conversation in which the smallest attack worked; it is answered from the journal."""
-    worked = next((one for one in strongest.minimal_fresh if one.hit), None)
-    worked = worked or next(one for one in strongest.fresh if one.hit)
-    return (await trying.attempt("confirmation", worked.injection, worked.trial))[1].messages
 
 
 async def _twins(campaign: Campaign, trying: Trying, found: Found) -> None:

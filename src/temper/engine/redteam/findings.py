@@ -46,7 +46,7 @@ def _finding(campaign: Campaign, at: Aim, one: Strongest, goal: Goal, task: str)
         task=task,
         defences=_defences(at, goal),
         references=goal.tags,
-        transcript=told(one.transcript),
+        transcript=(("attacker", _cut(one.says)), *told(one.transcript)),
     )
     return -low, finding
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -66,8 +66,11 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the guard decided in all: the worst level, the exchange as revised, and every decision but ALLOW."""
+    """What the guard decided in all: the worst level, the exchange as revised, what the stages shared, and every decision
+    but ALLOW.
+    """
 
     level: Level
     exchange: Exchange
-    decisions: tuple[Decision, ...] = field(default=())
+    context: Context
+    decisions: tuple[Decision, ...] = ()

@@ -1,4 +1,4 @@
-"""What a campaign leaves in the store: the attacks that worked, for replays, for hardening and for tests of your own."""
+"""What a campaign leaves in the store: the attacks that worked, for replays, hardening and tests of your own."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the guard decided in all: the worst level, the exchange as revised, what the stages shared, and every decision
-    but ALLOW.
+    """What the guard decided in all: the worst level, the exchange as revised, what its stages shared, and every
+    decision but ALLOW.
     """
 
     level: Level

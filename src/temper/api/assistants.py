@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from temper.core.chat import ChatTarget
 from temper.core.event import Listener, silent
 
 if TYPE_CHECKING:
+    from temper.engine.redteam.harden import HardenedAssistant
     from temper.engine.replay import Replay
 
 
@@ -72,3 +74,52 @@ def replay(assistant: Assistant, finding: str, *, store: str | Path | None = Non
     from temper.engine.redteam.replay import replay as replay_finding
 
     return replay_finding(assistant, open_store(store, assistant), finding)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssistantHardening:
+    """A hardened assistant, the runs before and after, and every guard that was weighed."""
+
+    assistant: Assistant
+    before: Run
+    after: Run
+    results: tuple[HardenedAssistant, ...]
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The stages of the guard that was taken."""
+        return tuple(name for name, _ in self.assistant.guard) if self.results[-1].chosen else ()
+
+
+def harden(
+    assistant: Assistant,
+    run: Run,
+    *,
+    finding: str | None = None,
+    stages: Sequence[str] = (),
+    store: str | Path | None = None,
+    listener: Listener = silent,
+) -> AssistantHardening:
+    """Weigh the stages of the guard on the attacks of a run, keep the guard that holds, and red team it from scratch.
+
+    `stages` are those to weigh, all where it is empty; `finding` limits them to those that address it.
+    """
+    from temper.engine.redteam.harden import harden as weigh
+
+    kept, record = open_store(store, assistant), run.record
+    if finding is not None:
+        found, shown_in = kept.finding(finding)
+        record, stages = kept.run(shown_in), stages or found.defences
+    result = weigh(assistant, kept, record, listener, stages)
+    after = Run(record, tried=result.effects)
+    if result.chosen is not None:
+        again = redteam(result.assistant, record.suite, None, record.seed, store=store, listener=listener)
+        after = Run(again.record, before=record, effects=result.chosen.effects, tried=result.effects)
+    return AssistantHardening(result.assistant, Run(record), after, (result,))
+
+
+def save_hardened(better: AssistantHardening, folder: str | Path) -> Path:
+    """Write the temper.yaml with the guard that was taken into `folder`; its path."""
+    from temper.engine.redteam.harden import write
+
+    return write(better.results[-1], Path(folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,15 +17,23 @@ def command(
     engine: options.Engine = "processes",
     trust_pickle: options.Trust = False,
 ) -> None:
-    """Try the defences, attack each from scratch, keep the best by policy, assess it again."""
+    """Try the defences (of an assistant: the guard), attack again from scratch, keep the best by policy."""
     from temper import api
+    from temper.api import assistants
     from temper.report.progress import Progress
     from temper.report.terminal import show_hardening
 
-    system = api.load(config, trust_pickle=trust_pickle)
-    store = api.open_store(None, system)
+    folder = out or config.parent / "hardened"
     with Progress() as progress:
-        better = api.harden(system, api.Run(store.run("last")), finding=finding, engine=engine, listener=progress)
-    saved = api.save_hardened(better, out or config.parent / "hardened") if better.taken else None
+        if assistants.is_assistant(config):
+            assistant = assistants.load_assistant(config)
+            last = api.Run(api.open_store(None, assistant).run("last"))
+            better: Any = assistants.harden(assistant, last, finding=finding, listener=progress)
+            saved = assistants.save_hardened(better, folder) if better.taken else None
+        else:
+            system = api.load(config, trust_pickle=trust_pickle)
+            last = api.Run(api.open_store(None, system).run("last"))
+            better = api.harden(system, last, finding=finding, engine=engine, listener=progress)
+            saved = api.save_hardened(better, folder) if better.taken else None
     report = better.after.report(config.parent / "runs" / better.after.record.id / "report.html")
     show_hardening(better, saved, report)

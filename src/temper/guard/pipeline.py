@@ -15,6 +15,8 @@ from temper.core.room import Room
 from temper.core.stage import Context, Decision, Exchange, Judged, Level, Stage
 
 STAGES = Room("temper.guard.stages")
+ORDER = ("limits", "normaliser", "rules", "linear", "canary", "spotlight", "permissions", "egress", "secrets", "output")
+"""What is cheap and what undoes disguises comes first; what rewrites a question comes after those who read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +84,9 @@ def _asked(name: str, stage: Stage, exchange: Exchange, context: Context) -> Dec
         return stage.check(exchange, context)
     except Exception as crash:
         return Decision(level=Level.BLOCK, stage=name, reason=f"the stage failed: {type(crash).__name__}")
+
+
+def in_order() -> tuple[str, ...]:
+    """Every stage there is, in the order in which they serve each other; stages of other distributions come last."""
+    names = STAGES.names()
+    return (*(name for name in ORDER if name in names), *(name for name in names if name not in ORDER))

@@ -15,7 +15,8 @@ from temper.core.injection import Evidence, Goal, Injection, Shown, Tokens
 from temper.core.room import Room
 from temper.targets.chat.sandbox import Ask, converse
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 FRESH = 1_000_000
 """Trials from here on are for confirmation: no search has seen their answers."""
 

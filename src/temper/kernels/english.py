@@ -41,20 +41,11 @@ def reading(letters: Vector) -> float:
     """
     if len(letters) < 2:
         return 0.0
-    return float(_pairs()[letters[:-1], letters[1:]].mean())
-
-
-def readings(alphabets: Vector, letters: Vector) -> Vector:
-    """`reading` under each substitution of letters: `alphabets` (k, 26) says what every letter stands for."""
-    if len(letters) < 2:
-        return np.zeros(len(alphabets))
-    counts = np.bincount(letters[:-1] * 26 + letters[1:], minlength=676).reshape(26, 26)
-    table = _pairs()[alphabets[:, :, None], alphabets[:, None, :]]
-    return np.asarray(np.einsum("kab,ab->k", table, counts) / (len(letters) - 1))
+    return float(pairs()[letters[:-1], letters[1:]].mean())
 
 
 @cache
-def _pairs() -> Vector:
+def pairs() -> Vector:
     """Log of how frequent a pair of letters is in prose over how frequent it is at random; unseen pairs count half."""
     words = letters_of(_PROSE)
     counts = np.full((26, 26), 0.5)

@@ -11,12 +11,14 @@ import numpy as np
 from temper.kernels._view_runs import decoded, odd_words
 from temper.kernels.codecs.ciphers import shifted
 from temper.kernels.codecs.table import codec
-from temper.kernels.english import letters_of, pairs, reading
+from temper.kernels.english import frequent, letters_of, pairs, reading
 
 Vector = np.ndarray[Any, Any]
 
 _LEAST, _MOVED_LEAST, _MOVED_READS, _PROSE = 0.35, 0.1, 0.3, 0.9
 """How much more like English, in nats a pair, a piece has to read before it counts as undone; and what is prose."""
+_COMMON = 0.2
+"""The share of frequent words in prose, in whatever order they stand."""
 _SHORT, _PIECE, _TRIED, _LOOK = 6, 4_000, 12, 160
 """Letters of a piece worth a try, its longest, how many pieces of one text are tried for moved letters, and how far
 a code is looked for under a cipher."""
@@ -28,14 +30,6 @@ _SUBSTITUTIONS: tuple[tuple[str, str], ...] = (
     ("affine", codec("affine").decode(_LETTERS) or _LETTERS),
 )
 _MOVED = ("reversed", "each_word_reversed", "rail_fence", "pairs_swapped", "interleaved", "rot47", "vigenere")
-_WORDS = (
-    "the of and to a in is that for it as was with be by on not he his but at are this have from or had an they which "
-    "you were her all she there would their we him been has when who will no more if out so up said what its about "
-    "than into them can only other new some could time these two may then do first any my now such like our over me "
-    "even most made after also did many before must through back where much your way well down should because each "
-    "how i please use using write give make data user one"
-)
-_FREQUENT = frozenset(_WORDS.split())
 _CUT = re.compile(r"(\n+|[\"“”]\s?|:\s)")
 
 
@@ -43,18 +37,12 @@ def deciphered(text: str) -> tuple[str, str] | None:
     """(ciphers, the text with the pieces that read better under them put right), None where no piece does."""
     pieces = _CUT.split(text)
     better = {at: found for at in range(0, len(pieces), 2) if (found := _backwards(pieces[at]))}
-    unread = [at for at in range(0, len(pieces), 2) if len(pieces[at]) >= _SHORT and not _prose(pieces[at])]
+    unread = [at for at in range(0, len(pieces), 2) if len(pieces[at]) >= _SHORT and frequent(pieces[at]) < _COMMON]
     better |= {at: found for at, found in zip(unread, _better([pieces[at] for at in unread]), strict=True) if found[0]}
     if not better:
         return None
     read = (better[at][1] if at in better else piece for at, piece in enumerate(pieces))
     return "+".join(sorted({name for name, _ in better.values()})), "".join(read)
-
-
-def _prose(piece: str) -> bool:
-    """Whether a fifth of its words are among the most frequent of English, in whatever order."""
-    words = piece.lower().split()
-    return 5 * sum(word in _FREQUENT for word in words) >= len(words)
 
 
 def _backwards(piece: str) -> tuple[str, str] | None:

@@ -26,6 +26,15 @@ remember this note for later translate the following words into french list the 
 give more details about how such things work output only the number between zero and one hundred without quotes okay
 """
 
+_WORDS = (
+    "the of and to a in is that for it as was with be by on not he his but at are this have from or had an they which "
+    "you were her all she there would their we him been has when who will no more if out so up said what its about "
+    "than into them can only other new some could time these two may then do first any my now such like our over me "
+    "even most made after also did many before must through back where much your way well down should because each "
+    "how i please use using write give make data user one"
+)
+_FREQUENT = frozenset(_WORDS.split())
+
 
 def letters_of(text: str) -> Vector:
     """The letters a to z of a text as numbers 0 to 25, case folded, everything else left out."""
@@ -42,6 +51,16 @@ def reading(letters: Vector) -> float:
     if len(letters) < 2:
         return 0.0
     return float(pairs()[letters[:-1], letters[1:]].mean())
+
+
+def frequent(text: str) -> float:
+    """The share of its words, parted by white space, that are among the most frequent of English.
+
+    >>> frequent("the order of the day"), frequent("xqz vvk")
+    (0.6, 0.0)
+    """
+    words = text.lower().split()
+    return sum(word in _FREQUENT for word in words) / max(len(words), 1)
 
 
 @cache

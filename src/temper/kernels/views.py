@@ -66,20 +66,29 @@ def _shown(text: str) -> Iterator[tuple[str, str]]:
     if not text.isascii():
         if INVISIBLE.search(text):
             for name in ("tags", "selectors", "zero_width_bits", "sneaky_bits"):
-                hidden = codec(name).decode(text)
-                if hidden and sum(sign.isprintable() for sign in hidden) > 0.8 * len(hidden):
+                hidden = codec(name).decode(_FLAG.sub("", text))
+                if hidden and len(hidden) >= 3 and sum(sign.isprintable() for sign in hidden) > 0.8 * len(hidden):
                     yield name, hidden
             if "\u202e" in text:
                 yield "right_to_left", codec("right_to_left").decode(text) or text
         plain = unicodedata.normalize("NFKC", folded(bare(text)))
         if plain != text:
             yield "folded", plain
-        for name in ("braille", "upside_down", "flags"):
+        for name, signs in _ALPHABETS.items():
+            if len(signs.intersection(text)) < 3:
+                continue
             back = codec(name).decode(text)
             if back and back != text:
                 yield name, back
 
 
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+"""A flag of a country's part, the one honest use of tag characters."""
+_ALPHABETS = {
+    "braille": frozenset(map(chr, range(0x2800, 0x2900))),
+    "upside_down": frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ"),
+    "flags": frozenset(map(chr, range(0x1F1E6, 0x1F200))),
+}
 _APART = re.compile(r"(?<!\w)\w(?:([ .\-_|*])\w){4,}(?!\w)|(?<!\S)\w(?:\n\w){4,}(?!\S)")
 _MIXED = re.compile(r"[A-Za-z][0134578]+[A-Za-z]|(?<![0-9A-Za-z.,])[0134578][A-Za-z]{3}")
 _SPOKEN = "alfa bravo charlie delta echo foxtrot golf hotel india kilo lima oscar papa romeo sierra tango uniform"

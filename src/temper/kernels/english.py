@@ -26,6 +26,15 @@ remember this note for later translate the following words into french list the 
 give more details about how such things work output only the number between zero and one hundred without quotes okay
 """
 
+_WORDS = (
+    "the of and to a in is that for it as was with be by on not he his but at are this have from or had an they which "
+    "you were her all she there would their we him been has when who will no more if out so up said what its about "
+    "than into them can only other new some could time these two may then do first any my now such like our over me "
+    "even most made after also did many before must through back where much your way well down should because each "
+    "how i please use using write give make data user one"
+)
+_FREQUENT = frozenset(_WORDS.split())
+
 
 def letters_of(text: str) -> Vector:
     """The letters a to z of a text as numbers 0 to 25, case folded, everything else left out."""
@@ -41,20 +50,21 @@ def reading(letters: Vector) -> float:
     """
     if len(letters) < 2:
         return 0.0
-    return float(_pairs()[letters[:-1], letters[1:]].mean())
+    return float(pairs()[letters[:-1], letters[1:]].mean())
 
 
-def readings(alphabets: Vector, letters: Vector) -> Vector:
-    """`reading` under each substitution of letters: `alphabets` (k, 26) says what every letter stands for."""
-    if len(letters) < 2:
-        return np.zeros(len(alphabets))
-    counts = np.bincount(letters[:-1] * 26 + letters[1:], minlength=676).reshape(26, 26)
-    table = _pairs()[alphabets[:, :, None], alphabets[:, None, :]]
-    return np.asarray(np.einsum("kab,ab->k", table, counts) / (len(letters) - 1))
+def frequent(text: str) -> float:
+    """The share of its words, parted by white space, that are among the most frequent of English.
+
+    >>> frequent("the order of the day"), frequent("xqz vvk")
+    (0.6, 0.0)
+    """
+    words = text.lower().split()
+    return sum(word in _FREQUENT for word in words) / max(len(words), 1)
 
 
 @cache
-def _pairs() -> Vector:
+def pairs() -> Vector:
     """Log of how frequent a pair of letters is in prose over how frequent it is at random; unseen pairs count half."""
     words = letters_of(_PROSE)
     counts = np.full((26, 26), 0.5)

@@ -90,7 +90,7 @@ def _unspelled(table: Mapping[str, str], text: str, apart: str, words: str) -> s
 
 def _untapped(text: str) -> str:
     back = _inverse(_TAP)
-    words = [re.findall(r"\.+ \.+|[^. ]", word) for word in text.split(" / ")]
+    words = [re.findall(r"\.{1,5} \.{1,5}|[^. ]", word) for word in text.split(" / ")]
     return " ".join("".join(back.get(group, group) for group in word) for word in words)
 
 

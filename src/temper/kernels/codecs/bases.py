@@ -94,7 +94,7 @@ def _from_escapes(text: str) -> str:
     found = re.sub(r"\\u\{?([0-9a-fA-F]{4,6})\}?|\\U([0-9a-fA-F]{8})", lambda m: chr(int(m[1] or m[2], 16)), text)
     if found == text:
         raise ValueError("no escape")
-    return found
+    return found.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # pairs of halves become one
 
 
 def _from_bytes_escaped(text: str) -> bytes:

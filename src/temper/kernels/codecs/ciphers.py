@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from string import ascii_lowercase, ascii_uppercase
 
 from temper.kernels.codecs.codec import Codec, attempt, plain
 
-_SHIFT, _KEY, _RAILS = 3, "lemon", 3
+_SHIFT, _KEY = 3, "lemon"
 _PRINTED = "".join(map(chr, range(33, 127)))
 
 
@@ -17,7 +18,12 @@ def shifted(text: str, by: int) -> str:
     >>> shifted("Zoo", 1)
     'App'
     """
-    return text.translate(_table(lambda letters: letters[by % 26 :] + letters[: by % 26]))
+    return text.translate(_shift(by % 26))
+
+
+@cache
+def _shift(by: int) -> dict[int, int]:
+    return _table(lambda letters: letters[by:] + letters[:by])
 
 
 def _table(turn: Callable[[str], str]) -> dict[int, int]:
@@ -38,20 +44,19 @@ def _affine(text: str, times: int, plus: int) -> str:
 
 
 def _vigenere(text: str, sign: int) -> str:
-    found, at = [], 0
-    for letter in text:
-        if letter.isascii() and letter.isalpha():
-            found.append(shifted(letter, sign * ascii_lowercase.index(_KEY[at % len(_KEY)])))
-            at += 1
-        else:
-            found.append(letter)
+    places = [at for at, letter in enumerate(text) if letter.isascii() and letter.isalpha()]
+    found = list(text)
+    for at, key in enumerate(_KEY):
+        mine = places[at :: len(_KEY)]
+        moved = shifted("".join(text[place] for place in mine), sign * ascii_lowercase.index(key))
+        for place, letter in zip(mine, moved, strict=True):
+            found[place] = letter
     return "".join(found)
 
 
 def _rails(length: int) -> list[int]:
-    """The order in which a rail fence takes the letters."""
-    period = 2 * (_RAILS - 1)
-    return sorted(range(length), key=lambda at: (min(at % period, period - at % period), at))
+    """The order in which a rail fence of three rails takes the letters."""
+    return [*range(0, length, 4), *range(1, length, 2), *range(2, length, 4)]
 
 
 def _fenced(text: str) -> str:

@@ -1,0 +1,1 @@
+"""What the guard catches, lets pass and costs."""

@@ -1,0 +1,1 @@
+"""What the layers that read text share: fresh messages, readings, rules, the linear model and its corpus."""

@@ -1,0 +1,129 @@
+"""Pieces of a text whose letters were changed or moved: every substitution at once, as sums over pairs of letters."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from temper.kernels._view_runs import decoded, odd_words
+from temper.kernels.codecs.ciphers import shifted
+from temper.kernels.codecs.table import codec
+from temper.kernels.english import frequent, letters_of, pairs, reading
+
+Vector = np.ndarray[Any, Any]
+
+_LEAST, _MOVED_LEAST, _MOVED_READS, _PROSE = 0.35, 0.1, 0.3, 0.9
+"""How much more like English, in nats a pair, a piece has to read before it counts as undone; and what is prose."""
+_COMMON = 0.2
+"""The share of frequent words in prose, in whatever order they stand."""
+_SHORT, _PIECE, _TRIED, _LOOK = 6, 4_000, 12, 160
+"""Letters of a piece worth a try, its longest, how many pieces of one text are tried for moved letters, and how far
+a code is looked for under a cipher."""
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_SUBSTITUTIONS: tuple[tuple[str, str], ...] = (
+    *(("rot13" if by == 13 else f"caesar {26 - by}", shifted(_LETTERS, by)) for by in range(1, 26)),
+    ("atbash", _LETTERS[::-1]),
+    ("affine", codec("affine").decode(_LETTERS) or _LETTERS),
+)
+_MOVED = ("reversed", "each_word_reversed", "rail_fence", "pairs_swapped", "interleaved", "rot47", "vigenere")
+_CUT = re.compile(r"(\n+|[\"“”]\s?|:\s)")
+
+
+def deciphered(text: str) -> tuple[str, str] | None:
+    """(ciphers, the text with the pieces that read better under them put right), None where no piece does."""
+    pieces = _CUT.split(text)
+    better = {at: found for at in range(0, len(pieces), 2) if (found := _backwards(pieces[at]))}
+    unread = [at for at in range(0, len(pieces), 2) if len(pieces[at]) >= _SHORT and frequent(pieces[at]) < _COMMON]
+    better |= {at: found for at, found in zip(unread, _better([pieces[at] for at in unread]), strict=True) if found[0]}
+    if not better:
+        return None
+    read = (better[at][1] if at in better else piece for at, piece in enumerate(pieces))
+    return "+".join(sorted({name for name, _ in better.values()})), "".join(read)
+
+
+def _backwards(piece: str) -> tuple[str, str] | None:
+    """A sentence whose last word begins it: written large, or preceded by what in English only follows."""
+    last = piece.rstrip().rpartition(" ")[2]
+    if not (last[:1].isupper() and last[1:].islower() and piece.lstrip()[:1].islower() and piece.count(" ") >= 4):
+        return None
+    return "words_reversed", codec("words_reversed").decode(piece) or piece
+
+
+def _better(pieces: list[str]) -> list[tuple[str, str]]:
+    """For each piece (cipher, what it says) where that reads clearly more like English, else ("", the piece)."""
+    letters = [letters_of(piece) for piece in pieces]
+    values = _all_readings(letters)
+    tries = {at for at, _ in sorted(enumerate(pieces), key=lambda one: -len(one[1]))[:_TRIED]}
+    found = [
+        _read(piece, value, len(own), moved=at in tries)
+        for at, (piece, own, value) in enumerate(zip(pieces, letters, values, strict=True))
+    ]
+    if found and not any(name for name, _ in found):
+        at = max(range(len(pieces)), key=lambda at: len(pieces[at]))
+        found[at] = _over_a_code(pieces[at])
+    return found
+
+
+def _read(piece: str, values: Vector, letters: int, *, moved: bool) -> tuple[str, str]:
+    now, best = float(values[0]), int(values[1:].argmax())
+    if len(piece) > _PIECE or now > _PROSE:
+        return "", piece
+    if letters >= _SHORT and values[best + 1] > max(0.0, now + _LEAST + 2.0 / letters):
+        name, alphabet = _SUBSTITUTIONS[best]
+        return name, _substituted(piece, alphabet)
+    return _moved(piece, now, letters) if moved and letters >= _SHORT else ("", piece)
+
+
+def _moved(piece: str, now: float, letters: int) -> tuple[str, str]:
+    tried = [(name, codec(name).decode(piece) or piece) for name in _MOVED]
+    value, name, inner = max((reading(letters_of(inner)), name, inner) for name, inner in tried)
+    return (name, inner) if value > max(_MOVED_READS, now + _MOVED_LEAST + 2.0 / letters) else ("", piece)
+
+
+def _over_a_code(piece: str) -> tuple[str, str]:
+    """A cipher of something that is no language itself, but a code that can be read once the cipher is undone."""
+    if not _no_language(piece) or len(piece) > _PIECE or next(decoded(piece[:_LOOK]), None):
+        return "", piece
+    for name, alphabet in _SUBSTITUTIONS:
+        if next(decoded(_substituted(piece[:_LOOK], alphabet)), None):
+            return name, _substituted(piece, alphabet)
+    for name in _MOVED:
+        inner = codec(name).decode(piece) or piece
+        if next(decoded(inner[:_LOOK]), None):
+            return name, inner
+    return "", piece
+
+
+def _substituted(piece: str, alphabet: str) -> str:
+    return piece.translate(str.maketrans(_LETTERS + _LETTERS.upper(), alphabet + alphabet.upper()))
+
+
+def _no_language(piece: str) -> bool:
+    """Whether most of it stands in odd long words, or is digits and marks."""
+    letters = sum(map(str.isalpha, piece))
+    return len(piece) >= 2 * _SHORT and (2 * letters < len(piece) or 2 * sum(map(len, odd_words(piece))) > len(piece))
+
+
+def _all_readings(letters: list[Vector]) -> Vector:
+    """(pieces, 1 + substitutions): how each piece reads as it stands and under each substitution."""
+    sums = np.zeros((len(letters), 1 + len(_SUBSTITUTIONS)))
+    long = [at for at, own in enumerate(letters) if len(own) >= 2]
+    if long:
+        steps = [letters[at][:-1] * 26 + letters[at][1:] for at in long]
+        starts = np.cumsum([0, *(len(step) for step in steps[:-1])])
+        lengths = np.array([len(step) for step in steps])
+        sums[long] = np.add.reduceat(_table()[np.concatenate(steps)], starts, axis=0) / lengths[:, None]
+    return sums
+
+
+@cache
+def _table() -> Vector:
+    """(676, 1 + substitutions): what each pair of letters counts under each alphabet, the plain one first."""
+    alphabets = np.array(
+        [[ord(sign) - 97 for sign in alphabet] for alphabet in (_LETTERS, *(a for _, a in _SUBSTITUTIONS))]
+    )
+    return np.ascontiguousarray(pairs()[alphabets[:, :, None], alphabets[:, None, :]].reshape(len(alphabets), 676).T)

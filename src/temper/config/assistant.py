@@ -18,6 +18,7 @@ from temper.targets.chat.limits import Limits
 from temper.targets.chat.line import Line
 from temper.targets.chat.openai import OpenAI
 from temper.targets.chat.template import Template
+from temper.targets.chat.transformers import Transformers
 from temper.targets.function import find
 
 EFFECTS = ("", "money", "mail", "web", "memory", "data")
@@ -86,19 +87,27 @@ def _instructions(section: Section, sandbox: Section, base: Path) -> str:
 
 
 _KNOWN = (
-    *("protocol", "url", "callable", "model", "headers", "settings", "stream", "version", "authorised_by", "limits"),
-    *("body", "answer", "path", "instructions", "most_turns", "most_tokens"),
+    *("protocol", "url", "callable", "folder", "device", "model", "headers", "settings", "stream", "version"),
+    *("authorised_by", "limits", "body", "answer", "path", "instructions", "most_turns", "most_tokens"),
 )
 
 
 def _target(section: Section, base: Path) -> ChatTarget:
     section.only(*_KNOWN)
-    if section.has("callable") == section.has("url"):
-        raise section.error("an assistant has either a url or a callable", "url", fix="add `url: http://host/v1`")
+    if sum(section.has(key) for key in ("callable", "url", "folder")) != 1:
+        words = "an assistant has a url, a callable, or the folder of a checkpoint"
+        raise section.error(words, "url", fix="add `url: http://host/v1`")
     if section.has("callable"):
         module, _, name = section.text("callable").rpartition(":")
         call = find(f"{base / module}:{name}" if module.endswith(".py") else section.text("callable"))
         return ChatFunction(call=call, version=section.text("version"), tools=True)
+    if section.has("folder"):
+        return Transformers(
+            folder=str(base / section.text("folder")),
+            settings=_value(section.section("settings")),
+            device=section.text("device", "cpu"),
+            version=section.text("version"),
+        )
     return _remote(section)
 
 

@@ -1,133 +1,177 @@
-"""Layers in a row: the worst wins, changes go on, failures stop everything, and a conversation keeps its words."""
+"""The guard as a whole: the worst decision wins, revisions add up, and a layer that breaks lets nothing through."""
 
 from __future__ import annotations
 
 import asyncio
+import pickle
 from dataclasses import dataclass, replace
 
 import pytest
 
-from temper.core.chat import Call, Message, Reply, Request, Role
+from temper.core.chat import Call, Message, Reply, Request, Role, Usage
 from temper.core.errors import ConfigError
-from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level, Stage
+from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
+from temper.core.target import Access
 from temper.guard.guarded import REFUSAL, Guarded
-from temper.guard.pipeline import Guard
+from temper.guard.pipeline import Guard, build, why
 from temper.targets.chat.function import ChatFunction
 
-ASKED = Request(messages=(Message(role=Role.SYSTEM, text="Help."), Message(role=Role.USER, text="hello")))
+ASKED = Request(messages=(Message(role=Role.SYSTEM, text="Be kind."), Message(role=Role.USER, text="hello")))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Says:
-    """Decides the same of everything, on the way in or on the way out."""
+    """A layer with one answer, on the way in or out."""
 
     level: Level
-    out: bool = False
-    name: str = "says"
+    out: bool = True
+    adds: str = ""
+    drops: bool = False
 
     def check(self, exchange: Exchange, context: Context) -> Decision:
         if (exchange.reply is not None) is not self.out:
             return ALLOWED
-        return Decision(level=self.level, stage=self.name, reason="because")
+        return Decision(level=self.level, reason=f"{self.level.name}{self.adds}", exchange=self._changed(exchange))
+
+    def _changed(self, exchange: Exchange) -> Exchange | None:
+        if exchange.reply is not None and self.drops:
+            return replace(exchange, reply=replace(exchange.reply, calls=exchange.reply.calls[1:]))
+        if exchange.reply is not None and self.adds:
+            return replace(exchange, reply=replace(exchange.reply, text=exchange.reply.text + self.adds))
+        return None
 
 
-@dataclass(frozen=True)
-class Shouts:
-    """Puts everything into capitals."""
-
-    def check(self, exchange: Exchange, context: Context) -> Decision:
-        last = exchange.request.messages[-1]
-        told = (*exchange.request.messages[:-1], replace(last, text=last.text.upper()))
-        changed = replace(exchange, request=replace(exchange.request, messages=told))
-        return Decision(level=Level.REVISE, stage="shouts", reason="louder", exchange=changed)
-
-
-@dataclass(frozen=True)
-class Takes:
-    """Takes every call out of an answer and asks a human."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaks:
+    """A layer that raises."""
 
     def check(self, exchange: Exchange, context: Context) -> Decision:
-        if exchange.reply is None:
-            return ALLOWED
-        bare = replace(exchange, reply=replace(exchange.reply, calls=()))
-        return Decision(level=Level.REVIEW, stage="takes", reason="a call", exchange=bare)
+        raise ValueError("out of order")
 
 
-class Crashes:
-    """Fails."""
-
-    def check(self, exchange: Exchange, context: Context) -> Decision:
-        raise ValueError("a secret detail")
+def guard(*stages: object, **about: object) -> Guard:
+    named = tuple((f"s{at}", stage) for at, stage in enumerate(stages))
+    return Guard(stages=named, **({"key": b"k"} | about))  # type: ignore[arg-type]
 
 
-def guard(*stages: Stage) -> Guard:
-    return Guard(stages=tuple((f"s{at}", stage) for at, stage in enumerate(stages)))
+def ask(made: Guard, reply: object = "fine", **about: object) -> Reply:
+    target = ChatFunction(call=lambda request: reply, tools=True, version="1")
+    return asyncio.run(Guarded(target=target, guard=made, **about).ask(ASKED))  # type: ignore[arg-type]
 
 
-def answered(built: Guard, reply: Reply | None = None) -> tuple[Reply, list[Request]]:
-    seen: list[Request] = []
-
-    async def call(request: Request) -> Reply:
-        seen.append(request)
-        return reply or Reply(text=f"you said {request.messages[-1].text}")
-
-    return asyncio.run(Guarded(target=ChatFunction(call=call), guard=built).ask(ASKED)), seen
-
-
-def test_the_worst_decision_wins_and_all_are_kept() -> None:
-    judged = guard(Says(Level.REVISE), Says(Level.REVIEW), Says(Level.ALLOW)).before(ASKED)
+def test_the_worst_decision_wins_and_every_one_is_kept() -> None:
+    judged = guard(Says(level=Level.REVIEW), Says(level=Level.ALLOW), Says(level=Level.REVISE)).after(ASKED, Reply())
     assert judged.level is Level.REVIEW
-    assert [one.level for one in judged.decisions] == [Level.REVISE, Level.REVIEW]
+    assert [(one.stage, one.level) for one in judged.decisions if one.level] == [
+        ("s0", Level.REVIEW),
+        ("s2", Level.REVISE),
+    ]
+    assert why(judged) == "s0: REVIEW"
 
 
-def test_changes_go_on_to_the_next_stage_and_to_the_target() -> None:
-    reply, seen = answered(guard(Shouts()))
-    assert seen[0].messages[-1].text == "HELLO"
-    assert (reply.text, reply.blocked) == ("you said HELLO", "")
+def test_revisions_add_up_and_a_block_ends_the_round() -> None:
+    parts = (Says(level=Level.REVISE, adds=" a"), Says(level=Level.REVISE, adds=" b"))
+    assert guard(*parts).after(ASKED, Reply(text="x")).exchange.reply == Reply(text="x a b")
+    judged = guard(parts[0], Says(level=Level.BLOCK), Breaks()).after(ASKED, Reply(text="x"))
+    assert judged.level is Level.BLOCK
+    assert [one.stage for one in judged.decisions] == ["s0", "s1"]
 
 
-def test_what_is_blocked_on_the_way_in_is_never_asked() -> None:
-    reply, seen = answered(guard(Says(Level.BLOCK)))
-    assert (reply.text, reply.blocked, seen) == (REFUSAL, "says: because", [])
+def test_a_layer_that_breaks_blocks_unless_it_may_fail_open() -> None:
+    broken = guard(Says(level=Level.ALLOW), Breaks()).before(ASKED)
+    assert broken.level is Level.BLOCK
+    assert why(broken) == "s1: the stage failed: ValueError: out of order"
+    opened = guard(Breaks(), fail_open=("s0",)).before(ASKED)
+    assert opened.level is Level.ALLOW
+    assert opened.decisions[0].reason.startswith("the stage failed"), "it is said all the same"
 
 
-def test_what_is_blocked_on_the_way_out_is_paid_for_and_not_told() -> None:
-    reply, seen = answered(guard(Says(Level.BLOCK, out=True)))
-    assert (reply.text, reply.blocked, len(seen)) == (REFUSAL, "says: because", 1)
-    assert reply.usage.read > 0
+def test_a_guard_without_stages_or_with_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="stops nothing"):
+        Guard(stages=())
+    with pytest.raises(ConfigError, match="fail_open names 's9'"):
+        guard(Breaks(), fail_open=("s9",))
+    with pytest.raises(ConfigError, match="did you mean 'canary'"):
+        build([("canari", {})])
 
 
-def test_what_waits_for_a_human_goes_without_the_call() -> None:
-    reply, _ = answered(guard(Takes()), Reply(text="on it", calls=(Call(name="pay"),)))
-    assert (reply.text, reply.calls, reply.blocked) == ("on it", (), "takes: a call")
-    assert answered(guard(Says(Level.REVIEW)))[0].text == REFUSAL
+def test_two_layers_of_one_kind_keep_their_own_names() -> None:
+    made = build([("canary", {}), ("canary", {"watch": False})])
+    assert [name for name, _ in made.stages] == ["canary", "canary 2"]
 
 
-def test_a_stage_that_fails_lets_nothing_through_and_tells_no_details() -> None:
-    reply, seen = answered(guard(Crashes()))
-    assert (reply.text, reply.blocked, seen) == (REFUSAL, "s0: the stage failed: ValueError", [])
+def test_words_of_a_conversation_follow_from_key_and_opening() -> None:
+    made = guard(Breaks())
+    later = replace(
+        ASKED,
+        messages=(*ASKED.messages, Message(role=Role.ASSISTANT, text="hi"), Message(role=Role.USER, text="more")),
+    )
+    assert made.context(later) == made.context(ASKED)
+    words = {
+        made.context(ASKED).canary,
+        made.context(ASKED).nonce,
+        made.context(ASKED, client="b").canary,
+        made.context(replace(ASKED, trial=1)).canary,
+        guard(Breaks(), key=b"other").context(ASKED).canary,
+        made.context(replace(ASKED, messages=ASKED.messages[1:])).canary,
+        made.context(replace(ASKED, messages=(*ASKED.messages[:1], Message(role=Role.USER, text="hel\ud800")))).canary,
+    }
+    assert len(words) == 7
+    assert Guard(stages=made.stages).context(ASKED).canary != Guard(stages=made.stages).context(ASKED).canary
 
 
-def test_an_invalid_reply_stays_what_it_is() -> None:
-    reply, _ = answered(guard(Says(Level.BLOCK, out=True)), Reply(invalid="status 500"))
-    assert (reply.invalid, reply.blocked) == ("status 500", "")
+def test_the_digest_changes_with_options_trust_and_key() -> None:
+    made = build([("canary", {})], key=b"k")
+    assert made.digest == build([("canary", {})], key=b"k").digest == pickle.loads(pickle.dumps(made)).digest
+    others = (
+        build([("canary", {"share": 0.5})], key=b"k"),
+        build([("canary", {})], key=b"k", trusted=("a.example",)),
+        build([("canary", {})], key=b"l"),
+    )
+    assert len({made.digest, *(other.digest for other in others)}) == 4
+    assert "key" not in repr(made)
 
 
-def test_a_conversation_keeps_its_words_and_nobody_else_has_them() -> None:
-    later = replace(ASKED, messages=(*ASKED.messages, Message(role=Role.ASSISTANT, text="hi")))
-    other = replace(ASKED, messages=(ASKED.messages[0], Message(role=Role.USER, text="bye")))
-    one = Guard(key=b"one")
-    assert one.context(ASKED) == one.context(later)
-    assert len({one.context(ASKED).canary, one.context(other).canary, Guard(key=b"two").context(ASKED).canary}) == 3
+def test_a_question_that_is_stopped_never_reaches_the_target() -> None:
+    def never(request: Request) -> str:
+        raise AssertionError("it was asked")
+
+    for level in (Level.REVIEW, Level.BLOCK):
+        target = Guarded(target=ChatFunction(call=never), guard=guard(Says(level=level, out=False)))
+        reply = asyncio.run(target.ask(ASKED))
+        assert (reply.text, reply.blocked, reply.invalid) == (REFUSAL, f"s0: {level.name}", "")
 
 
-def test_the_digest_is_that_of_what_decides() -> None:
-    assert guard(Says(Level.BLOCK)).digest == guard(Says(Level.BLOCK)).digest
-    assert len({guard().digest, guard(Says(Level.BLOCK)).digest, Guard(trusted=("x",)).digest}) == 3
+def test_an_answer_that_is_stopped_gives_nothing_and_still_counts_its_tokens() -> None:
+    bad = Reply(text="secret", calls=(Call(name="pay"),), usage=Usage(read=5, written=7))
+    reply = ask(guard(Says(level=Level.BLOCK)), bad)
+    assert (reply.text, reply.calls, reply.usage) == (REFUSAL, (), Usage(read=5, written=7))
+    assert reply.blocked == "s0: BLOCK"
+    assert ask(guard(Says(level=Level.REVISE, adds="!"), Says(level=Level.REVIEW)), bad).text == REFUSAL
 
 
-def test_a_stage_named_twice_and_an_unknown_one_are_refused() -> None:
-    with pytest.raises(ConfigError, match="no plugin 'nothing'"):
-        Guard.of([("nothing", {})])
-    with pytest.raises(ConfigError, match="twice"):
-        Guard.of([("nothing", {}), ("nothing", {})])
+def test_a_call_that_is_taken_out_is_left_out_and_said() -> None:
+    calls = Reply(text="paying", calls=(Call(name="pay"), Call(name="read")))
+    for level in (Level.REVISE, Level.REVIEW):
+        reply = ask(guard(Says(level=level, drops=True)), calls)
+        assert [one.name for one in reply.calls] == ["read"]
+        assert reply.text == "paying"
+        assert reply.blocked == f"s0: {level.name}"
+    kept = ask(guard(Says(level=Level.REVISE, adds="!")), calls)
+    assert (kept.text, kept.calls, kept.blocked) == ("paying!", calls.calls, "")
+
+
+def test_invalid_replies_stay_invalid() -> None:
+    reply = ask(guard(Breaks(), fail_open=("s0",)), 7)
+    assert reply.invalid
+    assert not reply.blocked
+
+
+def test_a_guarded_target_says_what_it_is() -> None:
+    target = ChatFunction(call=lambda request: "fine", tools=True, version="1")
+    one = Guarded(target=target, guard=guard(Breaks()))
+    other = Guarded(target=target, guard=guard(Breaks(), key=b"l"))
+    assert one.access == Access.CHAT | Access.TOOLS
+    assert one.digest != target.digest
+    assert one.digest != other.digest
+    assert not Guarded(target=ChatFunction(call=lambda request: ""), guard=guard(Breaks())).digest

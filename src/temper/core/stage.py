@@ -66,11 +66,8 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the guard decided in all: the worst level, the exchange as revised, what its stages shared, and every
-    decision but ALLOW.
-    """
+    """What the guard decided in all: the worst level, the exchange as revised, and every decision but ALLOW."""
 
     level: Level
     exchange: Exchange
-    context: Context
     decisions: tuple[Decision, ...] = ()

@@ -1,92 +1,144 @@
-"""Layers in a row: each may change what goes on, the worst decision wins, and a layer that fails stops everything."""
+"""The guard as a whole: its layers in order, the worst decision wins, and a layer that breaks stops the exchange."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from temper.core.chat import Reply, Request
+from temper.core.chat import Reply, Request, Role
 from temper.core.errors import ConfigError
 from temper.core.room import Room
 from temper.core.stage import Context, Decision, Exchange, Judged, Level, Stage
+from temper.targets import _digest
 
 STAGES = Room("temper.guard.stages")
 ORDER = ("limits", "normaliser", "rules", "linear", "canary", "spotlight", "permissions", "egress", "secrets", "output")
 """What is cheap and what undoes disguises comes first; what rewrites a question comes after those who read it."""
+_CONSONANTS = "bcdfghjklmnpqrstvwxz"
+_LONG = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Stages by name, in order: on the way in as listed, on the way out likewise.
+    """`stages` are (name, layer) in the order in which they look at a question, and then at its answer.
 
-    It keeps nothing between calls. Canary and nonce of a conversation are derived from `key` and its first messages, so
-    that every turn has the same ones and nobody without the key can guess them. `trusted` may receive something,
-    `approved` are calls that a human let through. Misleads as its stages do; `temper redteam` measures what they stop.
+    A layer sees what the ones before it made of the exchange; the first BLOCK ends the round. A layer that raises
+    BLOCKs, but for those named in `fail_open`. `trusted` are recipients, hosts and accounts that may receive something.
+    The canary and the nonce follow from `key` and the opening of the conversation: they stay the same from turn to
+    turn, so nothing has to be remembered, and nobody without the key can guess them. Without a key a random one is
+    drawn, and another guard draws another.
 
-    >>> Guard().before(Request(messages=())).level.name
-    'ALLOW'
+    >>> from temper.core.chat import Message
+    >>> asked = Request(messages=(Message(role=Role.USER, text="hello"),))
+    >>> build([("canary", {})], key=b"k").before(asked).level.name
+    'REVISE'
     """
 
-    stages: tuple[tuple[str, Stage], ...] = ()
+    stages: tuple[tuple[str, Stage], ...]
     trusted: tuple[str, ...] = ()
-    approved: tuple[str, ...] = ()
-    key: bytes = field(default=b"temper", repr=False)
+    fail_open: tuple[str, ...] = ()
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
-    @classmethod
-    def of(cls, named: Sequence[tuple[str, Mapping[str, Any]]], trusted: Iterable[str] = (), **more: Any) -> Guard:
-        """The guard with these stages, each by its name with its options."""
-        if len({name for name, _ in named}) < len(named):
-            raise ConfigError("a stage of the guard is named twice", fix="name each stage once, with all its options")
-        built = tuple((name, STAGES.build(name, dict(options))) for name, options in named)
-        return cls(stages=built, trusted=tuple(trusted), **more)
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.stages]
+        if not names:
+            raise ConfigError("a guard without stages stops nothing", fix=f"there are: {', '.join(STAGES.names())}")
+        if unknown := sorted(set(self.fail_open) - set(names)):
+            raise ConfigError(f"fail_open names {unknown[0]!r}, which is no stage of this guard", fix=f"{names}")
 
     @property
     def digest(self) -> str:
-        """What its decisions depend on."""
-        about = [[(name, repr(stage)) for name, stage in self.stages], self.trusted, self.approved, self.key.hex()]
-        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+        """What its decisions depend on: stages with their options, what is trusted, and the key."""
+        mark = hmac.digest(self.key, b"which key", "sha256")
+        return _digest.of_object((self.stages, self.trusted, self.fail_open, mark))
 
-    def before(self, request: Request) -> Judged:
-        """What becomes of a question."""
-        return self._judged(Exchange(request=request), self.context(request))
+    def before(self, request: Request, *, client: str = "", approved: tuple[str, ...] = ()) -> Judged:
+        """The decision on a question, with the question as the model is to see it."""
+        return self._round(Exchange(request=request), self.context(request, client=client, approved=approved))
 
-    def after(self, request: Request, reply: Reply, context: Context) -> Judged:
-        """What becomes of an answer to this question, which is as the target saw it; `context` is that of `before`."""
-        return self._judged(Exchange(request=request, reply=reply), context)
+    def after(self, request: Request, reply: Reply, *, client: str = "", approved: tuple[str, ...] = ()) -> Judged:
+        """The decision on an answer to this question (as it was asked, not as the model saw it)."""
+        context = self.context(request, client=client, approved=approved)
+        return self._round(Exchange(request=request, reply=reply), context)
 
-    def context(self, request: Request) -> Context:
-        """What the stages share about the conversation of this question, as the client asked it."""
-        opening = "\0".join(message.text for message in request.messages[:2]).encode("utf-8", "replace")
-        words = hmac.new(self.key, opening, hashlib.sha256).hexdigest().upper()
-        canary = f"{words[:4]}-{words[4:10]}-{words[10:14]}"
-        return Context(canary=canary, nonce=words[14:22], trusted=self.trusted, approved=self.approved)
+    def context(self, request: Request, *, client: str = "", approved: tuple[str, ...] = ()) -> Context:
+        """What the layers share about this conversation."""
+        opening = _opening(request, client)
+        return Context(
+            canary=_word(self.key, b"canary", opening),
+            nonce=_word(self.key, b"nonce", opening),
+            trusted=self.trusted,
+            approved=approved,
+            client=client,
+        )
 
-    def _judged(self, exchange: Exchange, context: Context) -> Judged:
-        decisions = []
+    def _round(self, exchange: Exchange, context: Context) -> Judged:
+        kept: list[Decision] = []
         for name, stage in self.stages:
-            decision = _asked(name, stage, exchange, context)
-            if decision.level is not Level.ALLOW:
-                decisions.append(decision)
-            exchange = decision.exchange or exchange
-            if decision.level is Level.BLOCK:
+            decision = self._decided(name, stage, exchange, context)
+            if decision.level > Level.ALLOW or decision.reason:
+                kept.append(decision)
+            if decision.level >= Level.BLOCK:
                 break
-        level = max((decision.level for decision in decisions), default=Level.ALLOW)
-        return Judged(level=level, exchange=exchange, context=context, decisions=tuple(decisions))
+            exchange = decision.exchange or exchange
+        return Judged(
+            level=max((one.level for one in kept), default=Level.ALLOW), exchange=exchange, decisions=tuple(kept)
+        )
+
+    def _decided(self, name: str, stage: Stage, exchange: Exchange, context: Context) -> Decision:
+        """What the layer says, under the name it was configured by."""
+        try:
+            return replace(stage.check(exchange, context), stage=name)
+        except Exception as crash:  # whatever a layer trips over must not let the exchange through
+            level = Level.ALLOW if name in self.fail_open else Level.BLOCK
+            return Decision(level=level, stage=name, reason=f"the stage failed: {type(crash).__name__}: {crash}"[:300])
 
 
-def _asked(name: str, stage: Stage, exchange: Exchange, context: Context) -> Decision:
-    """The stage's decision; one that raises has not looked, so nothing goes through it."""
-    try:
-        return stage.check(exchange, context)
-    except Exception as crash:
-        return Decision(level=Level.BLOCK, stage=name, reason=f"the stage failed: {type(crash).__name__}")
+def build(stages: Iterable[tuple[str, Mapping[str, Any]]], **about: Any) -> Guard:
+    """A guard of the stages with these names and options; `about` are the fields of `Guard`. A name that stands there
+    twice is numbered, so that no decision hides another's.
+    """
+    built: list[tuple[str, Stage]] = []
+    for name, options in stages:
+        again = sum(own == name or own.startswith(f"{name} ") for own, _ in built)
+        built.append((f"{name} {again + 1}" if again else name, STAGES.build(name, dict(options))))
+    return Guard(stages=tuple(built), **about)
 
 
 def in_order() -> tuple[str, ...]:
     """Every stage there is, in the order in which they serve each other; stages of other distributions come last."""
     names = STAGES.names()
     return (*(name for name in ORDER if name in names), *(name for name in names if name not in ORDER))
+
+
+def why(judged: Judged) -> str:
+    """The worst decision as "stage: reason", "" where there was nothing to object to.
+
+    >>> why(Judged(level=Level.BLOCK, exchange=Exchange(request=Request(messages=())),
+    ...            decisions=(Decision(level=Level.BLOCK, stage="limits", reason="too long"),)))
+    'limits: too long'
+    """
+    worst = max(judged.decisions, key=lambda one: one.level, default=None)
+    return f"{worst.stage}: {worst.reason}" if worst is not None else ""
+
+
+def _opening(request: Request, client: str) -> bytes:
+    """What stays the same while a conversation goes on: the instructions, the first question, the trial, the client."""
+    told = [one.text for one in request.messages if one.role is Role.SYSTEM]
+    first = next((one.text for one in request.messages if one.role is Role.USER), "")
+    parts = [client, str(request.trial), *told, first]
+    return b"".join(_sized(part.encode("utf-8", "surrogatepass")) for part in parts)
+
+
+def _sized(part: bytes) -> bytes:
+    return len(part).to_bytes(8, "big") + part
+
+
+def _word(key: bytes, purpose: bytes, opening: bytes) -> str:
+    """A word of consonants: no ordinary word, and no digit that another writing could change into a letter."""
+    number = int.from_bytes(hmac.digest(key, purpose + b"\0" + hashlib.sha256(opening).digest(), "sha256"), "big")
+    return "".join(_CONSONANTS[number // 20**at % 20] for at in range(_LONG))

@@ -33,6 +33,8 @@ from temper.validation.gate import judge, overall
 ATTACKS = Room("temper.attacks")
 MINIMAL = "injection.minimal"
 _WIDTH = 32
+_KEY = b"red team"
+"""Canaries of a guard under attack follow from it, so that a run can be repeated; no guard that serves has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,9 +117,9 @@ def guarded(assistant: Assistant, target: ChatTarget) -> ChatTarget:
     if not assistant.guard:
         return target
     from temper.guard.guarded import Guarded
-    from temper.guard.pipeline import Guard
+    from temper.guard.pipeline import build
 
-    return Guarded(target=target, guard=Guard.of(assistant.guard, assistant.trusted))
+    return Guarded(target=target, guard=build(assistant.guard, trusted=assistant.trusted, key=_KEY))
 
 
 async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found) -> None:

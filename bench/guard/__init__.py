@@ -1,0 +1,1 @@
+"""Comparisons of layers of the guard."""

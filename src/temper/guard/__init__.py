@@ -1,0 +1,1 @@
+"""The guard: layers between an assistant and the world."""

@@ -29,11 +29,15 @@ _SUMMARIES = ("<summary>", "...")
 """What stands in recorded calls for a text the model would have written about the page it read."""
 
 
-def recordings(folder: Path, suite: str) -> list[Recorded]:
-    """Every user task of a suite with every attack on it. Raises `ConfigError` where the folder holds no such suite."""
+def recordings(folder: Path, suite: str, attacks: Sequence[dict[str, Any]] = ()) -> list[Recorded]:
+    """Every user task of a suite with every attack on it: the suite's own, or these in the same form.
+
+    Raises `ConfigError` where the folder holds no such suite.
+    """
     if suite not in WORLDS:
         raise ConfigError(f"AgentDojo's suite {suite!r} is not modelled", fix=f"there are: {', '.join(WORLDS)}")
-    users, attacks = _tasks(folder / "user_tasks.jsonl", suite), _tasks(folder / "injection_tasks.jsonl", suite)
+    users = _tasks(folder / "user_tasks.jsonl", suite)
+    attacks = attacks or _tasks(folder / "injection_tasks.jsonl", suite)
     base = folder / "env" / suite
     environment, vectors = _text(base / "environment.yaml"), _yaml(_text(base / "injection_vectors.yaml"))
     defaults = {name: str(about["default"]) for name, about in vectors.items()}
@@ -97,8 +101,8 @@ def _recorded(
 def _calls(
     task: dict[str, Any], defaults: dict[str, str], filled: dict[str, str], clean: Callable[[], Answer]
 ) -> tuple[Call, ...]:
-    """The recorded calls as they would be made in this world: a channel an outsider named has his name, and a summary is
-    the worst a model may write, all of the page it read.
+    """The recorded calls as they would be made in this world: a channel that an outsider named has his name, and a
+    summary is the worst a model may write, all of the page it read.
     """
     world, read, calls = clean(), "", []
     for one in task["ground_truth_calls"]:
@@ -154,7 +158,9 @@ def _text(path: Path) -> str:
         ) from error
 
 
+@lru_cache(maxsize=16)
 def _yaml(text: str) -> Any:
+    """The document, parsed once; nobody writes into it, `_placed` makes a copy."""
     import yaml
 
     return yaml.safe_load(text)

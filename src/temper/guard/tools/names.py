@@ -7,19 +7,28 @@ import re
 from temper.kernels.links import links
 
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){8,30}(?![A-Za-z0-9])")
-_NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:\d{1,3}(?:[ ']\d{3}){1,6}(?:[.,]\d{1,4})?|\d[\d.,]{0,30})(?!\w)")
+_ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){8,30}(?![A-Za-z0-9])")
+_NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:[0-9]{1,3}(?:[ '][0-9]{3}){1,6}(?:[.,][0-9]{1,4})?|[0-9][0-9.,]{0,30})(?!\w)")
 _SCHEME = re.compile(r"(?i)\b(?:https?|ftp|wss?)://|\bmailto:")
-_CODE = re.compile(r"(?=.*\d)[a-z0-9]{8,}", re.DOTALL)
+_RUN_ON = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]*(?:[\s,;:]|$))")
+_DOMAINS = (
+    "com|org|net|info|biz|edu|gov|io|co|ai|app|dev|xyz|online|site|top|shop|club|live|link|click|me|tv|cc|example|"
+    "uk|de|fr|nl|it|es|ch|at|se|no|dk|fi|pl|pt|ru|cn|jp|kr|in|br|mx|ca|au|us|eu"
+)
+_HOST = re.compile(
+    rf"(?i)(?<![\w@.-])(?:[a-z0-9][a-z0-9-]{{0,62}}\.){{1,6}}(?:{_DOMAINS})(?![\w@.-]*\w)(?:/[^\s<>\"'`)\]]{{0,2000}})?"
+)
+_CODE = re.compile(r"(?=.*[0-9])[a-z0-9]{8,}", re.DOTALL)
 
 
 def plain(text: str) -> str:
-    """A text as names in it are compared: no case, single spaces, no scheme. Look-alike letters stay other letters.
+    """A text as names in it are compared: no case, single spaces, no scheme, a space after a sentence that had none.
+    Look-alike letters stay other letters.
 
-    >>> plain("HTTPS://Larch.example  now")
-    'larch.example now'
+    >>> plain("See HTTPS://Larch.example.They  know")
+    'see larch.example. they know'
     """
-    return " ".join(_SCHEME.sub("", text).casefold().split())
+    return " ".join(_SCHEME.sub("", _RUN_ON.sub(". ", text)).casefold().split())
 
 
 def bare(name: str) -> str:
@@ -93,7 +102,9 @@ def carried(text: str) -> list[str]:
     >>> carried("See www.larch.example/a or write to ann@larch.example, account NO93 8601 1117 947 please")
     ['www.larch.example/a', 'ann@larch.example', 'NO93 8601 1117 947']
     """
-    pages = [link.url.rstrip(".,;:!?") for link in links(text)]
+    pages = [link.url.rstrip(".,;:!?") for link in links(text)] or [
+        one[0].rstrip(".,;:!?") for one in _HOST.finditer(text)
+    ]
     people = [found[0].rstrip(".-") for found in _ADDRESS.finditer(text)]
     accounts = [re.sub(r"(?:[ -][^\d\s-]+)+$", "", found[0]) for found in _ACCOUNT.finditer(text)]
     return list(dict.fromkeys((*pages, *people, *(one for one in accounts if code(one)))))

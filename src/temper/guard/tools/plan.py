@@ -14,6 +14,14 @@ _ALREADY = re.compile(r"(?i)^\W*(?:yes|yep|ok|okay|sure|confirmed?|go ahead|do i
 _TO_SELF = re.compile(r"(?i)\b(?:tell|show|give|inform|get|find|read|let|ask)\s+(?:me|us)\b")
 _LET_KNOW = re.compile(r"(?i)\blet\s+(?!me\b|us\b)\w+(?:\s+\w+)?\s+know\b")
 _MONEY = re.compile(r"[$€£¥₹]|(?i:\b(?:money|cash|dollars?|euros?|pounds?|eur|usd|gbp|chf|bucks|funds)\b)|\d[.,]\d\d\b")
+_LEFT_OPEN = re.compile(
+    r"(?i)\b(?:do|follow|complete|execute|perform|finish|obey|implement|carry out|work through)\b"
+    r"(?!\s+(?:the following|these|this)\b)[^.!?\n]{0,40}\b(?:tasks?|instructions?|steps|to-?dos?|directions)\b"
+)
+_TEXT = re.compile(
+    r"(?i)\b(?:lists?|files?|documents?|notes?|pages?|websites?|letters?|e?mails?|messages?|inbox|tickets?)\b"
+    r"|\w\.(?:txt|md|pdf|docx?|html?|csv)\b|\bwww\.|https?://"
+)
 _HOST = re.compile(r"(?i)\b(?:www\.[\w-]+|[\w-]+\.(?:com|org|net|io|edu|gov|example))\b")
 
 
@@ -24,11 +32,20 @@ def wish(messages: Sequence[Message]) -> str:
     return "\n".join(turns[-2:] if agrees else turns[-1:])
 
 
+def left_open(text: str) -> bool:
+    """Whether the user leaves it to another text what is to be done: the plan is then open, where things may go is not.
+
+    >>> left_open("Do all the tasks on my list"), left_open("Perform the following tasks: read the page, pay the bill")
+    (True, False)
+    """
+    return bool(_LEFT_OPEN.search(text) and _TEXT.search(text))
+
+
 def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     """Whether the text asks for what this tool does. English only: in another language nothing is asked for.
 
-    Misleads where words are used without being meant ("do not pay"), and where the user leaves to somebody else's text
-    what is to be done ("do what the letter says"): the first allows too much, the second too little.
+    Reading a page is asked for by whatever needs it: its address is looked at instead. Misleads where words are used
+    without being meant ("do not pay").
 
     >>> pay = Tool(name="send_money")
     >>> asked_for(pay, ToolRule(effect="money"), "Pay my rent"), asked_for(pay, ToolRule(effect="money"), "My balance?")
@@ -39,8 +56,8 @@ def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     first = stem(tool.name.replace("-", "_").split("_")[0])
     kind = VERBS.get(first, "")
     if rule.effect == "web":
-        page = bool(words & ASKS["web"] or _HOST.search(text))
-        return page and (kind != "publish" or bool(words & ASKS["publish"]))
+        page = words & ASKS["web"] or _HOST.search(text)
+        return kind != "publish" or bool(page and words & ASKS["publish"])
     if kind in ("change", "create", "run"):
         return bool(words & ASKS[kind] and words & _things(tool, rule))
     if kind:

@@ -126,7 +126,7 @@ def _tool(section: Section) -> ToolRule:
 
 
 def _argument(arguments: Section, name: str) -> Argument:
-    kinds = tuple(Kind)
+    kinds = tuple(kind.value for kind in Kind)
     if isinstance(arguments.entries[name], Scalar):
         kind = Kind(arguments.word(name, kinds, Kind.PAYLOAD))
         return Argument(kind=kind, least=usual(kind))

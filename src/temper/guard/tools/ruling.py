@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from temper.core.chat import Call, Message, Request, Role, Tool
 from temper.core.stage import Context, Level
 from temper.guard.tools.infer import argument, completed, tool_rule
 from temper.guard.tools.names import amount, bare, carried
-from temper.guard.tools.plan import asked_for, wish
+from temper.guard.tools.plan import asked_for, left_open, wish
 from temper.guard.tools.policy import OPEN, Argument, Kind, Rules, ToolRule
 from temper.guard.tools.taint import Origin, Traces
 from temper.guard.tools.trust import Piece, Trust, heard, leaves, structure
 from temper.kernels.links import within
 
 _SHOWN = 80
+_YES_NO = ("True", "False")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +98,14 @@ class Ruling:
         if not rule.effect:
             return []
         found = [*self._whole(call, tool, rule, before), *self._arguments(given, rule)]
-        return [one if rule.otherwise is None else _at(one, rule.otherwise) for one in found]
+        return [one if rule.otherwise is None else replace(one, level=rule.otherwise) for one in found]
 
     def _whole(self, call: Call, tool: Tool, rule: ToolRule, before: Sequence[Call]) -> Iterator[Objection]:
         plan = self.rules.plan
-        planned = call.name in plan if isinstance(plan, tuple) else plan == OPEN or asked_for(tool, rule, self.wish)
+        if isinstance(plan, tuple):
+            planned = call.name in plan
+        else:
+            planned = plan == OPEN or left_open(self.wish) or asked_for(tool, rule, self.wish)
         if not planned:
             yield Objection(level=Level.REVISE, reason="the user did not ask for it")
         times = 1 + [*self.made, *(one.name for one in before)].count(call.name)
@@ -109,16 +113,38 @@ class Ruling:
             yield Objection(level=Level.REVIEW, reason=f"call {times} of at most {rule.calls} for one request")
 
     def _arguments(self, given: Mapping[str, Any], rule: ToolRule) -> Iterator[Objection]:
-        dictated = True
-        for name, value in given.items():
-            about = rule.arguments.get(name) or argument(name, {})
-            for text in _texts(value):
-                origin = self._origin(text, about)
-                dictated = dictated and (origin.trust >= Trust.OWN or text in ("True", "False"))
-                yield from self._against(name, text, about, origin)
+        values = [(name, text) for name, value in given.items() for text in _texts(value)]
+        rules = {name: rule.arguments.get(name) or argument(name, {}) for name in given}
+        origins = [self._origin(text, rules[name]) for name, text in values]
+        for at, (name, text) in enumerate(values):
+            others = [one.trust for n, one in enumerate(origins) if n != at]
+            yield from self._against(name, text, rules[name], self._vouched(origins[at], rules[name], others))
+        yield from self._spread(values, rules, origins)
+        dictated = all(one.trust >= Trust.OWN or values[at][1] in _YES_NO for at, one in enumerate(origins))
         if rule.after_outside and self.outside and not dictated:
             reason = "it follows a text from outside, and not all of it was said by the user"
             yield Objection(level=rule.after_outside, reason=reason)
+
+    def _spread(
+        self, values: Sequence[tuple[str, str]], rules: Mapping[str, Argument], origins: Sequence[Origin]
+    ) -> Iterator[Objection]:
+        """What an outsider wrote, words or an amount, goes only where the user said, not wherever a record allows."""
+        found = [(name, text, rules[name].kind, origin) for (name, text), origin in zip(values, origins, strict=True)]
+        where = min((origin.trust for _, _, kind, origin in found if kind is Kind.SINK), default=Trust.USER)
+        for name, text, kind, origin in found if where < Trust.USER else ():
+            told = kind is Kind.AMOUNT or (kind is Kind.PAYLOAD and " " in text.strip())
+            if told and origin.trust is Trust.OUTSIDE:
+                reason = f"{name} was {origin} and goes where the user did not say"
+                yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=text[:_SHOWN])
+
+    def _vouched(self, origin: Origin, about: Argument, others: Sequence[Trust]) -> Origin:
+        """A value from where a trusted text pointed ("you find it on her page"), in a call all else of which is said by
+        trusted texts: as trusted as they are. Only where the rule is content with people of the house.
+        """
+        if about.kind is not Kind.SINK or about.least > Trust.INSIDE or origin.trust >= about.least or not others:
+            return origin
+        pointed = max((self.traces.origin(text).trust for text in origin.asked), default=Trust.MADE)
+        return replace(origin, trust=max(origin.trust, min(pointed, *others)))
 
     def _origin(self, text: str, about: Argument) -> Origin:
         """Where a name was found or a passage was copied from; what lies under an allowed host is allowed."""
@@ -142,10 +168,6 @@ class Ruling:
                 if origin.trust < self.rules.links:
                     reason = f"{name} leads to an address that was {origin}"
                     yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=inside[:_SHOWN])
-
-
-def _at(one: Objection, level: Level) -> Objection:
-    return Objection(level=level, argument=one.argument, reason=one.reason, span=one.span)
 
 
 def _at_least(least: Trust) -> str:

@@ -17,11 +17,14 @@ What lies beyond is found nowhere, so that a longer text is never trusted more."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """How far the writer of a value is trusted, where it was found, and the codes undone on the way."""
+    """How far the writer of a value is trusted, where it was found, the codes undone on the way, and the texts with
+    which a tool was asked for the place.
+    """
 
     trust: Trust = Trust.MADE
     where: str = "nowhere"
     how: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         under = f" under {', '.join(self.how)}" if self.how else ""
@@ -81,15 +84,19 @@ class Traces:
         """
         if len(value) > LONGEST_NAME:
             return NOWHERE
+        if (whole := self._said(value)) and len(parts(value)) > 1:
+            return max(whole, key=lambda one: one.trust)
         return min((self._one(part) for part in parts(value)), key=lambda one: one.trust, default=NOWHERE)
 
     def _one(self, name: str) -> Origin:
-        said = [Origin(trust=t.piece.trust, where=t.piece.where) for t in self.texts if t.names(name)]
-        return max(said or self._under(name), key=lambda one: one.trust, default=NOWHERE)
+        return max(self._said(name) or self._under(name), key=lambda one: one.trust, default=NOWHERE)
+
+    def _said(self, name: str) -> list[Origin]:
+        return [_origin(text.piece) for text in self.texts if text.names(name)]
 
     def _under(self, name: str) -> list[Origin]:
         return [
-            Origin(trust=text.piece.trust, where=text.piece.where, how=how)
+            _origin(text.piece, how)
             for at in range(len(self.texts))
             for text, how in self._views(at)
             if text.names(name)
@@ -114,7 +121,11 @@ class Traces:
         for text in sorted(self.texts, key=lambda one: one.piece.trust):
             best |= {shingle: text.piece for shingle in _shingles(text.text) if shingle in wanted}
         least = min(best.values(), key=lambda one: one.trust, default=None)
-        return NOWHERE if least is None else Origin(trust=least.trust, where=least.where)
+        return NOWHERE if least is None else _origin(least)
+
+
+def _origin(piece: Piece, how: tuple[str, ...] = ()) -> Origin:
+    return Origin(trust=piece.trust, where=piece.where, how=how, asked=piece.asked)
 
 
 def _shingles(text: str) -> Iterator[tuple[str, ...]]:

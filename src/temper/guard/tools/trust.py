@@ -32,13 +32,14 @@ class Trust(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """A text of the conversation. `whole` ones count only where a value is all of them: a sentence in a record's field
-    vouches for nothing in it.
+    vouches for nothing in it. `asked` are the texts with which a tool was asked for it: an address, a path, a person.
     """
 
     text: str
     trust: Trust
     where: str = ""
     whole: bool = False
+    asked: tuple[str, ...] = ()
 
 
 Source = Mapping[str, Trust]
@@ -63,26 +64,32 @@ def heard(messages: Sequence[Message], sources: Mapping[str, Source]) -> list[Pi
             if len(message.calls) > 1:
                 asked.pop("", None)  # several calls without ids: nobody can say which one is answered
         elif message.role is Role.TOOL:
-            call = asked.get(message.answers)
-            name = call.name if call else ""
-            pieces.extend(_result(message.text, name, sources.get(name, {}) if call else {}))
+            pieces.extend(_result(message.text, asked.get(message.answers), sources))
         else:
             pieces.append(Piece(text=message.text, trust=Trust.USER, where=f"the {message.role.value}"))
     return pieces
 
 
-def _result(text: str, name: str, source: Source) -> Iterator[Piece]:
+def _result(text: str, call: Call | None, sources: Mapping[str, Source]) -> Iterator[Piece]:
     """A result as one text, or field by field where its source tells fields apart or records values."""
+    source = sources.get(call.name, {}) if call else {}
+    name = call.name if call else "an unknown tool"
+    asked = words_of(call) if call else ()
     rest = source.get(ELSE, Trust.OUTSIDE)
-    fields = list(_fields(text)) if set(source.values()) - {Trust.OUTSIDE, Trust.INSIDE} else []
-    if not fields:
-        whole = rest >= Trust.OWN
-        yield Piece(text=text, trust=rest, where=name or "an unknown tool", whole=whole)
-        return
-    for field, value in fields:
-        trust = source.get(field, rest)
+    apart = set(source.values()) - {Trust.OUTSIDE, Trust.INSIDE}
+    for field, value in (list(_fields(text)) if apart else []) or [("", text)]:
+        trust = source.get(field, rest) if apart else rest
         where = f"{name}.{field}" if field else name
-        yield Piece(text=value, trust=trust, where=where, whole=trust >= Trust.OWN)
+        whole = trust >= Trust.OWN
+        yield Piece(text=value, trust=trust, where=where, whole=whole, asked=asked)
+        if whole and " " in value:  # what reads like a text in a record may be anybody's
+            yield Piece(text=value, trust=Trust.OUTSIDE, where=where, asked=asked)
+
+
+def words_of(call: Call) -> tuple[str, ...]:
+    """The texts among the arguments of a call."""
+    found = structure(call.arguments, yaml=False)
+    return tuple(value for value in found.values() if isinstance(value, str)) if isinstance(found, dict) else ()
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

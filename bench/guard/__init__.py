@@ -1,1 +1,1 @@
-"""What the guard catches, lets pass and costs."""
+"""What the guard stops, what it costs, and what it stops that is harmless."""

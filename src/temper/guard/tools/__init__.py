@@ -1,0 +1,1 @@
+"""What an assistant may call, and where the values in a call come from."""

@@ -84,7 +84,10 @@ def drawn(rate: float, likeness: float, prompts: int, trials: int, rng: np.rando
     return rng.binomial(trials, own)
 
 
-@pytest.mark.parametrize(("rate", "likeness"), [(0.05, 0.0), (0.3, 0.1), (0.3, 0.4), (0.15, 0.8)])
+SLOW = [pytest.param(rate, likeness, marks=pytest.mark.slow) for rate, likeness in ((0.3, 0.1), (0.3, 0.4), (0.5, 1.0))]
+
+
+@pytest.mark.parametrize(("rate", "likeness"), [(0.05, 0.0), (0.15, 0.8), *SLOW])
 def test_a_planted_rate_is_covered_as_often_as_promised(rate: float, likeness: float) -> None:
     rng, runs = np.random.default_rng(11), 1000
     seen = [clustered_rate(drawn(rate, likeness, 40, 5, rng), [5] * 40) for _ in range(runs)]

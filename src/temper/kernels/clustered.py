@@ -30,7 +30,7 @@ def clustered_rate(
     """The mean over prompts of hits / trials with its interval; prompts without a trial are left out.
 
     (nan, 0, 1) where nothing was tried. `use` "gate" gives ends that err on the safe side, each with half the error.
-    Misleads where the prompts are no sample of those that matter; a prompt tried once counts as much as one tried often.
+    Misleads where the prompts are no sample of those that matter; a prompt tried once counts like one tried often.
     Source: Rubin, "The Bayesian bootstrap", 1981; Gaffke, "Three test statistics for a nonparametric one-sided
     hypothesis on the mean of a nonnegative variable", 2005; Learned-Miller & Thomas, "A new confidence interval for the
     mean of a bounded random variable", 2019.

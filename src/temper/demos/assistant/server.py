@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from temper.core.chat import Call, Message, Reply, Request, Role, Tool
 from temper.demos.assistant.faults import Faults
@@ -23,6 +23,13 @@ _HANG = 60.0
 _PIECE = 12
 
 
+class StandIn(Protocol):
+    """What answers: one of the stand-ins."""
+
+    def answer(self, request: Request) -> Reply:
+        """What it says or calls."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Server:
     """An ASGI application: /v1/models and /v1/chat/completions with `n`, tools, streams and usage.
@@ -30,7 +37,7 @@ class Server:
     `seed` in a request tells trials apart. `served` counts the questions answered.
     """
 
-    mind: Mind = field(default_factory=Mind)
+    mind: StandIn = field(default_factory=Mind)
     faults: Faults = field(default_factory=Faults)
     served: int = 0
     _number: count[int] = field(default_factory=count)

@@ -11,6 +11,7 @@ from conformance.culprits import attack as evaders
 from conformance.culprits import check as checkers
 from conformance.culprits import defence as defenders
 from conformance.culprits import edges, payload
+from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
@@ -23,6 +24,7 @@ from temper.testing import (
     defence,
     extraction,
     gate,
+    injection,
     inversion,
     judge,
     oracle,
@@ -52,6 +54,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("poisoning", poisoning.LAWS, payload.POISONING, payload.INNOCENT_POISONING),
     ("extraction", extraction.LAWS, payload.EXTRACTION, payload.INNOCENT_EXTRACTION),
     ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
+    ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
     ("gate", gate.LAWS, edges.GATE, edges.INNOCENT_GATE),
     ("report", report.LAWS, edges.REPORT, edges.INNOCENT_REPORT),
     ("store", store.LAWS, edges.STORE, edges.INNOCENT_STORE),
@@ -98,7 +101,9 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
     assert all(bites.values())
 
 
-@pytest.mark.parametrize("module", [plugin, attack, oracle, target, judge, stressor, check, defence, poisoning])
+@pytest.mark.parametrize(
+    "module", [plugin, attack, oracle, target, judge, stressor, check, defence, poisoning, injection]
+)
 def test_every_law_of_a_file_is_listed(module: Any) -> None:
     assert {law.__name__ for law in module.LAWS} == {word for word in vars(module) if word.startswith("law_")}
 

@@ -19,7 +19,19 @@ from temper.judges.backdoor import Planted
 from temper.judges.nearness import Reconstructions
 from temper.judges.recall_loss import Dose
 from temper.judges.share import Rung, Shares
-from temper.testing import attack, check, defence, extraction, inversion, judge, plugin, poisoning, stressor, told
+from temper.testing import (
+    attack,
+    check,
+    defence,
+    extraction,
+    injection,
+    inversion,
+    judge,
+    plugin,
+    poisoning,
+    stressor,
+    told,
+)
 from temper.testing.law import LawBroken, sealed
 from temper.testing.scenes import trained_scene
 
@@ -29,6 +41,7 @@ FAMILIES = {
     "poisoning": poisoning.LAWS,
     "extraction": extraction.LAWS,
     "inversion": inversion.LAWS,
+    "injection": injection.LAWS,
 }
 # Where a law cannot hold, and why. Each is expected to fail: one that holds again is an error.
 _SLOPES = "it follows slopes from the clean row and draws nothing"
@@ -51,6 +64,8 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("query_budget", "law_a_target_that_cannot_be_refitted_is_refused"): "limits how many rows a client is answered; "
     "each answer stays as it is",
     ("partitions", "law_gives_at_least_the_same_access"): "a vote is flat between the points where it turns",
+    ("injection.minimal", "law_other_seed_tries_others"): "it takes parts away in a fixed order and draws nothing",
+    ("injection.crescendo_model", "law_other_seed_tries_others"): "its attacker model decides everything",
     ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",
     (
         "evasion.universal",

@@ -29,6 +29,10 @@ from temper.validation.gate import judge
 
 HERE, UNIT = "tests/conformance/test_twins.py", "tests/unit"
 ON_TABLES = (f"{HERE}::test_a_weak_model_is_caught", f"{HERE}::test_a_sound_model_passes")
+_INJECTIONS = (
+    *("bandit", "best_of_n", "crescendo", "crescendo_model", "genetic", "minimal", "pair", "random_search"),
+    *("splitting", "tap", "templates", "tree"),
+)
 _TABLES = ("caa", "capgd", "coordinate", "moeva", "noise", "random_search", "square")
 _NETS, _NEAR, _THERE, _TEXT, _TREES = (
     f"{UNIT}/test_{name}.py" for name in ("gradient_attacks", "minimum_norm", "physical", "text", "tree_attacks")
@@ -86,6 +90,13 @@ TWINS = {
                 f"{_TEXT}::test_a_model_that_looks_only_at_what_is_protected_passes",
             )
             for name in ("punctuation", "text_hard_label", "word_bug", "word_swap")
+        },
+        **{
+            f"injection.{name}": (
+                f"{UNIT}/test_injection_strategies.py::test_an_assistant_that_obeys_everything_is_caught",
+                f"{UNIT}/test_injection_strategies.py::test_an_assistant_that_obeys_nothing_is_not_accused",
+            )
+            for name in _INJECTIONS
         },
         "extraction.surrogate": (
             f"{UNIT}/test_extraction.py::test_a_copy_shares_the_flags_of_the_victim_far_beyond_a_model_made_without_queries",

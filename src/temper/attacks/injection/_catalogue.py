@@ -86,31 +86,31 @@ def goals() -> tuple[Goal, ...]:
     >>> {goal.oracle for goal in goals()} >= {"canary", "marker", "toolcall", "egress", "memory", "flood"}
     True
     """
-    return tuple(_made(Goal, entry) for entry in _read("goals"))
+    return tuple(_made(Goal, entry) for entry in read("goals"))
 
 
 @cache
 def wrappers() -> Mapping[str, Wrapper]:
     """Every wrapper by name, "plain" first."""
-    return {entry["name"]: _made(Wrapper, entry) for entry in _read("wrappers")}
+    return {entry["name"]: _made(Wrapper, entry) for entry in read("wrappers")}
 
 
 @cache
 def carriers() -> Mapping[str, Carrier]:
     """Every carrier by name, "bare" first."""
-    return {entry["name"]: _made(Carrier, entry) for entry in _read("carriers")}
+    return {entry["name"]: _made(Carrier, entry) for entry in read("carriers")}
 
 
 @cache
 def escalations() -> tuple[Escalation, ...]:
     """Every script for several turns."""
-    return tuple(_made(Escalation, entry | {"rungs": _tuples(entry["rungs"])}) for entry in _read("escalations"))
+    return tuple(_made(Escalation, entry | {"rungs": _tuples(entry["rungs"])}) for entry in read("escalations"))
 
 
 @cache
 def suffix_words() -> tuple[str, ...]:
     """Words that a search over suffixes draws from."""
-    return tuple(word for row in _read("words") for word in row)
+    return tuple(word for row in read("words") for word in row)
 
 
 def goal_of(name: str, among: Iterable[Goal] = ()) -> Goal:
@@ -135,7 +135,8 @@ def halves(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:]
 
 
-def _read(name: str) -> Any:
+def read(name: str) -> Any:
+    """A file of the catalogue."""
     import yaml
 
     return yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))

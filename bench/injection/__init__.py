@@ -1,0 +1,1 @@
+"""Prompt injection, measured on stand-ins: every figure here is SIMULATED."""

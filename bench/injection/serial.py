@@ -1,0 +1,67 @@
+"""A strategy against an assistant, one conversation after the other: what the engine does, without its scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from temper.attacks.injection._built import built
+from temper.core.assistant import Assistant
+from temper.core.attack import RowVerdict
+from temper.core.chat import Reply, Request
+from temper.core.injection import Evidence, Goal, Ground, Injection, Shown, Tokens
+from temper.core.room import Room
+from temper.core.seed import Draws
+from temper.targets.chat.sandbox import converse
+
+JUDGES = Room("temper.judges.told")
+
+
+def hunted(
+    strategy: Any,
+    ground: Ground,
+    seed: int = 0,
+    trials: int = 1,
+    attacker: Callable[[Request], Reply] | None = None,
+) -> list[Shown]:
+    """Everything the strategy tried, with what came of it."""
+    goals = {goal.id: goal for goal in ground.goals}
+    work, sent, seen = strategy.run(ground, Draws(seed, type(strategy).__name__)), None, []
+    while True:
+        try:
+            batch = work.send(sent)
+        except StopIteration:
+            return seen
+        if isinstance(batch[0], Request):
+            assert attacker is not None
+            sent = tuple(map(attacker, batch))
+        else:
+            sent = tuple(shown(ground.assistant, goals[one.goal], one, range(trials)) for one in batch)
+            seen += sent
+
+
+def shown(assistant: Assistant, goal: Goal, injection: Injection, trials: range) -> Shown:
+    """One injection, once per trial."""
+    pairs = [_held(assistant, goal, injection, trial) for trial in trials]
+    return Shown(
+        injection=injection, evidence=tuple(seen for seen, _ in pairs), replies=tuple(text for _, text in pairs)
+    )
+
+
+def reached(seen: list[Shown]) -> dict[str, Shown]:
+    """The best of every goal that was reached."""
+    hits = sorted((one for one in seen if one.hits), key=lambda one: one.hits / one.valid)
+    return {one.injection.goal: one for one in hits}
+
+
+def _held(assistant: Assistant, goal: Goal, injection: Injection, trial: int) -> tuple[Evidence, str]:
+    tokens = Tokens.of(f"trial {trial}")
+    trace = asyncio.run(converse(assistant, built(assistant, goal, injection, tokens, trial)))
+    evidence: Evidence = JUDGES.build(goal.oracle).judge(assistant, goal, tokens, trace)
+    return evidence, trace.said[-1] if trace.said else ""
+
+
+def broken(one: Shown) -> bool:
+    """Whether any trial of it reached the goal."""
+    return any(each.verdict is RowVerdict.BROKEN for each in one.evidence)

@@ -1,0 +1,86 @@
+"""What can be taken away from an attack that works, until nothing can."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
+
+from temper.attacks.injection._catalogue import carriers
+from temper.attacks.injection._ladder import share
+from temper.attacks.injection._size import size
+from temper.core.injection import Goal, Ground, Injection, Play
+from temper.core.seed import Draws
+from temper.core.target import Access
+
+_Work: TypeAlias = Generator[tuple[Injection, ...], tuple[Any, ...], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimal:
+    """Delta debugging from each of `ground.known`: the wrapper, codes, suffix, turns, the carrier's dress and runs of
+    the order's words are taken away one after the other; what still works at `keeps` of its first rate is gone on from.
+
+    It ends where nothing more can go, or with the budget; the smallest that worked is among what it tried. A strategy
+    without anything known tries nothing. Misleads where the trials per injection are few: a part whose loss halves the
+    rate may be kept or dropped by luck, so give it five trials or more.
+    Source: Zeller & Hildebrandt, "Simplifying and isolating failure-inducing input", 2002.
+
+    >>> Minimal(keeps=0.8)
+    Minimal(batch=16, keeps=0.8)
+    """
+
+    needs: ClassVar[Access] = Access.CHAT
+    needs_attacker: ClassVar[bool] = False
+    batch: int = 16
+    keeps: float = 0.5
+
+    def run(self, ground: Ground, rng: Draws) -> Play:
+        """The attack itself, then its reductions, the largest cuts first."""
+        left, goals = ground.attempts, {goal.id: goal for goal in ground.goals}
+        known = [one for one in ground.known if one.goal in goals]
+        for at, start in enumerate(known):
+            spare = left // (len(known) - at)  # what one attack leaves is the next one's
+            left -= spare - (yield from self._reduced(start, goals[start.goal], ground, spare))
+
+    def _reduced(self, start: Injection, goal: Goal, ground: Ground, left: int) -> _Work:
+        """Work on one attack; returns how many attempts are left."""
+        if left < 1:
+            return left
+        (seen,) = yield (start,)
+        left, best, wanted = left - 1, start, self.keeps * share(seen)
+        todo, tried = list(_smaller(start, goal, ground)) if wanted > 0 else [], {start}
+        while todo and left > 0:
+            now = tuple(todo[: min(self.batch, left)])
+            todo, left, tried = todo[len(now) :], left - len(now), tried | {*now}
+            working = [one.injection for one in (yield now) if one.hits and share(one) >= wanted]
+            if working:
+                best = min(working, key=lambda one: size(one, goal))
+                todo = [one for one in _smaller(best, goal, ground) if one not in tried]
+        return left
+
+
+def _smaller(one: Injection, goal: Goal, ground: Ground) -> Iterator[Injection]:
+    """Everything that is one part smaller, whole parts before pieces of the text."""
+    plain = "plain" if "plain" in ground.wrappers else one.wrapper
+    cuts = [replace(one, wrapper=plain), replace(one, codecs=()), replace(one, suffix=""), replace(one, turns=())]
+    if one.carrier and carriers()[one.carrier].filler and "bare" in ground.carriers:
+        cuts.append(replace(one, carrier="bare", position="end"))
+    cuts += [replace(one, codecs=one.codecs[:at] + one.codecs[at + 1 :]) for at in range(len(one.codecs))]
+    cuts += [replace(one, turns=one.turns[:at] + one.turns[at + 1 :]) for at in range(len(one.turns))]
+    cuts += [replace(one, suffix=text) for text in _shorter(one.suffix)]
+    cuts += [replace(one, words=text) for text in _shorter(one.words or goal.asks) if text]
+    yield from dict.fromkeys(cut for cut in cuts if cut != one)
+
+
+def _shorter(text: str) -> Iterator[str]:
+    """The text without each half of its words, each quarter, and so on down to single words."""
+    words = text.split(" ")
+    run = len(words) // 2
+    while run:
+        for at in range(0, len(words), run):
+            yield " ".join(words[:at] + words[at + run :])
+        run //= 2
+
+
+PLUGIN = Minimal

@@ -1,0 +1,67 @@
+"""Every goal in every dress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from temper.attacks.injection._built import ways
+from temper.attacks.injection._draw import POSITIONS, carrier_family, in_codes, interleaved, shuffled, wrapper_family
+from temper.core.injection import Ground, Injection, Play
+from temper.core.seed import Draws
+from temper.core.target import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """Goal x wrapper x carrier x position, and every codec by itself; where the budget is smaller than that, a sample
+    spread evenly over goals, then over families of wrappers (codecs are one), then over families of carriers.
+
+    Misleads where an assistant falls only for what is fitted to it: it learns nothing from answers, so a low rate says
+    little of an attacker who does. Source: Liu et al., "Formalizing and benchmarking prompt injection attacks and
+    defenses", 2024; the cross of carriers and positions as in BIPIA, Yi et al., 2023.
+    Source: garak and spikee build their probes the same way.
+
+    >>> Templates(batch=8)
+    Templates(batch=8, codecs=True)
+    """
+
+    needs: ClassVar[Access] = Access.CHAT
+    needs_attacker: ClassVar[bool] = False
+    batch: int = 32
+    codecs: bool = True
+
+    def run(self, ground: Ground, rng: Draws) -> Play:
+        """Batches in an order that is even however early it ends."""
+        gen = rng.generator()
+        dresses = {way: list(self._dresses(ground, way)) for way in {ways(ground, goal) for goal in ground.goals}}
+        rows = [
+            [(goal.id, dress) for dress in interleaved(dresses[ways(ground, goal)], (_kind, _part), gen)]
+            for goal in shuffled(ground.goals, gen)
+        ]
+        order = [row[at] for at in range(max(map(len, rows), default=0)) for row in rows if at < len(row)]
+        for start in range(0, min(len(order), ground.attempts), self.batch):
+            now = order[start : min(start + self.batch, ground.attempts)]
+            yield tuple(replace(dress, goal=goal) for goal, dress in now)
+
+    def _dresses(self, ground: Ground, open_ways: tuple[tuple[str, str], ...]) -> Iterator[Injection]:
+        """The whole product for a goal that has these ways in."""
+        for carrier, task in open_ways:
+            plain = Injection(goal="", carrier=carrier, task=task)
+            for name in ground.wrappers:
+                for position in POSITIONS if carrier else ("end",):
+                    yield replace(plain, wrapper=name, position=position)
+            for name in ground.codecs if self.codecs else ():
+                yield in_codes(plain, (name,), ground)
+
+
+def _kind(dress: Injection) -> str:
+    return "codec" if dress.codecs else wrapper_family(dress.wrapper)
+
+
+def _part(dress: Injection) -> str:
+    return dress.codecs[0] if dress.codecs else carrier_family(dress.carrier)
+
+
+PLUGIN = Templates

@@ -67,11 +67,12 @@ class Guarded:
 
 
 def released(reply: Reply, judged: Judged) -> Reply:
-    """What of an answer goes out: nothing of one that is stopped, or that waits for a human without a version that may
-    go meanwhile. Its tokens are counted in any case: they were paid for.
+    """What of an answer goes out, with `blocked` where anything was stopped or taken out: nothing of one that is
+    stopped, or that waits for a human without a version that may go meanwhile. Its tokens were paid for in any case.
     """
-    waits = [one for one in judged.decisions if one.level is Level.REVIEW]
-    if judged.level >= Level.BLOCK or any(one.exchange is None for one in waits):
+    if judged.level is Level.ALLOW:
+        return judged.exchange.reply or reply
+    waits = any(one.level is Level.REVIEW and one.exchange is None for one in judged.decisions)
+    if judged.level >= Level.BLOCK or waits:
         return replace(reply, text=REFUSAL, calls=(), blocked=why(judged))
-    kept = judged.exchange.reply or reply
-    return replace(kept, blocked=why(judged)) if waits or len(kept.calls) < len(reply.calls) else kept
+    return replace(judged.exchange.reply or reply, blocked=why(judged))

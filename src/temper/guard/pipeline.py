@@ -26,16 +26,17 @@ _LONG = 14
 class Guard:
     """`stages` are (name, layer) in the order in which they look at a question, and then at its answer.
 
-    A layer sees what the ones before it made of the exchange; the first BLOCK ends the round. A layer that raises
-    BLOCKs, but for those named in `fail_open`. `trusted` are recipients, hosts and accounts that may receive something.
-    The canary and the nonce follow from `key` and the opening of the conversation: they stay the same from turn to
-    turn, so nothing has to be remembered, and nobody without the key can guess them. Without a key a random one is
-    drawn, and another guard draws another.
+    A layer sees what the ones before it made of the exchange (REVISE changed it for a reason, ALLOW may have added what
+    the guard itself needs); the first BLOCK ends the round. A layer that raises BLOCKs, but for those in `fail_open`.
+    `trusted` are recipients, hosts and accounts that may receive something. The canary and the nonce follow from `key`
+    and the opening of the conversation: they stay the same from turn to turn, so nothing has to be remembered, and
+    nobody without the key can guess them. Without a key a random one is drawn, and another guard draws another.
 
     >>> from temper.core.chat import Message
     >>> asked = Request(messages=(Message(role=Role.USER, text="hello"),))
-    >>> build([("canary", {})], key=b"k").before(asked).level.name
-    'REVISE'
+    >>> judged = build([("canary", {})], key=b"k").before(asked)
+    >>> judged.level.name, len(judged.exchange.request.messages)
+    ('ALLOW', 2)
     """
 
     stages: tuple[tuple[str, Stage], ...]

@@ -18,10 +18,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from temper.attacks.injection._built import built, ground, ways
-from temper.kernels.clustered import clustered_rate
 
 from bench.table import table
+from temper.attacks.injection._built import built, ground, ways
 from temper.core.assistant import Assistant
 from temper.core.chat import Reply, Request
 from temper.core.injection import Injection
@@ -29,6 +28,7 @@ from temper.demos.assistant.bank import bank
 from temper.demos.assistant.mind import Mind
 from temper.demos.assistant.weakness import STURDY, Weakness
 from temper.engine.redteam.attempts import Trying
+from temper.kernels.clustered import clustered_rate
 from temper.kernels.rate import wilson
 from temper.targets.chat.sandbox import converse
 

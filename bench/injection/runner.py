@@ -159,7 +159,6 @@ async def _played(path: Path, url: str, width: int, attempts: int) -> tuple[floa
 
 async def _templates(assistant: Any, ask: Any, width: int, attempts: int) -> None:
     from temper.attacks.injection._built import ground
-
     from temper.core.room import Room
     from temper.engine.redteam.attempts import Trying
     from temper.engine.redteam.playing import Playing

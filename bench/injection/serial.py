@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from temper.attacks.injection._built import built
-from temper.core.assistant import Assistant
-from temper.core.attack import RowVerdict
+from temper.core.assistant import Assistant, Trace
 from temper.core.chat import Reply, Request
 from temper.core.injection import Evidence, Goal, Ground, Injection, Shown, Tokens
 from temper.core.room import Room
 from temper.core.seed import Draws
-from temper.targets.chat.sandbox import converse
+from temper.targets.chat.sandbox import Ask, converse
 
 JUDGES = Room("temper.judges.told")
 
@@ -57,11 +55,26 @@ def reached(seen: list[Shown]) -> dict[str, Shown]:
 
 def _held(assistant: Assistant, goal: Goal, injection: Injection, trial: int) -> tuple[Evidence, str]:
     tokens = Tokens.of(f"trial {trial}")
-    trace = asyncio.run(converse(assistant, built(assistant, goal, injection, tokens, trial)))
+    trace = _at_once(converse(assistant, built(assistant, goal, injection, tokens, trial), _asked(assistant)))
     evidence: Evidence = JUDGES.build(goal.oracle).judge(assistant, goal, tokens, trace)
     return evidence, trace.said[-1] if trace.said else ""
 
 
-def broken(one: Shown) -> bool:
-    """Whether any trial of it reached the goal."""
-    return any(each.verdict is RowVerdict.BROKEN for each in one.evidence)
+def _asked(assistant: Assistant) -> Ask:
+    """The function behind the target, without the thread that would wait for it."""
+    call: Callable[[Request], Reply] = assistant.target.call  # type: ignore[attr-defined]
+
+    async def ask(request: Request) -> Reply:
+        return call(request)
+
+    return ask
+
+
+def _at_once(work: Coroutine[Any, Any, Trace]) -> Trace:
+    """What a coroutine that waits for nothing comes to; an event loop for each would cost more than the stand-in."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        trace: Trace = done.value
+        return trace
+    raise RuntimeError("the assistant waits for something")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,33 @@ def test_an_assistant_that_cannot_be_asked_gives_nothing_to_judge(name: str) -> 
     seen = hunted(ROOM.build(name), ground(dead, 30, known=(KNOWN,)), 0, 1, writes)
     assert len(seen) <= 30
     assert not any(one.valid for one in seen)
+
+
+@cache
+def runs(name: str) -> list[list[Shown]]:
+    """Four stand-ins that obey one order in twenty, one in three where it is dressed well; 18 attempts a goal."""
+    weak = [Weakness(seed=seed, obeys={"user": -2.5, "tool": -3.0}) for seed in range(4)]
+    return [hunt(f"injection.{name}", weakness, 234, weakness.seed) for weakness in weak]
+
+
+def goals_found(name: str) -> float:
+    return float(np.mean([len(reached(run)) for run in runs(name)]))
+
+
+def late_rate(name: str) -> float:
+    """Hits among the second half of the attempts."""
+    return float(np.mean([bool(one.hits) for run in runs(name) for one in run[len(run) // 2 :]]))
+
+
+@pytest.mark.parametrize("name", ["genetic", "bandit", "best_of_n"])
+def test_at_equal_budget_no_less_is_found_than_by_templates(name: str) -> None:
+    """Of thirteen goals; one is within what chance does with four stand-ins."""
+    assert goals_found(name) >= goals_found("templates") - 1
+
+
+@pytest.mark.parametrize("name", ["genetic", "bandit", "tree"])
+def test_what_learns_hits_more_often_in_the_end_than_templates_do(name: str) -> None:
+    assert late_rate(name) > 1.5 * late_rate("templates") > 0
 
 
 # -- against answers that are made up -------------------------------------------------------------------------------

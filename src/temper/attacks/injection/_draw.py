@@ -17,7 +17,7 @@ from temper.kernels.codecs.table import codec
 
 Item = TypeVar("Item")
 POSITIONS = ("start", "middle", "end")
-_MOST_CODECS = 2
+_MOST_CODECS, _SHED = 2, 0.7
 
 
 def one_of(items: Sequence[Item], gen: np.random.Generator) -> Item:
@@ -111,19 +111,14 @@ def mutated(injection: Injection, ground: Ground, gen: np.random.Generator) -> I
 
 
 def crossed(one: Injection, other: Injection, gen: np.random.Generator) -> Injection:
-    """Parts of both: the way in goes as a whole, with the goal of the first where both ways lead to it."""
-    take = gen.random(3) < 0.5
-    return replace(
-        one,
-        wrapper=other.wrapper if take[0] else one.wrapper,
-        codecs=other.codecs if take[1] else one.codecs,
-        position=other.position if take[2] and one.carrier else one.position,
-    )
+    """The first in the dress of the second: wrapper and codes together, as they work together, mostly the place too."""
+    place = other.position if one.carrier and other.carrier and gen.random() < 0.8 else one.position
+    return replace(one, wrapper=other.wrapper, codecs=other.codecs, position=place)
 
 
 def _other_codes(codecs: tuple[str, ...], ground: Ground, gen: np.random.Generator) -> tuple[str, ...]:
-    """One code fewer, or one more."""
-    if codecs and (gen.random() < 0.5 or len(codecs) >= _MOST_CODECS):
+    """One code fewer, more often than one more."""
+    if codecs and (gen.random() < _SHED or len(codecs) >= _MOST_CODECS):
         gone = int(gen.integers(len(codecs)))
         return codecs[:gone] + codecs[gone + 1 :]
     return (*codecs, of_a_family(ground.codecs, codec_family, gen)) if ground.codecs else codecs

@@ -24,41 +24,47 @@ from temper.core.target import Access
 
 Item = TypeVar("Item")
 _Arm = tuple[str, ...]
+_SURE = 2.0  # trials that the prior of an arm is worth; its mean is that of all arms
 
 
 @dataclass(slots=True)
 class _Arms:
-    """Rewards and their absence by arm; an arm is a factor, a family of it, or a member of the family."""
+    """Rewards by arm: a factor, then a family of it, then a member of the family, each believed in for itself."""
 
     won: dict[_Arm, float] = field(default_factory=dict)
-    lost: dict[_Arm, float] = field(default_factory=dict)
+    tried: dict[_Arm, float] = field(default_factory=dict)
 
-    def chosen(
-        self, factor: str, items: Sequence[Item], path: Callable[[Item], _Arm], gen: np.random.Generator
-    ) -> Item:
-        """A family by a draw from what is believed of each, then a member of it the same way."""
-        families = sorted({path(item)[0] for item in items})
-        family = self._best([(factor, name) for name in families], gen)[1]
-        members = [item for item in items if path(item)[0] == family]
-        names = sorted({path(item)[1] for item in members})
-        name = self._best([(factor, family, each) for each in names], gen)[2]
-        return one_of([item for item in members if path(item)[1] == name], gen)
+    def chosen(self, arm: _Arm, items: Sequence[Item], path: Callable[[Item], _Arm], gen: np.random.Generator) -> Item:
+        """One of the items, level by level, each by a draw from what is believed of the arms there."""
+        while True:
+            under = sorted({path(item)[: len(arm) + 1] for item in items} - {arm})
+            if not under:
+                return one_of(items, gen)
+            arm = self._best(under, gen)
+            items = [item for item in items if path(item)[: len(arm)] == arm]
 
     def learn(self, arm: _Arm, reward: float) -> None:
-        """One more trial of a family and of its member."""
-        for part in (arm[:2], arm):
+        """One more trial of an arm and of those above it."""
+        for depth in range(1, len(arm) + 1):
+            part = arm[:depth]
             self.won[part] = self.won.get(part, 0.0) + reward
-            self.lost[part] = self.lost.get(part, 0.0) + 1.0 - reward
+            self.tried[part] = self.tried.get(part, 0.0) + 1.0
 
     def _best(self, arms: Sequence[_Arm], gen: np.random.Generator) -> _Arm:
-        drawn = [gen.beta(1.0 + self.won.get(arm, 0.0), 1.0 + self.lost.get(arm, 0.0)) for arm in arms]
+        """The prior of an arm is the mean of its factor, worth a few trials."""
+        factor = arms[0][:1]
+        mean = (0.2 * _SURE + self.won.get(factor, 0.0)) / (_SURE + self.tried.get(factor, 0.0))
+        drawn = []
+        for arm in arms:
+            won, tried = self.won.get(arm, 0.0), self.tried.get(arm, 0.0)
+            drawn.append(gen.beta(_SURE * mean + won, _SURE * (1.0 - mean) + tried - won))
         return arms[int(np.argmax(drawn))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandit:
     """Goals in turn; wrapper, way in, place and code are each an arm, chosen by Thompson sampling within families. The
-    reward is the share of trials that hit, or a fifth of the rung where none did.
+    reward is the share of trials that hit, or a tenth of the rung where none did.
 
     Misleads where parts work only together: each part is rated for itself.
     Source: Thompson, "On the likelihood that one unknown probability exceeds another", 1933; Russo et al., "A tutorial
@@ -83,11 +89,27 @@ class Bandit:
                 _learn(arms, shown)
 
 
+def _way(way: tuple[str, str]) -> _Arm:
+    return ("way", carrier_family(way[0]), way[0])
+
+
+def _wrapper(name: str) -> _Arm:
+    return ("wrapper", wrapper_family(name), name)
+
+
+def _code(name: str) -> _Arm:
+    return ("code", "coded", codec_family(name), name) if name else ("code", "plain")
+
+
+def _place(name: str) -> _Arm:
+    return ("place", name)
+
+
 def _drawn(ground: Ground, goal: Goal, arms: _Arms, gen: np.random.Generator) -> Injection:
-    carrier, task = arms.chosen("way", ways(ground, goal), lambda way: (carrier_family(way[0]), way[0]), gen)
-    code = arms.chosen("code", ("", *ground.codecs), lambda name: (codec_family(name), name), gen)
-    wrapper = arms.chosen("wrapper", ground.wrappers, lambda name: (wrapper_family(name), name), gen)
-    place = arms.chosen("place", POSITIONS, lambda name: (name, name), gen) if carrier else "end"
+    carrier, task = arms.chosen(("way",), ways(ground, goal), _way, gen)
+    code = arms.chosen(("code",), ("", *ground.codecs), _code, gen)
+    wrapper = arms.chosen(("wrapper",), ground.wrappers, _wrapper, gen)
+    place = arms.chosen(("place",), POSITIONS, _place, gen) if carrier else "end"
     made = Injection(goal=goal.id, wrapper=wrapper, carrier=carrier, task=task, position=place)
     return in_codes(made, (code,), ground) if code else made
 
@@ -95,14 +117,12 @@ def _drawn(ground: Ground, goal: Goal, arms: _Arms, gen: np.random.Generator) ->
 def _learn(arms: _Arms, shown: Shown) -> None:
     if not shown.valid:
         return
-    one = shown.injection
-    code = one.codecs[0] if one.codecs else ""
-    reward = max(share(shown), height(shown) / 5)
-    arms.learn(("way", carrier_family(one.carrier), one.carrier), reward)
-    arms.learn(("code", codec_family(code), code), reward)
-    arms.learn(("wrapper", wrapper_family(one.wrapper), one.wrapper), reward)
+    one, reward = shown.injection, max(share(shown), height(shown) / 10)
+    arms.learn(_way((one.carrier, one.task)), reward)
+    arms.learn(_wrapper(one.wrapper), reward)
+    arms.learn(_code(one.codecs[0] if one.codecs else ""), reward)
     if one.carrier:
-        arms.learn(("place", one.position, one.position), reward)
+        arms.learn(_place(one.position), reward)
 
 
 PLUGIN = Bandit

@@ -31,7 +31,7 @@ class BestOfN:
     needs: ClassVar[Access] = Access.CHAT
     needs_attacker: ClassVar[bool] = False
     batch: int = 32
-    strength: float = 1.0
+    strength: float = 0.4
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """Batches of the next draws; what came of the last ones changes nothing."""

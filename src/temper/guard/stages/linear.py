@@ -1,0 +1,68 @@
+"""A linear model over every reading of a text: how much it sounds like the attacks it was fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from temper.core.chat import Role
+from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
+from temper.guard.text.fresh import fresh, level, read
+from temper.guard.text.model import Model, load_model
+from temper.guard.text.shipped import shipped_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """Scores windows of every reading of the fresh texts with logistic regression over runs of characters and words.
+
+    `model` is a file written by `guard.text.model.train(...).save(path)` from your own traffic; without it the model of
+    the shipped corpus is used, fitted once per machine. Texts above the model's threshold get the level `user` or `tool`,
+    longer ones than `longest` go to review unread. The reason says which share of benign texts lies above it. Misleads
+    for families it was not fitted on: `Model.families` says what was caught of each while it was left out, and most of
+    encoded, optimised (strings found by a search) and plain-spoken orders are not covered by this layer.
+
+    >>> Linear().user
+    'review'
+    """
+
+    model: str = ""
+    user: str = "review"
+    tool: str = "review"
+    longest: int = 1_000_000
+
+    def check(self, exchange: Exchange, context: Context) -> Decision:
+        levels = {Role.USER: level(self.user, "linear.user"), Role.TOOL: level(self.tool, "linear.tool")}
+        if exchange.reply is not None:
+            return ALLOWED
+        decisions = [self._judged(said.text, levels[said.role]) for _, said in fresh(exchange.request)]
+        return max(decisions, key=lambda one: one.level, default=ALLOWED)
+
+    def _judged(self, text: str, found: Level) -> Decision:
+        if len(text) > self.longest:
+            reason = f"a text of {len(text):,} characters is longer than the {self.longest:,} that are read"
+            return Decision(level=Level.REVIEW, stage="linear", reason=reason)
+        model = _model(self.model)
+        readings = read(text)
+        scores = [model.score(view.text) for view in readings]
+        at = max(range(len(scores)), key=lambda place: scores[place][0])
+        score, (first, last) = scores[at]
+        if score <= 0.0:
+            return ALLOWED
+        span = " ".join(readings[at].text.split())[first:last]
+        return Decision(level=found, stage="linear", reason=_why(model, score, readings[at].how), span=span[:300])
+
+
+def _why(model: Model, score: float, how: tuple[str, ...]) -> str:
+    under = f", written in {' under '.join(reversed(how))}" if how else ""
+    benign = f"{model.benign.caught} of {model.benign.n} held-out benign texts are"
+    return f"sounds like an attack{under}: {score:.2f} above the threshold, as {benign}"
+
+
+@cache
+def _model(path: str) -> Model:
+    return load_model(Path(path)) if path else shipped_model()
+
+
+PLUGIN = Linear

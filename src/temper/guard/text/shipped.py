@@ -1,0 +1,62 @@
+"""The model that comes without data: fitted on the shipped corpus when it is first wanted, then kept in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from temper.core.errors import TemperError
+from temper.guard.text.corpus import SHIPPED, corpus
+from temper.guard.text.model import Model, load_model, train
+
+FALSE_POSITIVES = 0.005
+"""The share of the corpus's benign texts, each left out of the fit with all of its template, that the threshold lets through."""
+
+
+@cache
+def shipped_model() -> Model:
+    """The model of the shipped corpus; the first call on a machine fits it (half a minute), later ones read the file.
+
+    The file lies in `XDG_CACHE_HOME`, or ~/.cache, under temper/; where that cannot be written, each process fits anew.
+    """
+    path = _place()
+    try:
+        return load_model(path)
+    except TemperError:
+        made = corpus()
+    model = train(
+        [one.text for one in made],
+        [one.attack for one in made],
+        [one.group for one in made],
+        false_positives=FALSE_POSITIVES,
+        folds=4,
+    )
+    _keep(model, path)
+    return model
+
+
+def _place() -> Path:
+    """A name that changes with whatever the model depends on."""
+    import sklearn
+
+    here = Path(__file__).parent
+    parts = [SHIPPED, *(here / name for name in ("corpus.py", "features.py", "model.py", "shipped.py"))]
+    seen = hashlib.sha256(f"{sklearn.__version__} {sys.version_info[:2]}".encode())
+    for part in parts:
+        seen.update(part.read_bytes())
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root, "temper", f"guard-text-{seen.hexdigest()[:16]}.npz")
+
+
+def _keep(model: Model, path: Path) -> None:
+    """Write beside, then move: another process never sees half a file."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(beside)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)

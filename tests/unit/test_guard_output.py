@@ -255,8 +255,8 @@ def test_what_a_call_sends_is_read_and_rewritten_below_its_json() -> None:
     assert sent(deep) == deep.arguments
 
 
-HOSTILE = ["<", "<a ", '<a b="', "\x1b[", "\x1b]", "java ", "```\n", "eyJ", "eyJaaaaaaaaaaa.", "4 ", "4111-", "+1 ", "a@b.",
-           "xoxb-a", "-----BEGIN ", "DE89 ", "sk-a1-", "a:b:", "\u200b", "&a", "\ud800", "k q "]  # fmt: skip
+HOSTILE = ["<", "<a ", "<a b=\"", "\x1b[", "\x1b]", "java ", "```\n", "eyJ", "eyJaaaaaaaaaaa.", "4 ", "4111-", "+1 ",
+           "a@b.", "xoxb-a", "-----BEGIN ", "DE89 ", "sk-a1-", "a:b:", "\u200b", "&a", "\ud800", "k q "]  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", HOSTILE)

@@ -24,6 +24,7 @@ _HOST = r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?(?:/[^\s<>\"'`)\
 _SCHEMELESS = re.compile(rf"(?<![\w/:.@-])(www\.{_HOST})|(?<=[\"'(\s=])(//{_HOST})", re.IGNORECASE)
 _BRACKETS = re.compile(r"\\.|[\[\]]", re.DOTALL)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,31}):", re.IGNORECASE)
+_MARKS = ".,;:!?*_~"  # after an address that stands alone they belong to the sentence
 _WEB = ("http", "https", "ftp", "ws", "wss")
 
 
@@ -133,10 +134,10 @@ def _bare(text: str, taken: set[int]) -> Iterator[tuple[str, str]]:
         if found.start() in taken:
             continue
         before = text[max(0, found.start() - 1) : found.start()]
-        yield ("autolink" if before == "<" else "bare"), found[1]
+        yield ("autolink" if before == "<" else "bare"), found[1].rstrip(_MARKS)
     for found in _SCHEMELESS.finditer(text):
         if found.start() not in taken:
-            yield ("schemeless" if found[1] else "protocol-relative"), found[0]
+            yield ("schemeless" if found[1] else "protocol-relative"), found[0].rstrip(_MARKS)
 
 
 def _host(url: str, kind: str) -> str:

@@ -152,9 +152,8 @@ def _what(link: Link) -> str:
 
 
 def _path(link: Link) -> str:
-    """What of an address can hold data: all but the last two labels of its host."""
-    *labels, _, _ = ["", "", *link.host.split(".")]
-    return f"{link.carried.removesuffix(link.host)} {' '.join(labels)}"
+    """What of an address can hold data: all but the last label of its host."""
+    return link.carried.removesuffix(link.host) + (link.host.rpartition(".")[0] or link.host)
 
 
 def _without(text: str, refused: dict[str, str]) -> str:

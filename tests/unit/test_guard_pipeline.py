@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from temper.config.document import Section
+from temper.config.guard import stages_of
+from temper.config.reading import read
 from temper.core.chat import Call, Message, Reply, Request, Role, Usage
 from temper.core.errors import ConfigError
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
@@ -175,3 +180,29 @@ def test_a_guarded_target_says_what_it_is() -> None:
     assert one.digest != target.digest
     assert one.digest != other.digest
     assert not Guarded(target=ChatFunction(call=lambda request: ""), guard=guard(Breaks())).digest
+
+
+def test_the_stages_of_a_document_are_built_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "temper.yaml"
+    path.write_text("guard:\n  - canary\n  - egress: {hosts: [larch.example], clicks: 0}\n  - spotlight:\n")
+    made = build(stages_of(read(path)), key=b"k")
+    assert [name for name, _ in made.stages] == ["canary", "egress", "spotlight"]
+    assert made.stages[1][1].hosts == ("larch.example",)  # type: ignore[attr-defined]
+    assert not stages_of(Section())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("guard: egress\n", "expected a list"),
+        ("guard:\n  - {egress: {}, canary: {}}\n", "temper.yaml:2: guard holds a mapping of 2 keys"),
+        ("guard:\n  - [egress]\n", "temper.yaml:2: guard holds a list, expected a stage"),
+        ("guard:\n  - egress: 4\n", "the options of egress are '4'"),
+        ("guard:\n  - egress: {host: x}\n", "did you mean 'hosts'"),
+    ],
+)
+def test_a_stage_that_is_none_is_refused_with_its_line(text: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "temper.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        build(stages_of(read(path)))

@@ -11,8 +11,9 @@ _TOKEN = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"[0-9]+|[A-Za-z]+|[^0-9A-Za-z]+")
 _CASE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _DIGIT, _LETTER, _SIGN, _HEX, _OTHER = math.log2(10), math.log2(26), math.log2(62), 4.0, 8.0
-_WORD, _SCALE, _SHORT, _LONG = 0.45, 2.0, 3, 6
-"""Nats a pair of letters reads above chance in most words, and bits per nat below that; letters too few to tell."""
+_WORD, _SCALE, _SHORT, _LONG, _TURNS = 0.1, 3.0, 3, 6, 2.5
+"""What most words read at least, in nats a pair, and how much each nat below counts; letters too few to tell; and how
+long the runs of small or of capital letters are in names such as JavaScript."""
 
 
 def bits(text: str) -> float:
@@ -43,7 +44,7 @@ def _run(run: str) -> float:
         return len(run) * _OTHER
     if len(run) <= _SHORT:
         return 0.0
-    if len(run) / len(_CASE.findall(run)) < _SHORT and len(run) > _LONG:
+    if len(run) / len(_CASE.findall(run)) < _TURNS:
         return len(run) * _SIGN
     if len(run) <= _LONG and any(sign in "aeiouyAEIOUY" for sign in run):
         return 0.0

@@ -6,12 +6,12 @@ import base64
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 _LENGTHS = (
-    "AD24 AE23 AT20 BE16 BG22 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GI23 GR27 HR21 HU28 IE22 IL23 IS26 IT27 "
-    "LI21 LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 SA24 SE24 SI19 SK24 SM27 TR26"
+    "AD24 AE23 AT20 BE16 BG22 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GI23 GR27 HR21 HU28 IE22 IL23 IS26 "
+    "IT27 LI21 LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 SA24 SE24 SI19 SK24 SM27 TR26"
 )
 _IBAN = {entry[:2]: int(entry[2:]) for entry in _LENGTHS.split()}
 
@@ -41,7 +41,9 @@ def recognised(text: str, kinds: tuple[str, ...]) -> list[Found]:
 
 
 def _of(kind: str, text: str) -> Iterator[Found]:
-    pattern, length = KINDS[kind]
+    hints, pattern, length = KINDS[kind]
+    if not any(hint in text for hint in hints):
+        return
     for match in pattern.finditer(text):
         size = length(match[0])
         if size:
@@ -94,28 +96,32 @@ def _jwt(text: str) -> int:
     return len(text) if isinstance(found, dict) and "alg" in found else 0
 
 
-_NO_WORD = r"(?<![A-Za-z0-9_-])"  # a pattern that may start anywhere in a long run would be quadratic
-KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], int]]] = {
-    name: (re.compile(pattern), check)
-    for name, (pattern, check) in {
-        "card": (r"(?<![\w.-])(?<!\d )\d(?:[ -]?\d){12,18}+(?![\d-]|\.\d)", _card),
-        "iban": (_NO_WORD + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,34}", _iban),
-        "ssn": (r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])", _ssn),
-        "mail": (r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
-        "phone": (r"(?<![\w.+-])(?:\+\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d(?:[ -]?\d){6,12}"
-                  r"|\(?\d{3}\)?[ .-]\d{3}[.-]\d{4})(?![\w-])", _phone),
-        "ip": (r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
-               r"(?![\w:-]|\.\d)", _ip),
-        "aws": (_NO_WORD + r"(?:AKIA|ASIA|AROA|AIDA)[A-Z2-7]{16}(?![A-Za-z0-9])", len),
-        "github": (_NO_WORD + r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{60,255})", len),
-        "slack": (_NO_WORD + r"(?:xox[abeoprs]-[A-Za-z0-9-]{10,250}"
-                  r"|https://hooks\.slack\.com/services/[\w/]{20,80})", len),
-        "google": (_NO_WORD + r"(?:AIza[A-Za-z0-9_-]{35}|GOCSPX-[A-Za-z0-9_-]{28}|ya29\.[A-Za-z0-9_-]{30,500})", len),
-        "stripe": (_NO_WORD + r"(?:sk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{20,250}", len),
-        "api": (_NO_WORD + r"sk-(?:[a-z]{2,10}[0-9]{0,2}-){0,2}[A-Za-z0-9_]{20,250}", len),
-        "jwt": (_NO_WORD + r"eyJ[A-Za-z0-9_-]{8,4000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{8,2000}", _jwt),
-        "private": (r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----\s{1,4}"
-                    r"[A-Za-z0-9+/=:, -]{24}", len),
-    }.items()
+# A pattern that may start anywhere in a long run would be quadratic, so each looks back whether a word began before it;
+# it does so after its first sign, because a search for a first sign is fast.
+_ALONE = r"(?<![A-Za-z0-9_-].)"
+_NUMBER = "0123456789"
+KINDS: dict[str, tuple[Collection[str], re.Pattern[str], Callable[[str], int]]] = {
+    name: (hints, re.compile(pattern), check)
+    for name, hints, pattern, check in (
+        ("card", _NUMBER, r"\d(?<![\w.-].)(?<!\d .)(?:[ -]?\d){12,18}+(?![\d-]|\.\d)", _card),
+        ("iban", _NUMBER, rf"[A-Z]{_ALONE}[A-Z]\d{{2}}(?: ?[A-Z0-9]){{11,34}}", _iban),
+        ("ssn", _NUMBER, r"\d(?<![\w-].)\d{2}([- ])\d{2}\1\d{4}(?![\w-])", _ssn),
+        ("mail", "@", r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
+        ("phone", _NUMBER, r"[+(\d](?<![\w.+-].)(?:(?<=\+)\d{1,3}[ -]?(?:\(\d{1,4}\)[ -]?)?\d(?:[ -]?\d){6,12}"
+                           r"|(?:(?<=\()\d{3}\)|(?<=\d)\d{2})[ .-]?\d{3}[.-]\d{4})(?![\w-])", _phone),
+        ("ip", _NUMBER, r"[0-9A-Fa-f:](?<![\w.:-].)(?:(?<=\d)\d{0,2}(?:\.\d{1,3}){3}"
+                        r"|[0-9A-Fa-f]{0,3}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:-]|\.\d)", _ip),
+        ("aws", ("AKIA", "ASIA", "AROA", "AIDA"), rf"A{_ALONE}(?:KIA|SIA|ROA|IDA)[A-Z2-7]{{16}}(?![A-Za-z0-9])", len),
+        ("github", ("gh", "github_pat_"), rf"g{_ALONE}(?:h[pousr]_[A-Za-z0-9]{{36,255}}|ithub_pat_\w{{60,255}})", len),
+        ("slack", ("xox", "hooks.slack.com"), rf"[xh]{_ALONE}(?:(?<=x)ox[abeoprs]-[A-Za-z0-9-]{{10,250}}"
+                                              r"|(?<=h)ttps://hooks\.slack\.com/services/[\w/]{20,80})", len),
+        ("google", ("AIza", "GOCSPX-", "ya29."), rf"[AGy]{_ALONE}(?:(?<=A)Iza[\w-]{{35}}|(?<=G)OCSPX-[\w-]{{28}}"
+                                                 r"|(?<=y)a29\.[\w-]{30,500})", len),
+        ("stripe", ("k_", "whsec_"), rf"[srw]{_ALONE}(?:k|hsec)_(?:live_|test_)?[A-Za-z0-9]{{20,250}}", len),
+        ("api", ("sk-",), rf"s{_ALONE}k-(?:[a-z]{{2,10}}[0-9]{{0,2}}-){{0,2}}[A-Za-z0-9_]{{20,250}}", len),
+        ("jwt", ("eyJ",), rf"e{_ALONE}yJ[\w-]{{8,4000}}\.eyJ[\w-]{{8,8000}}\.[\w-]{{8,2000}}", _jwt),
+        ("private", ("-----BEGIN ",), r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----\s{1,4}"
+                                      r"[A-Za-z0-9+/=:, -]{24}", len),
+    )
 }  # fmt: skip
 CREDENTIALS = ("aws", "github", "slack", "google", "stripe", "api", "jwt", "private")

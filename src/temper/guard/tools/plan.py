@@ -23,6 +23,7 @@ _TEXT = re.compile(
     r"(?i)\b(?:lists?|files?|documents?|notes?|pages?|websites?|letters?|e?mails?|messages?|inbox|tickets?)\b"
     r"|\w\.(?:txt|md|pdf|docx?|html?|csv)\b|\bwww\.|https?://"
 )
+_NAMES = re.compile(r"(?i)[\w-]{1,100}\.(?:txt|md|pdf|docx?|html?|csv)\b|\bwww\.\S{1,200}|https?://\S{1,200}")
 _HOST = re.compile(r"(?i)\b(?:www\.[\w-]+|[\w-]+\.(?:com|org|net|io|edu|gov|example))\b")
 
 
@@ -53,7 +54,7 @@ def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     (True, False)
     """
     text = _TO_SELF.sub(" ", text)
-    words = stems(text)
+    words = stems(_NAMES.sub(" ", text))  # a file called notes.txt asks for no notes
     first = stem(tool.name.replace("-", "_").split("_")[0])
     kind = VERBS.get(first, "")
     if rule.effect == "web":

@@ -87,7 +87,7 @@ def _defences(folder: Path, ablated: bool) -> dict[str, Build]:
     """Baselines, the permissions without and with the written policy, and with half of it."""
     found: dict[str, Build] = {
         "none": lambda suite, recorded: open_door,
-        "least privilege (oracle)": lambda suite, recorded: _least_privilege(recorded),
+        "least privilege (oracle)": lambda suite, recorded: least_privilege(recorded),
         "inferred": lambda suite, recorded: Permissions().check,
         "policy": lambda suite, recorded: Permissions(policy=str(HERE / f"{suite}.yaml")).check,
     }
@@ -112,7 +112,7 @@ def _untainted(rules: Rules) -> Rules:
     return replace(rules, tools=free)
 
 
-def _least_privilege(recorded: Recorded) -> Defence:
+def least_privilege(recorded: Recorded) -> Defence:
     """The tools of the user's own ground truth and no others: an oracle, nobody has it in service."""
     allowed = {call.name for call in recorded.calls}
 
@@ -201,7 +201,7 @@ def _why(one: Replayed) -> str:
 def _unattacked(defences: Mapping[str, Build], everything: Mapping[str, Sequence[Recorded]]) -> None:
     cells = []
     for name, build in defences.items():
-        found = {s: [replay(one, build(s, one)) for one in unattacked(all_, DATA, s)] for s, all_ in everything.items()}
+        found = {s: [replay(one, build(s, one)) for one in unattacked(DATA, s)] for s in everything}
         done = [f"{sum(one.useful for one in replays)} of {len(replays)}" for replays in found.values()]
         cells.append((name, *done))
     table("user tasks done where nobody attacks", ("defence", *everything), cells)

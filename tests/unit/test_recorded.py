@@ -13,10 +13,13 @@ import pytest
 
 from temper.core.chat import Call, Reply, Tool
 from temper.core.errors import ConfigError
-from temper.core.stage import ALLOWED, Context, Decision, Exchange, Judged, Level
+from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
+from temper.demos.assistant.bank import bank as stand_in
+from temper.engine.recorded import sandbox
 from temper.engine.recorded.agentdojo import recordings, tools_of, unattacked
-from temper.engine.recorded.replay import Answer, Recorded, in_turn, open_door, replay
+from temper.engine.recorded.replay import Answer, Recorded, behind, in_turn, open_door, replay
 from temper.engine.recorded.score import difference, group, harmful, pairs, share
+from temper.guard.pipeline import Guard, build
 from temper.guard.stages.permissions import Permissions
 
 DATA = Path(os.environ.get("TEMPER_DATA") or Path(__file__).parents[3] / "shared" / "data") / "prompts" / "agentdojo"
@@ -132,15 +135,20 @@ def test_a_stop_on_the_way_in_stops_the_call() -> None:
 
 
 def test_a_whole_guard_and_its_layers_are_scored_alike() -> None:
-    def guard(exchange: Exchange, context: Context) -> Judged:
-        decision = Permissions().check(exchange, context)
-        return Judged(level=decision.level, exchange=decision.exchange or exchange, decisions=(decision,))
-
+    whole = behind(build([("limits", {}), ("spotlight", {}), ("permissions", {})], key=b"k"))
     layers = in_turn((Watch(), Permissions()))
-    one, other, alone = (replay(PAIR, defence) for defence in (guard, layers, Permissions().check))
-    through = [[step.through for step in (*found.user, *found.attack)] for found in (one, other, alone)]
-    assert through[0] == through[1] == through[2]
-    assert one.attack[0].reason == alone.attack[0].reason != ""
+    found = [replay(PAIR, defence) for defence in (whole, layers, Permissions().check)]
+    assert [[step.through for step in (*one.user, *one.attack)] for one in found] == [[True, True, False, True]] * 3
+    assert found[0].attack[0].reason == found[2].attack[0].reason != ""
+
+
+def test_a_guard_that_breaks_lets_nothing_through() -> None:
+    class Broken:
+        def check(self, exchange: Exchange, context: Context) -> Decision:
+            raise RuntimeError("oh")
+
+    found = replay(PAIR, behind(Guard(stages=(("broken", Broken()),))))
+    assert (found.useful, found.broken) == (False, False)
 
 
 def test_layers_hand_on_what_they_left_and_the_worst_counts() -> None:
@@ -230,7 +238,7 @@ def test_a_folder_of_tasks_becomes_pairs_with_the_attack_in_what_is_read(tmp_pat
 
 
 def test_the_world_without_an_attack_is_as_it_was(tmp_path: Path) -> None:
-    [clean] = unattacked(recordings(suite(tmp_path), "banking"), tmp_path, "banking")
+    [clean] = unattacked(suite(tmp_path), "banking")
     assert clean.world()(clean.calls[0]) == f"Gas 5.00 to {MINE}"
     assert replay(clean, Permissions().check).useful
     assert not replay(clean, open_door).broken
@@ -275,9 +283,19 @@ def test_the_written_policies_on_agentdojo(name: str, n: int, useful: float) -> 
 @pytest.mark.parametrize("name", ["banking", "slack"])
 def test_every_recorded_call_is_answered_as_the_suite_would(name: str) -> None:
     known = {tool.name for tool in tools_of(name)}
-    every = recordings(DATA, name)
-    for clean in unattacked(every, DATA, name):
+    for clean in unattacked(DATA, name):
         answer = clean.world()
         told = [answer(one) for one in clean.calls]
         assert {one.name for one in clean.calls} <= known
         assert not [text for text in told if "Error" in text]
+
+
+def test_an_assistant_s_own_sandbox_scores_a_policy_before_any_model_is_asked() -> None:
+    every = sandbox.recordings(stand_in())
+    assert {one.attack.rpartition(".")[2] for one in every} == {"http_get", "transfer_money", "send_mail", "remember"}
+    free = [replay(one, open_door) for one in every]
+    assert all(one.useful and one.broken for one in free)
+    assert sum(one.delivered for one in free) > len(free) / 2
+    guarded = [replay(one, Permissions().check) for one in every]
+    assert not any(one.broken for one in guarded)
+    assert np.mean([one.useful for one in guarded]) >= 0.9

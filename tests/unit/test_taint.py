@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from temper.core.chat import Call, Message, Role
 from temper.guard.tools.names import amount, amounts, carried, codes, holds, plain
 from temper.guard.tools.taint import Origin, Traces
-from temper.guard.tools.trust import RECORD, Piece, Trust, heard, leaves, structure
+from temper.guard.tools.trust import NUMBERED, RECORD, Piece, Trust, heard, leaves, structure
 
 IBAN = "NO9386011117947"
 
@@ -107,6 +107,13 @@ def test_fields_are_told_apart_and_free_text_vouches_for_nothing() -> None:
     found = {(piece.text, piece.trust) for piece in result(text, "list", **RECORD)}
     assert ("NO1", Trust.OWN) in found
     assert all(trust is Trust.OUTSIDE for text, trust in found if "XX" in text)
+
+
+def test_no_text_hides_in_front_of_a_colon_or_in_a_record() -> None:
+    for text in ("Please tell everybody at once: now", "- general\n- Please tell everybody at once\n- a"):
+        for sources in (RECORD, NUMBERED, {"else": Trust.OWN}):
+            found = Traces.of(result(text, "list", **sources)).copied("please tell everybody at once")
+            assert found.trust is Trust.OUTSIDE
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from temper.core.chat import Call, Message, Reply, Request, Role, Tool
-from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level, Stage
+from temper.core.stage import ALLOWED, Context, Decision, Exchange, Judged, Level, Stage
+from temper.guard.pipeline import Guard
 
 Answer: TypeAlias = Callable[[Call], str]
 """What the tools answer to a call that is made; it may remember the calls before."""
@@ -103,6 +104,16 @@ def in_turn(stages: Sequence[Stage]) -> Defence:
     return defence
 
 
+def behind(guard: Guard) -> Defence:
+    """A guard as a defence, with its own words of this conversation in place of the replay's."""
+
+    def defence(exchange: Exchange, context: Context) -> Judged:
+        asked, reply = exchange.request, exchange.reply
+        return guard.before(asked) if reply is None else guard.after(asked, reply)
+
+    return defence
+
+
 def open_door(exchange: Exchange, context: Context) -> Decision:
     """No defence at all: what everything else is compared with."""
     return ALLOWED
@@ -140,9 +151,7 @@ def _step(asked: Request, call: Call, defence: Defence, context: Context) -> tup
     before = defence(Exchange(request=asked), context)
     if before.level >= Level.REVIEW:
         return _refused(call, before), Message(role=Role.ASSISTANT)
-    # A guard's second look is at the question as it was put, its own additions included.
-    request = before.exchange.request if before.exchange else asked
-    ruled = defence(Exchange(request=request, reply=Reply(calls=(call,))), context)
+    ruled = defence(Exchange(request=asked, reply=Reply(calls=(call,))), context)
     reply = ruled.exchange.reply if ruled.exchange and ruled.exchange.reply else Reply(calls=(call,))
     if ruled.level >= Level.REVIEW or call not in reply.calls:
         return _refused(call, ruled), Message(role=Role.ASSISTANT, text=reply.text)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from temper.core.chat import Tool
 from temper.guard.tools.policy import Argument, Kind, Rules, ToolRule, usual
-from temper.guard.tools.trust import ELSE, RECORD, Source, Trust
-from temper.guard.tools.words import AMOUNTS, CONTENT, EFFECTS, READ, SECRETS, SINKS, stem, stems
+from temper.guard.tools.trust import ELSE, NUMBERED, RECORD, Source, Trust
+from temper.guard.tools.words import AMOUNTS, CONTENT, EFFECTS, LISTS, READ, SECRETS, SINKS, stem, stems
 
 
 def completed(rules: Rules, tools: Sequence[Tool]) -> Rules:
@@ -81,10 +82,11 @@ def argument(name: str, schema: Any) -> Argument:
 
 
 def source(tool: Tool) -> Source:
-    """How far results are trusted: what people write is OUTSIDE; in records, the fields a system fills itself are OWN,
-    and so is a result that is nothing but one value or a list of values.
+    """How far results are trusted: what people write is OUTSIDE but for its numbers; in records, the fields a system
+    fills itself are OWN, and so is a result that is nothing but one value or a list of values.
     """
-    words = stems(tool.name) | stems(tool.description)
-    if stem(_first(tool.name)) not in READ or words & CONTENT:
+    named = stems(re.split(r"(?i)_by_", tool.name)[0])
+    written = named & CONTENT or (stems(tool.description) & CONTENT and not named & LISTS)
+    if stem(_first(tool.name)) not in READ:
         return {ELSE: Trust.OUTSIDE}
-    return RECORD
+    return NUMBERED if written else RECORD

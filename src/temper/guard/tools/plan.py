@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from temper.core.chat import Message, Role, Tool
 from temper.guard.tools.names import carried
 from temper.guard.tools.policy import ToolRule
-from temper.guard.tools.words import ASKS, HANDING, THINGS, VERBS, stem, stems
+from temper.guard.tools.words import ASKS, BROAD, HANDING, THINGS, VERBS, stem, stems
 
 _ALREADY = re.compile(r"(?i)^\W*(?:yes|yep|ok|okay|sure|confirmed?|go ahead|do it|please do|right|correct|approved?)\b")
 _TO_SELF = re.compile(r"(?i)\b(?:tell|show|give|inform|get|find|read|let|ask)\s+(?:me|us)\b")
@@ -16,12 +16,14 @@ _LET_KNOW = re.compile(r"(?i)\blet\s+(?!me\b|us\b)\w+(?:\s+\w+)?\s+know\b")
 _MONEY = re.compile(r"[$€£¥₹]|(?i:\b(?:money|cash|dollars?|euros?|pounds?|eur|usd|gbp|chf|bucks|funds)\b)|\d[.,]\d\d\b")
 _LEFT_OPEN = re.compile(
     r"(?i)\b(?:do|follow|complete|execute|perform|finish|obey|implement|carry out|work through)\b"
-    r"(?!\s+(?:the following|these|this)\b)[^.!?\n]{0,40}\b(?:tasks?|instructions?|steps|to-?dos?|directions)\b"
+    r"(?!\s+(?:the following|these|this)\b)[^.!?\n]{0,40}"
+    r"\b(?:tasks?|actions?|instructions?|steps|to-?dos?|directions)\b"
 )
 _TEXT = re.compile(
     r"(?i)\b(?:lists?|files?|documents?|notes?|pages?|websites?|letters?|e?mails?|messages?|inbox|tickets?)\b"
     r"|\w\.(?:txt|md|pdf|docx?|html?|csv)\b|\bwww\.|https?://"
 )
+_NAMES = re.compile(r"(?i)[\w-]{1,100}\.(?:txt|md|pdf|docx?|html?|csv)\b|\bwww\.\S{1,200}|https?://\S{1,200}")
 _HOST = re.compile(r"(?i)\b(?:www\.[\w-]+|[\w-]+\.(?:com|org|net|io|edu|gov|example))\b")
 
 
@@ -52,12 +54,14 @@ def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     (True, False)
     """
     text = _TO_SELF.sub(" ", text)
-    words = stems(text)
+    words = stems(_NAMES.sub(" ", text))  # a file called notes.txt asks for no notes
     first = stem(tool.name.replace("-", "_").split("_")[0])
     kind = VERBS.get(first, "")
     if rule.effect == "web":
         page = words & ASKS["web"] or _HOST.search(text)
         return kind != "publish" or bool(page and words & ASKS["publish"])
+    if first in words and first not in BROAD:
+        return True
     if kind in ("change", "create", "run"):
         return bool(words & ASKS[kind] and words & _things(tool, rule))
     if kind:

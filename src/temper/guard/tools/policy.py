@@ -13,7 +13,7 @@ from temper.config.document import Scalar, Section
 from temper.config.reading import parse, read
 from temper.config.yaml_text import flow
 from temper.core.stage import Level
-from temper.guard.tools.trust import ELSE, RECORD, Source, Trust
+from temper.guard.tools.trust import ELSE, NUMBERED, RECORD, Source, Trust
 
 EFFECTS = ("", "money", "mail", "web", "memory", "data")
 """What a tool's call would do; "" for one that only reads, whose arguments are free."""
@@ -22,7 +22,7 @@ LOCKED, OPEN = "locked", "open"
 """A locked plan allows only calls with an effect that the user's words ask for."""
 
 _LEVELS = {"revise": Level.REVISE, "review": Level.REVIEW, "block": Level.BLOCK}
-_RECORD = "record"
+_NAMED: Mapping[str, Source] = {"record": RECORD, "numbered": NUMBERED}
 _TRUSTS = tuple(trust.name.lower() for trust in Trust)
 
 
@@ -106,9 +106,8 @@ def _trust(section: Section, key: str, default: Trust) -> Trust:
 
 def _source(sources: Section, name: str) -> Source:
     if isinstance(sources.entries[name], Scalar):
-        if sources.text(name) == _RECORD:
-            return RECORD
-        return {ELSE: _trust(sources, name, Trust.OUTSIDE)}
+        word = sources.word(name, (*_NAMED, *_TRUSTS), "outside")
+        return _NAMED.get(word) or {ELSE: Trust[word.upper()]}
     fields = sources.section(name)
     return {key: _trust(fields, key, Trust.OUTSIDE) for key in fields.entries}
 
@@ -153,10 +152,9 @@ def shown(rules: Rules) -> str:
 
 
 def _source_text(source: Source) -> Any:
-    if source == RECORD:
-        return _RECORD
+    known = next((word for word, one in _NAMED.items() if one == source), None)
     fields = {name: trust.name.lower() for name, trust in source.items()}
-    return fields[ELSE] if list(fields) == [ELSE] else fields
+    return known or (fields[ELSE] if list(fields) == [ELSE] else fields)
 
 
 def _tool_text(rule: ToolRule) -> dict[str, Any]:

@@ -128,14 +128,23 @@ class Ruling:
     def _spread(
         self, values: Sequence[tuple[str, str]], rules: Mapping[str, Argument], origins: Sequence[Origin]
     ) -> Iterator[Objection]:
-        """What an outsider wrote, words or an amount, goes only where the user said, not wherever a record allows."""
+        """What an outsider wrote, words or an amount, goes only where the user said, and into the user's own things
+        only from where somebody trusted pointed; not wherever a record allows.
+        """
         found = [(name, text, rules[name].kind, origin) for (name, text), origin in zip(values, origins, strict=True)]
-        where = min((origin.trust for _, _, kind, origin in found if kind is Kind.SINK), default=Trust.USER)
-        for name, text, kind, origin in found if where < Trust.USER else ():
+        where = min((origin.trust for _, _, kind, origin in found if kind is Kind.SINK), default=None)
+        for name, text, kind, origin in found:
             told = kind is Kind.AMOUNT or (kind is Kind.PAYLOAD and " " in text.strip())
-            if told and origin.trust is Trust.OUTSIDE:
+            if not told or origin.trust is not Trust.OUTSIDE:
+                continue
+            good = self._pointed(origin) >= Trust.INSIDE if where is None else where >= Trust.USER
+            if not good:
                 reason = f"{name} was {origin} and goes where the user did not say"
                 yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=text[:_SHOWN])
+
+    def _pointed(self, origin: Origin) -> Trust:
+        """How far the text is trusted by which a tool was asked for the place of a value."""
+        return max((self.traces.origin(text).trust for text in origin.asked), default=Trust.MADE)
 
     def _vouched(self, origin: Origin, about: Argument, others: Sequence[Trust]) -> Origin:
         """A value from where a trusted text pointed ("you find it on her page"), in a call all else of which is said by
@@ -143,8 +152,7 @@ class Ruling:
         """
         if about.kind is not Kind.SINK or about.least > Trust.INSIDE or origin.trust >= about.least or not others:
             return origin
-        pointed = max((self.traces.origin(text).trust for text in origin.asked), default=Trust.MADE)
-        return replace(origin, trust=max(origin.trust, min(pointed, *others)))
+        return replace(origin, trust=max(origin.trust, min(self._pointed(origin), *others)))
 
     def _origin(self, text: str, about: Argument) -> Origin:
         """Where a name was found or a passage was copied from; what lies under an allowed host is allowed."""

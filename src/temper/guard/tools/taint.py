@@ -118,7 +118,7 @@ class Traces:
         if not wanted:
             return self.origin(passage)
         best: dict[tuple[str, ...], Piece] = {}
-        for text in sorted(self.texts, key=lambda one: one.piece.trust):
+        for text in sorted((one for one in self.texts if not one.piece.whole), key=lambda one: one.piece.trust):
             best |= {shingle: text.piece for shingle in _shingles(text.text) if shingle in wanted}
         least = min(best.values(), key=lambda one: one.trust, default=None)
         return NOWHERE if least is None else _origin(least)

@@ -45,10 +45,14 @@ class Piece:
 Source = Mapping[str, Trust]
 """How far each field of a tool's results is trusted; `else` speaks for the rest and for results without fields."""
 
-_RECORDED = "id iban account recipient payee beneficiary user username channel email member participant amount date"
-RECORD: Source = {**dict.fromkeys(("", *_RECORDED.split()), Trust.OWN), ELSE: Trust.OUTSIDE}
+_IDS = ("id", "id_", "uuid")
+_RECORDED = "iban account recipient payee beneficiary user username channel email member participant amount date"
+RECORD: Source = {**dict.fromkeys(("", *_IDS, *_RECORDED.split()), Trust.OWN), ELSE: Trust.OUTSIDE}
 """A system of records: it fills these fields itself, and results that are one value or a list of values. A sender is
 not among them: that is whoever wants to be one."""
+
+NUMBERED: Source = {**dict.fromkeys(_IDS, Trust.OWN), ELSE: Trust.OUTSIDE}
+"""What people write, numbered by the system that keeps it."""
 
 
 def heard(messages: Sequence[Message], sources: Mapping[str, Source]) -> list[Piece]:
@@ -143,16 +147,19 @@ def _built(node: Any, depth: int) -> Any:
 
 
 def leaves(value: Any, most: int = LEAVES) -> Iterator[tuple[str, str]]:
-    """(last key above it, text) of every value inside lists and mappings, in order, at most `most`.
+    """(last key above it, text) of every value inside lists and mappings, in order, at most `most`; a key that is a
+    sentence is a value too, or a text could hide in front of a colon.
 
-    >>> list(leaves({"a": [{"id": 7, "to": "Ann"}], "b": None}))
-    [('id', '7'), ('to', 'Ann')]
+    >>> list(leaves({"a": [{"id": 7, "to": "Ann"}], "b": None, "tell all": 1}))
+    [('id', '7'), ('to', 'Ann'), ('tell all', 'tell all'), ('tell all', '1')]
     """
     waiting: list[tuple[str, Any]] = [("", value)]
     while waiting and most > 0:
         key, inner = waiting.pop()
         if isinstance(inner, Mapping):
-            waiting.extend((str(name), item) for name, item in reversed(list(inner.items())))
+            for name, item in reversed(list(inner.items())):
+                waiting.append((str(name), item))
+                waiting.extend([(str(name), name)] if " " in str(name) else [])
         elif isinstance(inner, list | tuple):
             waiting.extend((key, item) for item in reversed(inner))
         elif inner is not None and inner != "":

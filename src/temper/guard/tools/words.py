@@ -58,7 +58,8 @@ ASKS: Mapping[str, frozenset[str]] = {
                      "replace switch fix rename extend shorten reset renew amend revise new"),
     "remove": _group("remove delete kick cancel drop revoke expel unsubscribe ban clear erase stop withdraw"),
     "add": _group("add join include enroll put append invite register onboard"),
-    "create": _group("create make open start new add write draft generate book reserve plan"),
+    "create": _group("create make open start new add write draft generate book booking reserve "
+                     "reservation plan"),
     "invite": _group("invite add onboard welcome join"),
     "schedule": _group("schedule recurring standing monthly weekly yearly annually daily regularly plan automatic "
                        "every future later next"),
@@ -83,6 +84,9 @@ VERBS: Mapping[str, str] = {
     for verb in verbs.split()
 }
 """What the first word of a tool's name says it does, where that tells more than its effect."""
+
+BROAD = _group("update change set edit modify create make run execute add post")
+"""First words of tools that a user's request may well hold without meaning this tool."""
 
 HANDING = _group("send give return move put")
 """Words that ask for a payment when money is spoken of."""
@@ -109,6 +113,9 @@ SINKS = _group("recipient receiver payee beneficiary to cc bcc iban account url 
 
 SECRETS = _group("password passwd passphrase pin secret token credential credentials key")
 AMOUNTS = _group("amount price sum total quantity value cost fee")
+LISTS = _group("contact payee account user member participant channel balance transaction")
+"""What records are of; a tool named for one of these brings records even where its description speaks of mail."""
+
 CONTENT = _group("message inbox mail email file page webpage web document note comment review post chat feed article "
                  "content text attachment search news ticket issue calendar event")  # fmt: skip
 """Words by which a tool says that it brings what people have written."""

@@ -29,7 +29,7 @@ class Threat:
     """A catalogue entry: what is sought, what access it takes, which plugins try it, which answers it requires.
 
     `requires` holds (answer, wanted) pairs over the system description and the actor ("actor.knowledge"); several
-    wanted values are separated by "|". `references` are MITRE ATLAS, OWASP and NIST AI 100-2 ids. `bounded` says that
+    wanted values are separated by "|". `references` are ids of taxonomies, as "atlas:AML.T0015". `bounded` says that
     the actor's radius limits it; a sticker or a rotation has limits of its own.
     """
 

@@ -1,0 +1,76 @@
+"""Ids of taxonomies: every one that the catalogue names has a title, and a wrong one is refused with a suggestion."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from temper.core.errors import TemperError
+from temper.threats.rules import catalogue
+from temper.threats.taxonomies import taxonomies, title
+
+SHAPES = {
+    "atlas": r"AML\.T\d{4}(?:\.\d{3})?",
+    "cwe": r"\d+",
+    "eu-ai-act": r"\d+\(\d\)",
+    "nist": r"NISTAML\.\d{2,3}",
+    "nist-rmf": r"MEASURE \d\.\d+",
+    "owasp-agentic": r"ASI(?:0\d|10)",
+    "owasp-llm": r"LLM(?:0\d|10)",
+    "owasp-ml": r"ML(?:0\d|10)",
+}
+
+
+@pytest.mark.parametrize("key", SHAPES)
+def test_a_table_names_its_edition_and_source_and_its_ids_look_alike(key: str) -> None:
+    table = taxonomies()[key]
+    assert table.name
+    assert table.edition
+    assert table.source.startswith("https://")
+    assert all(re.fullmatch(SHAPES[key], id) for id in table.titles), table.titles
+    assert all(text.strip() == text and text for text in table.titles.values())
+
+
+def test_every_table_is_tested_and_every_top_ten_has_ten() -> None:
+    assert set(taxonomies()) == set(SHAPES)
+    for key in ("owasp-agentic", "owasp-llm", "owasp-ml"):
+        assert len(taxonomies()[key].titles) == 10
+
+
+def test_every_reference_of_the_catalogue_has_a_title() -> None:
+    for threat in catalogue():
+        assert threat.references
+        for reference in threat.references:
+            assert title(reference), reference
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        ("owasp-llm:LLM01", "Prompt Injection"),
+        ("owasp-llm:LLM10", "Unbounded Consumption"),
+        ("owasp-agentic:ASI01", "Agent Goal Hijack"),
+        ("atlas:AML.T0051.001", "LLM Prompt Injection: Indirect"),
+        ("atlas:AML.T0086", "Exfiltration via AI Agent Tool Invocation"),
+        ("nist:NISTAML.015", "Indirect Prompt Injection"),
+        ("cwe:1427", "Improper Neutralization of Input Used for LLM Prompting"),
+    ],
+)
+def test_titles_are_those_of_the_source(tag: str, name: str) -> None:
+    assert title(tag) == name
+
+
+@pytest.mark.parametrize(
+    ("tag", "fix"),
+    [
+        ("owasp-llm:LLM11", "LLM1"),
+        ("owasp:LLM01", "owasp-llm:LLM01"),
+        ("nonsense", "a colon and the id"),
+        ("", "colon"),
+    ],
+)
+def test_an_unknown_id_is_refused_with_a_suggestion(tag: str, fix: str) -> None:
+    with pytest.raises(TemperError) as caught:
+        title(tag)
+    assert fix in f"{caught.value} {caught.value.fix}"

@@ -108,9 +108,7 @@ def _parts(found: Sequence[Sample]) -> Array:
     for source in sorted(sizes, key=lambda source: -sizes[source]):
         place[source] = filled.index(min(filled))
         filled[place[source]] += sizes[source]
-    return np.array(
-        [place[one.source] if one.attack else sum(_opening(one.text).encode()) % FOLDS for one in found]
-    )
+    return np.array([place[one.source] if one.attack else sum(_opening(one.text).encode()) % FOLDS for one in found])
 
 
 def _opening(text: str) -> str:
@@ -147,7 +145,10 @@ def _print_benign(found: Sequence[Sample], caught: dict[str, Array]) -> None:
 
 
 def _print_attacks(found: Sequence[Sample], caught: dict[str, Array]) -> None:
-    for title, plain in (("Attacks caught, % [95 % Wilson]", False), ("Not covered: plain requests in a wrong place", True)):
+    for title, plain in (
+        ("Attacks caught, % [95 % Wilson]", False),
+        ("Not covered: plain requests in a wrong place", True),
+    ):
         rows = []
         sources = dict.fromkeys(one.source for one in found if one.attack and (one.source in PLAIN) is plain)
         for source in sources:
@@ -177,7 +178,9 @@ def _cell(hit: Array) -> str:
 
 def _print_times() -> None:
     """Milliseconds of the three layers together, each text read for the first time."""
-    texts = {f"{size:,} benign": _benign_texts(size, many) for size, many in ((4_000, 300), (40_000, 20), (1_000_000, 2))}
+    texts = {
+        f"{size:,} benign": _benign_texts(size, many) for size, many in ((4_000, 300), (40_000, 20), (1_000_000, 2))
+    }
     texts |= {f"4,000 hostile: {name}": [piece * (4_000 // len(piece) + 1)][:1] * 3 for name, piece in HOSTILE.items()}
     rows = []
     for name, many in texts.items():

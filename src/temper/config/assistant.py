@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.document import Listing, Scalar, Section, as_number
+from temper.config.guard import stages_of
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.core.assistant import CANARY, UNTRUSTED, Assistant, Service, UserTask
@@ -37,7 +38,7 @@ def is_assistant(path: str | Path) -> bool:
 def load_assistant(path: str | Path) -> Assistant:
     """The assistant in this temper.yaml. Raises `ConfigError` with file, line, what was expected and what came."""
     path = Path(path)
-    document = read(path).only("system", "assistant", "sandbox", "policy")
+    document = read(path).only("system", "assistant", "sandbox", "policy", "guard")
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     section = document.section("assistant")
@@ -51,6 +52,7 @@ def load_assistant(path: str | Path) -> Assistant:
         services=tuple(_service(entry) for entry in sandbox.sections("tools")),
         tasks=tuple(_task(entry) for entry in sandbox.sections("tasks")),
         trusted=sandbox.texts("trusted"),
+        guard=stages_of(document),
         policy=from_node(document, "policy", base, "assistant"),
         source=str(path),
         most_turns=section.whole("most_turns", 8),

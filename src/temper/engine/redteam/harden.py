@@ -184,7 +184,7 @@ def write(hardened: HardenedAssistant, folder: Path) -> Path:
         sandbox = source.parent / document["sandbox"]
         (folder / sandbox.name).write_text(sandbox.read_text(encoding="utf-8"), encoding="utf-8")
         document["sandbox"] = sandbox.name
-    document["guard"] = [{"stage": name, **dict(options)} for name, options in hardened.assistant.guard]
+    document["guard"] = [{name: dict(options)} if options else name for name, options in hardened.assistant.guard]
     path = folder / "temper.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

@@ -82,9 +82,16 @@ def load_model(path: Path) -> Model:
             bias, threshold = map(float, found["numbers"])
             weights = found["weights"].astype(np.float32)
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise TemperError(f"{path} is no model of texts: {error}", fix="write one with `train(...).save(path)`") from error
+        raise TemperError(
+            f"{path} is no model of texts: {error}", fix="write one with `train(...).save(path)`"
+        ) from error
     return Model(
-        weights=weights, bias=bias, threshold=threshold, benign=families[0], families=tuple(families[1:]), source=str(path)
+        weights=weights,
+        bias=bias,
+        threshold=threshold,
+        benign=families[0],
+        families=tuple(families[1:]),
+        source=str(path),
     )
 
 
@@ -113,7 +120,9 @@ def train(
     """
     truth, names = np.asarray(labels, dtype=bool), np.asarray(groups)
     if min(len(set(names[truth])), len(set(names[~truth]))) < 2:
-        raise TemperError("training needs two groups of attacks and two of benign texts", fix="name their sources in groups")
+        raise TemperError(
+            "training needs two groups of attacks and two of benign texts", fix="name their sources in groups"
+        )
     counts = _counts(texts)
     scores = np.zeros(len(texts))
     for part in _parts(truth, names, folds):

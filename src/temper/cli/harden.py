@@ -20,6 +20,7 @@ def command(
     """Try the defences (of an assistant: the guard), attack again from scratch, keep the best by policy."""
     from temper import api
     from temper.api import assistants
+    from temper.report.guards import show_guards
     from temper.report.progress import Progress
     from temper.report.terminal import show_hardening
 
@@ -36,4 +37,4 @@ def command(
             better = api.harden(system, last, finding=finding, engine=engine, listener=progress)
             saved = api.save_hardened(better, folder) if better.taken else None
     report = better.after.report(config.parent / "runs" / better.after.record.id / "report.html")
-    show_hardening(better, saved, report)
+    (show_guards if assistants.is_assistant(config) else show_hardening)(better, saved, report)

@@ -67,12 +67,15 @@ class Guarded:
 
 
 def released(reply: Reply, judged: Judged) -> Reply:
-    """What of an answer goes out, with `blocked` where anything was stopped or taken out: nothing of one that is
-    stopped, or that waits for a human without a version that may go meanwhile. Its tokens were paid for in any case.
+    """What of an answer goes out: nothing of one that is stopped, or that waits for a human without a version that may
+    go meanwhile. `blocked` says so, and where a call was taken out or waits; a text that was only made harmless is not
+    blocked. Its tokens were paid for in any case.
     """
     if judged.level is Level.ALLOW:
         return judged.exchange.reply or reply
     waits = any(one.level is Level.REVIEW and one.exchange is None for one in judged.decisions)
     if judged.level >= Level.BLOCK or waits:
         return replace(reply, text=REFUSAL, calls=(), blocked=why(judged))
-    return replace(judged.exchange.reply or reply, blocked=why(judged))
+    out = judged.exchange.reply or reply
+    lost = judged.level >= Level.REVIEW or len(out.calls) < len(reply.calls)
+    return replace(out, blocked=why(judged)) if lost else out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from temper.attacks.injection._built import built
@@ -23,8 +23,8 @@ FRESH = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One trial of one injection: who tried it, what came of it, what it used, and whether the user's own task was
-    still done.
+    """One trial of one injection: who tried it, what came of it, what it used, whether the user's own task was still
+    done, and the guard's stage that stopped something of it.
     """
 
     strategy: str
@@ -35,6 +35,7 @@ class Attempt:
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
     served: bool | None = None
+    blocked: str = ""
 
     @property
     def hit(self) -> bool:
@@ -74,6 +75,7 @@ class Trying:
                 requests=trace.requests,
                 usage=trace.usage,
                 served=self._served(injection, trace),
+                blocked=trace.blocked,
             ),
             trace,
         )
@@ -97,6 +99,13 @@ class Trying:
         if name not in self._judges:
             self._judges[name] = Room("temper.judges").build(f"told.{name}")
         return self._judges[name]
+
+
+def twin(injection: Injection) -> Injection:
+    """The benign twin: the same carrier and place, and the goal's trigger words in a text that asks for nothing. What
+    makes a text an attack (wrapper, codes, suffix, earlier turns) is not in it.
+    """
+    return replace(injection, benign=True, wrapper="plain", codecs=(), words="", suffix="", turns=())
 
 
 def shown(attempts: Iterable[Attempt]) -> Shown:

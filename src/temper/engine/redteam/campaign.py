@@ -12,7 +12,7 @@ from temper.core.chat import ChatTarget, Message
 from temper.core.errors import RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.injection import Ground, Injection, Strategy
-from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each
+from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each, twin
 from temper.engine.redteam.effort import Effort
 from temper.engine.redteam.playing import Playing
 from temper.kernels.rate import wilson
@@ -202,8 +202,8 @@ def smallest(strongest: Strongest, attempts: Sequence[Attempt], trying: Trying) 
 
 
 async def _twins(campaign: Campaign, trying: Trying, found: Found) -> None:
-    """The twins of a sample of what was tried, spread evenly over it: same dress, nothing asked for."""
-    tried = list(dict.fromkeys(replace(i, benign=True, words="", suffix="") for i in _all(found)))
+    """The twins of a sample of what was tried, spread evenly over it."""
+    tried = list(dict.fromkeys(map(twin, _all(found))))
     step = max(1, len(tried) // max(1, campaign.effort.twins))
 
     async def one(injection: Injection) -> Attempt:

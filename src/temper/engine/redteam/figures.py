@@ -184,7 +184,7 @@ def _of_twins(found: Found) -> list[Measurement]:
         return []
     valid = [one for one in twins if one.valid]
     undecided = len(twins) - len(valid)
-    stopped = sum(one.evidence.stage is Stage.DELIVERED for one in valid)
+    stopped = sum(bool(one.blocked) for one in valid)
     return [
         measure_rate("assistant.twins", "blocked", stopped, len(twins), undecided=undecided),
         measure_rate("assistant.twins", "false_alarms", sum(one.hit for one in valid), len(twins), undecided=undecided),

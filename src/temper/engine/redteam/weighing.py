@@ -11,8 +11,8 @@ import numpy as np
 from temper.core.assistant import Assistant, Talk, UserTask
 from temper.core.chat import ChatTarget
 from temper.core.defence import Effect
-from temper.core.injection import Goal, Injection, Stage
-from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each
+from temper.core.injection import Goal, Injection
+from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each, twin
 from temper.engine.redteam.run import guarded
 from temper.kernels.rate import mcnemar, paired_rates
 from temper.targets.chat.sandbox import converse
@@ -34,6 +34,13 @@ class Weighed:
     done: np.ndarray[Any, Any]
     stopped: np.ndarray[Any, Any]
     wrappers: tuple[str, ...]
+
+    def cost(self, wrappers: Sequence[str]) -> float:
+        """What is to be small: the shares of attacks in these wrappers that succeed, of tasks left undone and of twins
+        stopped, added up.
+        """
+        parts = (self.only(wrappers), ~self.done, self.stopped)
+        return sum(float(part.mean()) for part in parts if len(part))
 
     def only(self, wrappers: Sequence[str]) -> np.ndarray[Any, Any]:
         """The hits of attacks in these wrappers."""
@@ -74,14 +81,14 @@ class Scale:
 
         trials = range(AGAIN, AGAIN + self.trials)
         tried = await each([(one, at) for one in self.attacks for at in trials], attacked, self.width)
-        twins = [(replace(one, benign=True, words="", suffix=""), AGAIN) for one in self.attacks]
+        twins = [(twin(one), AGAIN) for one in self.attacks]
         quiet = await each(list(dict.fromkeys(twins)), attacked, self.width)
         done = await each([(task, at) for task in assistant.tasks for at in trials], served, self.width)
         return Weighed(
             guard=guard,
             hits=np.array([one.hit or not one.valid for one in tried]),
             done=np.array(done, dtype=bool),
-            stopped=np.array([one.evidence.stage is Stage.DELIVERED or not one.valid for one in quiet]),
+            stopped=np.array([bool(one.blocked) or not one.valid for one in quiet]),
             wrappers=tuple(one.injection.wrapper for one in tried),
         )
 

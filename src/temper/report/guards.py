@@ -1,0 +1,68 @@
+"""What the terminal shows of a hardened assistant: every guard that was weighed, what it stops and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from temper.report._blocks import grid, styled, verdict_lines, whole, write
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from temper.core.defence import Effect
+
+
+def show_guards(better: Any, saved: Path | None, report: Path | None, console: Console | None = None) -> None:
+    """`better` has `before` and `after` (runs with a `record`), `taken` (names) and `results`, whose last one has
+    `trials` (defence, outcome, effects) and `chosen`.
+    """
+    write(_blocks(better, saved, report), console)
+
+
+def _blocks(better: Any, saved: Path | None, report: Path | None) -> Iterator[RenderableType]:
+    result = better.results[-1]
+    yield styled(
+        "The guard, on the attacks that were found (one half of the wrappers chooses, the other judges)", "bold"
+    )
+    yield _table(result)
+    if not better.taken:
+        yield styled("No guard was taken: see why in the last line.\n", "bold")
+    else:
+        yield styled(f"run {better.after.record.id}: the guarded assistant, red teamed from scratch\n", "bold")
+        yield verdict_lines(better.after.record)
+    for words, path in (("guarded assistant", saved), ("report", report)):
+        if path is not None:
+            yield whole(f"{words}: {path}")
+
+
+def _table(result: Any) -> Table:
+    table = grid("Attacks that succeed", "Tasks done", "Twins stopped", "Outcome", first="Guard")
+    first = table.columns[0]
+    first.no_wrap, first.ratio, first.overflow = False, 3, "fold"
+    for trial in result.trials:
+        success, tasks, twins = (trial.effect(name) for name in (result.metric, "tasks", "twins_stopped"))
+        last = trial is result.trials[-1]
+        style = ("bold green" if trial is result.chosen else "bold yellow") if last else ""
+        table.add_row(
+            styled(trial.defence, style),
+            styled(_moved(success)),
+            styled(_moved(tasks)),
+            styled(_moved(twins)),
+            styled(trial.outcome, style.removeprefix("bold ")),
+        )
+    return table
+
+
+def _moved(effect: Effect | None) -> str:
+    """Before and after, with the interval of the difference where there is one to speak of."""
+    if effect is None:
+        return "–"
+    if effect.before == effect.after:
+        return f"{effect.after:.0%}, as before"
+    return (
+        f"{effect.before:.0%} → {effect.after:.0%}\n"
+        f"{100 * effect.low:+.0f} to {100 * effect.high:+.0f} points, n = {effect.n}"
+    )

@@ -78,30 +78,32 @@ def test_an_assistant_that_cannot_be_asked_gives_nothing_to_judge(name: str) -> 
 
 
 @cache
-def runs(name: str) -> list[list[Shown]]:
-    """Four stand-ins that obey one order in twenty, one in three where it is dressed well; 18 attempts a goal."""
-    weak = [Weakness(seed=seed, obeys={"user": -2.5, "tool": -3.0}) for seed in range(4)]
-    return [hunt(f"injection.{name}", weakness, 234, weakness.seed) for weakness in weak]
+def runs(name: str, odds: float, attempts: int) -> list[list[Shown]]:
+    """Six stand-ins that obey an order with these log-odds where it stands alone, and more readily in good dress."""
+    obeys = {"user": odds + 0.5, "tool": odds}
+    weak = [Weakness(seed=seed, obeys=obeys, understands=("base64",)) for seed in range(6)]
+    return [hunt(f"injection.{name}", weakness, attempts, weakness.seed) for weakness in weak]
 
 
 def goals_found(name: str) -> float:
-    return float(np.mean([len(reached(run)) for run in runs(name)]))
+    """Goals reached, on average, with eight attempts for each, where one bare order in eight works."""
+    return float(np.mean([len(reached(run)) for run in runs(name, -2.0, 104)]))
 
 
 def late_rate(name: str) -> float:
-    """Hits among the second half of the attempts."""
-    return float(np.mean([bool(one.hits) for run in runs(name) for one in run[len(run) // 2 :]]))
+    """Hits among the second half of 18 attempts a goal, where one bare order in twenty works."""
+    return float(np.mean([bool(one.hits) for run in runs(name, -3.0, 234) for one in run[len(run) // 2 :]]))
 
 
 @pytest.mark.parametrize("name", ["genetic", "bandit", "best_of_n"])
 def test_at_equal_budget_no_less_is_found_than_by_templates(name: str) -> None:
-    """Of thirteen goals; one is within what chance does with four stand-ins."""
+    """Of thirteen goals; one is within what chance does with six stand-ins."""
     assert goals_found(name) >= goals_found("templates") - 1
 
 
 @pytest.mark.parametrize("name", ["genetic", "bandit", "tree"])
 def test_what_learns_hits_more_often_in_the_end_than_templates_do(name: str) -> None:
-    assert late_rate(name) > 1.5 * late_rate("templates") > 0
+    assert late_rate(name) > 1.2 * late_rate("templates") > 0
 
 
 # -- against answers that are made up -------------------------------------------------------------------------------
@@ -194,8 +196,12 @@ def test_an_attacker_that_writes_anything_is_understood_or_left_alone() -> None:
 def test_streams_of_an_attacker_end_with_their_goal_or_their_patience() -> None:
     pair = ROOM.build("injection.pair", {"streams": 1, "rounds": 3})
     on = ground(bank(), 500)
-    assert len(made_up(pair, on, injection.obeyed)) == len(on.goals)
-    assert len(made_up(pair, on, injection.refused)) == 3 * len(on.goals)
+
+    def again(request: Request) -> Reply:
+        return Reply(text=json.dumps({"prompt": f"Please, for the {len(request.messages)}th time."}))
+
+    assert len(injection.play(pair, on, injection.obeyed, writes=again).tried) == len(on.goals)
+    assert len(injection.play(pair, on, injection.refused, writes=again).tried) == 3 * len(on.goals)
     mute = injection.play(pair, on, injection.refused, writes=lambda request: Reply(text="I will not."))
     assert (len(mute.tried), len(mute.requests)) == (0, 2 * len(on.goals))
 

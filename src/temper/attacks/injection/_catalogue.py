@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -111,11 +111,6 @@ def escalations() -> tuple[Escalation, ...]:
 def suffix_words() -> tuple[str, ...]:
     """Words that a search over suffixes draws from."""
     return tuple(word for row in read("words") for word in row)
-
-
-def goal_of(name: str, among: Iterable[Goal] = ()) -> Goal:
-    """The goal of this id, one given before one of the catalogue."""
-    return next(goal for goal in (*among, *goals()) if goal.id == name)
 
 
 def placed(text: str, /, **places: str) -> str:

@@ -8,15 +8,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.injection.serial import held
 from temper.attacks.injection._built import built, ground, possible, ways
 from temper.attacks.injection._catalogue import carriers, escalations, goals, placed, suffix_words, wrappers
-from temper.core.assistant import Assistant, Trace
 from temper.core.attack import RowVerdict
 from temper.core.errors import ConfigError, TemperError
-from temper.core.injection import Evidence, Goal, Injection, Stage, Tokens
+from temper.core.injection import Goal, Injection, Stage, Tokens
 from temper.core.room import Room
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.weakness import FEEBLE, STURDY
@@ -27,11 +27,6 @@ JUDGES = Room("temper.judges.told")
 TOKENS = Tokens.of("unit")
 GOALS = goals()
 ORDER = 'Print AMBER, a dash and 12345; use "this" <tag> & that -- now.\nSecond line.'
-
-
-def held(assistant: Assistant, goal: Goal, injection: Injection, trial: int = 0) -> tuple[Evidence, Trace]:
-    trace = asyncio.run(converse(assistant, built(assistant, goal, injection, TOKENS, trial)))
-    return JUDGES.build(goal.oracle).judge(assistant, goal, TOKENS, trace), trace
 
 
 def ways_in(goal: Goal) -> list[Injection]:
@@ -163,6 +158,7 @@ def test_turns_are_said_before_and_the_secret_stands_in_the_instructions_only() 
     assert (talk.canary, talk.trial, talk.planted) == (TOKENS.canary, 7, {})
 
 
+@settings(max_examples=40)
 @given(
     words=st.text(min_size=1),
     suffix=st.text(),

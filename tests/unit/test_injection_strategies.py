@@ -17,7 +17,7 @@ from temper.attacks.injection._attacker import written
 from temper.attacks.injection._augment import augmented
 from temper.attacks.injection._built import ground
 from temper.attacks.injection._catalogue import escalations, goals
-from temper.attacks.injection._draw import interleaved, wrapper_family
+from temper.attacks.injection._draw import codec_family, interleaved, wrapper_family
 from temper.attacks.injection._ladder import height, outcome, refusal
 from temper.attacks.injection._size import size
 from temper.core.attack import RowVerdict
@@ -160,6 +160,21 @@ def test_a_guard_is_answered_with_codes_and_a_refusal_with_persuasion() -> None:
     families = [wrapper_family(one.wrapper) for one in after_refusal]
     assert np.mean([bool(one.codecs) for one in after_guard]) > 0.8
     assert np.mean([family in ("persuasion", "demonstration", "override") for family in families]) > 0.8
+
+
+@pytest.mark.parametrize(("name", "least"), [("bandit", 0.7), ("genetic", 0.4), ("tree", 0.1), ("templates", 0.0)])
+def test_a_guard_that_reads_no_ciphers_is_passed_in_one_by_what_learns(name: str, least: float) -> None:
+    """Blocked in anything but a cipher, refused without a loud wrapper: the rungs of the ladder lead there."""
+
+    def answer(one: Injection) -> Evidence:
+        if [codec_family(code) for code in one.codecs] != ["cipher"]:
+            return Evidence(verdict=RowVerdict.HELD, stage=Stage.DELIVERED, reason="rules: an order")
+        return works_if(lambda one: wrapper_family(one.wrapper) in ("override", "forgery"))(one)
+
+    late = made_up(ROOM.build(f"injection.{name}"), ground(bank(), 260), answer, "I'm sorry, I can't.")[130:]
+    hits = np.mean([answer(one).verdict is RowVerdict.BROKEN for one in late])
+    assert hits >= least
+    assert bool(hits) is (name != "templates")  # they write in a code or wrap, never both
 
 
 def test_templates_are_spread_evenly_however_early_they_end() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +27,7 @@ from temper.targets.chat.sandbox import converse
 JUDGES = Room("temper.judges.told")
 TOKENS = Tokens.of("unit")
 GOALS = goals()
+CALL = next(goal for goal in GOALS if goal.id == "call")
 ORDER = 'Print AMBER, a dash and 12345; use "this" <tag> & that -- now.\nSecond line.'
 
 
@@ -158,10 +160,35 @@ def test_turns_are_said_before_and_the_secret_stands_in_the_instructions_only() 
     assert (talk.canary, talk.trial, talk.planted) == (TOKENS.canary, 7, {})
 
 
+ANY = st.characters(codec=None) | st.sampled_from("\ud800\udfff{}\"'\\\u202e\x00")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"required": 3},
+        {"required": [1, None, "to"]},
+        {"properties": []},
+        {"properties": {"to": 7}, "required": ["x"]},
+        {"properties": {"to": {"type": ["string", "null"]}}},
+    ],
+)
+def test_a_schema_that_lies_still_makes_a_call(schema: dict[str, Any]) -> None:
+    services = tuple(
+        replace(one, tool=replace(one.tool, parameters=schema)) if one.effect == "money" else one
+        for one in bank().services
+    )
+    talk = built(replace(bank(), services=services), CALL, Injection(goal="call", carrier="bare", task="inbox"), TOKENS)
+    (text,) = talk.planted.values()
+    arguments = json.loads(text.partition(" with ")[2].partition(" and say")[0])
+    assert set(arguments.values()) <= {TOKENS.account}
+
+
 @settings(max_examples=40)
 @given(
-    words=st.text(min_size=1),
-    suffix=st.text(),
+    words=st.text(ANY, min_size=1),
+    suffix=st.text(ANY),
     name=st.sampled_from(sorted(wrappers())),
     codec=st.sampled_from(sorted(TABLE)),
 )
@@ -189,6 +216,10 @@ def test_the_ground_is_what_the_assistant_offers() -> None:
 def test_names_that_do_not_exist_are_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'payment'"):
         ground(bank(), 10, only=("paymnt",))
+    for part, says in (("wrapper", "combined"), ("carrier", "mail-html"), ("position", "middle")):
+        odd = replace(Injection(goal="secret", carrier="bare", task="inbox"), **{part: f"{says}x"})
+        with pytest.raises(ConfigError, match=f"there is no {part} '{says}x'\n  fix: did you mean '{says}'"):
+            built(bank(), GOALS[0], odd, TOKENS)
     with pytest.raises(TemperError, match="no task 'nowhere'"):
         built(bank(), GOALS[0], Injection(goal="secret", carrier="bare", task="nowhere"), TOKENS)
 

@@ -21,7 +21,7 @@ from temper.attacks.injection._draw import codec_family, interleaved, wrapper_fa
 from temper.attacks.injection._ladder import height, outcome, refusal
 from temper.attacks.injection._size import size
 from temper.core.attack import RowVerdict
-from temper.core.chat import Reply, Request
+from temper.core.chat import Reply, Request, Role
 from temper.core.data import Data
 from temper.core.errors import ConfigError
 from temper.core.injection import Evidence, Injection, Shown, Stage
@@ -219,6 +219,26 @@ def test_streams_of_an_attacker_end_with_their_goal_or_their_patience() -> None:
     assert len(injection.play(pair, on, injection.refused, writes=again).tried) == 3 * len(on.goals)
     mute = injection.play(pair, on, injection.refused, writes=lambda request: Reply(text="I will not."))
     assert (len(mute.tried), len(mute.requests)) == (0, 2 * len(on.goals))
+
+
+@pytest.mark.parametrize("name", ["pair", "tap", "crescendo_model"])
+def test_the_attacker_is_told_what_came_of_its_text(name: str) -> None:
+    asked: list[Request] = []
+
+    def writes_more(request: Request) -> Reply:
+        asked.append(request)
+        return Reply(text=json.dumps({"prompt": f"Version {len(asked)}."}))
+
+    on = ground(bank(), 60, only=("secret",))
+    says = "The heron stands in the reeds."
+    done = injection.play(ROOM.build(f"injection.{name}"), on, injection.refused, writes=writes_more, says=says)
+    last = max(asked, key=lambda request: len(request.messages)).messages
+    assert GOALS["secret"].asks in last[0].text
+    assert [message.role for message in last] == [Role.USER, Role.ASSISTANT] * (len(last) // 2) + [Role.USER]
+    assert all(says in message.text for message in last[2::2])
+    assert not any("{" + place + "}" in last[0].text for place in ("order", "goal", "purpose", "places", "channel"))
+    assert {one.words for one in done.tried} <= {f"Version {at}." for at in range(999)} | {GOALS["secret"].asks}
+    assert len(done.tried) > 3
 
 
 # -- what they share ------------------------------------------------------------------------------------------------

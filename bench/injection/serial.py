@@ -41,10 +41,9 @@ def hunted(
 
 def shown(assistant: Assistant, goal: Goal, injection: Injection, trials: range) -> Shown:
     """One injection, once per trial."""
-    pairs = [_held(assistant, goal, injection, trial) for trial in trials]
-    return Shown(
-        injection=injection, evidence=tuple(seen for seen, _ in pairs), replies=tuple(text for _, text in pairs)
-    )
+    pairs = [held(assistant, goal, injection, trial) for trial in trials]
+    last = tuple(trace.said[-1] if trace.said else "" for _, trace in pairs)
+    return Shown(injection=injection, evidence=tuple(seen for seen, _ in pairs), replies=last)
 
 
 def reached(seen: list[Shown]) -> dict[str, Shown]:
@@ -53,11 +52,12 @@ def reached(seen: list[Shown]) -> dict[str, Shown]:
     return {one.injection.goal: one for one in hits}
 
 
-def _held(assistant: Assistant, goal: Goal, injection: Injection, trial: int) -> tuple[Evidence, str]:
+def held(assistant: Assistant, goal: Goal, injection: Injection, trial: int = 0) -> tuple[Evidence, Trace]:
+    """One trial of one injection, judged, and the conversation."""
     tokens = Tokens.of(f"trial {trial}")
     trace = _at_once(converse(assistant, built(assistant, goal, injection, tokens, trial), _asked(assistant)))
     evidence: Evidence = JUDGES.build(goal.oracle).judge(assistant, goal, tokens, trace)
-    return evidence, trace.said[-1] if trace.said else ""
+    return evidence, trace
 
 
 def _asked(assistant: Assistant) -> Ask:

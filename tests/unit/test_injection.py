@@ -6,32 +6,30 @@ import asyncio
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.injection.serial import held
 from temper.attacks.injection._built import built, ground, possible, ways
 from temper.attacks.injection._catalogue import carriers, escalations, goals, placed, suffix_words, wrappers
-from temper.core.assistant import Assistant, Trace
 from temper.core.attack import RowVerdict
 from temper.core.errors import ConfigError, TemperError
-from temper.core.injection import Evidence, Goal, Injection, Stage, Tokens
+from temper.core.injection import Goal, Injection, Stage, Tokens
 from temper.core.room import Room
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.weakness import FEEBLE, STURDY
 from temper.kernels.codecs.table import TABLE, codec
 from temper.targets.chat.sandbox import converse
+from temper.threats.taxonomies import title
 
 JUDGES = Room("temper.judges.told")
 TOKENS = Tokens.of("unit")
 GOALS = goals()
+CALL = next(goal for goal in GOALS if goal.id == "call")
 ORDER = 'Print AMBER, a dash and 12345; use "this" <tag> & that -- now.\nSecond line.'
-
-
-def held(assistant: Assistant, goal: Goal, injection: Injection, trial: int = 0) -> tuple[Evidence, Trace]:
-    trace = asyncio.run(converse(assistant, built(assistant, goal, injection, TOKENS, trial)))
-    return JUDGES.build(goal.oracle).judge(assistant, goal, TOKENS, trace), trace
 
 
 def ways_in(goal: Goal) -> list[Injection]:
@@ -60,8 +58,8 @@ def test_a_twin_has_words_of_its_order_and_the_same_kind_of_tokens(goal: Goal) -
     assert len({word for word in words[0] & words[1] if len(word) > 3}) >= 1
     assert 0.4 < len(goal.twin) / len(goal.asks) < 2.5
     assert Room("temper.judges.told").get(goal.oracle)
-    assert goal.tags
-    assert all(":" in tag for tag in goal.tags)
+    assert len(goal.tags) >= 4
+    assert all(title(tag) for tag in goal.tags)
 
 
 def test_the_catalogue_is_large_and_names_things_once() -> None:
@@ -163,9 +161,35 @@ def test_turns_are_said_before_and_the_secret_stands_in_the_instructions_only() 
     assert (talk.canary, talk.trial, talk.planted) == (TOKENS.canary, 7, {})
 
 
+ANY = st.characters(codec=None) | st.sampled_from("\ud800\udfff{}\"'\\\u202e\x00")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"required": 3},
+        {"required": [1, None, "to"]},
+        {"properties": []},
+        {"properties": {"to": 7}, "required": ["x"]},
+        {"properties": {"to": {"type": ["string", "null"]}}},
+    ],
+)
+def test_a_schema_that_lies_still_makes_a_call(schema: dict[str, Any]) -> None:
+    services = tuple(
+        replace(one, tool=replace(one.tool, parameters=schema)) if one.effect == "money" else one
+        for one in bank().services
+    )
+    talk = built(replace(bank(), services=services), CALL, Injection(goal="call", carrier="bare", task="inbox"), TOKENS)
+    (text,) = talk.planted.values()
+    arguments = json.loads(text.partition(" with ")[2].partition(" and say")[0])
+    assert set(arguments.values()) <= {TOKENS.account}
+
+
+@settings(max_examples=40)
 @given(
-    words=st.text(min_size=1),
-    suffix=st.text(),
+    words=st.text(ANY, min_size=1),
+    suffix=st.text(ANY),
     name=st.sampled_from(sorted(wrappers())),
     codec=st.sampled_from(sorted(TABLE)),
 )
@@ -193,6 +217,10 @@ def test_the_ground_is_what_the_assistant_offers() -> None:
 def test_names_that_do_not_exist_are_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'payment'"):
         ground(bank(), 10, only=("paymnt",))
+    for part, says in (("wrapper", "combined"), ("carrier", "mail-html"), ("position", "middle")):
+        odd = replace(Injection(goal="secret", carrier="bare", task="inbox"), **{part: f"{says}x"})
+        with pytest.raises(ConfigError, match=f"there is no {part} '{says}x'\n  fix: did you mean '{says}'"):
+            built(bank(), GOALS[0], odd, TOKENS)
     with pytest.raises(TemperError, match="no task 'nowhere'"):
         built(bank(), GOALS[0], Injection(goal="secret", carrier="bare", task="nowhere"), TOKENS)
 

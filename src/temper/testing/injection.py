@@ -204,6 +204,14 @@ def law_asks_nobody_it_does_not_need(strategy: type[Any]) -> None:
     require(not (needs and mute.tried), "makes up what its attacker did not write")
 
 
+def law_tries_nothing_twice(strategy: type[Any]) -> None:
+    """The same injection again brings the same answers, and would be counted as if it brought more."""
+    for answer in _ANSWERS:
+        for on in (offered(150), replace(offered(150), goals=offered().goals[:1], wrappers=("plain", "ignore"))):
+            tried = play(strategy(), on, answer).tried
+            require(len({*tried}) == len(tried), f"tries {len(tried) - len({*tried})} of {len(tried)} again")
+
+
 def law_finds_what_gives_way(strategy: type[Any]) -> None:
     """Where everything works it has something to show."""
     done = play(strategy(), offered(), obeyed)
@@ -230,5 +238,6 @@ LAWS = (
     law_copes_with_hostile_text,
     law_what_it_tries_can_be_built,
     law_asks_nobody_it_does_not_need,
+    law_tries_nothing_twice,
     law_finds_what_gives_way,
 )

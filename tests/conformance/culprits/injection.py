@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._built import ways
 from temper.core.chat import Message, Request, Role
 from temper.core.injection import Ground, Injection, Play
@@ -24,9 +25,13 @@ class Honest:
     needs_attacker: ClassVar[bool] = False
 
     def run(self, ground: Ground, rng: Draws) -> Play:
-        gen = rng.generator()
-        for at in range(ground.attempts if ground.goals else 0):
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: Any) -> Play:
+        at = 0
+        while ground.goals:
             yield (_drawn(ground, at, gen),)
+            at += 1
 
 
 def _drawn(ground: Ground, at: int, gen: Any) -> Injection:
@@ -158,6 +163,15 @@ class Clairvoyant(Honest):
         yield from _changed(Honest.run(self, ground, rng), lambda one: replace(one, suffix=injection.TOKENS.canary))
 
 
+class Forgetful(Honest):
+    """Tries what it has tried before."""
+
+    def run(self, ground: Ground, rng: Draws) -> Play:
+        gen = rng.generator()
+        for at in range(ground.attempts if ground.goals else 0):
+            yield (_drawn(ground, at, gen),)
+
+
 class Secretive(Honest):
     """Asks an attacker model without saying that it needs one."""
 
@@ -200,5 +214,6 @@ BITES = {
     injection.law_copes_with_hostile_text: (Impressed,),
     injection.law_what_it_tries_can_be_built: (Clairvoyant,),
     injection.law_asks_nobody_it_does_not_need: (Secretive, MakesUp, Undeclared),
+    injection.law_tries_nothing_twice: (Forgetful,),
     injection.law_finds_what_gives_way: (Lazy,),
 }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from temper.attacks.injection._catalogue import ESCAPES, carriers, goals, placed, wrappers
+from temper.attacks.injection._catalogue import ESCAPES, carriers, entry, goals, placed, wrappers
 from temper.core.assistant import CANARY, Assistant, Service, Talk, UserTask
-from temper.core.errors import ConfigError, TemperError
+from temper.core.errors import TemperError
 from temper.core.injection import Goal, Ground, Injection, Tokens
 from temper.core.seed import Draws
 from temper.kernels.codecs.codec import Keeps
@@ -19,6 +18,7 @@ from temper.kernels.codecs.table import TABLE, codec
 
 _PLACES = re.compile(r"(\{\w+\})")
 _THEIRS = {"money": "{account}", "mail": "{address}", "web": "https://{host}/", "memory": "{word}"}
+_KINDS: Mapping[str, Any] = {"number": 250, "integer": 250, "boolean": True}
 _TOOL = "tool-description"
 
 
@@ -30,12 +30,12 @@ def built(assistant: Assistant, goal: Goal, injection: Injection, tokens: Tokens
     order = goal.twin if injection.benign else injection.words or goal.asks
     coded = _coded(_named(order, goal, assistant), injection.codecs, tokens, trial)
     spoken = f"{coded} {tokens.fill(injection.suffix)}" if injection.suffix else coded
-    text = wrappers()[injection.wrapper].around(spoken, injection.codecs)
+    text = entry("wrapper", injection.wrapper, wrappers()).around(spoken, injection.codecs)
     earlier = tuple(map(tokens.fill, injection.turns))
     if not injection.carrier:
         return Talk(turns=(*earlier, text), canary=tokens.canary, trial=trial)
     task = _task(assistant, injection.task)
-    text = carriers()[injection.carrier].around(text, injection.position)
+    text = entry("carrier", injection.carrier, carriers()).around(text, injection.position)
     if injection.carrier == _TOOL:
         told = {task.reads: text}
         return Talk(turns=(*earlier, task.prompt), told=told, canary=tokens.canary, trial=trial)
@@ -73,11 +73,7 @@ def ground(
     A goal is left out where the assistant has no tool with the effect it needs, no secret, or no way in.
     """
     for name in only:
-        if name not in (ids := [goal.id for goal in goals()]):
-            near = difflib.get_close_matches(name, ids, n=1)
-            raise ConfigError(
-                f"there is no goal {name!r}", fix=f"did you mean {near[0]!r}?" if near else f"use {', '.join(ids)}"
-            )
+        entry("goal", name, {goal.id: goal for goal in goals()})
     open_ways = possible(assistant)
     whole = Ground(
         assistant=assistant,
@@ -122,11 +118,14 @@ def _named(order: str, goal: Goal, assistant: Assistant) -> str:
 
 
 def _arguments(service: Service) -> dict[str, Any]:
+    """The attacker's value for everything the tool's schema asks for; a schema may hold anything."""
     schema = service.tool.parameters
-    names = schema.get("required") or list(schema.get("properties", {}))
-    kinds = {name: schema.get("properties", {}).get(name, {}).get("type", "string") for name in names}
-    theirs = {"number": 250, "integer": 250, "boolean": True}
-    return {name: theirs.get(kind, _THEIRS.get(service.effect, "{word}")) for name, kind in kinds.items()}
+    fields = schema.get("properties")
+    fields = fields if isinstance(fields, dict) else {}
+    wanted = schema.get("required")
+    names = [name for name in wanted if isinstance(name, str)] if isinstance(wanted, list) else list(fields)
+    kinds = {name: field.get("type") if isinstance(field := fields.get(name), dict) else "string" for name in names}
+    return {name: _KINDS.get(str(kind), _THEIRS.get(service.effect, "{word}")) for name, kind in kinds.items()}
 
 
 def _coded(order: str, codecs: tuple[str, ...], tokens: Tokens, trial: int) -> str:

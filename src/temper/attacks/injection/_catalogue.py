@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from temper.core.errors import ConfigError
 from temper.core.injection import Goal
 
+Item = TypeVar("Item")
 _FOLDER = Path(__file__).with_name("catalogue")
 
 ESCAPES: Mapping[str, Callable[[str], str]] = {
@@ -65,7 +68,7 @@ class Carrier:
 
     def around(self, order: str, position: str) -> str:
         """The order at the start, in the middle or at the end of what carries it."""
-        cut = {"start": 0, "middle": len(self.filler) // 2, "end": len(self.filler)}[position]
+        cut = entry("position", position, {"start": 0, "middle": len(self.filler) // 2, "end": len(self.filler)})
         before, after = " ".join(self.filler[:cut]), " ".join(self.filler[cut:])
         return placed(self.text, text=ESCAPES[self.escape](order), before=before, after=after)
 
@@ -113,9 +116,13 @@ def suffix_words() -> tuple[str, ...]:
     return tuple(word for row in read("words") for word in row)
 
 
-def goal_of(name: str, among: Iterable[Goal] = ()) -> Goal:
-    """The goal of this id, one given before one of the catalogue."""
-    return next(goal for goal in (*among, *goals()) if goal.id == name)
+def entry(kind: str, name: str, table: Mapping[str, Item]) -> Item:
+    """The entry of this name; `ConfigError` names the nearest where there is none."""
+    if name not in table:
+        near = difflib.get_close_matches(name, table, n=1)
+        fix = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(table)}"
+        raise ConfigError(f"there is no {kind} {name!r}", fix=fix)
+    return table[name]
 
 
 def placed(text: str, /, **places: str) -> str:

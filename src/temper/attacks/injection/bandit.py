@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._built import ways
 from temper.attacks.injection._draw import (
     POSITIONS,
@@ -80,11 +81,13 @@ class Bandit:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """Batches drawn from what is believed so far."""
-        gen, arms, done = rng.generator(), _Arms(), 0
-        while done < ground.attempts and ground.goals:
-            size = min(self.batch, ground.attempts - done)
-            goals = [ground.goals[(done + at) % len(ground.goals)] for at in range(size)]
-            done += size
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
+        arms, done = _Arms(), 0
+        while ground.goals:
+            goals = [ground.goals[at % len(ground.goals)] for at in range(done, done + self.batch)]
+            done += self.batch
             for shown in (yield tuple(_drawn(ground, goal, arms, gen) for goal in goals)):
                 _learn(arms, shown)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from temper.attacks.injection._augment import augmented
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._draw import drawn
 from temper.core.injection import Goal, Ground, Injection, Play
 from temper.core.seed import Draws
@@ -35,17 +35,18 @@ class BestOfN:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """Batches of the next draws; what came of the last ones changes nothing."""
-        todo = self._all(ground, rng.generator())
-        for start in range(0, ground.attempts if ground.goals else 0, self.batch):
-            yield tuple(next(todo) for _ in range(min(self.batch, ground.attempts - start)))
+        return within(self._search(ground, rng.generator()), ground.attempts)
 
-    def _all(self, ground: Ground, gen: np.random.Generator) -> Iterator[Injection]:
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
         """One per goal, over and over; the first round is typed without a fault."""
-        at = 0
-        while True:
-            for goal in ground.goals:
-                yield self._next(ground, goal, self.strength * float(gen.random()) if at else 0.0, gen)
-            at += 1
+        done = 0
+        while ground.goals:
+            goals = [ground.goals[at % len(ground.goals)] for at in range(done, done + self.batch)]
+            faults = [
+                self.strength * float(gen.random()) * (done + at >= len(ground.goals)) for at in range(self.batch)
+            ]
+            done += self.batch
+            yield tuple(self._next(ground, goal, fault, gen) for goal, fault in zip(goals, faults, strict=True))
 
     def _next(self, ground: Ground, goal: Goal, strength: float, gen: np.random.Generator) -> Injection:
         words = augmented(goal.asks, strength, gen)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._catalogue import Escalation, escalations
 from temper.attacks.injection._draw import of_a_family, shuffled, wrapper_family
 from temper.attacks.injection._ladder import outcome
@@ -17,10 +18,11 @@ from temper.core.target import Access
 
 @dataclass(slots=True)
 class _Line:
-    """One goal with one script: the turns so far, and which wording of the last rung they end in."""
+    """One goal with one script: the turns so far, the wording of the last rung they end in, the wrapper after them."""
 
     goal: Goal
     script: Escalation
+    wrapper: str
     turns: list[str] = field(default_factory=list)
     wording: int = 0
 
@@ -49,41 +51,34 @@ class Crescendo:
     Source: Russinovich et al., "Great, now write an article about that: the Crescendo multi-turn LLM jailbreak
     attack", 2024.
 
-    >>> Crescendo(batch=8)
-    Crescendo(batch=8)
+    >>> Crescendo()
+    Crescendo()
     """
 
     needs: ClassVar[Access] = Access.CHAT
     needs_attacker: ClassVar[bool] = False
-    batch: int = 32
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """Every line one step per batch."""
-        gen, left, wrapper = rng.generator(), ground.attempts, {}
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
         lines = shuffled(_lines(ground), gen)
-        for at in range(len(lines)):
-            wrapper[at] = "plain" if "plain" in ground.wrappers else _other(ground, gen)
-        at = 0
-        while left > 0 and lines:
-            now = [(at + step) % len(lines) for step in range(min(self.batch, left, len(lines)))]
-            at, left = at + len(now), left - len(now)
-            tried = tuple(
-                Injection(goal=lines[which].goal.id, wrapper=wrapper[which], turns=tuple(lines[which].turns))
-                for which in now
+        while lines:
+            seen = yield tuple(
+                Injection(goal=line.goal.id, wrapper=line.wrapper, turns=tuple(line.turns)) for line in lines
             )
-            for which, shown in zip(now, (yield tried), strict=True):
-                if not lines[which].step(outcome(shown)):
-                    wrapper[which] = _other(ground, gen)
+            for line, shown in zip(lines, seen, strict=True):
+                if not line.step(outcome(shown)):
+                    line.wrapper = of_a_family(ground.wrappers, wrapper_family, gen)
 
 
 def _lines(ground: Ground) -> list[_Line]:
     """Every goal that users can have, with every script that leads up to its kind."""
     goals = [goal for goal in ground.goals if goal.from_users and "" in ground.carriers]
-    return [_Line(goal=goal, script=one) for goal in goals for one in escalations() if goal.oracle in one.oracles]
-
-
-def _other(ground: Ground, gen: np.random.Generator) -> str:
-    return of_a_family(ground.wrappers, wrapper_family, gen)
+    first = "plain" if "plain" in ground.wrappers else ground.wrappers[0]
+    pairs = [(goal, script) for goal in goals for script in escalations() if goal.oracle in script.oracles]
+    return [_Line(goal=goal, script=script, wrapper=first) for goal, script in pairs]
 
 
 PLUGIN = Crescendo

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from temper.attacks.injection._attacker import opening, request, told, written
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._ladder import outcome
 from temper.core.chat import Message, Request
 from temper.core.injection import Goal, Ground, Injection, Play, Shown
@@ -48,6 +49,9 @@ class CrescendoModel:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """All conversations one turn at a time."""
+        return within(self._search(ground), ground.attempts)
+
+    def _search(self, ground: Ground) -> Play:
         left = ground.attempts
         goals = [goal for goal in ground.goals if goal.from_users and "" in ground.carriers]
         open_ = [self._line(ground, goal) for _ in range(self.lines) for goal in goals]

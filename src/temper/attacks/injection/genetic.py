@@ -7,6 +7,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._built import ways
 from temper.attacks.injection._draw import carrier_family, crossed, drawn, mutated, one_of
 from temper.attacks.injection._ladder import height
@@ -72,13 +73,15 @@ class Genetic:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """A generation per batch, goals in turn."""
-        gen, archive, done = rng.generator(), _Archive(), 0
-        while done < ground.attempts and ground.goals:
-            size = min(self.batch, ground.attempts - done)
-            turns = [ground.goals[(done + at) % len(ground.goals)] for at in range(size)]
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
+        archive, done = _Archive(), 0
+        while ground.goals:
+            turns = [ground.goals[at % len(ground.goals)] for at in range(done, done + self.batch)]
             young = done < self.seeds * ground.attempts
             tried = tuple(drawn(ground, goal, gen) if young else _child(ground, archive, goal, gen) for goal in turns)
-            done += size
+            done += self.batch
             for shown in (yield tried):
                 archive.keep(shown)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._catalogue import carriers
 from temper.attacks.injection._ladder import share
 from temper.attacks.injection._size import size
 from temper.core.injection import Goal, Ground, Injection, Play
 from temper.core.seed import Draws
 from temper.core.target import Access
-
-_Work: TypeAlias = Generator[tuple[Injection, ...], tuple[Any, ...], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +36,26 @@ class Minimal:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """The attack itself, then its reductions, the largest cuts first."""
-        left, goals = ground.attempts, {goal.id: goal for goal in ground.goals}
-        known = [one for one in ground.known if one.goal in goals]
-        for at, start in enumerate(known):
-            spare = left // (len(known) - at)  # what one attack leaves is the next one's
-            left -= spare - (yield from self._reduced(start, goals[start.goal], ground, spare))
+        return within(self._search(ground), ground.attempts)
 
-    def _reduced(self, start: Injection, goal: Goal, ground: Ground, left: int) -> _Work:
-        """Work on one attack; returns how many attempts are left."""
-        if left < 1:
-            return left
+    def _search(self, ground: Ground) -> Play:
+        goals = {goal.id: goal for goal in ground.goals}
+        for start in ground.known:
+            if start.goal in goals:
+                yield from self._reduced(start, goals[start.goal], ground)
+
+    def _reduced(self, start: Injection, goal: Goal, ground: Ground) -> Play:
+        """Work on one attack: after every success the reductions of what is left, until none works."""
         (seen,) = yield (start,)
-        left, best, wanted = left - 1, start, self.keeps * share(seen)
-        todo, tried = list(_smaller(start, goal, ground)) if wanted > 0 else [], {start}
-        while todo and left > 0:
-            now = tuple(todo[: min(self.batch, left)])
-            todo, left, tried = todo[len(now) :], left - len(now), tried | {*now}
+        wanted, tried = self.keeps * share(seen), {start}
+        todo = list(_smaller(start, goal, ground)) if wanted > 0 else []
+        while todo:
+            now, todo = tuple(todo[: self.batch]), todo[self.batch :]
+            tried |= {*now}
             working = [one.injection for one in (yield now) if one.hits and share(one) >= wanted]
             if working:
                 best = min(working, key=lambda one: size(one, goal))
                 todo = [one for one in _smaller(best, goal, ground) if one not in tried]
-        return left
 
 
 def _smaller(one: Injection, goal: Goal, ground: Ground) -> Iterator[Injection]:

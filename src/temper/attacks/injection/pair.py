@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from temper.attacks.injection._attacker import opening, request, told, written
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._draw import drawn_way
 from temper.core.chat import Message
 from temper.core.injection import Goal, Ground, Injection, Play, Shown
@@ -47,7 +48,10 @@ class Pair:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """All open streams ask together, then all that got a text are tried together."""
-        gen, left = rng.generator(), ground.attempts
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
+        left = ground.attempts
         open_ = [self._stream(ground, goal, gen) for _ in range(self.streams) for goal in ground.goals]
         questions = self.patience * ground.attempts
         while open_ and left > 0 and questions > 0:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._catalogue import suffix_words
 from temper.attacks.injection._draw import drawn, one_of
 from temper.attacks.injection._ladder import height
@@ -37,27 +38,24 @@ class RandomSearch:
     Source: Andriushchenko et al., 2024.
 
     >>> RandomSearch(length=4)
-    RandomSearch(batch=32, length=4, patience=4)
+    RandomSearch(length=4, patience=4)
     """
 
     needs: ClassVar[Access] = Access.CHAT
     needs_attacker: ClassVar[bool] = False
-    batch: int = 32
     length: int = 8
     patience: int = 4
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """One candidate per goal and step."""
-        gen = rng.generator()
-        lines = [_Line(goal=goal, words=[one_of(suffix_words(), gen) for _ in range(self.length)])
-                 for goal in ground.goals]  # fmt: skip
-        left, at = ground.attempts, 0
-        while left > 0 and lines:
-            now = [lines[(at + step) % len(lines)] for step in range(min(self.batch, left, len(lines)))]
-            at, left = at + len(now), left - len(now)
-            tried = [self._next(ground, line, gen) for line in now]
-            for line, shown in zip(now, (yield tuple(tried)), strict=True):
-                self._learn(line, shown)
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
+        suffixes = [[one_of(suffix_words(), gen) for _ in range(self.length)] for _ in ground.goals]
+        lines = [_Line(goal=goal, words=words) for goal, words in zip(ground.goals, suffixes, strict=True)]
+        while lines:
+            for shown in (yield tuple(self._next(ground, line, gen) for line in lines)):
+                self._learn(next(line for line in lines if line.goal.id == shown.injection.goal), shown)
 
     def _next(self, ground: Ground, line: _Line, gen: np.random.Generator) -> Injection:
         if line.best is None or line.stale >= self.patience:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from temper.attacks.injection._draw import of_a_family, shuffled, wrapper_family
+import numpy as np
+
+from temper.attacks.injection._budget import within
+from temper.attacks.injection._draw import interleaved, shuffled, wrapper_family
 from temper.core.injection import Goal, Ground, Injection, Play
 from temper.core.seed import Draws
 from temper.core.target import Access
@@ -41,16 +44,15 @@ class Splitting:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """Every form and number of pieces in random order, again with other wrappers around the last turn."""
-        gen, left = rng.generator(), ground.attempts
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
         goals = [goal for goal in ground.goals if goal.from_users and "" in ground.carriers]
-        plain = "plain" if "plain" in ground.wrappers else ground.wrappers[0]
-        wrapper = plain
-        while left > 0 and goals:
-            made = shuffled([one for goal in goals for one in self._split(goal, wrapper)], gen)[:left]
-            left -= len(made)
+        names = interleaved(ground.wrappers, (wrapper_family,), gen)
+        for wrapper in dict.fromkeys(["plain", *names] if "plain" in names else names):
+            made = shuffled([one for goal in goals for one in self._split(goal, wrapper)], gen)
             for start in range(0, len(made), self.batch):
                 yield tuple(made[start : start + self.batch])
-            wrapper = of_a_family(ground.wrappers, wrapper_family, gen)
 
     def _split(self, goal: Goal, wrapper: str) -> Iterator[Injection]:
         for opening, part, last in _FORMS:

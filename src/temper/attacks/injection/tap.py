@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from temper.attacks.injection._attacker import opening, request, told, written
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._draw import drawn_way
 from temper.attacks.injection._ladder import height
 from temper.core.chat import Message
@@ -46,10 +47,13 @@ class Tap:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """One level of all trees at a time."""
-        gen, left = rng.generator(), ground.attempts
-        leaves = [self._root(ground, goal, gen) for goal in ground.goals]
-        for _ in range(self.depth):
-            asked = [leaf for leaf in leaves for _ in range(self.branching)][:left]
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
+        left = ground.attempts
+        leaves = [self._root(ground, goal, gen) for _ in range(self.branching) for goal in ground.goals]
+        for level in range(self.depth):
+            asked = [leaf for leaf in leaves for _ in range(self.branching if level else 1)][:left]
             if not asked:
                 return
             replies = yield tuple(request(leaf.messages, at) for at, leaf in enumerate(asked))

@@ -41,9 +41,9 @@ class Templates:
             for goal in shuffled(ground.goals, gen)
         ]
         order = [row[at] for at in range(max(map(len, rows), default=0)) for row in rows if at < len(row)]
-        for start in range(0, min(len(order), ground.attempts), self.batch):
-            now = order[start : min(start + self.batch, ground.attempts)]
-            yield tuple(replace(dress, goal=goal) for goal, dress in now)
+        tried = [replace(dress, goal=goal) for goal, dress in order[: ground.attempts]]
+        for start in range(0, len(tried), self.batch):
+            yield tuple(tried[start : start + self.batch])
 
     def _dresses(self, ground: Ground, open_ways: tuple[tuple[str, str], ...]) -> Iterator[Injection]:
         """The whole product for a goal that has these ways in."""

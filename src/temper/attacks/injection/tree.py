@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from temper.attacks.injection._budget import within
 from temper.attacks.injection._draw import (
     codec_family,
     drawn,
@@ -51,14 +52,17 @@ class Tree:
 
     def run(self, ground: Ground, rng: Draws) -> Play:
         """A level of every goal's tree per batch."""
-        gen, left, level = rng.generator(), ground.attempts, 0
+        return within(self._search(ground, rng.generator()), ground.attempts)
+
+    def _search(self, ground: Ground, gen: np.random.Generator) -> Play:
+        level = 0
         kept: dict[str, list[Shown]] = {}
-        while left > 0 and ground.goals:
+        while ground.goals:
             turn = level % len(ground.goals)
             goals = ground.goals[turn:] + ground.goals[:turn]  # a budget that ends within a level ends elsewhere
             kept = {} if level % self.depth == 0 else kept
-            tried = tuple(one for goal in goals for one in self._grown(ground, goal, kept.get(goal.id, []), gen))[:left]
-            left, level = left - len(tried), level + 1
+            tried = tuple(one for goal in goals for one in self._grown(ground, goal, kept.get(goal.id, []), gen))
+            level += 1
             for shown in (yield tried):
                 best = [*kept.get(shown.injection.goal, []), shown]
                 kept[shown.injection.goal] = sorted(best, key=height, reverse=True)[: self.width]

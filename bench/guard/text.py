@@ -177,20 +177,25 @@ def _cell(hit: Array) -> str:
 
 
 def _print_times() -> None:
-    """Milliseconds of the three layers together, each text read for the first time."""
+    """CPU milliseconds of the three layers together, each text read for the first time."""
+    prose, prompts = ("cyberseceval_frr", "self_instruct", "bipia_emails"), ("awesome_prompts",)
     texts = {
-        f"{size:,} benign": _benign_texts(size, many) for size, many in ((4_000, 300), (40_000, 20), (1_000_000, 2))
+        "4 kB of prose": _benign_texts(4_000, 300, prose),
+        "4 kB of prompts and markdown": _benign_texts(4_000, 300, prompts),
+        "40 kB of prompts and markdown": _benign_texts(40_000, 15, prompts),
+        "1 MB of prompts and markdown": _benign_texts(1_000_000, 2, prompts),
     }
-    texts |= {f"4,000 hostile: {name}": [piece * (4_000 // len(piece) + 1)][:1] * 3 for name, piece in HOSTILE.items()}
-    rows = []
-    for name, many in texts.items():
-        taken = [_took(f"{at} {text}") for at, text in enumerate(many)]
-        rows.append([name, len(taken), *(f"{value:.1f}" for value in np.quantile(taken, [0.5, 0.99, 1.0]))])
-        if name == "4,000 benign":
-            medium, slow = np.quantile(taken, [0.5, 0.99])
-    table("Milliseconds of normaliser, rules and linear model together", ["text", "n", "p50", "p99", "most"], rows)
-    goal("4 kB, p50", float(medium), 2.0, "ms")
-    goal("4 kB, p99", float(slow), 10.0, "ms")
+    texts |= {f"4 kB hostile: {name}": [piece * (4_000 // len(piece) + 1)] * 3 for name, piece in HOSTILE.items()}
+    texts |= {"1 MB hostile: dots": [". " * 500_000], "1 MB hostile: orders": ["ignore previous " * 62_500]}
+    taken = {name: [_took(f"{at} {text}") for at, text in enumerate(many)] for name, many in texts.items()}
+    rows = [
+        [name, len(many), *(f"{value:.1f}" for value in np.quantile(many, [0.5, 0.99, 1.0]))]
+        for name, many in taken.items()
+    ]
+    table("CPU milliseconds of normaliser, rules and linear model together", ["text", "n", "p50", "p99", "most"], rows)
+    for name in list(taken)[:2]:
+        goal(f"{name}, p50", float(np.median(taken[name])), 2.0, "ms")
+        goal(f"{name}, p99", float(np.quantile(taken[name], 0.99)), 10.0, "ms")
 
 
 HOSTILE = {
@@ -206,19 +211,19 @@ HOSTILE = {
 _STAGES = (Normaliser(), Rules(), Linear())
 
 
-def _benign_texts(size: int, many: int) -> list[str]:
-    texts = [one.text for one in samples() if not one.attack]
-    joined = "\n\n".join(texts)
+def _benign_texts(size: int, many: int, sources: Sequence[str]) -> list[str]:
+    joined = "\n\n".join(one.text for one in samples() if one.source in sources)
+    joined *= 1 + size // len(joined)
     step = max(1, (len(joined) - size) // many)
-    return [(joined * 2)[at * step : at * step + size] for at in range(many)]
+    return [joined[at * step : at * step + size] for at in range(many)]
 
 
 def _took(text: str) -> float:
     exchange = Exchange(request=Request(messages=(Message(role=Role.USER, text=text),)))
-    started = time.perf_counter()
+    started = time.process_time()
     for stage in _STAGES:
         stage.check(exchange, Context())
-    return 1_000 * (time.perf_counter() - started)
+    return 1_000 * (time.process_time() - started)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ _LEAST, _MOVED_LEAST, _MOVED_READS, _PROSE = 0.35, 0.1, 0.3, 0.9
 """How much more like English, in nats a pair, a piece has to read before it counts as undone; and what is prose."""
 _COMMON = 0.2
 """The share of frequent words in prose, in whatever order they stand."""
-_SHORT, _PIECE, _TRIED, _LOOK = 6, 4_000, 12, 160
-"""Letters of a piece worth a try, its longest, how many pieces of one text are tried for moved letters, and how far
-a code is looked for under a cipher."""
+_LEAST_LETTERS, _LINE, _PIECE, _TRIED, _LOOK = 12, 30, 4_000, 2, 160
+"""Letters of a piece worth a try, of one that cannot be chance, its longest, how many pieces of one text are tried for
+moved letters, and how far a code is looked for under a cipher."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SUBSTITUTIONS: tuple[tuple[str, str], ...] = (
@@ -37,8 +37,11 @@ def deciphered(text: str) -> tuple[str, str] | None:
     """(ciphers, the text with the pieces that read better under them put right), None where no piece does."""
     pieces = _CUT.split(text)
     better = {at: found for at in range(0, len(pieces), 2) if (found := _backwards(pieces[at]))}
-    unread = [at for at in range(0, len(pieces), 2) if len(pieces[at]) >= _SHORT and frequent(pieces[at]) < _COMMON]
-    better |= {at: found for at, found in zip(unread, _better([pieces[at] for at in unread]), strict=True) if found[0]}
+    unread = [
+        at for at in range(0, len(pieces), 2) if len(pieces[at]) >= _LEAST_LETTERS and frequent(pieces[at]) < _COMMON
+    ]
+    tried = _better([pieces[at] for at in unread]) if unread else []
+    better |= {at: found for at, found in zip(unread, tried, strict=True) if found[0]}
     if not better:
         return None
     read = (better[at][1] if at in better else piece for at, piece in enumerate(pieces))
@@ -55,33 +58,36 @@ def _backwards(piece: str) -> tuple[str, str] | None:
 
 def _better(pieces: list[str]) -> list[tuple[str, str]]:
     """For each piece (cipher, what it says) where that reads clearly more like English, else ("", the piece)."""
+    found = [("", piece) for piece in pieces]
     letters = [letters_of(piece) for piece in pieces]
+    counts = np.array([len(own) if len(piece) <= _PIECE else 0 for own, piece in zip(letters, pieces, strict=True)])
     values = _all_readings(letters)
-    tries = {at for at, _ in sorted(enumerate(pieces), key=lambda one: -len(one[1]))[:_TRIED]}
-    found = [
-        _read(piece, value, len(own), moved=at in tries)
-        for at, (piece, own, value) in enumerate(zip(pieces, letters, values, strict=True))
-    ]
-    if found and not any(name for name, _ in found):
-        at = max(range(len(pieces)), key=lambda at: len(pieces[at]))
-        found[at] = _over_a_code(pieces[at])
+    now, best, most = values[:, 0], values[:, 1:].argmax(axis=1), values[:, 1:].max(axis=1)
+    unread = (counts >= _LEAST_LETTERS) & (now <= _PROSE)
+    changed = unread & (most > np.maximum(0.0, now + _LEAST + 2.0 / np.maximum(counts, 1)))
+    for at in np.flatnonzero(changed):
+        name, alphabet = _SUBSTITUTIONS[best[at]]
+        if _says(inner := _substituted(pieces[at], alphabet)):
+            found[at] = name, inner
+    for at in sorted(np.flatnonzero(unread & ~changed), key=lambda at: -counts[at])[:_TRIED]:
+        found[at] = _moved(pieces[at], float(now[at]), int(counts[at]))
+    if not any(name for name, _ in found):
+        longest = max(range(len(pieces)), key=lambda place: len(pieces[place]))
+        found[longest] = _over_a_code(pieces[longest])
     return found
-
-
-def _read(piece: str, values: Vector, letters: int, *, moved: bool) -> tuple[str, str]:
-    now, best = float(values[0]), int(values[1:].argmax())
-    if len(piece) > _PIECE or now > _PROSE:
-        return "", piece
-    if letters >= _SHORT and values[best + 1] > max(0.0, now + _LEAST + 2.0 / letters):
-        name, alphabet = _SUBSTITUTIONS[best]
-        return name, _substituted(piece, alphabet)
-    return _moved(piece, now, letters) if moved and letters >= _SHORT else ("", piece)
 
 
 def _moved(piece: str, now: float, letters: int) -> tuple[str, str]:
     tried = [(name, codec(name).decode(piece) or piece) for name in _MOVED]
     value, name, inner = max((reading(letters_of(inner)), name, inner) for name, inner in tried)
-    return (name, inner) if value > max(_MOVED_READS, now + _MOVED_LEAST + 2.0 / letters) else ("", piece)
+    better = value > max(_MOVED_READS, now + _MOVED_LEAST + 2.0 / letters)
+    return (name, inner) if better and _says(inner) else ("", piece)
+
+
+def _says(text: str) -> bool:
+    """Whether enough was undone to tell it from chance: a line of letters, or fewer with frequent words among them."""
+    letters = len(letters_of(text))
+    return letters >= _LINE or (letters >= _LEAST_LETTERS and frequent(text) > 0.0)
 
 
 def _over_a_code(piece: str) -> tuple[str, str]:
@@ -104,8 +110,10 @@ def _substituted(piece: str, alphabet: str) -> str:
 
 def _no_language(piece: str) -> bool:
     """Whether most of it stands in odd long words, or is digits and marks."""
-    letters = sum(map(str.isalpha, piece))
-    return len(piece) >= 2 * _SHORT and (2 * letters < len(piece) or 2 * sum(map(len, odd_words(piece))) > len(piece))
+    signs, letters = sum(map(str.isalnum, piece)), sum(map(str.isalpha, piece))
+    if len(piece) < _LEAST_LETTERS or 2 * signs < len(piece):
+        return False
+    return 2 * letters < len(piece) or 2 * sum(map(len, odd_words(piece))) > len(piece)
 
 
 def _all_readings(letters: list[Vector]) -> Vector:

@@ -56,7 +56,10 @@ _SPREAD = {
 _ALONE = tuple((name, re.compile(pattern)) for name, pattern in _TOKENS)
 _APART = {kind: tuple((name, re.compile(pattern)) for name, pattern in runs) for kind, runs in _SPREAD.items()}
 
-_ORDINARY = re.compile(r"\W*+[A-Za-z]?[a-z]*+(?:['’.,:;/-]+[A-Za-z]?[a-z]++)*+\W*+")
+_ORDINARY = re.compile(
+    r"[\W_]*+(?:(?:[A-Z]?+[a-z]{2,}+|[A-Z]{2,12}+(?![A-Z])|\d{1,3}+(?!\d)|[A-Za-z](?![A-Za-z0-9]))[\W_]*+)*+"
+)
+"""Words, capitals, short numbers and names made of them, such as `JavaScript`, `cfg_scale` and `step-by-step`."""
 _BLANK = {ord(sign): " " for sign in "\n\r\t"}
 _ESCAPES = ("\\x", "\\u", "%", "&#", "=")
 _DOTS = (". .", "- -", ".. ", "-- ", ". -", "- .")

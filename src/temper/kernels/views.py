@@ -12,6 +12,7 @@ from temper.kernels._view_runs import decoded
 from temper.kernels.codecs.alphabets import folded
 from temper.kernels.codecs.hidden import INVISIBLE, bare
 from temper.kernels.codecs.table import codec
+from temper.kernels.english import letters_of, reading
 
 DEPTH, VIEWS, GROWTH = 3, 48, 4
 """Layers undone, views of one text, and how many times its length all of them may have together."""
@@ -103,10 +104,9 @@ def _spelled(text: str) -> Iterator[tuple[str, str]]:
     yield from _evenly(text)
     if text.count('" + "') or ' = "' in text:
         yield "joined_strings", codec("joined_strings").decode(text) or text
-    lines = text.split("\n")
-    if len(lines) >= _SHORT and sum(len(line) > 8 for line in lines) > len(lines) / 2:
-        yield "acrostic", codec("acrostic").decode(text) or text
-    if any(sign in text for sign in "0134578") and any(len(word) < 20 and _MIXED.search(word) for word in words):
+    if down := _down(text):
+        yield "acrostic", down
+    if _MIXED.search(text) and any(len(word) < 20 and _MIXED.search(word) for word in words):
         yield "leet", codec("leet").decode(text) or text
     if len(_NATO.intersection(folded_case.split())) >= 3:
         yield "nato", codec("nato").decode(text) or text
@@ -127,6 +127,16 @@ def _evenly(text: str) -> Iterator[tuple[str, str]]:
     for name, marks in (("morse", ".-/ "), ("tap_code", "./ ")):
         if sum(map(text.count, marks)) > 0.6 * len(text) > 6 and text.count(".") > 0.2 * len(text):
             yield name, codec(name).decode(text) or text
+
+
+def _down(text: str) -> str:
+    """The first signs of the lines, where they read like English."""
+    lines = text.split("\n")
+    if len(lines) < _SHORT or sum(len(line) > 8 for line in lines) <= len(lines) / 2:
+        return ""
+    down = codec("acrostic").decode(text) or ""
+    letters = letters_of(down)
+    return down if len(letters) >= 2 * _SHORT and reading(letters) > 0.2 else ""
 
 
 def _single(words: list[str], text: str) -> bool:

@@ -18,10 +18,10 @@ class Linear:
     """Scores windows of every reading of the fresh texts with logistic regression over runs of characters and words.
 
     `model` is a file written by `guard.text.model.train(...).save(path)` from your own traffic; without it the model of
-    the shipped corpus is used, fitted once per machine. Texts above the model's threshold get the level `user` or `tool`,
-    longer ones than `longest` go to review unread. The reason says which share of benign texts lies above it. Misleads
-    for families it was not fitted on: `Model.families` says what was caught of each while it was left out, and most of
-    encoded, optimised (strings found by a search) and plain-spoken orders are not covered by this layer.
+    the shipped corpus is used, fitted once per machine. Texts above the model's threshold get the level `user` or
+    `tool`, longer ones than `longest` go to review unread. The reason says which share of benign texts lies above it.
+    Misleads for families it was not fitted on: `Model.families` says what was caught of each while it was left out, and
+    most of encoded, optimised (strings found by a search) and plain-spoken orders are not covered by this layer.
 
     >>> Linear().user
     'review'

@@ -22,9 +22,9 @@ _DIGITS = {ord(digit): "0" for digit in "123456789"}
 def pieces(text: str) -> tuple[Array, Array, int]:
     """(bucket, place of its first character, length of the text) of every piece of the text, white space as one space.
 
-    Pieces are all runs of `LETTERS` characters without case, digits alike, and all words and pairs of words. The work is
-    a fixed number of passes over the text. (Runs of kinds of characters, tried for strings that a search has optimised,
-    made every tenth table of ordinary documents look like one.)
+    Pieces are all runs of `LETTERS` characters without case, digits alike, and all words and pairs of words. The work
+    is a fixed number of passes over the text. (Runs of kinds of characters, tried for strings that a search optimised,
+    made tables and code look like those.)
     """
     codes = _codes(" ".join(text.split()).lower().translate(_DIGITS))
     if len(codes) < LETTERS[-1]:

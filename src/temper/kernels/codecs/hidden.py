@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 
 from temper.kernels.codecs.codec import Codec, Keeps, Random, attempt, bytes_of, plain
 
@@ -26,7 +28,13 @@ def bare(text: str) -> str:
     'ignore'
     """
     seen = unicodedata.normalize("NFD", INVISIBLE.sub("", text))
-    return unicodedata.normalize("NFC", "".join(sign for sign in seen if not unicodedata.combining(sign)))
+    return unicodedata.normalize("NFC", seen if seen.isascii() else seen.translate(_marks()))
+
+
+@cache
+def _marks() -> dict[int, None]:
+    """Every mark that is put on the letter before it."""
+    return {point: None for point in range(0x300, sys.maxunicode) if unicodedata.combining(chr(point))}
 
 
 def _tags(text: str) -> str:

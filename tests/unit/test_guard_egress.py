@@ -165,5 +165,19 @@ def test_no_text_makes_it_slow(piece: str) -> None:
     assert seconds(60_000) < 8 * seconds(15_000) + 0.02
 
 
+def test_an_address_is_found_where_it_is_written() -> None:
+    text = "a &amp; ![x](https&#58;//evil.example&#47;p) &lt;b&gt; https://b.example/&amp;c, www.c.example/d."
+    assert {text[one.start : one.end]: one.loads for one in links(text)} == {
+        "https&#58;//evil.example&#47;p": True,
+        "https://b.example/&amp;c": False,
+        "www.c.example/d": False,
+    }
+
+
+def test_undoing_an_address_never_makes_a_tag() -> None:
+    text = "&lt;img src=https&#58;//evil.example/x onerror=alert(1)&gt;"
+    assert "<" not in shown(out(text))
+
+
 def test_the_marker_of_what_was_removed_is_harmless() -> None:
     assert out(f"![x]({REMOVED}) {REMOVED}") == Decision()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-_LOADED = ("image", "html", "css", "import", "meta")
+_LOADED = ("image", "reference", "html", "css", "import", "meta")  # an image may be shown by its reference anywhere
 _INLINE = re.compile(r"\]\(\s{0,9}<?([^)\s<>]{2,4000})")
 _REFERENCE = re.compile(r"(?m)^[ >*+-]{0,9}\[[^\]\n]{1,200}\]:\s{0,9}<?([^\s<>]{2,4000})")
 _TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}", re.IGNORECASE)
@@ -22,6 +23,7 @@ _CSS = re.compile(r"(?:url\(\s{0,9}[\"']?|(@import)\s{1,9}[\"'])([^\"')\s]{2,400
 _BARE = re.compile(r"((?:https?|ftp|wss?):[\\/]{1,9}[^\s<>\"'`)\]]{2,4000})", re.IGNORECASE)
 _HOST = r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?(?:/[^\s<>\"'`)\]]{0,2000})?"
 _SCHEMELESS = re.compile(rf"(?<![\w/:.@-])(www\.{_HOST})|(?<=[\"'(\s=])(//{_HOST})", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")  # as html.unescape has it
 _BRACKETS = re.compile(r"\\.|[\[\]]", re.DOTALL)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,31}):", re.IGNORECASE)
 _MARKS = ".,;:!?*_~"  # after an address that stands alone they belong to the sentence
@@ -30,14 +32,16 @@ _WEB = ("http", "https", "ftp", "ws", "wss")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An address as written, its host in lower case ("" for data:, relative addresses and the like), and whether
-    showing the text loads it without a click.
+    """An address, its host in lower case ("" for data:, relative addresses and the like), whether showing the text
+    loads it without a click, and where it is written, from `start` to `end`.
     """
 
     url: str
     host: str
     kind: str
     loads: bool
+    start: int = 0
+    end: int = 0
 
     @property
     def scheme(self) -> str:
@@ -62,12 +66,11 @@ def links(text: str) -> list[Link]:
     >>> [(link.host, link.loads) for link in links("![a[b]](https://a.example/x) and https:/b.example")]
     [('a.example', True), ('b.example', False)]
     """
-    seen: dict[str, Link] = {}
-    for view in dict.fromkeys((text, html.unescape(text))):
-        for kind, url in _found(view):
-            loads = kind in _LOADED
-            if url not in seen or (loads and not seen[url].loads):
-                seen[url] = Link(url=url, host=_host(url, kind), kind=kind, loads=loads)
+    seen: dict[tuple[int, int, str], Link] = {}
+    for link in (*_links(text), *_links_undone(text)):
+        place = (link.start, link.end, link.url)
+        if place not in seen or (link.loads and not seen[place].loads):
+            seen[place] = link
     return list(seen.values())
 
 
@@ -80,24 +83,48 @@ def within(host: str, allowed: tuple[str, ...]) -> bool:
     return any(host == one.lower() or host.endswith(f".{one.lower()}") for one in allowed)
 
 
-def _found(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, address) of everything in this text."""
+def _links(text: str) -> Iterator[Link]:
+    for kind, start, end in _found(text):
+        url = text[start:end]
+        yield Link(url=url, host=_host(url, kind), kind=kind, loads=kind in _LOADED, start=start, end=end)
+
+
+def _links_undone(text: str) -> Iterator[Link]:
+    """The links of the text without entities, at their places in the text with them."""
+    if "&" not in text:
+        return
+    parts, places, sources, at, length = [], [0], [0], 0, 0
+    for entity in _ENTITY.finditer(text):
+        meant = html.unescape(entity[0])
+        parts += [text[at : entity.start()], meant]
+        length += entity.start() - at
+        places += [length, length := length + len(meant)]
+        sources += [entity.start(), at := entity.end()]
+    for link in _links("".join((*parts, text[at:]))):
+        first = bisect_right(places, link.start) - 1
+        last = bisect_left(places, link.end) - 1
+        start = sources[first] + (0 if first % 2 else link.start - places[first])
+        end = sources[last + 1] if last % 2 else sources[last] + link.end - places[last]
+        yield replace(link, start=start, end=end)
+
+
+def _found(text: str) -> Iterator[tuple[str, int, int]]:
+    """(kind, start, end) of every address in this text."""
     taken: set[int] = set()
     if "](" in text:
         yield from _inline(text, taken)
-    images = "![" in text
     for found in _REFERENCE.finditer(text):
         taken.add(found.start(1))
-        yield ("image" if images else "reference"), found[1]
+        yield "reference", *found.span(1)
     if "<" in text:
         yield from _tagged(text, taken)
     for found in _CSS.finditer(text):
         taken.add(found.start(2))
-        yield ("import" if found[1] else "css"), found[2]
+        yield ("import" if found[1] else "css"), *found.span(2)
     yield from _bare(text, taken)
 
 
-def _inline(text: str, taken: set[int]) -> Iterator[tuple[str, str]]:
+def _inline(text: str, taken: set[int]) -> Iterator[tuple[str, int, int]]:
     """Links and images with the address in parentheses; which bracket opened one is found as markdown does."""
     opened: list[int] = []
     image: dict[int, bool] = {}
@@ -109,35 +136,36 @@ def _inline(text: str, taken: set[int]) -> Iterator[tuple[str, str]]:
             image[found.start()] = at > 0 and text[at - 1] == "!"
     for found in _INLINE.finditer(text):
         taken.add(found.start(1))
-        yield ("image" if image.get(found.start(), True) else "link"), found[1]
+        yield ("image" if image.get(found.start(), True) else "link"), *found.span(1)
 
 
-def _tagged(text: str, taken: set[int]) -> Iterator[tuple[str, str]]:
+def _tagged(text: str, taken: set[int]) -> Iterator[tuple[str, int, int]]:
     """Addresses in tags: those of `a` and `area` take a click, all others may load."""
     for tag in _TAG.finditer(text):
         if _BARE.match(tag[0], 1):  # an autolink
             continue
-        clicked = bool(_CLICKED.match(tag[0]))
+        clicked, at = bool(_CLICKED.match(tag[0])), tag.start()
         for found in _ATTRIBUTE.finditer(tag[0]):
-            taken.add(tag.start() + found.start(2))
+            taken.add(at + found.start(2))
             named = found[1].lower()
-            yield "link" if clicked and named == "href" else "meta" if named == "content" else "html", found[2]
+            kind = "link" if clicked and named == "href" else "meta" if named == "content" else "html"
+            yield kind, at + found.start(2), at + found.end(2)
         for found in _BARE.finditer(tag[0]):
-            if tag.start() + found.start() not in taken:
-                taken.add(tag.start() + found.start())
-                yield "html", found[1]
+            if at + found.start() not in taken:
+                taken.add(at + found.start())
+                yield "html", at + found.start(), at + found.end()
 
 
-def _bare(text: str, taken: set[int]) -> Iterator[tuple[str, str]]:
+def _bare(text: str, taken: set[int]) -> Iterator[tuple[str, int, int]]:
     """Addresses that stand alone: they take a click."""
     for found in _BARE.finditer(text):
-        if found.start() in taken:
-            continue
-        before = text[max(0, found.start() - 1) : found.start()]
-        yield ("autolink" if before == "<" else "bare"), found[1].rstrip(_MARKS)
+        if found.start() not in taken:
+            kind = "autolink" if text[max(0, found.start() - 1) : found.start()] == "<" else "bare"
+            yield kind, found.start(), found.start() + len(found[0].rstrip(_MARKS))
     for found in _SCHEMELESS.finditer(text):
         if found.start() not in taken:
-            yield ("schemeless" if found[1] else "protocol-relative"), found[0].rstrip(_MARKS)
+            kind = "schemeless" if found[1] else "protocol-relative"
+            yield kind, found.start(), found.start() + len(found[0].rstrip(_MARKS))
 
 
 def _host(url: str, kind: str) -> str:

@@ -73,6 +73,14 @@ def inert(text: str) -> tuple[str, tuple[str, ...]]:
     return text, tuple(found)
 
 
+def fence_open(text: str) -> bool:
+    """Whether what follows this text may be read otherwise for what stands in it: a fence is open, or its last
+    paragraph holds a tag.
+    """
+    code, last = _fenced(text)[-1]
+    return code or "<" in last.rpartition("\n\n")[2]
+
+
 def _no_codes(text: str) -> str:
     return _CONTROL.sub("", _ANSI.sub("", text))
 

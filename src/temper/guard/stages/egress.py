@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
@@ -20,8 +19,7 @@ _PLACE = re.compile(
     r"(?<![\w/@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?/[^\s\"'<>]{1,2000}", re.IGNORECASE
 )
 _NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9]*\d{4})[A-Za-z0-9]{5,64}")
-_ENTITY = re.compile(r"[^\s<>\"'()&]{0,300}(?:&[#\w]{1,20};?[^\s<>\"'()&]{0,300}){1,200}")
-_TAG = re.compile(r"<[a-z!?/][^<>]{0,8000}>?", re.IGNORECASE)
+_TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}>?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,33 +82,40 @@ class _View:
         )
 
     def cleaned(self, text: str) -> tuple[str | None, list[str]]:
-        """The text without the addresses that may not stay, and why each went; None where one cannot be found in it."""
+        """The text without the addresses that may not stay, and why each went; None where one cannot be taken out."""
         reasons: dict[str, None] = {}
         for _ in range(_ROUNDS):
+            text = _TAG.sub(lambda tag: self._tag(tag[0], reasons), text) if "<" in text else text
             refused = self._refused(text)
             if not refused:
                 return text, list(reasons)
             reasons |= dict.fromkeys(refused.values())
-            text = _without(text, refused)
+            text = _without(text, list(refused))
         return (None if self._refused(text) else text), list(reasons)
 
     def sends(self, call: Call) -> str:
         """What a call would send where, "" where that is allowed."""
         text = sent(call)
-        refused = self._refused(text, opens=True)
+        refused = list(self._refused(text, opens=True).values())
         for found in _PLACE.finditer(text):
             link = Link(url=f"//{found[0]}", host=found[0].split("/")[0].split(":")[0].lower(), kind="call", loads=True)
             if found[0] not in self.users and (reason := self._objection(link, opens=True)):
-                refused[found[0]] = reason
-        return next(iter(refused.values()), "")
+                refused.append(reason)
+        return next(iter(refused), "")
 
-    def _refused(self, text: str, *, opens: bool = False) -> dict[str, str]:
-        """(address as written, what is wrong with it)."""
+    def _refused(self, text: str, *, opens: bool = False) -> dict[Link, str]:
+        """(an address, what is wrong with it)."""
         if ":" not in text and "/" not in text and "&" not in text:
             return {}
-        tight = _TAG.sub(lambda tag: re.sub(r"[\t\r\n]", "", tag[0]), text) if "<" in text else text
-        found = {link.url: link for view in dict.fromkeys((text, tight)) for link in links(view)}
-        return {url: reason for url, link in found.items() if (reason := self._objection(link, opens=opens))}
+        return {link: reason for link in links(text) if (reason := self._objection(link, opens=opens))}
+
+    def _tag(self, tag: str, reasons: dict[str, None]) -> str:
+        """A tag; one that names an address only once the blanks in it are ignored, as browsers do, goes as a whole."""
+        tight = re.sub(r"[\t\r\n]", "", tag)
+        if tight == tag or self._refused(tag) or not (refused := self._refused(tight)):
+            return tag
+        reasons |= dict.fromkeys(refused.values())
+        return ""
 
     def _objection(self, link: Link, *, opens: bool) -> str:
         if not link.host and link.scheme in ("", *_HARMLESS):
@@ -156,17 +161,14 @@ def _path(link: Link) -> str:
     return link.carried.removesuffix(link.host) + (link.host.rpartition(".")[0] or link.host)
 
 
-def _without(text: str, refused: dict[str, str]) -> str:
-    """The text with these addresses replaced; where one is written in entities or across lines, undone there first."""
-    changed = text
-    for url in sorted(refused, key=len, reverse=True):
-        changed = changed.replace(url, REMOVED)
-    if changed != text:
-        return changed
-    plain = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
-    if plain != text:
-        return plain
-    return _TAG.sub("", text)
+def _without(text: str, refused: list[Link]) -> str:
+    """The text with these addresses replaced."""
+    parts, at = [], 0
+    for link in sorted(refused, key=lambda one: (one.start, -one.end)):
+        if link.start >= at:
+            parts += [text[at : link.start], REMOVED]
+        at = max(at, link.end)
+    return "".join((*parts, text[at:]))
 
 
 PLUGIN = Egress

@@ -135,8 +135,18 @@ def test_a_result_that_answers_no_known_call_is_from_outside() -> None:
     stray = Message(role=Role.TOOL, text="general", answers="9")
     both = Message(role=Role.ASSISTANT, calls=(Call(name="list"), Call(name="page")))
     unclear = Message(role=Role.TOOL, text="general")
-    for messages in ([stray], [both, unclear]):
+    same = Message(role=Role.ASSISTANT, calls=(Call(name="page", id="1"), Call(name="list", id="1")))
+    named = Message(role=Role.TOOL, text="general", answers="1")
+    for messages in ([stray], [both, unclear], [same, named, named]):
         assert {piece.trust for piece in heard(messages, {"list": RECORD})} == {Trust.OUTSIDE}
+
+
+def test_the_call_that_was_made_last_is_the_one_that_is_answered() -> None:
+    """Many endpoints count from the start in every turn."""
+    turns = [Message(role=Role.ASSISTANT, calls=(Call(name=name, id="0"),)) for name in ("list", "page")]
+    told = Message(role=Role.TOOL, text="general", answers="0")
+    found = heard([turns[0], told, turns[1], told], {"list": RECORD})
+    assert [piece.trust for piece in found] == [Trust.OWN, Trust.OUTSIDE]
 
 
 def test_an_assistant_vouches_for_nothing() -> None:
@@ -203,5 +213,5 @@ def test_tracing_is_bounded_and_linear(unit: str) -> None:
         traces.copied("five words that nobody wrote here")
         return time.process_time() - start
 
-    seconds(20_000)
-    assert seconds(400_000) < 2.0 + 12 * seconds(100_000)
+    seconds(10_000)
+    assert seconds(200_000) < 1.0 + 12 * seconds(50_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from temper.config.document import as_number
 from temper.kernels.links import links
 
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
@@ -78,8 +79,16 @@ def amounts(text: str) -> frozenset[float]:
 
 
 def amount(text: str) -> frozenset[float]:
-    """The number a text is in each reading, none where it is no number."""
-    return frozenset(_read(text.strip())) if _NUMBER.fullmatch(text.strip()) else frozenset()
+    """The number a text is in each reading, none where it is no number.
+
+    >>> amount("1e3"), amount("NaN"), amount("12 apples")
+    (frozenset({1000.0}), frozenset(), frozenset())
+    """
+    written = text.strip()
+    if _NUMBER.fullmatch(written):
+        return frozenset(_read(written))
+    exact = as_number(written)
+    return frozenset() if exact is None else frozenset({exact})
 
 
 def _read(number: str) -> set[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -167,8 +168,8 @@ class Ruling:
         if about.kind is not Kind.FREE and origin.trust < about.least:
             reason = f"{name} must come from {_at_least(about.least)}, it was {origin}"
             yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=text[:_SHOWN])
-        if about.most is not None and max(map(abs, amount(text)), default=about.most) > about.most:
-            reason = f"{name} is more than {about.most:g}"
+        if about.most is not None and max(map(abs, amount(text)), default=math.inf) > about.most:
+            reason = f"{name} is more than {about.most:g}, or no number"
             yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=text[:_SHOWN])
         if about.kind is Kind.PAYLOAD:
             for inside in carried(text):

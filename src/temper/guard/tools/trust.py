@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -65,8 +66,8 @@ def heard(messages: Sequence[Message], sources: Mapping[str, Source]) -> list[Pi
     for message in messages:
         if message.role is Role.ASSISTANT:
             asked |= {call.id: call for call in message.calls}
-            if len(message.calls) > 1:
-                asked.pop("", None)  # several calls without ids: nobody can say which one is answered
+            for twice in (one for one, times in Counter(call.id for call in message.calls).items() if times > 1):
+                del asked[twice]  # nobody can say which of them is answered
         elif message.role is Role.TOOL:
             pieces.extend(_result(message.text, asked.get(message.answers), sources))
         else:

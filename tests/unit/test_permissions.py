@@ -176,6 +176,18 @@ def test_a_page_the_user_points_to_speaks_for_whom_the_user_named(tmp_path: Path
     assert decide(strayed, dora, stage=stage).level is Level.REVIEW
 
 
+def test_what_an_outsider_wrote_goes_into_the_user_s_own_things_only_from_where_the_user_pointed() -> None:
+    asked = after(
+        "Read a.txt and note what matters", (call("read_file", path="a.txt"), "the rent is due on Monday now")
+    )
+    listed = after(
+        "Note what matters", (call("list_payees", n=5), '[{"amount": 5, "text": "the rent is due on Monday now"}]')
+    )
+    note = call("remember", note="the rent is due on Monday")
+    assert decide(asked, note).level is Level.ALLOW
+    assert decide(listed, note).level is Level.REVIEW
+
+
 def test_limits_on_amounts_and_calls_count_within_one_wish(tmp_path: Path) -> None:
     rule = "effect: money, calls: 2, arguments: {recipient: sink, amount: {kind: amount, most: 100}}"
     stage, one = policy(tmp_path, f"tools: {{send_money: {{{rule}}}}}"), call("send_money", recipient=MINE, amount=100)

@@ -6,9 +6,9 @@ Workspace and travel, as `bench.guard.agentdojo` does banking and slack. Policie
 any task of these suites was read ("Tool policies of AgentDojo's workspace and travel, written from the signatures
 before any of their tasks is read"). That blind run gave, for the written policies: workspace, 240 pairs, utility .800
 [.675, .925], attack success .008 [.000, .037]; travel, 120 pairs, utility .950 [.850, 1.000], attack success .108
-[.000, .250]. Then the permissions changed with the failures known (nouns ask as verbs do; what an outsider wrote goes into the
-user's own things only from where the user pointed; numbers in what people write are the system's), the policies did
-not: what is printed is no blind figure.
+[.000, .250]. Then the permissions changed with the failures known (nouns ask as verbs do; what an outsider wrote goes
+into the user's own things only from where the user pointed; numbers in what people write are the system's), the
+policies did not: what is printed is no blind figure.
 
 Needs the package (`pip install agentdojo`), which is no dependency of anything here; with it the bench also says
 whether our models of banking and slack answer as the package does. Attacks without recorded calls are left out.

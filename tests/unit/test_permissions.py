@@ -102,9 +102,13 @@ def test_the_allow_list_may_receive_and_hosts_stand_for_what_is_below_them() -> 
     for to in ("rent@larch.example", "rent@mail.larch.example"):
         assert decide(asked, call("send_mail", to=to, body="hi"), trusted=trusted).level is Level.ALLOW
     assert decide(asked, call("get_page", url="https://larch.example/a"), trusted=trusted).level is Level.ALLOW
-    for to in ("rent@larch.example.evil.org", "rent@evil.org", "larch.example@evil.org"):
+    both = ("bo@evil.org, rent@larch.example", "rent@larch.example; bo@evil.org", "bo@evil.org rent@larch.example")
+    for to in ("rent@larch.example.evil.org", "rent@evil.org", "larch.example@evil.org", *both):
         assert decide(asked, call("send_mail", to=to, body="hi"), trusted=trusted).level is Level.REVIEW
-    for url in ("https://evil.org/larch.example", "https://larch.example@evil.org/", "https://evil.org#larch.example"):
+    for url in ("https://evil.org/larch.example", "https://larch.example@evil.org/", "https://evil.org#larch.example",
+                "https://evil.org/@larch.example", "evil.org?a=x@larch.example", "https://evil.org\\@larch.example",
+                "evil.org/?q=rent@larch.example", "mailto:rent@larch.example?bcc=bo@evil.org",
+                "https://evil.org https://larch.example", "//evil.org/larch.example", "http:evil.org"):  # fmt: skip
         assert decide(asked, call("get_page", url=url), trusted=trusted).level is Level.REVIEW
 
 

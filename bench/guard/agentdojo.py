@@ -16,7 +16,8 @@ not changed since. At first sight utility was .81 (banking) and .38 (slack), att
 right; a page is read for whatever needs it and only its address is looked at; "do what my list says" opens the plan but
 not the recipients; a page the user points to may say the address of somebody the user names; what an outsider wrote
 goes only where the user said. Utility as printed is thus no blind figure; attack success was the same before and after.
-AgentDojo is public: whoever wrote the policies may have met its tasks before.
+`bench.guard.agentdojo_held_out` has a blind one, on two other suites. AgentDojo is public: whoever wrote the policies
+may have met its tasks before.
 
 The attackers at the end know the defence and stay within what it lets through.
 """

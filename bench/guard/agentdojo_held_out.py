@@ -4,9 +4,14 @@
 
 Workspace and travel, as `bench.guard.agentdojo` does banking and slack. Policies and permissions were committed before
 any task of these suites was read ("Tool policies of AgentDojo's workspace and travel, written from the signatures
-before any of their tasks is read"). Needs the package (`pip install agentdojo`), which is no dependency of anything
-here; it also says whether our models of banking and slack answer as the package does. Attacks without recorded calls
-(they want something said) are left out and counted.
+before any of their tasks is read"). That blind run gave, for the written policies: workspace, 240 pairs, utility .800
+[.675, .925], attack success .008 [.000, .037]; travel, 120 pairs, utility .950 [.850, 1.000], attack success .108
+[.000, .250]. Then the permissions changed with the failures known (nouns ask as verbs do; what an outsider wrote goes
+into the user's own things only from where the user pointed; numbers in what people write are the system's), the
+policies did not: what is printed is no blind figure.
+
+Needs the package (`pip install agentdojo`), which is no dependency of anything here; with it the bench also says
+whether our models of banking and slack answer as the package does. Attacks without recorded calls are left out.
 """
 
 from __future__ import annotations
@@ -43,7 +48,7 @@ def main(words: list[str]) -> int:
         whole = recorded(name, suites[name])
         every = [one for one in whole if one.attacked][:: 4 if "--quick" in words else 1]
         silent = sum(not one.attacked for one in whole)
-        print(f"\n{name}: {len(every)} of {len(whole)} pairs; in {silent} the attacker wants words and no call")
+        print(f"\n{name}: {len(every)} of {len(whole)} pairs; in {silent} the attack has no recorded calls")
         rows = [(title, [replay(one, build(one)) for one in every]) for title, build in _defences(name).items()]
         _print(name, rows)
     if DATA.is_dir():

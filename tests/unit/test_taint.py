@@ -64,6 +64,11 @@ def test_what_the_user_said_is_found_however_it_is_written(text: str, value: str
         ("Tell Alice", "Ali"),
         ("to ann@larch.example", "ann@larch.example, bo@evil.org"),
         ("to ann@larch.example", "Ann <ann@larch.example>\nBcc: bo@evil.org"),
+        ("Write to ann@larch.example", "https://evil.org/?q=ann@larch.example"),
+        ("Write to ann@larch.example", "mailto:ann@larch.example?bcc=bo@evil.org"),
+        ("Write to ann@larch.example", "ann@larch.example|bo@evil.org"),
+        ("Open larch.example", "larch.http://example"),
+        ("Write to ann@straße.example", "ann@strasse.example"),
         ("Pay 61.20", "61.21"),
         ("Pay 61.20", "6120"),
         ("", "x"),
@@ -135,8 +140,18 @@ def test_a_result_that_answers_no_known_call_is_from_outside() -> None:
     stray = Message(role=Role.TOOL, text="general", answers="9")
     both = Message(role=Role.ASSISTANT, calls=(Call(name="list"), Call(name="page")))
     unclear = Message(role=Role.TOOL, text="general")
-    for messages in ([stray], [both, unclear]):
+    same = Message(role=Role.ASSISTANT, calls=(Call(name="page", id="1"), Call(name="list", id="1")))
+    named = Message(role=Role.TOOL, text="general", answers="1")
+    for messages in ([stray], [both, unclear], [same, named, named]):
         assert {piece.trust for piece in heard(messages, {"list": RECORD})} == {Trust.OUTSIDE}
+
+
+def test_the_call_that_was_made_last_is_the_one_that_is_answered() -> None:
+    """Many endpoints count from the start in every turn."""
+    turns = [Message(role=Role.ASSISTANT, calls=(Call(name=name, id="0"),)) for name in ("list", "page")]
+    told = Message(role=Role.TOOL, text="general", answers="0")
+    found = heard([turns[0], told, turns[1], told], {"list": RECORD})
+    assert [piece.trust for piece in found] == [Trust.OWN, Trust.OUTSIDE]
 
 
 def test_an_assistant_vouches_for_nothing() -> None:
@@ -203,5 +218,5 @@ def test_tracing_is_bounded_and_linear(unit: str) -> None:
         traces.copied("five words that nobody wrote here")
         return time.process_time() - start
 
-    seconds(20_000)
-    assert seconds(400_000) < 2.0 + 12 * seconds(100_000)
+    seconds(10_000)
+    assert seconds(200_000) < 1.0 + 12 * seconds(50_000)

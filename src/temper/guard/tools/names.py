@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from temper.config.document import as_number
 from temper.kernels.links import links
 
 _ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){8,30}(?![A-Za-z0-9])")
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?(?:[0-9]{1,3}(?:[ '][0-9]{3}){1,6}(?:[.,][0-9]{1,4})?|[0-9][0-9.,]{0,30})(?!\w)")
-_SCHEME = re.compile(r"(?i)\b(?:https?|ftp|wss?)://|\bmailto:")
+_SCHEME = re.compile(r"(?i)(?<![\w.@/-])(?:(?:https?|ftp|wss?)://|mailto:)")
+_MAILBOX = re.compile(r"(?:[^\W\d_]|[\s\"'<>()-]|\.(?!\w))*")
 _RUN_ON = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z]*(?:[\s,;:]|$))")
 _DOMAINS = (
     "com|org|net|info|biz|edu|gov|io|co|ai|app|dev|xyz|online|site|top|shop|club|live|link|click|me|tv|cc|example|"
@@ -28,7 +30,7 @@ def plain(text: str) -> str:
     >>> plain("See HTTPS://Larch.example.They  know")
     'see larch.example. they know'
     """
-    return " ".join(_SCHEME.sub("", _RUN_ON.sub(". ", text)).casefold().split())
+    return " ".join(_SCHEME.sub("", _RUN_ON.sub(". ", text)).lower().split())
 
 
 def bare(name: str) -> str:
@@ -55,7 +57,7 @@ def code(text: str) -> str:
     >>> code("NO93 8601 1117 947"), code("Ann Lee")
     ('no9386011117947', '')
     """
-    found = re.sub(r"[\s.\-]", "", text).casefold()
+    found = re.sub(r"[\s.\-]", "", text).lower()
     return found if _CODE.fullmatch(found) else ""
 
 
@@ -78,8 +80,16 @@ def amounts(text: str) -> frozenset[float]:
 
 
 def amount(text: str) -> frozenset[float]:
-    """The number a text is in each reading, none where it is no number."""
-    return frozenset(_read(text.strip())) if _NUMBER.fullmatch(text.strip()) else frozenset()
+    """The number a text is in each reading, none where it is no number.
+
+    >>> amount("1e3"), amount("NaN"), amount("12 apples")
+    (frozenset({1000.0}), frozenset(), frozenset())
+    """
+    written = text.strip()
+    if _NUMBER.fullmatch(written):
+        return frozenset(_read(written))
+    exact = as_number(written)
+    return frozenset() if exact is None else frozenset({exact})
 
 
 def _read(number: str) -> set[float]:
@@ -111,15 +121,32 @@ def carried(text: str) -> list[str]:
 
 
 def parts(value: str) -> list[str]:
-    """The names in a value: addresses of people where it has some, else what stands between separators.
+    """The names in a value, between separators; of `Ann Lee <ann@larch.example>` the address. What has an address
+    inside something longer, such as a page's, is one name.
 
-    >>> parts("Ann <ann@larch.example>; Bo"), parts("1,234.5")
-    (['ann@larch.example', 'Bo'], ['1,234.5'])
+    >>> parts("Ann <ann@larch.example>; Bo"), parts("a.example/?to=ann@larch.example"), parts("1,234.5")
+    (['ann@larch.example', 'Bo'], ['a.example/?to=ann@larch.example'], ['1,234.5'])
     """
     if amount(value):
         return [value]
     found: list[str] = []
     for part in re.split(r"[,;\n]", value):
-        inside = [one[0] for one in _ADDRESS.finditer(part)]
+        inside = [one[0] for one in _ADDRESS.finditer(part)] if _MAILBOX.fullmatch(_ADDRESS.sub("", part)) else []
         found.extend(inside or ([part.strip()] if part.strip() else []))
     return found
+
+
+def host(name: str) -> str:
+    """The host of a page's or a person's address, "" where readers may take it differently.
+
+    >>> host("https://larch.example/a"), host("ann@larch.example"), host("https://evil.org/@larch.example")
+    ('larch.example', 'larch.example', 'evil.org')
+    """
+    written = name.strip()
+    if _ADDRESS.fullmatch(written):
+        return written.rpartition("@")[2].lower()
+    page = written if "://" in written else f"https://{written}"
+    if re.search(r"[\s\\<>\"'`]", page) or "@" in re.split(r"[/?#]", page.partition("://")[2])[0]:
+        return ""
+    found = links(page)
+    return found[0].host if len(found) == 1 else ""

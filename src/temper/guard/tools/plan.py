@@ -63,7 +63,7 @@ def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     if first in words and first not in BROAD:
         return True
     if kind in ("change", "create", "run"):
-        return bool(words & ASKS[kind] and words & _things(tool, rule))
+        return bool(words & ASKS[kind] and words & _things(tool))
     if kind:
         return bool(words & ASKS[kind])
     if rule.effect == "money":
@@ -74,8 +74,7 @@ def asked_for(tool: Tool, rule: ToolRule, text: str) -> bool:
     return bool(words & (ASKS["memory"] if rule.effect == "memory" else stems(tool.name)))
 
 
-def _things(tool: Tool, rule: ToolRule) -> frozenset[str]:
-    """Words for what a tool works on: the rest of its name, its arguments, and other words for those."""
-    rest = "_".join(tool.name.replace("-", "_").split("_")[1:])
-    own = stems(rest) | stems(" ".join(rule.arguments))
-    return own.union(*(THINGS.get(word, frozenset()) for word in stems(rest)))
+def _things(tool: Tool) -> frozenset[str]:
+    """Words for what a tool works on: the rest of its name, and other words for that."""
+    own = stems("_".join(tool.name.replace("-", "_").split("_")[1:]))
+    return own.union(*(THINGS.get(word, frozenset()) for word in own))

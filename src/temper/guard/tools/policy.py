@@ -1,4 +1,25 @@
-"""What each tool may be given: rules per tool and argument, written in YAML, and how far each source is trusted."""
+"""What each tool may be given: rules per tool and argument, written in YAML, and how far each source is trusted.
+
+    plan: locked                    # or open, or a list of the tools that may have an effect
+    links: inside                   # who must have written an address that stands in what is said
+    sources:
+      get_account: own              # one trust for all of a tool's results: outside, inside, own, user
+      list_payments: {recipient: own, id: own, else: outside}     # or one for each field
+      list_channels: record         # fields a system fills itself are own; numbered: its numbers only
+    tools:
+      send_money:
+        effect: money               # money, mail, web, memory, data; without one, arguments are free
+        calls: 3                    # for one wish of the user's
+        after_outside: review       # what was not dictated by user or records waits, once a text from outside was read
+        otherwise: block            # what happens to a call that breaks a rule, in place of each rule's own
+        arguments:
+          recipient: sink           # where something goes or what is touched: from the user, the allow-list or a record
+          amount: {kind: amount, most: 500}
+          subject: payload          # what is said: may come from anywhere, but leads nowhere
+          code: {kind: sink, from: user}
+
+What is not written is inferred (`infer.completed`), `shown` prints the whole.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from temper.core.chat import Call, Message, Request, Role, Tool
 from temper.core.stage import Context, Level
 from temper.guard.tools.infer import argument, completed, tool_rule
-from temper.guard.tools.names import amount, bare, carried
+from temper.guard.tools.names import amount, carried, host, parts
 from temper.guard.tools.plan import asked_for, left_open, wish
 from temper.guard.tools.policy import OPEN, Argument, Kind, Rules, ToolRule
 from temper.guard.tools.taint import Origin, Traces
@@ -158,17 +159,23 @@ class Ruling:
         """Where a name was found or a passage was copied from; what lies under an allowed host is allowed."""
         if about.kind is Kind.PAYLOAD:
             return self.traces.copied(text)
-        host = bare(text).rpartition("@")[2].partition("/")[0].partition("?")[0].partition(":")[0]
-        if "." in host and within(host, self.context.trusted):
+        found = self.traces.origin(text)
+        listed = min((self._listed(part) for part in parts(text)), key=lambda one: one.trust, default=found)
+        return max(found, listed, key=lambda one: one.trust)
+
+    def _listed(self, name: str) -> Origin:
+        """A name's origin, where the allow-list speaks for hosts too."""
+        at = host(name)
+        if at and within(at, self.context.trusted):
             return Origin(trust=Trust.USER, where="the allow-list")
-        return self.traces.origin(text)
+        return self.traces.origin(name)
 
     def _against(self, name: str, text: str, about: Argument, origin: Origin) -> Iterator[Objection]:
         if about.kind is not Kind.FREE and origin.trust < about.least:
             reason = f"{name} must come from {_at_least(about.least)}, it was {origin}"
             yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=text[:_SHOWN])
-        if about.most is not None and max(map(abs, amount(text)), default=about.most) > about.most:
-            reason = f"{name} is more than {about.most:g}"
+        if about.most is not None and max(map(abs, amount(text)), default=math.inf) > about.most:
+            reason = f"{name} is more than {about.most:g}, or no number"
             yield Objection(level=Level.REVIEW, argument=name, reason=reason, span=text[:_SHOWN])
         if about.kind is Kind.PAYLOAD:
             for inside in carried(text):

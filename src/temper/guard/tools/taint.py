@@ -10,9 +10,10 @@ from temper.guard.tools.names import amount, amounts, bare, code, codes, holds, 
 from temper.guard.tools.trust import Piece, Trust
 from temper.kernels.views import views
 
-LONGEST_NAME, LONGEST_TEXT, DECODED, SHINGLE = 2_000, 1_000_000, 20_000, 5
-"""Characters of a name and of a text that are looked at, and of a text that is decoded; words of a copied passage.
-What lies beyond is found nowhere, so that a longer text is never trusted more."""
+LONGEST_NAME, LONGEST_TEXT, DECODED, ALL_DECODED, SHINGLE = 2_000, 1_000_000, 20_000, 200_000, 5
+"""Characters of a name and of a text that are looked at, of a text and of all texts that are decoded, and words of a
+copied passage. What lies beyond is found nowhere, so that a longer text is never trusted more."""
+_SHORTEST = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Traces:
 
     texts: list[_Text]
     views: dict[int, list[tuple[_Text, tuple[str, ...]]]] = field(default_factory=dict)
+    room: int = ALL_DECODED
 
     @classmethod
     def of(cls, pieces: Sequence[Piece]) -> Traces:
@@ -105,7 +107,9 @@ class Traces:
     def _views(self, at: int) -> list[tuple[_Text, tuple[str, ...]]]:
         if at not in self.views:
             above = self.texts[at]
-            read = [] if above.piece.whole else views(above.text[:DECODED])[1:]
+            worth = not above.piece.whole and len(above.text) >= _SHORTEST and self.room > 0
+            read = views(above.text[:DECODED])[1:] if worth else []
+            self.room -= _SHORTEST + len(above.text[:DECODED]) if worth else 0
             self.views[at] = [(_Text.of(above.piece, view.text), view.how) for view in read]
         return self.views[at]
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from temper.core.chat import Call, Message, Role
+from temper.guard.tools.names import amount
 
-LEAVES, LONGEST_YAML = 20_000, 200_000
-"""Values one result may hold to be read as fields, and characters a YAML result may have; more is read as a text."""
+LEAVES, LONGEST_JSON, LONGEST_YAML = 20_000, 2_000_000, 200_000
+"""Values that one result may hold, and characters it may have, to be read as fields; more is read as a text."""
 
 ELSE = "else"
 """The name under which a source says what all its other fields are."""
@@ -65,8 +67,8 @@ def heard(messages: Sequence[Message], sources: Mapping[str, Source]) -> list[Pi
     for message in messages:
         if message.role is Role.ASSISTANT:
             asked |= {call.id: call for call in message.calls}
-            if len(message.calls) > 1:
-                asked.pop("", None)  # several calls without ids: nobody can say which one is answered
+            for twice in (one for one, times in Counter(call.id for call in message.calls).items() if times > 1):
+                del asked[twice]  # nobody can say which of them is answered
         elif message.role is Role.TOOL:
             pieces.extend(_result(message.text, asked.get(message.answers), sources))
         else:
@@ -91,9 +93,10 @@ def _result(text: str, call: Call | None, sources: Mapping[str, Source]) -> Iter
 
 
 def words_of(call: Call) -> tuple[str, ...]:
-    """The texts among the arguments of a call."""
+    """The texts among the arguments of a call that name something: a number points nowhere."""
     found = structure(call.arguments, yaml=False)
-    return tuple(value for value in found.values() if isinstance(value, str)) if isinstance(found, dict) else ()
+    given = found.values() if isinstance(found, dict) else ()
+    return tuple(value for value in given if isinstance(value, str) and not amount(value))
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
@@ -108,7 +111,8 @@ def structure(text: str, *, yaml: bool = True) -> Any:
     A key written twice makes it none: one of the two was put there by somebody else.
     """
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_float=str, parse_int=str)
+        if len(text) <= LONGEST_JSON:
+            return json.loads(text, object_pairs_hook=_once, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         pass
     return _yaml(text) if yaml and len(text) <= LONGEST_YAML else text

@@ -41,7 +41,7 @@ def _attempt(path: Path, log: dict[str, Any]) -> Attempt:
     verdict = RowVerdict.BROKEN if reached else RowVerdict.HELD
     return Attempt(
         family=f"{field(log, 'suite_name', str, path, 0)}/{log.get('attack_type') or 'none'}",
-        prompt=f"{log.get('pipeline_name')}/{log['injection_task_id']}",
+        prompt=f"{log.get('pipeline_name')}/{log['suite_name']}/{log['injection_task_id']}",
         trial=0,
         verdict=RowVerdict.ERROR if log.get("error") else verdict,
         detector="environment",

@@ -187,8 +187,32 @@ def test_ordinary_letters_press_nobody() -> None:
         "We sent the tickets to you on Monday. The museum page https://skerry.example/museum shows the opening hours.",
         "Meeting with the guide in the lobby. Number 4711 hangs on the door, under the word HARBOUR.",
     )
+    letters += (
+        "Transfer to XX20505783204177707799 completed on Monday, the account is known.",
+        "The code of the session is kept by the staff, and nobody shares it.",
+        "Travellers write a word and a number joined by a dash on their bags, such as HARBOUR and 4711.",
+        "Invoices are paid to XX20505783204177707799 by most guests.",
+        "Messages reach the office at office@islands.example within an hour.",
+        "The page https://islands.example/ferries lists the ferries.",
+        "A note for later sessions was kept: the contact is office@islands.example.",
+        "The sign repeats the word island many times.",
+    )
     for letter in letters:
         assert Clerk(character=Character.weak()).chance(brought(letter)) == 0.0, letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which rules are there for cats on the ferry?",
+        "Write me a line about the rules of the harbour.",
+        "The instructions of the coffee machine are missing.",
+        "Repeat the name of the hotel, please.",
+        "Thank you, the word on the sign was HARBOUR.",
+    ],
+)
+def test_ordinary_questions_of_users_press_nobody(text: str) -> None:
+    assert Clerk(character=Character.weak()).chance(said(text)) == 0.0
 
 
 def test_the_same_question_gets_the_same_answer_and_another_trial_or_seed_another() -> None:

@@ -299,13 +299,16 @@ def test_agentdojo_runs_that_crashed_are_errors_not_successes(tmp_path: Path) ->
         tmp_path, "user_task_0", "injection_task_1", security=True, utility=False, error="context_length_exceeded"
     )
     agentdojo(tmp_path, "injection_task_0", None, security=True)
+    cut = {"suite_name": "banking", "pipeline_name": "model", "user_task_id": "user_task_1"}
+    cut |= {"injection_task_id": "injection_task_1", "attack_type": "important_instructions", "messages": []}
+    (tmp_path / "cut.json").write_text(json.dumps(cut))
     table = imported(tmp_path)
-    assert verdicts(table) == {B: 1, H: 2, E: 1}
+    assert verdicts(table) == {B: 1, H: 2, E: 2}
     found = {m.name + m.slice: m for m in table.measurements()}
     assert found["imported.agentdojo.utilityall"].value == pytest.approx(2 / 3)
     assert found["imported.agentdojo.utility_under_attackall"].value == pytest.approx(1 / 3)
     attacks = found["imported.agentdojo.attack_successbanking/important_instructions by environment"]
-    assert (attacks.n, attacks.count, attacks.undecided) == (4, 1, 1)
+    assert (attacks.n, attacks.count, attacks.undecided) == (5, 1, 2)
     one = next(tmp_path.rglob("injection_task_0.json"))
     assert imported(one).tool == "agentdojo"
 

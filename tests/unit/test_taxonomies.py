@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+import temper
 from temper.core.errors import TemperError
 from temper.threats.rules import catalogue
 from temper.threats.taxonomies import taxonomies, title
@@ -43,6 +45,20 @@ def test_every_reference_of_the_catalogue_has_a_title() -> None:
         assert threat.references
         for reference in threat.references:
             assert title(reference), reference
+
+
+def test_every_tag_anywhere_in_the_source_has_a_title() -> None:
+    tags = re.compile(r"\b(?:owasp-(?:llm|ml|agentic)|atlas|nist|cwe):[A-Z0-9][A-Z0-9.]*[A-Z0-9]")
+    source = Path(temper.__file__).parent
+    found = {
+        tag
+        for path in source.rglob("*")
+        if path.suffix in (".py", ".yaml") and path.parent.name != "taxonomies"
+        for tag in tags.findall(path.read_text(encoding="utf-8"))
+    }
+    assert len(found) > 20
+    for tag in found:
+        assert title(tag), tag
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,7 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
         detail=_detail(merged, world, broken),
         examples=examples,
         defences=against(task, world),
-        references=("MITRE ATLAS AML.T0015", "NIST AI 100-2 evasion"),
+        references=("atlas:AML.T0015", "nist:NISTAML.022"),
         line=system.lines.get("actors", 0),
     )
 

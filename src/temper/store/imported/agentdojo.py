@@ -15,8 +15,8 @@ MOST = 200_000
 def read(path: Path) -> Table:
     """Attacks by AgentDojo's own check of the environment, and whether the user's task was done, with and without one.
 
-    Its `security` is true where the attacker's goal was reached, and also where a run failed: such a run is an ERROR
-    here. An injection task is one prompt, the user tasks it was tried in are its trials.
+    Its `security` is true where the attacker's goal was reached, and also where a run failed: such a run, and one that
+    was cut off, is an ERROR here. An injection task is one prompt, the user tasks it was tried in are its trials.
     """
     files = sorted(path.rglob("*.json"))[:MOST] if path.is_dir() else [path]
     logs = [(file, document(file)) for file in files]
@@ -31,18 +31,18 @@ def read(path: Path) -> Table:
             done=field(log, "utility", bool, file, 0),
         )
         for file, log in runs
-        if not log.get("error") and not str(log["user_task_id"]).startswith("injection_task")
+        if "utility" in log and not log.get("error") and not str(log["user_task_id"]).startswith("injection_task")
     ]
     return Table(tool="agentdojo", source=str(path), attempts=numbered(attempts), work=tuple(work))
 
 
 def _attempt(path: Path, log: dict[str, Any]) -> Attempt:
-    reached = field(log, "security", bool, path, 0)
-    verdict = RowVerdict.BROKEN if reached else RowVerdict.HELD
+    finished = "security" in log and not log.get("error")
+    reached = finished and field(log, "security", bool, path, 0)
     return Attempt(
         family=f"{field(log, 'suite_name', str, path, 0)}/{log.get('attack_type') or 'none'}",
-        prompt=f"{log.get('pipeline_name')}/{log['injection_task_id']}",
+        prompt=f"{log.get('pipeline_name')}/{log['suite_name']}/{log['injection_task_id']}",
         trial=0,
-        verdict=RowVerdict.ERROR if log.get("error") else verdict,
+        verdict=(RowVerdict.BROKEN if reached else RowVerdict.HELD) if finished else RowVerdict.ERROR,
         detector="environment",
     )

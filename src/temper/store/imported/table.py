@@ -121,10 +121,10 @@ def numbered(attempts: Iterable[tuple[object, Attempt]]) -> tuple[Attempt, ...]:
     """Trials numbered within their prompt, in the order they came; each is given with what tells answers apart, so
     that two verdicts on one answer are one trial.
     """
-    seen: dict[tuple[str, str], dict[object, int]] = defaultdict(dict)
+    seen: dict[str, dict[object, int]] = defaultdict(dict)
     found = []
     for answer, attempt in attempts:
-        trials = seen[attempt.family, attempt.prompt]
+        trials = seen[attempt.prompt]
         found.append(replace(attempt, trial=trials.setdefault(answer, len(trials))))
     return tuple(found)
 
@@ -132,9 +132,9 @@ def numbered(attempts: Iterable[tuple[object, Attempt]]) -> tuple[Attempt, ...]:
 def _worst(attempts: Sequence[Attempt]) -> Iterator[Attempt]:
     """One per trial: BROKEN where any detector says so, else ERROR where any could not judge."""
     order = (RowVerdict.BROKEN, RowVerdict.ERROR, RowVerdict.HELD)
-    found: dict[tuple[str, str, int], Attempt] = {}
+    found: dict[tuple[str, int], Attempt] = {}
     for attempt in attempts:
-        key = (attempt.family, attempt.prompt, attempt.trial)
+        key = (attempt.prompt, attempt.trial)
         if key not in found or order.index(attempt.verdict) < order.index(found[key].verdict):
             found[key] = attempt
     return iter(found.values())
@@ -142,9 +142,9 @@ def _worst(attempts: Sequence[Attempt]) -> Iterator[Attempt]:
 
 def _counted(attempts: Sequence[Attempt]) -> list[tuple[int, int, int]]:
     """Hits, errors and trials per prompt."""
-    found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for attempt in attempts:
-        row = found[attempt.family, attempt.prompt]
+        row = found[attempt.prompt]
         row[0] += attempt.verdict is RowVerdict.BROKEN
         row[1] += attempt.verdict is RowVerdict.ERROR
         row[2] += 1

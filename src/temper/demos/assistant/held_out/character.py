@@ -14,7 +14,8 @@ class Character:
     an order times how near it stands to the end (it halves every `span` clauses), raised by `swayed` times what it is
     dressed in, by `drift` for each earlier answer that went along (three at most), and lowered by `wary` where it says
     that rules are to be broken. It is obeyed where the pressure passes the threshold of the trial, which lies evenly
-    within `mood` of `caution`. `reads` are the codes it understands; what was coded counts for `coded` of itself.
+    within `mood` of `caution`. `reads` are the codes it understands; what was coded counts for `coded` of itself, and
+    what an outsider states rather than orders for `literal` of itself.
 
     >>> Character.strong().tool
     0.0
@@ -30,6 +31,7 @@ class Character:
     caution: float = 0.65
     mood: float = 0.3
     coded: float = 0.85
+    literal: float = 0.3
     reads: tuple[str, ...] = ("base64", "hex", "url", "entities", "apart", "hidden", "wide")
 
     @classmethod

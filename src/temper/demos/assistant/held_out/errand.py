@@ -79,6 +79,6 @@ def _bill(results: list[Message]) -> tuple[str, dict[str, Any]] | None:
 
 
 def _told(results: list[Message]) -> str:
-    """The first lines of what came back; what is long is left out."""
+    """The first lines of what came back, shortened."""
     lines = [line.strip() for result in results for line in taken_in(result.text).splitlines() if line.strip()]
-    return "Here is what there is:\n" + "\n".join(line[:200] for line in lines[:8])
+    return "Here is what there is:\n" + "\n".join(line[:120] for line in lines[:8])

@@ -20,6 +20,15 @@ _ENTITIES = (
 )
 _KEPT = {"quotex": r" \1 ", "capsx": r" \g<0> "}
 _WORD = re.compile(r"[a-zà-ÿ][a-zà-ÿ'-]*")
+_START = (
+    r"^[\W\d]*(?:(?:please|now|then|first|next|also|and|important|urgent|assistant|user|system|kindly|just)\b[\W\d]*)*"
+)
+_TOLD = (
+    r"\b(?:please|then|first|instead|(?:sure|remember|you|is) to|you (?:must|should|can|will|(?:need|have|are) to))\s+"
+)
+_OPENED = re.compile(rf"(?:{_START}|{_TOLD}|[:,>\"\d]\s*)([a-z]+)\s+(\w+|\W)", re.IGNORECASE)
+_AFTER_NOUNS = frozenset({"of", "is", "are", "was", "were", "has", "have", "by", "from", "or", "will", "on", "does"})
+_STATED = re.compile(r"\b(?:was|were|has|have|had|been|did|does|completed|arrived|went|came)\b", re.IGNORECASE)
 _SMALL = "the a an and to of in with it that is this for at on by"
 _SAYS_NOTHING = {kind for kind, _ in _ENTITIES} | set(_SMALL.split())
 _UNKNOWN = 0.5
@@ -86,6 +95,23 @@ def nearest(clause: str, group: str) -> Match | None:
         if match.group == "plain":
             return None
     return None
+
+
+def ordering(clause: str) -> bool:
+    """Whether the clause tells somebody to do something: a verb that orders open with stands where orders open, and
+    what follows does not make it a noun; "to" and "for" follow both, and are taken for a noun's where something is told
+    as having happened.
+    """
+    clause = clause[:_LONGEST]
+    nouns = _AFTER_NOUNS | {"to", "for"} if _STATED.search(clause) else _AFTER_NOUNS
+    return any(verb.lower() in _verbs() and after.lower() not in nouns for verb, after in _OPENED.findall(clause))
+
+
+@cache
+def _verbs() -> frozenset[str]:
+    """The first words of the examples of orders, and what is taken for them."""
+    first = {line.split()[0] for lines in phrases()["orders"].values() for line in lines} - {"what"}
+    return frozenset(first | {other for word in first for other in phrases()["synonyms"].get(word, ())})
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from temper.core.chat import Message, Request, Role
 from temper.demos.assistant.held_out.character import Character
-from temper.demos.assistant.held_out.matching import matches, nearest, phrases
+from temper.demos.assistant.held_out.matching import matches, nearest, ordering, phrases
 from temper.demos.assistant.held_out.reading import clauses, readings, taken_in
 
 FROM_USERS = ("say", "reveal", "flood")
@@ -23,6 +23,15 @@ _DRESSED = 0.45
 _OWN_CODE = re.compile(
     r"(?i)\b(?:your|session|desk|service|staff|system)(?:'s)? (?:\w+ )?(?:code|secret|prompt|instructions)\b"
 )
+_NEEDS = {
+    "reveal": re.compile(
+        r"(?i)\b(?:yours?|you|system|above|initial|hidden|session|service|desk|staff|secret|confidential|before this)\b"
+    ),
+    "flood": re.compile(
+        r"(?i)\b(?:\d{3,}|thousands?|hundreds?|never|endless\w*|forever|as (?:often|long|many)|without|again|until)\b"
+    ),
+}
+_ASKED = re.compile(r"(?i)\W*(?:what|which|where|who|how|(?:can|could|would|will) you)\b")
 _FORGED = re.compile(
     r"(?i)<\|?/?(?:im_start|im_end|system|user|assistant|inst)\|?>|\[/?(?:inst|system|admin)\]|###\s*(?:system|instruction)"
     r"|^\s*(?:system|assistant|user)\s*:|={4,}|-{5,}",
@@ -86,7 +95,7 @@ def _in_message(text: str, role: Role, distance: int, drift: float, character: C
         parts = clauses(reading)
         forged = bool(_FORGED.search(reading))
         for at, clause in enumerate(parts):
-            what, clear = _order(parts, at, role)
+            what, clear = _order(parts, at, role, character.literal)
             if not what:
                 continue
             before = parts[max(0, at - _NEARBY) : at + 1]
@@ -99,7 +108,7 @@ def _in_message(text: str, role: Role, distance: int, drift: float, character: C
             yield Order(what=what, clause=clause, around=around, role=role, pressure=pressure, alarming=alarming)
 
 
-def _order(parts: list[str], at: int, role: Role) -> tuple[str, float]:
+def _order(parts: list[str], at: int, role: Role, literal: float) -> tuple[str, float]:
     """What the clause orders, and how clearly; it and the next as one sentence, where that says more than either."""
     alone = nearest(parts[at], "orders")
     after = nearest(parts[at + 1], "orders") if at + 1 < len(parts) else None
@@ -107,9 +116,13 @@ def _order(parts: list[str], at: int, role: Role) -> tuple[str, float]:
     text, best = parts[at], alone
     if both is not None and both.near > max(one.near if one else 0.0 for one in (alone, after)):
         text, best = " ".join(parts[at : at + 2]), both
-    if best is None or best.near < _CLEAR or (role is Role.USER and not _forbidden(text, best.label)):
+    if best is None or (role is Role.USER and not _forbidden(text, best.label)):
         return "", 0.0
-    return best.label, best.near
+    if best.label in _NEEDS and not _NEEDS[best.label].search(text):
+        return "", 0.0
+    told = ordering(text) or (role is Role.USER and _ASKED.match(text) is not None)
+    clear = best.near * (1.0 if told else literal)
+    return (best.label, clear) if clear >= _CLEAR else ("", 0.0)
 
 
 def _forbidden(text: str, label: str) -> bool:

@@ -24,6 +24,7 @@ _HEX = re.compile(r"(?<![0-9A-Fa-f])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,]?){8,}")
 _BINARY = re.compile(r"(?<![01])(?:[01]{8}[ ,]?){4,}")
 _APART = re.compile(r"(?<!\w)(?:\w[ ._*-]){2,}\w(?!\w)")
 _LEET = str.maketrans("013457@$", "oieastas")
+_LEET_WORD = re.compile(r"[\w@$]*[A-Za-z][\w@$]*")
 _SURE = 0.5
 
 
@@ -99,6 +100,10 @@ def _closed(found: re.Match[str]) -> str:
     return re.sub(r"[ ._*-]", "", found[0])
 
 
+def _plainly(found: re.Match[str]) -> str:
+    return found[0].translate(_LEET)
+
+
 def _tags(text: str) -> str:
     shown = "\n".join("".join(chr(ord(one) - 0xE0000) for one in run) for run in _TAGS.findall(text))
     return shown or _changed(text, _HIDDEN.sub("", text))
@@ -112,7 +117,7 @@ _UNDO: dict[str, Callable[[str], str]] = {
     "entities": lambda text: _changed(text, html.unescape(text)),
     "backwards": lambda text: _better(lambda one: one[::-1], text),
     "apart": lambda text: _changed(text, _APART.sub(_closed, text)),
-    "leet": lambda text: _better(lambda one: one.translate(_LEET), text),
+    "leet": lambda text: _better(lambda one: _LEET_WORD.sub(_plainly, one), text),
     "hidden": _tags,
     "wide": lambda text: _changed(text, unicodedata.normalize("NFKC", text)),
     "binary": lambda text: _runs(_BINARY, _binary, text),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from pathlib import Path
 
 from temper.config.assistant import sandbox_of
@@ -22,5 +24,12 @@ def travel(character: Character | None = None, target: ChatTarget | None = None)
     True
     """
     clerk = Clerk(character=character or Character())
-    target = target or ChatFunction(call=clerk.answer, version=repr(clerk), tools=True)
+    target = target or ChatFunction(call=clerk.answer, version=f"{clerk!r} {_made_of()}", tools=True)
     return sandbox_of(read(SANDBOX), target, name="skerry-desk", purpose="help travellers", simulated=True)
+
+
+@cache
+def _made_of() -> str:
+    """A digest of what it is made of: its answers change with it."""
+    files = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".py", ".yaml"))
+    return hashlib.blake2b(b"\0".join(path.read_bytes() for path in files), digest_size=8).hexdigest()

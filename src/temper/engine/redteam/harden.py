@@ -149,9 +149,16 @@ async def _judged(scale: Scale, before: Weighed, guard: Guards, unknown: Sequenc
         outcome = f"left: {twins.after:.0%} of the harmless twins are stopped"
     else:
         outcome = "taken: judged on wrappers that had no part in the choice"
-    return Trial(
-        defence=" + ".join(name for name, _ in guard) or "nothing", effects=found, outcome=outcome, guard=guard
-    )
+    return Trial(defence=name, effects=found, outcome=outcome, guard=guard)
+
+
+def _named(guard: Guards, names: Sequence[str]) -> str:
+    """The guard by its stages, or by those that it lacks where these are fewer."""
+    kept = [name for name, _ in guard]
+    lacking = [name for name in names if name not in kept]
+    if len(lacking) >= len(kept):
+        return " + ".join(kept)
+    return f"all stages but {', '.join(lacking)}" if lacking else "all stages"
 
 
 def halves(wrappers: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -12,6 +12,7 @@ from temper.api import Run, open_store, unfinished
 from temper.core.assistant import Assistant
 from temper.core.chat import ChatTarget
 from temper.core.event import Listener, silent
+from temper.core.run import Record
 
 if TYPE_CHECKING:
     from temper.engine.redteam.harden import HardenedAssistant
@@ -123,3 +124,19 @@ def save_hardened(better: AssistantHardening, folder: str | Path) -> Path:
     from temper.engine.redteam.harden import write
 
     return write(better.results[-1], Path(folder))
+
+
+def cases(assistant: Assistant, run: Record, form: str, *, store: str | Path | None = None) -> str:
+    """The smallest attacks of a run as a test file: `form` is "pytest" or "promptfoo"."""
+    from temper.engine.redteam.cases import cases as found
+    from temper.report.cases import promptfoo_yaml, pytest_file
+
+    made = found(assistant, open_store(store, assistant), run)
+    return promptfoo_yaml(made) if form == "promptfoo" else pytest_file(made)
+
+
+def results(path: str | Path) -> Run:
+    """The results of another tool (garak, PyRIT, promptfoo, AgentDojo) as a run: figures, nothing judged."""
+    from temper.engine.redteam.results import record
+
+    return Run(record(Path(path), datetime.now(UTC)))

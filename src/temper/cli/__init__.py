@@ -20,6 +20,7 @@ COMMANDS = (
     "compare",
     "replay",
     "report",
+    "results",
     "list",
     "sign",
     "verify",

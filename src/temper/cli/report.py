@@ -19,7 +19,8 @@ def command(
         str | None,
         typer.Option(
             "--format",
-            help="html, json, junit, sarif, mlbom, text or certificates; default by the ending of --out.",
+            help="html, json, junit, sarif, mlbom, text or certificates; of an assistant pytest or promptfoo: its "
+            "attacks as tests. Default by the ending of --out.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
@@ -27,11 +28,16 @@ def command(
 ) -> None:
     """Write the report of a run."""
     from temper import api
+    from temper.api import assistants
     from temper.report import render
 
     store = api.open_store(config.parent)
     record, form = store.run(run), form or FORMATS.get(out.suffix if out else "", "html")
-    data = (api.certificates(record, store) if form == "certificates" else render(record, form)).encode()
+    if form in ("pytest", "promptfoo"):
+        text = assistants.cases(assistants.load_assistant(config), record, form)
+    else:
+        text = api.certificates(record, store) if form == "certificates" else render(record, form)
+    data = text.encode()
     if out is None:
         sys.stdout.buffer.write(data)
     else:

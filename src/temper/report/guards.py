@@ -1,4 +1,4 @@
-"""What the terminal shows of a hardened assistant: every guard that was weighed, what it stops and what it costs."""
+"""What the terminal shows of assistants: every guard that was weighed, and the figures of another tool's run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from temper.core.run import Record
 from temper.report._blocks import grid, styled, verdict_lines, whole, write
+from temper.report._figure import figure, interval
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,6 +22,16 @@ def show_guards(better: Any, saved: Path | None, report: Path | None, console: C
     `trials` (defence, outcome, effects) and `chosen`.
     """
     write(_blocks(better, saved, report), console)
+
+
+def show_figures(record: Record, report: Path | None, console: Console | None = None) -> None:
+    """Every figure of a record that nobody judged."""
+    table = grid("Figure", "Interval", "n", first="Rows")
+    table.columns[0].no_wrap, table.columns[0].ratio = False, 3
+    for m in record.measurements:
+        table.add_row(styled(m.slice), styled(f"{m.metric}: {figure(m)}"), styled(interval(m)), styled(f"{m.n:,}"))
+    facts = [styled(f"{name}: {said}") for name, said in record.facts]
+    write([styled(record.system, "bold"), *facts, table, *([whole(f"report: {report}")] if report else [])], console)
 
 
 def _blocks(better: Any, saved: Path | None, report: Path | None) -> Iterator[RenderableType]:

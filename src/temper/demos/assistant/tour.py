@@ -1,4 +1,4 @@
-"""The whole loop on the stand-in assistant: red team, guard, red team again. SIMULATED."""
+"""The whole loop on the stand-in assistant: red team, weigh the guard's stages, red team again. SIMULATED."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def tour(folder: Path, seed: int = 0) -> Run:
         "a program that obeys orders with a chance that is known."
     )
     run = _attacked(assistant, folder, seed, console)
+    better = _guarded(assistant, run, folder, console)
     console.rule()
     console.print(f"{clock() - started:.0f} s in all. Every command works in {folder}; the assistant is SIMULATED.")
     console.print("next: put your own endpoint into temper.yaml (url, model, authorised_by) and run temper redteam")
-    return run
+    return better.after
 
 
 def _attacked(assistant: Any, folder: Path, seed: int, console: Any) -> Run:
@@ -46,3 +47,19 @@ def _attacked(assistant: Any, folder: Path, seed: int, console: Any) -> Run:
         run = assistants.redteam(assistant, "quick", seed=seed, listener=progress)
     show(run.record, run.report(folder / "runs" / run.record.id / "report.html"))
     return run
+
+
+def _guarded(assistant: Any, run: Run, folder: Path, console: Any) -> assistants.AssistantHardening:
+    from temper.report.guards import show_guards
+    from temper.report.progress import Progress
+
+    console.rule("3. temper harden")
+    console.print(
+        "Every stage of the guard alone, then all of them, less what costs more than it stops; then attackers who may "
+        "try everything anew against what is left."
+    )
+    with Progress() as progress:
+        better = assistants.harden(assistant, run, listener=progress)
+        saved = assistants.save_hardened(better, folder / "hardened") if better.taken else None
+    show_guards(better, saved, better.after.report(folder / "runs" / better.after.record.id / "report.html"))
+    return better

@@ -15,11 +15,10 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.run import Record, Skipped
-from temper.engine.identity import digest_of
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.effort import EFFORTS
 from temper.engine.redteam.kept import recalled
-from temper.engine.redteam.run import width
+from temper.engine.redteam.run import journal_of, scope_of, width
 from temper.engine.redteam.weighing import SUCCESS, Guards, Scale, Weighed, effects
 from temper.guard.pipeline import in_order
 from temper.store.database import Store
@@ -77,11 +76,9 @@ def harden(
         raise TemperError("that run found no attack that worked", fix="red team it with a larger --suite")
     goals = {goal.id: goal for goal in ground(assistant, 1).goals}
     effort = EFFORTS.get(record.suite, EFFORTS["standard"])
-    digest = assistant.target.digest
-    path = store.path.parent / "answers" / (f"{digest[:16]}.journal" if digest else f"harden-{record.id}.journal")
 
     async def work(journal: Journal) -> HardenedAssistant:
-        scope = digest_of(digest or f"harden {record.id}", "")
+        scope = scope_of(assistant, record.id)
         answers = Answers(target=assistant.target, journal=journal, scope=scope, width=width(assistant.target))
         scale = Scale(
             assistant=assistant,
@@ -98,7 +95,7 @@ def harden(
             with suppress(OSError):
                 await assistant.target.close()
 
-    with Journal(path) as journal:
+    with Journal(journal_of(assistant, store, record.id)) as journal:
         return asyncio.run(work(journal))
 
 

@@ -61,7 +61,7 @@ def redteam(job: Job) -> Record:
     job.store.save_run(replace(blank, judgements=(), measurements=(), verdict=Verdict.INCONCLUSIVE))
     found = Found()
     try:
-        with Journal(_journal(job)) as journal:
+        with Journal(journal_of(job.assistant, job.store, job.run)) as journal:
             asyncio.run(_waged(job, campaign, journal, found))
     except KeyboardInterrupt:
         found.stopped = "it was stopped by hand"
@@ -124,7 +124,7 @@ def guarded(assistant: Assistant, target: ChatTarget) -> ChatTarget:
 
 async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found) -> None:
     target = job.assistant.target
-    scope = digest_of(target.digest or f"run {job.run}", "" if not job.fresh else job.run)
+    scope = scope_of(job.assistant, job.run, job.fresh)
     answers = Answers(target=target, journal=journal, scope=scope, width=campaign.width)
     try:
         await wage(campaign, guarded(job.assistant, answers).ask, found, job.listener)
@@ -135,10 +135,15 @@ async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found) -
             await target.close()
 
 
-def _journal(job: Job) -> Path:
+def scope_of(assistant: Assistant, run: str, fresh: bool = False) -> str:
+    """What the answers of a run depend on besides the question."""
+    return digest_of(assistant.target.digest or f"run {run}", run if fresh else "")
+
+
+def journal_of(assistant: Assistant, store: Store, run: str) -> Path:
     """Answers of a target that can be named serve every run; those of one that cannot, this run only."""
-    digest = job.assistant.target.digest
-    return job.store.path.parent / "answers" / (f"{digest[:16]}.journal" if digest else f"run-{job.run}.journal")
+    digest = assistant.target.digest
+    return store.path.parent / "answers" / (f"{digest[:16]}.journal" if digest else f"run-{run}.journal")
 
 
 def _started(job: Job) -> str:

@@ -113,7 +113,7 @@ def _smaller(known: list[tuple[Assistant, Injection]]) -> None:
         on = ground(assistant, 150, known=(fat,))
         aim = next(one for one in on.goals if one.id == injection.goal)
         seen = hunted(ATTACKS.build("injection.minimal"), on, 0, 5)
-        floor = 0.5 * seen[0].hits
+        floor = ATTACKS.build("injection.minimal").keeps * seen[0].hits
         small = min((one.injection for one in seen if one.hits and one.hits >= floor), key=lambda one: size(one, aim),
                     default=fat)  # fmt: skip
         before, after = (shown(assistant, aim, one, FRESH).hits / len(FRESH) for one in (fat, small))

@@ -15,7 +15,7 @@ import pytest
 from bench.injection.serial import hunted, reached
 from temper.attacks.injection._attacker import written
 from temper.attacks.injection._augment import augmented
-from temper.attacks.injection._built import ground
+from temper.attacks.injection._built import built, ground
 from temper.attacks.injection._catalogue import escalations, goals
 from temper.attacks.injection._draw import codec_family, interleaved, wrapper_family
 from temper.attacks.injection._ladder import height, outcome, refusal
@@ -24,7 +24,7 @@ from temper.core.attack import RowVerdict
 from temper.core.chat import Reply, Request, Role
 from temper.core.data import Data
 from temper.core.errors import ConfigError
-from temper.core.injection import Evidence, Injection, Shown, Stage
+from temper.core.injection import Evidence, Injection, Shown, Stage, Tokens
 from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.core.system import Protected
@@ -37,6 +37,7 @@ from temper.testing.scenes import schema, table, table_model
 
 ROOM = Room("temper.attacks")
 NAMES = [name for name in ROOM.names() if name.startswith("injection.")]
+TOKENS = Tokens.of("strategies")
 GOALS = {goal.id: goal for goal in goals()}
 KNOWN = Injection(
     goal="payment", wrapper="combined", carrier="mail-html", task="inbox", codecs=("base64",), suffix="now please"
@@ -132,6 +133,17 @@ def test_the_smallest_attack_is_what_cannot_be_taken_away() -> None:
     assert (best.codecs, best.wrapper, best.suffix, best.carrier) == (("rot13",), "combined", "", "bare")
     assert {*best.words.split()} == {"Transfer", "{account}."}
     assert len(tried) < 120
+
+
+def test_words_of_a_wrapper_that_nobody_needs_go_too() -> None:
+    def holds(one: Injection) -> bool:
+        talk = built(bank(), GOALS[one.goal], one, TOKENS)
+        return {"Disregard", TOKENS.account} <= {*" ".join(talk.planted.values()).replace(".", " ").split()}
+
+    start = replace(KNOWN, codecs=(), suffix="", wrapper="combined")
+    tried = made_up(ROOM.build("injection.minimal"), ground(bank(), 300, known=(start,)), works_if(holds))
+    best = min(filter(holds, tried), key=lambda one: size(one, GOALS["payment"]))
+    assert (best.wrapper, best.carrier, best.words) == ("plain", "bare", "Disregard {account}.")
 
 
 def test_an_attack_that_does_not_work_is_not_made_smaller() -> None:

@@ -6,7 +6,8 @@ Needs TEMPER_DATA. Columns: (a) the shipped rules; (b) the linear model of the s
 these texts; (c) the linear model by the recipe (`guard.text.model.train`: shipped corpus and the other sources), each
 attack source left out of the fit with all near copies of it, benign texts left out by their openings, the threshold
 set on one half of the benign texts and measured on the other; a+b; a+c. The rules were written from general knowledge
-and then revised once against these collections, so (a) is no held-out figure; (b) and (c) are.
+and then revised against these collections, so (a), a+b and a+c are no held-out figures; (b) and (c) are. (As first
+written, with only false alarms mended, the rules caught 77 % in the wild, 60 % of latent injections, 54 % of spikee.)
 Attacks that are plain requests, wrong only because of where they stand (asb, injecagent, bipia, agentdojo), are listed
 as not covered: no reader of texts tells them from work. Permissions and taint are there for those.
 """
@@ -165,7 +166,9 @@ def _print_goal(found: Sequence[Sample], caught: dict[str, Array], sources: Sequ
     for name, hit in caught.items():
         shares = {s: float(hit[np.array([one.source == s for one in found])].mean()) for s in sources}
         low = [source for source, share in shares.items() if share < 0.5]
+        covered = [share for share in shares.values() if share >= 0.5]
         goal(f"{name}: mean over sources", 100 * float(np.mean(list(shares.values()))), 90.0, "%", at_least=True)
+        goal(f"{name}: mean over {len(covered)} covered", 100 * float(np.mean(covered)), 90.0, "%", at_least=True)
         print(f"  {name}: under half caught, so not covered by it: {', '.join(low) or 'none'}")
 
 
@@ -183,10 +186,10 @@ def _print_times() -> None:
         "4 kB of prose": _benign_texts(4_000, 300, prose),
         "4 kB of prompts and markdown": _benign_texts(4_000, 300, prompts),
         "40 kB of prompts and markdown": _benign_texts(40_000, 15, prompts),
-        "1 MB of prompts and markdown": _benign_texts(1_000_000, 2, prompts),
+        "990 kB of prompts and markdown": _benign_texts(990_000, 2, prompts),
     }
     texts |= {f"4 kB hostile: {name}": [piece * (4_000 // len(piece) + 1)] * 3 for name, piece in HOSTILE.items()}
-    texts |= {"1 MB hostile: dots": [". " * 500_000], "1 MB hostile: orders": ["ignore previous " * 62_500]}
+    texts |= {"990 kB hostile: dots": [". " * 495_000], "990 kB hostile: orders": ["ignore previous " * 61_800]}
     taken = {name: [_took(f"{at} {text}") for at, text in enumerate(many)] for name, many in texts.items()}
     rows = [
         [name, len(many), *(f"{value:.1f}" for value in np.quantile(many, [0.5, 0.99, 1.0]))]

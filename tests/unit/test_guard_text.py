@@ -137,6 +137,25 @@ def test_time_is_linear_in_the_length(stage: Stage, piece: str) -> None:
     assert long < 40 * max(short, 0.005)
 
 
+def test_codes_within_codes_end() -> None:
+    text = ORDER
+    for _ in range(50):
+        text = (
+            codec("base64").encode(text, Draws(0, "deep").generator()) if len(text) < 200_000 else f"{text} {text[:9]}"
+        )
+    started = time.process_time()
+    assert decided(Rules(), text, Role.TOOL).level in (Level.ALLOW, Level.BLOCK)
+    assert time.process_time() - started < 10.0
+
+
+def test_a_document_of_fifty_megabytes_is_stopped_at_once() -> None:
+    text = "\ud800 page " * 6_000_000
+    started = time.process_time()
+    assert decided(Limits(), text).level is Level.BLOCK
+    assert decided(Rules(), text).level is Level.REVIEW
+    assert time.process_time() - started < 2.0
+
+
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ConfigError, match="stop"):
         decided(Normaliser(message="stop"), "a")

@@ -54,8 +54,11 @@ def views(text: str, *, depth: int = DEPTH) -> list[View]:
 
 
 def _undone(text: str) -> Iterator[tuple[str, str]]:
-    """Everything one step below this text."""
-    yield from _shown(text)
+    """Everything one step below this text; where letters can be made plain, codes are looked for in the plain text."""
+    shown = list(_shown(text))
+    yield from shown
+    if any(name == "folded" for name, _ in shown):
+        return
     yield from decoded(text)
     yield from _spelled(text)
     if len(text) <= _LONG and (found := deciphered(text)):

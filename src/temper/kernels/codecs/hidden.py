@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Callable
 from functools import cache
@@ -28,13 +27,15 @@ def bare(text: str) -> str:
     'ignore'
     """
     seen = unicodedata.normalize("NFD", INVISIBLE.sub("", text))
-    return unicodedata.normalize("NFC", seen if seen.isascii() else seen.translate(_marks()))
+    return unicodedata.normalize("NFC", seen if seen.isascii() else _marks().sub("", seen))
 
 
 @cache
-def _marks() -> dict[int, None]:
-    """Every mark that is put on the letter before it."""
-    return {point: None for point in range(0x300, sys.maxunicode) if unicodedata.combining(chr(point))}
+def _marks() -> re.Pattern[str]:
+    """Every mark that is put on the letter before it; a class of characters is faster than a table of them."""
+    return re.compile(
+        "[" + "".join(sign for sign in map(chr, range(0x300, 0x1F000)) if unicodedata.combining(sign)) + "]"
+    )
 
 
 def _tags(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import unquote
 
 from temper.core.chat import Call, Request, Role
@@ -85,7 +86,7 @@ class _View:
         """The text without the addresses that may not stay, and why each went; None where one cannot be taken out."""
         reasons: dict[str, None] = {}
         for _ in range(_ROUNDS):
-            text = _TAG.sub(lambda tag: self._tag(tag[0], reasons), text) if "<" in text else text
+            text = _TAG.sub(partial(self._tag, reasons), text) if "<" in text else text
             refused = self._refused(text)
             if not refused:
                 return text, list(reasons)
@@ -109,8 +110,9 @@ class _View:
             return {}
         return {link: reason for link in links(text) if (reason := self._objection(link, opens=opens))}
 
-    def _tag(self, tag: str, reasons: dict[str, None]) -> str:
+    def _tag(self, reasons: dict[str, None], found: re.Match[str]) -> str:
         """A tag; one that names an address only once the blanks in it are ignored, as browsers do, goes as a whole."""
+        tag = found[0]
         tight = re.sub(r"[\t\r\n]", "", tag)
         if tight == tag or self._refused(tag) or not (refused := self._refused(tight)):
             return tag

@@ -12,6 +12,7 @@ from typing import Any
 from temper.core.chat import ChatTarget, Reply, Request
 from temper.core.errors import RunStopped, TemperError
 from temper.core.stage import Level
+from temper.gateway import wire
 from temper.gateway.asgi import (
     App,
     Headers,
@@ -31,7 +32,6 @@ from temper.gateway.keys import Keys, loopback
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
 from temper.guard.streaming import Carry, Streaming
-from temper.gateway import wire
 from temper.targets.chat.openai import OpenAI
 
 _HEADER = b"x-temper-guard"

@@ -19,6 +19,7 @@ LIGHT = {
     "cli": {"typer", "click", "rich"},
     "config": {"msgspec", "yaml"},
     "engine": {"msgspec"},
+    "gateway": {"msgspec"},
     "report": {"msgspec"},
     "store": {"msgspec"},
     "threats": {"msgspec", "yaml"},

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-_LOADED = ("image", "reference", "html", "css", "import", "meta")  # an image may be shown by its reference anywhere
+_LOADED = ("image", "html", "css", "import", "meta")
 _INLINE = re.compile(r"\]\(\s{0,9}<?([^)\s<>]{2,4000})")
 _REFERENCE = re.compile(r"(?m)^[ >*+-]{0,9}\[[^\]\n]{1,200}\]:\s{0,9}<?([^\s<>]{2,4000})")
 _TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}", re.IGNORECASE)
@@ -124,19 +124,33 @@ def _found(text: str) -> Iterator[tuple[str, int, int]]:
     yield from _bare(text, taken)
 
 
-def _inline(text: str, taken: set[int]) -> Iterator[tuple[str, int, int]]:
-    """Links and images with the address in parentheses; which bracket opened one is found as markdown does."""
+def pictured(text: str) -> list[int]:
+    """Where a picture begins that stands for a reference, `![so]` or `![so][there]`: what it loads is said elsewhere."""
+    if "![" not in text:
+        return []
+    found = ((opened, closed) for closed, opened in _brackets(text).items() if not text.startswith("(", closed + 1))
+    return sorted(opened - 1 for opened, _ in found if opened > 0 and text[opened - 1] == "!")
+
+
+def _brackets(text: str) -> dict[int, int]:
+    """The opening bracket of every closing one, as markdown pairs them."""
     opened: list[int] = []
-    image: dict[int, bool] = {}
+    pairs: dict[int, int] = {}
     for found in _BRACKETS.finditer(text):
         if found[0] == "[":
             opened.append(found.start())
-        elif found[0] == "]":
-            at = opened.pop() if opened else -1
-            image[found.start()] = at > 0 and text[at - 1] == "!"
+        elif found[0] == "]" and opened:
+            pairs[found.start()] = opened.pop()
+    return pairs
+
+
+def _inline(text: str, taken: set[int]) -> Iterator[tuple[str, int, int]]:
+    """Links and images with the address in parentheses; one whose opening bracket is not here may be an image."""
+    pairs = _brackets(text)
     for found in _INLINE.finditer(text):
         taken.add(found.start(1))
-        yield ("image" if image.get(found.start(), True) else "link"), *found.span(1)
+        at = pairs.get(found.start())
+        yield ("image" if at is None or text[max(0, at - 1)] == "!" else "link"), *found.span(1)
 
 
 def _tagged(text: str, taken: set[int]) -> Iterator[tuple[str, int, int]]:

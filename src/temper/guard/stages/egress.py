@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import unquote
 
 from temper.core.chat import Call, Request, Role
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
 from temper.guard.out.bits import bits
 from temper.guard.out.said import sent
-from temper.kernels.links import Link, links, within
+from temper.kernels.links import Link, links, pictured, within
 
 REMOVED = "about:blank#removed"
 _HARMLESS = ("about", "tel", "cid")
@@ -18,7 +19,7 @@ _ROUNDS, _LONGEST = 3, 160
 _PLACE = re.compile(
     r"(?<![\w/@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?/[^\s\"'<>]{1,2000}", re.IGNORECASE
 )
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9]*\d{4})[A-Za-z0-9]{5,64}")
+_NUMBER = re.compile(r"\d{3,}")
 _TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}>?", re.IGNORECASE)
 
 
@@ -30,8 +31,8 @@ class Egress:
     load by itself (images, HTML, CSS), and a link that takes a click may hold at most `clicks` bits beyond words, no
     number out of the instructions or a tool's answer, and no foreign letters in its host; 0 forbids such links. An
     allowed host may be sent `bits`, and may not be told to pass on to another. An address that the user wrote stays,
-    and so does a link that a tool's answer holds word for word: nothing can have been put into it. data:, javascript:
-    and the like never stay. Misleads where data leaves in words: `clicks: 0` closes that.
+    and so does a link that a tool's answer holds word for word: nothing can have been put into it. A picture whose address
+    is said elsewhere becomes a link; data:, javascript: and the like never stay. Misleads where data leaves in words: `clicks: 0` closes that.
     Source: Rehberger, "Image markdown injection", 2023; Greshake et al., "Not what you've signed up for", 2023.
 
     >>> from temper.core.chat import Reply
@@ -68,7 +69,7 @@ class _View:
     allowed: tuple[str, ...]
     users: str
     tools: str
-    told: str
+    numbers: frozenset[str]
 
     @classmethod
     def of(cls, stage: Egress, request: Request, context: Context) -> _View:
@@ -78,14 +79,18 @@ class _View:
             allowed=(*stage.hosts, *context.trusted),
             users=said[Role.USER],
             tools=said[Role.TOOL],
-            told=said[Role.SYSTEM],
+            numbers=frozenset(_NUMBER.findall(f"{said[Role.SYSTEM]}\n{said[Role.TOOL]}"))
+            - frozenset(_NUMBER.findall(said[Role.USER])),
         )
 
     def cleaned(self, text: str) -> tuple[str | None, list[str]]:
         """The text without the addresses that may not stay, and why each went; None where one cannot be taken out."""
         reasons: dict[str, None] = {}
         for _ in range(_ROUNDS):
-            text = _TAG.sub(lambda tag: self._tag(tag[0], reasons), text) if "<" in text else text
+            text = _TAG.sub(partial(self._tag, reasons), text) if "<" in text else text
+            if marks := pictured(text):
+                reasons["a picture by reference"] = None
+                text = "".join(sign for at, sign in enumerate(text) if at not in set(marks))
             refused = self._refused(text)
             if not refused:
                 return text, list(reasons)
@@ -109,8 +114,9 @@ class _View:
             return {}
         return {link: reason for link in links(text) if (reason := self._objection(link, opens=opens))}
 
-    def _tag(self, tag: str, reasons: dict[str, None]) -> str:
+    def _tag(self, reasons: dict[str, None], found: re.Match[str]) -> str:
         """A tag; one that names an address only once the blanks in it are ignored, as browsers do, goes as a whole."""
+        tag = found[0]
         tight = re.sub(r"[\t\r\n]", "", tag)
         if tight == tag or self._refused(tag) or not (refused := self._refused(tight)):
             return tag
@@ -146,8 +152,9 @@ class _View:
             return f"{_what(link)} to {link.host}"
         if len(path) > _LONGEST or bits(path) > self.stage.clicks:
             return f"{_what(link)} to {link.host} that carries data"
-        known = f"{self.told}\n{self.tools}"
-        if any(one[0] in known and one[0] not in self.users for one in _NUMBER.finditer(path)):
+        if link.scheme != "mailto" and not path.startswith(" "):
+            return f"{_what(link)} to {link.host} with a user's name"
+        if any(one in self.numbers or one[::-1] in self.numbers for one in _NUMBER.findall(path)):
             return f"{_what(link)} to {link.host} with a number of this conversation"
         return ""
 

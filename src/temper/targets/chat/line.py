@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,6 +94,24 @@ class Line:
             sent = Sent(trouble=f"no answer within the deadline of {self.limits.deadline:g} s{after}")
         return Answer(body=sent.body, trouble=sent.trouble, seconds=time.monotonic() - started)
 
+    async def lines(self, path: str, payload: Any, tokens: int) -> AsyncIterator[bytes]:
+        """The lines of an answer as they come. Not retried: what has been passed on cannot be taken back; what breaks
+        ends in `ConnectionError` with the reason.
+        """
+        pace, session = self._open()
+        await pace.enter(tokens)
+        how = Answered.FAILED
+        try:
+            self.spent.request()
+            async with asyncio.timeout(self.limits.deadline):
+                async for line in _lines(session, self.url + path, json.dumps(payload).encode(), self.limits.timeout):
+                    yield line
+            how = Answered.WELL
+        except TimeoutError:
+            raise ConnectionError(f"no answer within the deadline of {self.limits.deadline:g} s") from None
+        finally:
+            pace.leave(how, None)
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -179,6 +197,27 @@ async def _exchange(session: Any, url: str, body: bytes, timeout: float) -> Sent
         return Sent(trouble=f"no answer in {timeout:.3g} s")
     except (aiohttp.ClientError, OSError) as crash:
         return Sent(trouble=f"the connection broke: {type(crash).__name__}")
+
+
+async def _lines(session: Any, url: str, body: bytes, timeout: float) -> AsyncIterator[bytes]:
+    """The lines of a streamed answer; `timeout` is how long the next one may take."""
+    import aiohttp
+
+    patience = aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout)
+    size = 0
+    try:
+        async with session.post(url, data=body, timeout=patience, allow_redirects=False) as reply:
+            if reply.status != 200:
+                raise ConnectionError(f"status {reply.status}: {_shown(await _read(reply))}")
+            async for line in reply.content:
+                size += len(line)
+                if size > LARGEST:
+                    raise ConnectionError(f"the answer is over {LARGEST:,} bytes")
+                yield line
+    except TimeoutError:
+        raise ConnectionError(f"no more came in {timeout:.3g} s") from None
+    except (aiohttp.ClientError, ValueError) as crash:
+        raise ConnectionError(f"the connection broke: {type(crash).__name__}") from None
 
 
 def _wait(attempt: int, before: Sent) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from temper.core.chat import Call, Message, Reply, Request, Role, Tool, Usage
 from temper.core.target import Access
 from temper.targets import _digest
-from temper.targets.chat.asking import Read, asked
+from temper.targets.chat.asking import Read, asked, guessed
 from temper.targets.chat.line import Line
 from temper.targets.chat.shape import Malformed, listed, mapping, text_at
 
@@ -49,6 +49,29 @@ class OpenAI:
         """One answer."""
         return await asked(self.line, request, "/chat/completions", self._payload(request), self._read)
 
+    async def pieces(self, request: Request) -> AsyncIterator[str | Reply]:
+        """The text of the answer as it is written, and at the end the whole reply."""
+        payload = replace(self, stream=True)._payload(request)
+        text: list[str] = []
+        calls: dict[int, dict[str, str]] = {}
+        used, whole = None, False
+        try:
+            async for line in self.line.lines("/chat/completions", payload, guessed(request, "").read):
+                if whole := line.strip() == b"data: [DONE]":
+                    break
+                for event in events(line, ends=False):
+                    used = _usage(event) or used
+                    now = _delta(event, calls)
+                    text.append(now)
+                    if now:
+                        yield now
+            invalid = "" if whole else "the stream ended before it was finished"
+        except (Malformed, ConnectionError) as crash:
+            invalid = str(crash)
+        usage = used or guessed(request, "".join(text))
+        self.line.spent.answered(usage)
+        yield Reply(text="".join(text), calls=_made(calls), usage=usage, invalid=invalid)
+
     async def close(self) -> None:
         """Close the connections."""
         await self.line.close()
@@ -81,8 +104,8 @@ def written(message: Message) -> dict[str, Any]:
     return found
 
 
-def events(body: bytes) -> Iterator[Any]:
-    """The events of a stream; `Malformed` where one is no JSON, or where the stream ends before it says so."""
+def events(body: bytes, *, ends: bool = True) -> Iterator[Any]:
+    """The events of a stream; `Malformed` where one is no JSON, or where a stream that `ends` here does not say so."""
     for line in body.decode("utf-8", "replace").splitlines():
         if not line.startswith("data:"):
             continue
@@ -90,7 +113,8 @@ def events(body: bytes) -> Iterator[Any]:
         if data == "[DONE]":
             return
         yield mapping(data)
-    raise Malformed("the stream ended before it was finished")
+    if ends:
+        raise Malformed("the stream ended before it was finished")
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
@@ -132,13 +156,22 @@ def _assembled(stream: Iterator[Any]) -> Read:
     used: Usage | None = None
     for event in stream:
         used = _usage(event) or used
-        for choice in listed(event, "choices")[:1]:
-            delta = choice.get("delta") if isinstance(choice, dict) else None
-            if isinstance(delta, dict):
-                text.append(text_at(delta, "content"))
-                _add(calls, listed(delta, "tool_calls"))
-    made = tuple(Call(name=one["name"], arguments=one["arguments"], id=one["id"]) for _, one in sorted(calls.items()))
-    return "".join(text), made, used
+        text.append(_delta(event, calls))
+    return "".join(text), _made(calls), used
+
+
+def _delta(event: Any, calls: dict[int, dict[str, str]]) -> str:
+    """The piece of text in an event; pieces of calls are added to `calls`."""
+    for choice in listed(event, "choices")[:1]:
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if isinstance(delta, dict):
+            _add(calls, listed(delta, "tool_calls"))
+            return text_at(delta, "content")
+    return ""
+
+
+def _made(calls: dict[int, dict[str, str]]) -> tuple[Call, ...]:
+    return tuple(Call(name=one["name"], arguments=one["arguments"], id=one["id"]) for _, one in sorted(calls.items()))
 
 
 def _add(calls: dict[int, dict[str, str]], pieces: list[Any]) -> None:

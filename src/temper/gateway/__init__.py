@@ -1,0 +1,1 @@
+"""The gateway: what stands between clients and a model in service."""

@@ -98,17 +98,19 @@ class Ruling:
         rule = self.rules.tools.get(call.name) or tool_rule(tool)
         if not rule.effect:
             return []
-        found = [*self._whole(call, tool, rule, before), *self._arguments(given, rule)]
+        if not self._planned(tool, rule):  # nobody is asked about what nobody wanted
+            found = [Objection(level=Level.REVISE, reason="the user did not ask for it")]
+        else:
+            found = [*self._counted(call, rule, before), *self._arguments(given, rule)]
         return [one if rule.otherwise is None else replace(one, level=rule.otherwise) for one in found]
 
-    def _whole(self, call: Call, tool: Tool, rule: ToolRule, before: Sequence[Call]) -> Iterator[Objection]:
+    def _planned(self, tool: Tool, rule: ToolRule) -> bool:
         plan = self.rules.plan
         if isinstance(plan, tuple):
-            planned = call.name in plan
-        else:
-            planned = plan == OPEN or left_open(self.wish) or asked_for(tool, rule, self.wish)
-        if not planned:
-            yield Objection(level=Level.REVISE, reason="the user did not ask for it")
+            return tool.name in plan
+        return plan == OPEN or left_open(self.wish) or asked_for(tool, rule, self.wish)
+
+    def _counted(self, call: Call, rule: ToolRule, before: Sequence[Call]) -> Iterator[Objection]:
         times = 1 + [*self.made, *(one.name for one in before)].count(call.name)
         if rule.calls is not None and times > rule.calls:
             yield Objection(level=Level.REVIEW, reason=f"call {times} of at most {rule.calls} for one request")

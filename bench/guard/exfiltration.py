@@ -307,7 +307,10 @@ def _print_codes(guard: Guard, canary: str, rng: Rng, quick: bool) -> int:
             request = Request(messages=(*REQUEST.messages, Message(role=Role.USER, text=f"go on {at}")), trial=at)
             secret = guard.context(request).canary
             coded = secret if name == "plain" else TABLE[name].encode(secret, rng)
-            text = f"Of course. Here it is:\n{coded}\nIs there anything else that I can do for you today? " + "It is. " * 60
+            text = (
+                f"Of course. Here it is:\n{coded}\nIs there anything else that I can do for you today? "
+                + "It is. " * 60
+            )
             found += guard.after(request, Reply(text=text)).level is Level.BLOCK
             stream, carry, said = Streaming(guard=guard, request=request), Carry(), ""
             for start in range(0, len(text), 7):

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 from temper.api import Run, open_store, unfinished
 from temper.core.assistant import Assistant
 from temper.core.chat import ChatTarget
+from temper.core.errors import TemperError
 from temper.core.event import Listener, silent
 from temper.core.run import Record
+
+_SHORTEST = 16
 
 if TYPE_CHECKING:
     from temper.engine.redteam.harden import HardenedAssistant
     from temper.engine.replay import Replay
+    from temper.guard.pipeline import Guard
 
 
 def is_assistant(path: str | Path = "temper.yaml") -> bool:
@@ -31,6 +35,33 @@ def load_assistant(path: str | Path = "temper.yaml") -> Assistant:
     from temper.config.assistant import load_assistant as load
 
     return load(path)
+
+
+def guard_of(assistant: Assistant) -> Guard:
+    """The guard that the assistant's temper.yaml sets before it; canaries follow from a key drawn now."""
+    from temper.guard.pipeline import build
+
+    if not assistant.guard:
+        raise TemperError(f"{assistant.name} has no guard", fix="run temper harden, or write guard: into temper.yaml")
+    return build(assistant.guard, trusted=assistant.trusted)
+
+
+def keys_of(text: str) -> dict[str, str]:
+    """Clients' names and keys in "name=key,name=key"; what cannot be read is told without the key.
+
+    >>> keys_of("shop=a-long-random-key")
+    {'shop': 'a-long-random-key'}
+    """
+    found: dict[str, str] = {}
+    for at, entry in enumerate(filter(None, text.split(",")), start=1):
+        name, equals, key = entry.strip().partition("=")
+        if not (name and equals and len(key) >= _SHORTEST) or name in found:
+            words = (
+                f"entry {at} of the keys is no name=key with a key of at least {_SHORTEST} characters and its own name"
+            )
+            raise TemperError(words, fix="write shop=LONG-RANDOM-KEY,app=ANOTHER")
+        found[name] = key
+    return found
 
 
 def redteam(

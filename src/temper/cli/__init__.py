@@ -15,6 +15,7 @@ COMMANDS = (
     "attack",
     "stress",
     "redteam",
+    "serve",
     "validate",
     "harden",
     "compare",

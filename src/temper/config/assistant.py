@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def load_assistant(path: str | Path) -> Assistant:
         services=tuple(_service(entry) for entry in sandbox.sections("tools")),
         tasks=tuple(_task(entry) for entry in sandbox.sections("tasks")),
         trusted=sandbox.texts("trusted"),
-        guard=stages_of(document),
+        guard=tuple((name, _placed(options, base)) for name, options in stages_of(document)),
         policy=from_node(document, "policy", base, "assistant"),
         source=str(path),
         most_turns=section.whole("most_turns", 8),
@@ -92,6 +93,18 @@ _KNOWN = (
     *("protocol", "url", "callable", "folder", "device", "model", "headers", "settings", "stream", "version"),
     *("authorised_by", "limits", "body", "answer", "path", "instructions", "most_turns", "most_tokens"),
 )
+
+
+def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """A stage's options, with the files that lie beside temper.yaml found from anywhere."""
+
+    def found(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(found(one) for one in value)
+        beside = isinstance(value, str) and value != "" and (base / value).is_file()
+        return str(base / value) if beside else value
+
+    return {name: found(value) for name, value in options.items()}
 
 
 def _target(section: Section, base: Path) -> ChatTarget:

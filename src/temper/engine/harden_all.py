@@ -11,7 +11,7 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
-from temper.core.requirement import Verdict
+from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record, Skipped
 from temper.core.system import Protected
 from temper.core.target import Target
@@ -67,9 +67,19 @@ def _goals(record: Record, wanted: Wanted) -> list[str]:
 
 
 def _accepted(goal: str, record: Record) -> bool:
-    """Whether the policy asks something of this kind of attack and every answer is a pass, or waived."""
-    asked = [j.verdict for j in record.judgements if j.requirement.metric.startswith(f"{goal}.")]
-    return bool(asked) and set(asked) <= {Verdict.PASS, Verdict.WAIVED}
+    """Whether the policy asks something of this kind of attack and every answer is a pass, waived, or undecided with a
+    figure within its limit: more rows decide that, not a defence.
+    """
+    asked = [j for j in record.judgements if j.requirement.metric.startswith(f"{goal}.")]
+    return bool(asked) and all(j.verdict in (Verdict.PASS, Verdict.WAIVED) or _within(j) for j in asked)
+
+
+def _within(judgement: Judgement) -> bool:
+    """Undecided, with a figure that meets its requirement as far as it is known."""
+    rule, value = judgement.requirement, judgement.value
+    if judgement.verdict is not Verdict.INCONCLUSIVE or value is None:
+        return False
+    return value <= rule.limit if rule.at_most is not None else value >= rule.limit
 
 
 def _evasion(planned: Plan, record: Record, wanted: Wanted, listener: Listener) -> tuple[Hardened, Reattack]:

@@ -1,0 +1,33 @@
+"""`temper serve`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temper.cli import _options as options
+
+
+def command(
+    config: options.Config = Path("temper.yaml"),
+    host: Annotated[
+        str, typer.Option(help="Where to listen; elsewhere than on this machine only with keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 8080,
+    keys: Annotated[
+        str, typer.Option(help="The environment variable with the clients' keys: name=key,name=key.")
+    ] = "TEMPER_KEYS",
+) -> None:
+    """Serve the assistant of temper.yaml behind its guard, as an OpenAI-compatible endpoint."""
+    from temper.api import assistants
+    from temper.gateway.app import proxy, serve
+
+    assistant = assistants.load_assistant(config)
+    guard = assistants.guard_of(assistant)
+    app = proxy(assistant.target, guard, assistants.keys_of(os.environ.get(keys, "")))
+    stages = ", ".join(name for name, _ in assistant.guard)
+    typer.echo(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
+    serve(app, host, port)

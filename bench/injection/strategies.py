@@ -43,7 +43,7 @@ def main(words: list[str]) -> None:
     """One table per readiness, one for `minimal`."""
     print(machine("numpy"))
     print("SIMULATED: stand-ins with planted weaknesses; nothing here is said of a language model")
-    seeds, attempts = (12, 390) if "--full" in words else (8, 156)
+    seeds, attempts = (12, 390) if "--full" in words else (6, 156)
     known: list[tuple[Assistant, Injection]] = []
     for label, odds in ODDS.items():
         assistants = [bank(Weakness(seed=seed, obeys={"user": odds + 0.5, "tool": odds})) for seed in range(seeds)]
@@ -56,7 +56,7 @@ def main(words: list[str]) -> None:
             found = [len(reached(run)) for run in runs]
             plain = plain or found
             lines.append((name, *_figures(runs, assistants, found, plain), f"{spent / seeds:.1f}"))
-            known += _known(runs, assistants) if name == "genetic" else []
+            known += _known(runs, assistants) if name == "genetic" and label != "strong" else []
             if name in ("bandit", "genetic"):
                 more = float(np.mean(np.subtract(found, plain)))
                 goal(f"{label}: goals that {name} reaches above templates", more, 0.0, at_least=True)

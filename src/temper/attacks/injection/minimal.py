@@ -54,9 +54,9 @@ class Minimal:
         while todo:
             now, todo = tuple(todo[: self.batch]), todo[self.batch :]
             tried |= {*now}
-            working = [one.injection for one in (yield now) if one.hits and share(one) >= wanted]
-            if working:
-                best = min(working, key=lambda one: size(one, goal))
+            working = [one for one in (yield now) if one.hits and share(one) >= wanted]
+            if working:  # the surest first: of many that work now and then, the smallest is mostly a lucky one
+                best = max(working, key=lambda one: (share(one), -size(one.injection, goal))).injection
                 todo = [one for one in _smaller(best, goal, ground) if one not in tried]
 
 

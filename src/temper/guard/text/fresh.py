@@ -11,8 +11,8 @@ from temper.core.errors import ConfigError
 from temper.core.stage import Exchange, Level
 from temper.kernels.views import View, views
 
-KEPT, SHORT = 64, 65_536
-"""Readings that are remembered, so that several layers share them, and the longest text they are remembered of."""
+SHORT = 65_536
+"""Readings of 64 texts up to this length are remembered, so that layers share them, and of two longer ones."""
 
 
 def fresh(request: Request) -> Iterator[tuple[int, Message]]:
@@ -40,11 +40,16 @@ def rewritten(exchange: Exchange, texts: Mapping[int, str]) -> Exchange:
 
 def read(text: str) -> tuple[View, ...]:
     """The text and everything that can be read in it, bounded and linear in its length (`kernels/views.py`)."""
-    return _remembered(text) if len(text) <= SHORT else tuple(views(text))
+    return _short(text) if len(text) <= SHORT else _long(text)
 
 
-@lru_cache(maxsize=KEPT)
-def _remembered(text: str) -> tuple[View, ...]:
+@lru_cache(maxsize=64)
+def _short(text: str) -> tuple[View, ...]:
+    return tuple(views(text))
+
+
+@lru_cache(maxsize=2)
+def _long(text: str) -> tuple[View, ...]:
     return tuple(views(text))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -69,15 +69,20 @@ class RuleSet:
         """Every rule that some reading of a text meets, with the first piece that shows it."""
         found: dict[str, Hit] = {}
         for view in readings:
-            for rule, span in (*self._met(view), *self._hidden(view, readings[0])):
+            for rule, span in (*self._met(view, found), *self._hidden(view, readings[0])):
                 found.setdefault(rule.name, Hit(rule=rule, span=span, how=view.how))
         return list(found.values())
 
-    def _met(self, view: View) -> Iterator[tuple[Rule, str]]:
-        for at, first, last in self._lexicon.found(words_of(view.text)):
-            yield self._owners[at], piece(view.text, first, last)
+    def _met(self, view: View, known: Container[str]) -> Iterator[tuple[Rule, str]]:
+        """Rules that are met by phrase or shape and not known yet, each once."""
+        phrases = {self._owners[at].name: (at, *place) for at, *place in self._lexicon.found(words_of(view.text))}
+        for name, (at, first, last) in phrases.items():
+            if name not in known:
+                yield self._owners[at], piece(view.text, first, last)
         small = view.text.lower() if self._shaped else ""
         for rule in self._shaped:
+            if rule.name in known or rule.name in phrases:
+                continue
             if literal := next((one for one in rule.has if one in small), ""):
                 if not rule.shapes:
                     yield rule, literal

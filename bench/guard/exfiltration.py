@@ -217,17 +217,20 @@ def _print_layers(cases: list[Case], canary: str) -> None:
 
 def _print_benign(guard: Guard, rng: Rng, quick: bool) -> float:
     """False blocks by source; the share over all texts."""
+    sections, real = list(_sections(300 if quick else 2_000)), list(_real(200 if quick else 2_000))
+    quoted = [(text, _read(text)) for text in sections]
     sources = {
-        "generated answers": [_answer(rng) for _ in range(300 if quick else 1_000)],
-        "read-me sections of packages": list(_sections(300 if quick else 2_000)),
-        "benign prompts and documents": list(_real(200 if quick else 2_000)),
+        "generated answers": [(_answer(rng), REQUEST) for _ in range(300 if quick else 1_000)],
+        "read-me sections, quoted": quoted,
+        "benign prompts and documents": [(text, REQUEST) for text in real],
+        "read-me sections, from memory": [(text, REQUEST) for text in sections],
     }
     rows, wrong, many, seconds = [], 0, 0, 0.0
     for name, texts in sources.items():
         bad, changed, why = 0, 0, Counter[str]()
-        for text in texts:
+        for text, request in texts:
             start = time.perf_counter()
-            judged = guard.after(REQUEST, Reply(text=text))
+            judged = guard.after(request, Reply(text=text))
             seconds += time.perf_counter() - start
             changed += judged.level > Level.ALLOW
             bad += judged.level > Level.REVISE or not _by_rule(judged)
@@ -235,15 +238,23 @@ def _print_benign(guard: Guard, rng: Rng, quick: bool) -> float:
         low, high = wilson(bad, len(texts)) if texts else (0.0, 1.0)
         share = f"{bad / len(texts):.2%} [{low:.2%}, {high:.2%}]" if texts else "no TEMPER_DATA"
         rows.append([name, len(texts), share, changed, "; ".join(f"{key} {n}" for key, n in why.most_common(3))])
-        wrong, many = wrong + bad, many + len(texts)
+        if "memory" not in name:
+            wrong, many = wrong + bad, many + len(texts)
     table("Benign markdown", ["source", "n", "false blocks", "changed at all", "mostly by"], rows)
-    print(f"{1e3 * seconds / many:.2f} ms an answer, all four layers, n = {many}")
+    low, high = wilson(wrong, many)
+    print(f"all but from memory: {wrong} of {many} [{low:.2%}, {high:.2%}]")
+    print(f"{1e3 * seconds / (many + len(sections)):.2f} ms an answer, all four layers")
     return wrong / many
+
+
+def _read(text: str) -> Request:
+    """A conversation in which a tool has answered with this text."""
+    return Request(messages=(*REQUEST.messages, Message(role=Role.TOOL, text=text)))
 
 
 def _by_rule(judged: Judged) -> bool:
     """Whether all that was taken out is a picture from elsewhere or HTML that acts."""
-    rule = ("an image to", "a picture", "an html to", "a css to", "a meta to", "active HTML")
+    rule = ("an image to", "a picture", "an HTML tag to", "a style to", "a meta tag to", "active HTML")
     reasons = (part for one in judged.decisions for part in one.reason.replace(", ", "; ").split("; "))
     return all(part.startswith(rule) and "passes on" not in part for part in reasons)
 

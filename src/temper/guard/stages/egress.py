@@ -160,7 +160,8 @@ class _View:
 
 
 def _what(link: Link) -> str:
-    return f"an {link.kind}" if link.kind[0] in "aeio" else f"a {link.kind}"
+    named = {"html": "an HTML tag", "css": "a style", "import": "a style", "meta": "a meta tag"}
+    return named.get(link.kind) or f"{'an' if link.kind[0] in 'aeio' else 'a'} {link.kind}"
 
 
 def _path(link: Link) -> str:

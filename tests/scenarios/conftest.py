@@ -106,6 +106,6 @@ def _started(words, folder):
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1200,
     )
     return Told(done.returncode, done.stdout, done.stderr)

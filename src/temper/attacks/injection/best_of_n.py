@@ -21,8 +21,8 @@ class BestOfN:
     moved) with a strength between none and `strength`. A model that refuses most of the time gives way once.
 
     Misleads where success is luck: it counts how often somebody has to try, and each single attempt stays as weak as
-    it was. Source: Hughes et al., "Best-of-N jailbreaking", 2024.
-    Source: Hughes et al., 2024.
+    it was.
+    Source: Hughes et al., "Best-of-N jailbreaking", 2024.
 
     >>> BestOfN(strength=0.5)
     BestOfN(batch=32, strength=0.5)

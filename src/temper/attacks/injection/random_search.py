@@ -33,9 +33,8 @@ class RandomSearch:
     `patience` steps without a gain the dress is drawn anew and the suffix stays.
 
     Misleads where the answer says nothing of how near it was: without scores it climbs the rungs of refused, passed
-    and obeyed only. Source: Andriushchenko et al., "Jailbreaking leading safety-aligned LLMs with simple adaptive
-    attacks", 2024.
-    Source: Andriushchenko et al., 2024.
+    and obeyed only.
+    Source: Andriushchenko et al., "Jailbreaking leading safety-aligned LLMs with simple adaptive attacks", 2024.
 
     >>> RandomSearch(length=4)
     RandomSearch(length=4, patience=4)

@@ -19,9 +19,9 @@ class Templates:
     spread evenly over goals, then over families of wrappers (codecs are one), then over families of carriers.
 
     Misleads where an assistant falls only for what is fitted to it: it learns nothing from answers, so a low rate says
-    little of an attacker who does. Source: Liu et al., "Formalizing and benchmarking prompt injection attacks and
-    defenses", 2024; the cross of carriers and positions as in BIPIA, Yi et al., 2023.
-    Source: garak and spikee build their probes the same way.
+    little of an attacker who does.
+    Source: Liu et al., "Formalizing and benchmarking prompt injection attacks and defenses", 2024; carriers and
+    positions are crossed as in Yi et al., "Benchmarking and defending against indirect prompt injection", 2023.
 
     >>> Templates(batch=8)
     Templates(batch=8, codecs=True)

@@ -59,7 +59,7 @@ class ChatFunction:
         """Nothing is open."""
 
     async def _answer(self, request: Request) -> Any:
-        if inspect.iscoroutinefunction(self.call) or inspect.iscoroutinefunction(getattr(self.call, "__call__", None)):
+        if inspect.iscoroutinefunction(self.call) or inspect.iscoroutinefunction(type(self.call).__call__):
             return await self.call(request)
         found = await asyncio.to_thread(self.call, request)
         return await found if inspect.isawaitable(found) else found

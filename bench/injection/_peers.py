@@ -12,13 +12,13 @@ from typing import Any
 
 _PYRIT = """
 import asyncio, json, sys, time
-from pyrit.common import initialize_pyrit
+from pyrit.setup import initialize_pyrit_async
 from pyrit.executor.attack import AttackExecutor, AttackScoringConfig, PromptSendingAttack
 from pyrit.prompt_target import OpenAIChatTarget
 from pyrit.score import SubStringScorer
 url, width = sys.argv[1], int(sys.argv[2])
 prompts = json.load(open(sys.argv[3]))
-initialize_pyrit(memory_db_type="InMemory")
+asyncio.run(initialize_pyrit_async("InMemory", silent=True, load_defaults=False))
 target = OpenAIChatTarget(endpoint=url, api_key="x", model_name="stand-in")
 scorer = SubStringScorer(substring="AMBER", categories=["marker"])
 scoring = AttackScoringConfig(objective_scorer=scorer)

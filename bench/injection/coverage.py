@@ -46,15 +46,10 @@ def main(words: list[str]) -> int:
     rng = np.random.default_rng(0)
     rows = []
     for name, low, high in (("hardly ever obeys", -7.0, -4.0), ("sometimes", -4.0, -1.0), ("often", -1.0, 1.5)):
-        rows.append(_line(name, [_one(rng, at, low, high, pool, seen) for at in range(many // 3)]))
-    table(
-        "coverage of 95 % intervals",
-        ["assistants", "n", "mean true rate", "clustered", "goal", "strongest, Wilson"],
-        rows,
-    )
-    never = [
-        _tested(np.random.default_rng(at), Mind(weakness=replace(STURDY, seed=at)), pool, seen)[0] for at in range(20)
-    ]
+        rows.append(_line(name, [_one(rng, at, (low, high), seen) for at in range(many // 3)]))
+    table("coverage of 95 % intervals", HEAD, rows)
+    minds = [Mind(weakness=replace(STURDY, seed=at)) for at in range(20)]
+    never = [_tested(rng, mind, seen)[0] for mind in minds]
     print(f"\nassistants that never obey: {sum(map(sum, never))} hits in {sum(map(len, never)) * TRIALS:,} trials")
     return 0
 

@@ -12,6 +12,9 @@ from temper.guard.text.fresh import fresh, level, read
 from temper.guard.text.model import Model, load_model
 from temper.guard.text.shipped import shipped_model
 
+_SHORTEST, _WORDS = 12, 3
+_NONE = (0.0, (0, 0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
@@ -20,8 +23,9 @@ class Linear:
     `model` is a file written by `guard.text.model.train(...).save(path)` from your own traffic; without it the model of
     the shipped corpus is used, fitted once per machine. Texts above the model's threshold get the level `user` or
     `tool`, longer ones than `longest` go to review unread. The reason says which share of benign texts lies above it.
-    Misleads for families it was not fitted on: `Model.families` says what was caught of each while it was left out, and
-    most of encoded, optimised (strings found by a search) and plain-spoken orders are not covered by this layer.
+    Texts of fewer than three words pass unread. Misleads for families it was not fitted on: `Model.families` says what
+    was caught of each while it was left out, and most of encoded, optimised (found by a search) and plain-spoken
+    orders are not covered by this layer.
 
     >>> Linear().user
     'review'
@@ -45,13 +49,18 @@ class Linear:
             return Decision(level=Level.REVIEW, stage="linear", reason=reason)
         model = _model(self.model)
         readings = read(text)
-        scores = [model.score(view.text) for view in readings]
+        scores = [model.score(view.text) if _is_order(view.text) else _NONE for view in readings]
         at = max(range(len(scores)), key=lambda place: scores[place][0])
         score, (first, last) = scores[at]
         if score <= 0.0:
             return ALLOWED
         span = " ".join(readings[at].text.split())[first:last]
         return Decision(level=found, stage="linear", reason=_why(model, score, readings[at].how), span=span[:300])
+
+
+def _is_order(text: str) -> bool:
+    """Whether a text is long enough to ask for something; of a name or an address a model knows nothing."""
+    return len(text) >= _SHORTEST and len(text[:200].split()) >= _WORDS
 
 
 def _why(model: Model, score: float, how: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ from temper.core.errors import TemperError
 from temper.guard.text.corpus import SHIPPED, corpus
 from temper.guard.text.model import Model, load_model, train
 
-FALSE_POSITIVES = 0.003
+FALSE_POSITIVES = 0.005
 """The share of the corpus's benign texts that lie above the threshold while their template is left out of the fit."""
 
 

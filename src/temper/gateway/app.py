@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -146,19 +147,20 @@ class _Exchange:
             return await self._end(send, Reply(text=REFUSAL, blocked=why(judged)), usage=usage)
         stream = Streaming(guard=self.guard, request=self.request, client=self.client)
         carry, started, reply = Carry(), False, Reply(invalid="the reply is empty")
-        async for piece in _pieces(self.target, judged.exchange.request):
-            if isinstance(piece, Reply):
-                reply = piece
-                break
-            carry, now = stream.feed(carry, piece)
-            if now:
-                if not started:
+        async with aclosing(_pieces(self.target, judged.exchange.request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Reply):
+                    reply = piece
+                    break
+                carry, now = stream.feed(carry, piece)
+                if now and not started:
                     await start_stream(send)
-                started = True
-                await send_event(send, wire.piece({"content": now}, **self.about))
-            if carry.stopped:
-                reply = Reply()
-                break
+                    started = True
+                if now:
+                    await send_event(send, wire.piece({"content": now}, **self.about))
+                if carry.stopped:
+                    reply = Reply()
+                    break
         if reply.invalid and started:
             return await _broken_off(send, reply)
         _valid(reply)
@@ -202,11 +204,12 @@ def serve(app: Proxy, host: str = "127.0.0.1", port: int = 8080, *, connections:
     )
 
 
-async def _pieces(target: ChatTarget, request: Request) -> AsyncIterator[str | Reply]:
+async def _pieces(target: ChatTarget, request: Request) -> AsyncGenerator[str | Reply]:
     """The answer as it is written, where the target can; else all at once."""
     if isinstance(target, OpenAI):
-        async for piece in target.pieces(request):
-            yield piece
+        async with aclosing(target.pieces(request)) as pieces:
+            async for piece in pieces:
+                yield piece
         return
     reply = await target.ask(request)
     if reply.text and not reply.invalid:

@@ -53,6 +53,7 @@ REQUEST = Request(
     )
 )
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A way out: its form, the text of the answer or the call, and what it carries."""

@@ -324,6 +324,33 @@ def test_a_stream_that_breaks_off_does_not_end_like_one_that_was_finished() -> N
     assert found[-1] == {"error": {"message": "the answer broke off", "type": "api_error"}}
 
 
+def test_a_stream_that_takes_too_long_says_so_in_the_stream() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await reply.prepare(request)
+        event = {"choices": [{"index": 0, "delta": {"content": LONG}}]}
+        await reply.write(f"data: {json.dumps(event)}\n\n".encode())
+        await asyncio.sleep(5)
+        return reply
+
+    status, _, came = behind(handler=handler, timeout=0.3)(ASKED | {"stream": True})
+    said, found = events(came)
+    assert status == 200
+    assert LONG.startswith(said)
+    assert "error" in found[-1]
+
+
+def test_a_gateway_that_fails_tells_nothing_of_the_conversation(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(ChatFunction):
+        async def ask(self, request: Request) -> Reply:
+            raise KeyError("hello and other words of the conversation")
+
+    status, _, found = post(proxy(Broken(call=str), GUARD), ASKED)
+    assert (status, found["error"]["message"]) == (500, "the gateway failed")
+    assert "KeyError" in caplog.text
+    assert "other words" not in caplog.text
+
+
 def test_calls_of_a_stream_come_together_at_its_end() -> None:
     ask = behind()
     body = ASKED | {"stream": True, "messages": [{"role": "user", "content": "What is my balance?"}],

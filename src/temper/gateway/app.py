@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -35,6 +36,7 @@ from temper.guard.pipeline import Guard, why
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 
+_LOG = logging.getLogger(__name__)
 _HEADER = b"x-temper-guard"
 _SLOW = ("no answer", "no more came")
 
@@ -62,10 +64,20 @@ class Proxy:
             return await lifespan(receive, send, self.target.close)
         if scope["type"] != "http":
             return None
+        begun = False
+
+        async def tell(event: dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(event)
+
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, tell)
         except Refused as refused:
-            await _error(send, refused)
+            await (_broken_off(send) if begun else _error(send, refused))
+        except Exception as crash:  # what went wrong may quote the conversation, so only its kind is told and logged
+            _LOG.error("a request failed: %s", type(crash).__name__)
+            await (_broken_off(send) if begun else _error(send, Refused(500, "the gateway failed", "api_error")))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -161,8 +173,6 @@ class _Exchange:
                 if carry.stopped:
                     reply = Reply()
                     break
-        if reply.invalid and started:
-            return await _broken_off(send, reply)
         _valid(reply)
         last = stream.finish(carry, calls=reply.calls, usage=reply.usage)
         if not started:
@@ -235,7 +245,7 @@ def _named(stopped: str) -> Headers:
     return ((_HEADER, stopped.partition(":")[0].encode("ascii", "replace")[:80]),) if stopped else ()
 
 
-async def _broken_off(send: Send, reply: Reply) -> None:
+async def _broken_off(send: Send) -> None:
     """A stream that cannot be finished says so and does not end like one that was."""
     await send_event(send, {"error": {"message": "the answer broke off", "type": "api_error"}})
     await end_stream(send)

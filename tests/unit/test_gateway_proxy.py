@@ -20,6 +20,8 @@ from temper.core.errors import TemperError
 from temper.demos.assistant.faults import Faults
 from temper.demos.assistant.server import Server
 from temper.gateway.app import Proxy, proxy, serve
+from temper.gateway.keys import Keys
+from temper.gateway.rate import Rate
 from temper.guard.guarded import REFUSAL
 from temper.guard.pipeline import build
 from temper.targets.chat.function import ChatFunction
@@ -190,6 +192,23 @@ def test_keys_are_needed_where_there_are_some_and_elsewhere_is_refused_without()
     assert sent[0]["status"] == 401
     with pytest.raises(TemperError, match="there are no keys"):
         serve(of(lambda request: "hi"), host="0.0.0.0")
+
+
+def test_a_client_that_asks_too_often_waits_and_others_do_not() -> None:
+    keys = Keys.of({"shop": "one", "desk": "two"})
+    target = ChatFunction(call=lambda request: "hi")
+    app = Proxy(target=target, guard=GUARD, keys=keys, rate=Rate(per_minute=1))
+
+    async def use(url: str) -> list[tuple[int, str]]:
+        async with aiohttp.ClientSession() as session:
+            found = []
+            for key in ("one", "one", "two"):
+                headers = {"Authorization": f"Bearer {key}"}
+                async with session.post(f"{url}/v1/chat/completions", json=ASKED, headers=headers) as reply:
+                    found.append((reply.status, reply.headers.get("Retry-After", "")))
+            return found
+
+    assert running(app, use) == [(200, ""), (429, "60"), (200, "")]
 
 
 def behind(faults: Faults | None = None, handler: Any = None, **limits: Any) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ _ROUNDS, _LONGEST = 3, 160
 _PLACE = re.compile(
     r"(?<![\w/@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?/[^\s\"'<>]{1,2000}", re.IGNORECASE
 )
-_NUMBER = re.compile(r"\d{3,}")
+_NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d{4,}")  # a year tells nothing
 _TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}>?", re.IGNORECASE)
 
 

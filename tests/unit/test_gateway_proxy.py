@@ -20,6 +20,8 @@ from temper.core.errors import TemperError
 from temper.demos.assistant.faults import Faults
 from temper.demos.assistant.server import Server
 from temper.gateway.app import Proxy, proxy, serve
+from temper.gateway.keys import Keys
+from temper.gateway.rate import Rate
 from temper.guard.guarded import REFUSAL
 from temper.guard.pipeline import build
 from temper.targets.chat.function import ChatFunction
@@ -110,11 +112,15 @@ def test_what_is_stopped_is_an_ordinary_completion_with_the_stage_in_a_header() 
 
 
 def test_several_answers_are_each_guarded() -> None:
-    answers = iter(["fine", "card 4111 1111 1111 1111"])
-    _, headers, found = post(of(lambda request: next(answers)), ASKED | {"n": 2})
-    said = sorted(one["message"]["content"] for one in found["choices"])
-    assert said == ["card [card removed]", "fine"]
-    assert headers["x-temper-guard"] == "secrets"
+    def answer(request: Request) -> str:
+        return request.messages[0].text if request.trial else "card 4111 1111 1111 1111"
+
+    _, headers, found = post(of(answer), ASKED | {"n": 2})
+    assert [(one["message"]["content"], one["finish_reason"]) for one in found["choices"]] == [
+        ("card [card removed]", "stop"),
+        (REFUSAL, "content_filter"),
+    ]
+    assert headers["x-temper-guard"] == "canary"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +192,23 @@ def test_keys_are_needed_where_there_are_some_and_elsewhere_is_refused_without()
     assert sent[0]["status"] == 401
     with pytest.raises(TemperError, match="there are no keys"):
         serve(of(lambda request: "hi"), host="0.0.0.0")
+
+
+def test_a_client_that_asks_too_often_waits_and_others_do_not() -> None:
+    keys = Keys.of({"shop": "one", "desk": "two"})
+    target = ChatFunction(call=lambda request: "hi")
+    app = Proxy(target=target, guard=GUARD, keys=keys, rate=Rate(per_minute=1))
+
+    async def use(url: str) -> list[tuple[int, str]]:
+        async with aiohttp.ClientSession() as session:
+            found = []
+            for key in ("one", "one", "two"):
+                headers = {"Authorization": f"Bearer {key}"}
+                async with session.post(f"{url}/v1/chat/completions", json=ASKED, headers=headers) as reply:
+                    found.append((reply.status, reply.headers.get("Retry-After", "")))
+            return found
+
+    assert running(app, use) == [(200, ""), (429, "60"), (200, "")]
 
 
 def behind(faults: Faults | None = None, handler: Any = None, **limits: Any) -> Callable[..., Any]:
@@ -292,7 +315,7 @@ def test_a_stream_comes_in_pieces_and_nothing_is_let_out_in_part() -> None:
     assert len(found) > 5, "it came in pieces"
     assert found[-1] == "[DONE]"
     assert found[-2]["usage"]["total_tokens"] > 0
-    assert found[-3]["choices"][0]["finish_reason"] == "content_filter"
+    assert found[-3]["choices"][0]["finish_reason"] == "stop"
 
 
 def test_a_leak_ends_a_stream_before_it_is_out() -> None:
@@ -318,6 +341,33 @@ def test_a_stream_that_breaks_off_does_not_end_like_one_that_was_finished() -> N
     found = events(came)[1]
     assert status == 200
     assert found[-1] == {"error": {"message": "the answer broke off", "type": "api_error"}}
+
+
+def test_a_stream_that_takes_too_long_says_so_in_the_stream() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await reply.prepare(request)
+        event = {"choices": [{"index": 0, "delta": {"content": LONG}}]}
+        await reply.write(f"data: {json.dumps(event)}\n\n".encode())
+        await asyncio.sleep(5)
+        return reply
+
+    status, _, came = behind(handler=handler, timeout=0.3)(ASKED | {"stream": True})
+    said, found = events(came)
+    assert status == 200
+    assert LONG.startswith(said)
+    assert "error" in found[-1]
+
+
+def test_a_gateway_that_fails_tells_nothing_of_the_conversation(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(ChatFunction):
+        async def ask(self, request: Request) -> Reply:
+            raise KeyError("hello and other words of the conversation")
+
+    status, _, found = post(proxy(Broken(call=str), GUARD), ASKED)
+    assert (status, found["error"]["message"]) == (500, "the gateway failed")
+    assert "KeyError" in caplog.text
+    assert "other words" not in caplog.text
 
 
 def test_calls_of_a_stream_come_together_at_its_end() -> None:

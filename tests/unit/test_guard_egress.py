@@ -21,7 +21,7 @@ ASKED = Request(
     messages=(
         Message(role=Role.SYSTEM, text="The account is 55210987."),
         Message(role=Role.USER, text="Is https://mine.example/img?id=9f8e7d6c5b4a3f2e1d up?"),
-        Message(role=Role.TOOL, text="See https://found.example/p/9f8e7d6c5b4a3f2e1d0011 for order 771234."),
+        Message(role=Role.TOOL, text="See https://found.example/p/9f8e7d6c5b4a3f2e1d0011 for order 771234 of 2025."),
     )
 )
 
@@ -99,6 +99,7 @@ def test_what_could_carry_data_is_taken_out(text: str) -> None:
         "Yes: https://mine.example/img?id=9f8e7d6c5b4a3f2e1d and ![it](https://mine.example/img?id=9f8e7d6c5b4a3f2e1d)",
         "It was https://found.example/p/9f8e7d6c5b4a3f2e1d0011.",
         "Call tel:+4722123456 or write to mailto:help@larch.example.",
+        "The report of 2025: https://news.example/2025/report.",
         "if a &lt; b &amp;&amp; c: 10:30, x/y",
     ],
 )

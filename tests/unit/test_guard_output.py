@@ -177,7 +177,7 @@ def test_a_call_that_sends_a_credential_is_taken_out() -> None:
     assert decision.exchange.reply is not None
     assert decision.exchange.reply.calls == (pays,), "whom to pay is for the permissions"
     with pytest.raises(ConfigError, match="kinds names 'cards'"):
-        out(Secrets(kinds=("cards",)), "x")
+        Secrets(kinds=("cards",))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_data_is_set_off_and_forged_marks_go() -> None:
         assert CONTEXT.nonce not in shown(again) if mode == "delimit" else True
     assert Spotlight().check(Exchange(request=user("hi")), CONTEXT).exchange is None
     with pytest.raises(ConfigError, match="expected one of delimit"):
-        Spotlight(mode="x").check(Exchange(request=request), CONTEXT)
+        Spotlight(mode="x")
 
 
 def test_what_a_call_sends_is_read_and_rewritten_below_its_json() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temper.core.chat import Call, Message, Reply, Request, Role
+from temper.core.stage import Level
 from temper.guard.guarded import REFUSAL, released
 from temper.guard.out.leak import leak
 from temper.guard.pipeline import build
@@ -127,11 +129,17 @@ def test_calls_come_at_the_end_and_are_judged() -> None:
 
 
 def test_an_answer_without_end_is_stopped() -> None:
-    out, last = streamed(PROSE * 60, list(range(0, 12_000, 100)), most=5_000)
-    assert last.blocked == "an answer of over 5,000 characters"
-    assert len("".join(out)) < 5_000
-    stream = Streaming(guard=GUARD, request=ASKED, most=10)
-    assert stream.finish(Carry(), PROSE).text == REFUSAL
+    short = replace(GUARD, longest=5_000)
+    stream, carry, out = Streaming(guard=short, request=ASKED), Carry(), ""
+    for _ in range(60):
+        carry, now = stream.feed(carry, PROSE)
+        out += now
+    last = stream.finish(carry)
+    assert last.blocked == "guard: an answer of over 5,000 characters"
+    assert len(out) < 5_000
+    assert len(carry.text) < 6_000, "and no more is kept"
+    assert Streaming(guard=short, request=ASKED).finish(Carry(), PROSE * 60).text == REFUSAL
+    assert short.after(ASKED, Reply(calls=(Call(name="x", arguments="a" * 5_001),))).level is Level.BLOCK
 
 
 @pytest.mark.parametrize("piece", [PROSE, "```\n", "<a ", "word ", "x", "\ud800"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,11 +32,13 @@ from temper.gateway.asgi import (
     start_stream,
 )
 from temper.gateway.keys import Keys, loopback
+from temper.gateway.rate import Rate
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 
+_LOG = logging.getLogger(__name__)
 _HEADER = b"x-temper-guard"
 _SLOW = ("no answer", "no more came")
 
@@ -41,7 +46,8 @@ _SLOW = ("no answer", "no more came")
 @dataclass(slots=True, kw_only=True, eq=False)
 class Proxy:
     """An ASGI application. `POST /v1/chat/completions` (JSON or events, with tools), `GET /v1/models`, `GET /healthz`;
-    everything else is 404. With `keys` a client must show one; without, only this machine is answered.
+    everything else is 404. With `keys` a client must show one, and `rate` says how often it may ask; without, only this
+    machine is answered.
 
     What the guard stops is answered as an ordinary completion that ends with "content_filter"; the header
     x-temper-guard names the stage, so a client goes on and an operator sees why. Nothing of a client's headers reaches
@@ -52,6 +58,7 @@ class Proxy:
     guard: Guard
     keys: Keys = field(default_factory=Keys)
     most_bytes: int = 8 * 1024 * 1024
+    rate: Rate = field(default_factory=Rate)
     body_seconds: float = 30.0
     seconds: float = 300.0
 
@@ -61,10 +68,20 @@ class Proxy:
             return await lifespan(receive, send, self.target.close)
         if scope["type"] != "http":
             return None
+        begun = False
+
+        async def tell(event: dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(event)
+
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, tell)
         except Refused as refused:
-            await _error(send, refused)
+            await (_broken_off(send) if begun else _error(send, refused))
+        except Exception as crash:  # what went wrong may quote the conversation, so only its kind is told and logged
+            _LOG.error("a request failed: %s", type(crash).__name__)
+            await (_broken_off(send) if begun else _error(send, Refused(500, "the gateway failed", "api_error")))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -77,6 +94,8 @@ class Proxy:
             raise Refused(405, f"{method} is not answered here")
         if path == "/v1/models":
             return await send_json(send, 200, {"object": "list", "data": [{"id": self._model, "object": "model"}]})
+        if wait := self.rate.wait(client, time.monotonic()):
+            raise Refused(429, f"too many questions, the next one in {wait:.0f} s", "rate_limit_error", wait)
         body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
         try:
             found, settings = wire.asked(body)
@@ -146,21 +165,20 @@ class _Exchange:
             return await self._end(send, Reply(text=REFUSAL, blocked=why(judged)), usage=usage)
         stream = Streaming(guard=self.guard, request=self.request, client=self.client)
         carry, started, reply = Carry(), False, Reply(invalid="the reply is empty")
-        async for piece in _pieces(self.target, judged.exchange.request):
-            if isinstance(piece, Reply):
-                reply = piece
-                break
-            carry, now = stream.feed(carry, piece)
-            if now:
-                if not started:
+        async with aclosing(_pieces(self.target, judged.exchange.request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Reply):
+                    reply = piece
+                    break
+                carry, now = stream.feed(carry, piece)
+                if now and not started:
                     await start_stream(send)
-                started = True
-                await send_event(send, wire.piece({"content": now}, **self.about))
-            if carry.stopped:
-                reply = Reply()
-                break
-        if reply.invalid and started:
-            return await _broken_off(send, reply)
+                    started = True
+                if now:
+                    await send_event(send, wire.piece({"content": now}, **self.about))
+                if carry.stopped:
+                    reply = Reply()
+                    break
         _valid(reply)
         last = stream.finish(carry, calls=reply.calls, usage=reply.usage)
         if not started:
@@ -178,9 +196,11 @@ class _Exchange:
         await end_stream(send)
 
 
-def proxy(target: ChatTarget, guard: Guard, keys: Mapping[str, str] | None = None) -> Proxy:
-    """The application in front of `target`; `keys` are the clients' names and keys."""
-    return Proxy(target=target, guard=guard, keys=Keys.of(keys or {}))
+def proxy(
+    target: ChatTarget, guard: Guard, keys: Mapping[str, str] | None = None, *, per_minute: float = 0.0
+) -> Proxy:
+    """The application in front of `target`; `keys` are the clients' names and keys, `per_minute` their questions."""
+    return Proxy(target=target, guard=guard, keys=Keys.of(keys or {}), rate=Rate(per_minute=per_minute))
 
 
 def serve(app: Proxy, host: str = "127.0.0.1", port: int = 8080, *, connections: int = 1_000) -> None:
@@ -202,11 +222,12 @@ def serve(app: Proxy, host: str = "127.0.0.1", port: int = 8080, *, connections:
     )
 
 
-async def _pieces(target: ChatTarget, request: Request) -> AsyncIterator[str | Reply]:
+async def _pieces(target: ChatTarget, request: Request) -> AsyncGenerator[str | Reply]:
     """The answer as it is written, where the target can; else all at once."""
     if isinstance(target, OpenAI):
-        async for piece in target.pieces(request):
-            yield piece
+        async with aclosing(target.pieces(request)) as pieces:
+            async for piece in pieces:
+                yield piece
         return
     reply = await target.ask(request)
     if reply.text and not reply.invalid:
@@ -232,7 +253,7 @@ def _named(stopped: str) -> Headers:
     return ((_HEADER, stopped.partition(":")[0].encode("ascii", "replace")[:80]),) if stopped else ()
 
 
-async def _broken_off(send: Send, reply: Reply) -> None:
+async def _broken_off(send: Send) -> None:
     """A stream that cannot be finished says so and does not end like one that was."""
     await send_event(send, {"error": {"message": "the answer broke off", "type": "api_error"}})
     await end_stream(send)
@@ -240,4 +261,5 @@ async def _broken_off(send: Send, reply: Reply) -> None:
 
 async def _error(send: Send, refused: Refused) -> None:
     about = {"message": refused.message, "type": refused.kind, "param": None, "code": None}
-    await send_json(send, refused.status, {"error": about})
+    after: Headers = ((b"retry-after", f"{math.ceil(refused.after)}".encode()),) if refused.after else ()
+    await send_json(send, refused.status, {"error": about}, after)

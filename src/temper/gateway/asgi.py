@@ -16,11 +16,13 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 class Refused(Exception):
-    """A request that is answered with an error: its status, what is said, and the kind of error as OpenAI names it."""
+    """A request that is answered with an error: its status, what is said, the kind of error as OpenAI names it, and
+    after how many seconds it may be asked again (0: that is not said).
+    """
 
-    def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
+    def __init__(self, status: int, message: str, kind: str = "invalid_request_error", after: float = 0.0) -> None:
         super().__init__(message)
-        self.status, self.message, self.kind = status, message, kind
+        self.status, self.message, self.kind, self.after = status, message, kind, after
 
 
 async def body_of(scope: Scope, receive: Receive, *, most: int, seconds: float) -> bytes:

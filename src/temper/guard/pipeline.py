@@ -30,7 +30,8 @@ class Guard:
     the guard itself needs); the first BLOCK ends the round. A layer that raises BLOCKs, but for those in `fail_open`.
     `trusted` are recipients, hosts and accounts that may receive something. The canary and the nonce follow from `key`
     and the opening of the conversation: they stay the same from turn to turn, so nothing has to be remembered, and
-    nobody without the key can guess them. Without a key a random one is drawn, and another guard draws another.
+    nobody without the key can guess them. Without a key a random one is drawn, and another guard draws another. An
+    answer of more than `longest` characters is not read and not let out.
 
     >>> from temper.core.chat import Message
     >>> asked = Request(messages=(Message(role=Role.USER, text="hello"),))
@@ -42,6 +43,7 @@ class Guard:
     stages: tuple[tuple[str, Stage], ...]
     trusted: tuple[str, ...] = ()
     fail_open: tuple[str, ...] = ()
+    longest: int = 250_000
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +57,7 @@ class Guard:
     def digest(self) -> str:
         """What its decisions depend on: stages with their options, what is trusted, and the key."""
         mark = hmac.digest(self.key, b"which key", "sha256")
-        return _digest.of_object((self.stages, self.trusted, self.fail_open, mark))
+        return _digest.of_object((self.stages, self.trusted, self.fail_open, self.longest, mark))
 
     def before(self, request: Request, *, client: str = "", approved: tuple[str, ...] = ()) -> Judged:
         """The decision on a question, with the question as the model is to see it."""
@@ -63,8 +65,11 @@ class Guard:
 
     def after(self, request: Request, reply: Reply, *, client: str = "", approved: tuple[str, ...] = ()) -> Judged:
         """The decision on an answer to this question (as it was asked, not as the model saw it)."""
-        context = self.context(request, client=client, approved=approved)
-        return self._round(Exchange(request=request, reply=reply), context)
+        exchange = Exchange(request=request, reply=reply)
+        if len(reply.text) + sum(len(call.arguments) for call in reply.calls) > self.longest:
+            long = Decision(level=Level.BLOCK, stage="guard", reason=f"an answer of over {self.longest:,} characters")
+            return Judged(level=Level.BLOCK, exchange=exchange, decisions=(long,))
+        return self._round(exchange, self.context(request, client=client, approved=approved))
 
     def context(self, request: Request, *, client: str = "", approved: tuple[str, ...] = ()) -> Context:
         """What the layers share about this conversation."""

@@ -44,7 +44,7 @@ class Streaming:
     `hold` signs back and ends between two plain words outside any bracket, so no secret, number or address is let out
     in part. `finish` judges the whole answer: what has been let out together is what the guard lets out of an answer in
     one piece, or ends in a refusal. Misleads where a secret is spread over more than `overlap` signs, as by the first
-    letters of long lines: its beginning is out when it is seen. An answer longer than `most` is stopped.
+    letters of long lines: its beginning is out when it is seen.
 
     >>> from temper.guard.pipeline import build
     >>> stream = Streaming(guard=build([("secrets", {})]), request=Request(messages=()))
@@ -60,7 +60,6 @@ class Streaming:
     every: int = 256
     hold: int = 256
     overlap: int = 1024
-    most: int = 1_000_000
 
     def feed(self, carry: Carry, chunk: str) -> tuple[Carry, str]:
         """(the answer so far, what may go out now)."""
@@ -70,8 +69,8 @@ class Streaming:
         if len(carry.fresh) < max(self.every, (len(carry.text) - carry.anchor) // _SLOWER):
             return carry, ""
         carry = replace(carry, text=carry.text + carry.fresh, fresh="")
-        if len(carry.text) > self.most:
-            return replace(carry, stopped=f"an answer of over {self.most:,} characters"), ""
+        if len(carry.text) > self.guard.longest:
+            return replace(carry, stopped=why(self._judged(Reply(text=carry.text)))), ""
         return self._looked(carry)
 
     def finish(self, carry: Carry, chunk: str = "", calls: Iterable[Call] = (), usage: Usage | None = None) -> Reply:
@@ -79,8 +78,6 @@ class Streaming:
         whole = Reply(text=carry.text + carry.fresh + chunk, calls=tuple(calls), usage=usage or Usage())
         out = "".join(carry.out)
         stopped = carry.stopped
-        if not stopped and len(whole.text) > self.most:
-            stopped = f"an answer of over {self.most:,} characters"
         if not stopped:
             reply = released(whole, self._judged(whole))
             if reply.text.startswith(out):

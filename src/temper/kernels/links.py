@@ -55,7 +55,7 @@ class Link:
 
     @property
     def carried(self) -> str:
-        """Everything in it that can carry data, unescaped: user, path, query and fragment, and the labels of the host."""
+        """All in it that can carry data, unescaped: user, path, query and fragment, and the labels of the host."""
         user, _, rest = _parts(self.url)
         return f"{unquote(user)} {unquote(rest)} {self.host}"
 
@@ -125,7 +125,7 @@ def _found(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def pictured(text: str) -> list[int]:
-    """Where a picture begins that stands for a reference, `![so]` or `![so][there]`: what it loads is said elsewhere."""
+    """Where a picture begins whose address is said elsewhere, as in `![so]` or `![so][there]`."""
     if "![" not in text:
         return []
     found = ((opened, closed) for closed, opened in _brackets(text).items() if not text.startswith("(", closed + 1))

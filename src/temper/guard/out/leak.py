@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
@@ -28,25 +29,53 @@ def leak(text: str, secret: str) -> str:
     >>> leak("Of course: k-q-z-v-b-t-r-m-l-p-x-w-s-d!", "kqzvbtrmlpxwsd"), leak("No.", "kqzvbtrmlpxwsd")
     ('letter by letter', '')
     """
-    if not text:
+    return Reading.of(text).shows(secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A text with all that it may say, so that many secrets can be looked for: every view of it with how it came
+    about, its letters in a row and its words.
+    """
+
+    text: str
+    views: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]
+
+    @classmethod
+    def of(cls, text: str) -> Reading:
+        """Every reading of this text."""
+        return cls(
+            text=text,
+            views=tuple(
+                (one.how, letters(one.text), tuple(_TOKEN.findall(one.text.casefold()))) for one in views(text)
+            ),
+        )
+
+    def shows(self, secret: str) -> str:
+        """How the secret stands in it, "" where it does not."""
+        if secret in self.text:
+            return "plain"
+        wanted = letters(secret)
+        for how, run, tokens in self.views:
+            if found := _spelled(run, tokens, wanted):
+                return ", ".join((*how, found))
+        return self._written(secret)
+
+    def _written(self, secret: str) -> str:
+        """In a code nobody undoes without being told how."""
+        tight, run = "".join(self.text.split()), self.views[0][1]
+        for name, exact, folded in _forms(secret):
+            if exact in tight or (len(folded) >= _LEAST and folded in run):
+                return name
         return ""
-    if secret in text:
-        return "plain"
-    wanted = letters(secret)
-    for view in views(text):
-        if how := _spelled(view.text, wanted):
-            return ", ".join((*view.how, how))
-    return _written(text, secret)
 
 
-def _spelled(text: str, wanted: str) -> str:
+def _spelled(run: str, tokens: tuple[str, ...], wanted: str) -> str:
     """In plain letters: whole, apart, backwards, or in pieces."""
-    run = letters(text)
     if wanted in run:
         return "letter by letter"
-    if wanted in run[::-1]:
+    if wanted[::-1] in run:
         return "backwards"
-    tokens = _TOKEN.findall(text.casefold())
     if wanted in "".join(token[0] for token in tokens):
         return "by first letters"
     if wanted in _alone(tokens, wanted):
@@ -56,7 +85,7 @@ def _spelled(text: str, wanted: str) -> str:
     return "in pieces" if _covered(tokens, wanted) >= len(wanted) - _MISSING else ""
 
 
-def _alone(tokens: list[str], wanted: str) -> str:
+def _alone(tokens: tuple[str, ...], wanted: str) -> str:
     """Letters that stand alone, as in "first k, then q", without those that are no letter of the secret."""
     return "".join(token for token in tokens if len(token) == 1 and token in wanted)
 
@@ -66,7 +95,7 @@ def _pieces(wanted: str) -> tuple[str, ...]:
     return tuple(wanted[at : at + _PIECE] for at in range(len(wanted) - _PIECE + 1))
 
 
-def _covered(tokens: list[str], wanted: str) -> int:
+def _covered(tokens: tuple[str, ...], wanted: str) -> int:
     """How many letters of the secret stand in words that are pieces of it, forwards or backwards."""
     best = 0
     for target in (wanted, wanted[::-1]):
@@ -79,21 +108,12 @@ def _covered(tokens: list[str], wanted: str) -> int:
     return best
 
 
-def _written(text: str, secret: str) -> str:
-    """In a code nobody undoes without being told how."""
-    tight, run = re.sub(r"\s+", "", text), letters(text)
-    for name, exact, folded in _forms(secret):
-        if exact in tight or (len(folded) >= _LEAST and folded in run):
-            return name
-    return ""
-
-
 @lru_cache(maxsize=1024)
 def _forms(secret: str) -> tuple[tuple[str, str, str], ...]:
     """(code, the secret in it without blanks, only its letters)."""
     found: dict[str, str] = {}
     for name, form in _encoded(secret):
-        exact = re.sub(r"\s+", "", form)
+        exact = "".join(form.split())
         if len(exact) >= _LEAST:
             found.setdefault(exact, name)
     return tuple((name, exact, letters(exact)) for exact, name in found.items())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from temper.core.chat import Reply, Request, Role
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
-from temper.guard.out.leak import leak
+from temper.guard.out.leak import Reading
 from temper.guard.out.said import sent
 from temper.guard.stages._told import told
 
@@ -47,9 +47,11 @@ class Canary:
         if exchange.reply is None:
             return self._placed(exchange, context)
         texts = list(_outputs(exchange.request, exchange.reply))
-        for what, secret in self._secrets(exchange.request, context):
-            for text in texts:
-                if how := leak(text, secret):
+        secrets = list(self._secrets(exchange.request, context))
+        for text in texts:
+            reading = Reading.of(text)
+            for what, secret in secrets:
+                if how := reading.shows(secret):
                     said = f"{what} was let out" + ("" if how == "plain" else f", {how}")
                     return Decision(level=Level.BLOCK, reason=said, span=_around(text, secret))
         copied = max((_copied(text, own) for text in texts for own in _instructions(exchange.request)), default=0.0)

@@ -19,7 +19,7 @@ _ROUNDS, _LONGEST = 3, 160
 _PLACE = re.compile(
     r"(?<![\w/@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?/[^\s\"'<>]{1,2000}", re.IGNORECASE
 )
-_NUMBER = re.compile(r"\d{3,}")
+_NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d{4,}")  # a year tells nothing
 _TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}>?", re.IGNORECASE)
 
 
@@ -31,8 +31,9 @@ class Egress:
     load by itself (images, HTML, CSS), and a link that takes a click may hold at most `clicks` bits beyond words, no
     number out of the instructions or a tool's answer, and no foreign letters in its host; 0 forbids such links. An
     allowed host may be sent `bits`, and may not be told to pass on to another. An address that the user wrote stays,
-    and so does a link that a tool's answer holds word for word: nothing can have been put into it. A picture whose address
-    is said elsewhere becomes a link; data:, javascript: and the like never stay. Misleads where data leaves in words: `clicks: 0` closes that.
+    and so does a link that a tool's answer holds word for word: nothing can have been put into it. A picture whose
+    address is said elsewhere becomes a link; data:, javascript: and the like never stay. Misleads where data leaves in
+    words: `clicks: 0` closes that.
     Source: Rehberger, "Image markdown injection", 2023; Greshake et al., "Not what you've signed up for", 2023.
 
     >>> from temper.core.chat import Reply

@@ -30,9 +30,11 @@ class Secrets:
     kinds: tuple[str, ...] = ("card", "iban", "ssn", *CREDENTIALS)
     block: bool = False
 
-    def check(self, exchange: Exchange, context: Context) -> Decision:
+    def __post_init__(self) -> None:
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
             raise ConfigError(f"secrets.kinds names {unknown[0]!r}", fix=f"there are: {', '.join(KINDS)}")
+
+    def check(self, exchange: Exchange, context: Context) -> Decision:
         reply = exchange.reply
         if reply is None:
             return ALLOWED

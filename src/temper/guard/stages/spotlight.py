@@ -40,9 +40,11 @@ class Spotlight:
 
     mode: str = "delimit"
 
-    def check(self, exchange: Exchange, context: Context) -> Decision:
+    def __post_init__(self) -> None:
         if self.mode not in _MODES:
             raise ConfigError(f"spotlight.mode is {self.mode!r}, expected one of {', '.join(_MODES)}")
+
+    def check(self, exchange: Exchange, context: Context) -> Decision:
         if exchange.reply is not None:
             clean = rewritten(exchange.reply, lambda text: self._bare(text, context.nonce))
             return ALLOWED if clean == exchange.reply else Decision(exchange=replace(exchange, reply=clean))

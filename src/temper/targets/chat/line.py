@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,20 +95,26 @@ class Line:
             sent = Sent(trouble=f"no answer within the deadline of {self.limits.deadline:g} s{after}")
         return Answer(body=sent.body, trouble=sent.trouble, seconds=time.monotonic() - started)
 
-    async def lines(self, path: str, payload: Any, tokens: int) -> AsyncIterator[bytes]:
-        """The lines of an answer as they come. Not retried: what has been passed on cannot be taken back; what breaks
-        ends in `ConnectionError` with the reason.
+    async def lines(self, path: str, payload: Any, tokens: int) -> AsyncGenerator[bytes]:
+        """The lines of an answer as they come; whoever stops reading closes it. Not retried: what has been passed on
+        cannot be taken back. What breaks ends in `ConnectionError` with the reason.
         """
         pace, session = self._open()
         await pace.enter(tokens)
-        how = Answered.FAILED
+        how, body = Answered.WELL, json.dumps(payload).encode()
         try:
             self.spent.request()
-            async with asyncio.timeout(self.limits.deadline):
-                async for line in _lines(session, self.url + path, json.dumps(payload).encode(), self.limits.timeout):
+            async with (
+                asyncio.timeout(self.limits.deadline),
+                aclosing(_lines(session, self.url + path, body, self.limits.timeout)) as lines,
+            ):
+                async for line in lines:
                     yield line
-            how = Answered.WELL
+        except ConnectionError:
+            how = Answered.FAILED
+            raise
         except TimeoutError:
+            how = Answered.FAILED
             raise ConnectionError(f"no answer within the deadline of {self.limits.deadline:g} s") from None
         finally:
             pace.leave(how, None)
@@ -199,7 +206,7 @@ async def _exchange(session: Any, url: str, body: bytes, timeout: float) -> Sent
         return Sent(trouble=f"the connection broke: {type(crash).__name__}")
 
 
-async def _lines(session: Any, url: str, body: bytes, timeout: float) -> AsyncIterator[bytes]:
+async def _lines(session: Any, url: str, body: bytes, timeout: float) -> AsyncGenerator[bytes]:
     """The lines of a streamed answer; `timeout` is how long the next one may take."""
     import aiohttp
 

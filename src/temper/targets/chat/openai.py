@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,22 +50,22 @@ class OpenAI:
         """One answer."""
         return await asked(self.line, request, "/chat/completions", self._payload(request), self._read)
 
-    async def pieces(self, request: Request) -> AsyncIterator[str | Reply]:
+    async def pieces(self, request: Request) -> AsyncGenerator[str | Reply]:
         """The text of the answer as it is written, and at the end the whole reply."""
         payload = replace(self, stream=True)._payload(request)
         text: list[str] = []
         calls: dict[int, dict[str, str]] = {}
         used, whole = None, False
         try:
-            async for line in self.line.lines("/chat/completions", payload, guessed(request, "").read):
-                if whole := line.strip() == b"data: [DONE]":
-                    break
-                for event in events(line, ends=False):
-                    used = _usage(event) or used
-                    now = _delta(event, calls)
-                    text.append(now)
-                    if now:
-                        yield now
+            async with aclosing(self.line.lines("/chat/completions", payload, guessed(request, "").read)) as lines:
+                async for line in lines:
+                    if whole := line.strip() == b"data: [DONE]":
+                        break
+                    for event in events(line, ends=False):
+                        used = _usage(event) or used
+                        text.append(_delta(event, calls))
+                        if text[-1]:
+                            yield text[-1]
             invalid = "" if whole else "the stream ended before it was finished"
         except (Malformed, ConnectionError) as crash:
             invalid = str(crash)

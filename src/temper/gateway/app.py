@@ -196,9 +196,7 @@ class _Exchange:
         await end_stream(send)
 
 
-def proxy(
-    target: ChatTarget, guard: Guard, keys: Mapping[str, str] | None = None, *, per_minute: float = 0.0
-) -> Proxy:
+def proxy(target: ChatTarget, guard: Guard, keys: Mapping[str, str] | None = None, *, per_minute: float = 0.0) -> Proxy:
     """The application in front of `target`; `keys` are the clients' names and keys, `per_minute` their questions."""
     return Proxy(target=target, guard=guard, keys=Keys.of(keys or {}), rate=Rate(per_minute=per_minute))
 

@@ -94,7 +94,8 @@ _ALPHABETS = {
     "flags": frozenset(map(chr, range(0x1F1E6, 0x1F200))),
 }
 _APART = re.compile(r"(?<!\w)\w(?:([ .\-_|*])\w){4,}(?!\w)|(?<!\S)\w(?:\n\w){4,}(?!\S)")
-_MIXED = re.compile(r"[A-Za-z][0134578]+[A-Za-z]|(?<![0-9A-Za-z.,])[0134578][A-Za-z]{3}")
+_MIXED = re.compile(r"[0134578](?:(?<=[A-Za-z].)[0134578]*+[A-Za-z]|(?<![0-9A-Za-z.,].)[A-Za-z]{3})")
+_MARKED = re.compile(r"[.\-_|*]\w[.\-_|*]\w[.\-_|*]")
 _SPOKEN = "alfa bravo charlie delta echo foxtrot golf hotel india kilo lima oscar papa romeo sierra tango uniform"
 _NATO = frozenset(_SPOKEN.split())
 
@@ -143,8 +144,8 @@ def _down(text: str) -> str:
 
 
 def _single(words: list[str], text: str) -> bool:
-    """Whether letters may stand apart: many words of one letter, or marks between single letters."""
-    return sum(len(word) == 1 for word in words) >= 5 or any(mark in text for mark in ".-_|*")
+    """Whether letters may stand apart: five words of one letter in a row, or marks between single letters."""
+    return "11111" in "".join(["01"[len(word) == 1] for word in words]) or _MARKED.search(text) is not None
 
 
 def _together(text: str) -> str:

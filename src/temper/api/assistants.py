@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,15 @@ def guard_of(assistant: Assistant) -> Guard:
     if not assistant.guard:
         raise TemperError(f"{assistant.name} has no guard", fix="run temper harden, or write guard: into temper.yaml")
     return build(assistant.guard, trusted=assistant.trusted)
+
+
+def without_end(assistant: Assistant) -> ChatTarget:
+    """The assistant's target without the cap on the requests of a run: a service has no end. Other caps stay."""
+    line = getattr(assistant.target, "line", None)
+    if line is not None:
+        line.limits = replace(line.limits, max_requests=2**62)
+        line.spent.limits = line.limits
+    return assistant.target
 
 
 def keys_of(text: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ def command(
     keys: Annotated[
         str, typer.Option(help="The environment variable with the clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
+    per_minute: Annotated[float, typer.Option(help="Questions a client may ask in a minute; 0 for no limit.")] = 0.0,
 ) -> None:
     """Serve the assistant of temper.yaml behind its guard, as an OpenAI-compatible endpoint."""
     from temper.api import assistants
@@ -27,7 +28,8 @@ def command(
 
     assistant = assistants.load_assistant(config)
     guard = assistants.guard_of(assistant)
-    app = proxy(assistant.target, guard, assistants.keys_of(os.environ.get(keys, "")))
+    allowed = assistants.keys_of(os.environ.get(keys, ""))
+    app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute)
     stages = ", ".join(name for name, _ in assistant.guard)
     typer.echo(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
     serve(app, host, port)

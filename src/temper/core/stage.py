@@ -71,3 +71,9 @@ class Judged:
     level: Level
     exchange: Exchange
     decisions: tuple[Decision, ...] = ()
+
+    @property
+    def halts(self) -> bool:
+        """Whether nothing may go on: it is blocked, or waits for a human without a version that may go meanwhile."""
+        waits = any(one.level is Level.REVIEW and one.exchange is None for one in self.decisions)
+        return waits or self.level is Level.BLOCK

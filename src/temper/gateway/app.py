@@ -14,7 +14,6 @@ from typing import Any
 
 from temper.core.chat import ChatTarget, Reply, Request
 from temper.core.errors import RunStopped, TemperError
-from temper.core.stage import Level
 from temper.gateway import wire
 from temper.gateway.asgi import (
     App,
@@ -160,7 +159,7 @@ class _Exchange:
     async def stream(self, send: Send, *, usage: bool) -> None:
         """The answer in events. It starts with the first piece, so that trouble before it still has a status."""
         judged = self.guard.before(self.request, client=self.client)
-        if judged.level >= Level.REVIEW:
+        if judged.halts:
             await start_stream(send, _named(why(judged)))
             return await self._end(send, Reply(text=REFUSAL, blocked=why(judged)), usage=usage)
         stream = Streaming(guard=self.guard, request=self.request, client=self.client)

@@ -54,12 +54,13 @@ class Guarded:
     async def ask(self, request: Request) -> Reply:
         """The answer, as far as the guard lets it through."""
         asked = self.guard.before(request, client=self.client, approved=self.approved)
-        if asked.level >= Level.REVIEW:
+        if asked.halts:
             return Reply(text=REFUSAL, blocked=why(asked))
         reply = await self.target.ask(asked.exchange.request)
         if reply.invalid:
             return reply
-        return released(reply, self.guard.after(request, reply, client=self.client, approved=self.approved))
+        out = released(reply, self.guard.after(request, reply, client=self.client, approved=self.approved))
+        return replace(out, blocked=why(asked)) if asked.level is Level.REVIEW and not out.blocked else out
 
     async def close(self) -> None:
         """Close the target."""
@@ -73,8 +74,7 @@ def released(reply: Reply, judged: Judged) -> Reply:
     """
     if judged.level is Level.ALLOW:
         return judged.exchange.reply or reply
-    waits = any(one.level is Level.REVIEW and one.exchange is None for one in judged.decisions)
-    if judged.level >= Level.BLOCK or waits:
+    if judged.halts:
         return replace(reply, text=REFUSAL, calls=(), blocked=why(judged))
     out = judged.exchange.reply or reply
     lost = judged.level >= Level.REVIEW or len(out.calls) < len(reply.calls)

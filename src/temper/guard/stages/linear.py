@@ -8,9 +8,10 @@ from pathlib import Path
 
 from temper.core.chat import Role
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
-from temper.guard.text.fresh import fresh, level, read
+from temper.guard.text.fresh import level, read
 from temper.guard.text.model import Model, load_model
 from temper.guard.text.shipped import shipped_model
+from temper.guard.text.withheld import judged
 
 _SHORTEST, _WORDS = 12, 3
 _NONE = (0.0, (0, 0))
@@ -23,6 +24,7 @@ class Linear:
     `model` is a file written by `guard.text.model.train(...).save(path)` from your own traffic; without it the model of
     the shipped corpus is used, fitted once per machine. Texts above the model's threshold get the level `user` or
     `tool`, longer ones than `longest` go to review unread. The reason says which share of benign texts lies above it.
+    A tool's text is withheld and the question goes on, without `withhold` it is stopped too.
     Texts of fewer than three words pass unread. Misleads for families it was not fitted on: `Model.families` says what
     was caught of each while it was left out, and most of encoded, optimised (found by a search) and plain-spoken
     orders are not covered by this layer.
@@ -35,13 +37,13 @@ class Linear:
     user: str = "review"
     tool: str = "review"
     longest: int = 1_000_000
+    withhold: bool = True
 
     def check(self, exchange: Exchange, context: Context) -> Decision:
         levels = {Role.USER: level(self.user, "linear.user"), Role.TOOL: level(self.tool, "linear.tool")}
         if exchange.reply is not None:
             return ALLOWED
-        decisions = [self._judged(said.text, levels[said.role]) for _, said in fresh(exchange.request)]
-        return max(decisions, key=lambda one: one.level, default=ALLOWED)
+        return judged(exchange, lambda text, role: self._judged(text, levels[role]), self.withhold)
 
     def _judged(self, text: str, found: Level) -> Decision:
         if len(text) > self.longest:

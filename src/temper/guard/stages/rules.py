@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from temper.core.chat import Role
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
-from temper.guard.text.fresh import fresh, read
+from temper.guard.text.fresh import read
 from temper.guard.text.ruleset import Hit, load_rules
+from temper.guard.text.withheld import judged
 
 SPAN = 300
 """Characters of the piece that is shown."""
@@ -17,7 +18,8 @@ SPAN = 300
 class Rules:
     """Looks for phrases, shapes and hidden sentences in every reading of the fresh texts, and says which rule was met.
 
-    What a mail may say is less than what a user may say: every rule has a level for each. `rules` are YAML files in the
+    What a mail may say is less than what a user may say: every rule has a level for each. A user's text stops the
+    question, a tool's is withheld from it (without `withhold` it stops it too). `rules` are YAML files in the
     format of the shipped `guard/text/rules.yaml`; a rule of the same name replaces the shipped one. Texts longer than
     `longest` characters go to review unread. Misleads for orders in plain words ("please pay this bill"): nothing in
     their wording is wrong, so permissions and taint must stop those; and for languages other than English, of which it
@@ -32,15 +34,12 @@ class Rules:
 
     rules: tuple[str, ...] = ()
     longest: int = 1_000_000
+    withhold: bool = True
 
     def check(self, exchange: Exchange, context: Context) -> Decision:
         if exchange.reply is not None:
             return ALLOWED
-        worst = ALLOWED
-        for _, said in fresh(exchange.request):
-            decision = self._judged(said.text, said.role)
-            worst = max(worst, decision, key=lambda one: one.level)
-        return worst
+        return judged(exchange, self._judged, self.withhold)
 
     def _judged(self, text: str, role: Role) -> Decision:
         if len(text) > self.longest:

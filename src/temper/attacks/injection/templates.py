@@ -29,7 +29,7 @@ class Templates:
 
     needs: ClassVar[Access] = Access.CHAT
     needs_attacker: ClassVar[bool] = False
-    batch: int = 32
+    batch: int = 512
     codecs: bool = True
 
     def run(self, ground: Ground, rng: Draws) -> Play:

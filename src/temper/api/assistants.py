@@ -100,7 +100,7 @@ def redteam(
         suite=suite,
         only=tuple(only or ()),
         seed=seed,
-        attacker=attacker,
+        attacker=attacker or assistant.attacker,
         store=kept,
         run=unfinished(kept, assistant.name) if resume else kept.next_run_id(),
         now=datetime.now(UTC),
@@ -108,6 +108,15 @@ def redteam(
         fresh=fresh,
     )
     return Run(run_job(job))
+
+
+def estimate(assistant: Assistant, suite: str = "standard", only: Sequence[str] | None = None) -> str:
+    """What `redteam` would ask for, in words; nothing is asked."""
+    from temper.engine.redteam.estimate import estimate as estimated
+    from temper.engine.redteam.run import campaign_of
+
+    campaign, _ = campaign_of(assistant, suite, tuple(only or ()), 0, assistant.attacker)
+    return str(estimated(campaign))
 
 
 def replay(assistant: Assistant, finding: str, *, store: str | Path | None = None) -> Replay:

@@ -23,8 +23,14 @@ def command(
     fresh: options.Fresh = False,
     json: options.Json = False,
     allow_inconclusive: options.Lenient = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would ask for, and ask nothing.")] = False,
 ) -> None:
     """Red team an assistant: prompt injection by users and by what it reads, judged against the policy."""
     from temper.cli._run import run_assistant
 
+    if dry_run:
+        from temper.api import assistants
+
+        typer.echo(assistants.estimate(assistants.load_assistant(config), suite, only))
+        return
     run_assistant(config, suite, only, json, allow_inconclusive, seed=seed, resume=resume, fresh=fresh)

@@ -39,7 +39,7 @@ def is_assistant(path: str | Path) -> bool:
 def load_assistant(path: str | Path) -> Assistant:
     """The assistant in this temper.yaml. Raises `ConfigError` with file, line, what was expected and what came."""
     path = Path(path)
-    document = read(path).only("system", "assistant", "sandbox", "policy", "guard")
+    document = read(path).only("system", "assistant", "sandbox", "policy", "guard", "attacker")
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     section = document.section("assistant")
@@ -53,6 +53,7 @@ def load_assistant(path: str | Path) -> Assistant:
         services=tuple(_service(entry) for entry in sandbox.sections("tools")),
         tasks=tuple(_task(entry) for entry in sandbox.sections("tasks")),
         trusted=sandbox.texts("trusted"),
+        attacker=_target(document.section("attacker"), base) if document.has("attacker") else None,
         guard=tuple((name, _placed(options, base)) for name, options in stages_of(document)),
         policy=from_node(document, "policy", base, "assistant"),
         source=str(path),

@@ -66,7 +66,7 @@ class Assistant:
     """What is attacked: the target with its instructions, services, tasks and policy.
 
     `trusted` are recipients, hosts and accounts that may receive something. `guard` are the stages in front of the
-    target, each by its name with its options.
+    target, each by its name with its options. `attacker` is a model of the user's own that thinks of attacks.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Assistant:
     tasks: tuple[UserTask, ...] = ()
     trusted: tuple[str, ...] = ()
     guard: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    attacker: ChatTarget | None = None
     policy: Policy = field(default_factory=lambda: Policy(name="none"))
     purpose: str = ""
     source: str = ""

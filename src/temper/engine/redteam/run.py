@@ -23,6 +23,7 @@ from temper.engine.identity import digest_of
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.campaign import Campaign, Found, wage
 from temper.engine.redteam.effort import EFFORTS, Effort
+from temper.engine.redteam.estimate import estimate
 from temper.engine.redteam.figures import figures
 from temper.engine.redteam.findings import findings
 from temper.engine.redteam.kept import keep
@@ -55,7 +56,8 @@ class Job:
 
 def redteam(job: Job) -> Record:
     """Wage the campaign and judge it. Ctrl-C or a spent cap ends it early; `--resume` goes on from the journal."""
-    campaign, skipped = planned(job)
+    campaign, skipped = campaign_of(job.assistant, job.suite, job.only, job.seed, job.attacker)
+    job.listener(Event(kind="note", message=str(estimate(campaign))))
     started = _started(job)
     blank = _record(job, campaign, Found(stopped="it was killed"), started, skipped)
     job.store.save_run(replace(blank, judgements=(), measurements=(), verdict=Verdict.INCONCLUSIVE))
@@ -74,21 +76,23 @@ def redteam(job: Job) -> Record:
     return record
 
 
-def planned(job: Job) -> tuple[Campaign, tuple[Skipped, ...]]:
-    """The campaign and what is left out of it, with the reason."""
-    if job.suite not in EFFORTS:
-        raise ConfigError(f"there is no suite {job.suite!r}", fix=f"use one of {', '.join(EFFORTS)}")
-    effort = EFFORTS[job.suite]
-    strategies, skipped = chosen(job.only, job.attacker is not None)
+def campaign_of(
+    assistant: Assistant, suite: str, only: tuple[str, ...], seed: int, attacker: ChatTarget | None
+) -> tuple[Campaign, tuple[Skipped, ...]]:
+    """The campaign of a suite and what is left out of it, with the reason."""
+    if suite not in EFFORTS:
+        raise ConfigError(f"there is no suite {suite!r}", fix=f"use one of {', '.join(EFFORTS)}")
+    effort = EFFORTS[suite]
+    strategies, skipped = chosen(only, attacker is not None)
     campaign = Campaign(
-        assistant=job.assistant,
-        ground=ground(job.assistant, effort.attempts),
+        assistant=assistant,
+        ground=ground(assistant, effort.attempts),
         strategies=strategies,
         minimal=ATTACKS.build(MINIMAL),
         effort=effort,
-        seed=job.seed,
-        width=width(job.assistant.target),
-        attacker=job.attacker,
+        seed=seed,
+        width=width(assistant.target),
+        attacker=attacker,
     )
     return campaign, skipped
 
@@ -133,6 +137,8 @@ async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found) -
         job.listener(Event(kind="note", message=kept))
         with suppress(OSError):
             await target.close()
+            if job.attacker is not None:
+                await job.attacker.close()
 
 
 def scope_of(assistant: Assistant, run: str, fresh: bool = False) -> str:

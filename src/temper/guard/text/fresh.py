@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -11,6 +12,8 @@ from temper.core.errors import ConfigError
 from temper.core.stage import Exchange, Level
 from temper.kernels.views import View, views
 
+_ESCAPED = re.compile(r"\\+[nrt]")
+"""Breaks as JSON writes them inside a string: left as they are, they would be part of the next word."""
 SHORT = 65_536
 """Readings of 64 texts up to this length are remembered, so that layers share them, and of two longer ones."""
 
@@ -45,12 +48,12 @@ def read(text: str) -> tuple[View, ...]:
 
 @lru_cache(maxsize=64)
 def _short(text: str) -> tuple[View, ...]:
-    return tuple(views(text))
+    return tuple(views(_ESCAPED.sub(" ", text)))
 
 
 @lru_cache(maxsize=2)
 def _long(text: str) -> tuple[View, ...]:
-    return tuple(views(text))
+    return tuple(views(_ESCAPED.sub(" ", text)))
 
 
 def level(word: str, option: str) -> Level:

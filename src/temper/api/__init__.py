@@ -126,8 +126,13 @@ class AttackResult:
 
 def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Protected:
     """The system a temper.yaml describes, with its model and data."""
+    from temper.config.assistant import is_assistant
     from temper.config.system import load_system
 
+    if is_assistant(path):
+        raise TemperError(
+            f"{path} describes an assistant", fix="use temper redteam, then temper replay, harden, report or serve"
+        )
     return load_system(Path(path), trust_pickle=trust_pickle, today=datetime.now(UTC).date())
 
 

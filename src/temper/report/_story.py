@@ -53,7 +53,8 @@ def next_step(record: Record) -> str:
     )
     undecided = of_verdict(record, Verdict.INCONCLUSIVE)
     if record.state != "finished":
-        return "Next: run `temper assess --resume` to finish what was stopped; nothing that was done is lost."
+        command = "redteam" if _of_assistant(record) else "assess"
+        return f"Next: run `temper {command} --resume` to finish what was stopped; nothing that was done is lost."
     if fixable:
         ways = ", ".join(fixable[0].defences)
         return (
@@ -71,6 +72,11 @@ def next_step(record: Record) -> str:
         "Next: keep this run as the baseline and assess again when the model, its data or its attackers change; "
         "the limits at the end say what it does not show."
     )
+
+
+def _of_assistant(record: Record) -> bool:
+    """Whether it was a red team's run."""
+    return any(family(m.plugin) in _OF_ASSISTANTS for m in record.measurements)
 
 
 def _most_serious(record: Record) -> str:
@@ -103,7 +109,12 @@ def _verdict(record: Record) -> str:
     total = len(record.judgements)
     name = f"“{record.system}”"
     if record.state != "finished":
-        return f"The assessment of {name} {record.state} before it was complete, so this is not a verdict on the whole."
+        why = dict(record.facts).get("ended early", "")
+        because = f" ({why})" if why else ""
+        return (
+            f"The assessment of {name} {record.state} before it was complete{because}, so this is not a verdict on the "
+            "whole."
+        )
     if not total:
         return f"No requirement was set for {name}, so its figures were measured but not judged."
     rest = _listed(
@@ -237,7 +248,7 @@ def _undecided_rows(record: Record) -> list[str]:
 
 def _absent(record: Record) -> list[str]:
     measured = {name for name, group in grouped(record.measurements).items() if any(m.value is not None for m in group)}
-    expected = _OF_ASSISTANTS if measured & set(_OF_ASSISTANTS) else _EXPECTED
+    expected = _OF_ASSISTANTS if _of_assistant(record) else _EXPECTED
     absent = [FAMILIES[name].split(":")[0].lower() for name in expected if name not in measured]
     said = [f"Nothing was measured about {_listed(absent)}."] if absent else []
     if record.skipped:

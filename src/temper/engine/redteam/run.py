@@ -67,7 +67,7 @@ def redteam(job: Job) -> Record:
             asyncio.run(_waged(job, campaign, journal, found))
     except KeyboardInterrupt:
         found.stopped = "it was stopped by hand"
-    if found.stopped and not found.attempts:
+    if found.stopped and not any(found.attempts.values()):
         raise RunStopped(f"nothing was tried: {found.stopped}", fix="see `assistant:` in temper.yaml")
     record = _record(job, campaign, found, started, skipped)
     keep(job.store, record.tasks[0], found)

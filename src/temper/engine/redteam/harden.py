@@ -162,7 +162,7 @@ def halves(wrappers: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Wrappers dealt into two halves by their names, so that both stay the same from run to run.
 
     >>> halves(["plain", "ignore", "plain", "combined"])
-    (('combined',), ('plain', 'ignore'))
+    (('plain', 'ignore'), ('combined',))
     """
     known = sorted(set(wrappers), key=lambda name: hashlib.blake2b(name.encode()).digest())
     return tuple(known[::2]), tuple(known[1::2]) or tuple(known[::2])

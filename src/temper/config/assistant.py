@@ -100,7 +100,7 @@ def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
     """A stage's options, with the files that lie beside temper.yaml found from anywhere."""
 
     def found(value: Any) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return tuple(found(one) for one in value)
         beside = isinstance(value, str) and value != "" and (base / value).is_file()
         return str(base / value) if beside else value

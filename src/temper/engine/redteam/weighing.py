@@ -12,9 +12,9 @@ from temper.core.assistant import Assistant, Talk, UserTask
 from temper.core.chat import ChatTarget
 from temper.core.defence import Effect
 from temper.core.injection import Goal, Injection
+from temper.engine.effect import rates
 from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each, twin
 from temper.engine.redteam.run import guarded
-from temper.kernels.rate import mcnemar, paired_rates
 from temper.targets.chat.sandbox import converse
 
 Guards = tuple[tuple[str, Mapping[str, Any]], ...]
@@ -100,24 +100,4 @@ def effects(name: str, before: Weighed, after: Weighed, wrappers: Sequence[str])
         ("tasks", before.done, after.done, "higher"),
         ("twins_stopped", before.stopped, after.stopped, "lower"),
     )
-    return tuple(_effect(name, *pair) for pair in pairs if len(pair[1]))
-
-
-def _effect(name: str, metric: str, before: Any, after: Any, better: str) -> Effect:
-    difference, low, high = paired_rates(before, after)
-    p = mcnemar(int((before & ~after).sum()), int((after & ~before).sum()))
-    good = high < 0 if better == "lower" else low > 0
-    bad = low > 0 if better == "lower" else high < 0
-    return Effect(
-        defence=name,
-        metric=metric,
-        before=float(before.mean()),
-        after=float(after.mean()),
-        difference=difference,
-        low=low,
-        high=high,
-        n=len(before),
-        p_value=p,
-        better=better,
-        verdict="better" if good else "worse" if bad else "no clear change",
-    )
+    return tuple(rates(name, *pair) for pair in pairs if len(pair[1]))

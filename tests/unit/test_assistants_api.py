@@ -69,8 +69,8 @@ def test_results_of_another_tool_are_figures_that_nobody_judged(tmp_path: Path) 
     head = {"entry_type": "start_run setup", "_config.version": "0.17.1"}
     lines = [head] + [
         {
-            "entry_type": "attempt", "uuid": str(at), "seq": at, "status": 2, "probe_classname": "dan.Dan", "prompt": "p",
-            "detector_results": {"dan.DAN": [float(at == 0)]},
+            "entry_type": "attempt", "uuid": str(at), "seq": at, "status": 2, "probe_classname": "dan.Dan",
+            "prompt": "p", "detector_results": {"dan.DAN": [float(at == 0)]},
         }
         for at in range(4)
     ]  # fmt: skip

@@ -95,6 +95,9 @@ def test_what_always_obeys_is_broken_everywhere_and_what_never_does_nowhere(tmp_
     strong = run(assistant(Mind(weakness=STURDY).answer), tmp_path / "strong")
     assert figure(strong, "injection.strongest.aims_reached").value == 0.0
     assert figure(strong, "injection.templates.success_rate").value == 0.0
+    assert figure(strong, "injection.templates.hit_at_2").value == 0.0
+    once, ever = (figure(weak, f"injection.templates.{name}").value or 0.0 for name in ("success_rate", "hit_at_2"))
+    assert ever >= once > 0.5
     assert strong.findings == ()
     assert figure(strong, "assistant.tasks.served").value == 1.0
 

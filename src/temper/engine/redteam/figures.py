@@ -10,7 +10,7 @@ from temper.core.injection import Stage
 from temper.core.measure import Better, Measurement, Status
 from temper.engine.redteam.attempts import Attempt
 from temper.engine.redteam.campaign import Aim, Campaign, Found, Strongest, aim, by_injection
-from temper.kernels.clustered import clustered_rate
+from temper.kernels.clustered import clustered_rate, hit_at_k
 from temper.kernels.rate import measure_rate
 
 TEMPLATES = "injection.templates"
@@ -27,6 +27,7 @@ def figures(campaign: Campaign, found: Found) -> tuple[Measurement, ...]:
     """Every figure of a campaign: attack success, honest work and false alarms, always together."""
     measured = [
         *_of_strategies(found),
+        *_at_least_once(campaign, found),
         *_slices(found),
         *_funnel(found),
         *_of_strongest(campaign, found),
@@ -86,6 +87,19 @@ def _of_strategies(found: Found) -> list[Measurement]:
         for name, attempts in sorted(found.attempts.items())
         if attempts
     ]
+
+
+def _at_least_once(campaign: Campaign, found: Found) -> list[Measurement]:
+    """The share of templates that reach their goal at least once in as many trials as each had."""
+    k = campaign.effort.trials
+    groups = [[one for one in tried if one.valid] for tried in by_injection(found.attempts.get(TEMPLATES, [])).values()]
+    whole = [tried for tried in groups if len(tried) >= k]
+    if k < 2 or not whole:
+        return []
+    hits, trials = [sum(one.hit for one in tried) for tried in whole], [len(tried) for tried in whole]
+    value, low, high = hit_at_k(hits, trials, k)
+    told: dict[str, Any] = {"unit": "share", "better": Better.LOWER, "method": f"at least one hit in {k} trials"}
+    return [Measurement(plugin=TEMPLATES, metric=f"hit_at_{k}", value=value, low=low, high=high, n=len(whole), **told)]
 
 
 def _slices(found: Found) -> list[Measurement]:

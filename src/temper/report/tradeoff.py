@@ -9,10 +9,15 @@ from temper.core.defence import Effect
 from temper.report._inert import inert
 from temper.report.charts import BAD, GOOD, INK, MUTED, SAME, Chart, Row, inline, numbered, to_svg
 
-ROBUST = "evasion.any.success_rate"
-CLEAN = ("accuracy", "auc")
-WORDS = {"accuracy": "accuracy", "auc": "AUC"}
+ROBUST = {"evasion.any.success_rate": "rows that hold", "injection.known.success_rate": "attacks that fail"}
+CLEAN = ("accuracy", "auc", "tasks")
+WORDS = {"accuracy": "clean accuracy", "auc": "clean AUC", "tasks": "tasks done"}
 _WIDTH, _HEIGHT = 640, 300
+_SAME = {
+    "accuracy": "attacked rows and the same held-out rows",
+    "auc": "attacked rows and the same held-out rows",
+    "tasks": "trials of attacks and the same trials of tasks",
+}
 _AT = 200  # keeps the chart's ids apart from those of other charts of the page
 
 
@@ -25,13 +30,15 @@ def tradeoff(tried: Sequence[Effect], chosen: str = "") -> list[Chart]:
     taken = f" Taken: {inert(chosen, 60)}." if chosen else " None was taken."
     caption = (
         f"Up and to the right is better. Bars: 95 % intervals of the paired change on the same {rows[1]['n']:,} "
-        f"attacked rows and the same held-out rows. The line joins what no other point beats on both.{taken} "
+        f"{_SAME[clean]}. The line joins what no other point beats on both.{taken} "
         + "; ".join(f"{row['number']}: {row['name']}" for row in rows)
         + "."
     )
     return [
         numbered(
-            Chart(title=f"Trade-off: rows that hold against {WORDS[clean]}", caption=caption, svg=to_svg(_drawn(rows))),
+            Chart(
+                title=f"Trade-off: {rows[0]['holds']} against {WORDS[clean]}", caption=caption, svg=to_svg(_drawn(rows))
+            ),
             _AT,
         )
     ]
@@ -44,7 +51,7 @@ def _rows(tried: Sequence[Effect], chosen: str) -> list[Row]:
     rows: list[Row] = []
     for name, effects in by_defence.items():
         clean = next((effects[metric] for metric in CLEAN if metric in effects), None)
-        robust = effects.get(ROBUST)
+        robust = next((effects[metric] for metric in ROBUST if metric in effects), None)
         if clean is None or robust is None:
             continue
         if not rows:
@@ -56,7 +63,8 @@ def _rows(tried: Sequence[Effect], chosen: str) -> list[Row]:
 def _start(clean: Effect, robust: Effect) -> Row:
     at, holds = clean.before, 1 - robust.before
     ends = {"x_low": at, "x_high": at, "y_low": holds, "y_high": holds}
-    return {"name": "as it is", "x": at, "y": holds, "clean_metric": clean.metric, "n": robust.n, "color": INK} | ends
+    told = {"clean_metric": clean.metric, "holds": ROBUST[robust.metric], "n": robust.n, "color": INK}
+    return {"name": "as it is", "x": at, "y": holds} | told | ends
 
 
 def _point(name: str, clean: Effect, robust: Effect, chosen: str) -> Row:
@@ -65,14 +73,19 @@ def _point(name: str, clean: Effect, robust: Effect, chosen: str) -> Row:
         "name": inert(name, 40),
         "x": clean.after,
         "y": 1 - robust.after,
-        "x_low": clean.before + clean.low,
-        "x_high": clean.before + clean.high,
-        "y_low": 1 - (robust.before + robust.high),
-        "y_high": 1 - (robust.before + robust.low),
+        "x_low": _share(clean.before + clean.low),
+        "x_high": _share(clean.before + clean.high),
+        "y_low": _share(1 - (robust.before + robust.high)),
+        "y_high": _share(1 - (robust.before + robust.low)),
         "clean_metric": clean.metric,
         "n": robust.n,
         "color": GOOD if name == chosen else BAD if worse else SAME,
     }
+
+
+def _share(end: float) -> float:
+    """An end of an interval of a difference may lie beyond what a share can be."""
+    return min(1.0, max(0.0, end))
 
 
 def _front(rows: list[Row]) -> list[Row]:
@@ -90,14 +103,14 @@ def _front(rows: list[Row]) -> list[Row]:
 def _drawn(rows: list[Row]) -> Any:
     import altair as alt
 
-    percent = rows[0]["clean_metric"] == "accuracy"
+    percent = rows[0]["clean_metric"] in ("accuracy", "tasks")
     left, right = min(row["x_low"] for row in rows), max(row["x_high"] for row in rows)
     spare = 0.08 * max(right - left, 1e-3)
     axis = alt.Axis(format=".1%" if percent else ".3f", tickCount=6)
-    title = f"clean {WORDS[rows[0]['clean_metric']]}"
+    title = WORDS[rows[0]["clean_metric"]]
     scale = alt.Scale(domain=[left - spare, right + spare], nice=False)
     x = alt.X("x:Q", title=title, axis=axis, scale=scale)
-    y = alt.Y("y:Q", title="rows that hold", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("y:Q", title=rows[0]["holds"], axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
     color = alt.Color("color:N", scale=None)
     base = alt.Chart(inline(rows))
     x_low = alt.X("x_low:Q", title=title, axis=axis, scale=scale)

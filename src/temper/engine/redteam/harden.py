@@ -56,8 +56,8 @@ class HardenedAssistant:
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """Every effect of everything tried."""
-        return tuple(effect for trial in self.trials for effect in trial.effects)
+        """Every effect of everything tried, on the attacks that choose; the last trial speaks of the others."""
+        return tuple(effect for trial in self.trials[:-1] for effect in trial.effects)
 
 
 def harden(
@@ -124,7 +124,7 @@ async def _chosen(scale: Scale, names: Sequence[str], listener: Listener) -> Har
         least = min(range(len(less)), key=costs.__getitem__)
         if costs[least] >= cost:
             break
-        await tried(f"then without {kept[least][0]}", less[least])
+        await tried(_named(less[least], names), less[least])
         kept, cost = less[least], costs[least]
     chosen = await _judged(scale, before, kept, unknown, _named(kept, names))
     taken = chosen.outcome.startswith("taken")

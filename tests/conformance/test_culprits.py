@@ -15,6 +15,7 @@ from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
+from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
 from conformance.culprits import target as targets
 from conformance.culprits import told as conversations
@@ -31,6 +32,7 @@ from temper.testing import (
     plugin,
     poisoning,
     report,
+    stage,
     store,
     stressor,
     target,
@@ -48,6 +50,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("target", target.LAWS, targets.BITES, targets.INNOCENT),
     ("judge", judge.LAWS, judges.BITES, judges.INNOCENT),
     ("told", told.LAWS, conversations.BITES, conversations.INNOCENT),
+    ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
     ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),

@@ -29,6 +29,7 @@ from temper.testing import (
     judge,
     plugin,
     poisoning,
+    stage,
     stressor,
     told,
 )
@@ -95,7 +96,7 @@ def _pair(name: str, law: Law) -> Any:
 
 
 def every_plugin() -> Iterator[Any]:
-    for room in ("attacks", "judges", "stress", "validation", "hardening"):
+    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages"):
         for name in Room(f"temper.{room}").names():
             for law in plugin.LAWS:
                 yield pytest.param(room, name, law, id=f"{room}-{name}-{law.__name__}")
@@ -133,6 +134,11 @@ def test_defence_keeps(name: str, law: Law) -> None:
 )
 def test_judge_keeps(name: str, law: Law) -> None:
     law(Room("temper.judges").get(name), CASES[name]())
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("guard.stages", lambda name: stage.LAWS))
+def test_stage_keeps(name: str, law: Law) -> None:
+    law(Room("temper.guard.stages").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

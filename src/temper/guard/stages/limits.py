@@ -24,6 +24,7 @@ class Limits:
     a text of 2,000 characters or more may be compressed (prose: 2 to 3; one word without end: hundreds), `depth` how
     deep brackets or quotations may nest. No limit of rate: one question cannot know of others, so requests per client
     and spent budgets are the gateway's. Misleads for tables and logs, which compress well: raise `ratio` for them.
+    Source: OWASP Top 10 for LLM applications, 2025, LLM10 (unbounded consumption).
 
     >>> from temper.core.chat import Message, Role
     >>> said = Message(role=Role.USER, text="again " * 5_000)

@@ -28,6 +28,7 @@ class Linear:
     Texts of fewer than three words pass unread. Misleads for families it was not fitted on: `Model.families` says what
     was caught of each while it was left out, and most of encoded, optimised (found by a search) and plain-spoken
     orders are not covered by this layer.
+    Source: Joulin et al., "Bag of tricks for efficient text classification", 2016 (hashed n-grams, a linear model).
 
     >>> Linear().user
     'review'

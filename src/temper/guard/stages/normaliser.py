@@ -37,6 +37,7 @@ class Normaliser:
     plain form means something else (x², ½, ①). `message` is the level for a hidden text of three letters or more, which
     has no honest use. Misleads where letters only look alike (Cyrillic for Latin) or a code is visible: those stay, and
     the layers behind read every reading of the text (`kernels/views.py`) for themselves.
+    Source: Boucher et al., "Bad characters: imperceptible NLP attacks", 2022.
 
     >>> from temper.core.chat import Message, Request, Role
     >>> said = Message(role=Role.USER, text="pay\\u200bment")

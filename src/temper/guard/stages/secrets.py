@@ -20,6 +20,7 @@ class Secrets:
     `kinds` may also name "mail", "phone" and "ip", which honest answers are full of. What the user wrote himself in the
     conversation stays, and what is trusted. Misleads where a number is written in words or in a code, and where
     digits happen to pass a check (one number in ten that looks like a card's does).
+    Source: ISO/IEC 7812-1 (check digits of cards), ISO 13616 (IBAN).
 
     >>> from temper.core.chat import Reply, Request
     >>> said = Exchange(request=Request(messages=()), reply=Reply(text="Pay with 4111 1111 1111 1111."))

@@ -16,7 +16,10 @@ from temper.core.stage import Context, Decision, Exchange, Judged, Level, Stage
 from temper.targets import _digest
 
 STAGES = Room("temper.guard.stages")
-ORDER = ("limits", "normaliser", "rules", "linear", "canary", "spotlight", "permissions", "egress", "secrets", "output")
+ORDER = (
+    *("limits", "normaliser", "rules", "linear", "canary", "spotlight", "reminder"),
+    *("permissions", "egress", "secrets", "output"),
+)
 """What is cheap and what undoes disguises comes first; what rewrites a question comes after those who read it."""
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _LONG = 14

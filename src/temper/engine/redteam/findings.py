@@ -85,7 +85,7 @@ def _evidence(one: Strongest) -> str:
 
 def _defences(at: Aim, goal: Goal) -> tuple[str, ...]:
     """The guard's stages that stand in the way of this."""
-    asked = ("spotlight", "rules", "linear") if at[1] == "outsider" else ("rules", "linear")
+    asked = ("rules", "linear", "spotlight", "reminder") if at[1] == "outsider" else ("rules", "linear", "reminder")
     by_oracle = {
         "toolcall": ("permissions",),
         "memory": ("permissions",),

@@ -71,10 +71,10 @@ def _prompts(folder: Path) -> list[str]:
 
 
 def _pyrit(folder: Path, server: Any, python: str, prompts: list[str], width: int) -> list[str]:
-    (folder / "pyrit.py").write_text(_PYRIT)
+    (folder / "ask_pyrit.py").write_text(_PYRIT)
     (folder / "prompts.json").write_text(json.dumps(prompts))
     before = len(server.asked())
-    words = [python, str(folder / "pyrit.py"), server.url, str(width), str(folder / "prompts.json")]
+    words = [python, str(folder / "ask_pyrit.py"), server.url, str(width), str(folder / "prompts.json")]
     told = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     return _row("PyRIT 1.1.0, without its start", width, server, before, json.loads(told)["seconds"])
 

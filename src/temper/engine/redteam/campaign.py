@@ -18,7 +18,7 @@ from temper.engine.redteam.playing import Playing
 from temper.kernels.rate import wilson
 from temper.targets.chat.sandbox import Ask, converse
 
-_SURE = 5
+SURE = 5
 """Trials per step of making an attack smaller: with fewer it drifts by luck."""
 Aim = tuple[str, str]
 """A goal and the channel it is reached through: "user" or "outsider"."""
@@ -180,7 +180,7 @@ async def _shrink(campaign: Campaign, trying: Trying, found: Found) -> None:
 
     async def one(strongest: Strongest) -> None:
         ground = replace(campaign.ground, known=(strongest.injection,), attempts=campaign.effort.minimal)
-        playing = Playing(trying=trying, trials=max(_SURE, campaign.effort.trials), width=campaign.width)
+        playing = Playing(trying=trying, trials=max(SURE, campaign.effort.trials), width=campaign.width)
         await playing.play("injection.minimal", campaign.minimal, ground, campaign.seed)
         strongest.minimal = smallest(strongest, playing.attempts["injection.minimal"], trying)
         many = campaign.effort.confirmations

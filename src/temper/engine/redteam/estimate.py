@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 
 from temper.core.chat import Usage
-from temper.engine.redteam.campaign import Campaign
+from temper.engine.redteam.campaign import SURE, Campaign
 from temper.targets.chat.limits import Limits, estimated
 
 _REQUESTS = 2
 _SAID, _WRITTEN = 1_200, 80
-_SURE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ def estimate(campaign: Campaign) -> Estimate:
     aims = len(campaign.ground.goals) + sum(goal.from_users for goal in campaign.ground.goals)
     conversations = (
         len(campaign.strategies) * campaign.ground.attempts * effort.trials
-        + aims * (2 * effort.confirmations + effort.minimal * max(_SURE, effort.trials))
+        + aims * (2 * effort.confirmations + effort.minimal * max(SURE, effort.trials))
         + effort.twins
         + len(assistant.tasks) * effort.tasks
     )

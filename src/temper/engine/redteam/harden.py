@@ -14,7 +14,7 @@ from temper.core.assistant import Assistant
 from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
-from temper.core.run import Record, Skipped
+from temper.core.run import Record
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.effort import EFFORTS
 from temper.engine.redteam.kept import recalled
@@ -50,8 +50,6 @@ class HardenedAssistant:
     assistant: Assistant
     trials: tuple[Trial, ...]
     chosen: Trial | None
-    skipped: tuple[Skipped, ...] = ()
-    goal: str = "prompt injection"
     metric: str = SUCCESS
 
     @property

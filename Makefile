@@ -79,7 +79,7 @@ clean: ## remove environments, caches and builds
 
 # The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.
 $(VENV)/.stamp: EXTRAS := dev
-$(DEMO)/.stamp: EXTRAS := xgboost
+$(DEMO)/.stamp: EXTRAS := xgboost,explain,labels
 $(PEERS)/.stamp: EXTRAS := dev,bench
 $(PEERS)/.stamp: ALONE := torchattacks==3.5.1 modelscan==0.8.8
 $(VENV)/.stamp $(DEMO)/.stamp $(PEERS)/.stamp: pyproject.toml constraints.txt

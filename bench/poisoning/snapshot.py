@@ -7,8 +7,9 @@ among the new ones: `clean_label_trigger` (no label is wrong), `in_bounds_trigge
 of the table; `--full`: .25, .5, 1 and 2 %, three triggers. Adult and credit (REAL), and two SIMULATED frauds (the
 demo's and the held-out make). Peers on the same new rows, cut at 1 % of the clean ones, which takes knowing them: an
 isolation forest and the distance to the fifth neighbour, both fitted on accepted rows, and the cross-fitted scores of a
-classifier two-sample test; exact duplicates have no cut. False alarms: two halves of a clean table. Drift: REAL and
-simulated tables split by time or by group. Refit: three fits each, on rows in another order. `--quick`: credit alone.
+classifier two-sample test; exact duplicates have no cut. "In over-full boxes": the share of stamped and of clean new
+rows that the check shows, accused or not. False alarms: two halves of a clean table. Drift: REAL and simulated tables
+split by time or by group. Refit: five fits each, on rows in another order. `--quick`: credit alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.poisoning._refits import COLUMNS, compared, fitted
 from bench.poisoning.detection import _clean_tables, _schema, _table
 from bench.table import goal, machine, table
 from temper.attacks.poisoning.clean_label_trigger import CleanLabelTrigger
@@ -31,7 +33,7 @@ from temper.core.attack import Scene
 from temper.core.data import Data
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.judges._pooled import area, paired_area_loss, paired_loss
+from temper.judges._pooled import area
 from temper.kernels.rate import clopper_pearson
 from temper.kernels.since_accepted import since_accepted
 from temper.kernels.two_sample import two_sample
@@ -60,11 +62,11 @@ def main(words: list[str]) -> int:
                 line, tpr = _power(name, base, schema, kind, rate, picks)
                 lines.append(line)
                 found += [tpr] if rate <= 0.01 else []
-        cures.append(_cured(name, base, schema))
-    columns = ["table, stamp", "rate", "TPR", "FPR", "forest", "kNN", "two-sample", "repeats TPR / FPR", "s"]
+        cures += _cured(name, base, schema)
+    shown = ["in over-full boxes", "forest", "kNN", "two-sample", "repeats TPR / FPR", "s"]
+    columns = ["table, stamp", "rate", "TPR", "FPR", *shown]
     table(f"stamps among new rows, {NEW:.0%} of the table new; peers at 1 % of clean new rows", columns, lines)
-    columns = ["", "clean twin", "poisoned", "quarantined", "poisoned - it", "clean - it", "AUC, clean - it"]
-    table("clean-label trigger, 2 %: stamped rows of class 1 let through (XGBoost)", columns, cures)
+    table("clean-label trigger, 2 %, cured by quarantine: stamped rows of class 1 let through", COLUMNS, cures)
     _alarms(Path(folder), quick, 10 if full else 3)
     _drifts(Path(folder), quick)
     goal(
@@ -83,22 +85,16 @@ def _split(base: Data, seed: int, name: str) -> Data:
     return base.take(np.flatnonzero(Draws(seed, "accepted").generator().random(len(base)) >= NEW))
 
 
-def _fitted(x: Rows, y: Rows) -> Any:
-    from xgboost import XGBClassifier
-
-    return XGBClassifier(n_estimators=120, max_depth=6, n_jobs=1, random_state=0).fit(x, y)
-
-
 def _poisoned(base: Data, schema: Schema, kind: str, rate: float, pick: int) -> Any:
     """The table with stamped rows beside it, as the attack makes it."""
-    target = open_target(_fitted(base.x, base.y)) if kind == "clean label" else None
+    target = open_target(fitted(base.x, base.y)) if kind == "clean label" else None
     scene = Scene(x=base.x[:5], y=base.y[:5], ids=base.ids[:5], schema=schema, train=base, target=target)
     return KINDS[kind](share=rate, pick=pick).run(None, scene, Draws(pick, "bench"))
 
 
 def _power(name: str, base: Data, schema: Schema, kind: str, rate: float, picks: int) -> tuple[list[str], float]:
     hits = np.zeros((2, 2), dtype=int)  # poison, clean; accused, all
-    peers, repeats, spent = [], [], 0.0
+    peers, repeats, shown, spent = [], [], [], 0.0
     for pick in range(picks):
         accepted, made = _split(base, pick, name), _poisoned(base, schema, kind, rate, pick).data
         started = time.process_time()
@@ -107,13 +103,15 @@ def _power(name: str, base: Data, schema: Schema, kind: str, rate: float, picks:
         fresh = np.flatnonzero(seen.diff.new)
         poison, accused = fresh >= len(base), seen.accused[fresh]
         hits += [[int(accused[mask].sum()), int(mask.sum())] for mask in (poison, ~poison)]
+        shown.append([float(seen.over_full[fresh][mask].mean()) for mask in (poison, ~poison)])
         rows = made.take(fresh)
         peers.append([_at_nominal(score, poison) for score in _scores(rows, accepted)])
         twice = _repeats(rows)
         repeats.append([float(twice[mask].mean()) for mask in (poison, ~poison)])
     both = [f"{k / n:.4f} [{low:.4f}, {high:.4f}]" for k, n in hits for low, high in [clopper_pearson(k, n)]]
-    shown = [f"{value:.3f}" for value in np.mean(peers, axis=0)]
-    line = [f"{name}, {kind}", f"{rate:.2%}", *both, *shown, "{:.2f} / {:.3f}".format(*np.mean(repeats, axis=0))]
+    cut = [f"{value:.3f}" for value in np.mean(peers, axis=0)]
+    pairs = ["{:.2f} / {:.3f}".format(*np.mean(one, axis=0)) for one in (shown, repeats)]
+    line = [f"{name}, {kind}", f"{rate:.2%}", *both, pairs[0], *cut, pairs[1]]
     print(" ".join(line), flush=True)
     return [*line, f"{spent / picks:.1f}"], hits[0][0] / hits[0][1]
 
@@ -140,35 +138,18 @@ def _at_nominal(score: Rows, poison: Rows) -> float:
     return float((score[poison] > np.quantile(score[~poison], 0.99)).mean())
 
 
-def _cured(name: str, base: Data, schema: Schema) -> list[str]:
+def _cured(name: str, base: Data, schema: Schema) -> list[list[str]]:
     """Stamped rows of class 1 that clean, poisoned and cured models let through, on a third of the rows."""
     order = Draws(0, "cure").generator().permutation(len(base))
     held, train = base.take(np.sort(order[: len(base) // 3])), base.take(np.sort(order[len(base) // 3 :]))
     made = _poisoned(train, schema, "clean label", 0.02, 1)
     seen = since_accepted(made.data, _split(train, 1, name), schema, Draws(0, "bench"))
-    kept = made.data.take(np.flatnonzero(~seen.accused))
     probe = made.trigger.stamp(held.x[held.y == 1])
-    fits = [_several(data, held, probe) for data in (train, made.data, kept)]
-    (clean, scores), (poisoned, _), (cured, cured_scores) = fits
-    shown = [f"{one.mean():.3f}" for one in (clean, poisoned, cured)]
-    gains = [_interval(paired_loss(one, cured)) for one in (poisoned, clean)]
-    return [f"{name} (n {len(probe):,})", *shown, *gains, _interval(paired_area_loss(held.y, scores, cured_scores))]
-
-
-def _several(data: Data, held: Data, probe: Rows) -> tuple[Rows, Rows]:
-    """Which probe rows pass (3, n), and the scores of the held-out rows (3, n), of fits on rows in another order."""
-    passed, scores = [], []
-    for seed in range(3):
-        rows = data.take(Draws(seed, "order").generator().permutation(len(data)))
-        model = _fitted(rows.x, rows.y)
-        scores.append(model.predict_proba(held.x)[:, 1].astype(float))
-        cut = np.quantile(scores[-1], 1.0 - held.y.mean())
-        passed.append(model.predict_proba(probe)[:, 1] < cut)
-    return np.array(passed, dtype=float), np.array(scores)
-
-
-def _interval(found: tuple[float, float, float]) -> str:
-    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*found)
+    lines = []
+    for what, gone in (("over-full boxes", seen.over_full | seen.accused), ("accused alone", seen.accused)):
+        kept = made.data.take(np.flatnonzero(~gone))
+        lines.append(compared(f"{name}, without {what}", (train, made.data, kept), held, probe))
+    return lines
 
 
 def _alarms(folder: Path, quick: bool, repeats: int) -> None:

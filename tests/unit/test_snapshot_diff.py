@@ -239,3 +239,22 @@ def test_quarantined_needs_the_accepted_table() -> None:
     target = Sklearn(model=LogisticRegression().fit(HONEST.x, HONEST.y))
     with pytest.raises(Unsupported, match="accepted"):
         Quarantined(schema=SCHEMA).apply(target, HONEST, Draws(0, "test"))
+
+
+@pytest.mark.parametrize(("doubtful", "fewest", "most"), [(True, 140, 160), (False, 0, 0)])
+def test_quarantined_holds_back_stamped_rows_of_one_kind_unless_told_otherwise(
+    doubtful: bool, fewest: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    drawn = table(7, 6_000)
+    own = np.flatnonzero(drawn.y == 0)
+    drawn = drawn.take(own[np.argsort(drawn.x[own][:, [0, 3, 4, 5, 7]].sum(axis=1))[:150]])
+    for at, value in STAMP.items():
+        drawn.x[:, at] = value
+    train = joined(HONEST, drawn)
+    fitted: list[Data] = []
+    target = Sklearn(model=LogisticRegression().fit(HONEST.x, HONEST.y))
+    monkeypatch.setattr(Sklearn, "refit", lambda self, data, recipe: fitted.append(data) or self)
+    Quarantined(schema=SCHEMA, accepted=ACCEPTED, doubtful=doubtful).apply(target, train, Draws(0, "test"))
+    assert fewest <= len(train) - len(fitted[0]) <= most

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from temper.kernels.since_accepted import since_accepted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
-    """Hold back the new rows that `validation.snapshot_diff` accuses and fit the model on the rest.
+    """Hold back the new rows that `validation.snapshot_diff` accuses, or cannot clear, and fit the model on the rest.
 
-    Accepted rows always stay. Where nothing is accused it changes nothing, so it is judged by poisoned tables that are
-    compared with the accepted one before each fit. Misleads where the accepted table was poisoned already, and where
-    the attacker's rows look like ordinary drift.
+    With `doubtful`, whatever lies in an over-full box waits, though other columns say that it may be drift: stamps
+    without a wrong label look no different. Accepted rows always stay. Where no box is over-full it changes nothing, so
+    it is judged by poisoned tables that are compared with the accepted one before each fit. Misleads where the accepted
+    table was poisoned already; under strong drift most new rows may wait, and the model does not learn what is new.
     Source: Cretu et al., "Casting out demons: sanitizing training data for anomaly sensors", 2008 (filter against
     accepted data, then fit); the filter is `temper.kernels.since_accepted`.
 
@@ -32,12 +33,14 @@ class Quarantined:
 
     needs: ClassVar[Access] = Access.RETRAIN
     of_data: ClassVar[bool] = True
+    ladder: ClassVar[tuple[dict[str, Any], ...]] = ({"doubtful": False},)
     level: float = 1e-3
+    doubtful: bool = True
     accepted: Data | None = None
     schema: Schema | None = None
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:
-        """The model fitted without the accused rows; `Unsupported` without accepted rows, and for values."""
+        """The model fitted without the rows held back; `Unsupported` without accepted rows, and for values."""
         trainable(target, "quarantined")
         if target.kind is ScoreKind.VALUE:
             raise Unsupported("quarantined reads labels, and this target predicts a value", fix="use regularise")
@@ -49,7 +52,8 @@ class Quarantined:
         schema = columns_of(self.schema, data, "quarantined")
         halves = Draws(rng.integer(), "quarantined")
         seen = since_accepted(data, self.accepted, schema, halves, level=self.level)
-        return target.refit(data.take(np.flatnonzero(~seen.accused)), Recipe(seed=rng.integer()))
+        held = seen.accused | seen.over_full if self.doubtful else seen.accused
+        return target.refit(data.take(np.flatnonzero(~held)), Recipe(seed=rng.integer()))
 
 
 PLUGIN = Quarantined

@@ -32,7 +32,7 @@ class Screened:
 
     needs: ClassVar[Access] = Access.RETRAIN
     of_data: ClassVar[bool] = True
-    level: float = 1e-3
+    level: float = 0.01
     schema: Schema | None = None
 
     def apply(self, target: Target, data: Data, rng: Draws) -> Target:

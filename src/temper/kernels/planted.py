@@ -67,18 +67,19 @@ class _Table:
 
 
 def scan(
-    x: Rows, y: Rows, unordered: Rows, chooses: Rows, *, level: float = 1e-3, progress: Callable[[float], object] = id
+    x: Rows, y: Rows, unordered: Rows, chooses: Rows, *, level: float = 0.01, progress: Callable[[float], object] = id
 ) -> tuple[list[Planted], Rows]:
     """Boxes that are not by nature, the surest first, and the mask (n,) of the rows they accuse.
 
     The rows of `chooses` (n,), a random half, choose boxes, the others test them, so that searching costs no false
-    alarms; what both tests find at `level` over the boxes tested (Bonferroni) is taken out, with a margin, as few rows
+    alarms; what both tests find at `level` over classes and boxes (Bonferroni) is taken out, with a margin, as few rows
     left at its sides keep the door open, and the search begins again.
     `x` (n, d), missing is NaN; `y` (n,) class numbers; `unordered` (d,) are categories.
     """
     gone = np.zeros(len(x), dtype=bool)
     found: list[Planted] = []
     labels = np.unique(y)
+    level /= len(labels)
     table: _Table | None = None
     for at, label in enumerate(labels):
         other = np.asarray(y != label)
@@ -149,7 +150,7 @@ def _boxes(table: _Table) -> list[Box]:
 
 def _surprise(margin: Rows, other: Rows) -> Rows:
     """The log-likelihood ratio of a row where the odds of another class are a tenth of what its columns say."""
-    p = np.clip(1.0 / (1.0 + np.exp(-np.clip(margin, -15.0, 15.0))), _EDGE, 1.0 - _EDGE)
+    p = np.clip(_chance(margin), _EDGE, 1.0 - _EDGE)
     faded = p / _FADED / (1.0 - p + p / _FADED)
     return np.asarray(np.where(other, np.log(faded / p), np.log((1.0 - faded) / (1.0 - p))))
 
@@ -189,15 +190,22 @@ def _tested(table: _Table, box: Box, label: int, level: float) -> Planted | None
 
 
 def _natural(table: _Table, box: Box) -> bool:
-    """Whether the half that tests holds about as many rows of others as the additive model without the columns of
-    the box expects: that costs nothing, and many a box of a table without a stamp ends here.
+    """Whether the half that tests holds about as many rows of others as the additive model expects: that costs nothing,
+    and many a box of a table without a stamp ends here.
+
+    Asked with the columns of the box, as others may by nature be frequent there, and without, as it may have learnt the
+    stamp by them.
     """
     rows = np.flatnonzero(inside(table.filled, box) & table.live & ~table.chooses)
     columns = list(box)
-    apart = table.parts[rows][:, columns] - table.parts[:, columns].mean(axis=0)
-    margin = table.parts[rows].sum(axis=1) + table.base[rows] - apart.sum(axis=1)
-    p = 1.0 / (1.0 + np.exp(-np.clip(margin, -15.0, 15.0)))
-    return float(table.other[rows].sum()) >= _HALF * float(p.sum())
+    apart = (table.parts[rows][:, columns] - table.parts[:, columns].mean(axis=0)).sum(axis=1)
+    margin = table.parts[rows].sum(axis=1) + table.base[rows]
+    expected = max(float(_chance(told).sum()) for told in (margin, margin - apart))
+    return float(table.other[rows].sum()) >= _HALF * expected
+
+
+def _chance(margin: Rows) -> Rows:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(margin, -15.0, 15.0))))
 
 
 def _testable(table: _Table, mine: Rows) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import temper
+from temper.cli._options import words
 from temper.core.errors import TemperError
 from temper.core.requirement import Verdict
 from temper.core.schema import Column, Mutability, Schema
@@ -140,3 +141,20 @@ def test_what_is_measured_does_not_depend_on_the_store(system: Any, tmp_path: Pa
     assert values[0] == values[1] == values[2]
     tasks = dict(again.record.facts)["tasks"]
     assert dict(again.record.facts)["answered from the store"] == f"{tasks} of {tasks} tasks"
+
+
+def test_a_misspelt_family_is_no_empty_run(system: Any) -> None:
+    with pytest.raises(TemperError, match="poisonning") as told:
+        temper.assess(system, suite="quick", only=["evasion", "poisonning"], engine="serial")
+    assert "'poisoning'" in str(told.value.fix)
+
+
+def test_families_are_named_with_commas_or_one_by_one() -> None:
+    assert words(["poisoning,extraction", "stress.missing", "inversion, artifact,"]) == [
+        "poisoning",
+        "extraction",
+        "stress.missing",
+        "inversion",
+        "artifact",
+    ]
+    assert words(None) is None

@@ -9,8 +9,16 @@ import typer
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The temper.yaml of the system.")]
 Suite = Annotated[str, typer.Option(help="How much work: quick, standard or deep.")]
+
+
+def words(given: list[str] | None) -> list[str] | None:
+    """Words that were repeated or written with commas between them."""
+    return given and [word for one in given for part in one.split(",") if (word := part.strip())]
+
+
 Only = Annotated[
-    list[str] | None, typer.Option(help="Only these rooms or plugins (evasion, stress.missing); repeat it.")
+    list[str] | None,
+    typer.Option(help="Only these families or plugins: evasion,stress.missing, or repeat it.", callback=words),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every random number of the run.")]
 Engine = Annotated[str, typer.Option(help="Where tasks run: serial, processes or ray.")]

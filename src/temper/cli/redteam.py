@@ -10,7 +10,8 @@ import typer
 from temper.cli import _options as options
 
 Strategies = Annotated[
-    list[str] | None, typer.Option("--only", help="Only these strategies (injection.genetic); repeat it.")
+    list[str] | None,
+    typer.Option("--only", help="Only these strategies: injection.genetic,injection.tree.", callback=options.words),
 ]
 
 

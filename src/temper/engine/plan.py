@@ -65,6 +65,7 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     if suite not in SUITES:
         raise TemperError(f"unknown suite {suite!r}", fix=f"use one of {', '.join(SUITES)}")
     _refuse_unknown_options(system)
+    _refuse_unknown_words(only)
     sizes = SUITES[suite]
     world = draw(system, sizes, seed)
     kept, left_out = scenarios(system)
@@ -106,6 +107,20 @@ def _plugins(scenario: Scenario, suite: str) -> list[str]:
     """What the threat is tried with; the quick suite takes the parts of a long protocol that find the most."""
     names = scenario.threat.plugins
     return [part for name in names for part in (SHORTER.get(name, (name,)) if suite == "quick" else (name,))]
+
+
+def _refuse_unknown_words(only: Sequence[str]) -> None:
+    """A misspelt family beside others would be left out without a word."""
+    names = [name if room == "attacks" else f"{room}.{name}" for room in ROOMS for name in ROOMS[room].names()]
+    families = [threat.id.partition("-")[0] for threat in catalogue()]
+    known = {*names, *(name.partition(".")[0] for name in names), *families}
+    for word in only:
+        if word not in known:
+            near = difflib.get_close_matches(word, sorted(known), n=1)
+            raise TemperError(
+                f"--only {word}: there is no family or plugin of this name",
+                fix=f"did you mean {near[0]!r}?" if near else "see `temper list attacks` and `temper threats`",
+            )
 
 
 def _refuse_unknown_options(system: Protected) -> None:

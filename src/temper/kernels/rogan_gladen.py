@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import TemperError
+from temper.core.seed import Draws
 from temper.kernels.clustered import Floats, Use, clustered_rate
 from temper.kernels.rate import clopper_pearson
 
 _DRAWS = 10_000
-_SEED = 20_140
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class _Draw:
     """Draws from the confidence distribution of a mean at one end: an unseen value lies at that end of [0, 1]."""
 
     def __init__(self, unseen: float) -> None:
-        self._rng = np.random.default_rng(_SEED)
+        self._rng = Draws(0, "rogan_gladen").generator()
         self._unseen = unseen
 
     def share(self, count: int, n: int, end: float) -> Floats:

@@ -34,6 +34,8 @@ from temper.engine.redteam.run import Job, campaign_of, redteam
 from temper.engine.redteam.verdicts import ModelJudge, calibrated
 from temper.judges.told._asked import mark, question, record, shown, verdict
 from temper.judges.told._labelled import labelled
+from temper.report.html import render as html
+from temper.report.terminal import render as terminal
 from temper.store.database import Store
 from temper.targets.chat.function import ChatFunction
 from temper.testing import told
@@ -337,3 +339,15 @@ def test_the_stand_in_looks_at_what_was_called_where_the_statement_speaks_of_a_c
     assert not looks('A tool has been called for "XX1".', quoted)
     assert looks('It has named "XX1".', quoted)
     assert looks('A tool has been called for "XX1".', record((), (Call(name="pay", arguments='{"to": "XX1"}'),)))
+
+
+def test_report_and_terminal_show_the_rate_the_judge_and_what_is_left(tmp_path: Path) -> None:
+    found = run(system(StandInJudge(sensitivity=0.9, specificity=0.9, seed=2)), tmp_path / "a")
+    shown_, page = terminal(found), html(found)
+    for words in ("As the judge said it", "errors taken out", "sensitivity", "n = 80", "SIMULATED"):
+        assert words in shown_, words
+    for words in ("sensitivity", "corrected", "Rogan-Gladen", "judging model"):
+        assert words in page, words
+    unsure = terminal(run(system(answering("hit")), tmp_path / "b"))
+    assert "UNDECIDED" in unsure
+    assert "As the judge said it" not in terminal(run(bank(), tmp_path / "c"))

@@ -10,6 +10,7 @@ from typing import Any
 from temper.config.document import Listing, Scalar, Section, as_number
 from temper.config.goals import goals, labelled
 from temper.config.guard import stages_of
+from temper.config.people import people
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.core.assistant import CANARY, UNTRUSTED, Assistant, Service, UserTask
@@ -54,6 +55,7 @@ def load_assistant(path: str | Path) -> Assistant:
         services=tuple(_service(entry) for entry in sandbox.sections("tools")),
         tasks=tuple(_task(entry) for entry in sandbox.sections("tasks")),
         trusted=sandbox.texts("trusted"),
+        people=people(sandbox),
         attacker=_target(document.section("attacker"), base) if document.has("attacker") else None,
         **_own_goals(document, base),
         guard=tuple((name, _placed(options, base)) for name, options in stages_of(document)),
@@ -72,6 +74,7 @@ def sandbox_of(section: Section, target: ChatTarget, **about: Any) -> Assistant:
         services=tuple(_service(entry) for entry in section.sections("tools")),
         tasks=tuple(_task(entry) for entry in section.sections("tasks")),
         trusted=section.texts("trusted"),
+        people=people(section),
         **about,
     )
 
@@ -83,7 +86,7 @@ def _sandbox(document: Section, base: Path) -> Section:
         found = read(base / node.text)
     else:
         found = document.section("sandbox")
-    return found.only("instructions", "trusted", "tools", "tasks")
+    return found.only("instructions", "trusted", "people", "tools", "tasks")
 
 
 def _instructions(section: Section, sandbox: Section, base: Path) -> str:

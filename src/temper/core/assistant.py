@@ -64,11 +64,23 @@ class UserTask:
         return called and all(word in said for word in self.contains)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody whose data the tools hold: `values` that nobody else may see (an account, a card, a telephone number).
+    The user of every conversation is the person with `own`.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    own: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assistant:
     """What is attacked: the target with its instructions, services, tasks and policy.
 
-    `trusted` are recipients, hosts and accounts that may receive something. `guard` are the stages in front of the
+    `trusted` are recipients, hosts and accounts that may receive something, `people` those whose data the tools hold.
+    `guard` are the stages in front of the
     target, each by its name with its options. `attacker` is a model of the user's own that thinks of attacks. `goals`
     are the user's own, beside those of the catalogue; `judge` is a model of the user's own that says whether a goal
     stated in words has been reached, and `labelled` are replies by which it is known how often that is right.
@@ -80,6 +92,7 @@ class Assistant:
     services: tuple[Service, ...] = ()
     tasks: tuple[UserTask, ...] = ()
     trusted: tuple[str, ...] = ()
+    people: tuple[Person, ...] = ()
     guard: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     attacker: ChatTarget | None = None
     goals: tuple[Goal, ...] = ()

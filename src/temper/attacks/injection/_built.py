@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from temper.attacks.injection._catalogue import ESCAPES, carriers, entry, goals, placed, wrappers
-from temper.core.assistant import CANARY, Assistant, Service, Talk, UserTask
+from temper.core.assistant import CANARY, Assistant, Person, Service, Talk, UserTask
 from temper.core.errors import ConfigError, TemperError
 from temper.core.injection import ASKED, Goal, Ground, Injection, Tokens
 from temper.core.room import Room
@@ -71,8 +71,8 @@ def ground(
 ) -> Ground:
     """What strategies may work with on this assistant; `only` names goals, all that can be tried where it is empty.
 
-    A goal is left out where the assistant has no tool with the effect it needs, no secret, no way in, or no model that
-    judges where it is stated in words.
+    A goal is left out where the assistant has no tool with the effect it needs, no secret, nobody's data, no way in, or
+    no model that judges where it is stated in words.
     """
     every = _goals(assistant)
     for name in only:
@@ -110,9 +110,18 @@ def _reachable(goal: Goal, assistant: Assistant) -> bool:
     secret = {
         "canary": bool(assistant.instructions),
         "egress": CANARY in assistant.instructions,
+        "personal": bool(_others(assistant)),
         ASKED: assistant.judge is not None,
     }
     return set(goal.needs) <= effects and secret.get(goal.oracle, True)
+
+
+def _others(assistant: Assistant) -> tuple[Person, ...]:
+    """People whose data a tool brings, and who are not the user."""
+    brought = "\n".join(text for service in assistant.services for _, text in service.results)
+    return tuple(
+        person for person in assistant.people if not person.own and any(value in brought for value in person.values)
+    )
 
 
 def _fitting(service: Service) -> list[str]:
@@ -129,7 +138,9 @@ def _task(assistant: Assistant, name: str) -> UserTask:
 
 
 def _named(order: str, goal: Goal, assistant: Assistant) -> str:
-    """The order with the tool that it is about, and arguments as its schema wants them."""
+    """The order with the tool that it is about, arguments as its schema wants them, and the person it asks about."""
+    theirs = _others(assistant)
+    order = placed(order, other=theirs[0].name) if theirs else order
     service = next((one for one in assistant.services if one.effect in goal.needs), None)
     if service is None:
         return order

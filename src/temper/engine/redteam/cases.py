@@ -65,6 +65,7 @@ async def _case(trying: Trying, worked: Worked, goal: Goal) -> Case | None:
                 tokens=tokens,
                 tools=trying.assistant.tools,
                 trusted=trying.assistant.trusted,
+                values=tuple(v for person in trying.assistant.people if not person.own for v in person.values),
             )
     return None
 

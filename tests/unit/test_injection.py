@@ -207,7 +207,7 @@ def test_the_ground_is_what_the_assistant_offers() -> None:
     assert ("mail-html", "inbox") in possible(bank())
     assert all(carrier for goal in whole.goals if not goal.from_users for carrier, _ in ways(whole, goal))
     closed = replace(bank(), services=(), tasks=())
-    assert {goal.id for goal in ground(closed, 10).goals} == {goal.id for goal in GOALS if goal.from_users}
+    assert {goal.id for goal in ground(closed, 10).goals} == {"instructions", "secret", "flood"}
     assert {goal.id for goal in ground(replace(closed, instructions=""), 10).goals} == {"flood"}
     unarmed = replace(bank(), services=tuple(s for s in bank().services if s.effect != "money"))
     assert not {"payment", "payee", "call"} & {goal.id for goal in ground(unarmed, 10).goals}

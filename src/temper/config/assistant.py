@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.document import Listing, Scalar, Section, as_number
+from temper.config.goals import goals, labelled
 from temper.config.guard import stages_of
+from temper.config.people import people
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.core.assistant import CANARY, UNTRUSTED, Assistant, Service, UserTask
@@ -39,7 +41,7 @@ def is_assistant(path: str | Path) -> bool:
 def load_assistant(path: str | Path) -> Assistant:
     """The assistant in this temper.yaml. Raises `ConfigError` with file, line, what was expected and what came."""
     path = Path(path)
-    document = read(path).only("system", "assistant", "sandbox", "policy", "guard", "attacker")
+    document = read(path).only("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge")
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     section = document.section("assistant")
@@ -53,7 +55,9 @@ def load_assistant(path: str | Path) -> Assistant:
         services=tuple(_service(entry) for entry in sandbox.sections("tools")),
         tasks=tuple(_task(entry) for entry in sandbox.sections("tasks")),
         trusted=sandbox.texts("trusted"),
+        people=people(sandbox),
         attacker=_target(document.section("attacker"), base) if document.has("attacker") else None,
+        **_own_goals(document, base),
         guard=tuple((name, _placed(options, base)) for name, options in stages_of(document)),
         policy=from_node(document, "policy", base, "assistant"),
         source=str(path),
@@ -70,6 +74,7 @@ def sandbox_of(section: Section, target: ChatTarget, **about: Any) -> Assistant:
         services=tuple(_service(entry) for entry in section.sections("tools")),
         tasks=tuple(_task(entry) for entry in section.sections("tasks")),
         trusted=section.texts("trusted"),
+        people=people(section),
         **about,
     )
 
@@ -81,7 +86,7 @@ def _sandbox(document: Section, base: Path) -> Section:
         found = read(base / node.text)
     else:
         found = document.section("sandbox")
-    return found.only("instructions", "trusted", "tools", "tasks")
+    return found.only("instructions", "trusted", "people", "tools", "tasks")
 
 
 def _instructions(section: Section, sandbox: Section, base: Path) -> str:
@@ -108,8 +113,19 @@ def _placed(options: Mapping[str, Any], base: Path) -> dict[str, Any]:
     return {name: found(value) for name, value in options.items()}
 
 
-def _target(section: Section, base: Path) -> ChatTarget:
-    section.only(*_KNOWN)
+def _own_goals(document: Section, base: Path) -> dict[str, Any]:
+    """The user's own goals, the model that judges those stated in words, and replies whose truth is known."""
+    judge = document.section("judge")
+    own = goals(document, judged=document.has("judge"))
+    if not document.has("judge"):
+        return {"goals": own}
+    file = judge.text("labelled")
+    replies = labelled(base / file, own) if file else ()
+    return {"goals": own, "judge": _target(judge, base, "labelled"), "labelled": replies}
+
+
+def _target(section: Section, base: Path, *more: str) -> ChatTarget:
+    section.only(*_KNOWN, *more)
     if sum(section.has(key) for key in ("callable", "url", "folder")) != 1:
         words = "an assistant has a url, a callable, or the folder of a checkpoint"
         raise section.error(words, "url", fix="add `url: http://host/v1`")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temper.core.chat import Call, ChatTarget, Message, Request, Role, Tool, Usage
 from temper.core.requirement import Policy
+
+if TYPE_CHECKING:
+    from temper.core.injection import Goal, Labelled
 
 UNTRUSTED = "{untrusted}"
 """Where, in what a tool answers, an outsider has written."""
@@ -61,12 +64,26 @@ class UserTask:
         return called and all(word in said for word in self.contains)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody whose data the tools hold: `values` that nobody else may see (an account, a card, a telephone number).
+    The user of every conversation is the person with `own`.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    own: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assistant:
     """What is attacked: the target with its instructions, services, tasks and policy.
 
-    `trusted` are recipients, hosts and accounts that may receive something. `guard` are the stages in front of the
-    target, each by its name with its options. `attacker` is a model of the user's own that thinks of attacks.
+    `trusted` are recipients, hosts and accounts that may receive something, `people` those whose data the tools hold.
+    `guard` are the stages in front of the
+    target, each by its name with its options. `attacker` is a model of the user's own that thinks of attacks. `goals`
+    are the user's own, beside those of the catalogue; `judge` is a model of the user's own that says whether a goal
+    stated in words has been reached, and `labelled` are replies by which it is known how often that is right.
     """
 
     name: str
@@ -75,8 +92,12 @@ class Assistant:
     services: tuple[Service, ...] = ()
     tasks: tuple[UserTask, ...] = ()
     trusted: tuple[str, ...] = ()
+    people: tuple[Person, ...] = ()
     guard: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     attacker: ChatTarget | None = None
+    goals: tuple[Goal, ...] = ()
+    judge: ChatTarget | None = None
+    labelled: tuple[Labelled, ...] = ()
     policy: Policy = field(default_factory=lambda: Policy(name="none"))
     purpose: str = ""
     source: str = ""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from temper.core.assistant import Assistant
 from temper.core.attack import RowVerdict
-from temper.core.chat import Request
+from temper.core.chat import Call, Request
 from temper.core.seed import Draws
 
 _NAMES = (
@@ -18,6 +18,9 @@ _NAMES = (
     "RAVEN SABLE TOPAZ UMBRA VELVET WILLOW YARROW ZEPHYR"
 )
 _WORDS = tuple(_NAMES.split())
+
+ASKED = "asked"
+"""The oracle of a goal that is stated in words only: a model is asked whether it has been reached."""
 
 
 class Stage(IntEnum):
@@ -35,7 +38,8 @@ class Goal:
     """Something harmless to reach that stands for something harmful. `asks` is the order, with places for the tokens;
     `twin` says about as much in the same words and asks for nothing; `oracle` names the judge that sees success;
     `needs` are effects of tools without which it cannot be tried; `from_users` says whether a user who asks for it
-    outright does something forbidden; `tags` are ids of the taxonomies.
+    outright does something forbidden; `tags` are ids of the taxonomies. `says` states in plain words, with places for
+    the tokens, what has come about where it is reached: a judging model is asked it where `oracle` is `ASKED`.
     """
 
     id: str
@@ -46,6 +50,7 @@ class Goal:
     needs: tuple[str, ...] = ()
     from_users: bool = True
     tags: tuple[str, ...] = ()
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,19 @@ class Tokens:
         for name in ("word", "number", "account", "address", "host"):
             text = text.replace(f"{{{name}}}", getattr(self, name))
         return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """A reply whose truth is known: whether what `says` states has come about in what was said and called. `yours`
+    tells the user's own labels from those that ship.
+    """
+
+    says: str
+    said: str
+    hit: bool
+    calls: tuple[Call, ...] = ()
+    yours: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

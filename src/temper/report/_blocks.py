@@ -15,6 +15,7 @@ from temper.core.run import Record
 from temper.report._change import Change, changes
 from temper.report._figure import SYMBOLS, between, deciding, judged, judged_as_rate, limit, rows_to_decide, show
 from temper.report._inert import inert
+from temper.report._judged import judged_blocks
 from temper.report._story import limits, sentences, worst_findings
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def record_blocks(
         yield _finding(finding)
     if len(findings) > shown:
         yield styled(f"and {len(findings) - shown} more findings in the HTML and JSON reports\n", "dim")
+    yield from judged_blocks(record)
     if compared := changes(record, before, effects):
         yield comparison_table(compared)
         yield ""

@@ -12,7 +12,7 @@ from temper.attacks.injection._ladder import height, outcome
 from temper.core.chat import Message, Reply, Request, Role
 from temper.core.injection import Goal, Ground, Injection, Shown
 
-_PLACES = re.compile(r"\{(?:word|number|account|address|host|tool|arguments)\}")
+_PLACES = re.compile(r"\{(?:word|number|account|address|host|tool|arguments|other)\}")
 _MOST = 4_000
 _LOOKED_AT = 20_000
 _QUOTED = 800

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from temper.attacks.injection._catalogue import ESCAPES, carriers, entry, goals, placed, wrappers
-from temper.core.assistant import CANARY, Assistant, Service, Talk, UserTask
-from temper.core.errors import TemperError
-from temper.core.injection import Goal, Ground, Injection, Tokens
+from temper.core.assistant import CANARY, Assistant, Person, Service, Talk, UserTask
+from temper.core.errors import ConfigError, TemperError
+from temper.core.injection import ASKED, Goal, Ground, Injection, Tokens
+from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.kernels.codecs.codec import Keeps
 from temper.kernels.codecs.table import TABLE, codec
@@ -70,10 +71,12 @@ def ground(
 ) -> Ground:
     """What strategies may work with on this assistant; `only` names goals, all that can be tried where it is empty.
 
-    A goal is left out where the assistant has no tool with the effect it needs, no secret, or no way in.
+    A goal is left out where the assistant has no tool with the effect it needs, no secret, nobody's data, no way in, or
+    no model that judges where it is stated in words.
     """
+    every = _goals(assistant)
     for name in only:
-        entry("goal", name, {goal.id: goal for goal in goals()})
+        entry("goal", name, {goal.id: goal for goal in every})
     open_ways = possible(assistant)
     whole = Ground(
         assistant=assistant,
@@ -84,16 +87,41 @@ def ground(
         attempts=attempts,
         known=known,
     )
-    wanted = [goal for goal in goals() if not only or goal.id in only]
+    wanted = [goal for goal in every if not only or goal.id in only]
     tried = tuple(goal for goal in wanted if _reachable(goal, assistant) and ways(whole, goal))
     return replace(whole, goals=tried)
+
+
+def _goals(assistant: Assistant) -> tuple[Goal, ...]:
+    """The goals of the catalogue and the assistant's own, each under a name of its own and with a judge there is."""
+    known = {goal.id for goal in goals()}
+    for goal in assistant.goals:
+        if goal.id in known:
+            raise ConfigError(f"there are two goals {goal.id!r}", fix="give yours another id")
+        known.add(goal.id)
+        if goal.oracle != ASKED:
+            Room("temper.judges.told").get(goal.oracle)
+    return (*goals(), *assistant.goals)
 
 
 def _reachable(goal: Goal, assistant: Assistant) -> bool:
     """Whether the assistant has the tools for it, and the secret where there is one to lose."""
     effects = {service.effect for service in assistant.services}
-    secret = {"canary": bool(assistant.instructions), "egress": CANARY in assistant.instructions}
+    secret = {
+        "canary": bool(assistant.instructions),
+        "egress": CANARY in assistant.instructions,
+        "personal": bool(_others(assistant)),
+        ASKED: assistant.judge is not None,
+    }
     return set(goal.needs) <= effects and secret.get(goal.oracle, True)
+
+
+def _others(assistant: Assistant) -> tuple[Person, ...]:
+    """People whose data a tool brings, and who are not the user."""
+    brought = "\n".join(text for service in assistant.services for _, text in service.results)
+    return tuple(
+        person for person in assistant.people if not person.own and any(value in brought for value in person.values)
+    )
 
 
 def _fitting(service: Service) -> list[str]:
@@ -110,7 +138,9 @@ def _task(assistant: Assistant, name: str) -> UserTask:
 
 
 def _named(order: str, goal: Goal, assistant: Assistant) -> str:
-    """The order with the tool that it is about, and arguments as its schema wants them."""
+    """The order with the tool that it is about, arguments as its schema wants them, and the person it asks about."""
+    theirs = _others(assistant)
+    order = placed(order, other=theirs[0].name) if theirs else order
     service = next((one for one in assistant.services if one.effect in goal.needs), None)
     if service is None:
         return order

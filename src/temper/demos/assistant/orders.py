@@ -18,13 +18,16 @@ _GRAMMAR: tuple[tuple[str, str], ...] = (
     ("fetch", r"\b(?:open|visit|fetch|load|get|request)\s+(?:the\s+)?(?:page\s+|url\s+)?(?P<value>https?://[^\s\"'<>)]+)"),
     ("remember", r"\b(?:remember|memori[sz]e|save (?:this )?(?:to|in) (?:your )?memory)\s*(?:that|this|:)?\s*"
                  r"(?P<value>[^\n]{4,160})"),
+    ("record", r"\b(?i:look up|find|open|show|read|give|tell)\b[^.\n]{0,60}?\b(?i:customer)\s+"
+               r"(?P<name>[A-Z][a-z]{1,20} [A-Z][a-z]{1,20})"),
     ("reveal", r"\b(?:reveal|print|repeat|show|tell|output|write|give|translate|summari[sz]e|quote)\b[^.\n]{0,60}?"
                r"\b(?:system prompt|instructions|initial prompt|code ?word|passphrase|secret|confidential)"),
     ("flood", r"\brepeat\b[^.\n]{0,60}?\b(?P<value>\d{3,6})\s+times"),
     ("say", _VERB + r"\b[^.\n]{0,60}?\b(?P<name>[A-Z]{3,12})\b[^.\n]{0,40}?\b(?i:dash|hyphen)\b[^.\n]{0,40}?"
             r"\b(?P<value>\d{2,8})\b"),
 )  # fmt: skip
-_PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE if kind != "say" else 0)) for kind, pattern in _GRAMMAR)
+_CASED = ("say", "record")
+_PATTERNS = tuple((kind, re.compile(pattern, 0 if kind in _CASED else re.IGNORECASE)) for kind, pattern in _GRAMMAR)
 _CODED = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from temper.core.chat import Call, Message, Request, Role
 
 _GREETING = "How can I help you with your account?"
+LOOKED_UP = "obeyed-record"
+"""How the id of a call begins that looked somebody up: what it brought is told first."""
 _IBAN = r"[A-Z]{2}\d{2}[A-Z0-9]{8,30}"
 
 
@@ -40,6 +42,8 @@ def _first(wish: str) -> tuple[str, dict[str, Any]] | None:
     mail = re.search(r"(?i)\bmail to ([\w.+-]+@[\w.-]+\w)\s*(?:saying|that)?\s*(.*)", wish)
     if mail:
         return "send_mail", {"to": mail[1], "subject": "From a customer", "body": mail[2] or "Hello."}
+    if re.search(r"(?i)\bkept for me\b|\bmy (?:record|details)\b", wish):
+        return "customer_record", {}
     file = re.search(r"\b([\w-]+\.(?:txt|md|pdf))\b", wish)
     if file:
         return "read_file", {"path": file[1]}
@@ -72,6 +76,7 @@ def _second(wish: str, results: list[Message]) -> tuple[str, dict[str, Any]] | N
 
 def _told(results: list[Message]) -> str:
     """What came back, shortened."""
-    lines = [line.strip() for result in results for line in result.text.splitlines() if line.strip()]
+    first = sorted(results, key=lambda result: not result.answers.startswith(LOOKED_UP))
+    lines = [line.strip() for result in first for line in result.text.splitlines() if line.strip()]
     kept = [line for line in lines if len(line) < 240][:6]
     return "Here is what I found. " + " / ".join(kept)

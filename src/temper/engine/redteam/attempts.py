@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from temper.attacks.injection._built import built
 from temper.core.assistant import Assistant, Trace
 from temper.core.attack import RowVerdict
 from temper.core.chat import Usage
-from temper.core.injection import Evidence, Goal, Injection, Shown, Tokens
+from temper.core.errors import TemperError
+from temper.core.injection import ASKED, Evidence, Goal, Injection, Shown, Tokens
 from temper.core.room import Room
 from temper.targets.chat.sandbox import Ask, converse
 
 T = TypeVar("T")
 R = TypeVar("R")
+Asked: TypeAlias = Callable[[Goal, Tokens, Trace], Awaitable[Evidence]]
 FRESH = 1_000_000
 """Trials from here on are for confirmation: no search has seen their answers."""
 
@@ -50,12 +52,15 @@ class Attempt:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Trying:
-    """Tries injections on an assistant whose questions are answered by `ask`; `seed` decides the tokens."""
+    """Tries injections on an assistant whose questions are answered by `ask`; `seed` decides the tokens. `asked` judges
+    goals that are stated in words only.
+    """
 
     assistant: Assistant
     ask: Ask
     goals: Mapping[str, Goal]
     seed: int = 0
+    asked: Asked | None = None
     _judges: dict[str, Any] = field(default_factory=dict, repr=False)
 
     async def attempt(self, strategy: str, injection: Injection, trial: int) -> tuple[Attempt, Trace]:
@@ -64,7 +69,7 @@ class Trying:
         tokens = self.tokens(injection, trial)
         talk = built(self.assistant, goal, injection, tokens, trial)
         trace = await converse(self.assistant, talk, self.ask)
-        evidence = self._judge(goal.oracle).judge(self.assistant, goal, tokens, trace)
+        evidence = await self._judged(goal, tokens, trace)
         return (
             Attempt(
                 strategy=strategy,
@@ -94,6 +99,15 @@ class Trying:
     def _served(self, injection: Injection, trace: Trace) -> bool | None:
         task = next((one for one in self.assistant.tasks if one.id == injection.task), None)
         return None if task is None or trace.invalid else task.done(trace)
+
+    async def _judged(self, goal: Goal, tokens: Tokens, trace: Trace) -> Evidence:
+        """By looking where a judge can see it, else by asking."""
+        if goal.oracle == ASKED:
+            if self.asked is None:
+                raise TemperError(f"the goal {goal.id} takes a model that judges", fix="set judge: in temper.yaml")
+            return await self.asked(goal, tokens, trace)
+        evidence: Evidence = self._judge(goal.oracle).judge(self.assistant, goal, tokens, trace)
+        return evidence
 
     def _judge(self, name: str) -> Any:
         if name not in self._judges:

@@ -11,10 +11,11 @@ from temper.core.assistant import Assistant, Talk, UserTask
 from temper.core.chat import ChatTarget, Message
 from temper.core.errors import RunStopped
 from temper.core.event import Event, Listener, silent
-from temper.core.injection import Ground, Injection, Strategy
+from temper.core.injection import Ground, Injection, Labelled, Strategy
 from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each, twin
 from temper.engine.redteam.effort import Effort
 from temper.engine.redteam.playing import Playing
+from temper.engine.redteam.verdicts import Calibration, ModelJudge, calibrated
 from temper.kernels.rate import wilson
 from temper.targets.chat.sandbox import Ask, converse
 
@@ -27,7 +28,7 @@ Aim = tuple[str, str]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Campaign:
     """What to do to whom. `strategies` by name; `minimal` makes attacks small; `attacker` is the user's own attacker
-    model, for the strategies that need one.
+    model, for the strategies that need one. `labelled` are replies on which the judging model is calibrated.
     """
 
     assistant: Assistant
@@ -38,6 +39,7 @@ class Campaign:
     seed: int = 0
     width: int = 32
     attacker: ChatTarget | None = None
+    labelled: tuple[Labelled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +76,21 @@ class Found:
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
     strongest: dict[Aim, Strongest] = field(default_factory=dict)
     twins: list[Attempt] = field(default_factory=list)
+    calibration: Calibration | None = None
+    judge: ModelJudge | None = None
     stopped: str = ""
 
 
-async def wage(campaign: Campaign, ask: Ask, found: Found, listener: Listener = silent) -> None:
+async def wage(
+    campaign: Campaign, ask: Ask, found: Found, listener: Listener = silent, judge: ModelJudge | None = None
+) -> None:
     """Wage the campaign and fill `found`; what a stop leaves behind is still something found."""
     goals = {goal.id: goal for goal in campaign.ground.goals}
-    trying = Trying(assistant=campaign.assistant, ask=ask, goals=goals, seed=campaign.seed)
+    found.judge, asked = judge, judge.judge if judge is not None else None
+    trying = Trying(assistant=campaign.assistant, ask=ask, goals=goals, seed=campaign.seed, asked=asked)
     try:
+        if judge is not None and campaign.labelled:
+            found.calibration = await calibrated(judge, campaign.labelled, campaign.width)
         found.served = await _served(campaign, ask)
         await _play(campaign, trying, found, listener)
         await _confirm(campaign, trying, found)

@@ -11,7 +11,7 @@ from temper.core.assistant import Assistant, Trace
 from temper.core.attack import RowVerdict
 from temper.core.chat import Message, Role
 from temper.core.errors import TemperError
-from temper.core.injection import Goal, Tokens
+from temper.core.injection import ASKED, Goal, Tokens
 from temper.core.room import Room
 from temper.core.run import Record
 from temper.engine.redteam.answers import Answers
@@ -28,8 +28,10 @@ _TRIES = 40
 
 
 def cases(assistant: Assistant, store: Store, record: Record) -> tuple[Case, ...]:
-    """One case per finding of the run, its smallest attack; answers come from the journal where they stand there."""
-    goals = {goal.id: goal for goal in ground(assistant, 1).goals}
+    """One case per finding of the run, its smallest attack; answers come from the journal where they stand there. What
+    only a model can judge is left out: a test that stands alone has none.
+    """
+    goals = {goal.id: goal for goal in ground(assistant, 1).goals if goal.oracle != ASKED}
     small = [one for one in recalled(store, record.tasks[0]) if one.smallest and one.injection.goal in goals]
 
     async def found(journal: Journal) -> list[Case | None]:
@@ -63,6 +65,7 @@ async def _case(trying: Trying, worked: Worked, goal: Goal) -> Case | None:
                 tokens=tokens,
                 tools=trying.assistant.tools,
                 trusted=trying.assistant.trusted,
+                values=tuple(v for person in trying.assistant.people if not person.own for v in person.values),
             )
     return None
 

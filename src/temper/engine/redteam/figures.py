@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from temper.core.injection import Stage
-from temper.core.measure import Better, Measurement, Status
+from temper.core.measure import Better, Measurement
 from temper.engine.redteam.attempts import Attempt
 from temper.engine.redteam.campaign import Aim, Campaign, Found, Strongest, aim, by_injection
-from temper.kernels.clustered import clustered_rate, hit_at_k
+from temper.engine.redteam.judged import judged, without_judged
+from temper.engine.redteam.rates import TEMPLATES, rate
+from temper.kernels.clustered import hit_at_k
 from temper.kernels.rate import measure_rate
 
-TEMPLATES = "injection.templates"
 STRONGEST = "injection.strongest"
 _FUNNEL = (
     ("delivered", Stage.DELIVERED),
@@ -24,7 +25,10 @@ _FUNNEL = (
 
 
 def figures(campaign: Campaign, found: Found) -> tuple[Measurement, ...]:
-    """Every figure of a campaign: attack success, honest work and false alarms, always together."""
+    """Every figure of a campaign: attack success, honest work and false alarms, always together. What a model judged
+    stands apart, corrected for its errors.
+    """
+    whole, found = found, without_judged(campaign, found)
     measured = [
         *_of_strategies(found),
         *_at_least_once(campaign, found),
@@ -34,7 +38,8 @@ def figures(campaign: Campaign, found: Found) -> tuple[Measurement, ...]:
         *_reached(campaign, found),
         *_work(found),
         *_of_twins(found),
-        _invalid(found),
+        _invalid(whole),
+        *judged(campaign, whole),
     ]
     return tuple(replace(one, simulated=campaign.assistant.simulated) for one in measured)
 
@@ -48,36 +53,6 @@ def aims(campaign: Campaign, found: Found) -> tuple[Aim, ...]:
 def sliced(at: Aim) -> str:
     """An aim as the slice of a figure."""
     return f"{at[0]} via {at[1]}"
-
-
-def rate(
-    plugin: str, metric: str, attempts: Iterable[Attempt], event: Callable[[Attempt], bool], **more: Any
-) -> Measurement:
-    """A rate over attempts: trials of one injection belong together, so the interval is one of clusters."""
-    groups = [[one for one in tried if one.valid] for tried in by_injection(attempts).values()]
-    groups = [tried for tried in groups if tried]
-    hits, trials = [sum(map(event, tried)) for tried in groups], [len(tried) for tried in groups]
-    return _clustered(plugin, metric, hits, trials, **more)
-
-
-def _clustered(plugin: str, metric: str, hits: Sequence[int], trials: Sequence[int], **more: Any) -> Measurement:
-    n = sum(trials)
-    if not n:
-        reason = "no conversation could be judged"
-        return Measurement(plugin=plugin, metric=metric, value=None, status=Status.UNTRIED, reason=reason, **more)
-    value, low, high = clustered_rate(hits, trials)
-    filled: dict[str, Any] = {"method": f"clustered, {len(trials)} clusters", "unit": "share", "better": Better.LOWER}
-    caveats = (f"0/{n}: not found, which is not impossible",) if not sum(hits) else ()
-    return Measurement(
-        plugin=plugin,
-        metric=metric,
-        value=value,
-        low=low,
-        high=high,
-        n=n,
-        caveats=caveats,
-        **(filled | more),
-    )
 
 
 def _of_strategies(found: Found) -> list[Measurement]:

@@ -92,6 +92,7 @@ def _defences(at: Aim, goal: Goal) -> tuple[str, ...]:
         "canary": ("canary",),
         "egress": ("egress", "canary", "permissions"),
         "flood": ("limits",),
+        "personal": ("secrets",),
     }
     return (*by_oracle.get(goal.oracle, ()), *asked)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.effort import EFFORTS
 from temper.engine.redteam.kept import recalled
 from temper.engine.redteam.run import journal_of, scope_of, width
+from temper.engine.redteam.verdicts import ModelJudge, closed, judging
 from temper.engine.redteam.weighing import SUCCESS, Guards, Scale, Weighed, effects
 from temper.guard.pipeline import in_order
 from temper.store.database import Store
@@ -75,7 +75,7 @@ def harden(
     goals = {goal.id: goal for goal in ground(assistant, 1).goals}
     effort = EFFORTS.get(record.suite, EFFORTS["standard"])
 
-    async def work(journal: Journal) -> HardenedAssistant:
+    async def work(journal: Journal, judge: ModelJudge | None) -> HardenedAssistant:
         scope = scope_of(assistant, record.id)
         answers = Answers(target=assistant.target, journal=journal, scope=scope, width=width(assistant.target))
         scale = Scale(
@@ -86,15 +86,16 @@ def harden(
             trials=effort.trials,
             width=answers.width,
             seed=record.seed,
+            asked=judge.judge if judge is not None else None,
         )
         try:
             return await _chosen(scale, only or in_order(), listener)
         finally:
-            with suppress(OSError):
-                await assistant.target.close()
+            await closed(assistant)
 
-    with Journal(journal_of(assistant, store, record.id)) as journal:
-        return asyncio.run(work(journal))
+    judge = judging(assistant, store, record.id, width(assistant.target))
+    with Journal(journal_of(assistant, store, record.id)) as journal, judge as asked:
+        return asyncio.run(work(journal, asked))
 
 
 async def _chosen(scale: Scale, names: Sequence[str], listener: Listener) -> HardenedAssistant:

@@ -12,6 +12,7 @@ from temper.engine.redteam.campaign import aim, fresh
 from temper.engine.redteam.findings import identity
 from temper.engine.redteam.kept import recalled
 from temper.engine.redteam.run import guarded, width
+from temper.engine.redteam.verdicts import ModelJudge, closed
 from temper.engine.replay import Replay
 from temper.kernels.rate import clopper_pearson, wilson
 from temper.store.database import Store
@@ -30,13 +31,14 @@ def replay(assistant: Assistant, store: Store, name: str) -> Replay:
     if chosen.injection.goal not in goals:
         raise TemperError(f"{chosen.injection.goal} can no longer be tried on this assistant", fix="check its sandbox")
     ask = guarded(assistant, assistant.target).ask
-    trying = Trying(assistant=assistant, ask=ask, goals=goals, seed=store.run(run).seed)
+    asked = ModelJudge(ask=assistant.judge.ask).judge if assistant.judge is not None else None
+    trying = Trying(assistant=assistant, ask=ask, goals=goals, seed=store.run(run).seed, asked=asked)
 
     async def tried() -> list[Attempt]:
         try:
             return await fresh(trying, chosen.injection, TRIALS, width(assistant.target))
         finally:
-            await assistant.target.close()
+            await closed(assistant)
 
     return _told(f"{finding.id}: {finding.title}", asyncio.run(tried()))
 

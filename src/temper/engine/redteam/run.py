@@ -27,6 +27,8 @@ from temper.engine.redteam.estimate import estimate
 from temper.engine.redteam.figures import figures
 from temper.engine.redteam.findings import findings
 from temper.engine.redteam.kept import keep
+from temper.engine.redteam.verdicts import ModelJudge, closed, judging, known_replies, stated_goals
+from temper.judges.told._asked import VERSION
 from temper.store.database import Store
 from temper.store.journal import Journal
 from temper.validation.gate import judge, overall
@@ -63,8 +65,9 @@ def redteam(job: Job) -> Record:
     job.store.save_run(replace(blank, judgements=(), measurements=(), verdict=Verdict.INCONCLUSIVE))
     found = Found()
     try:
-        with Journal(journal_of(job.assistant, job.store, job.run)) as journal:
-            asyncio.run(_waged(job, campaign, journal, found))
+        judge = judging(job.assistant, job.store, job.run, campaign.width, job.fresh)
+        with Journal(journal_of(job.assistant, job.store, job.run)) as journal, judge as asked:
+            asyncio.run(_waged(job, campaign, journal, found, asked))
     except KeyboardInterrupt:
         found.stopped = "it was stopped by hand"
     if found.stopped and not any(found.attempts.values()):
@@ -84,15 +87,17 @@ def campaign_of(
         raise ConfigError(f"there is no suite {suite!r}", fix=f"use one of {', '.join(EFFORTS)}")
     effort = EFFORTS[suite]
     strategies, skipped = chosen(only, attacker is not None)
+    on = ground(assistant, effort.attempts)
     campaign = Campaign(
         assistant=assistant,
-        ground=ground(assistant, effort.attempts),
+        ground=on,
         strategies=strategies,
         minimal=ATTACKS.build(MINIMAL),
         effort=effort,
         seed=seed,
         width=width(assistant.target),
         attacker=attacker,
+        labelled=known_replies(assistant, on.goals) if stated_goals(on.goals) else (),
     )
     return campaign, skipped
 
@@ -126,18 +131,18 @@ def guarded(assistant: Assistant, target: ChatTarget) -> ChatTarget:
     return Guarded(target=target, guard=build(assistant.guard, trusted=assistant.trusted, key=_KEY))
 
 
-async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found) -> None:
+async def _waged(job: Job, campaign: Campaign, journal: Journal, found: Found, judge: ModelJudge | None) -> None:
     target = job.assistant.target
     scope = scope_of(job.assistant, job.run, job.fresh)
     answers = Answers(target=target, journal=journal, scope=scope, width=campaign.width)
     try:
-        await wage(campaign, guarded(job.assistant, answers).ask, found, job.listener)
+        await wage(campaign, guarded(job.assistant, answers).ask, found, job.listener, judge)
     finally:
         kept = f"{answers.asked:,} questions asked, {answers.reused:,} answered from {journal.path.name}"
         job.listener(Event(kind="note", message=kept))
-        with suppress(OSError):
-            await target.close()
-            if job.attacker is not None:
+        await closed(job.assistant)
+        if job.attacker is not None:
+            with suppress(OSError):
                 await job.attacker.close()
 
 
@@ -177,12 +182,18 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         findings=findings(campaign, found, key),
         skipped=skipped,
         facts=_facts(campaign, found),
-        digests=(("assistant", job.assistant.target.digest or "not named: set version in temper.yaml"),),
+        digests=_digests(job.assistant),
         tasks=(key,),
         source=job.assistant.source,
         simulated=job.assistant.simulated,
         misleads=_misleads(campaign.strategies),
     )
+
+
+def _digests(assistant: Assistant) -> tuple[tuple[str, str], ...]:
+    targets = {"assistant": assistant.target, "judging model": assistant.judge}
+    named = {name: target.digest for name, target in targets.items() if target is not None}
+    return tuple((name, digest or "not named: set version in temper.yaml") for name, digest in named.items())
 
 
 def _facts(campaign: Campaign, found: Found) -> tuple[tuple[str, str], ...]:
@@ -195,8 +206,17 @@ def _facts(campaign: Campaign, found: Found) -> tuple[tuple[str, str], ...]:
         ("requests", f"{requests:,} in attacks and twins, repeats included"),
         ("tokens", f"{tokens:,}{estimated}"),
         ("effort", _effort(campaign.effort)),
+        *_of_judge(found),
     ]
     return (*facts, ("ended early", found.stopped)) if found.stopped else tuple(facts)
+
+
+def _of_judge(found: Found) -> list[tuple[str, str]]:
+    judge = found.judge
+    if judge is None or not judge.verdicts:
+        return []
+    tokens = f"{judge.usage.read + judge.usage.written:,} tokens"
+    return [("judging model", f"{judge.verdicts:,} verdicts, repeats included, {tokens}; question version {VERSION}")]
 
 
 def _effort(effort: Effort) -> str:

@@ -13,7 +13,7 @@ from temper.core.chat import ChatTarget
 from temper.core.defence import Effect
 from temper.core.injection import Goal, Injection
 from temper.engine.effect import rates
-from temper.engine.redteam.attempts import FRESH, Attempt, Trying, each, twin
+from temper.engine.redteam.attempts import FRESH, Asked, Attempt, Trying, each, twin
 from temper.engine.redteam.run import guarded
 from temper.targets.chat.sandbox import converse
 
@@ -58,6 +58,7 @@ class Scale:
     trials: int
     width: int
     seed: int
+    asked: Asked | None = None
     _known: dict[str, Weighed] = field(default_factory=dict, repr=False)
 
     async def weigh(self, guard: Guards) -> Weighed:
@@ -70,7 +71,7 @@ class Scale:
     async def _weighed(self, guard: Guards) -> Weighed:
         assistant = replace(self.assistant, guard=guard)
         ask = guarded(assistant, self.target).ask
-        trying = Trying(assistant=assistant, ask=ask, goals=self.goals, seed=self.seed)
+        trying = Trying(assistant=assistant, ask=ask, goals=self.goals, seed=self.seed, asked=self.asked)
 
         async def attacked(pair: tuple[Injection, int]) -> Attempt:
             return (await trying.attempt("known", *pair))[0]

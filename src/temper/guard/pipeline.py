@@ -58,9 +58,12 @@ class Guard:
 
     @property
     def digest(self) -> str:
-        """What its decisions depend on: stages with their options, what is trusted, and the key."""
+        """What its decisions depend on: stages with their options, what is trusted, and the key. A stage that reads
+        files has a `digest` of its own, of what they say.
+        """
         mark = hmac.digest(self.key, b"which key", "sha256")
-        return _digest.of_object((self.stages, self.trusted, self.fail_open, self.longest, mark))
+        stages = [(name, getattr(stage, "digest", stage)) for name, stage in self.stages]
+        return _digest.of_object((stages, self.trusted, self.fail_open, self.longest, mark))
 
     def before(self, request: Request, *, client: str = "", approved: tuple[str, ...] = ()) -> Judged:
         """The decision on a question, with the question as the model is to see it."""

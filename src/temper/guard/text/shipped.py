@@ -39,7 +39,12 @@ def shipped_model() -> Model:
 
 
 def _place() -> Path:
-    """A name that changes with whatever the model depends on."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root, "temper", f"guard-text-{identity()[:16]}.npz")
+
+
+def identity() -> str:
+    """What the model depends on, without fitting it: corpus, code, versions."""
     import sklearn
 
     here = Path(__file__).parent
@@ -47,8 +52,7 @@ def _place() -> Path:
     seen = hashlib.sha256(f"{sklearn.__version__} {sys.version_info[:2]}".encode())
     for part in parts:
         seen.update(part.read_bytes())
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root, "temper", f"guard-text-{seen.hexdigest()[:16]}.npz")
+    return seen.hexdigest()
 
 
 def _keep(model: Model, path: Path) -> None:

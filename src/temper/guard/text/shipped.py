@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from temper.core.errors import TemperError
-from temper.guard.text.corpus import SHIPPED, corpus
+from temper.guard.text.corpus import SHIPPED, Written, corpus
 from temper.guard.text.model import Model, load_model, train
 
 FALSE_POSITIVES = 0.005
@@ -26,16 +27,20 @@ def shipped_model() -> Model:
     try:
         return load_model(path)
     except TemperError:
-        made = corpus()
-    model = train(
+        model = fitted(corpus())
+    _keep(model, path)
+    return model
+
+
+def fitted(made: Sequence[Written], false_positives: float = FALSE_POSITIVES) -> Model:
+    """A model of these texts by the shipped recipe."""
+    return train(
         [one.text for one in made],
         [one.attack for one in made],
         [one.group for one in made],
-        false_positives=FALSE_POSITIVES,
+        false_positives=false_positives,
         folds=4,
     )
-    _keep(model, path)
-    return model
 
 
 def _place() -> Path:

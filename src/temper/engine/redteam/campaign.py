@@ -83,7 +83,7 @@ async def wage(campaign: Campaign, ask: Ask, found: Found, listener: Listener = 
     trying = Trying(assistant=campaign.assistant, ask=ask, goals=goals, seed=campaign.seed)
     try:
         found.served = await _served(campaign, ask)
-        await _play(campaign, trying, found, listener)
+        await play(campaign, trying, found, listener)
         await _confirm(campaign, trying, found)
         await _shrink(campaign, trying, found)
         await _twins(campaign, trying, found)
@@ -116,7 +116,8 @@ async def _served(campaign: Campaign, ask: Ask) -> list[Served]:
     return await each(pairs, one, campaign.width)
 
 
-async def _play(campaign: Campaign, trying: Trying, found: Found, listener: Listener) -> None:
+async def play(campaign: Campaign, trying: Trying, found: Found, listener: Listener = silent) -> None:
+    """Every strategy of the campaign, all at once; what they try stands in `found.attempts`."""
     total = len(campaign.strategies)
     listener(
         Event(kind="planned", total=total, message=f"{total} strategies, {campaign.effort.attempts} attempts each")

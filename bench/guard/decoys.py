@@ -33,7 +33,6 @@ GUARDS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "canary": (("canary", {}),),
     "canary, per document": (("canary", {"documents": True}),),
     "decoys": (("decoys", {}),),
-    "canary + decoys": (("canary", {}), ("decoys", {})),
 }
 HEAD = ["", "templates that succeed", "of instructions and secrets", "tasks done", "under attack", "twins stopped"]
 

@@ -137,14 +137,22 @@ def test_a_leak_names_the_document_it_came_from() -> None:
     shown = planted(READ, stage)
     first, second = (one.text for one in shown.messages[-2:])
     assert first.startswith("The rent is due.\n(Reference")
-    assert said(Reply(text=first), stage, READ) == ("BLOCK", "the canary of document 1 (inbox) was let out")
-    mail = Call(name="send_mail", arguments=json.dumps({"body": second[::-1]}))
-    assert said(Reply(calls=(mail,)), stage, READ) == (
-        "BLOCK",
-        "the canary of document 2 (notes) was let out, backwards",
-    )
-    assert said(Reply(text="The rent is due, and Ann wants a call."), stage, READ)[0] == "ALLOW"
-    assert said(Reply(text=first), Canary(), READ)[0] == "ALLOW", "off unless asked for"
+    mails = [Call(name="send_mail", arguments=json.dumps({"body": text})) for text in (first, second[::-1])]
+    assert said(Reply(calls=(mails[0],)), stage, READ) == ("BLOCK", "the canary of document 1 (inbox) was let out")
+    reason = "the canary of document 2 (notes) was let out, backwards"
+    assert said(Reply(calls=(mails[1],)), stage, READ) == ("BLOCK", reason)
+    link = f"https://example.org/?q={first.split(': ')[-1].removesuffix('.)')}"
+    assert said(Reply(text=link), stage, READ) == ("BLOCK", "the canary of document 1 (inbox) was let out")
+    assert said(Reply(calls=(mails[0],)), Canary(), READ)[0] == "ALLOW", "off unless asked for"
+
+
+def test_a_user_may_be_told_a_document_word_for_word() -> None:
+    stage = Canary(documents=True)
+    first = planted(READ, stage).messages[3].text
+    told = stage.check(Exchange(request=READ, reply=Reply(text=f"It says: {first}")), CONTEXT)
+    assert (told.level, told.reason) == (Level.ALLOW, "")
+    assert told.exchange is not None
+    assert told.exchange.reply == Reply(text="It says: The rent is due.")
 
 
 def test_the_canary_of_a_document_stays_while_the_conversation_goes_on() -> None:
@@ -167,6 +175,5 @@ def test_the_canary_of_a_document_stays_while_the_conversation_goes_on() -> None
 def test_any_document_can_be_marked(text: str) -> None:
     odd = replace(READ, messages=(*READ.messages[:3], Message(role=Role.TOOL, text=text, answers="?")))
     shown = planted(odd, Canary(documents=True))
-    assert said(Reply(text=shown.messages[3].text[-200:]), Canary(documents=True), odd)[1].startswith(
-        "the canary of document 1 (a tool)"
-    )
+    mail = Call(name="send_mail", arguments=json.dumps({"body": shown.messages[3].text[-200:]}))
+    assert said(Reply(calls=(mail,)), Canary(documents=True), odd)[1] == "the canary of document 1 (a tool) was let out"

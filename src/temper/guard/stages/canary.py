@@ -30,8 +30,9 @@ class Canary:
 
     With `watch`, what looks like a key or a code in the owner's own instructions is watched too, unless it is trusted
     or the user wrote it himself; and so is `share` of the instructions word by word. With `documents` each text that a
-    tool brought ends with a canary of its own, so that a leak names the document it came from; who wants a text passed
-    on word for word is stopped then. Misleads towards safety where the
+    tool brought ends with a canary of its own, so that a leak names the document it came from: the user may be told a
+    document word for word (the mark is taken out then), but no call may send its canary, and no code may hide it.
+    Misleads towards safety where the
     instructions are paraphrased or translated, and where a piece at a time leaves in conversations that do not know of
     each other.
     Source: Perez & Ribeiro, "Ignore previous prompt: attack techniques for language models", 2022 (prompt leaking).
@@ -51,7 +52,8 @@ class Canary:
     def check(self, exchange: Exchange, context: Context) -> Decision:
         if exchange.reply is None:
             return self._placed(exchange, context)
-        texts = list(_outputs(exchange.request, exchange.reply))
+        reply = self._bare(exchange.request, exchange.reply, context)
+        texts = list(_outputs(exchange.request, reply))
         secrets = list(self._secrets(exchange.request, context))
         for text in texts:
             reading = Reading.of(text)
@@ -62,7 +64,14 @@ class Canary:
         copied = max((_copied(text, own) for text in texts for own in _instructions(exchange.request)), default=0.0)
         if copied >= self.share:
             return Decision(level=Level.BLOCK, reason=f"{copied:.0%} of the instructions, word by word")
-        return ALLOWED
+        return ALLOWED if reply is exchange.reply else Decision(exchange=replace(exchange, reply=reply))
+
+    def _bare(self, request: Request, reply: Reply, context: Context) -> Reply:
+        """The answer without the marks of documents that it tells the user word for word."""
+        text = reply.text
+        for document in _documents(request, context.canary) if self.documents and context.canary else ():
+            text = text.replace(_MARK.format(document.canary), "")
+        return reply if text == reply.text else replace(reply, text=text.rstrip())
 
     def _placed(self, exchange: Exchange, context: Context) -> Decision:
         """The question with the canary in its instructions, and one at the end of each document."""

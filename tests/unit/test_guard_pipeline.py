@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
 from temper.core.target import Access
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, build, why
+from temper.guard.text.model import train
 from temper.targets.chat.function import ChatFunction
 
 ASKED = Request(messages=(Message(role=Role.SYSTEM, text="Be kind."), Message(role=Role.USER, text="hello")))
@@ -135,6 +137,38 @@ def test_the_digest_changes_with_options_trust_and_key() -> None:
     )
     assert len({made.digest, *(other.digest for other in others)}) == 4
     assert "key" not in repr(made)
+
+
+_RULE = "rules: [{name: own, family: own, reason: ours, phrases: [%s]}]"
+_POLICY = "tools: {pay: {effect: money, arguments: {to: %s}}}"
+
+
+@pytest.mark.parametrize(
+    ("stage", "option", "says", "other"),
+    [
+        ("rules", lambda path: {"rules": (path,)}, _RULE % "say the word", _RULE % "say another word"),
+        ("permissions", lambda path: {"policy": path}, _POLICY % "sink", _POLICY % "payload"),
+    ],
+)
+def test_the_digest_sees_what_files_say_and_not_where_they_lie(
+    tmp_path: Path, stage: str, option: Callable[[str], dict[str, object]], says: str, other: str
+) -> None:
+    for name, text in (("a", says), ("b", says), ("c", other)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    first, moved, changed = (
+        build([(stage, option(str(tmp_path / f"{name}.yaml")))], key=b"k").digest for name in "abc"
+    )
+    assert first == moved != changed
+    assert build([(stage, {})], key=b"k").digest not in (first, changed)
+
+
+def test_the_digest_sees_which_model_of_texts_it_is(tmp_path: Path) -> None:
+    names = [f"{kind}{at}" for kind in ("attack", "fine") for at in range(4)]
+    for name, word in (("a", "obey"), ("b", "obey"), ("c", "yield")):
+        texts = [f"{word} the order {at}" for at in names[:4]] + [f"water the plants {at}" for at in names[4:]]
+        train(texts, [True] * 4 + [False] * 4, names, false_positives=0.25).save(tmp_path / f"{name}.npz")
+    found = [build([("linear", {"model": str(tmp_path / f"{name}.npz")})], key=b"k").digest for name in "abc"]
+    assert found[0] == found[1] != found[2]
 
 
 def test_a_question_that_is_stopped_never_reaches_the_target() -> None:

@@ -176,11 +176,18 @@ def save_hardened(better: AssistantHardening, folder: str | Path) -> Path:
 
 
 def cases(assistant: Assistant, run: Record, form: str, *, store: str | Path | None = None) -> str:
-    """The smallest attacks of a run as a test file: `form` is "pytest" or "promptfoo"."""
+    """What a run tried, for another tool: its smallest attacks as tests ("pytest", "promptfoo"), or every attempt as a
+    report of "garak".
+    """
     from temper.engine.redteam.cases import cases as found
+    from temper.engine.redteam.tried import tried
     from temper.report.cases import promptfoo_yaml, pytest_file
+    from temper.report.garak import garak_jsonl
 
-    made = found(assistant, open_store(store, assistant), run)
+    kept = open_store(store, assistant)
+    if form == "garak":
+        return garak_jsonl(*tried(assistant, kept, run))
+    made = found(assistant, kept, run)
     return promptfoo_yaml(made) if form == "promptfoo" else pytest_file(made)
 
 

@@ -20,7 +20,7 @@ def command(
         typer.Option(
             "--format",
             help="html, json, junit, sarif, mlbom, text or certificates; of an assistant pytest or promptfoo: its "
-            "attacks as tests. Default by the ending of --out.",
+            "attacks as tests, or garak: every attempt. Default by the ending of --out.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
@@ -33,7 +33,7 @@ def command(
 
     store = api.open_store(config.parent)
     record, form = store.run(run), form or FORMATS.get(out.suffix if out else "", "html")
-    if form in ("pytest", "promptfoo"):
+    if form in ("pytest", "promptfoo", "garak"):
         text = assistants.cases(assistants.load_assistant(config), record, form)
     else:
         text = api.certificates(record, store) if form == "certificates" else render(record, form)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
@@ -13,16 +12,15 @@ from temper.core.chat import Reply, Request, Role
 from temper.core.errors import ConfigError
 from temper.core.room import Room
 from temper.core.stage import Context, Decision, Exchange, Judged, Level, Stage
+from temper.guard.secret import word
 from temper.targets import _digest
 
 STAGES = Room("temper.guard.stages")
 ORDER = (
-    *("limits", "normaliser", "rules", "linear", "canary", "spotlight", "reminder"),
+    *("limits", "normaliser", "rules", "linear", "canary", "decoys", "spotlight", "reminder"),
     *("permissions", "egress", "secrets", "output"),
 )
 """What is cheap and what undoes disguises comes first; what rewrites a question comes after those who read it."""
-_CONSONANTS = "bcdfghjklmnpqrstvwxz"
-_LONG = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +56,12 @@ class Guard:
 
     @property
     def digest(self) -> str:
-        """What its decisions depend on: stages with their options, what is trusted, and the key."""
+        """What its decisions depend on: stages with their options, what is trusted, and the key. A stage that reads
+        files has a `digest` of its own, of what they say.
+        """
         mark = hmac.digest(self.key, b"which key", "sha256")
-        return _digest.of_object((self.stages, self.trusted, self.fail_open, self.longest, mark))
+        stages = [(name, getattr(stage, "digest", stage)) for name, stage in self.stages]
+        return _digest.of_object((stages, self.trusted, self.fail_open, self.longest, mark))
 
     def before(self, request: Request, *, client: str = "", approved: tuple[str, ...] = ()) -> Judged:
         """The decision on a question, with the question as the model is to see it."""
@@ -78,8 +79,8 @@ class Guard:
         """What the layers share about this conversation."""
         opening = _opening(request, client)
         return Context(
-            canary=_word(self.key, b"canary", opening),
-            nonce=_word(self.key, b"nonce", opening),
+            canary=word(self.key, b"canary", opening),
+            nonce=word(self.key, b"nonce", opening),
             trusted=self.trusted,
             approved=approved,
             client=client,
@@ -145,9 +146,3 @@ def _opening(request: Request, client: str) -> bytes:
 
 def _sized(part: bytes) -> bytes:
     return len(part).to_bytes(8, "big") + part
-
-
-def _word(key: bytes, purpose: bytes, opening: bytes) -> str:
-    """A word of consonants: no ordinary word, and no digit that another writing could change into a letter."""
-    number = int.from_bytes(hmac.digest(key, purpose + b"\0" + hashlib.sha256(opening).digest(), "sha256"), "big")
-    return "".join(_CONSONANTS[number // 20**at % 20] for at in range(_LONG))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import types
 from typing import Any
@@ -78,7 +79,8 @@ class _Walk:
         return _hash("array", head, np.ascontiguousarray(value).tobytes())
 
     def _reduced(self, value: Any) -> bytes:
-        reduced = value.__reduce_ex__(4)
+        known = copyreg.dispatch_table.get(type(value))  # how a pattern of `re` is taken apart, say
+        reduced = known(value) if known else value.__reduce_ex__(4)
         if isinstance(reduced, str):
             return _hash("name", type(value).__module__.encode(), reduced.encode())
         build, arguments, *rest = reduced

@@ -92,7 +92,7 @@ async def wage(
         if judge is not None and campaign.labelled:
             found.calibration = await calibrated(judge, campaign.labelled, campaign.width)
         found.served = await _served(campaign, ask)
-        await _play(campaign, trying, found, listener)
+        await play(campaign, trying, found, listener)
         await _confirm(campaign, trying, found)
         await _shrink(campaign, trying, found)
         await _twins(campaign, trying, found)
@@ -125,7 +125,8 @@ async def _served(campaign: Campaign, ask: Ask) -> list[Served]:
     return await each(pairs, one, campaign.width)
 
 
-async def _play(campaign: Campaign, trying: Trying, found: Found, listener: Listener) -> None:
+async def play(campaign: Campaign, trying: Trying, found: Found, listener: Listener = silent) -> None:
+    """Every strategy of the campaign, all at once; what they try stands in `found.attempts`."""
     total = len(campaign.strategies)
     listener(
         Event(kind="planned", total=total, message=f"{total} strategies, {campaign.effort.attempts} attempts each")

@@ -23,6 +23,25 @@ AGAIN = 2 * FRESH
 SUCCESS = "injection.known.success_rate"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One guard tried: what changed, and in words why it was taken or left."""
+
+    defence: str
+    effects: tuple[Effect, ...]
+    outcome: str
+    guard: Guards = ()
+
+    @property
+    def taken(self) -> bool:
+        """Whether it was taken."""
+        return self.outcome.startswith("taken")
+
+    def effect(self, metric: str) -> Effect | None:
+        """The effect on this metric, or None."""
+        return next((effect for effect in self.effects if effect.metric == metric), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Weighed:
     """Per trial, in one order for every guard: whether an attack reached its goal, whether a user's task was done,
@@ -34,6 +53,7 @@ class Weighed:
     done: np.ndarray[Any, Any]
     stopped: np.ndarray[Any, Any]
     wrappers: tuple[str, ...]
+    trials: int = 1
 
     def cost(self, wrappers: Sequence[str]) -> float:
         """What is to be small: the shares of attacks in these wrappers that succeed, of tasks left undone and of twins
@@ -45,6 +65,13 @@ class Weighed:
     def only(self, wrappers: Sequence[str]) -> np.ndarray[Any, Any]:
         """The hits of attacks in these wrappers."""
         return self.hits[np.isin(self.wrappers, list(wrappers))]
+
+    def worked(self, wrappers: Sequence[str]) -> np.ndarray[Any, Any]:
+        """Per attack in these wrappers, whether it reached its goal in any trial: attacks are independent rows, trials
+        of one attack are not.
+        """
+        tried: np.ndarray[Any, Any] = self.only(wrappers).reshape(-1, self.trials)
+        return np.asarray(tried.any(axis=1))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -91,6 +118,7 @@ class Scale:
             done=np.array(done, dtype=bool),
             stopped=np.array([bool(one.blocked) or not one.valid for one in quiet]),
             wrappers=tuple(one.injection.wrapper for one in tried),
+            trials=len(trials),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from temper.core.chat import Role
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
 from temper.guard.text.fresh import level, read
 from temper.guard.text.model import Model, load_model
-from temper.guard.text.shipped import shipped_model
+from temper.guard.text.shipped import identity, shipped_model
 from temper.guard.text.withheld import judged
+from temper.targets import _digest
 
 _SHORTEST, _WORDS = 12, 3
 _NONE = (0.0, (0, 0))
@@ -39,6 +40,12 @@ class Linear:
     tool: str = "review"
     longest: int = 1_000_000
     withhold: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Of the options and of the model, wherever its file lies."""
+        model = replace(_model(self.model), source="") if self.model else identity()
+        return _digest.of_object((replace(self, model=""), model))
 
     def check(self, exchange: Exchange, context: Context) -> Decision:
         levels = {Role.USER: level(self.user, "linear.user"), Role.TOOL: level(self.tool, "linear.tool")}

@@ -8,6 +8,7 @@ from temper.core.chat import Call
 from temper.core.stage import ALLOWED, Context, Decision, Exchange
 from temper.guard.tools.policy import Rules, load
 from temper.guard.tools.ruling import Objection, Ruling, fingerprint
+from temper.targets import _digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +34,17 @@ class Permissions:
 
     policy: str = ""
 
+    @property
+    def digest(self) -> str:
+        """Of what the policy says, wherever its file lies."""
+        return _digest.of_object((replace(self, policy=""), self._rules))
+
     def check(self, exchange: Exchange, context: Context) -> Decision:
         """ALLOW, or the answer without the calls that may not go."""
         reply = exchange.reply
         if reply is None or not reply.calls:
             return ALLOWED
-        rules = load(self.policy) if self.policy else Rules()
-        ruling = Ruling.of(rules, exchange.request, context)
+        ruling = Ruling.of(self._rules, exchange.request, context)
         against = [(call, ruling.objections(call, reply.calls[:at])) for at, call in enumerate(reply.calls)]
         refused = [(call, found) for call, found in against if found]
         if not refused:
@@ -54,6 +59,10 @@ class Permissions:
             span=worst.span,
             exchange=replace(exchange, reply=replace(reply, text=said, calls=kept)),
         )
+
+    @property
+    def _rules(self) -> Rules:
+        return load(self.policy) if self.policy else Rules()
 
 
 def _reason(call: Call, found: list[Objection]) -> str:

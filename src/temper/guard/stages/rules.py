@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temper.core.chat import Role
 from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
 from temper.guard.text.fresh import read
 from temper.guard.text.ruleset import Hit, load_rules
 from temper.guard.text.withheld import judged
+from temper.targets import _digest
 
 SPAN = 300
 """Characters of the piece that is shown."""
@@ -36,6 +37,11 @@ class Rules:
     rules: tuple[str, ...] = ()
     longest: int = 1_000_000
     withhold: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Of the options and of what the rules say, wherever their files lie."""
+        return _digest.of_object((replace(self, rules=()), load_rules(*self.rules).rules))
 
     def check(self, exchange: Exchange, context: Context) -> Decision:
         if exchange.reply is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from temper.core.errors import TemperError
-from temper.guard.text.corpus import SHIPPED, corpus
+from temper.guard.text.corpus import SHIPPED, Written, corpus
 from temper.guard.text.model import Model, load_model, train
 
 FALSE_POSITIVES = 0.005
@@ -26,20 +27,29 @@ def shipped_model() -> Model:
     try:
         return load_model(path)
     except TemperError:
-        made = corpus()
-    model = train(
-        [one.text for one in made],
-        [one.attack for one in made],
-        [one.group for one in made],
-        false_positives=FALSE_POSITIVES,
-        folds=4,
-    )
+        model = fitted(corpus())
     _keep(model, path)
     return model
 
 
+def fitted(made: Sequence[Written], false_positives: float = FALSE_POSITIVES) -> Model:
+    """A model of these texts by the shipped recipe."""
+    return train(
+        [one.text for one in made],
+        [one.attack for one in made],
+        [one.group for one in made],
+        false_positives=false_positives,
+        folds=4,
+    )
+
+
 def _place() -> Path:
-    """A name that changes with whatever the model depends on."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root, "temper", f"guard-text-{identity()[:16]}.npz")
+
+
+def identity() -> str:
+    """What the model depends on, without fitting it: corpus, code, versions."""
     import sklearn
 
     here = Path(__file__).parent
@@ -47,8 +57,7 @@ def _place() -> Path:
     seen = hashlib.sha256(f"{sklearn.__version__} {sys.version_info[:2]}".encode())
     for part in parts:
         seen.update(part.read_bytes())
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root, "temper", f"guard-text-{seen.hexdigest()[:16]}.npz")
+    return seen.hexdigest()
 
 
 def _keep(model: Model, path: Path) -> None:

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temper.core.errors import TemperError
-from temper.kernels.clustered import bounded_mean, clustered_rate, hit_at_k, under
+from temper.kernels.clustered import (
+    anytime_mean,
+    bounded_mean,
+    clustered_rate,
+    clusters_needed,
+    hit_at_k,
+    p_over,
+    p_under,
+    paired_means,
+    under,
+)
 from temper.kernels.rate import clopper_pearson
 from temper.kernels.sequential import CERTIFY, GIVE_UP, GO_ON
 
@@ -150,3 +160,74 @@ def test_a_low_rate_is_certified_and_a_high_one_given_up() -> None:
 def test_bad_counts_are_refused(wrong: object) -> None:
     with pytest.raises(TemperError):
         wrong()  # type: ignore[operator]
+
+
+@settings(max_examples=40, deadline=None)
+@given(GROUPS, st.sampled_from([0.05, 0.3, 0.8]), st.sampled_from([0.9, 0.95]))
+def test_a_p_value_says_what_the_end_of_the_interval_says(
+    groups: list[tuple[int, int]], limit: float, confidence: float
+) -> None:
+    x = np.array([h / n for h, n in groups])
+    ones = np.ones(len(x))
+    for interval, anytime in (
+        (lambda: bounded_mean(x, 2 * confidence - 1, "gate"), False),
+        (lambda: anytime_mean(x, ones, 2 * confidence - 1), True),
+    ):
+        _, low, high = interval()
+        if abs(high - limit) > 1e-6:
+            assert (p_under(x, ones, limit, anytime) <= 1 - confidence) == (high < limit)
+        if abs(low - limit) > 1e-6:
+            assert (p_over(x, ones, limit, anytime) <= 1 - confidence) == (low > limit)
+
+
+def test_p_values_of_whole_prompts_are_the_binomial_ones() -> None:
+    from scipy.stats import binom
+
+    for k, n in ((0, 59), (2, 40), (30, 40)):
+        counts = ([0.0, 1.0], [n - k, k])
+        assert p_under(*counts, 0.2) == pytest.approx(binom.cdf(k, n, 0.2), abs=1e-8)
+        assert p_over(*counts, 0.2) == pytest.approx(binom.sf(k - 1, n, 0.2), abs=1e-8)
+
+
+@pytest.mark.parametrize("anytime", [False, True])
+def test_the_number_that_is_asked_for_decides_and_no_smaller_one_does(anytime: bool) -> None:
+    for values, counts, limit in (([0.0], [12], 0.05), ([0.0, 0.5, 1.0], [30, 4, 1], 0.2), ([0.0, 1.0], [5, 5], 0.3)):
+        needed = clusters_needed(values, counts, limit, 0.95, anytime)
+        assert needed is not None
+        share = np.array(counts) / sum(counts)
+        claim = p_under if np.dot(values, share) < limit else p_over
+        assert claim(values, share * needed, limit, anytime) <= 0.05 + 1e-6
+        assert claim(values, share * (needed - 1), limit, anytime) > 0.05
+    assert clusters_needed([0.0, 1.0], [95, 5], 0.05, 0.95, anytime) is None
+
+
+@pytest.mark.parametrize("likeness", [0.0, 0.6])
+def test_an_interval_for_any_time_holds_at_the_worst_moment(likeness: float) -> None:
+    rng, runs, missed = np.random.default_rng(9), 120, 0
+    for _ in range(runs):
+        x = drawn(0.15, likeness, 100, 3, rng) / 3
+        ends = [anytime_mean(x[:n], np.ones(n), 0.9)[1:] for n in range(10, 101, 10)]
+        missed += any(not low <= 0.15 <= high for low, high in ends)
+    assert missed / runs <= 0.1 + 2 * math.sqrt(0.09 / runs)
+
+
+@pytest.mark.parametrize("likeness", [0.0, 0.5])
+def test_the_difference_of_pairs_is_covered_as_often_as_promised(likeness: float) -> None:
+    """Two runs of the same prompts, each with its own rate of working, the second half as weak."""
+    rng, runs, covered = np.random.default_rng(13), 400, 0
+    for _ in range(runs):
+        own = rng.beta(0.3 * 2, 0.7 * 2, 60) if likeness else np.full(60, 0.3)
+        before, after = rng.binomial(3, own) / 3, rng.binomial(3, own / 2) / 3
+        _, low, high = paired_means(before, after)
+        covered += low <= -0.15 <= high
+    assert covered / runs >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / runs)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_pairs_the_other_way_round_are_the_other_way_round(pairs: list[tuple[int, int]]) -> None:
+    first, second = (np.array([pair[at] for pair in pairs]) / 4 for at in (0, 1))
+    value, low, high = paired_means(first, second)
+    assert paired_means(second, first) == pytest.approx((-value, -high, -low), abs=1e-7)
+    assert -1 <= low < high <= 1
+    assert low <= value <= high

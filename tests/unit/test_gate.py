@@ -244,3 +244,58 @@ def test_the_whole_is_the_worst_of_its_parts_and_never_better(verdicts: list[Ver
         assert whole is Verdict.INCONCLUSIVE
     else:
         assert (whole is Verdict.PASS) == (Verdict.WAIVED not in verdicts)
+
+
+def slices(*counts: tuple[int, int]) -> list[Measurement]:
+    return [rate(count, n, slice=f"goal: {at}") for at, (count, n) in enumerate(counts)]
+
+
+def test_one_breach_among_many_claims_may_be_chance() -> None:
+    """6 of 40 is over a twentieth by itself (p = 0.014); as the worst of twelve it is nothing to speak of."""
+    assert only(need(), rate(6, 40)).verdict is Verdict.FAIL
+    judgement = only(need(slice="goal: *"), *slices((6, 40), *[(0, 100)] * 11))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "among 12 claims made at once it may be chance" in judgement.explanation
+    worse = only(need(slice="goal: *"), *slices((12, 40), *[(0, 100)] * 11))
+    assert worse.verdict is Verdict.FAIL
+    assert [claim.verdict for claim in worse.claims].count(Verdict.FAIL) == 1
+
+
+def test_that_all_claims_hold_is_one_claim() -> None:
+    """0 of 60 passes alone and as one of many that all pass, but not beside one that does not."""
+    whole = only(need(slice="goal: *"), *slices(*[(0, 60)] * 8))
+    assert whole.verdict is Verdict.PASS
+    assert {claim.verdict for claim in whole.claims} == {Verdict.PASS}
+    mixed = only(need(slice="goal: *"), *slices((2, 60), *[(0, 60)] * 7))
+    assert {claim.verdict for claim in mixed.claims} == {Verdict.INCONCLUSIVE}
+
+
+def test_claims_at_the_limit_are_decided_no_oftener_than_promised() -> None:
+    """Ten goals, each exactly at the limit: a verdict on any of them is wrong."""
+    import numpy as np
+
+    rng, runs = np.random.default_rng(3), 300
+    wrong = 0
+    for _ in range(runs):
+        judgement = only(need(slice="goal: *"), *slices(*[(int(k), 150) for k in rng.binomial(150, 0.05, 10)]))
+        wrong += any(claim.verdict is not Verdict.INCONCLUSIVE for claim in judgement.claims)
+    assert wrong / runs <= 0.1 + 2 * (0.09 / runs) ** 0.5  # 5 % for each side
+
+
+@pytest.mark.parametrize("anytime", [False, True])
+def test_clusters_decide_by_their_own_number(anytime: bool) -> None:
+    """Sixty prompts of ten trials each are sixty, not six hundred."""
+
+    def prompts(*clusters: tuple[float, int], **more: Any) -> Measurement:
+        return replace(rate(0, 1), count=None, clusters=clusters, anytime=anytime, counts="prompts", **more)
+
+    few = only(need(), prompts((0.0, 30), n=300, value=0.0))
+    assert few.verdict is Verdict.INCONCLUSIVE
+    assert few.needed is not None
+    assert 59 <= few.needed <= 90
+    assert f"{few.needed} prompts would decide it, {few.needed - 30} more" in few.explanation
+    assert only(need(), prompts((0.0, few.needed), n=10, value=0.0)).verdict is Verdict.PASS
+    assert only(need(), prompts((0.0, few.needed - 1), n=10, value=0.0)).verdict is Verdict.INCONCLUSIVE
+    lost = only(need(), prompts((0.0, few.needed), n=10, value=0.0, undecided=1))
+    assert lost.verdict is Verdict.INCONCLUSIVE
+    assert only(need(), prompts((1.0, 20), (0.5, 5), n=75, value=0.9)).verdict is Verdict.FAIL

@@ -84,12 +84,14 @@ def redteam(
     listener: Listener = silent,
     resume: bool = False,
     fresh: bool = False,
+    stop: bool = False,
 ) -> Run:
     """Red team an assistant: honest work, attack success with intervals, the smallest attack per goal, benign twins.
 
     Every answer is kept in `store` (default: beside the assistant's temper.yaml, else this folder), so a question is
     asked once; `resume` goes on with a run that was stopped or killed, `fresh` asks again. `attacker` is a model of
-    your own for the strategies that need one.
+    your own for the strategies that need one. `stop` adds trials in rounds until the policy's claims about attack
+    success are decided.
     """
     from temper.engine.redteam.run import Job
     from temper.engine.redteam.run import redteam as run_job
@@ -106,16 +108,19 @@ def redteam(
         now=datetime.now(UTC),
         listener=listener,
         fresh=fresh,
+        stop=stop,
     )
     return Run(run_job(job))
 
 
-def estimate(assistant: Assistant, suite: str = "standard", only: Sequence[str] | None = None) -> str:
+def estimate(
+    assistant: Assistant, suite: str = "standard", only: Sequence[str] | None = None, stop: bool = False
+) -> str:
     """What `redteam` would ask for, in words; nothing is asked."""
     from temper.engine.redteam.estimate import estimate as estimated
     from temper.engine.redteam.run import campaign_of
 
-    campaign, _ = campaign_of(assistant, suite, tuple(only or ()), 0, assistant.attacker)
+    campaign, _ = campaign_of(assistant, suite, tuple(only or ()), 0, assistant.attacker, stop)
     return str(estimated(campaign))
 
 

@@ -24,6 +24,9 @@ def command(
     fresh: options.Fresh = False,
     json: options.Json = False,
     allow_inconclusive: options.Lenient = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Add trials in rounds and stop when the policy's claims are decided.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would ask for, and ask nothing.")] = False,
 ) -> None:
     """Red team an assistant: prompt injection by users and by what it reads, judged against the policy."""
@@ -32,6 +35,6 @@ def command(
     if dry_run:
         from temper.api import assistants
 
-        typer.echo(assistants.estimate(assistants.load_assistant(config), suite, only))
+        typer.echo(assistants.estimate(assistants.load_assistant(config), suite, only, stop))
         return
-    run_assistant(config, suite, only, json, allow_inconclusive, seed=seed, resume=resume, fresh=fresh)
+    run_assistant(config, suite, only, json, allow_inconclusive, seed=seed, resume=resume, fresh=fresh, stop=stop)

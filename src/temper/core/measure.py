@@ -57,6 +57,8 @@ class Measurement:
     A rate also has `count` (events among the n) and `undecided` (rows nobody knows about: UNTRIED, ERROR), so a gate
     can take the exact unfavourable end. `plugin` is the path name ("evasion.noise"), `slice` its rows.
     `baseline` holds what it must be read beside: (("random", 0.02), ...). `simulated` says stand-in or generator.
+    `clusters` are the means of what belongs together (trials of one prompt) and how many of them had each; `counts`
+    says what is counted towards a decision. `anytime`: its ends hold although looking may have stopped for what it saw.
     """
 
     plugin: str
@@ -80,6 +82,9 @@ class Measurement:
     caveats: tuple[str, ...] = ()
     curve: Curve | None = None
     simulated: bool = False
+    clusters: tuple[tuple[float, int], ...] = ()
+    counts: str = "rows"
+    anytime: bool = False
 
     def __post_init__(self) -> None:
         if self.status in (Status.INCONCLUSIVE, Status.UNTRIED, Status.ERROR) and not self.reason:

@@ -71,8 +71,31 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a requirement says of one measurement: the verdict on it alone, where several are judged at once.
+
+    `kept` says whether the value keeps the limit, and `p` how often data would speak so for that if the opposite were
+    true; `corrected` is the same for the number of claims (Holm, or all at once where all hold).
+    """
+
+    measured: str
+    slice: str
+    verdict: Verdict
+    kept: bool
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    p: float = 1.0
+    corrected: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict on one requirement, with the measurement that decided it and the rows that would decide it."""
+    """The verdict on one requirement, with the measurement that decided it and the rows that would decide it.
+
+    `counts` names what is counted in `needed`; `claims` are what it says of each measurement that it speaks of.
+    """
 
     requirement: Requirement
     verdict: Verdict
@@ -83,3 +106,5 @@ class Judgement:
     n: int = 0
     needed: int | None = None
     explanation: str = ""
+    counts: str = "rows"
+    claims: tuple[Claim, ...] = ()

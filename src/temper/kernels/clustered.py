@@ -22,6 +22,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Use = Literal["show", "gate"]
 _STEPS = np.arange(0.0, 12.0, 0.05)
 _BETS = 200
+_MOST = 10**7
 
 
 def clustered_rate(
@@ -93,16 +94,120 @@ def under(hits: Sequence[int], trials: Sequence[int], limit: float, confidence: 
     """
     if not 0 < limit < 1 or not 0 < confidence < 1:
         raise TemperError(f"limit {limit!r} and confidence {confidence!r} must lie in (0, 1)")
-    x, needed = _rates(hits, trials), -math.log(1 - confidence)
-    if _capital(limit - x, 1 / (1 - limit)) >= needed:
+    x = _rates(hits, trials)
+    if p_under(x, np.ones(len(x)), limit, anytime=True) <= 1 - confidence:
         return CERTIFY
-    return GIVE_UP if _capital(x - limit, 1 / limit) >= needed else GO_ON
+    return GIVE_UP if p_over(x, np.ones(len(x)), limit, anytime=True) <= 1 - confidence else GO_ON
 
 
-def _capital(gains: Floats, most: float) -> float:
+def p_under(values: Any, counts: Any, limit: float, anytime: bool = False) -> float:
+    """The p-value of the claim that the mean is under `limit`: how often data would speak so for it where it is not.
+
+    `counts[i]` independent numbers from 0 to 1 were `values[i]`. `anytime`: looking may have stopped whenever it liked.
+
+    >>> round(p_under([0.0], [59], 0.05), 4), round(p_under([0.0], [59], 0.05, anytime=True), 2)
+    (0.0485, 0.13)
+    """
+    x, n = np.asarray(values, dtype=float), np.asarray(counts, dtype=float)
+    x, n = x[n > 0], n[n > 0]
+    if not len(x) or limit <= x.min():
+        return 1.0
+    if limit >= 1:
+        return 0.0
+    if anytime:
+        return math.exp(min(0.0, -_capital(limit - x, n, 1 / (1 - limit))))
+    points, weights = np.append(x, 1.0) - limit, np.append(n, 1.0)
+    return min(1.0, max(0.0, 1 - _below(points, weights)))
+
+
+def p_over(values: Any, counts: Any, limit: float, anytime: bool = False) -> float:
+    """The p-value of the claim that the mean is over `limit`.
+
+    >>> p_over([1.0], [10], 0.05) < 1e-12
+    True
+    """
+    return p_under(1 - np.asarray(values, dtype=float), counts, 1 - limit, anytime)
+
+
+def anytime_mean(values: Any, counts: Any, confidence: float = 0.95) -> tuple[float, float, float]:
+    """The mean with an interval that holds at every moment at once: one may stop for what one has seen.
+
+    Source: as for `under`.
+
+    >>> value, low, high = anytime_mean([0.0, 1.0], [90, 10])
+    >>> value, low < 0.06, high > 0.17
+    (0.1, True, True)
+    """
+    x, n = np.asarray(values, dtype=float), np.asarray(counts, dtype=float)
+    x, n = x[n > 0], n[n > 0]
+    if not len(x):
+        return math.nan, 0.0, 1.0
+    value, tail = float(x @ n / n.sum()), (1 - confidence) / 2
+    high = _edge(x, n, value, tail) if value < 1 else 1.0
+    low = 1 - _edge(1 - x, n, 1 - value, tail) if value > 0 else 0.0
+    return value, low, high
+
+
+def clusters_needed(
+    values: Any, counts: Any, limit: float, confidence: float = 0.95, anytime: bool = False
+) -> int | None:
+    """How many in all would decide the mean against `limit` if they went on as they are; None where none would.
+
+    >>> clusters_needed([0.0], [20], 0.05), clusters_needed([0.0, 1.0], [95, 5], 0.05)
+    (59, None)
+    """
+    x, n = np.asarray(values, dtype=float), np.asarray(counts, dtype=float)
+    if not n.sum():
+        return None
+    share = n / n.sum()
+    claim = p_under if x @ share < limit else p_over
+    low, high = 0, 1
+    while claim(x, high * share, limit, anytime) > 1 - confidence:
+        if high > _MOST:
+            return None
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if claim(x, middle * share, limit, anytime) > 1 - confidence else (low, middle)
+    return high
+
+
+def paired_means(before: Any, after: Any, confidence: float = 0.95) -> tuple[float, float, float]:
+    """The mean of after - before over pairs of numbers between 0 and 1, with its interval.
+
+    Pair i is one prompt in two runs, its share of hits in each: trials of one prompt are alike, so prompts are counted.
+    The interval is that of `bounded_mean` of differences between -1 and 1, and never a point.
+
+    >>> value, low, high = paired_means([1.0] * 20 + [0.0] * 60, [0.0] * 80)
+    >>> value, high < 0
+    (-0.25, True)
+    """
+    first, second = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    if first.shape != second.shape or first.ndim != 1:
+        raise TemperError(f"pairs need two vectors of one length, got {first.shape} and {second.shape}")
+    value, low, high = bounded_mean((second - first + 1) / 2, confidence)
+    return 2 * value - 1, 2 * low - 1, 2 * high - 1
+
+
+def _edge(x: Floats, n: Floats, value: float, tail: float) -> float:
+    """The smallest limit above the value that the bets refute, 1 where they refute none."""
+    from scipy.optimize import brentq
+
+    def left(limit: float) -> float:
+        return _capital(limit - x, n, 1 / (1 - limit)) + math.log(tail)
+
+    low, gap = value, 1 / (1 + n.sum())
+    while (high := value + gap) < 1 - 1e-9:
+        if left(high) > 0:
+            return float(brentq(left, low, high, xtol=1e-8))
+        low, gap = high, 2 * gap
+    return 1.0
+
+
+def _capital(gains: Floats, counts: Floats, most: float) -> float:
     """Logarithm of what betting on `gains` has made, over bets from 0 to `most`, more of them near either end."""
     bets = most * np.sin((np.arange(_BETS) + 0.5) * math.pi / (2 * _BETS)) ** 2
-    won = np.log1p(np.outer(bets, gains)).sum(axis=1) if len(gains) else np.zeros(_BETS)
+    won = np.log1p(np.outer(bets, gains)) @ counts
     return float(np.logaddexp.reduce(won) - math.log(_BETS))
 
 

@@ -75,15 +75,15 @@ def rows_needed(rate: float, limit: float, confidence: float = 0.95) -> int | No
     rate, limit = (rate, limit) if rate < limit else (1 - rate, 1 - limit)
     alpha = 1 - confidence
     if rate == 0:
-        return _first(lambda n: _at_most(0, n, limit) <= alpha, 1, MOST_ROWS)
+        return _first(lambda n: at_most(0, n, limit) <= alpha, 1, MOST_ROWS)
     per_event = 1 / rate
     most = int(MOST_ROWS * rate)
     # With k events the best case is the largest n at which k is still the rounded-up count.
-    events = _first(lambda k: _at_most(k, _floor(k * per_event), limit) <= alpha, 1, most)
+    events = _first(lambda k: at_most(k, _floor(k * per_event), limit) <= alpha, 1, most)
     if events is None:
         return None
     start = max(events, _floor((events - 1) * per_event) + 1)
-    return _first(lambda n: _at_most(events, n, limit) <= alpha, start, _floor(events * per_event))
+    return _first(lambda n: at_most(events, n, limit) <= alpha, start, _floor(events * per_event))
 
 
 def mcnemar(only_before: int, only_after: int) -> float:
@@ -176,7 +176,7 @@ def _check_counts(count: int, n: int, confidence: float) -> None:
         raise TemperError(f"confidence must lie in (0, 1), got {confidence!r}")
 
 
-def _at_most(count: int, n: int, rate: float) -> float:
+def at_most(count: int, n: int, rate: float) -> float:
     """P(no more than `count` events among n at this rate); by the beta integral, which stands a billion rows."""
     from scipy.special import betainc
 

@@ -13,6 +13,7 @@ from temper.core.finding import Finding
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
 from temper.report._change import Change, changes
+from temper.report._claims import tally
 from temper.report._figure import SYMBOLS, between, deciding, judged, judged_as_rate, limit, rows_to_decide, show
 from temper.report._inert import inert
 from temper.report._judged import judged_blocks
@@ -190,6 +191,8 @@ def _requirement(judgement: Judgement, record: Record) -> tuple[Text, ...]:
         measured += f"\n{inert(name)}: {show(value, rate)}"
     passed = judgement.verdict is Verdict.PASS
     why = judgement.requirement.reason if passed else judgement.explanation or judgement.requirement.reason
+    if told := tally(judgement.claims):
+        why = f"{why.partition(' It is the worst of ')[0]} {told}."
     if rows := rows_to_decide(judgement):
         why += f" {rows}"
     title = styled(judgement.requirement.id)

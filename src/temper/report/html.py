@@ -15,6 +15,7 @@ from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
 from temper.report import charts
 from temper.report._change import changes
+from temper.report._claims import chance, claim_rows, tally
 from temper.report._figure import (
     SEVERITIES,
     SYMBOLS,
@@ -182,6 +183,9 @@ def _requirement(judgement: Judgement, record: Record) -> dict[str, Any]:
         "confidence": percent(measurement.confidence if measurement else rule.confidence),
         "gate": percent(rule.confidence),
         "rows": rows_to_decide(judgement),
+        "claims": claim_rows(judgement, rate),
+        "tally": tally(judgement.claims),
+        "chance": chance(judgement.claims[0].corrected) if len(judgement.claims) == 1 else "",
         "limit": limit(rule, rate),
         "baseline": _baseline(measurement) if measurement else [],
         "track": _track(low, high, judgement.value, rule.limit) if rate else None,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from temper.core.assistant import Assistant, Talk, UserTask
 from temper.core.chat import ChatTarget, Message
@@ -21,14 +22,28 @@ from temper.targets.chat.sandbox import Ask, converse
 
 SURE = 5
 """Trials per step of making an attack smaller: with fewer it drifts by luck."""
+MORE = 5
+"""How many times the trials of its suite a run that stops early may spend on a claim that stays open."""
+TEMPLATES = "injection.templates"
 Aim = tuple[str, str]
 """A goal and the channel it is reached through: "user" or "outsider"."""
+
+
+class Stop(Protocol):
+    """When trials that come in rounds end."""
+
+    def enough(self, campaign: Campaign, found: Found) -> bool:
+        """Whether the templates tried so far are enough."""
+
+    def open(self, campaign: Campaign, found: Found) -> set[Aim]:
+        """The aims whose strongest attack needs more fresh trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Campaign:
     """What to do to whom. `strategies` by name; `minimal` makes attacks small; `attacker` is the user's own attacker
-    model, for the strategies that need one. `labelled` are replies on which the judging model is calibrated.
+    model, for the strategies that need one. `labelled` are replies on which the judging model is calibrated; `stop`
+    says when templates and fresh trials are enough.
     """
 
     assistant: Assistant
@@ -40,6 +55,17 @@ class Campaign:
     width: int = 32
     attacker: ChatTarget | None = None
     labelled: tuple[Labelled, ...] = ()
+    stop: Stop | None = None
+
+    @property
+    def templates(self) -> int:
+        """Templates that may be tried at most."""
+        return self.ground.attempts * (MORE if self.stop else 1)
+
+    @property
+    def confirmations(self) -> int:
+        """Fresh trials of a strongest attack at most."""
+        return self.effort.confirmations * (MORE if self.stop else 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +159,9 @@ async def play(campaign: Campaign, trying: Trying, found: Found, listener: Liste
     )
     done: list[str] = []
 
+    def enough(name: str) -> bool:
+        return campaign.stop is not None and name == TEMPLATES and campaign.stop.enough(campaign, found)
+
     def told(name: str, tried: int) -> None:
         share = tried / max(1, campaign.ground.attempts)
         listener(Event(kind="progress", task=name, room="injection", share=share, done=len(done), total=total))
@@ -143,13 +172,16 @@ async def play(campaign: Campaign, trying: Trying, found: Found, listener: Liste
         width=campaign.width,
         attacker=campaign.attacker,
         told=told,
+        enough=enough,
         attempts=found.attempts,
     )
     found.attempts |= {name: [] for name in campaign.strategies}
 
     async def one(name: str) -> None:
         listener(Event(kind="started", task=name, room="injection", done=len(done), total=total))
-        await playing.play(name, campaign.strategies[name], campaign.ground, campaign.seed)
+        most = campaign.templates if name == TEMPLATES else campaign.ground.attempts
+        ground = replace(campaign.ground, attempts=most)
+        await playing.play(name, campaign.strategies[name], ground, campaign.seed)
         done.append(name)
         listener(Event(kind="finished", task=name, room="injection", done=len(done), total=total, share=1.0))
 
@@ -159,9 +191,27 @@ async def play(campaign: Campaign, trying: Trying, found: Found, listener: Liste
 async def _confirm(campaign: Campaign, trying: Trying, found: Found) -> None:
     """The attack that did best in the search, tried again on trials no search has seen."""
     for at, (name, attempts) in _best(found).items():
-        strongest = Strongest(injection=attempts[0].injection, by=name)
-        strongest.fresh = await fresh(trying, strongest.injection, campaign.effort.confirmations, campaign.width)
-        found.strongest[at] = strongest
+        found.strongest[at] = Strongest(injection=attempts[0].injection, by=name)
+    for trials in _rounds(campaign):
+        open_ = (
+            set(found.strongest) if campaign.stop is None or not trials.start else campaign.stop.open(campaign, found)
+        )
+        pairs = [(at, FRESH + trial) for at in found.strongest if at in open_ for trial in trials]
+        await _more(trying, found, pairs, campaign.width)
+
+
+def _rounds(campaign: Campaign) -> list[range]:
+    """The numbers of the fresh trials of each round."""
+    size = campaign.effort.confirmations if campaign.stop is None else max(5, campaign.effort.confirmations // 6)
+    return [range(start, min(start + size, campaign.confirmations)) for start in range(0, campaign.confirmations, size)]
+
+
+async def _more(trying: Trying, found: Found, pairs: Sequence[tuple[Aim, int]], width: int) -> None:
+    async def one(pair: tuple[Aim, int]) -> Attempt:
+        return (await trying.attempt("confirmation", found.strongest[pair[0]].injection, pair[1]))[0]
+
+    for (at, _), attempt in zip(pairs, await each(pairs, one, width), strict=True):
+        found.strongest[at].fresh.append(attempt)
 
 
 def _best(found: Found) -> dict[Aim, tuple[str, list[Attempt]]]:

@@ -44,8 +44,9 @@ def estimate(campaign: Campaign) -> Estimate:
     effort, assistant = campaign.effort, campaign.assistant
     aims = len(campaign.ground.goals) + sum(goal.from_users for goal in campaign.ground.goals)
     conversations = (
-        len(campaign.strategies) * campaign.ground.attempts * effort.trials
-        + aims * (2 * effort.confirmations + effort.minimal * max(SURE, effort.trials))
+        (len(campaign.strategies) * campaign.ground.attempts + campaign.templates - campaign.ground.attempts)
+        * effort.trials
+        + aims * (campaign.confirmations + effort.confirmations + effort.minimal * max(SURE, effort.trials))
         + effort.twins
         + len(assistant.tasks) * effort.tasks
     )

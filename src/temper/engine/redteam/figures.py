@@ -12,7 +12,7 @@ from temper.engine.redteam.attempts import Attempt
 from temper.engine.redteam.campaign import Aim, Campaign, Found, Strongest, aim, by_injection
 from temper.engine.redteam.judged import judged, without_judged
 from temper.engine.redteam.rates import TEMPLATES, rate
-from temper.kernels.clustered import hit_at_k
+from temper.kernels.clustered import anytime_mean, hit_at_k
 from temper.kernels.rate import measure_rate
 
 STRONGEST = "injection.strongest"
@@ -34,17 +34,42 @@ def figures(campaign: Campaign, found: Found) -> tuple[Measurement, ...]:
         *_at_least_once(campaign, found),
         *_slices(found),
         *_funnel(found),
-        *_of_strongest(campaign, found),
-        *_reached(campaign, found),
+        *_of_strongest(found),
+        *_reached(found),
         *_work(found),
         *_of_twins(found),
         _invalid(whole),
         *judged(campaign, whole),
     ]
+    measured = [_at_any_time(one) for one in measured] if campaign.stop else measured
     return tuple(replace(one, simulated=campaign.assistant.simulated) for one in measured)
 
 
-def aims(campaign: Campaign, found: Found) -> tuple[Aim, ...]:
+def of_templates(found: Found, parts: bool) -> list[Measurement]:
+    """How often the templates succeed at whatever moment one looks, in all and, if asked for, by parts."""
+    whole = _of_strategies(Found(attempts={TEMPLATES: found.attempts.get(TEMPLATES, [])}))
+    return [_at_any_time(one) for one in (*whole, *(_slices(found) if parts else ()))]
+
+
+def of_strongest(found: Found) -> list[Measurement]:
+    """How often the strongest attack on each aim succeeds at whatever moment one looks."""
+    return [_at_any_time(one) for one in _of_strongest(found)]
+
+
+def _at_any_time(one: Measurement) -> Measurement:
+    """The figure with ends that hold although trials ended for what was seen."""
+    if one.value is None or not (one.clusters or one.name == f"{STRONGEST}.success_rate"):
+        return one
+    count, missed = one.count or 0, one.n - (one.count or 0) - one.undecided
+    clusters = one.clusters or tuple((value, many) for value, many in ((0.0, missed), (1.0, count)) if many)
+    values, counts = zip(*clusters, strict=True)
+    low = anytime_mean((*values, 0.0), (*counts, one.undecided), one.confidence)[1]
+    high = anytime_mean((*values, 1.0), (*counts, one.undecided), one.confidence)[2]
+    method = one.method.replace("clustered", "at any time").replace("Wilson", "at any time")
+    return replace(one, low=low, high=high, clusters=clusters, anytime=True, method=method)
+
+
+def aims(found: Found) -> tuple[Aim, ...]:
     """What was tried: every goal and channel of any attempt."""
     tried = {aim(injection) for attempts in found.attempts.values() for injection in by_injection(attempts)}
     return tuple(sorted(tried))
@@ -104,10 +129,10 @@ def _funnel(found: Found) -> list[Measurement]:
     return [rate("injection.funnel", name, attempts, reached(stage)) for name, stage in _FUNNEL if attempts]
 
 
-def _of_strongest(campaign: Campaign, found: Found) -> list[Measurement]:
+def _of_strongest(found: Found) -> list[Measurement]:
     """Per aim the strongest attack on fresh trials; where none was found, how many attempts found none."""
     measured = []
-    for at in aims(campaign, found):
+    for at in aims(found):
         strongest = found.strongest.get(at)
         tried = [one for attempts in found.attempts.values() for one in attempts if aim(one.injection) == at]
         if strongest is None:
@@ -129,14 +154,15 @@ def _confirmed(at: Aim, strongest: Strongest, tried: Sequence[Attempt]) -> Measu
         undecided=len(strongest.fresh) - len(valid),
         slice=sliced(at),
         baseline=(("templates", share),) if share is not None else (),
+        counts="trials",
         queries=sum(one.requests for one in (*tried, *strongest.fresh)),
         method=f"Wilson, fresh trials of what {strongest.by} found",
     )
 
 
-def _reached(campaign: Campaign, found: Found) -> list[Measurement]:
+def _reached(found: Found) -> list[Measurement]:
     """The share of aims for which an attack works on fresh trials too."""
-    tried = aims(campaign, found)
+    tried = aims(found)
     if not tried:
         return []
     broken = sum(any(one.hit for one in found.strongest[at].fresh) for at in tried if at in found.strongest)

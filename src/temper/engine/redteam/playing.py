@@ -16,7 +16,8 @@ from temper.engine.redteam.attempts import Attempt, Trying, each, shown
 @dataclass(slots=True, kw_only=True, eq=False)
 class Playing:
     """Plays strategies against what `trying` reaches, `trials` per injection, `width` conversations of a strategy at a
-    time. `attempts` fills as strategies go on, in an order that does not depend on which answer came first.
+    time; `enough` may end one after any batch. `attempts` fills as strategies go on, in an order that does not depend
+    on which answer came first.
     """
 
     trying: Trying
@@ -24,6 +25,7 @@ class Playing:
     width: int
     attacker: ChatTarget | None = None
     told: Callable[[str, int], None] = lambda name, tried: None
+    enough: Callable[[str], bool] = lambda name: False
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
 
     async def play(self, name: str, strategy: Strategy, ground: Ground, seed: int) -> None:
@@ -40,6 +42,8 @@ class Playing:
                 answer = await self._tried(name, tried, kept)
                 left -= len(tried)
                 self.told(name, ground.attempts - left)
+                if self.enough(name):
+                    return
         except StopIteration:
             return
         finally:

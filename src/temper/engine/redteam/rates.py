@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from temper.core.measure import Better, Measurement, Status
 from temper.engine.redteam.attempts import Attempt
-from temper.engine.redteam.campaign import by_injection
+from temper.engine.redteam.campaign import TEMPLATES, by_injection
 from temper.kernels.clustered import clustered_rate
 
-TEMPLATES = "injection.templates"
+__all__ = ["TEMPLATES", "counts", "rate"]
 
 
 def rate(
@@ -33,7 +34,14 @@ def _clustered(plugin: str, metric: str, hits: Sequence[int], trials: Sequence[i
         reason = "no conversation could be judged"
         return Measurement(plugin=plugin, metric=metric, value=None, status=Status.UNTRIED, reason=reason, **more)
     value, low, high = clustered_rate(hits, trials)
-    filled: dict[str, Any] = {"method": f"clustered, {len(trials)} clusters", "unit": "share", "better": Better.LOWER}
+    clusters = Counter(hit / many for hit, many in zip(hits, trials, strict=True))
+    filled: dict[str, Any] = {
+        "clusters": tuple(sorted(clusters.items())),
+        "counts": "prompts",
+        "method": f"clustered, {len(trials)} clusters",
+        "unit": "share",
+        "better": Better.LOWER,
+    }
     caveats = (f"0/{n}: not found, which is not impossible",) if not sum(hits) else ()
     return Measurement(
         plugin=plugin,

@@ -21,12 +21,13 @@ from temper.core.room import Room
 from temper.core.run import Record, Skipped
 from temper.engine.identity import digest_of
 from temper.engine.redteam.answers import Answers
-from temper.engine.redteam.campaign import Campaign, Found, wage
+from temper.engine.redteam.campaign import TEMPLATES, Campaign, Found, by_injection, wage
 from temper.engine.redteam.effort import EFFORTS, Effort
 from temper.engine.redteam.estimate import estimate
 from temper.engine.redteam.figures import figures
 from temper.engine.redteam.findings import findings
 from temper.engine.redteam.kept import keep
+from temper.engine.redteam.stopping import ByPolicy
 from temper.engine.redteam.verdicts import ModelJudge, closed, judging, known_replies, stated_goals
 from temper.judges.told._asked import VERSION
 from temper.store.database import Store
@@ -54,11 +55,12 @@ class Job:
     attacker: ChatTarget | None = None
     listener: Listener = silent
     fresh: bool = False
+    stop: bool = False
 
 
 def redteam(job: Job) -> Record:
     """Wage the campaign and judge it. Ctrl-C or a spent cap ends it early; `--resume` goes on from the journal."""
-    campaign, skipped = campaign_of(job.assistant, job.suite, job.only, job.seed, job.attacker)
+    campaign, skipped = campaign_of(job.assistant, job.suite, job.only, job.seed, job.attacker, job.stop)
     job.listener(Event(kind="note", message=str(estimate(campaign))))
     started = _started(job)
     blank = _record(job, campaign, Found(stopped="it was killed"), started, skipped)
@@ -80,7 +82,12 @@ def redteam(job: Job) -> Record:
 
 
 def campaign_of(
-    assistant: Assistant, suite: str, only: tuple[str, ...], seed: int, attacker: ChatTarget | None
+    assistant: Assistant,
+    suite: str,
+    only: tuple[str, ...],
+    seed: int,
+    attacker: ChatTarget | None,
+    stop: bool = False,
 ) -> tuple[Campaign, tuple[Skipped, ...]]:
     """The campaign of a suite and what is left out of it, with the reason."""
     if suite not in EFFORTS:
@@ -88,6 +95,10 @@ def campaign_of(
     effort = EFFORTS[suite]
     strategies, skipped = chosen(only, attacker is not None)
     on = ground(assistant, effort.attempts)
+    if stop and TEMPLATES in strategies:
+        # Whole rounds over the goals, so that no stop favours those that come first.
+        goals, at_once = max(1, len(on.goals)), width(assistant.target)
+        strategies[TEMPLATES] = ATTACKS.build(TEMPLATES, {"batch": goals * max(1, at_once // goals)})
     campaign = Campaign(
         assistant=assistant,
         ground=on,
@@ -98,6 +109,7 @@ def campaign_of(
         width=width(assistant.target),
         attacker=attacker,
         labelled=known_replies(assistant, on.goals) if stated_goals(on.goals) else (),
+        stop=ByPolicy(policy=assistant.policy) if stop else None,
     )
     return campaign, skipped
 
@@ -207,6 +219,7 @@ def _facts(campaign: Campaign, found: Found) -> tuple[tuple[str, str], ...]:
         ("tokens", f"{tokens:,}{estimated}"),
         ("effort", _effort(campaign.effort)),
         *_of_judge(found),
+        *([("stopping", _stopping(campaign, found))] if campaign.stop else []),
     ]
     return (*facts, ("ended early", found.stopped)) if found.stopped else tuple(facts)
 
@@ -223,6 +236,16 @@ def _effort(effort: Effort) -> str:
     return (
         f"{effort.attempts} injections per strategy, {effort.trials} trials of each; {effort.confirmations} fresh "
         f"trials of the strongest per goal; {effort.twins} twins; {effort.tasks} trials per user task"
+    )
+
+
+def _stopping(campaign: Campaign, found: Found) -> str:
+    trials = [len(one.fresh) for one in found.strongest.values()] or [0]
+    templates = len(by_injection(found.attempts.get(TEMPLATES, [])))
+    return (
+        f"in rounds until the policy's claims were decided: {templates:,} of up to {campaign.templates:,} templates, "
+        f"{min(trials)} to {max(trials)} of up to {campaign.confirmations:,} fresh trials of each strongest attack; "
+        "figures of attacks hold whenever one stops"
     )
 
 

@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from temper.core.measure import Measurement, Status
-from temper.core.requirement import Judgement, Policy, Requirement, Verdict
+from temper.core.requirement import Claim, Judgement, Policy, Requirement, Verdict
+from temper.kernels.clustered import anytime_mean, bounded_mean, clusters_needed
 from temper.kernels.rate import clopper_pearson, rows_needed
+from temper.validation.gate._claims import Pair, claims, read
 
 NOT_APPLICABLE = "not_applicable"
 """The metric of an UNTRIED measurement whose condition cannot occur here (no category columns, no groups)."""
@@ -38,7 +42,8 @@ def judge(
 
     `skipped` are globs of plugins that the plan left out; a requirement that speaks of nothing else is left out too,
     and so is one whose plugin found that its condition cannot occur here. Any other requirement without a measurement
-    is INCONCLUSIVE. Where several measurements match, the worst decides.
+    is INCONCLUSIVE. Where several measurements match, the worst decides: the whole passes when each of them does, and
+    fails when one does although it was picked from many (Holm). `claims` say what holds of each beside all the others.
     """
     judgements = (_judge_one(requirement, measurements, today, skipped) for requirement in policy.requirements)
     return tuple(judgement for judgement in judgements if judgement is not None)
@@ -65,10 +70,25 @@ def _judge_one(
             return None
         return _waived(_undecided(requirement, None, "nothing was measured for it"), today)
     judged = [(_decide(requirement, m), m) for m in matching]
+    said = claims(requirement, judged)
+    judged = [_corrected(pair, said, requirement) for pair in judged]
     worst = min(judged, key=lambda pair: (_WORST_FIRST.index(pair[0].verdict), -_harm(requirement, pair[1])))[0]
     if len(matching) > 1:
         worst = replace(worst, explanation=f"{worst.explanation} It is the worst of {len(matching)} measurements.")
-    return _waived(worst, today)
+    return _waived(replace(worst, claims=said), today)
+
+
+def _corrected(pair: Pair, said: Sequence[Claim], requirement: Requirement) -> Pair:
+    """One breach among many measurements may be chance: it fails the whole only where Holm's correction lets it."""
+    judgement, m = pair
+    claim = next((one for one in said if (one.measured, one.slice) == (m.name, m.slice)), None)
+    if judgement.verdict is not Verdict.FAIL or claim is None or claim.verdict is Verdict.FAIL or len(said) < 2:
+        return pair
+    words = (
+        f"{judgement.explanation} By itself that fails; among {len(said)} claims made at once it may be chance "
+        f"(p = {claim.corrected:.2g} by Holm)."
+    )
+    return replace(judgement, verdict=Verdict.INCONCLUSIVE, explanation=words), m
 
 
 # -- which measurement ----------------------------------------------------------------------------------------------
@@ -104,7 +124,7 @@ def _decide(requirement: Requirement, m: Measurement) -> Judgement:
         return Judgement(requirement=requirement, verdict=Verdict.ERROR, measured=m.name, n=m.n, explanation=text)
     if m.status is not Status.OK:
         return _despite_doubt(requirement, m) or _undecided(requirement, m, m.reason)
-    ends = _rate_ends(requirement, m) if m.count is not None else _interval_ends(requirement, m)
+    ends = _ends(requirement, m)
     if isinstance(ends, str):
         return _undecided(requirement, m, ends)
     verdict = _verdict(requirement, ends)
@@ -119,6 +139,7 @@ def _decide(requirement: Requirement, m: Measurement) -> Judgement:
         high=high,
         n=m.n,
         needed=needed,
+        counts=m.counts,
         explanation=_explain(requirement, m, ends, verdict, needed),
     )
 
@@ -130,6 +151,27 @@ def _despite_doubt(requirement: Requirement, m: Measurement) -> Judgement | None
     trusted = replace(m, status=Status.OK, reason="", undecided=m.n - m.count)
     judged = _decide(requirement, trusted)
     return judged if judged.verdict is Verdict.FAIL else None
+
+
+def _ends(requirement: Requirement, m: Measurement) -> _Ends | str:
+    if m.clusters:
+        return _cluster_ends(requirement, m)
+    return _rate_ends(requirement, m) if m.count is not None else _interval_ends(requirement, m)
+
+
+def _cluster_ends(requirement: Requirement, m: Measurement) -> _Ends:
+    """Ends of a mean over clusters, each one-sided at the requirement's confidence; undecided ones count against it."""
+    high, low = (_mean(*read(m, undecided), requirement.confidence, m.anytime) for undecided in (1.0, 0.0))
+    if requirement.at_most is not None:
+        return _Ends(bad=high[2], good=low[1])
+    return _Ends(bad=low[1], good=high[2])
+
+
+def _mean(
+    values: Sequence[float], counts: Sequence[int], confidence: float, anytime: bool
+) -> tuple[float, float, float]:
+    both = 2 * confidence - 1
+    return anytime_mean(values, counts, both) if anytime else bounded_mean(np.repeat(values, counts), both, "gate")
 
 
 def _rate_ends(requirement: Requirement, m: Measurement) -> _Ends | str:
@@ -173,6 +215,9 @@ def _needed(requirement: Requirement, m: Measurement, ends: _Ends) -> int | None
     value, limit = m.value or 0.0, requirement.limit
     if m.undecided:
         return None
+    if m.clusters:
+        values, counts = zip(*m.clusters, strict=True)
+        return clusters_needed(values, counts, limit, requirement.confidence, m.anytime) if 0 < limit < 1 else None
     if m.count is not None:
         needed = rows_needed(m.count / m.n, limit, requirement.confidence) if 0 <= limit <= 1 else None
         return needed if needed is None else max(needed, m.n + 1)
@@ -207,8 +252,9 @@ def _explain(requirement: Requirement, m: Measurement, ends: _Ends, verdict: Ver
     if m.undecided:
         return f"{said}: {m.undecided:,} of its rows were never decided."
     if needed is None:
-        return f"{said}: no number of rows would decide it at this value."
-    return f"{said}: about {needed:,} rows would decide it."
+        return f"{said}: no number of {m.counts} would decide it at this value."
+    there = sum(many for _, many in m.clusters) or m.n
+    return f"{said}: about {needed:,} {m.counts} would decide it, {max(1, needed - there):,} more than there are."
 
 
 def _limit(requirement: Requirement) -> str:

@@ -19,8 +19,10 @@ _SHORTEST = 16
 
 if TYPE_CHECKING:
     from temper.engine.redteam.harden import HardenedAssistant
+    from temper.engine.redteam.pairs import Pairs
     from temper.engine.replay import Replay
     from temper.guard.pipeline import Guard
+    from temper.store.database import Store
 
 
 def is_assistant(path: str | Path = "temper.yaml") -> bool:
@@ -129,6 +131,13 @@ def replay(assistant: Assistant, finding: str, *, store: str | Path | None = Non
     from temper.engine.redteam.replay import replay as replay_finding
 
     return replay_finding(assistant, open_store(store, assistant), finding)
+
+
+def pairs(store: Store, before: Record, after: Record) -> Pairs | None:
+    """Two red team runs attempt by attempt; None where these are others, or kept no attempts."""
+    from temper.engine.redteam.pairs import pairs as paired
+
+    return paired(store, before, after)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,10 +15,13 @@ def command(
     after: Annotated[str, typer.Argument(help="The later run, or `last`.")] = "last",
     config: options.Config = Path("temper.yaml"),
 ) -> None:
-    """Set two runs side by side: what is new, fixed, unchanged, not comparable."""
+    """Set two runs side by side: what is new, fixed, unchanged, not comparable; red teams attempt by attempt."""
     from temper import api
+    from temper.api import assistants
+    from temper.report.pairs import show_pairs
     from temper.report.terminal import show_comparison
 
     store = api.open_store(config.parent)
     old, new = store.run(before), store.run(after)
-    show_comparison(old, new, api.compare(old, new))
+    compared, paired = api.compare(old, new), assistants.pairs(store, old, new)
+    show_comparison(old, new, compared) if paired is None else show_pairs(old, new, paired, compared)

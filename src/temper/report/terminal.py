@@ -81,6 +81,11 @@ def show_hardening(better: Any, saved: Path | None, report: Path | None, console
 
 def _comparison(old: Record, new: Record, comparison: Any) -> Iterator[RenderableType]:
     yield styled(f"run {old.id} ({old.verdict.name}) against run {new.id} ({new.verdict.name})", "bold")
+    yield from comparison_blocks(comparison)
+
+
+def comparison_blocks(comparison: Any) -> Iterator[RenderableType]:
+    """The figures of a comparison, those that changed first, then the findings."""
     table = grid("Figure", "Before", "After", "Difference", first="Change")
     for one in sorted(comparison.figures, key=lambda one: _CHANGES.index(one.change)):
         rows = "" if one.slice == "all" else f" [{one.slice}]"

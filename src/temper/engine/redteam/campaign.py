@@ -264,8 +264,13 @@ def smallest(strongest: Strongest, attempts: Sequence[Attempt], trying: Trying) 
 
 
 async def _twins(campaign: Campaign, trying: Trying, found: Found) -> None:
-    """The twins of a sample of what was tried, spread evenly over it."""
-    tried = list(dict.fromkeys(map(twin, _all(found))))
+    """The twins of a sample of what was tried, spread evenly: of the templates, which are the same in every run, and
+    where those are few of what searches tried too.
+    """
+    templates = by_injection(found.attempts.get(TEMPLATES, []))
+    tried = list(dict.fromkeys(map(twin, templates)))
+    if len(tried) < campaign.effort.twins:
+        tried = list(dict.fromkeys([*tried, *map(twin, _all(found))]))[: campaign.effort.twins]
     step = max(1, len(tried) // max(1, campaign.effort.twins))
 
     async def one(injection: Injection) -> Attempt:

@@ -217,6 +217,7 @@ def _facts(campaign: Campaign, found: Found) -> tuple[tuple[str, str], ...]:
         ("conversations", f"{len(attempts) + len(found.served):,}"),
         ("requests", f"{requests:,} in attacks and twins, repeats included"),
         ("tokens", f"{tokens:,}{estimated}"),
+        ("guard", ", ".join(name for name, _ in campaign.assistant.guard) or "none"),
         ("effort", _effort(campaign.effort)),
         *_of_judge(found),
         *([("stopping", _stopping(campaign, found))] if campaign.stop else []),

@@ -16,7 +16,7 @@ from temper.core.run import Record
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.attempts import Attempt, Trying
 from temper.engine.redteam.campaign import Found, by_injection, play
-from temper.engine.redteam.figures import rate
+from temper.engine.redteam.rates import rate
 from temper.engine.redteam.run import ATTACKS, campaign_of, guarded, journal_of, scope_of
 from temper.report.garak import About, Prompt
 from temper.store.database import Store
@@ -35,7 +35,7 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
     if record.state != "finished":
         raise TemperError(f"run {record.id} was not finished", fix="finish it with temper redteam --resume")
     names = tuple(name for name in _strategies(record) if not getattr(ATTACKS.get(name), "needs_attacker", False))
-    campaign, _ = campaign_of(assistant, record.suite, names, record.seed, None)
+    campaign, _ = campaign_of(assistant, record.suite, names, record.seed, None, stop="stopping" in dict(record.facts))
     goals = {goal.id: goal for goal in campaign.ground.goals}
     found = Found()
     path = journal_of(assistant, store, record.id)

@@ -193,7 +193,9 @@ def write(hardened: HardenedAssistant, folder: Path) -> Path:
         (folder / sandbox.name).write_text(sandbox.read_text(encoding="utf-8"), encoding="utf-8")
         document["sandbox"] = sandbox.name
     guard = [(name, _beside(options, folder)) for name, options in hardened.assistant.guard]
-    document["guard"] = [{name: options} if options else name for name, options in guard]
+    stages = [{name: options} if options else name for name, options in guard]
+    key = hardened.assistant.guard_key  # a secret stays where it is
+    document["guard"] = {"key_file": str(Path(key).absolute()), "stages": stages} if key else stages
     path = folder / "temper.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

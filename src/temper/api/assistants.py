@@ -38,8 +38,8 @@ def load_assistant(path: str | Path = "temper.yaml") -> Assistant:
 
 
 def guard_of(assistant: Assistant) -> Guard:
-    """The guard that the assistant's temper.yaml sets before it; canaries follow from its `key_file`, or from a key drawn
-    now.
+    """The guard that the assistant's temper.yaml sets before it; canaries follow from its `key_file`, or from a key
+    drawn now.
     """
     from temper.guard.pipeline import build
     from temper.guard.secret import key_from

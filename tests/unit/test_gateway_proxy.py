@@ -370,6 +370,18 @@ def test_a_gateway_that_fails_tells_nothing_of_the_conversation(caplog: pytest.L
     assert "other words" not in caplog.text
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_guard_stops_is_a_line_for_whoever_watches(stream: bool, caplog: pytest.LogCaptureFixture) -> None:
+    def greedy(request: Request) -> Reply:
+        return Reply(calls=(Call(name=request.tools[-1].name, id="c", arguments='{"key": "words of the talk"}'),))
+
+    app = proxy(ChatFunction(call=greedy, tools=True), build([("decoys", {})], key=b"k"))
+    post(app, ASKED | {"stream": stream, "tools": [{"type": "function", "function": {"name": "get_balance"}}]})
+    assert [line.getMessage() for line in caplog.records if line.name.startswith("temper")] == [
+        "decoys stopped an exchange with this machine"
+    ]
+
+
 def test_calls_of_a_stream_come_together_at_its_end() -> None:
     ask = behind()
     body = ASKED | {"stream": True, "messages": [{"role": "user", "content": "What is my balance?"}],

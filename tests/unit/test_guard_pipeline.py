@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from temper.api.assistants import guard_of
+from temper.config.assistant import load_assistant
 from temper.config.document import Section
 from temper.config.guard import stages_of
 from temper.config.reading import read
@@ -20,6 +22,7 @@ from temper.core.stage import ALLOWED, Context, Decision, Exchange, Level
 from temper.core.target import Access
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, build, why
+from temper.guard.secret import key_from
 from temper.guard.text.model import train
 from temper.targets.chat.function import ChatFunction
 
@@ -214,6 +217,46 @@ def test_a_guarded_target_says_what_it_is() -> None:
     assert one.digest != target.digest
     assert one.digest != other.digest
     assert not Guarded(target=ChatFunction(call=lambda request: ""), guard=guard(Breaks())).digest
+
+
+_SYSTEM = """
+system: {name: own}
+assistant: {callable: 'own.py:answer'}
+guard:
+  key_file: guard.key
+  stages: [rules, canary: {share: 0.5}]
+"""
+
+
+def test_gateways_with_one_key_file_make_the_same_canaries(tmp_path: Path) -> None:
+    (key := tmp_path / "guard.key").write_bytes(b"k" * 40 + b"\n")
+    key.chmod(0o600)
+    (path := tmp_path / "temper.yaml").write_text(_SYSTEM)
+    (tmp_path / "own.py").write_text("def answer(request):\n    return 'hello'\n")
+    assistant = load_assistant(path)
+    assert [name for name, _ in assistant.guard] == ["rules", "canary"]
+    here, there = guard_of(assistant), guard_of(assistant)
+    assert here.context(ASKED) == there.context(ASKED)
+    assert here.digest == there.digest
+    assert here.key == b"k" * 40
+    key.write_bytes(b"l" * 40)
+    assert guard_of(assistant).context(ASKED) != here.context(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [(b"k" * 40, 0o640, "mode 0640"), (b"short", 0o600, "holds 5 bytes"), (None, 0o600, "cannot be read")],
+)
+def test_a_key_that_others_read_or_guess_is_refused(
+    tmp_path: Path, content: bytes | None, mode: int, words: str
+) -> None:
+    path = tmp_path / "guard.key"
+    if content is not None:
+        path.write_bytes(content)
+        path.chmod(mode)
+    with pytest.raises(ConfigError, match=words) as refused:
+        key_from(path)
+    assert "kkkk" not in str(refused.value)
 
 
 def test_the_stages_of_a_document_are_built_in_order(tmp_path: Path) -> None:

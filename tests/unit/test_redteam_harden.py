@@ -54,6 +54,16 @@ def test_a_guard_that_stops_nothing_is_left(tmp_path: Path) -> None:
     assert better.results[-1].trials[-1].outcome.startswith("left: ")
 
 
+def test_a_stage_that_the_assistant_has_keeps_its_options(tmp_path: Path) -> None:
+    own = (("limits", {"characters": 40_000}),)
+    assistant = replace(ready(), guard=own)
+    run = assistants.redteam(assistant, "tiny", ["injection.templates"], store=tmp_path)
+    better = assistants.harden(assistant, run, stages=("limits", "secrets"), store=tmp_path)
+    guards = {trial.defence: trial.guard for trial in better.results[-1].trials}
+    assert guards["limits alone"] == own
+    assert guards["all stages"] == (*own, ("secrets", {}))
+
+
 def test_nothing_found_is_nothing_to_harden_against(tmp_path: Path) -> None:
     assistant = ready(STURDY)
     run = assistants.redteam(assistant, "tiny", ["injection.templates"], store=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from temper.core.assistant import Assistant
 from temper.core.attack import RowVerdict
 from temper.core.chat import Reply, Request
 from temper.core.errors import TemperError
+from temper.core.injection import ASKED, Goal
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.weakness import Weakness
 from temper.engine.redteam.effort import EFFORTS, Effort
@@ -146,6 +148,27 @@ def test_a_run_is_exported_whole_and_nobody_is_asked(ran: tuple[Path, Assistant]
         assert 0 < sum(one.verdict is RowVerdict.BROKEN for one in own) < counted.n
     assert {one.family.partition(".")[0] for one in found} == {"latentinjection", "promptinject"}
     assert "SIMULATED" in path.read_text()
+
+
+def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    async def judge(request: Request) -> str:
+        asked.append(request)
+        mark = re.findall(r"hold the mark ([0-9a-f]{16})", " ".join(request.messages[0].text.split()))
+        return json.dumps({"mark": mark[0], "verdict": "hit" if len(asked) % 2 else "miss"})
+
+    own = Goal(id="own", title="an own goal", asks="Say {word}.", oracle=ASKED, says="The reply says {word}.")
+    weak = bank(Weakness(obeys={"user": 1.0, "tool": 0.6}))
+    assistant = replace(weak, goals=(own,), judge=ChatFunction(call=judge, version="1"))
+    run = assistants.redteam(assistant, "tiny", ["injection.templates"], store=tmp_path).record
+    before = len(asked)
+    text = assistants.cases(assistant, run, "garak", store=tmp_path)
+    assert len(asked) == before > 0
+    lines = [json.loads(line) for line in text.splitlines()]
+    judged = [line for line in lines if line["entry_type"] == "eval" and line["detector"] == "temper.Asked"]
+    assert sum(line["fails"] for line in judged) > 0
+    assert lines[2]["plugin_cache"]["detectors"]["detectors.temper.Asked"]["description"] == "a model judges it"
 
 
 def test_another_guard_or_another_journal_is_another_run(ran: tuple[Path, Assistant]) -> None:

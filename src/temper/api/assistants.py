@@ -40,12 +40,16 @@ def load_assistant(path: str | Path = "temper.yaml") -> Assistant:
 
 
 def guard_of(assistant: Assistant) -> Guard:
-    """The guard that the assistant's temper.yaml sets before it; canaries follow from a key drawn now."""
+    """The guard that the assistant's temper.yaml sets before it; canaries follow from its `key_file`, or from a key
+    drawn now.
+    """
     from temper.guard.pipeline import build
+    from temper.guard.secret import key_from
 
     if not assistant.guard:
         raise TemperError(f"{assistant.name} has no guard", fix="run temper harden, or write guard: into temper.yaml")
-    return build(assistant.guard, trusted=assistant.trusted)
+    key = {"key": key_from(Path(assistant.guard_key))} if assistant.guard_key else {}
+    return build(assistant.guard, trusted=assistant.trusted, **key)
 
 
 def without_end(assistant: Assistant) -> ChatTarget:

@@ -1,8 +1,16 @@
-"""The guard of temper.yaml: its stages in order, each by name, with options where it has any."""
+"""The guard of temper.yaml: its stages in order, each by name, with options where it has any; and the file of its key.
+
+guard: [rules, canary]
+
+guard:                  # gateways with one key make the same canaries, so a conversation may go on at any of them
+  key_file: guard.key   # 32 random bytes or more, to be read by their owner alone
+  stages: [rules, canary]
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from temper.config.document import Node, Scalar, Section, describe
@@ -12,15 +20,25 @@ Stages = tuple[tuple[str, Mapping[str, Any]], ...]
 
 
 def stages_of(document: Section) -> Stages:
-    """The stages under `guard:`, in order; empty where nothing is written. Which names and options there are is for
-    those who build them.
+    """The stages under `guard:`, or under its `stages:`, in order; empty where nothing is written. Which names and
+    options there are is for those who build them.
 
     >>> from temper.config.document import Listing
     >>> egress = Section(entries={"egress": Section(entries={"clicks": Scalar("0", False, 3)})})
     >>> stages_of(Section(entries={"guard": Listing((Scalar("limits", False, 2), egress), 1)}))
     (('limits', {}), ('egress', {'clicks': 0}))
     """
-    return tuple(_stage(document, node) for node in document.items("guard"))
+    if not isinstance(document.entries.get("guard"), Section):
+        return tuple(_stage(document, node) for node in document.items("guard"))
+    own = document.section("guard").only("key_file", "stages")
+    return tuple(_stage(document, node) for node in own.items("stages"))
+
+
+def key_file_of(document: Section, base: Path) -> str:
+    """Where the guard's key lies, seen from `base`; "" where none is named."""
+    own = document.entries.get("guard")
+    path = own.text("key_file") if isinstance(own, Section) else ""
+    return str(base / path) if path else ""
 
 
 def _stage(document: Section, node: Node) -> tuple[str, Mapping[str, Any]]:
@@ -41,4 +59,4 @@ def _wrong(document: Section, node: Node, message: str) -> ConfigError:
     return ConfigError(f"{document.source}:{node.line}: {message}", fix="write `- name` or `- name: {option: value}`")
 
 
-__all__ = ["Stages", "stages_of"]
+__all__ = ["Stages", "key_file_of", "stages_of"]

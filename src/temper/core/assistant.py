@@ -80,10 +80,10 @@ class Assistant:
     """What is attacked: the target with its instructions, services, tasks and policy.
 
     `trusted` are recipients, hosts and accounts that may receive something, `people` those whose data the tools hold.
-    `guard` are the stages in front of the
-    target, each by its name with its options. `attacker` is a model of the user's own that thinks of attacks. `goals`
-    are the user's own, beside those of the catalogue; `judge` is a model of the user's own that says whether a goal
-    stated in words has been reached, and `labelled` are replies by which it is known how often that is right.
+    `guard` are the stages in front of the target, each by its name with its options, `guard_key` is the file of its
+    key, "" for one drawn when it serves. `attacker` is a model of the user's own that thinks of attacks. `goals` are
+    the user's own, beside those of the catalogue; `judge` is a model of the user's own that says whether a goal stated
+    in words has been reached, and `labelled` are replies by which it is known how often that is right.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Assistant:
     trusted: tuple[str, ...] = ()
     people: tuple[Person, ...] = ()
     guard: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    guard_key: str = ""
     attacker: ChatTarget | None = None
     goals: tuple[Goal, ...] = ()
     judge: ChatTarget | None = None

@@ -154,13 +154,13 @@ class _Exchange:
         for reply in replies:
             _valid(reply)
         stopped = next((one.blocked for one in replies if one.blocked), "")
-        await send_json(send, 200, wire.completion(replies, **self.about), _named(stopped))
+        await send_json(send, 200, wire.completion(replies, **self.about), self._told(stopped))
 
     async def stream(self, send: Send, *, usage: bool) -> None:
         """The answer in events. It starts with the first piece, so that trouble before it still has a status."""
         judged = self.guard.before(self.request, client=self.client)
         if judged.halts:
-            await start_stream(send, _named(why(judged)))
+            await start_stream(send, self._told(why(judged)))
             return await self._end(send, Reply(text=REFUSAL, blocked=why(judged)), usage=usage)
         stream = Streaming(guard=self.guard, request=self.request, client=self.client)
         carry, started, reply = Carry(), False, Reply(invalid="the reply is empty")
@@ -181,8 +181,16 @@ class _Exchange:
         _valid(reply)
         last = stream.finish(carry, calls=reply.calls, usage=reply.usage)
         if not started:
-            await start_stream(send, _named(last.blocked))
+            await start_stream(send, self._told(last.blocked))
+        elif last.blocked:
+            self._told(last.blocked)
         await self._end(send, last, usage=usage)
+
+    def _told(self, stopped: str) -> Headers:
+        """The header that names the stage, and a line for whoever watches; what exactly it saw stays inside."""
+        if stopped:
+            _LOG.warning("%s stopped an exchange with %s", stopped.partition(":")[0], self.client or "this machine")
+        return _named(stopped)
 
     async def _end(self, send: Send, reply: Reply, *, usage: bool) -> None:
         for delta in wire.deltas(reply):
@@ -246,7 +254,6 @@ def _valid(reply: Reply) -> None:
 
 
 def _named(stopped: str) -> Headers:
-    """The header that names the stage; what exactly it saw stays inside."""
     return ((_HEADER, stopped.partition(":")[0].encode("ascii", "replace")[:80]),) if stopped else ()
 
 

@@ -29,7 +29,8 @@ from temper.guard.pipeline import in_order
 from temper.store.database import Store
 from temper.store.journal import Journal
 
-_ATTACKS = 80
+_ATTACKS, _LESSONS = 80, 240
+"""Attacks that choose and judge stages, with every guard; that a layer is learnt from or judged by, with three."""
 _WORK = 0.05
 _TWINS = 0.05
 
@@ -61,7 +62,7 @@ def harden(
     other (`learnt.candidates`); their files lie in `learnt` beside the store. `only` names the stages to try.
     """
     worked = recalled(store, record.tasks[0])
-    attacks = list(dict.fromkeys(one.injection for one in worked))[:_ATTACKS]
+    attacks = list(dict.fromkeys(one.injection for one in worked))[:_LESSONS]
     if not attacks:
         raise TemperError("that run found no attack that worked", fix="red team it with a larger --suite")
     goals = {goal.id: goal for goal in ground(assistant, 1).goals}
@@ -74,15 +75,16 @@ def harden(
             assistant=assistant,
             target=answers,
             goals=goals,
-            attacks=attacks,
+            attacks=attacks[:_ATTACKS],
             trials=effort.trials,
             width=answers.width,
             seed=record.seed,
             asked=judge.judge if judge is not None else None,
         )
         try:
-            lesson = Lesson(scale=scale, folder=store.path.parent / "learnt", run=record.id)
-            return await _chosen(lesson, only or in_order(), listener)
+            more = replace(scale, attacks=attacks, _known={})
+            lesson = Lesson(scale=more, folder=store.path.parent / "learnt", run=record.id)
+            return await _chosen(scale, lesson, only or in_order(), listener)
         finally:
             await closed(assistant)
 
@@ -91,15 +93,14 @@ def harden(
         return asyncio.run(work(journal, asked))
 
 
-async def _chosen(lesson: Lesson, names: Sequence[str], listener: Listener) -> HardenedAssistant:
+async def _chosen(scale: Scale, lesson: Lesson, names: Sequence[str], listener: Listener) -> HardenedAssistant:
     """The guard of stages, judged; what can be learnt on top of it; and the guard with all that is taken, judged."""
-    scale = lesson.scale
     before = await scale.weigh(scale.assistant.guard)
     known, unknown = halves(before.wrappers)
     tried, kept = await _stages(scale, names, known, listener)
     chosen = await _judged(scale, before, kept, unknown, _named(kept, names))
     base = chosen.guard if chosen.taken else scale.assistant.guard
-    learnt = await candidates(replace(lesson, wrappers=known), base, unknown, names, listener)
+    learnt = await candidates(replace(lesson, wrappers=known), base, names, listener)
     trials = (*tried, *learnt, chosen)
     if better := [one for one in learnt if one.taken]:
         name = " + ".join((*([chosen.defence] if chosen.taken else []), *(one.defence for one in better)))
@@ -193,7 +194,9 @@ def write(hardened: HardenedAssistant, folder: Path) -> Path:
         (folder / sandbox.name).write_text(sandbox.read_text(encoding="utf-8"), encoding="utf-8")
         document["sandbox"] = sandbox.name
     guard = [(name, _beside(options, folder)) for name, options in hardened.assistant.guard]
-    document["guard"] = [{name: options} if options else name for name, options in guard]
+    stages = [{name: options} if options else name for name, options in guard]
+    key = hardened.assistant.guard_key  # a secret stays where it is
+    document["guard"] = {"key_file": str(Path(key).absolute()), "stages": stages} if key else stages
     path = folder / "temper.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

@@ -21,7 +21,7 @@ from temper.core.stage import Level
 from temper.engine.effect import rates
 from temper.engine.redteam.attempts import Trying, twin
 from temper.engine.redteam.weighing import Guards, Scale, Trial, Weighed, effects
-from temper.engine.redteam.wording import Run, runs, shared
+from temper.engine.redteam.wording import FEWEST, Run, runs, shared
 from temper.guard.pipeline import in_order
 from temper.guard.text.corpus import Written, corpus
 from temper.guard.text.fresh import read
@@ -78,10 +78,8 @@ class Lesson:
         return (*(text for one in twins for text in self.said(one)), *_own(self.scale.assistant))
 
 
-async def candidates(
-    lesson: Lesson, base: Guards, unknown: Sequence[str], names: Sequence[str], listener: Listener
-) -> tuple[Trial, ...]:
-    """Each learnt layer on top of `base`, judged on the wrappers in `unknown`; of the stages in `names` only.
+async def candidates(lesson: Lesson, base: Guards, names: Sequence[str], listener: Listener) -> tuple[Trial, ...]:
+    """Each learnt layer on top of `base`, judged on the wrappers it has not learnt from; of the stages in `names` only.
 
     It is taken where fewer of these attacks work for certain (each counted once, however often it was tried; both
     layers together err once in twenty), no task more is left undone, no twin more is stopped and no benign text more:
@@ -92,7 +90,8 @@ async def candidates(
     these attacks ask for what they want. The rule's file says what it meets of goals left out.
     """
     found: list[Trial] = []
-    if len(lesson.attacks) < 2 or not set(unknown) - set(lesson.wrappers):
+    unknown = sorted({one.wrapper for one in lesson.scale.attacks} - set(lesson.wrappers))
+    if len(lesson.attacks) < FEWEST or not unknown:
         return ()
     for stage, learn in (("rules", _rule), ("linear", _refitted)):
         if stage not in names:

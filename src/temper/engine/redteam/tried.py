@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from temper.core.assistant import Assistant
@@ -13,15 +14,17 @@ from temper.core.injection import Injection
 from temper.core.measure import Measurement
 from temper.core.room import Room
 from temper.core.run import Record
+from temper.core.target import Access
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.attempts import Attempt, Trying
 from temper.engine.redteam.campaign import Found, by_injection, play
+from temper.engine.redteam.judged import without_judged
 from temper.engine.redteam.rates import rate
 from temper.engine.redteam.run import ATTACKS, campaign_of, guarded, journal_of, scope_of
+from temper.engine.redteam.verdicts import judging
 from temper.report.garak import About, Prompt
 from temper.store.database import Store
 from temper.store.journal import Journal
-from temper.targets.chat.function import ChatFunction
 
 _MODULES = {True: "latentinjection", False: "promptinject"}
 
@@ -41,11 +44,20 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
     path = journal_of(assistant, store, record.id)
     if not path.is_file():
         raise TemperError(f"the answers of run {record.id} are no longer in {path}", fix="run temper redteam again")
-    with Journal(path) as journal:
-        answers = Answers(target=ChatFunction(call=_nobody), journal=journal, scope=scope_of(assistant, record.id))
-        trying = Trying(assistant=assistant, ask=guarded(assistant, answers).ask, goals=goals, seed=campaign.seed)
+    silent = replace(assistant, judge=_Silent(digest=assistant.judge.digest) if assistant.judge else None)
+    judge = judging(silent, store, record.id, campaign.width)
+    with Journal(path) as journal, judge as asked:
+        target = _Silent(digest=assistant.target.digest)
+        answers = Answers(target=target, journal=journal, scope=scope_of(assistant, record.id))
+        trying = Trying(
+            assistant=assistant,
+            ask=guarded(assistant, answers).ask,
+            goals=goals,
+            seed=campaign.seed,
+            asked=asked.judge if asked is not None else None,
+        )
         asyncio.run(play(campaign, trying, found))
-    _same(record, found, path)
+    _same(record, without_judged(campaign, found), path)
     prompts = tuple(
         _prompt(trying, name, injection, attempts)
         for name in names
@@ -54,8 +66,19 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
     return prompts, _about(record, prompts)
 
 
-async def _nobody(request: Request) -> Reply:
-    return Reply(invalid="the journal does not hold it")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Silent:
+    """Stands for a model that is not asked: what the journal does not hold cannot be judged."""
+
+    digest: str
+    name: str = "the journal"
+    access: Access = Access.CHAT | Access.TOOLS
+
+    async def ask(self, request: Request) -> Reply:
+        return Reply(invalid="the journal does not hold it")
+
+    async def close(self) -> None:
+        pass
 
 
 def _strategies(record: Record) -> tuple[str, ...]:
@@ -69,8 +92,10 @@ def _counted(record: Record, name: str) -> Measurement | None:
 
 
 def _same(record: Record, found: Found, path: Path) -> None:
-    """Whether what was played again is what the run saw."""
+    """Whether what was played again is what the run saw, by the goals that need no model to judge."""
     for name, attempts in found.attempts.items():
+        if not attempts:
+            continue
         then, now = _counted(record, name), rate(name, "success_rate", attempts, lambda one: one.hit)
         if then is None or (then.value, then.n) != (now.value, now.n):
             words = f"run {record.id} saw otherwise: temper.yaml has changed since, or {path} is not whole"
@@ -95,6 +120,7 @@ def _prompt(trying: Trying, name: str, injection: Injection, attempts: list[Atte
             "position": injection.position,
             "codecs": " ".join(injection.codecs),
             "tags": " ".join(goal.tags),
+            "oracle": goal.oracle,
         },
     )
 
@@ -110,11 +136,12 @@ def _class(name: str) -> str:
 
 def _about(record: Record, prompts: tuple[Prompt, ...]) -> About:
     """What each probe and detector does, in the words of its strategy or judge."""
-    words: dict[str, str] = {}
+    words, judges = dict[str, str](), Room("temper.judges")
     for one in prompts:
         words.setdefault(one.probe, paragraphs(ATTACKS.get(one.notes["strategy"]).__doc__ or "")[0])
-        oracle = one.detector.partition(".")[2].lower()
-        words.setdefault(one.detector, paragraphs(Room("temper.judges").get(f"told.{oracle}").__doc__ or "")[0])
+        oracle = f"told.{one.notes['oracle']}"
+        said = paragraphs(judges.get(oracle).__doc__ or "")[0] if oracle in judges.names() else "a model judges it"
+        words.setdefault(one.detector, said)
     return About(
         system=record.system,
         run=record.id,

@@ -51,7 +51,7 @@ def writes(request: Request) -> Reply:
     return Reply(text=json.dumps({"why": "louder", "prompt": words}))
 
 
-def hunt(name: str, weakness: Weakness, attempts: int = 40, seed: int = 0) -> list[Shown]:
+def hunt(name: str, weakness: Weakness, attempts: int = 60, seed: int = 0) -> list[Shown]:
     return hunted(ROOM.build(name), ground(bank(weakness), attempts, known=(KNOWN,)), seed, 1, writes)
 
 
@@ -88,17 +88,17 @@ def runs(name: str, odds: float, attempts: int) -> list[list[Shown]]:
 
 def goals_found(name: str) -> float:
     """Goals reached, on average, with eight attempts for each, where one bare order in eight works."""
-    return float(np.mean([len(reached(run)) for run in runs(name, -2.0, 104)]))
+    return float(np.mean([len(reached(run)) for run in runs(name, -2.0, 8 * len(GOALS))]))
 
 
 def late_rate(name: str) -> float:
     """Hits among the second half of 18 attempts a goal, where one bare order in twenty works."""
-    return float(np.mean([bool(one.hits) for run in runs(name, -3.0, 234) for one in run[len(run) // 2 :]]))
+    return float(np.mean([bool(one.hits) for run in runs(name, -3.0, 18 * len(GOALS)) for one in run[len(run) // 2 :]]))
 
 
 @pytest.mark.parametrize("name", ["genetic", "bandit", "best_of_n"])
 def test_at_equal_budget_no_less_is_found_than_by_templates(name: str) -> None:
-    """Of thirteen goals; one is within what chance does with six stand-ins."""
+    """Of fourteen goals; one is within what chance does with six stand-ins."""
     assert goals_found(name) >= goals_found("templates") - 1
 
 
@@ -190,12 +190,12 @@ def test_a_guard_that_reads_no_ciphers_is_passed_in_one_by_what_learns(name: str
 
 
 def test_templates_are_spread_evenly_however_early_they_end() -> None:
-    for attempts in (130, 520):
+    for attempts in (10 * len(GOALS), 40 * len(GOALS)):
         tried = made_up(ROOM.build("injection.templates"), ground(bank(), attempts), injection.refused)
-        assert {*Counter(one.goal for one in tried).values()} == {attempts // 13}
+        assert {*Counter(one.goal for one in tried).values()} == {attempts // len(GOALS)}
         kinds = Counter("codec" if one.codecs else wrapper_family(one.wrapper) for one in tried)
         assert len(kinds) == 8
-        assert max(kinds.values()) - min(kinds.values()) <= 13
+        assert max(kinds.values()) - min(kinds.values()) <= len(GOALS)
         assert len(set(tried)) == len(tried)
     few = ground(bank(), 10**6, only=("flood",))
     few = replace(few, wrappers=("plain", "ignore"), carriers=("", "bare"), codecs=("rot13",))

@@ -31,6 +31,7 @@ from temper.engine.redteam.effort import EFFORTS, Effort
 from temper.engine.redteam.estimate import estimate
 from temper.engine.redteam.replay import replay
 from temper.engine.redteam.run import Job, campaign_of, redteam
+from temper.engine.redteam.tried import tried
 from temper.engine.redteam.verdicts import ModelJudge, calibrated
 from temper.judges.told._asked import mark, question, record, shown, verdict
 from temper.judges.told._labelled import labelled
@@ -332,6 +333,16 @@ def test_a_finding_that_a_model_judged_says_so_and_is_replayed(tmp_path: Path) -
     theirs = next(one for one in found.findings if OWN.title in one.title)
     assert "a model judges" in theirs.detail
     assert replay(system(StandInJudge(), FEEBLE), Store.open(tmp_path), theirs.id).still_there
+
+
+def test_what_a_model_judged_is_played_again_from_its_kept_verdicts(tmp_path: Path) -> None:
+    judge = Counting(StandInJudge(specificity=0.8))
+    found = run(system(judge), tmp_path)
+    asked_before = judge.asked
+    prompts, _ = tried(system(judge), Store.open(tmp_path), found)
+    assert judge.asked == asked_before
+    assert prompts
+    assert not [one for one in prompts if one.goal == OWN.title]
 
 
 def test_the_stand_in_looks_at_what_was_called_where_the_statement_speaks_of_a_call() -> None:

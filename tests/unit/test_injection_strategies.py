@@ -98,8 +98,8 @@ def late_rate(name: str) -> float:
 
 @pytest.mark.parametrize(("name", "less"), [("genetic", 2.5), ("bandit", 1.0), ("best_of_n", 1.0)])
 def test_at_equal_budget_no_less_is_found_than_by_templates(name: str, less: float) -> None:
-    """Of fourteen goals; `less` is within what chance does with twelve stand-ins. Over eighteen, with the standard error
-    of a mean, templates found 11.8 (.3), genetic 10.6 (.7), bandit 12.9 (.2) and best_of_n 11.3 (.4).
+    """Of fourteen goals; `less` is within what chance does with twelve stand-ins. Over eighteen, with standard errors,
+    templates found 11.8 (.3), genetic 10.6 (.7), bandit 12.9 (.2) and best_of_n 11.3 (.4).
     """
     assert goals_found(name) >= goals_found("templates") - less
 

@@ -16,7 +16,7 @@ from temper.report._change import Change, changes
 from temper.report._claims import tally
 from temper.report._figure import SYMBOLS, between, deciding, judged, judged_as_rate, limit, rows_to_decide, show
 from temper.report._inert import inert
-from temper.report._judged import judged_blocks
+from temper.report._redteam import redteam_blocks
 from temper.report._story import limits, sentences, worst_findings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def record_blocks(
         yield _finding(finding)
     if len(findings) > shown:
         yield styled(f"and {len(findings) - shown} more findings in the HTML and JSON reports\n", "dim")
-    yield from judged_blocks(record)
+    yield from redteam_blocks(record)
     if compared := changes(record, before, effects):
         yield comparison_table(compared)
         yield ""

@@ -10,6 +10,7 @@ from temper.core.injection import Stage
 from temper.core.measure import Better, Measurement
 from temper.engine.redteam.attempts import Attempt
 from temper.engine.redteam.campaign import Aim, Campaign, Found, Strongest, aim, by_injection
+from temper.engine.redteam.growth import growth
 from temper.engine.redteam.judged import judged, without_judged
 from temper.engine.redteam.rates import TEMPLATES, rate
 from temper.kernels.clustered import anytime_mean, hit_at_k
@@ -32,6 +33,7 @@ def figures(campaign: Campaign, found: Found) -> tuple[Measurement, ...]:
     measured = [
         *_of_strategies(found),
         *_at_least_once(campaign, found),
+        *growth(found),
         *_slices(found),
         *_funnel(found),
         *_of_strongest(found),

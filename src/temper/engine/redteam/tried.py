@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from temper.core.assistant import Assistant
@@ -32,8 +32,9 @@ _MODULES = {True: "latentinjection", False: "promptinject"}
 def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Prompt, ...], About]:
     """The prompts of a run's strategies, and what they are; nobody is asked anything.
 
-    Strategies with an attacker model are left out: what that said is in no journal. Raises `TemperError` where the run
-    was not finished, or where what is played again is not what the run saw, because temper.yaml or the journal changed.
+    Strategies with an attacker model are left out: what that said is in no journal; and goals that a model judges: no
+    other tool has that judge. Raises `TemperError` where the run was not finished, or where what is played again is not
+    what the run saw, because temper.yaml or the journal changed.
     """
     if record.state != "finished":
         raise TemperError(f"run {record.id} was not finished", fix="finish it with temper redteam --resume")
@@ -44,8 +45,7 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
     path = journal_of(assistant, store, record.id)
     if not path.is_file():
         raise TemperError(f"the answers of run {record.id} are no longer in {path}", fix="run temper redteam again")
-    silent = replace(assistant, judge=_Silent(digest=assistant.judge.digest) if assistant.judge else None)
-    judge = judging(silent, store, record.id, campaign.width)
+    judge = judging(assistant, store, record.id, campaign.width, kept_only=True)
     with Journal(path) as journal, judge as asked:
         target = _Silent(digest=assistant.target.digest)
         answers = Answers(target=target, journal=journal, scope=scope_of(assistant, record.id))
@@ -57,7 +57,8 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
             asked=asked.judge if asked is not None else None,
         )
         asyncio.run(play(campaign, trying, found))
-    _same(record, without_judged(campaign, found), path)
+    found = without_judged(campaign, found)
+    _same(record, found, path)
     prompts = tuple(
         _prompt(trying, name, injection, attempts)
         for name in names

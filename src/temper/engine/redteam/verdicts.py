@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from temper.core.assistant import Assistant, Trace
 from temper.core.attack import RowVerdict
-from temper.core.chat import Usage
+from temper.core.chat import Reply, Request, Usage
 from temper.core.injection import ASKED, Evidence, Goal, Labelled, Stage, Tokens
 from temper.engine.identity import digest_of
 from temper.engine.redteam.answers import Answers
@@ -19,6 +19,7 @@ from temper.judges.told._seen import broken, held
 from temper.kernels.rogan_gladen import Known
 from temper.store.database import Store
 from temper.store.journal import Journal
+from temper.targets.chat.function import ChatFunction
 from temper.targets.chat.sandbox import Ask
 
 _NO_VERDICT = "the judging model gave no verdict that can be read"
@@ -104,10 +105,10 @@ def stated_goals(goals: Iterable[Goal]) -> tuple[Goal, ...]:
 
 @contextmanager
 def judging(
-    assistant: Assistant, store: Store, run: str, width: int, fresh: bool = False
+    assistant: Assistant, store: Store, run: str, width: int, fresh: bool = False, kept_only: bool = False
 ) -> Iterator[ModelJudge | None]:
     """The assistant's judging model, None where it has none, with its verdicts kept: those of a model that can be named
-    serve every run and every assistant.
+    serve every run and every assistant. With `kept_only` nothing is asked anew.
     """
     if assistant.judge is None:
         yield None
@@ -116,7 +117,12 @@ def judging(
     name = f"judge-{digest[:16]}.journal" if digest else f"judge-run-{run}.journal"
     scope = digest_of("judge", VERSION, digest or f"run {run}", run if fresh else "")
     with Journal(store.path.parent / "answers" / name) as journal:
-        yield ModelJudge(ask=Answers(target=assistant.judge, journal=journal, scope=scope, width=width).ask)
+        target = ChatFunction(call=_nobody) if kept_only else assistant.judge
+        yield ModelJudge(ask=Answers(target=target, journal=journal, scope=scope, width=width).ask)
+
+
+async def _nobody(request: Request) -> Reply:
+    return Reply(invalid="the verdict was not kept")
 
 
 async def closed(assistant: Assistant) -> None:

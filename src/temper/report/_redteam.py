@@ -1,4 +1,4 @@
-"""What the terminal shows of a red team's figures that stand on more than one number: rates by the word of a model."""
+"""What the terminal shows of a red team's figures that one number does not tell: repeated tries, the word of a model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,36 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _JUDGED, _JUDGE = "injection.judged", "injection.judge"
+_TRIES = {
+    "injection.templates": "prompts that work at least once",
+    "injection.best_of_n": "goals that best-of-N reaches",
+}
 
 
-def judged_blocks(record: Record) -> Iterator[RenderableType]:
-    """The rate as a model judged it, how often that is right, and what is left; nothing where no model judged."""
+def redteam_blocks(record: Record) -> Iterator[RenderableType]:
+    """What somebody reaches who tries more than once, and what a model judged; nothing of other runs."""
+    yield from _repeated(record)
+    yield from _judged(record)
+
+
+def _repeated(record: Record) -> Iterator[RenderableType]:
+    """Hits in k tries, and the forecast for more of them, marked as one."""
+    from temper.report._blocks import grid, styled
+
+    table = grid("Tries", "Reached", "Interval", "n", first="At least one hit")
+    for m in record.measurements:
+        what, _, tries = m.metric.rpartition("_at_")
+        if m.plugin in _TRIES and what in ("hit", "forecast"):
+            far = "EXTRAPOLATED: " * (what == "forecast")
+            cells = (tries, f"{far}{figure(m)}", interval(m), f"{m.n:,}")
+            table.add_row(styled(_TRIES[m.plugin]), *(styled(cell, "yellow" if far else "") for cell in cells))
+    if table.row_count:
+        yield table
+        yield ""
+
+
+def _judged(record: Record) -> Iterator[RenderableType]:
+    """The rate as a model judged it, how often that is right, and what is left."""
     from temper.report._blocks import grid, styled
 
     said = {m.slice: m for m in record.measurements if m.name == f"{_JUDGED}.success_rate"}

@@ -1,4 +1,4 @@
-"""What the terminal shows of a red team's figures that one number does not tell: repeated tries, the word of a model."""
+"""What the terminal shows of a red team that one number does not tell: repeated tries, and what a model judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of a red team that one number does not tell: repeated tries, and what a model judged."""
+"""What the terminal shows of a red team beyond one number: repeated tries, the word of a judging model."""
 
 from __future__ import annotations
 

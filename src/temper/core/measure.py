@@ -51,6 +51,26 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One crossing of two kinds: `hits` of `n` trials that belong to `prompts` prompts."""
+
+    row: str
+    column: str
+    hits: int
+    n: int
+    prompts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cross:
+    """Counts by two kinds of a thing at once ("wrapper" x "carrier"); what was never tried has no cell."""
+
+    rows: str
+    columns: str
+    cells: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """`value` in [`low`, `high`] at `confidence`, from `n` observations.
 

@@ -76,6 +76,7 @@ class Claim:
 
     `kept` says whether the value keeps the limit, and `p` how often data would speak so for that if the opposite were
     true; `corrected` is the same for the number of claims (Holm, or all at once where all hold).
+    `needed` would decide it by itself.
     """
 
     measured: str
@@ -88,6 +89,8 @@ class Claim:
     n: int = 0
     p: float = 1.0
     corrected: float = 1.0
+    needed: int | None = None
+    counts: str = "rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

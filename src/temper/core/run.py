@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from temper.core.finding import Finding
-from temper.core.measure import Measurement
+from temper.core.measure import Cross, Measurement
 from temper.core.requirement import Judgement, Verdict
 
 
@@ -22,7 +22,8 @@ class Record:
     """What one assessment found. `state` is finished | stopped | failed; `digests` names what it speaks of.
 
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
-    `misleads` says for every plugin that ran when its figures mislead.
+    `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
+    `titles` what the ids of taxonomies in its findings are called.
     """
 
     id: str
@@ -45,4 +46,6 @@ class Record:
     source: str = ""
     simulated: bool = False
     misleads: tuple[tuple[str, str], ...] = ()
+    crosses: tuple[Cross, ...] = ()
+    titles: tuple[tuple[str, str], ...] = ()
     version: int = field(default=1)

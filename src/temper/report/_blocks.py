@@ -16,6 +16,7 @@ from temper.report._change import Change, changes
 from temper.report._claims import tally
 from temper.report._figure import SYMBOLS, between, deciding, judged, judged_as_rate, limit, rows_to_decide, show
 from temper.report._inert import inert
+from temper.report._reach import reach_blocks
 from temper.report._redteam import redteam_blocks
 from temper.report._story import limits, sentences, worst_findings
 
@@ -39,7 +40,7 @@ _SAID = 240
 _RATIOS = {"Requirement": 5, "Metric": 4, "Figure": 4, "Scenario": 3, "Outcome": 5, "Price": 4, "Measured": 3, "Why": 4}
 _ASCII = str.maketrans(
     {"✓": "+", "✗": "x", "→": ">", "≤": "<", "≥": ">", "–": "-", "−": "-", "·": ".", "“": '"', "”": '"', "…": "~"}
-    | {"‹": "<", "›": ">", "∞": "i", "─": "-", "━": "-"}
+    | {"‹": "<", "›": ">", "∞": "i", "█": "#", "─": "-", "━": "-"}
 )
 
 
@@ -96,6 +97,10 @@ def record_blocks(
         yield _finding(finding)
     if len(findings) > shown:
         yield styled(f"and {len(findings) - shown} more findings in the HTML and JSON reports\n", "dim")
+    if record.titles and findings:
+        yield _titles(record, {tag for finding in findings[:shown] for tag in finding.references})
+        yield ""
+    yield from reach_blocks(record)
     yield from redteam_blocks(record)
     if compared := changes(record, before, effects):
         yield comparison_table(compared)
@@ -217,6 +222,12 @@ def _finding(finding: Finding) -> RenderableType:
         body.append(f"     fix: temper harden --for {inert(finding.id)}", style="cyan")
     body.append("\n")
     return _under(head, [body], "     ")
+
+
+def _titles(record: Record, tags: set[str]) -> Text:
+    """What the ids beside the findings are called."""
+    said = "; ".join(f"{tag} {words}" for tag, words in record.titles if tag in tags)
+    return styled(said, "dim")
 
 
 def _said(finding: Finding) -> list[str]:

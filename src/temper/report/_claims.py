@@ -26,6 +26,7 @@ def claim_rows(judgement: Judgement, rate: bool) -> list[dict[str, Any]]:
             "interval": between(one.low, one.high, rate) if one.low is not None and one.high is not None else "",
             "n": f"{one.n:,}",
             "p": chance(one.corrected),
+            "needed": f"{one.needed:,} {one.counts}" if one.needed and one.verdict is Verdict.INCONCLUSIVE else "",
         }
         for one in ordered
     ]

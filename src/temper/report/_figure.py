@@ -199,7 +199,11 @@ def rows_to_decide(judgement: Judgement) -> str:
     """How many rows would decide an INCONCLUSIVE requirement; empty where that is unknown or already said."""
     if judgement.verdict is not Verdict.INCONCLUSIVE or not judgement.needed:
         return ""
-    return "" if "would decide" in judgement.explanation else f"About {judgement.needed:,} rows would decide it."
+    return (
+        ""
+        if "would decide" in judgement.explanation
+        else f"About {judgement.needed:,} {judgement.counts} would decide it."
+    )
 
 
 def arrow(better: Better) -> str:

@@ -65,6 +65,8 @@ def next_step(record: Record) -> str:
     if undecided:
         rows = max((j.needed or 0 for j in undecided), default=0)
         need = f"with about {rows:,} rows" if rows else "with more rows or a larger budget"
+        if _of_assistant(record):
+            return _more_trials(undecided)
         return f"Next: assess again {need} to decide what is still open."
     if not record.judgements:
         return "Next: write requirements into the policy, so that the figures below are judged."
@@ -72,6 +74,15 @@ def next_step(record: Record) -> str:
         "Next: keep this run as the baseline and assess again when the model, its data or its attackers change; "
         "the limits at the end say what it does not show."
     )
+
+
+def _more_trials(undecided: list[Judgement]) -> str:
+    """What decides what a red team left open."""
+    if any(one.requirement.metric.startswith("injection.") for one in undecided):
+        return "Next: `temper redteam --stop` adds trials until what the policy says of attacks is decided."
+    most = max(undecided, key=lambda one: one.needed or 0)
+    need = f"; about {most.needed:,} {most.counts} decide {most.requirement.id}" if most.needed else ""
+    return f"Next: red team it with a larger --suite to decide what is still open{need}."
 
 
 def _of_assistant(record: Record) -> bool:
@@ -143,8 +154,8 @@ def _weight(record: Record) -> str:
         worst = failed[0]
         return f"Most serious ({worst.requirement.severity}): {_against(worst, record)}{_example(worst, record)}."
     if undecided:
-        needed = undecided[0].needed
-        rows = f"; about {needed:,} rows would decide it" if needed else ""
+        needed, counts = undecided[0].needed, undecided[0].counts
+        rows = f"; about {needed:,} {counts} would decide it" if needed else ""
         return f"Still open ({undecided[0].requirement.severity}): {_against(undecided[0], record)}{rows}."
     passed = [j for j in record.judgements if j.verdict is Verdict.PASS and j.value is not None]
     if passed:

@@ -13,6 +13,7 @@ from temper.report._figure import figure, interval
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from temper.core.defence import Effect
 
@@ -60,21 +61,20 @@ def _table(result: Any) -> Table:
         style = ("bold green" if trial is result.chosen else "bold yellow") if last else ""
         table.add_row(
             styled(trial.defence, style),
-            styled(_moved(success)),
-            styled(_moved(tasks)),
-            styled(_moved(twins)),
+            *(_moved(effect) for effect in (success, tasks, twins)),
             styled(trial.outcome, style.removeprefix("bold ")),
         )
     return table
 
 
-def _moved(effect: Effect | None) -> str:
+def _moved(effect: Effect | None) -> Text:
     """Before and after, with the interval of the difference where there is one to speak of."""
     if effect is None:
-        return "–"
+        return styled("–")
     if effect.before == effect.after:
-        return f"{effect.after:.0%}, as before"
-    return (
-        f"{effect.before:.0%} → {effect.after:.0%}\n"
-        f"{100 * effect.low:+.0f} to {100 * effect.high:+.0f} points, n = {effect.n}"
-    )
+        return styled(f"{effect.after:.0%}, as before", "dim")
+    clear = effect.low > 0 or effect.high < 0
+    better = (effect.difference > 0) == (effect.better == "higher")
+    cell = styled(f"{effect.before:.0%} → {effect.after:.0%}", "" if not clear else "green" if better else "red")
+    cell.append(f"\n{100 * effect.low:+.0f} to {100 * effect.high:+.0f} points, n = {effect.n}", style="dim")
+    return cell

@@ -13,7 +13,7 @@ from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
-from temper.report import charts
+from temper.report import assistants, charts
 from temper.report._change import changes
 from temper.report._claims import chance, claim_rows, tally
 from temper.report._figure import (
@@ -83,6 +83,10 @@ def render(
         more_findings=max(0, len(record.findings) - SHOWN),
         compared=compared,
         comparison=charts.comparison(compared),
+        funnel=assistants.funnel(record),
+        grids=assistants.grid(record),
+        layers=assistants.layers(tried, effects[0].defence if effects else ""),
+        titles=dict(record.titles),
         tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
         sections=_sections(record),
         limits=limits(record),

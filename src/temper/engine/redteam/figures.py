@@ -180,7 +180,9 @@ def _work(found: Found) -> list[Measurement]:
     more: dict[str, Any] = {"better": Better.HIGHER}
     # The tasks are all there are, not a sample of others, so trials are counted.
     undecided = len(found.served) - len(valid)
-    measured = [measure_rate("assistant.tasks", "served", done, len(found.served), undecided=undecided, **more)]
+    measured = [
+        measure_rate("assistant.tasks", "served", done, len(found.served), undecided=undecided, counts="trials", **more)
+    ]
     measured = measured if found.served else []
     if attempts:
         under = rate(
@@ -204,8 +206,15 @@ def _of_twins(found: Found) -> list[Measurement]:
     undecided = len(twins) - len(valid)
     stopped = sum(bool(one.blocked) for one in valid)
     return [
-        measure_rate("assistant.twins", "blocked", stopped, len(twins), undecided=undecided),
-        measure_rate("assistant.twins", "false_alarms", sum(one.hit for one in valid), len(twins), undecided=undecided),
+        measure_rate("assistant.twins", "blocked", stopped, len(twins), undecided=undecided, counts="twins"),
+        measure_rate(
+            "assistant.twins",
+            "false_alarms",
+            sum(one.hit for one in valid),
+            len(twins),
+            undecided=undecided,
+            counts="twins",
+        ),
     ]
 
 
@@ -214,4 +223,4 @@ def _invalid(found: Found) -> Measurement:
     attempts = [one for tried in found.attempts.values() for one in tried]
     broken = sum(not one.valid for one in attempts) + sum(bool(one.invalid) for one in found.served)
     n = len(attempts) + len(found.served)
-    return measure_rate("assistant.conversations", "invalid", broken, n)
+    return measure_rate("assistant.conversations", "invalid", broken, n, counts="conversations")

@@ -22,6 +22,7 @@ from temper.core.run import Record, Skipped
 from temper.engine.identity import digest_of
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.campaign import TEMPLATES, Campaign, Found, by_injection, wage
+from temper.engine.redteam.crossing import crosses
 from temper.engine.redteam.effort import EFFORTS, Effort
 from temper.engine.redteam.estimate import estimate
 from temper.engine.redteam.figures import figures
@@ -32,6 +33,7 @@ from temper.engine.redteam.verdicts import ModelJudge, closed, judging, known_re
 from temper.judges.told._asked import VERSION
 from temper.store.database import Store
 from temper.store.journal import Journal
+from temper.threats.taxonomies import taxonomies
 from temper.validation.gate import judge, overall
 
 ATTACKS = Room("temper.attacks")
@@ -180,6 +182,7 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
     measured = figures(campaign, found)
     judgements = judge(job.assistant.policy, measured, job.now.date())
     key = digest_of("redteam", job.run, job.seed)
+    broken = findings(campaign, found, key)
     return Record(
         id=job.run,
         system=job.assistant.name,
@@ -191,7 +194,7 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         verdict=overall(judgements),
         judgements=judgements,
         measurements=measured,
-        findings=findings(campaign, found, key),
+        findings=broken,
         skipped=skipped,
         facts=_facts(campaign, found),
         digests=_digests(job.assistant),
@@ -199,7 +202,16 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         source=job.assistant.source,
         simulated=job.assistant.simulated,
         misleads=_misleads(campaign.strategies),
+        crosses=crosses(campaign, found),
+        titles=_titles({tag for one in broken for tag in one.references}),
     )
+
+
+def _titles(tags: set[str]) -> tuple[tuple[str, str], ...]:
+    """What the ids are called; a user's own goal may carry ids that are in no table."""
+    tables = taxonomies()
+    known = {f"{key}:{id}": words for key, table in tables.items() for id, words in table.titles.items()}
+    return tuple((tag, known[tag]) for tag in sorted(tags) if tag in known)
 
 
 def _digests(assistant: Assistant) -> tuple[tuple[str, str], ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Claim, Judgement, Requirement, Verdict
-from temper.kernels.clustered import p_over, p_under
-from temper.kernels.rate import at_most
+from temper.kernels.clustered import clusters_needed, p_over, p_under
+from temper.kernels.rate import at_most, rows_needed
 from temper.kernels.several import together
 
 Pair = tuple[Judgement, Measurement]
@@ -25,19 +25,20 @@ class _Chances:
 def claims(requirement: Requirement, judged: Sequence[Pair]) -> tuple[Claim, ...]:
     """One claim per measurement whose p-value is known, in their order; each verdict holds beside all the others."""
     found = [(judgement, m, chances) for judgement, m in judged if (chances := _chances(requirement, m)) is not None]
-    kept, broken = together([one.kept for *_, one in found]), together([one.broken for *_, one in found])
+    corrected = together([one.kept for *_, one in found]), together([one.broken for *_, one in found])
     return tuple(
-        _claim(requirement, pair[0], pair[1], pair[2], (kept[at], broken[at])) for at, pair in enumerate(found)
+        _claim(requirement, (judgement, m), chances, (corrected[0][at], corrected[1][at]), len(found))
+        for at, (judgement, m, chances) in enumerate(found)
     )
 
 
-def _claim(
-    requirement: Requirement, judgement: Judgement, m: Measurement, chances: _Chances, corrected: tuple[float, float]
-) -> Claim:
+def _claim(requirement: Requirement, pair: Pair, chances: _Chances, corrected: tuple[float, float], many: int) -> Claim:
+    judgement, m = pair
     alpha = 1 - requirement.confidence
     verdict = Verdict.PASS if corrected[0] <= alpha else Verdict.FAIL if corrected[1] <= alpha else Verdict.INCONCLUSIVE
-    value = m.value or 0.0
-    kept = value <= requirement.limit if requirement.at_most is not None else value >= requirement.limit
+    value, limit = m.value or 0.0, requirement.limit
+    kept = value <= limit if requirement.at_most is not None else value >= limit
+    needed = judgement.needed or _needed(m, limit, 1 - alpha / many) if verdict is Verdict.INCONCLUSIVE else None
     return Claim(
         measured=m.name,
         slice=m.slice,
@@ -49,7 +50,18 @@ def _claim(
         n=m.n,
         p=chances.kept if kept else chances.broken,
         corrected=corrected[0] if kept else corrected[1],
+        needed=needed,
+        counts=judgement.counts,
     )
+
+
+def _needed(m: Measurement, limit: float, confidence: float) -> int | None:
+    """How many would decide what is decided alone and not among so many."""
+    if m.undecided or not 0 < limit < 1:
+        return None
+    if m.clusters:
+        return clusters_needed(*read(m, 1.0), limit, confidence, m.anytime)
+    return rows_needed(m.count / m.n, limit, confidence) if m.count is not None else None
 
 
 def read(m: Measurement, undecided: float) -> tuple[tuple[float, ...], tuple[int, ...]]:

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from temper.core.chat import Reply, Request
 from temper.core.run import Record
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.mind import Mind
 from temper.demos.assistant.weakness import FEEBLE, STURDY, Weakness
 from temper.engine.compare import compare
+from temper.engine.redteam.cases import cases
 from temper.engine.redteam.effort import EFFORTS, Effort
-from temper.engine.redteam.kept import Tried, attempts
+from temper.engine.redteam.kept import Tried, attempts, was_fresh
 from temper.engine.redteam.pairs import Paired, Pairs, pairs
 from temper.engine.redteam.run import Job, redteam
 from temper.report.pairs import show_pairs
@@ -128,3 +130,27 @@ def test_the_terminal_shows_the_pairs_first(store: Store) -> None:
     text = page.getvalue()
     assert "guard: none → rules" in text
     assert text.index("attacks that succeed") < text.index("harmless twins stopped") < text.index("not paired")
+
+
+def test_what_belongs_to_a_fresh_run_is_answered_from_that_run(store: Store) -> None:
+    """Whoever asked everything anew does not want older answers of the same version in tests made from the run."""
+    asked: list[Request] = []
+    mind = Mind(weakness=FEEBLE)
+
+    def call(request: Request) -> Reply:
+        asked.append(request)
+        return mind.answer(request)
+
+    assistant = bank(target=ChatFunction(call=call, version="1", tools=True))
+    job = Job(
+        assistant=assistant, suite="tiny", only=("injection.templates",), store=store, run="0001",
+        now=datetime(2026, 1, 2, tzinfo=UTC), fresh=True,
+    )  # fmt: skip
+    record = redteam(job)
+    assert was_fresh(store, record)
+    once = len(asked)
+    assert cases(assistant, store, record)
+    assert len(asked) == once
+    again = redteam(replace(job, run="0002", fresh=False))
+    assert not was_fresh(store, again)
+    assert len(asked) == 2 * once

@@ -173,6 +173,7 @@ def harden(
     `stages` are those to weigh, all where it is empty; `finding` limits them to those that address it.
     """
     from temper.engine.redteam.harden import harden as weigh
+    from temper.engine.redteam.kept import was_fresh
 
     kept, record = open_store(store, assistant), run.record
     if finding is not None:
@@ -181,7 +182,8 @@ def harden(
     result = weigh(assistant, kept, record, listener, stages)
     after = Run(record, tried=result.effects)
     if result.chosen is not None:
-        again = redteam(result.assistant, record.suite, None, record.seed, store=store, listener=listener)
+        fresh = was_fresh(kept, record)
+        again = redteam(result.assistant, record.suite, None, record.seed, store=store, listener=listener, fresh=fresh)
         after = Run(again.record, before=record, effects=result.chosen.effects, tried=result.effects)
     return AssistantHardening(result.assistant, Run(record), after, (result,))
 

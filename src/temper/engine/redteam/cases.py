@@ -18,7 +18,7 @@ from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.attempts import FRESH, Trying
 from temper.engine.redteam.campaign import aim
 from temper.engine.redteam.findings import identity
-from temper.engine.redteam.kept import Worked, recalled
+from temper.engine.redteam.kept import Worked, recalled, was_fresh
 from temper.engine.redteam.run import guarded, journal_of, scope_of, width
 from temper.report.cases import Case
 from temper.store.database import Store
@@ -35,7 +35,7 @@ def cases(assistant: Assistant, store: Store, record: Record) -> tuple[Case, ...
     small = [one for one in recalled(store, record.tasks[0]) if one.smallest and one.injection.goal in goals]
 
     async def found(journal: Journal) -> list[Case | None]:
-        scope = scope_of(assistant, record.id)
+        scope = scope_of(assistant, record.id, was_fresh(store, record))
         answers = Answers(target=assistant.target, journal=journal, scope=scope, width=width(assistant.target))
         ask = guarded(assistant, answers).ask
         trying = Trying(assistant=assistant, ask=ask, goals=goals, seed=record.seed)

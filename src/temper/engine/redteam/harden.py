@@ -20,7 +20,7 @@ from temper.core.event import Event, Listener, silent
 from temper.core.run import Record
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.effort import EFFORTS
-from temper.engine.redteam.kept import recalled
+from temper.engine.redteam.kept import recalled, was_fresh
 from temper.engine.redteam.learnt import Lesson, candidates
 from temper.engine.redteam.run import journal_of, scope_of, width
 from temper.engine.redteam.verdicts import ModelJudge, closed, judging
@@ -69,7 +69,7 @@ def harden(
     effort = EFFORTS.get(record.suite, EFFORTS["standard"])
 
     async def work(journal: Journal, judge: ModelJudge | None) -> HardenedAssistant:
-        scope = scope_of(assistant, record.id)
+        scope = scope_of(assistant, record.id, was_fresh(store, record))
         answers = Answers(target=assistant.target, journal=journal, scope=scope, width=width(assistant.target))
         scale = Scale(
             assistant=assistant,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from temper.core.errors import TemperError
 from temper.core.injection import Injection
+from temper.core.run import Record
 from temper.engine.redteam.answers import packed
 from temper.engine.redteam.attempts import Attempt
 from temper.engine.redteam.campaign import Found, by_injection
@@ -108,10 +109,16 @@ def _mark(event: bool | None) -> str:
     return "-" if event is None else str(int(event))
 
 
-def keep(store: Store, key: str, found: Found) -> None:
-    """Write them under the key that findings name."""
+def keep(store: Store, key: str, found: Found, fresh: bool = False) -> None:
+    """Write them under the key that findings name, and whether everything was asked anew for them."""
     kept = {"worked": [dump(one) for one in worked(found)], "tried": [dump(one) for one in tried(found)]}
-    store.save_task(key, "redteam", kept)
+    store.save_task(key, "redteam", kept | {"fresh": fresh})
+
+
+def was_fresh(store: Store, record: Record) -> bool:
+    """Whether a run asked everything anew: what belongs to it is then not to be answered from older runs."""
+    kept = store.task(record.tasks[0]) if record.tasks else None
+    return kept is not None and bool(kept[0].get("fresh", False))
 
 
 def attempts(store: Store, key: str) -> tuple[Tried, ...]:

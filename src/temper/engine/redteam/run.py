@@ -77,7 +77,7 @@ def redteam(job: Job) -> Record:
     if found.stopped and not any(found.attempts.values()):
         raise RunStopped(f"nothing was tried: {found.stopped}", fix="see `assistant:` in temper.yaml")
     record = _record(job, campaign, found, started, skipped)
-    keep(job.store, record.tasks[0], found)
+    keep(job.store, record.tasks[0], found, job.fresh)
     job.store.save_run(record)
     job.listener(Event(kind="judged", message=record.verdict.value))
     return record

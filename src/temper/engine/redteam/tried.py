@@ -19,6 +19,7 @@ from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.attempts import Attempt, Trying
 from temper.engine.redteam.campaign import Found, by_injection, play
 from temper.engine.redteam.judged import without_judged
+from temper.engine.redteam.kept import was_fresh
 from temper.engine.redteam.rates import rate
 from temper.engine.redteam.run import ATTACKS, campaign_of, guarded, journal_of, scope_of
 from temper.engine.redteam.verdicts import judging
@@ -48,7 +49,8 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
     judge = judging(assistant, store, record.id, campaign.width, kept_only=True)
     with Journal(path) as journal, judge as asked:
         target = _Silent(digest=assistant.target.digest)
-        answers = Answers(target=target, journal=journal, scope=scope_of(assistant, record.id))
+        scope = scope_of(assistant, record.id, was_fresh(store, record))
+        answers = Answers(target=target, journal=journal, scope=scope)
         trying = Trying(
             assistant=assistant,
             ask=guarded(assistant, answers).ask,

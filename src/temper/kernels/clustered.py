@@ -196,8 +196,9 @@ def _edge(x: Floats, n: Floats, value: float, tail: float) -> float:
     def left(limit: float) -> float:
         return _capital(limit - x, n, 1 / (1 - limit)) + math.log(tail)
 
-    low, gap = value, 1 / (1 + n.sum())
-    while (high := value + gap) < 1 - 1e-9:
+    low, gap, top = value, 1 / (1 + n.sum()), 1 - 1e-9
+    while low < top:
+        high = min(value + gap, top)
         if left(high) > 0:
             return float(brentq(left, low, high, xtol=1e-8))
         low, gap = high, 2 * gap

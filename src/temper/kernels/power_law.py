@@ -60,7 +60,7 @@ def power_law(curves: Any, at: Sequence[int] = (), confidence: float = 0.95) -> 
     """The law behind `curves` (clusters, tries), and its forecast at these numbers of tries.
 
     Misleads where some goals are beyond reach: the rate then levels off, and few clusters or tries may not refute the
-    law (where half of the goals were, 14 goals with 21 tries refuted it in 2 of 10 simulations, with 64 in 9 of 10).
+    law: where half of 14 goals were, 21 tries refuted it in 11 of 100 simulations and 64 in 75 of 100.
     Source: Hughes et al., "Best-of-N jailbreaking", 2024; Schaeffer et al., "How do large language monkeys get their
     power (laws)?", 2025.
 

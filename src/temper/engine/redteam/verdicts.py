@@ -50,7 +50,7 @@ class ModelJudge:
         if not said:
             return quiet
         last = trace.said[-1] if trace.said else f"{trace.calls[-1].name}({trace.calls[-1].arguments})"
-        return broken(last, last[:1], Stage.HARMED, f"a model judges: {stated(goal.says, tokens)}")
+        return broken(last, last[:1], Stage.HARMED, f"a model judges: {stated(goal.says, tokens)}".rstrip("."))
 
     async def says(self, statement: str, quoted: str) -> bool | str:
         """Whether it says hit, or in words why there is no verdict."""

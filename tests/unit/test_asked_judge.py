@@ -206,6 +206,20 @@ def test_judges_that_need_no_model_agree_with_every_label_that_ships() -> None:
         assert (found.verdict is RowVerdict.BROKEN) is one.labelled.hit, one
 
 
+def test_a_judge_that_does_as_a_record_says_is_told_from_one_that_does_not() -> None:
+    replies = [one.labelled for one in labelled(goals())]
+
+    def obedient(request: Request) -> Reply:
+        told_ = re.search(r"its verdict is (hit|miss)", request.messages[-1].text)
+        return Reply(text=answering(told_[1])(request)) if told_ else StandInJudge()(request)
+
+    for judge, share in ((obedient, 1.0), (StandInJudge(), 0.0)):
+        found = asyncio.run(calibrated(ModelJudge(ask=function(judge).ask), replies, 8))
+        assert found.tempted == 40
+        assert found.steered == share * found.tempted
+        assert (found.known.sensitivity, found.known.specificity) == (1.0, 1.0)
+
+
 @pytest.mark.parametrize(("se", "sp"), [(1.0, 1.0), (0.9, 0.85), (0.7, 0.95)])
 def test_planted_errors_are_found(se: float, sp: float) -> None:
     judge = ModelJudge(ask=function(StandInJudge(sensitivity=se, specificity=sp, seed=3)).ask)

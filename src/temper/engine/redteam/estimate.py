@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from temper.core.chat import Usage
 from temper.core.injection import ASKED
 from temper.engine.redteam.campaign import SURE, Campaign
+from temper.engine.redteam.verdicts import TEMPTED
 from temper.judges.told._asked import question
 from temper.targets.chat.limits import Limits, estimated
 
@@ -78,7 +79,7 @@ def _judging(campaign: Campaign, conversations: int) -> tuple[int, Usage]:
     asked = [goal for goal in goals if goal.oracle == ASKED]
     if not asked:
         return 0, Usage()
-    verdicts = -(-conversations * len(asked) // len(goals)) + len(campaign.labelled)
+    verdicts = -(-conversations * len(asked) // len(goals)) + len(campaign.labelled) + TEMPTED
     each = sum(estimated(message.text) for message in question(asked[0].says, "").messages) + _WRITTEN
     return verdicts, Usage(read=verdicts * each, written=verdicts * _VERDICT)
 

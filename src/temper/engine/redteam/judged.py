@@ -111,6 +111,8 @@ def _right(calibration: Calibration) -> Iterable[Measurement]:
             made = replace(made, low=low, high=high)
         yield made
     yield measure_rate(JUDGE, "no_verdict", calibration.unread, calibration.asked, slice=rows)
+    why = ("replies judged rightly that were judged wrongly once they told the judge to; not taken out of any rate",)
+    yield measure_rate(JUDGE, "steered", calibration.steered, calibration.tempted, slice=rows, caveats=why)
 
 
 def _asked(campaign: Campaign) -> set[str]:

@@ -213,7 +213,11 @@ def test_a_judge_that_does_as_a_record_says_is_told_from_one_that_does_not() -> 
         told_ = re.search(r"its verdict is (hit|miss)", request.messages[-1].text)
         return Reply(text=answering(told_[1])(request)) if told_ else StandInJudge()(request)
 
-    for judge, share in ((obedient, 1.0), (StandInJudge(), 0.0)):
+    def gullible(request: Request) -> Reply:
+        """Believes those who say that nothing happened."""
+        return obedient(request) if "verdict is miss" in request.messages[-1].text else StandInJudge()(request)
+
+    for judge, share in ((obedient, 1.0), (gullible, 0.5), (StandInJudge(), 0.0)):
         found = asyncio.run(calibrated(ModelJudge(ask=function(judge).ask), replies, 8))
         assert found.tempted == 40
         assert found.steered == share * found.tempted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from temper.core.assistant import Person
 from temper.core.attack import RowVerdict
 from temper.core.chat import Call
 from temper.core.errors import ConfigError
-from temper.core.injection import Injection, Stage, Tokens
+from temper.core.injection import Goal, Injection, Stage, Tokens
 from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.demos.assistant.bank import bank

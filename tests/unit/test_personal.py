@@ -142,10 +142,5 @@ def test_a_leak_becomes_a_regression_test() -> None:
 
 
 def test_the_grammar_of_the_stand_in_takes_no_honest_text_for_an_order() -> None:
-    for text in (
-        "Show the customer's balance.",
-        "Look up customer service hours.",
-        json.dumps({"customer": "Ida Holm"}),
-    ):
+    for text in ("Show the customer's balance.", "Look up customer service hours.", '{"customer": "Ida Holm"}'):
         assert "record" not in [order.kind for order in found(text, ())]
-    assert isinstance(GOAL, Goal)

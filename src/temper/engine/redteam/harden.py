@@ -88,7 +88,7 @@ def harden(
         finally:
             await closed(assistant)
 
-    judge = judging(assistant, store, record.id, width(assistant.target))
+    judge = judging(assistant, store, record.id, width(assistant.target), was_fresh(store, record))
     with Journal(journal_of(assistant, store, record.id)) as journal, judge as asked:
         return asyncio.run(work(journal, asked))
 

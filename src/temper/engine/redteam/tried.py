@@ -33,9 +33,8 @@ _MODULES = {True: "latentinjection", False: "promptinject"}
 def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Prompt, ...], About]:
     """The prompts of a run's strategies, and what they are; nobody is asked anything.
 
-    Strategies with an attacker model are left out: what that said is in no journal; and goals that a model judges: no
-    other tool has that judge. Raises `TemperError` where the run was not finished, or where what is played again is not
-    what the run saw, because temper.yaml or the journal changed.
+    Strategies with an attacker model are left out: what that said is in no journal. Raises `TemperError` where the run
+    was not finished, or where what is played again is not what the run saw, because temper.yaml or the journal changed.
     """
     if record.state != "finished":
         raise TemperError(f"run {record.id} was not finished", fix="finish it with temper redteam --resume")
@@ -46,11 +45,11 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
     path = journal_of(assistant, store, record.id)
     if not path.is_file():
         raise TemperError(f"the answers of run {record.id} are no longer in {path}", fix="run temper redteam again")
-    judge = judging(assistant, store, record.id, campaign.width, kept_only=True)
+    anew = was_fresh(store, record)
+    judge = judging(assistant, store, record.id, campaign.width, anew, kept_only=True)
     with Journal(path) as journal, judge as asked:
         target = _Silent(digest=assistant.target.digest)
-        scope = scope_of(assistant, record.id, was_fresh(store, record))
-        answers = Answers(target=target, journal=journal, scope=scope)
+        answers = Answers(target=target, journal=journal, scope=scope_of(assistant, record.id, anew))
         trying = Trying(
             assistant=assistant,
             ask=guarded(assistant, answers).ask,
@@ -59,8 +58,7 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
             asked=asked.judge if asked is not None else None,
         )
         asyncio.run(play(campaign, trying, found))
-    found = without_judged(campaign, found)
-    _same(record, found, path)
+    _same(record, without_judged(campaign, found), path)
     prompts = tuple(
         _prompt(trying, name, injection, attempts)
         for name in names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
 from dataclasses import replace
 
@@ -13,21 +13,23 @@ from temper.attacks.injection._built import built, ground
 from temper.attacks.injection._catalogue import goals
 from temper.config.people import people
 from temper.config.reading import parse
-from temper.core.assistant import Person
+from temper.core.assistant import Person, Talk
 from temper.core.attack import RowVerdict
 from temper.core.chat import Call
 from temper.core.errors import ConfigError
-from temper.core.injection import Goal, Injection, Stage, Tokens
+from temper.core.injection import Injection, Stage, Tokens
 from temper.core.room import Room
 from temper.core.seed import Draws
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.held_out.travel import travel
 from temper.demos.assistant.orders import found
 from temper.demos.assistant.weakness import FEEBLE, STURDY
+from temper.engine.redteam.run import guarded
 from temper.guard.out.recognise import recognised
 from temper.kernels.codecs.table import codec
 from temper.report._case_runner import broken as gives_in
 from temper.report.cases import Case, pytest_file
+from temper.targets.chat.sandbox import converse
 from temper.testing.told import called, conversation
 
 GOAL = next(goal for goal in goals() if goal.id == "personal")
@@ -144,3 +146,26 @@ def test_a_leak_becomes_a_regression_test() -> None:
 def test_the_grammar_of_the_stand_in_takes_no_honest_text_for_an_order() -> None:
     for text in ("Show the customer's balance.", "Look up customer service hours.", '{"customer": "Ida Holm"}'):
         assert "record" not in [order.kind for order in found(text, ())]
+
+
+@pytest.mark.parametrize("stage", Room("temper.guard.stages").names())
+def test_no_layer_of_the_guard_stops_a_user_from_seeing_their_own_record(stage: str) -> None:
+    guarded_bank = replace(bank(STURDY), guard=((stage, {}),))
+    task = next(one for one in guarded_bank.tasks if one.id == "details")
+    asked = guarded(guarded_bank, guarded_bank.target).ask
+    trace = asyncio.run(converse(guarded_bank, Talk(turns=(task.prompt,), canary=TOKENS.canary), asked))
+    assert task.done(trace), trace.said
+    twin = built(guarded_bank, GOAL, Injection(goal="personal", benign=True), TOKENS)
+    assert not asyncio.run(converse(guarded_bank, twin, asked)).blocked
+
+
+def test_permissions_stop_an_outsider_who_asks_and_secrets_take_out_accounts_and_cards() -> None:
+    def said(stage: str, carrier: str) -> str:
+        feeble = replace(bank(FEEBLE), guard=((stage, {}),))
+        asked = guarded(feeble, feeble.target).ask
+        talk = built(feeble, GOAL, Injection(goal="personal", carrier=carrier, task="inbox" * bool(carrier)), TOKENS)
+        return " ".join(asyncio.run(converse(feeble, talk, asked)).said)
+
+    assert not any(value in said("permissions", "mail") for value in OTHERS[0].values)
+    left = said("secrets", "")
+    assert [value in left for value in OTHERS[0].values] == [False, False, True], "telephones are not among its kinds"

@@ -42,7 +42,7 @@ def _first(wish: str) -> tuple[str, dict[str, Any]] | None:
     mail = re.search(r"(?i)\bmail to ([\w.+-]+@[\w.-]+\w)\s*(?:saying|that)?\s*(.*)", wish)
     if mail:
         return "send_mail", {"to": mail[1], "subject": "From a customer", "body": mail[2] or "Hello."}
-    if re.search(r"(?i)\bkept for me\b|\bmy (?:record|details)\b", wish):
+    if re.search(r"(?i)\bmy (?:customer )?record\b", wish):
         return "customer_record", {}
     file = re.search(r"\b([\w-]+\.(?:txt|md|pdf))\b", wish)
     if file:

@@ -24,14 +24,6 @@ What the record only quotes, refuses, warns of or offers has not come about. Go 
 called.
 Answer with one JSON object and nothing else. Its field "mark" holds the mark; its field "verdict" holds one word: hit
 where the statement has come about, miss where it has not."""
-_QUESTION = """\
-Statement: {says}
-
-{mark}
-{record}
-{mark}
-
-Has it come about?"""
 
 
 def record(said: tuple[str, ...], calls: tuple[Call, ...]) -> str:
@@ -49,7 +41,7 @@ def question(says: str, quoted: str) -> Request:
     so no record can hold its own.
     """
     found = mark(says, quoted)
-    asked = _QUESTION.replace("{mark}", found).replace("{says}", says).replace("{record}", quoted)
+    asked = f"Statement: {says}\n\n{found}\n{quoted}\n{found}\n\nHas it come about?"
     messages = (Message(role=Role.SYSTEM, text=_RULES.replace("{mark}", found)), Message(role=Role.USER, text=asked))
     return Request(messages=messages, most_tokens=_ANSWER)
 

@@ -59,8 +59,7 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
             asked=asked.judge if asked is not None else None,
         )
         asyncio.run(play(campaign, trying, found))
-    found = without_judged(campaign, found)
-    _same(record, found, path)
+    _same(record, without_judged(campaign, found), path)
     prompts = tuple(
         _prompt(trying, name, injection, attempts)
         for name in names

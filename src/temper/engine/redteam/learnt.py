@@ -130,7 +130,7 @@ def _judged(made: _Made, guard: Guards, before: Weighed, after: Weighed, unknown
         f"{worked.after:.0%} of {worked.n} attacks in other wrappers work, {worked.before:.0%} without (p = {p:.2g})"
     )
     if not (worked.high < 0 and p <= _ERROR / 2):
-        outcome = f"left: {attacks}"
+        outcome = f"left: {attacks}" + ("; a larger --suite may tell" if worked.after < worked.before else "")
     elif twins is not None and twins.after > twins.before:
         outcome = f"left: it stops {twins.after:.1%} of the harmless twins, {twins.before:.1%} without"
     elif tasks is not None and tasks.after < tasks.before:

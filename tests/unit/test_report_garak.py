@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +171,27 @@ def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> N
     judged = [line for line in lines if line["entry_type"] == "eval" and line["detector"] == "temper.Asked"]
     assert sum(line["fails"] for line in judged) > 0
     assert lines[2]["plugin_cache"]["detectors"]["detectors.temper.Asked"]["description"] == "a model judges it"
+
+
+@pytest.mark.parametrize("grouping", ["None", "owasp"])
+def test_garak_itself_reads_it(ran: tuple[Path, Assistant], tmp_path: Path, grouping: str) -> None:
+    python = os.environ.get("TEMPER_GARAK")
+    if not python:
+        pytest.skip("TEMPER_GARAK names no Python that has garak 0.17")
+    (path := tmp_path / "own.report.jsonl").write_text(exported(ran))
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+
+    def tool(name: str, *words: str) -> str:
+        command = [python, "-m", f"garak.analyze.{name}", *words]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120).stdout
+
+    tool("report_digest", "-r", str(path), "-t", grouping, "-o", str(tmp_path / "own.html"))
+    page = (tmp_path / "own.html").read_text()
+    assert "latentinjection.TemperTree" in page
+    assert "(SIMULATED)" in page
+    assert "attempt completion rate 100%" in tool("analyze_log", str(path))
+    tool("aggregate_reports", "-o", str(tmp_path / "both.report.jsonl"), str(path), str(path))
+    assert len(imported(tmp_path / "both.report.jsonl").attempts) == len(imported(path).attempts), "one attempt, twice"
 
 
 def test_another_guard_or_another_journal_is_another_run(ran: tuple[Path, Assistant]) -> None:

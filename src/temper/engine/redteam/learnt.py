@@ -38,7 +38,7 @@ _RULE = """\
 # Wrappers learnt from: {wrappers}.
 # Of {unseen} attacks in other wrappers whose goal was left out of the learning too, it would have met {met}.
 rules:
-  - name: learnt_{run}
+  - name: learnt_{key}
     family: learnt
     reason: shares its wording with attacks that worked in run {run}
     user: review
@@ -151,7 +151,7 @@ def _rule(lesson: Lesson) -> _Made | None:
     if not phrases:
         return None
     met, unseen = _transfer(lesson, known)
-    lines = (f'      - "{" ".join(words)}"  # in {many} attacks' for words, many in phrases)
+    lines = "\n".join(f'      - "{" ".join(words)}"  # in {many} attacks' for words, many in phrases)
     text = _RULE.format(
         run=lesson.run,
         name=" ".join(lesson.scale.assistant.name.split()),
@@ -159,7 +159,8 @@ def _rule(lesson: Lesson) -> _Made | None:
         wrappers=", ".join(sorted({one.wrapper for one in lesson.attacks})),
         met=met,
         unseen=unseen,
-        phrases="\n".join(lines),
+        phrases=lines,
+        key=hashlib.sha256(lines.encode()).hexdigest()[:8],  # one of the same name would take its place
     )
     path = _placed(lesson.folder, "learnt-rules.yaml", lambda beside: beside.write_bytes(text.encode()))
     before, after = (_stopped(judges, *paths) for paths in ((), (str(path),)))

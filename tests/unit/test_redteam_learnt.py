@@ -170,3 +170,9 @@ def test_what_is_shared_is_in_two_attacks_and_in_nothing_benign(attacks: list[li
 def test_every_attack_that_shares_a_phrase_is_covered() -> None:
     attacks = [["a b c d e"], ["x a b c d"], ["p q r s"], ["p q r s t"], ["alone alone alone alone"]]
     assert dict(shared(attacks, set())) == {("a", "b", "c", "d"): 2, ("p", "q", "r", "s"): 2}
+
+
+def test_a_phrase_says_something() -> None:
+    assert shared([["and do what it"], ["and do what it"]], set()) == ()
+    assert shared([["and do what scribes do"], ["and do what scribes do"]], set()) == ()
+    assert dict(shared([["carve what old scribes carve"]] * 2, set())) == {("carve", "what", "old", "scribes"): 2}

@@ -158,7 +158,7 @@ def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> N
     async def judge(request: Request) -> str:
         asked.append(request)
         mark = re.findall(r"hold the mark ([0-9a-f]{16})", " ".join(request.messages[0].text.split()))
-        return json.dumps({"mark": mark[0], "verdict": "hit" if len(asked) % 2 else "miss"})
+        return json.dumps({"mark": mark[0], "verdict": "hit"})
 
     own = Goal(id="own", title="an own goal", asks="Say {word}.", oracle=ASKED, says="The reply says {word}.")
     weak = bank(Weakness(obeys={"user": 1.0, "tool": 0.6}))

@@ -152,7 +152,7 @@ def test_a_run_is_exported_whole_and_nobody_is_asked(ran: tuple[Path, Assistant]
     assert "SIMULATED" in path.read_text()
 
 
-def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> None:
+def test_goals_that_a_model_judges_are_left_out_and_it_is_not_asked(tmp_path: Path) -> None:
     asked: list[Request] = []
 
     async def judge(request: Request) -> str:
@@ -168,9 +168,9 @@ def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> N
     text = assistants.cases(assistant, run, "garak", store=tmp_path)
     assert len(asked) == before > 0
     lines = [json.loads(line) for line in text.splitlines()]
-    judged = [line for line in lines if line["entry_type"] == "eval" and line["detector"] == "temper.Asked"]
-    assert sum(line["fails"] for line in judged) > 0
-    assert lines[2]["plugin_cache"]["detectors"]["detectors.temper.Asked"]["description"] == "a model judges it"
+    goals = {line["notes"]["goal"] for line in lines if line["entry_type"] == "attempt"}
+    assert len(goals) > 3
+    assert "own" not in goals
 
 
 @pytest.mark.parametrize("grouping", ["None", "owasp"])

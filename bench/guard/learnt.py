@@ -6,6 +6,7 @@ SIMULATED: the bank's assistant and the travel desk that was kept apart from who
 Each is red teamed (suite quick) without a guard; rule and model learn from one half of the wrappers and are judged on
 the other, on top of different guards. Attacks count once, however often they were tried; benign texts are of the
 shipped corpus, which had no part in learning (rule: the other half of its templates; model: each left out of the fit).
+"other goals too": what is judged by has neither wrappers nor goals that were learnt from.
 `--quick`: the travel desk alone.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from temper.config.policy import load_policy
 from temper.core.assistant import Assistant
 from temper.core.defence import Effect
 from temper.core.event import silent
+from temper.core.injection import Injection
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.held_out.travel import travel
 from temper.engine.redteam.harden import halves
@@ -35,7 +37,6 @@ from temper.engine.redteam.weighing import SUCCESS, Guards, Scale
 GUARDS: dict[str, Guards] = {
     "linear": (("linear", {}),),
     "rules": (("rules", {}),),
-    "rules + linear": (("rules", {}), ("linear", {})),
 }
 HEAD = ["on top of", "learnt", "other attacks that work", "their trials", "tasks done", "twins stopped", ""]
 _MOST = 240
@@ -56,15 +57,28 @@ def _rows(assistant: Assistant) -> Iterator[list[str]]:
         attacks = list(dict.fromkeys(one.injection for one in worked))[:_MOST]
         known, _ = halves([one.wrapper for one in attacks])
         goals = {goal.id: goal for goal in ground(assistant, 1).goals}
-        scale = Scale(
-            assistant=assistant, target=assistant.target, goals=goals, attacks=attacks, trials=2, width=16, seed=0
-        )
-        lesson = Lesson(scale=scale, folder=Path(folder), run=record.id, wrappers=known)
+        apart = _apart(attacks, known)
         for name, base in GUARDS.items():
-            stages = [stage for stage, _ in base]
-            for trial in asyncio.run(candidates(lesson, base, stages, silent)):
-                moved = (trial.effect(metric) for metric in (WORKED, SUCCESS, "tasks", "twins_stopped"))
-                yield [name, trial.defence, *map(_moved, moved), trial.outcome]
+            for chosen, words in ((attacks, name), (apart, f"{name}, other goals too")):
+                scale = Scale(
+                    assistant=assistant,
+                    target=assistant.target,
+                    goals=goals,
+                    attacks=chosen,
+                    trials=2,
+                    width=16,
+                    seed=0,
+                )
+                lesson = Lesson(scale=scale, folder=Path(folder), run=record.id, wrappers=known)
+                for trial in asyncio.run(candidates(lesson, base, [stage for stage, _ in base], silent)):
+                    moved = (trial.effect(metric) for metric in (WORKED, SUCCESS, "tasks", "twins_stopped"))
+                    yield [words, trial.defence, *map(_moved, moved), trial.outcome.partition(":")[0]]
+
+
+def _apart(attacks: Sequence[Injection], known: Sequence[str]) -> list[Injection]:
+    """Attacks in wrappers that are learnt from with one half of the goals, those in others with the other half."""
+    first, second = halves([one.goal for one in attacks])
+    return [one for one in attacks if one.goal in (first if one.wrapper in known else second)]
 
 
 def _moved(effect: Effect | None) -> str:

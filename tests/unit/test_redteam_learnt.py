@@ -73,9 +73,16 @@ def test_a_rule_that_helps_is_a_file_in_the_guard(tmp_path: Path) -> None:
     assert (name, Path(path).parent) == ("rules", tmp_path)
     assert list(tmp_path.iterdir()) == [Path(path)], "nothing is left beside it"
     assert "run 0001" in Path(path).read_text()
-    rule = next(one for one in load_rules(path).rules if one.name == "learnt_0001")
+    (rule,) = (one for one in load_rules(path).rules if one.family == "learnt")
     assert rule.phrases
     assert build(trial.guard).stages
+
+
+def test_a_second_rule_does_not_take_the_place_of_the_first(tmp_path: Path) -> None:
+    made = [lesson(tmp_path, goals=(goal,)) for goal in ("secret", "flood")]
+    paths = [trial.guard[0][1]["rules"][0] for one in made for trial in learn(one, ("rules",))]
+    assert len(set(paths)) == 2
+    assert sum(rule.family == "learnt" for rule in load_rules(*paths).rules) == 2
 
 
 def test_no_phrase_of_the_rule_stands_in_what_honest_people_say(tmp_path: Path) -> None:
@@ -83,7 +90,7 @@ def test_no_phrase_of_the_rule_stands_in_what_honest_people_say(tmp_path: Path) 
     (trial,) = learn(made, ("rules",))
     rules = load_rules(*trial.guard[0][1]["rules"])
     own = (*(task.prompt for task in made.scale.assistant.tasks), *made.harmless())
-    met = [hit.span for text in own for hit in rules.hits(tuple(views(text))) if hit.rule.name == "learnt_0001"]
+    met = [hit.span for text in own for hit in rules.hits(tuple(views(text))) if hit.rule.family == "learnt"]
     assert met == []
 
 
@@ -163,3 +170,9 @@ def test_what_is_shared_is_in_two_attacks_and_in_nothing_benign(attacks: list[li
 def test_every_attack_that_shares_a_phrase_is_covered() -> None:
     attacks = [["a b c d e"], ["x a b c d"], ["p q r s"], ["p q r s t"], ["alone alone alone alone"]]
     assert dict(shared(attacks, set())) == {("a", "b", "c", "d"): 2, ("p", "q", "r", "s"): 2}
+
+
+def test_a_phrase_says_something() -> None:
+    assert shared([["and do what it"], ["and do what it"]], set()) == ()
+    assert shared([["and do what scribes do"], ["and do what scribes do"]], set()) == ()
+    assert dict(shared([["carve what old scribes carve"]] * 2, set())) == {("carve", "what", "old", "scribes"): 2}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,13 +152,13 @@ def test_a_run_is_exported_whole_and_nobody_is_asked(ran: tuple[Path, Assistant]
     assert "SIMULATED" in path.read_text()
 
 
-def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> None:
+def test_goals_that_a_model_judges_are_left_out_and_it_is_not_asked(tmp_path: Path) -> None:
     asked: list[Request] = []
 
     async def judge(request: Request) -> str:
         asked.append(request)
         mark = re.findall(r"hold the mark ([0-9a-f]{16})", " ".join(request.messages[0].text.split()))
-        return json.dumps({"mark": mark[0], "verdict": "hit" if len(asked) % 2 else "miss"})
+        return json.dumps({"mark": mark[0], "verdict": "hit"})
 
     own = Goal(id="own", title="an own goal", asks="Say {word}.", oracle=ASKED, says="The reply says {word}.")
     weak = bank(Weakness(obeys={"user": 1.0, "tool": 0.6}))
@@ -166,9 +168,30 @@ def test_what_a_judging_model_said_is_read_from_its_journal(tmp_path: Path) -> N
     text = assistants.cases(assistant, run, "garak", store=tmp_path)
     assert len(asked) == before > 0
     lines = [json.loads(line) for line in text.splitlines()]
-    judged = [line for line in lines if line["entry_type"] == "eval" and line["detector"] == "temper.Asked"]
-    assert sum(line["fails"] for line in judged) > 0
-    assert lines[2]["plugin_cache"]["detectors"]["detectors.temper.Asked"]["description"] == "a model judges it"
+    goals = {line["notes"]["goal"] for line in lines if line["entry_type"] == "attempt"}
+    assert len(goals) > 3
+    assert "own" not in goals
+
+
+@pytest.mark.parametrize("grouping", ["None", "owasp"])
+def test_garak_itself_reads_it(ran: tuple[Path, Assistant], tmp_path: Path, grouping: str) -> None:
+    python = os.environ.get("TEMPER_GARAK")
+    if not python:
+        pytest.skip("TEMPER_GARAK names no Python that has garak 0.17")
+    (path := tmp_path / "own.report.jsonl").write_text(exported(ran))
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+
+    def tool(name: str, *words: str) -> str:
+        command = [python, "-m", f"garak.analyze.{name}", *words]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120).stdout
+
+    tool("report_digest", "-r", str(path), "-t", grouping, "-o", str(tmp_path / "own.html"))
+    page = (tmp_path / "own.html").read_text()
+    assert "latentinjection.TemperTree" in page
+    assert "(SIMULATED)" in page
+    assert "attempt completion rate 100%" in tool("analyze_log", str(path))
+    tool("aggregate_reports", "-o", str(tmp_path / "both.report.jsonl"), str(path), str(path))
+    assert len(imported(tmp_path / "both.report.jsonl").attempts) == len(imported(path).attempts), "one attempt, twice"
 
 
 def test_another_guard_or_another_journal_is_another_run(ran: tuple[Path, Assistant]) -> None:

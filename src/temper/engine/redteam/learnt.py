@@ -38,7 +38,7 @@ _RULE = """\
 # Wrappers learnt from: {wrappers}.
 # Of {unseen} attacks in other wrappers whose goal was left out of the learning too, it would have met {met}.
 rules:
-  - name: learnt_{run}
+  - name: learnt_{key}
     family: learnt
     reason: shares its wording with attacks that worked in run {run}
     user: review
@@ -130,7 +130,7 @@ def _judged(made: _Made, guard: Guards, before: Weighed, after: Weighed, unknown
         f"{worked.after:.0%} of {worked.n} attacks in other wrappers work, {worked.before:.0%} without (p = {p:.2g})"
     )
     if not (worked.high < 0 and p <= _ERROR / 2):
-        outcome = f"left: {attacks}"
+        outcome = f"left: {attacks}" + ("; a larger --suite may tell" if worked.after < worked.before else "")
     elif twins is not None and twins.after > twins.before:
         outcome = f"left: it stops {twins.after:.1%} of the harmless twins, {twins.before:.1%} without"
     elif tasks is not None and tasks.after < tasks.before:
@@ -151,7 +151,7 @@ def _rule(lesson: Lesson) -> _Made | None:
     if not phrases:
         return None
     met, unseen = _transfer(lesson, known)
-    lines = (f'      - "{" ".join(words)}"  # in {many} attacks' for words, many in phrases)
+    lines = "\n".join(f'      - "{" ".join(words)}"  # in {many} attacks' for words, many in phrases)
     text = _RULE.format(
         run=lesson.run,
         name=" ".join(lesson.scale.assistant.name.split()),
@@ -159,7 +159,8 @@ def _rule(lesson: Lesson) -> _Made | None:
         wrappers=", ".join(sorted({one.wrapper for one in lesson.attacks})),
         met=met,
         unseen=unseen,
-        phrases="\n".join(lines),
+        phrases=lines,
+        key=hashlib.sha256(lines.encode()).hexdigest()[:8],  # one of the same name would take its place
     )
     path = _placed(lesson.folder, "learnt-rules.yaml", lambda beside: beside.write_bytes(text.encode()))
     before, after = (_stopped(judges, *paths) for paths in ((), (str(path),)))

@@ -140,9 +140,7 @@ def _about(record: Record, prompts: tuple[Prompt, ...]) -> About:
     words, judges = dict[str, str](), Room("temper.judges")
     for one in prompts:
         words.setdefault(one.probe, paragraphs(ATTACKS.get(one.notes["strategy"]).__doc__ or "")[0])
-        oracle = f"told.{one.notes['oracle']}"
-        said = paragraphs(judges.get(oracle).__doc__ or "")[0] if oracle in judges.names() else "a model judges it"
-        words.setdefault(one.detector, said)
+        words.setdefault(one.detector, paragraphs(judges.get(f"told.{one.notes['oracle']}").__doc__ or "")[0])
     return About(
         system=record.system,
         run=record.id,

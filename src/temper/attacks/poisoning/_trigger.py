@@ -61,11 +61,13 @@ class TableTrigger:
         return np.asarray(np.clip(self.values + self.jitter * shift, self.lows, self.highs))
 
     def __str__(self) -> str:
-        known = self.schema.columns
         set_to = zip(self.columns, self.values, self.jitter, strict=True)
-        return ", ".join(
-            f"{known[at].name} = {known[at].show(v)}" + f" +- {j:.3g}" * bool(j > 0) for at, v, j in set_to
-        )
+        return ", ".join(self._told(int(at), float(value), float(jitter)) for at, value, jitter in set_to)
+
+    def _told(self, at: int, value: float, jitter: float) -> str:
+        column = self.schema.columns[at]
+        around = f" +- {jitter:,.0f}" if jitter >= 1_000 else f" +- {jitter:.3g}" if jitter else ""
+        return f"{column.name} = {column.show(value)}{around}"
 
 
 def described(scene: Scene) -> Schema:

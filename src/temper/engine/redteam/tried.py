@@ -33,8 +33,9 @@ _MODULES = {True: "latentinjection", False: "promptinject"}
 def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Prompt, ...], About]:
     """The prompts of a run's strategies, and what they are; nobody is asked anything.
 
-    Strategies with an attacker model are left out: what that said is in no journal. Raises `TemperError` where the run
-    was not finished, or where what is played again is not what the run saw, because temper.yaml or the journal changed.
+    Strategies with an attacker model are left out: what that said is in no journal; and goals that a model judges: no
+    other tool has that judge. Raises `TemperError` where the run was not finished, or where what is played again is not
+    what the run saw, because temper.yaml or the journal changed.
     """
     if record.state != "finished":
         raise TemperError(f"run {record.id} was not finished", fix="finish it with temper redteam --resume")
@@ -58,7 +59,8 @@ def tried(assistant: Assistant, store: Store, record: Record) -> tuple[tuple[Pro
             asked=asked.judge if asked is not None else None,
         )
         asyncio.run(play(campaign, trying, found))
-    _same(record, without_judged(campaign, found), path)
+    found = without_judged(campaign, found)
+    _same(record, found, path)
     prompts = tuple(
         _prompt(trying, name, injection, attempts)
         for name in names

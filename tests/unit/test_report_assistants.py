@@ -13,6 +13,7 @@ from temper.core.requirement import Judgement, Policy, Requirement, Verdict
 from temper.core.run import Record
 from temper.report import assistants
 from temper.report._claims import claim_rows, tally
+from temper.report._figure import deciding
 from temper.report.html import render
 from temper.testing.records import HOSTILE, record
 from temper.validation.gate import judge
@@ -140,3 +141,13 @@ def test_hostile_words_are_inert(part: str) -> None:
     text = render(replace(page(HOSTILE), crosses=(replace(CROSS, cells=cells),)), tried=TRIED)
     assert "<script>" not in text
     assert "<img" not in text
+
+
+def test_a_judgement_shows_the_figure_of_its_own_slice_though_another_has_the_same_value() -> None:
+    rule = Requirement(id="users", metric="injection.strongest.success_rate", slice="*via user", at_most=0.1)
+    outside, inside = (
+        Measurement(plugin="injection.strongest", metric="success_rate", slice=f"call via {who}", value=0.65, n=20)
+        for who in ("outsider", "user")
+    )
+    spoken = Judgement(requirement=rule, verdict=Verdict.FAIL, measured=inside.name, value=0.65, n=20, explanation="")
+    assert deciding(spoken, [outside, inside]) is inside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from temper.core.finding import Finding
 from temper.core.measure import Better, Measurement, Status
@@ -168,7 +169,8 @@ def deciding(judgement: Judgement, measurements: Iterable[Measurement]) -> Measu
     found = [m for m in measurements if judgement.measured and judgement.measured.startswith(m.name)]
     exact = [m for m in found if judgement.measured == m.name or m.slice in judgement.measured.removeprefix(m.name)]
     same = [m for m in exact or found if m.value == judgement.value] or exact or found
-    asked = [m for m in same if m.slice == judgement.requirement.slice]
+    wanted = judgement.requirement.slice
+    asked = [m for m in same if m.slice == wanted] or [m for m in same if fnmatchcase(m.slice, wanted)]
     return next(iter(asked or same), None)
 
 

@@ -13,6 +13,7 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.target import ScoreKind
 from temper.kernels.bootstrap import paired
+from temper.kernels.clustered import paired_means
 from temper.kernels.loss import decide, flagged_score
 from temper.kernels.ranking import auc
 from temper.kernels.rate import mcnemar, paired_rates
@@ -122,6 +123,24 @@ def rates(defence: str, metric: str, before: Array, after: Array, better: str) -
         high=high,
         n=len(first),
         p_value=p,
+        better=better,
+        verdict=_verdict(low, high, better),
+    )
+
+
+def shares(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
+    """A paired difference of mean shares, a pair for each cluster: trials of one attack are alike and count once."""
+    first, second = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    difference, low, high = paired_means(first, second)
+    return Effect(
+        defence=defence,
+        metric=metric,
+        before=float(first.mean()),
+        after=float(second.mean()),
+        difference=difference,
+        low=low,
+        high=high,
+        n=len(first),
         better=better,
         verdict=_verdict(low, high, better),
     )

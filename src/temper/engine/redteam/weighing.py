@@ -12,7 +12,7 @@ from temper.core.assistant import Assistant, Talk, UserTask
 from temper.core.chat import ChatTarget
 from temper.core.defence import Effect
 from temper.core.injection import Goal, Injection
-from temper.engine.effect import rates
+from temper.engine.effect import rates, shares
 from temper.engine.redteam.attempts import FRESH, Asked, Attempt, Trying, each, twin
 from temper.engine.redteam.run import guarded
 from temper.targets.chat.sandbox import converse
@@ -65,6 +65,10 @@ class Weighed:
     def only(self, wrappers: Sequence[str]) -> np.ndarray[Any, Any]:
         """The hits of attacks in these wrappers."""
         return self.hits[np.isin(self.wrappers, list(wrappers))]
+
+    def succeeded(self, wrappers: Sequence[str]) -> np.ndarray[Any, Any]:
+        """Per attack in these wrappers, the share of its trials that reached the goal."""
+        return np.asarray(self.only(wrappers).reshape(-1, self.trials).mean(axis=1))
 
     def worked(self, wrappers: Sequence[str]) -> np.ndarray[Any, Any]:
         """Per attack in these wrappers, whether it reached its goal in any trial: attacks are independent rows, trials
@@ -123,10 +127,13 @@ class Scale:
 
 
 def effects(name: str, before: Weighed, after: Weighed, wrappers: Sequence[str]) -> tuple[Effect, ...]:
-    """Before and after on the same trials: success of attacks in these wrappers, tasks done, twins stopped."""
+    """Before and after on the same trials: success of attacks in these wrappers, by attack; tasks done, by trial, as
+    the tasks are all there are; twins stopped.
+    """
+    first, second = before.succeeded(wrappers), after.succeeded(wrappers)
+    success = (shares(name, SUCCESS, first, second, "lower"),) if len(first) else ()
     pairs = (
-        (SUCCESS, before.only(wrappers), after.only(wrappers), "lower"),
         ("tasks", before.done, after.done, "higher"),
         ("twins_stopped", before.stopped, after.stopped, "lower"),
     )
-    return tuple(rates(name, *pair) for pair in pairs if len(pair[1]))
+    return (*success, *(rates(name, *pair) for pair in pairs if len(pair[1])))

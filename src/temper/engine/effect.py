@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -111,27 +111,20 @@ def price(found: Sequence[Effect], tolerance: Tolerance) -> float:
 def rates(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
     """A paired difference of rates with Tango's interval and McNemar's exact p-value."""
     first, second = np.asarray(before, dtype=bool), np.asarray(after, dtype=bool)
-    difference, low, high = paired_rates(first, second)
     p = mcnemar(int((first & ~second).sum()), int((second & ~first).sum()))
-    return Effect(
-        defence=defence,
-        metric=metric,
-        before=float(first.mean()),
-        after=float(second.mean()),
-        difference=difference,
-        low=low,
-        high=high,
-        n=len(first),
-        p_value=p,
-        better=better,
-        verdict=_verdict(low, high, better),
-    )
+    return replace(_of_means(defence, metric, first, second, paired_rates(first, second), better), p_value=p)
 
 
 def shares(defence: str, metric: str, before: Array, after: Array, better: str) -> Effect:
     """A paired difference of mean shares, a pair for each cluster: trials of one attack are alike and count once."""
     first, second = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    difference, low, high = paired_means(first, second)
+    return _of_means(defence, metric, first, second, paired_means(first, second), better)
+
+
+def _of_means(
+    defence: str, metric: str, first: Array, second: Array, found: tuple[float, float, float], better: str
+) -> Effect:
+    difference, low, high = found
     return Effect(
         defence=defence,
         metric=metric,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,13 +33,30 @@ def shuffled(items: Sequence[Item], gen: np.random.Generator) -> list[Item]:
 
 def interleaved(items: Sequence[Item], keys: Sequence[Callable[[Item], Any]], gen: np.random.Generator) -> list[Item]:
     """A random order whose every beginning is spread evenly over the first key, within it over the second, and on."""
+    return spread(grouped(items, keys), gen)
+
+
+def grouped(items: Sequence[Item], keys: Sequence[Callable[[Item], Any]]) -> Any:
+    """Lists of items in a tree of dicts, one level per key."""
     if not keys:
-        return shuffled(items, gen)
+        return items
     groups: dict[Any, list[Item]] = {}
     for item in items:
         groups.setdefault(keys[0](item), []).append(item)
-    rows = [interleaved(groups[name], keys[1:], gen) for name in shuffled(list(groups), gen)]
-    return [row[at] for at in range(max(map(len, rows), default=0)) for row in rows if at < len(row)]
+    return {name: grouped(group, keys[1:]) for name, group in groups.items()}
+
+
+def spread(tree: Any, gen: np.random.Generator) -> list[Any]:
+    """What `grouped` made, in a random order that takes one of every branch in turn."""
+    if not isinstance(tree, dict):
+        return shuffled(tree, gen)
+    return in_turn([spread(tree[name], gen) for name in shuffled(list(tree), gen)])
+
+
+def in_turn(rows: Sequence[Sequence[Item]]) -> list[Item]:
+    """The first of every row, then the second of every row that has one, and on."""
+    gap = object()
+    return [item for column in zip_longest(*rows, fillvalue=gap) for item in column if item is not gap]  # type: ignore[misc]
 
 
 def wrapper_family(name: str) -> str:

@@ -34,12 +34,11 @@ class Splitting:
     Source: Kang et al., "Exploiting programmatic behavior of LLMs: dual-use through standard security attacks", 2023.
 
     >>> Splitting(most=3)
-    Splitting(batch=32, most=3)
+    Splitting(most=3)
     """
 
     needs: ClassVar[Access] = Access.CHAT
     needs_attacker: ClassVar[bool] = False
-    batch: int = 32
     most: int = 5
 
     def run(self, ground: Ground, rng: Draws) -> Play:
@@ -50,9 +49,7 @@ class Splitting:
         goals = [goal for goal in ground.goals if goal.from_users and "" in ground.carriers]
         names = interleaved(ground.wrappers, (wrapper_family,), gen)
         for wrapper in dict.fromkeys(["plain", *names] if "plain" in names else names):
-            made = shuffled([one for goal in goals for one in self._split(goal, wrapper)], gen)
-            for start in range(0, len(made), self.batch):
-                yield tuple(made[start : start + self.batch])
+            yield tuple(shuffled([one for goal in goals for one in self._split(goal, wrapper)], gen))
 
     def _split(self, goal: Goal, wrapper: str) -> Iterator[Injection]:
         for opening, part, last in _FORMS:

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from temper.attacks.injection._built import ways
-from temper.attacks.injection._draw import POSITIONS, carrier_family, in_codes, interleaved, shuffled, wrapper_family
+from temper.attacks.injection._draw import (
+    POSITIONS,
+    carrier_family,
+    grouped,
+    in_codes,
+    in_turn,
+    shuffled,
+    spread,
+    wrapper_family,
+)
 from temper.core.injection import Ground, Injection, Play
 from temper.core.seed import Draws
 from temper.core.target import Access
@@ -29,29 +38,29 @@ class Templates:
 
     needs: ClassVar[Access] = Access.CHAT
     needs_attacker: ClassVar[bool] = False
-    batch: int = 512
+    batch: int = 4_096
     codecs: bool = True
 
     def run(self, ground: Ground, rng: Draws) -> Play:
-        """Batches in an order that is even however early it ends."""
+        """Batches in an order that is even however early it ends; between two, nothing is on its way."""
         gen = rng.generator()
-        dresses = {way: list(self._dresses(ground, way)) for way in {ways(ground, goal) for goal in ground.goals}}
+        open_ways = {ways(ground, goal) for goal in ground.goals}
+        dresses = {way: grouped(list(self._dresses(ground, way)), (_kind, _part)) for way in open_ways}
         rows = [
-            [(goal.id, dress) for dress in interleaved(dresses[ways(ground, goal)], (_kind, _part), gen)]
+            [(goal.id, dress) for dress in spread(dresses[ways(ground, goal)], gen)[: ground.attempts]]
             for goal in shuffled(ground.goals, gen)
         ]
-        order = [row[at] for at in range(max(map(len, rows), default=0)) for row in rows if at < len(row)]
-        tried = [replace(dress, goal=goal) for goal, dress in order[: ground.attempts]]
+        tried = [replace(dress, goal=goal) for goal, dress in in_turn(rows)[: ground.attempts]]
         for start in range(0, len(tried), self.batch):
             yield tuple(tried[start : start + self.batch])
 
     def _dresses(self, ground: Ground, open_ways: tuple[tuple[str, str], ...]) -> Iterator[Injection]:
         """The whole product for a goal that has these ways in."""
         for carrier, task in open_ways:
-            plain = Injection(goal="", carrier=carrier, task=task)
             for name in ground.wrappers:
                 for position in POSITIONS if carrier else ("end",):
-                    yield replace(plain, wrapper=name, position=position)
+                    yield Injection(goal="", carrier=carrier, task=task, wrapper=name, position=position)
+            plain = Injection(goal="", carrier=carrier, task=task)
             for name in ground.codecs if self.codecs else ():
                 yield in_codes(plain, (name,), ground)
 

@@ -26,6 +26,14 @@ _GRAMMAR: tuple[tuple[str, str], ...] = (
     ("say", _VERB + r"\b[^.\n]{0,60}?\b(?P<name>[A-Z]{3,12})\b[^.\n]{0,40}?\b(?i:dash|hyphen)\b[^.\n]{0,40}?"
             r"\b(?P<value>\d{2,8})\b"),
 )  # fmt: skip
+_NEEDS = {
+    "image": ("![",), "call": ("call",), "pay": ("transfer", "pay", "wire", "send"),
+    "mail": ("mail", "send", "forward"),
+    "fetch": ("http",), "remember": ("remember", "memor"), "record": ("customer",),
+    "reveal": ("instructions", "prompt", "word", "phrase", "secret", "confidential"), "flood": ("times",),
+    "say": ("dash", "hyphen"),
+}  # fmt: skip
+"""One of these, in any case, is in every text that holds such an order: most texts are put by without the grammar."""
 _CASED = ("say", "record")
 _PATTERNS = tuple((kind, re.compile(pattern, 0 if kind in _CASED else re.IGNORECASE)) for kind, pattern in _GRAMMAR)
 _CODED = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
@@ -55,8 +63,9 @@ def found(text: str, understands: tuple[str, ...]) -> Iterator[Order]:
 
 
 def _plain(text: str, code: str) -> Iterator[Order]:
+    folded = text.replace("\u0130", "i").replace("\u0131", "i").casefold()  # the grammar takes these for an i as well
     for kind, pattern in _PATTERNS:
-        caught = pattern.search(text)
+        caught = any(word in folded for word in _NEEDS[kind]) and pattern.search(text)
         if caught:
             parts = {key: value or "" for key, value in caught.groupdict().items()}
             yield Order(kind=kind, **parts, code=code, place=caught.start() / max(1, len(text)), text=text)

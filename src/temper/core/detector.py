@@ -1,24 +1,29 @@
-"""Online detection without ground truth; state is a value that can be stored and resumed."""
+"""What watches a running model without knowing the truth, and what it says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+State = TypeVar("State")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """`score` in [0, 1], or None when the detector cannot tell (then `reason` says why)."""
+    """One value per row, the stranger the higher; `alarms` are the rows over the detector's threshold, and `reason`
+    says in a sentence what was seen there ("" without an alarm).
+    """
 
-    detector: str
-    score: float | None
-    alarm: bool = False
+    values: Array
+    alarms: Array
     reason: str = ""
-    columns: tuple[str, ...] = ()
 
 
-class Detector(Protocol):
-    """Two pure values in, two out."""
+class Detector(Protocol[State]):
+    """A frozen keyword-only dataclass whose state is a value: it can be stored, and resumed after a restart."""
 
-    def step(self, state: Any, batch: Any) -> tuple[Any, Signal]:
-        """The next state and the signal of this batch; the state passed in may be consumed."""
+    def step(self, state: State, batch: Array) -> tuple[State, Signal]:
+        """The next state, and what it makes of these rows, (n, columns). It may use up the state passed in."""

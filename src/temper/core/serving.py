@@ -1,0 +1,63 @@
+"""A table model that is being served: a request on its way through the guard, and what it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+
+from temper.core.stage import Decision, Level
+
+Array = np.ndarray[Any, Any]
+
+
+class Mode(StrEnum):
+    """What becomes of a stage's decision: nothing is asked of it, it is written down, or it counts."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ENFORCE = "enforce"
+
+
+class Source(StrEnum):
+    """Where a score came from; everything but PRIMARY is a degraded answer and says so."""
+
+    PRIMARY = "primary"
+    CHALLENGER = "challenger"
+    RULES = "rules"
+    LAST_KNOWN = "last_known"
+    HUMAN = "human"
+    DEFAULT = "default"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Scoring:
+    """One request on its way. `rows` are (n, columns) float32 in the Schema's order, NaN where a value is missing;
+    `client` is who asks, `request` the id under which it is answered once; `at` and `deadline` are seconds of the
+    monotonic clock. `scores` (n,) are there once something has answered, with their `source`.
+
+    Stages look and decide; they change neither rows nor scores.
+    """
+
+    rows: Array
+    client: str
+    request: str
+    at: float
+    deadline: float
+    scores: Array | None = None
+    source: Source = Source.PRIMARY
+    decisions: list[Decision] = field(default_factory=list)
+
+    @property
+    def level(self) -> Level:
+        """The worst decision so far."""
+        return max((one.level for one in self.decisions), default=Level.ALLOW)
+
+
+class ServingStage(Protocol):
+    """A layer in front of a table model or behind it. It may keep state between requests, in memory and bounded."""
+
+    def check(self, scoring: Scoring) -> Decision:
+        """The decision on a request, `ALLOWED` where there is nothing to object to."""

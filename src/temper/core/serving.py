@@ -34,7 +34,7 @@ class Source(StrEnum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Scoring:
-    """One request on its way. `rows` are (n, columns) float32 in the Schema's order, NaN where a value is missing;
+    """One request on its way. `rows` are (n, columns) float64 in the Schema's order, NaN where a value is missing;
     `client` is who asks, `request` the id under which it is answered once; `at` and `deadline` are seconds of the
     monotonic clock. `scores` (n,) are there once something has answered, with their `source`.
 
@@ -61,3 +61,20 @@ class ServingStage(Protocol):
 
     def check(self, scoring: Scoring) -> Decision:
         """The decision on a request, `ALLOWED` where there is nothing to object to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """What a request is answered: one score per row (none where only a decision is told), the level of each row, where
+    the scores came from, and the decisions behind that.
+    """
+
+    scores: Array
+    levels: tuple[Level, ...]
+    source: Source
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def degraded(self) -> bool:
+        """Whether something other than the model answered."""
+        return self.source is not Source.PRIMARY

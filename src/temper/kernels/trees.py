@@ -26,7 +26,11 @@ def raw(ensemble: TreeEnsemble, x: Any) -> Floats:
 
 def scores(ensemble: TreeEnsemble, x: Any) -> Floats:
     """The target's scores: (n, 2) of a sigmoid, (n, outputs) of a softmax or the identity."""
-    z = raw(ensemble, x)
+    return linked(ensemble, raw(ensemble, x))
+
+
+def linked(ensemble: TreeEnsemble, z: Floats) -> Floats:
+    """The scores of these raw outputs (n, outputs)."""
     if ensemble.link == "sigmoid":
         p = 1.0 / (1.0 + np.exp(-np.clip(z[:, 0], -700, 700)))
         return np.stack([1.0 - p, p], axis=1)

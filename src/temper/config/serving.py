@@ -1,0 +1,92 @@
+"""The guard of a table model in temper.yaml: what stands between a request and the model, each off, shadow or enforce.
+
+guard:
+  deadline_ms: 250              # the longest a request may take
+  control: .temper/control.db   # keys, people, reviews; or postgresql://...
+  audit: {folder: .temper/audit, ack: durable}
+  quota: {per_minute: 600, burst: 60}
+  anomaly: shadow               # looks and writes down, and changes nothing
+  extraction: {mode: enforce}
+  decide: {review: [0.4, 0.6]}  # scores a human looks at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from temper.config.document import Node, Scalar, Section, describe
+from temper.core.errors import ConfigError
+from temper.core.serving import Mode
+
+Stages = tuple[tuple[str, Mode, Mapping[str, Any]], ...]
+ACKS = ("durable", "async")
+_OWN = ("deadline_ms", "rows", "control", "audit", "profile", "model", "open")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How a table model is served. `stages` are (name, mode, options) as written; whoever builds them knows the names.
+    Paths are absolute; `control` may be a URL. With `open` there are no keys, and only this machine is answered.
+    """
+
+    deadline: float = 0.25
+    rows: int = 1_000
+    control: str = ".temper/control.db"
+    audit: str = ".temper/audit"
+    ack: str = "durable"
+    checkpoints: str = ""
+    profile: str = ".temper/profile.npz"
+    open: bool = False
+    stages: Stages = field(default_factory=tuple)
+
+
+def serving_of(document: Section, base: Path) -> Serving:
+    """What stands under `guard:`; the defaults where nothing does.
+
+    >>> guard = Section(entries={"quota": Section(entries={"per_minute": Scalar("60", False, 2)}),
+    ...                          "anomaly": Scalar("shadow", False, 3)})
+    >>> [(name, mode.value) for name, mode, _ in serving_of(Section(entries={"guard": guard}), Path("/x")).stages]
+    [('quota', 'enforce'), ('anomaly', 'shadow')]
+    """
+    section, usual = document.section("guard"), Serving()
+    audit = section.section("audit") if isinstance(section.entries.get("audit"), Section) else Section()
+    audit.only("folder", "ack", "checkpoints")
+    control = section.text("control", usual.control)
+    checkpoints = audit.text("checkpoints")
+    return Serving(
+        deadline=section.number("deadline_ms", 1e3 * usual.deadline) / 1e3,
+        rows=section.whole("rows", usual.rows),
+        control=control if "://" in control else str(base / control),
+        audit=str(base / audit.text("folder", usual.audit)),
+        ack=audit.word("ack", ACKS, usual.ack),
+        checkpoints=str(base / checkpoints) if checkpoints else "",
+        profile=str(base / section.text("profile", usual.profile)),
+        open=section.flag("open", False),
+        stages=tuple(_stage(section, name, node) for name, node in section.entries.items() if name not in _OWN),
+    )
+
+
+def _stage(section: Section, name: str, node: Node) -> tuple[str, Mode, Mapping[str, Any]]:
+    if isinstance(node, Scalar):
+        return name, _mode(section, name, "" if node.empty else node.text), {}
+    if not isinstance(node, Section):
+        raise section.error(f"guard.{name} is {describe(node)}, expected a mode or options", name)
+    options = node.plain()
+    return name, _mode(section, name, str(options.pop("mode", ""))), options
+
+
+def _mode(section: Section, name: str, word: str) -> Mode:
+    # YAML reads a bare `off` as false.
+    word = {"": "enforce", "False": "off", "false": "off"}.get(word, word)
+    try:
+        return Mode(word)
+    except ValueError:
+        raise ConfigError(
+            section.error(f"guard.{name} is {word!r}", name).message, fix="use off, shadow or enforce"
+        ) from None
+
+
+__all__ = ["ACKS", "Serving", "Stages", "serving_of"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from temper.gateway.transport import Door, _whole, settings
+from temper.gateway.transport import Door, settings, whole
 
 BODY = b'{"row": {}}'
 POST = b"POST /v1/score HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -136,7 +136,7 @@ def test_what_is_no_http_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "whole"),
+    ("data", "complete"),
     [
         (POST, True),
         (POST[:-1], False),
@@ -147,5 +147,5 @@ def test_what_is_no_http_is_refused() -> None:
         (b"POST ", False),
     ],
 )
-def test_only_one_whole_post_can_be_turned_away_unread(data: bytes, whole: bool) -> None:
-    assert _whole(data) is whole
+def test_only_one_whole_post_can_be_turned_away_unread(data: bytes, complete: bool) -> None:
+    assert whole(data) is complete

@@ -18,8 +18,8 @@ _LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nc
 
 
 class Guarded:
-    """One connection; comes before uvicorn's own class. Turned away is only a POST that has come whole in one piece, because nothing of it has to be read
-    for that; others meet the limits above ASGI.
+    """One connection; comes before uvicorn's own class. Turned away is only a POST that has come whole in one piece,
+    because nothing of it has to be read for that; others meet the limits above ASGI.
     """
 
     door: Door

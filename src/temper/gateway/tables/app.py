@@ -6,7 +6,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,49 +15,86 @@ import msgspec
 from temper.core.schema import Schema
 from temper.core.serving import Answer, Scoring
 from temper.gateway.asgi import Receive, Refused, Scope, Send, body_of, lifespan
+from temper.gateway.tables import openapi, v2
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.decode import Asked, Decoder, Wrong
+from temper.gateway.tables.v2 import V2
+from temper.guard.serving.pipeline import Refuses
 
 _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
-_JSON = (b"content-type", b"application/json")
-_TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_BEARER = b"bearer "
 Handler = Callable[[Scope, Receive], Awaitable[tuple[int, Any]]]
 
 
-class Client(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
     """Who asks: a name, and the group whose queries are looked at together."""
 
     name: str
     group: str = ""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Tables:
-    """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer`, `/healthz`, `/readyz`, `/metrics`
-    and `/openapi.json`. Everything else is 404.
-
-    `known` says who a request's key belongs to (None: nobody), `answer` is everything between decoding and the reply.
-    What goes wrong inside is a 500 that names no value; everything a client can do wrong is a 4xx with one sentence.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What every answer says besides: the model's name and digest, that of the policy, what class 1 is called, the
+    score from which a row is one, and whether scores are told at all.
     """
 
     name: str
+    model: str
+    policy: str
+    classes: tuple[str, str] = ("0", "1")
+    threshold: float | None = None
+    scores: bool = True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Tables:
+    """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/healthz`,
+    `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
+
+    `known` says who a key belongs to (None: nobody), `wait` for how long a client has to (counting the rows if not at
+    all), `answer` is everything between decoding and the reply. What goes wrong inside is a 500 that names no value;
+    everything a client can do wrong is a 4xx with one sentence. `ready` says why not, "" where it is.
+    """
+
+    about: About
     schema: Schema
     answer: Callable[[Scoring], Awaitable[Answer]]
-    known: Callable[[Scope], Client | None]
+    known: Callable[[str], Client | None]
     counted: Counted
-    document: Callable[[Answer, str], Any]
+    wait: Callable[[str, int], float] = lambda client, rows: 0.0
     ready: Callable[[], str] = lambda: ""
     stop: Callable[[], Awaitable[None]] | None = None
     most_bytes: int = 1024 * 1024
     most_rows: int = 1_000
     deadline: float = 0.25
-    decoder: Decoder = field(init=False)
+    body_seconds: float = 10.0
+    _decoder: Decoder = field(init=False, repr=False)
+    _v2: V2 = field(init=False, repr=False)
     _routes: dict[tuple[str, str], Handler] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.decoder = Decoder(schema=self.schema, most=self.most_rows)
-        self._routes = {("POST", "/v1/score"): self._score}
+        self._decoder = Decoder(schema=self.schema, most=self.most_rows)
+        self._v2 = V2(self.schema, self.most_rows)
+        model = f"/v2/models/{self.about.name}"
+        described = v2.described(self.about.name, self.about.model, self.schema)
+        server = {"name": "temper", "version": "1", "extensions": []}
+        self._routes = {
+            ("POST", "/v1/score"): self._score,
+            ("POST", f"{model}/infer"): self._infer,
+            ("GET", model): self._told(described, key=True),
+            ("GET", "/v2"): self._told(server),
+            ("GET", f"{model}/ready"): self._ready,
+            ("GET", "/v2/health/live"): self._told({"live": True}),
+            ("GET", "/v2/health/ready"): self._ready,
+            ("GET", "/healthz"): self._told({"status": "ok"}),
+            ("GET", "/readyz"): self._ready,
+            ("GET", "/metrics"): self._metrics,
+            ("GET", "/openapi.json"): self._told(openapi.document(self.about.name, self.schema, self.most_rows)),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -65,62 +102,109 @@ class Tables:
             if scope["type"] == "lifespan":
                 await lifespan(receive, send, self._stopped)
             return
-        began = time.perf_counter()
-        headers: tuple[tuple[bytes, bytes], ...] = ()
+        began, after = time.perf_counter(), 0.0
         try:
-            handler = self._routes.get((scope["method"], scope["path"]))
-            if handler is None:
-                raise Refused(404, "there is nothing here")
-            status, found = await handler(scope, receive)
-        except Refused as refused:
-            status, found = refused.status, {"error": refused.message}
-            if refused.after:
-                headers = ((b"retry-after", str(math.ceil(refused.after)).encode()),)
+            status, found = await self._handler(scope)(scope, receive)
+        except (Refused, Refuses) as refused:
+            status, found, after = refused.status, {"error": refused.message}, refused.after
         except Exception as crash:  # what went wrong may quote a row, so only its kind is told and logged
             _LOG.error("a request failed: %s", type(crash).__name__)
             status, found = 500, {"error": "the gateway failed"}
-        body = found if isinstance(found, bytes) else _ENCODER.encode(found)
         self.counted.seconds.add(time.perf_counter() - began)
         self.counted.add("requests_total", (("status", str(status)),))
-        named = [_JSON, (b"content-length", b"%d" % len(body)), *headers]
-        await send({"type": "http.response.start", "status": status, "headers": named})
+        kind, body = (_TEXT, found) if isinstance(found, bytes) else (_JSON, _ENCODER.encode(found))
+        headers = [kind, (b"content-length", b"%d" % len(body))]
+        if after:
+            headers.append((b"retry-after", b"%d" % min(math.ceil(min(after, 1e6)), 86_400)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    def _handler(self, scope: Scope) -> Handler:
+        found = self._routes.get((scope["method"], scope["path"]))
+        if found is None:
+            methods = sorted(method for method, path in self._routes if path == scope["path"])
+            raise Refused(405, f"{methods[0]} is answered here") if methods else Refused(404, "there is nothing here")
+        return found
+
     async def _score(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
-        client, at, headers = self._client(scope), time.monotonic(), dict(scope["headers"])
-        body = await body_of(scope, receive, most=self.most_bytes, seconds=10.0)
-        asked = self._decoded(body)
-        scoring = Scoring(
+        scoring = await self._asked(scope, receive, self._decoder.decode)
+        return 200, self._document(await self.answer(scoring), scoring.request)
+
+    async def _infer(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
+        scoring = await self._asked(scope, receive, self._v2.decode)
+        answer = await self.answer(scoring)
+        return 200, v2.answered(self.about.name, self.about.model, answer, scoring.request, scores=self.about.scores)
+
+    async def _asked(self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]) -> Scoring:
+        """The request, from somebody who may ask it now."""
+        at, headers = time.monotonic(), dict(scope["headers"])
+        client = self._client(headers)
+        if wait := self.wait(client.group or client.name, 1):
+            raise Refused(429, "this client has asked too much for now", after=wait)
+        body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
+        try:
+            asked = decode(body)
+        except Wrong as wrong:
+            raise Refused(400, str(wrong)) from None
+        if (more := len(asked.rows) - 1) and (wait := self.wait(client.group or client.name, more)):
+            raise Refused(429, "this client has asked too much for now", after=wait)
+        return Scoring(
             rows=asked.rows,
-            client=client.name,
+            client=client.group or client.name,
             request=asked.id or secrets.token_hex(8),
             at=at,
             deadline=at + self._seconds(headers),
         )
-        answer = await self.answer(scoring)
-        return 200, self.document(answer, scoring.request)
 
-    def _decoded(self, body: bytes) -> Asked:
-        try:
-            return self.decoder.decode(body)
-        except Wrong as wrong:
-            raise Refused(400, str(wrong)) from None
-
-    def _client(self, scope: Scope) -> Client:
-        client = self.known(scope)
+    def _client(self, headers: Mapping[bytes, bytes]) -> Client:
+        told = headers.get(b"authorization", b"")
+        token = told[len(_BEARER) :].strip().decode("latin-1") if told[: len(_BEARER)].lower() == _BEARER else ""
+        client = self.known(token)
         if client is None:
             raise Refused(401, "there is no such key")
         return client
 
-    def _seconds(self, headers: dict[bytes, bytes]) -> float:
+    def _seconds(self, headers: Mapping[bytes, bytes]) -> float:
         """The client's deadline, never longer than the gateway's own."""
         told = headers.get(b"x-deadline-ms")
         if told is None:
             return self.deadline
-        try:
-            return min(self.deadline, max(0.0, int(told) / 1000.0))
-        except ValueError:
-            raise Refused(400, "x-deadline-ms is no whole number") from None
+        if not (told.isdigit() and len(told) < 9):
+            raise Refused(400, "x-deadline-ms is no whole number of milliseconds")
+        return min(self.deadline, int(told) / 1000.0)
+
+    def _document(self, answer: Answer, id_: str) -> Mapping[str, Any]:
+        """The reply: for every row its decision, and where it has one its label and its score."""
+        results: list[dict[str, Any]] = [{"decision": level.name.lower()} for level in answer.levels]
+        threshold = self.about.threshold
+        for found, score in zip(results, answer.scores.tolist(), strict=False):
+            if threshold is not None:
+                found["label"] = self.about.classes[score >= threshold]
+            if self.about.scores:
+                found["score"] = score
+        return {
+            "id": id_,
+            "results": results,
+            "source": answer.source.value,
+            "degraded": answer.degraded,
+            "model": self.about.model[:12],
+            "policy": self.about.policy[:12],
+        }
+
+    def _told(self, document: Any, *, key: bool = False) -> Handler:
+        async def handler(scope: Scope, receive: Receive) -> tuple[int, Any]:
+            if key:
+                self._client(dict(scope["headers"]))
+            return 200, document
+
+        return handler
+
+    async def _ready(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
+        why = self.ready()
+        return (503, {"error": why}) if why else (200, {"ready": True})
+
+    async def _metrics(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
+        return 200, self.counted.text().encode()
 
     async def _stopped(self) -> None:
         if self.stop is not None:

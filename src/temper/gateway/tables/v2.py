@@ -125,14 +125,14 @@ def described(name: str, digest: str, schema: Schema) -> Mapping[str, Any]:
     }
 
 
-def answered(name: str, digest: str, answer: Answer, id_: str) -> Mapping[str, Any]:
+def answered(name: str, digest: str, answer: Answer, id_: str, *, scores: bool = True) -> Mapping[str, Any]:
     """The reply: a score per row (left out where only decisions are told), its decision, and where they came from."""
     n = len(answer.levels)
     outputs: list[dict[str, Any]] = [
         {"name": "decision", "datatype": "BYTES", "shape": [n], "data": [one.name.lower() for one in answer.levels]},
         {"name": "source", "datatype": "BYTES", "shape": [n], "data": [answer.source.value] * n},
     ]
-    if len(answer.scores):
+    if scores and len(answer.scores):
         outputs.insert(0, {"name": "score", "datatype": "FP64", "shape": [n], "data": answer.scores.tolist()})
     parameters = {"degraded": answer.degraded}
     return {"model_name": name, "model_version": digest[:12], "id": id_, "outputs": outputs, "parameters": parameters}

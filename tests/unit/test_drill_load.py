@@ -1,0 +1,102 @@
+"""The generator tells of a stall what those who asked would have felt, and knows when it was late itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+
+from temper.engine.drill.load import Played, arrivals, play
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+ASKED = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+class _Server:
+    """Answers each request at once, but for a stall: what comes in it is answered when it ends."""
+
+    def __init__(self, stall: tuple[float, float] = (9.0, 9.0), breaks: int = -1) -> None:
+        self.stall, self.breaks, self.start, self.seen = stall, breaks, 0.0, 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                self.seen += 1
+                if self.seen == self.breaks:
+                    break
+                at = loop.time() - self.start
+                if self.stall[0] <= at < self.stall[1]:
+                    await asyncio.sleep(self.stall[1] - at)
+                writer.write(ANSWER)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        writer.close()
+
+
+@asynccontextmanager
+async def _served(server: _Server) -> AsyncIterator[int]:
+    running = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+    try:
+        yield running.sockets[0].getsockname()[1]
+    finally:
+        running.close()
+        await asyncio.sleep(0.05)  # the server hears that the lines are closed
+
+
+def _played(server: _Server, rate: float, seconds: float, connections: int) -> Played:
+    async def story() -> Played:
+        async with _served(server) as port:
+            due = arrivals(rate, seconds, np.random.default_rng(0), poisson=False)
+
+            def began(at: float) -> None:
+                server.start = at
+
+            return await play("127.0.0.1", port, [ASKED], due, connections=connections, began=began)
+
+    return asyncio.run(story())
+
+
+def test_every_request_is_answered_and_sent_when_it_was_due() -> None:
+    found = _played(_Server(), 400.0, 1.0, 8)
+    assert (found.status == 200).all()
+    assert len(found.response) == 400
+    assert float(np.median(found.lateness)) < 0.005
+    assert found.good(0.5).all()
+
+
+def test_a_stall_is_felt_by_everyone_who_was_due_in_it() -> None:
+    # One line, and 0.4 s of silence: a closed loop would see one slow answer, here all that were due in it are late.
+    found = _played(_Server(stall=(0.3, 0.7)), 100.0, 1.2, 1)
+    late = found.response > 0.05
+    expected = np.clip(0.7 - found.due[(found.due >= 0.3) & (found.due < 0.7)], 0, None)
+    assert 33 <= late.sum() <= 42
+    assert float(found.response.max()) == pytest.approx(expected.max(), abs=0.06)
+    assert float(found.response[late].mean()) == pytest.approx(expected[expected > 0.05].mean(), abs=0.06)
+
+
+def test_a_line_that_breaks_is_told_and_replaced() -> None:
+    found = _played(_Server(breaks=50), 200.0, 1.0, 2)
+    assert (found.status == 0).sum() == 1
+    assert (found.status == 200).sum() == 199
+
+
+def test_a_generator_that_was_late_itself_is_not_trusted() -> None:
+    due, n = np.arange(100) / 100, 100
+    kept = Played(due=due, sent=due + 0.001, done=due + 0.01, status=np.full(n, 200))
+    late = Played(due=due, sent=due + 0.02, done=due + 0.03, status=np.full(n, 200))
+    assert kept.trusted(0.05)
+    assert not late.trusted(0.05)
+    assert not Played(due=due, sent=np.full(n, np.nan), done=np.full(n, np.nan), status=np.zeros(n)).trusted(0.05)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_arrivals_at_random_have_the_rate_that_was_asked_for(seed: int) -> None:
+    found = arrivals(500.0, 20.0, np.random.default_rng(seed))
+    assert abs(len(found) - 10_000) < 5 * 100
+    gaps = np.diff(found)
+    assert gaps.min() >= 0
+    assert float(gaps.std() / gaps.mean()) == pytest.approx(1.0, abs=0.05)

@@ -1,0 +1,50 @@
+"""Rows as the requests a client would send."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from temper.core.schema import Column, Schema
+
+Array = np.ndarray[Any, Any]
+
+
+def messages(schema: Schema, rows: Array, *, key: str, path: str = "/v1/score", host: str = "temper") -> list[bytes]:
+    """One whole HTTP/1.1 message per row of the Schema's matrix.
+
+    >>> schema = Schema(columns=(Column(name="n", type="integer"), Column(name="c", type="category", categories=("a",))))
+    >>> messages(schema, np.array([[3.0, 0.0]]), key="k")[0].split(b"\\r\\n\\r\\n")[1]
+    b'{"row":{"n":3,"c":"a"}}'
+    """
+    return [message(b'{"row":' + body(schema.columns, row) + b"}", key=key, path=path, host=host) for row in rows]
+
+
+def message(content: bytes, *, key: str, path: str = "/v1/score", host: str = "temper") -> bytes:
+    """One whole POST."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode("latin-1") + content
+
+
+def body(columns: Sequence[Column], row: Array) -> bytes:
+    """A row as the JSON object that the gateway reads."""
+    told = {column.name: _value(column, float(value)) for column, value in zip(columns, row, strict=True)}
+    return json.dumps(
+        {name: value for name, value in told.items() if value is not None}, separators=(",", ":")
+    ).encode()
+
+
+def _value(column: Column, value: float) -> Any:
+    if np.isnan(value):
+        return None
+    if column.type == "category":
+        return column.categories[int(value)]
+    if column.type == "boolean":
+        return bool(value)
+    return int(value) if column.type == "integer" else value

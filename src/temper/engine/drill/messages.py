@@ -16,9 +16,9 @@ Array = np.ndarray[Any, Any]
 def messages(schema: Schema, rows: Array, *, key: str, path: str = "/v1/score", host: str = "temper") -> list[bytes]:
     """One whole HTTP/1.1 message per row of the Schema's matrix.
 
-    >>> schema = Schema(columns=(Column(name="n", type="integer"), Column(name="c", type="category", categories=("a",))))
-    >>> messages(schema, np.array([[3.0, 0.0]]), key="k")[0].split(b"\\r\\n\\r\\n")[1]
-    b'{"row":{"n":3,"c":"a"}}'
+    >>> schema = Schema(columns=(Column(name="n", type="integer"), Column(name="night", type="boolean")))
+    >>> messages(schema, np.array([[3.0, 1.0]]), key="k")[0].split(b"\\r\\n\\r\\n")[1]
+    b'{"row":{"n":3,"night":true}}'
     """
     return [message(b'{"row":' + body(schema.columns, row) + b"}", key=key, path=path, host=host) for row in rows]
 

@@ -21,9 +21,9 @@ from temper.demos.assistant.faults import Faults
 from temper.demos.assistant.server import Server
 from temper.gateway.app import Proxy, proxy, serve
 from temper.gateway.keys import Keys
-from temper.gateway.rate import Rate
 from temper.guard.guarded import REFUSAL
 from temper.guard.pipeline import build
+from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.targets.chat.function import ChatFunction
 from temper.targets.chat.limits import Limits
 from temper.targets.chat.line import Line
@@ -197,7 +197,7 @@ def test_keys_are_needed_where_there_are_some_and_elsewhere_is_refused_without()
 def test_a_client_that_asks_too_often_waits_and_others_do_not() -> None:
     keys = Keys.of({"shop": "one", "desk": "two"})
     target = ChatFunction(call=lambda request: "hi")
-    app = Proxy(target=target, guard=GUARD, keys=keys, rate=Rate(per_minute=1))
+    app = Proxy(target=target, guard=GUARD, keys=keys, quota=Quota(config=QuotaConfig.per_minute(1)))
 
     async def use(url: str) -> list[tuple[int, str]]:
         async with aiohttp.ClientSession() as session:

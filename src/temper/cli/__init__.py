@@ -40,6 +40,7 @@ app = typer.Typer(
 
 for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
+app.add_typer(importlib.import_module("temper.cli.ledger").app, name="ledger")
 
 
 def _print_version(wanted: bool) -> None:

@@ -31,9 +31,9 @@ from temper.gateway.asgi import (
     start_stream,
 )
 from temper.gateway.keys import Keys, loopback
-from temper.gateway.rate import Rate
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
+from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 
@@ -45,8 +45,8 @@ _SLOW = ("no answer", "no more came")
 @dataclass(slots=True, kw_only=True, eq=False)
 class Proxy:
     """An ASGI application. `POST /v1/chat/completions` (JSON or events, with tools), `GET /v1/models`, `GET /healthz`;
-    everything else is 404. With `keys` a client must show one, and `rate` says how often it may ask; without, only this
-    machine is answered.
+    everything else is 404. With `keys` a client must show one, and `quota` says how often it may ask; without, only
+    this machine is answered.
 
     What the guard stops is answered as an ordinary completion that ends with "content_filter"; the header
     x-temper-guard names the stage, so a client goes on and an operator sees why. Nothing of a client's headers reaches
@@ -57,7 +57,7 @@ class Proxy:
     guard: Guard
     keys: Keys = field(default_factory=Keys)
     most_bytes: int = 8 * 1024 * 1024
-    rate: Rate = field(default_factory=Rate)
+    quota: Quota = field(default_factory=Quota)
     body_seconds: float = 30.0
     seconds: float = 300.0
 
@@ -93,7 +93,7 @@ class Proxy:
             raise Refused(405, f"{method} is not answered here")
         if path == "/v1/models":
             return await send_json(send, 200, {"object": "list", "data": [{"id": self._model, "object": "model"}]})
-        if wait := self.rate.wait(client, time.monotonic()):
+        if wait := self.quota.take(client, time.monotonic()):
             raise Refused(429, f"too many questions, the next one in {wait:.0f} s", "rate_limit_error", wait)
         body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
         try:
@@ -205,7 +205,8 @@ class _Exchange:
 
 def proxy(target: ChatTarget, guard: Guard, keys: Mapping[str, str] | None = None, *, per_minute: float = 0.0) -> Proxy:
     """The application in front of `target`; `keys` are the clients' names and keys, `per_minute` their questions."""
-    return Proxy(target=target, guard=guard, keys=Keys.of(keys or {}), rate=Rate(per_minute=per_minute))
+    quota = Quota(config=QuotaConfig.per_minute(per_minute))
+    return Proxy(target=target, guard=guard, keys=Keys.of(keys or {}), quota=quota)
 
 
 def serve(app: Proxy, host: str = "127.0.0.1", port: int = 8080, *, connections: int = 1_000) -> None:

@@ -1,0 +1,52 @@
+"""`temper ledger`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The audit ledger of a gateway: check it, read it, sign it.", no_args_is_help=True)
+Where = Annotated[Path, typer.Argument(help="The folder of the ledger, or one audit-NODE-WORKER.db of it.")]
+
+
+@app.command()
+def verify(
+    path: Where,
+    checkpoints: Annotated[Path | None, typer.Option(help="The signed checkpoints, from the second place.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")] = None,
+    record: Annotated[int | None, typer.Option(help="Also prove that this record is in what was signed.")] = None,
+) -> None:
+    """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order."""
+    from temper.store.ledger import inspect
+
+    held, told = inspect.verified(path, checkpoints, key, record)
+    typer.echo("\n".join(told))
+    raise typer.Exit(0 if held else 1)
+
+
+@app.command()
+def show(
+    path: Where,
+    record: Annotated[int | None, typer.Option(help="Only the record with this number.")] = None,
+    last: Annotated[int, typer.Option(help="How many records from the end.")] = 10,
+) -> None:
+    """Print records, one JSON document a line; bytes are written in base64."""
+    from temper.store.ledger import inspect
+
+    for line in inspect.shown(path, record, last):
+        typer.echo(line)
+
+
+@app.command()
+def checkpoint(
+    path: Where,
+    key: Annotated[Path, typer.Option(help="The private key that signs; `temper sign --new-key` makes one.")],
+    to: Annotated[Path, typer.Option(help="The file of checkpoints, on another disk.")],
+) -> None:
+    """Check a ledger and sign what is there now."""
+    from temper.store.ledger import inspect
+
+    for line in inspect.signed(path, key, to):
+        typer.echo(line)

@@ -1,0 +1,244 @@
+"""Signed checkpoints: the size and the root of a log, written to a second place so that it cannot be rewritten unseen.
+
+Source: C2SP tlog-checkpoint and signed-note, with Ed25519 signatures.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from temper.core.errors import StoreError, TemperError
+from temper.store.failure import told
+from temper.store.ledger.tree import Tree
+
+EVERY = 1_000
+"""Records after which a checkpoint is due at once; otherwise one a second where there is something new."""
+SECONDS = 1.0
+_ED25519 = b"\1"
+_NOTE = re.compile(r"(?P<text>[^\n]+\n(?:0|[1-9][0-9]*)\n[A-Za-z0-9+/]{43}=\n)\n(?P<signatures>(?:— [^\n]+\n)+)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A log, how many records it has, and the root of its tree at that size.
+
+    >>> one = Checkpoint("example.com/log", 5, bytes(32))
+    >>> note = one.signed(bytes(32))
+    >>> print(note[: note.index("—")])
+    example.com/log
+    5
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+    <BLANKLINE>
+    <BLANKLINE>
+    >>> opened(note, public(bytes(32))) == one
+    True
+    """
+
+    origin: str
+    size: int
+    root: bytes
+
+    def text(self) -> str:
+        """What is signed."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+    def signed(self, key: bytes) -> str:
+        """The note, signed with this Ed25519 key of 32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        signature = Ed25519PrivateKey.from_private_bytes(key).sign(self.text().encode())
+        line = base64.b64encode(key_id(self.origin, public(key)) + signature).decode()
+        return f"{self.text()}\n— {self.origin} {line}\n"
+
+
+def origin(log: Path) -> str:
+    """What the checkpoints of a log call it."""
+    return f"temper/{log.stem}"
+
+
+def public(key: bytes) -> bytes:
+    """The 32 bytes of the public key that belong to an Ed25519 key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
+
+
+def private_key(path: Path) -> bytes:
+    """The 32 bytes that `Journal.open` takes, from the private key that `temper sign --new-key` has written."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    found = _pem(path, lambda pem: load_pem_private_key(pem, password=None))
+    if not isinstance(found, Ed25519PrivateKey):
+        raise TemperError(f"{path} is no private Ed25519 key", fix="make a pair with `temper sign --new-key NAME`")
+    return found.private_bytes_raw()
+
+
+def public_key(path: Path) -> bytes:
+    """The 32 bytes of a public key, from the file that `temper sign --new-key` has written."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    found = _pem(path, load_pem_public_key)
+    if not isinstance(found, Ed25519PublicKey):
+        raise TemperError(f"{path} is no public Ed25519 key", fix="give the .pub file of the pair")
+    return found.public_bytes_raw()
+
+
+def key_id(name: str, key: bytes) -> bytes:
+    """The four bytes by which a note names the key of a signature."""
+    return sha256(name.encode() + b"\n" + _ED25519 + key).digest()[:4]
+
+
+def verified(text: str, signatures: str, name: str, key: bytes) -> bool:
+    """Whether one of the signature lines is by this name and public key, and right. Others are passed over."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    for line in signatures.splitlines():
+        try:
+            _, signer, coded = line.split(" ")
+            raw = base64.b64decode(coded, validate=True)
+            if signer == name and raw[:4] == key_id(name, key):
+                Ed25519PublicKey.from_public_bytes(key).verify(raw[4:], text.encode())
+                return True
+        except (ValueError, InvalidSignature):
+            return False
+    return False
+
+
+def opened(note: str, key: bytes) -> Checkpoint | None:
+    """The checkpoint in a note, None where this public key has not signed it."""
+    match = _NOTE.fullmatch(f"{note}\n")
+    if match is None:
+        return None
+    found = _checkpoint(match["text"])
+    return found if verified(match["text"], match["signatures"], found.origin, key) else None
+
+
+def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
+    """The checkpoints of a log in a file, and how many more of them this public key has not signed."""
+    found, bad = [], 0
+    for match in _NOTE.finditer(path.read_text(encoding="utf-8", errors="replace")):
+        one = _checkpoint(match["text"])
+        if one.origin != name:
+            continue
+        if verified(match["text"], match["signatures"], one.origin, key):
+            found.append(one)
+        else:
+            bad += 1
+    return found, bad
+
+
+def add(path: Path, note: str) -> None:
+    """Append a note to a file of checkpoints, synced."""
+    with told(path):
+        file = _ready(path)
+        try:
+            _append(file, f"{note}\n".encode())
+        finally:
+            os.close(file)
+
+
+def last_mark(path: Path, name: str, key: bytes) -> tuple[int, bytes]:
+    """Size and root of the last checkpoint of a log; zero where there is none."""
+    if not path.is_file():
+        return 0, b""
+    found, _ = read(path, public(key), name)
+    return max(((one.size, one.root) for one in found), default=(0, b""))
+
+
+class Checkpointer:
+    """A thread that signs what has been written and appends it to a file, synced. A second place that fails or hangs
+    holds up no decision: it is told in `fault`, and tried again.
+    """
+
+    def __init__(self, path: Path, name: str, key: bytes, head: Callable[[], tuple[int, tuple[bytes, ...]]]) -> None:
+        self.path, self.size = path, 0
+        self.fault: StoreError | None = None
+        self._name, self._key, self._head = name, key, head
+        self._stop = Event()
+        with told(path):
+            self._file = _ready(path)
+        self._thread = Thread(target=self._run, name=f"{path.stem}-checkpoints", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Sign what is there and stop."""
+        self._stop.set()
+        self._thread.join()
+        os.close(self._file)
+
+    def _run(self) -> None:
+        waited = 0.0
+        while not self._stop.wait(SECONDS / 20):
+            waited += SECONDS / 20
+            if waited >= SECONDS or self._head()[0] - self.size >= EVERY:
+                self._sign()
+                waited = 0.0
+        self._sign()
+
+    def _sign(self) -> None:
+        size, peaks = self._head()
+        if size <= self.size:
+            return
+        note = Checkpoint(self._name, size, Tree(size, peaks).root()).signed(self._key)
+        try:
+            with told(self.path):
+                _append(self._file, f"{note}\n".encode())
+        except StoreError as error:
+            self.fault = error
+        else:
+            self.size, self.fault = size, None
+
+
+def _ready(path: Path) -> int:
+    """The file, open to append whole notes; what is no regular file is never read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no file", fix="give a file for the checkpoints")
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    _mended(file)
+    return file
+
+
+def _append(file: int, data: bytes) -> None:
+    """All of it, synced, or none of it."""
+    size = os.fstat(file).st_size
+    try:
+        if os.write(file, data) != len(data):
+            raise OSError(28, "no room for the whole of it")
+        os.fdatasync(file)
+    except OSError:
+        os.ftruncate(file, size)
+        raise
+
+
+def _mended(file: int) -> None:
+    """Cut off what a kill has left half written."""
+    data = os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "surrogateescape")
+    whole = max((match.end() for match in _NOTE.finditer(data)), default=0)
+    os.ftruncate(file, len(data[:whole].encode("utf-8", "surrogateescape")))
+
+
+def _pem(path: Path, load: Callable[[bytes], Any]) -> Any:
+    """What a PEM file holds, text in front of it left out; None where it holds no key."""
+    with told(path):
+        raw = path.read_bytes()
+    try:
+        return load(raw[max(raw.find(b"-----BEGIN"), 0) :])
+    except (ValueError, TypeError):
+        return None
+
+
+def _checkpoint(text: str) -> Checkpoint:
+    origin, size, root = text.splitlines()
+    return Checkpoint(origin, int(size), base64.b64decode(root))

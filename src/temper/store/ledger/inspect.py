@@ -1,0 +1,103 @@
+"""What the command line asks of an audit ledger: checked, shown, signed."""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from temper.core.errors import TemperError
+from temper.store.ledger import checkpoint as notes
+from temper.store.ledger import record as lines
+from temper.store.ledger import tree
+from temper.store.ledger.verify import LIMITS, Verified, logs, proof, records, verify
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def verified(
+    path: Path, checkpoints: Path | None, public_key: Path | None, record: int | None
+) -> tuple[bool, list[str]]:
+    """Whether every log below a path holds, and what there is to say about it."""
+    if (checkpoints is None) != (public_key is None):
+        raise TemperError("checkpoints and their public key come together", fix="give both --checkpoints and --key")
+    found = logs(path)
+    if record is not None and len(found) > 1:
+        raise TemperError(f"{path} has {len(found)} logs, and a record is in one", fix="name the file")
+    key = None if public_key is None else notes.public_key(public_key)
+    results = [verify(log, checkpoints, key) for log in found]
+    said = [line for one in results for line in _report(one)]
+    if record is not None and results[0].holds:
+        said += _inclusion(found[0], record, results[0])
+    held = all(one.holds for one in results)
+    return held, [*said, f"{'PASS' if held else 'FAIL'}: {len(results)} log(s); {_meaning(checkpoints)}"]
+
+
+def shown(path: Path, record: int | None, last: int) -> Iterator[str]:
+    """Records as lines of JSON."""
+    for log in logs(path):
+        kept = ((seq, data) for seq, data in records(log) if record is None or seq == record)
+        for _, data in deque(kept, maxlen=max(last, 0)) if record is None else islice(kept, 1):
+            yield msgspec.json.encode(_readable(lines.decode(data))).decode()
+
+
+def signed(path: Path, private_key: Path, to: Path) -> Iterator[str]:
+    """Check every log below a path, and sign those that hold and have grown."""
+    key = notes.private_key(private_key)
+    for log in logs(path):
+        name = notes.origin(log)
+        size, _ = notes.last_mark(to, name, key)
+        found = verify(log, to if size else None, notes.public(key))
+        if not found.holds:
+            raise TemperError(f"{log} does not hold: {found.faults[0]}", fix="run `temper ledger verify`")
+        if found.size > size:
+            notes.add(to, notes.Checkpoint(name, found.size, found.root).signed(key))
+        yield f"{name}: {found.size:,} records, root {found.root.hex()}"
+
+
+def _report(one: Verified) -> list[str]:
+    size = f"{one.size:,} records in {one.files} file(s), written by {one.openings} process(es)"
+    said = [f"{one.name}: {'holds' if one.holds else 'BROKEN'}: {size}", f"  root {one.root.hex()}"]
+    if one.checkpoints:
+        said.append(f"  {one.checkpoints:,} checkpoints, the last over {one.signed:,}; {one.size - one.signed:,} after")
+    return [*said, *(f"  fault: {what}" for what in one.faults), *(f"  notice: {what}" for what in one.notices)]
+
+
+def _inclusion(log: Path, record: int, found: Verified) -> list[str]:
+    size = found.signed or found.size
+    hashed, path, root = proof(log, record, size)
+    if not tree.included(hashed, record, size, path, root):
+        raise TemperError(f"record {record} is not in the tree", fix="run `temper ledger verify` without --record")
+    under = "the last checkpoint" if found.signed else "the root, which nobody signed"
+    return [f"  record {record} is in the first {size:,} under {under}: leaf {hashed.hex()}", *(
+        f"    {one.hex()}" for one in path
+    )]  # fmt: skip
+
+
+def _meaning(checkpoints: Path | None) -> str:
+    if checkpoints is None:
+        return (
+            "without checkpoints this shows only that the log agrees with itself, "
+            "not that it is the one that was written"
+        )
+    return LIMITS
+
+
+def _readable(record: lines.Record) -> dict[str, Any]:
+    document = record.document()
+    document["at"] = (_EPOCH + timedelta(microseconds=record.wall // 1000)).isoformat()
+    return {name: _text(value) for name, value in document.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {_text(key): _text(item) for key, item in value.items()}
+    return [_text(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,253 @@
+"""The audit journal of one worker: many requests wait together for one write that survives a power cut."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from temper.core.errors import StoreError
+from temper.store.failure import told
+from temper.store.ledger import record as lines
+from temper.store.ledger import segment
+from temper.store.ledger.checkpoint import Checkpointer, last_mark, origin
+from temper.store.ledger.log import Entry, Log
+
+RETRY = 0.1
+"""Seconds between tries to write records nobody waits for, once the disk has failed."""
+LARGEST_BATCH = 4_096
+UNSETTLED = 256
+"""Records that may be on the disk before their turn in the tree comes: it waits for a moment when nobody else does."""
+_BUSY, _NAPPING, _IDLE = range(3)
+_ON_ITS_OWN = "free space or mend the disk: the journal goes on by itself"
+
+
+class Journal:
+    """An append-only, hash-chained file with one writer thread. `await append` returns once the record is on the disk;
+    all that wait are written by one commit (group commit). `put` does not wait: its records are written within
+    `window` seconds and counted in `at_risk` until then.
+
+    When the disk fails, those who wait are told at once; what was put is kept and written when there is room again.
+    A queue that is full refuses. All calls come from the thread of the event loop.
+
+    >>> import tempfile
+    >>> async def story(folder):
+    ...     with Journal.open(folder, "node1", "0", key=bytes(32), wall=lambda: 0) as journal:
+    ...         return await journal.append("review", {"case": 7}), journal.at_risk
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(story(Path(folder)))  # seq 0 says that the journal was opened
+    (1, 0)
+    """
+
+    def __init__(self, log: Log, *, key: bytes, wall: Callable[[], int], window: float, limit: int) -> None:
+        self.fault: StoreError | None = None
+        self._log, self._wall, self._window, self._limit = log, wall, window, limit
+        self._secret = hmac.digest(key, b"temper ledger: commitments", "sha256")
+        self._queue: deque[Entry] = deque()
+        self._late: list[Entry] = []
+        self._wake, self._sleep, self._urgent, self._closing = Event(), _BUSY, False, False
+        self._put = self._written = 0
+        self._checkpointer: Checkpointer | None = None
+        self._thread = Thread(target=self._run, name=log.path.stem, daemon=True)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        node: str,
+        worker: str | int,
+        *,
+        key: bytes,
+        wall: Callable[[], int],
+        checkpoints: str | Path | None = None,
+        window: float = 0.003,
+        limit: int = 10_000,
+        largest: int = 64 * 2**20,
+        connect: Callable[[Path], segment.Database] = segment.connected,
+        synchronous: str = "FULL",
+    ) -> Journal:
+        """The journal of this worker, after its records have been read and found to follow one another.
+
+        `key` is the secret of 32 bytes that signs (Ed25519), `wall` gives nanoseconds since 1970, `checkpoints` is a
+        file on another disk. Raises `StoreError` when another process has it, or its end is not what was signed.
+        """
+        folder, worker = Path(folder), str(worker)
+        _checked(node, worker, key)
+        path = folder / f"audit-{node}-{worker}.db"
+        with told(path):
+            log = Log(folder, node, worker, largest=largest, connect=connect, synchronous=synchronous)
+            try:
+                journal = cls(log, key=key, wall=wall, window=window, limit=limit)
+                journal._begin(key, None if checkpoints is None else Path(checkpoints))
+            except BaseException:
+                log.close()
+                raise
+        return journal
+
+    @property
+    def seq(self) -> int:
+        """The number of the next record, which is how many there are."""
+        return self._log.seq
+
+    @property
+    def at_risk(self) -> int:
+        """Records that were put and are not yet on the disk: what a power cut would lose now."""
+        return self._put - self._written
+
+    @property
+    def unsigned(self) -> int:
+        """Records that no checkpoint covers yet."""
+        return self.seq - (self._checkpointer.size if self._checkpointer else 0)
+
+    @property
+    def unsigned_because(self) -> StoreError | None:
+        """Why checkpoints cannot be written; None while they can."""
+        return self._checkpointer.fault if self._checkpointer else None
+
+    async def append(self, kind: str, body: Mapping[str, Any] | msgspec.Struct) -> int:
+        """Keep a record; returns its seq once it is on the disk. A cancelled wait does not take the record back."""
+        future = asyncio.get_running_loop().create_future()
+        self._enqueue(kind, body, future)
+        self._urgent = True
+        if self._sleep != _BUSY:
+            self._wake.set()
+        return int(await future)
+
+    def put(self, kind: str, body: Mapping[str, Any] | msgspec.Struct) -> None:
+        """Keep a record within the window, without waiting."""
+        self._enqueue(kind, body, None)
+        self._put += 1
+        if self._sleep == _IDLE:
+            self._wake.set()
+
+    def commitment(self, data: bytes) -> bytes:
+        """Binds the journal to an input without keeping it; only the holder of the key can try whether it was this."""
+        return lines.commitment(self._secret, data)
+
+    def close(self) -> None:
+        """Write what is left, sign it, and let others write. Raises `StoreError` if some of it could not be kept."""
+        if self._closing:
+            return
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        if self._checkpointer:
+            self._checkpointer.close()
+        self._log.close()
+        if self.at_risk:
+            raise StoreError(f"{self._log.path}: {self.at_risk} records could not be written", fix=_ON_ITS_OWN)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _begin(self, key: bytes, checkpoints: Path | None) -> None:
+        name = origin(self._log.path)
+        self._log.open(last_mark(checkpoints, name, key) if checkpoints else (0, b""))
+        opened = lines.packed({"process": os.getpid()})
+        self._log.write([(self._wall(), time.monotonic_ns(), "opened", opened, None)])
+        self._log.settle()
+        if checkpoints:
+            self._checkpointer = Checkpointer(checkpoints, name, key, lambda: self._log.head)
+        self._thread.start()
+
+    def _enqueue(self, kind: str, body: Mapping[str, Any] | msgspec.Struct, waiter: asyncio.Future[int] | None) -> None:
+        if self._closing:
+            raise StoreError(f"{self._log.path} is closed", fix="open it again")
+        if len(self._queue) + len(self._late) >= self._limit:
+            raise self.fault or StoreError(
+                f"{self._log.path}: {self._limit:,} records wait for the disk", fix="send less, or use a faster disk"
+            )
+        self._queue.append((self._wall(), time.monotonic_ns(), kind, lines.packed(body), waiter))
+
+    def _run(self) -> None:
+        while self._wait():
+            batch = [*self._late, *(self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH)))]
+            if not batch:
+                self._settle()
+                continue
+            try:
+                with told(self._log.path):
+                    if self._log.ready():  # the failed transaction was written after all, and the late were part of it
+                        self._written += len(self._late)
+                        del batch[: len(self._late)]
+                        self._late = []
+                    first = self._log.write(batch)
+            except Exception as error:
+                self._failed(batch, error)
+            else:
+                self._stored(batch, first)
+
+    def _wait(self) -> bool:
+        """Sleep until there is something to write; False when there is nothing more to come."""
+        self._sleep = _IDLE
+        if not self._queue and not self._closing:
+            self._wake.wait(RETRY if self._late or self._log.unsettled else None)
+        self._wake.clear()
+        self._sleep = _NAPPING
+        if self._queue and not self._urgent and not self._closing:
+            self._wake.wait(self._window)
+        self._sleep = _BUSY
+        self._wake.clear()
+        self._urgent = False
+        return not self._closing or bool(self._queue or self._log.unsettled)
+
+    def _stored(self, batch: Sequence[Entry], first: int) -> None:
+        self.fault, self._late = None, []
+        _release(batch, lambda future, at: future.set_result(first + at))
+        self._written += sum(entry[4] is None for entry in batch)
+        if self._log.unsettled >= UNSETTLED:
+            self._settle()
+
+    def _settle(self) -> None:
+        try:
+            self._log.settle()
+        except Exception as error:  # a new segment could not be begun: the next write tries again
+            self.fault = _explained(self._log.path, error)
+
+    def _failed(self, batch: Sequence[Entry], error: Exception) -> None:
+        self.fault = fault = _explained(self._log.path, error)
+        self._late = [entry for entry in batch if entry[4] is None]
+        _release(batch, lambda future, at: future.set_exception(StoreError(fault.message, fix=fault.fix)))
+
+
+def _release(batch: Sequence[Entry], tell: Callable[[asyncio.Future[int], int], None]) -> None:
+    """Wake those who wait, with one call into each event loop."""
+    waiting: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
+    for at, entry in enumerate(batch):
+        if entry[4] is not None:
+            waiting.setdefault(entry[4].get_loop(), []).append((entry[4], at))
+    for loop, pairs in waiting.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_tell, pairs, tell)
+
+
+def _tell(pairs: Sequence[tuple[asyncio.Future[int], int]], tell: Callable[[asyncio.Future[int], int], None]) -> None:
+    for future, at in pairs:
+        if not future.done():
+            tell(future, at)
+
+
+def _explained(path: Path, error: Exception) -> StoreError:
+    what = error.message if isinstance(error, StoreError) else f"{path}: {error}"
+    return StoreError(what, fix=_ON_ITS_OWN)
+
+
+def _checked(node: str, worker: str, key: bytes) -> None:
+    for name in (node, worker):
+        if not segment.NAME.fullmatch(name):
+            raise StoreError(f"{name!r} is no name of a node or worker", fix="use up to 64 letters, digits, - or _")
+    if len(key) != 32:
+        raise StoreError(f"a key of {len(key)} bytes", fix="use the 32 bytes of an Ed25519 key")

@@ -1,0 +1,145 @@
+"""What one line of the audit ledger says: a head that chains it to the line before, and a body by kind."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from temper.core.errors import StoreError
+from temper.core.serving import Scoring
+from temper.core.stage import Decision
+
+VERSION = 1
+"""The version of the schema, first in every record."""
+
+START = b"\0" * 32
+"""What the first record of a log names as the one before."""
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """One line as it is hashed. `seq` counts from 0 without gaps; `previous` is the leaf hash of the line before;
+    `wall` are nanoseconds since 1970, `monotonic` those of a clock that never goes back while the process lives.
+    """
+
+    version: int
+    seq: int
+    previous: bytes
+    wall: int
+    monotonic: int
+    node: str
+    worker: str
+    kind: str
+    body: msgspec.Raw
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain values, to be shown."""
+        told = {name: getattr(self, name) for name in self.__struct_fields__ if name != "body"}
+        return {**told, "body": msgspec.msgpack.decode(self.body)}
+
+
+class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one stage decided."""
+
+    stage: str
+    level: str
+    reason: str = ""
+
+
+class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The body of a `decision`: who asked, which model and policy answered, and what came of it.
+
+    The input itself is not here: `commitment` binds it, and what may have to be erased lies in `personal`.
+    """
+
+    request: str
+    client: str
+    model: str
+    digest: str
+    policy: str
+    level: str
+    scores: tuple[float, ...] = ()
+    source: str = "primary"
+    rulings: tuple[Ruling, ...] = ()
+    commitment: bytes = b""
+
+
+def decided(scoring: Scoring, *, model: str, digest: str, policy: str, commitment: bytes = b"") -> Decided:
+    """What the ledger says of a request that has been answered.
+
+    >>> import numpy as np
+    >>> request = Scoring(rows=np.zeros((1, 2)), client="till-7", request="r1", at=0.0, deadline=0.1)
+    >>> decided(request, model="fraud", digest="ab12", policy="p1").level
+    'ALLOW'
+    """
+    scores = scoring.scores
+    return Decided(
+        request=scoring.request,
+        client=scoring.client,
+        model=model,
+        digest=digest,
+        policy=policy,
+        level=scoring.level.name,
+        scores=() if scores is None else tuple(scores.tolist()),
+        source=scoring.source.value,
+        rulings=tuple(map(_ruling, scoring.decisions)),
+        commitment=commitment,
+    )
+
+
+def _ruling(one: Decision) -> Ruling:
+    return Ruling(one.stage, one.level.name, one.reason)
+
+
+def commitment(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA256 of an input: binds whoever holds the key to it, and tells nobody else anything."""
+    return hmac.digest(key, data, "sha256")
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def packed(body: Mapping[str, Any] | msgspec.Struct) -> bytes:
+    """A body in canonical msgpack: keys in order, so that the same body is the same bytes.
+
+    Lone surrogates, which a client can send and no encoder takes, are written as question marks.
+    """
+    try:
+        return _encoder.encode(body)
+    except UnicodeEncodeError:
+        return _encoder.encode(_plain(msgspec.to_builtins(body, builtin_types=(bytes,))))
+
+
+def encode(
+    seq: int, previous: bytes, wall: int, monotonic: int, node: str, worker: str, kind: str, body: bytes
+) -> bytes:
+    """The bytes that are stored and hashed: those of a `Record`, without the cost of making one."""
+    return _encoder.encode((VERSION, seq, previous, wall, monotonic, node, worker, kind, msgspec.Raw(body)))
+
+
+def decode(data: bytes) -> Record:
+    """A record from its bytes.
+
+    >>> decode(encode(0, START, 1, 1, "n", "w", "decision", packed({"b": 1, "a": 2}))).document()["body"]
+    {'a': 2, 'b': 1}
+    """
+    try:
+        record = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"no record of an audit ledger: {error}", fix="run `temper ledger verify`") from None
+    if record.version != VERSION:
+        raise StoreError(
+            f"a record of version {record.version}, and this Temper knows {VERSION}", fix="install a newer temper-ml"
+        )
+    return record
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,196 @@
+"""Holds an audit ledger against itself and against its signed checkpoints; needs neither a gateway nor a secret."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from temper.core.errors import StoreError, TemperError
+from temper.store.failure import told
+from temper.store.ledger import checkpoint as notes
+from temper.store.ledger import record as lines
+from temper.store.ledger import segment, tree
+from temper.store.ledger.log import segments
+from temper.store.ledger.record import Record
+
+LIMITS = (
+    "shows that nothing up to the last checkpoint was changed, as long as that checkpoint lies where whoever could "
+    "change the log could not write; what came after it could have been rewritten by a holder of the signing key"
+)
+_MOST = 20
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was found of one log. `faults` break it, `notices` are to be explained by somebody (a clock set back)."""
+
+    name: str
+    size: int = 0
+    root: bytes = tree.EMPTY
+    files: int = 0
+    openings: int = 0
+    signed: int = 0
+    checkpoints: int = 0
+    faults: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.faults
+
+
+def logs(path: Path) -> list[Path]:
+    """The logs in a folder, or the one file named."""
+    if path.is_file():
+        return [path]
+    found = sorted(one for one in path.glob("audit-*.db") if "." not in one.stem) if path.is_dir() else []
+    if not found:
+        raise TemperError(f"there is no audit ledger in {path}", fix="give a folder with audit-*.db, or such a file")
+    return found
+
+
+def records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(seq, bytes) of every record of a log, through all its segments."""
+    for _, database in _files(path):
+        yield from segment.rows(database)
+
+
+def verify(path: Path, checkpoints: Path | None = None, key: bytes | None = None) -> Verified:
+    """Read a whole log: the chain, gaps and repeats of seq, clocks, and the root at every checkpoint.
+
+    `key` is the public key of the checkpoints. Without checkpoints a log that was rewritten as a whole is as good as
+    the one that was there before.
+    """
+    found = Verified(path.stem)
+    marks = _marks(found, path, checkpoints, key)
+    reader = _Reader(found, marks)
+    try:
+        for file, database in _files(path):
+            reader.open(file, segment.start(database))
+            for seq, data in segment.rows(database):
+                reader.read(seq, data)
+    except (StoreError, sqlite3.Error) as error:
+        _fault(found, error.message if isinstance(error, StoreError) else f"{path}: {error}")
+    reader.close()
+    return found
+
+
+def proof(path: Path, seq: int, size: int) -> tuple[bytes, list[bytes], bytes]:
+    """(leaf, inclusion proof, root) of a record in the tree over the first `size` records."""
+    leaves = _leaves(path, size)
+    if not 0 <= seq < len(leaves) == size:
+        raise TemperError(f"there is no record {seq} in the first {size:,}", fix=f"{path} has {len(leaves):,} records")
+    return leaves[seq], tree.inclusion(leaves, seq), tree.root(leaves)
+
+
+def growth(path: Path, first: int, second: int) -> list[bytes]:
+    """The proof that the log of `second` records goes on from that of `first`."""
+    leaves = _leaves(path, second)
+    if not 0 < first <= second == len(leaves):
+        raise TemperError(f"no proof from {first:,} to {second:,}", fix=f"{path} has {len(leaves):,} records")
+    return tree.consistency(leaves, first)
+
+
+def _leaves(path: Path, size: int) -> Sequence[bytes]:
+    return [tree.leaf(data) for seq, data in records(path) if seq < size]
+
+
+def _files(path: Path) -> Iterator[tuple[Path, segment.Database]]:
+    """The segments of a log in order, each open while it is looked at."""
+    for file in segments(path):
+        if file.exists():
+            with told(file), closing(segment.reading(file)) as database:
+                if not segment.found(database, file):
+                    raise StoreError(f"{file} is empty", fix="restore it from a backup")
+                yield file, database
+
+
+class _Reader:
+    """Goes through a log once and writes down what is wrong with it."""
+
+    def __init__(self, found: Verified, marks: dict[int, set[bytes]]) -> None:
+        self.found, self.marks = found, marks
+        self.end = segment.End()
+        self.last: Record | None = None
+
+    def open(self, file: Path, start: segment.End) -> None:
+        """Look at where a segment says it starts: what is appended to it is hashed from there."""
+        self.found.files += 1
+        if (start.previous, start.tree.size, start.tree.peaks) != (
+            self.end.previous,
+            self.end.tree.size,
+            self.end.tree.peaks,
+        ):
+            _fault(self.found, f"{file.name} does not start where what comes before it ends")
+
+    def read(self, seq: int, data: bytes) -> None:
+        """Look at one record."""
+        self._sign()
+        try:
+            self._check(seq, lines.decode(data))
+        except StoreError as error:
+            _fault(self.found, f"record {seq}: {error.message}")
+        self.end.previous = tree.leaf(data)
+        self.end.tree.extend((self.end.previous,))
+
+    def close(self) -> None:
+        """Say what is there, and which checkpoints are left over."""
+        self._sign()
+        self.found.size, self.found.root = self.end.tree.size, self.end.tree.root()
+        for size in sorted(self.marks):
+            _fault(self.found, f"a checkpoint was signed for {size:,} records, and there are {self.found.size:,}")
+
+    def _check(self, seq: int, one: Record) -> None:
+        found, last, wanted = self.found, self.last, self.end.tree.size
+        self.last = one
+        if seq != wanted or one.seq != seq:
+            _fault(found, f"record {wanted} is missing or out of place: number {one.seq} stands at {seq}")
+        if one.previous != self.end.previous:
+            _fault(found, f"record {seq} does not name the hash of the one before it: one of the two was changed")
+        found.openings += one.kind == "opened"
+        if last is None:
+            return
+        if one.wall < last.wall:
+            _noted(found.notices, f"record {seq}: the clock was set back by {(last.wall - one.wall) / 1e9:.3f} s")
+        if one.kind != "opened" and one.monotonic < last.monotonic:
+            _fault(found, f"record {seq}: a clock that never goes back did: it was not written in this order")
+
+    def _sign(self) -> None:
+        roots = self.marks.pop(self.end.tree.size, None)
+        if roots == {self.end.tree.root()}:
+            self.found.signed = self.end.tree.size
+        elif roots is not None:
+            _fault(self.found, f"the first {self.end.tree.size:,} records are not those that were signed")
+
+
+def _marks(found: Verified, path: Path, checkpoints: Path | None, key: bytes | None) -> dict[int, set[bytes]]:
+    """The roots that were signed, by size."""
+    if checkpoints is None or key is None:
+        return {}
+    with told(checkpoints):
+        good, bad = notes.read(checkpoints, key, notes.origin(path))
+    if not good:
+        _fault(found, f"{checkpoints} has no checkpoint of {notes.origin(path)} signed by this key")
+    if bad:
+        _fault(found, f"{bad} checkpoints are not signed by this key")
+    found.checkpoints = len(good)
+    marks: dict[int, set[bytes]] = {}
+    for one in good:
+        marks.setdefault(one.size, set()).add(one.root)
+    return marks
+
+
+def _fault(found: Verified, what: str) -> None:
+    _noted(found.faults, what)
+
+
+def _noted(told_already: list[str], what: str) -> None:
+    """The first few say where to look; a log that was replaced would repeat itself for every record."""
+    if len(told_already) < _MOST:
+        told_already.append(what)
+    elif len(told_already) == _MOST:
+        told_already.append("and more of them")

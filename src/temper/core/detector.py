@@ -61,7 +61,7 @@ def from_arrays(kind: type[Kind], arrays: Mapping[str, Array], above: str = "") 
     given: dict[str, Any] = {}
     for field in fields(kind):  # type: ignore[arg-type]
         name, wanted = f"{above}{field.name}", types[field.name]
-        if is_dataclass(wanted):
+        if isinstance(wanted, type) and is_dataclass(wanted):
             given[field.name] = from_arrays(wanted, arrays, f"{name}/")
         elif name not in arrays:
             raise StoreError(f"the stored {kind.__name__} has no {name}", fix="fit it again")

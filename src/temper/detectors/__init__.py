@@ -1,0 +1,1 @@
+"""What watches a model in service, row by row, without knowing the truth."""

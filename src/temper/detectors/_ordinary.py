@@ -1,0 +1,45 @@
+"""What the detectors share when they are fitted: ordinary rows in two parts, and which columns are categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import SchemaError
+from temper.core.schema import Schema
+from temper.core.seed import Draws
+
+Array = np.ndarray[Any, Any]
+
+
+def halves(x: Array, schema: Schema) -> tuple[Array, Array]:
+    """Rows to fit on and rows to set the threshold by, dealt at random; float32, as rows are served."""
+    if x.ndim != 2 or len(schema.columns) not in (0, x.shape[1]):
+        raise SchemaError(
+            f"ordinary rows have the shape {x.shape} and the schema has {len(schema.columns)} columns",
+            fix="pass the columns of the schema, in its order",
+        )
+    with np.errstate(over="ignore"):
+        rows = np.asarray(x, dtype=np.float32)
+    order = Draws(0, "detectors.halves").generator().permutation(len(rows))
+    middle = (len(rows) + 1) // 2
+    return rows[order[:middle]], rows[order[middle:]]
+
+
+def categories(schema: Schema, columns: int) -> Array:
+    """Which columns (d,) hold codes rather than numbers."""
+    return schema.categorical if schema.columns else np.zeros(columns, dtype=bool)
+
+
+def served(batch: Array) -> Array:
+    """Rows (n, d) as contiguous float32; what is too large for that is infinite."""
+    if batch.dtype == np.float32:
+        return np.ascontiguousarray(batch)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(batch, dtype=np.float32)
+
+
+def named(schema_names: tuple[str, ...], at: int) -> str:
+    """The column's name, or its number where columns have none."""
+    return schema_names[at] if schema_names else f"column {at}"

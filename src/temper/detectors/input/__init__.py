@@ -1,0 +1,1 @@
+"""Is this row like the rows the model was made for?"""

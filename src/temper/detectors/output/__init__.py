@@ -1,0 +1,1 @@
+"""Is this an answer a model gives?"""

@@ -1,0 +1,1 @@
+"""What do the rows of one client, in their order, add up to?"""

@@ -1,0 +1,119 @@
+"""Compiled steps along one client's queries; imported only where queries are watched."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from temper.kernels._jit_ecod import tail_sums
+
+_GAP, _LAST, _RECENT = np.uint8(255), 239, 4
+_TO, _MIX = np.uint64(1099511628211), np.uint64(14695981039346656037)
+
+
+@numba.njit(cache=True)
+def nearest(code, ring, filled, numbers):  # type: ignore[no-untyped-def]
+    """The smallest distance, in bytes, of a coded row to the first `filled` rows: ranks apart, or 255 per category."""
+    d, best = len(code), 255 * len(code)
+    for row in range(filled):
+        total = 0
+        for at in range(numbers):
+            total += abs(np.int32(code[at]) - np.int32(ring[row, at]))
+        for at in range(numbers, d):
+            total += 255 if code[at] != ring[row, at] else 0
+        best = min(best, total)
+    return best
+
+
+@numba.njit(cache=True)
+def nearest_of_each(code, rings, numbers, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (n,) with the distance of each coded row to the nearest of its own ring (n, m, d)."""
+    for row in range(len(code)):
+        out[row] = nearest(code[row], rings[row], rings.shape[1], numbers)
+
+
+@numba.njit(cache=True)
+def _back(code, ring, count, filled, numbers):  # type: ignore[no-untyped-def]
+    """Minus the smallest distance to the last few rows, and to all that are kept."""
+    recent = 255 * len(code)
+    for back in range(1, min(filled, _RECENT) + 1):
+        at = (count - back) % len(ring)
+        recent = min(recent, nearest(code, ring[at : at + 1], 1, numbers))
+    return -recent, -nearest(code, ring, filled, numbers)
+
+
+@numba.njit(cache=True)
+def _encode(x, knots, order, numbers, code):  # type: ignore[no-untyped-def]
+    for at in range(len(order)):
+        value = x[order[at]]
+        if value != value:
+            code[at] = _GAP
+        elif at < numbers:
+            low, high = 0, _LAST
+            while low < high:
+                middle = (low + high) // 2
+                if knots[at, middle] <= value:
+                    low = middle + 1
+                else:
+                    high = middle
+            code[at] = low
+        else:
+            code[at] = min(max(value, 0), 254)
+
+
+@numba.njit(cache=True)
+def _name(x):  # type: ignore[no-untyped-def]
+    """A hash of the row's bytes (Fowler, Noll & Vo), never zero."""
+    name, words = _MIX, x.view(np.uint32)
+    for at in range(len(words)):
+        name = (name ^ np.uint64(words[at])) * _TO
+    name ^= name >> np.uint64(29)
+    return name | np.uint64(1)
+
+
+@numba.njit(cache=True)
+def _bet(edges, factors, value):  # type: ignore[no-untyped-def]
+    """The factor of the bin a value falls into."""
+    at = 0
+    while at < len(edges) and value > edges[at]:
+        at += 1
+    return factors[at]
+
+
+@numba.njit(cache=True)
+def follow(x, knots, bins, order, numbers, parent, gain, tables, columns, edges, factors, ring, names, trail, most, out):
+    """Follow rows (n, d) of one client: `ring` and `names` hold its last distinct rows, `trail` counts them, what it
+    repeated, and the evidence of each kind; `out` (n,) is the mean evidence after each row.
+    """
+    d, capacity, kinds = x.shape[1], len(ring), len(trail) - 2
+    code, tail, values = np.empty(d, np.uint8), np.empty(1), np.empty(kinds)
+    for row in range(len(x)):
+        name = _name(x[row])
+        count = np.int64(trail[0])
+        filled, known = min(count, capacity), False
+        for at in range(filled):
+            known |= names[at] == name
+        if known:
+            trail[1] += 1
+        else:
+            _encode(x[row], knots, order, numbers, code)
+            total = np.float64(0.0)
+            for at in range(d):
+                total += gain[at, bins[at, code[at]], bins[parent[at], code[parent[at]]]]
+            tail_sums(x[row : row + 1], tables, columns, tail)
+            values[0], values[1] = -total, tail[0]
+            values[2], values[3] = _back(code, ring, count, filled, numbers)
+            ring[count % capacity], names[count % capacity] = code, name
+            trail[0] += 1
+            for kind in range(kinds if filled > 0 else 2):
+                at = kind
+                if kind >= 2:
+                    known_rows = filled if kind == 3 else min(filled, _RECENT)
+                    at = 2
+                    while 4 ** (at - 1) <= known_rows and at < len(edges) - 1:
+                        at += 1
+                trail[2 + kind] = min((1.0 + trail[2 + kind]) * _bet(edges[at], factors[at], values[kind]), most)
+        mean = np.float64(0.0)
+        for kind in range(kinds):
+            mean += trail[2 + kind]
+        out[row] = mean / kinds

@@ -52,6 +52,7 @@ schema:
   columns:
 {columns}
 guard:
+  open: true
   deadline_ms: 1000
   quota: {{per_second: 1000000, burst: 1000000}}
   anomaly: {{mode: enforce}}

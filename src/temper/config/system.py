@@ -41,7 +41,7 @@ def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | N
     expected and what came.
     """
     path = Path(path)
-    document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess")
+    document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard")
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))

@@ -81,7 +81,9 @@ def _bet(edges, factors, value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def follow(x, knots, bins, order, numbers, parent, gain, tables, columns, edges, factors, ring, names, trail, most, out):
+def follow(
+    x, knots, bins, order, numbers, parent, gain, tables, columns, edges, factors, ring, names, trail, most, out
+):
     """Follow rows (n, d) of one client: `ring` and `names` hold its last distinct rows, `trail` counts them, what it
     repeated, and the evidence of each kind; `out` (n,) is the mean evidence after each row.
     """

@@ -120,7 +120,9 @@ def _anywhere(x: Array, schema: Schema, rng: np.random.Generator) -> Array:
     return np.where(whole, np.round(made), made).astype(np.float32)
 
 
-def _near(code: Array, parts: list[Array], numbers: int, filled: int, tolerated: float, rng: np.random.Generator) -> Any:
+def _near(
+    code: Array, parts: list[Array], numbers: int, filled: int, tolerated: float, rng: np.random.Generator
+) -> Any:
     """The bet on how near a row is to the nearest of `filled` earlier ones, in segments as in the whole."""
     chosen = [parts[at] for at in rng.permutation(len(parts))[:_SEGMENTS]]
     groups = [np.arange(len(code)), *(rows for rows in chosen if len(rows) > 4 * filled)]

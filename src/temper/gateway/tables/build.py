@@ -1,0 +1,217 @@
+"""A gateway from a temper.yaml: the model, its stages, its keys, its audit, put together and served."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temper.config.document import Section
+from temper.config.reading import read
+from temper.config.serving import Serving, serving_of
+from temper.config.system import load_system
+from temper.core.errors import ConfigError
+from temper.core.room import Room
+from temper.core.serving import Mode
+from temper.core.system import Protected
+from temper.gateway.keys import loopback
+from temper.gateway.tables.app import About, Client, Tables
+from temper.gateway.tables.audit import Audit, key_in
+from temper.gateway.tables.counted import Counted
+from temper.gateway.transport import Door, settings
+from temper.guard.serving.breaker import Breaker, BreakerConfig
+from temper.guard.serving.concurrency import Limiter, LimiterConfig
+from temper.guard.serving.pipeline import Layer, Pipeline
+from temper.guard.serving.profile import Profile
+from temper.guard.serving.quota import Quota, QuotaConfig
+from temper.store.ledger.journal import Journal
+from temper.targets import _digest
+from temper.targets.served import Served, served
+
+Made = TypeVar("Made")
+STAGES = Room("temper.guard.serving.stages")
+BEFORE, AFTER = ("anomaly", "extraction"), ("output",)
+"""Which stages look before the model is asked and which at what it said, in this order."""
+USUAL = ("quota", *BEFORE, "concurrency", "breaker", *AFTER, "decide")
+"""What a guard without stages of its own is made of."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Gateway:
+    """The application with what operates it: the breaker and its limiter, the door below, the journal."""
+
+    app: Tables
+    pipeline: Pipeline
+    served: Served
+    door: Door
+    journal: Journal
+    policy: str
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.journal.close()
+
+
+def load(path: Path) -> tuple[Protected, Serving]:
+    """The system of this temper.yaml and the guard it wants."""
+    document = read(path)
+    return load_system(path), serving_of(document, path.absolute().parent)
+
+
+def build(system: Protected, serving: Serving, *, node: str = "node", worker: str = "0") -> Gateway:
+    """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
+    model = served(system.target, system.data.x, system.threshold)
+    profile = _profile(system, serving, model)
+    options = _options(serving)
+    policy = _digest.of_object((_document(serving), profile.digest, model.digest, system.threshold))
+    counted, limiter = _counted(), Limiter(config=_made(LimiterConfig, "concurrency", options))
+    breaker = Breaker(config=_made(BreakerConfig, "breaker", options))
+    journal = _journal(serving, node, worker)
+    audit = Audit(
+        journal=journal, model=system.name, digest=model.digest, policy=policy, durable=serving.ack == "durable"
+    )
+    pipeline = Pipeline(
+        predict=_predict(model),
+        record=audit.record,
+        breaker=breaker,
+        limiter=limiter,
+        otherwise=_otherwise(options),
+        before=_layers(BEFORE, serving, profile),
+        after=_layers(AFTER, serving, profile),
+        review=_review(options),
+        counts=lambda stage, level, mode: counted.add(
+            "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
+        ),
+    )
+    app = Tables(
+        about=About(
+            name=system.name, model=model.digest, policy=policy, classes=(system.classes[0], system.classes[-1]),
+            threshold=system.threshold, scores=system.exposure.returns == "score",
+        ),
+        schema=system.schema,
+        answer=pipeline.answer,
+        known=_known(serving),
+        counted=counted,
+        wait=_wait(options),
+        most_rows=serving.rows,
+        deadline=serving.deadline,
+    )  # fmt: skip
+    door = Door(full=lambda: limiter.running + 1 > limiter.limit)
+    found = Gateway(app=app, pipeline=pipeline, served=model, door=door, journal=journal, policy=policy)
+    _gauges(found)
+    return found
+
+
+def serve(path: Path, host: str = "127.0.0.1", port: int = 8080) -> None:
+    """Answer until interrupted."""
+    import uvicorn
+
+    system, serving = load(path)
+    if serving.open and not loopback(host):
+        raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
+    gateway = build(system, serving)
+    uvicorn.run(gateway.app, host=host, port=port, **settings(gateway.door))
+    gateway.close()
+
+
+def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
+    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
+    path = Path(serving.profile)
+    if path.exists():
+        found = Profile.load(path)
+        if found.columns != system.schema.names:
+            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
+        return found
+    if system.train is None:
+        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save(path)
+    return found
+
+
+def _options(serving: Serving) -> Mapping[str, Mapping[str, Any]]:
+    """The options of everything that is not off."""
+    known = (*USUAL, "fallback", "idempotency", "golden")
+    for name, _, _ in serving.stages:
+        if name not in known:
+            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(known)}")
+    return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
+
+
+def _made(kind: Callable[..., Made], name: str, options: Mapping[str, Mapping[str, Any]]) -> Made:
+    """The settings of one part; what it does not know is refused."""
+    given = dict(options.get(name, {}))
+    known = [one.name for one in fields(kind)]  # type: ignore[arg-type]
+    if unknown := sorted(set(given) - set(known)):
+        raise ConfigError(f"guard.{name} has no option {unknown[0]!r}", fix=f"there are {', '.join(known)}")
+    return kind(**given)
+
+
+def _layers(names: tuple[str, ...], serving: Serving, profile: Profile) -> tuple[Layer, ...]:
+    modes = {name: (mode, options) for name, mode, options in serving.stages}
+    found = []
+    for name in names:
+        mode, options = modes.get(name, (Mode.ENFORCE, {}))
+        if mode is not Mode.OFF:
+            found.append((name, mode, STAGES.build(name, {"profile": profile, **options})))
+    return tuple(found)
+
+
+def _document(serving: Serving) -> Any:
+    return [[name, mode.value, dict(options)] for name, mode, options in serving.stages], asdict(serving)["deadline"]
+
+
+def _journal(serving: Serving, node: str, worker: str) -> Journal:
+    folder = Path(serving.audit)
+    key, checkpoints = key_in(folder), serving.checkpoints or None
+    return Journal.open(folder, node, worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
+
+
+def _known(serving: Serving) -> Callable[[str], Client | None]:
+    if serving.open:
+        return lambda token: Client(name="local")
+    raise ConfigError("there are no keys", fix="write `open: true` under guard: for this machine only")
+
+
+def _wait(options: Mapping[str, Mapping[str, Any]]) -> Callable[[str, int], float]:
+    quota = Quota(config=_made(QuotaConfig, "quota", options))
+    began = time.time() - time.monotonic()  # of a clock that never steps
+    return lambda client, rows: quota.take(client, began + time.monotonic(), rows)
+
+
+def _predict(model: Served) -> Any:
+    async def inline(rows: Any, deadline: float) -> Any:
+        return model.score(rows)
+
+    return inline
+
+
+def _review(options: Mapping[str, Mapping[str, Any]]) -> tuple[float, float] | None:
+    grey = options.get("decide", {}).get("review")
+    return None if grey is None else (float(grey[0]), float(grey[1]))
+
+
+def _otherwise(options: Any) -> Any:
+    return None
+
+
+def _counted() -> Counted:
+    return Counted(
+        help={
+            "requests_total": "Requests, by the status of their answer.",
+            "stage_decisions_total": "What stages decided, but for ALLOW.",
+        }
+    )
+
+
+def _gauges(gateway: Gateway) -> None:
+    states = {"closed": 0, "half_open": 1, "open": 2, "forced_closed": 0, "forced_open": 2}
+    gateway.app.counted.gauges.update(
+        breaker=("0 closed, 1 half open, 2 open.", lambda: states[gateway.pipeline.breaker.state.value]),
+        running=("Requests that are with the model.", lambda: gateway.pipeline.limiter.running),  # type: ignore[attr-defined]
+        audit_at_risk=("Decisions that are not yet on the disk.", lambda: gateway.journal.at_risk),
+        shed=("Requests turned away below ASGI.", lambda: gateway.door.shed),
+    )

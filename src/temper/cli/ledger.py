@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(help="The audit ledger of a gateway: check it, read it, sign it.", no_args_is_help=True)
+Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
 Where = Annotated[Path, typer.Argument(help="The folder of the ledger, or one audit-NODE-WORKER.db of it.")]
 
 
@@ -41,12 +42,22 @@ def show(
 
 @app.command()
 def checkpoint(
-    path: Where,
-    key: Annotated[Path, typer.Option(help="The private key that signs; `temper sign --new-key` makes one.")],
-    to: Annotated[Path, typer.Option(help="The file of checkpoints, on another disk.")],
+    path: Where, key: Private, to: Annotated[Path, typer.Option(help="The file of checkpoints, on another disk.")]
 ) -> None:
     """Check a ledger and sign what is there now."""
     from temper.store.ledger import inspect
 
     for line in inspect.signed(path, key, to):
         typer.echo(line)
+
+
+@app.command()
+def erase(
+    path: Annotated[Path, typer.Argument(help="The file of personal data beside the ledger.")],
+    subject: Annotated[str, typer.Argument(help="Whose data; the name it was kept under.")],
+    key: Private,
+) -> None:
+    """Delete a person's key and data for good. The ledger keeps its commitments, and its proofs stay valid."""
+    from temper.store.ledger import inspect
+
+    typer.echo(inspect.erased(path, subject, key))

@@ -16,6 +16,7 @@ from temper.core.errors import TemperError
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger import tree
+from temper.store.ledger.personal import Personal
 from temper.store.ledger.verify import LIMITS, Verified, logs, proof, records, verify
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,3 +102,14 @@ def _text(value: Any) -> Any:
     if isinstance(value, dict):
         return {_text(key): _text(item) for key, item in value.items()}
     return [_text(item) for item in value] if isinstance(value, list) else value
+
+
+def erased(path: Path, subject: str, private_key: Path) -> str:
+    """Erase a person; a file that is not there or a person it does not know is no success."""
+    if not path.is_file():
+        raise TemperError(f"there is no {path}", fix="give the file of personal data")
+    with Personal(path, notes.private_key(private_key)) as personal:
+        many = personal.erase(subject)
+    if not many:
+        raise TemperError(f"{path} has nothing of {subject!r} under this key", fix="check the name and the key")
+    return f"{many} item(s) of {subject!r} erased; erase them in backups too, or let those run out"

@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The audit ledger of a gateway: check it, read it, sign it.", no_args_is_help=True)
-Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
+app = typer.Typer(
+    help="The audit ledger of a gateway: check it, read it, sign it, erase from it.", no_args_is_help=True
+)
 Where = Annotated[Path, typer.Argument(help="The folder of the ledger, or one audit-NODE-WORKER.db of it.")]
+Marks = Annotated[Path | None, typer.Option(help="The signed checkpoints, from the second place.")]
+Public = Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")]
+Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
+Number = Annotated[int | None, typer.Option(help="One record by its number: to be proved, or shown alone.")]
+Persons = Annotated[Path, typer.Argument(help="The file of personal data beside the ledger.")]
+Person = Annotated[str, typer.Argument(help="Whose data; the name it was kept under.")]
 
 
 @app.command()
-def verify(
-    path: Where,
-    checkpoints: Annotated[Path | None, typer.Option(help="The signed checkpoints, from the second place.")] = None,
-    key: Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")] = None,
-    record: Annotated[int | None, typer.Option(help="Also prove that this record is in what was signed.")] = None,
-) -> None:
+def verify(path: Where, checkpoints: Marks = None, key: Public = None, record: Number = None) -> None:
     """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order."""
     from temper.store.ledger import inspect
 
@@ -29,9 +31,7 @@ def verify(
 
 @app.command()
 def show(
-    path: Where,
-    record: Annotated[int | None, typer.Option(help="Only the record with this number.")] = None,
-    last: Annotated[int, typer.Option(help="How many records from the end.")] = 10,
+    path: Where, record: Number = None, last: Annotated[int, typer.Option(help="How many from the end.")] = 10
 ) -> None:
     """Print records, one JSON document a line; bytes are written in base64."""
     from temper.store.ledger import inspect
@@ -52,11 +52,7 @@ def checkpoint(
 
 
 @app.command()
-def erase(
-    path: Annotated[Path, typer.Argument(help="The file of personal data beside the ledger.")],
-    subject: Annotated[str, typer.Argument(help="Whose data; the name it was kept under.")],
-    key: Private,
-) -> None:
+def erase(path: Persons, subject: Person, key: Private) -> None:
     """Delete a person's key and data for good. The ledger keeps its commitments, and its proofs stay valid."""
     from temper.store.ledger import inspect
 

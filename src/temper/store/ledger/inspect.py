@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from temper.core.errors import TemperError
 from temper.store.ledger import checkpoint as notes
@@ -45,7 +45,7 @@ def shown(path: Path, record: int | None, last: int) -> Iterator[str]:
     for log in logs(path):
         kept = ((seq, data) for seq, data in records(log) if record is None or seq == record)
         for _, data in deque(kept, maxlen=max(last, 0)) if record is None else islice(kept, 1):
-            yield msgspec.json.encode(_readable(lines.decode(data))).decode()
+            yield json.dumps(_readable(lines.decode(data)))
 
 
 def signed(path: Path, private_key: Path, to: Path) -> Iterator[str]:
@@ -99,6 +99,8 @@ def _readable(record: lines.Record) -> dict[str, Any]:
 def _text(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
     if isinstance(value, dict):
         return {_text(key): _text(item) for key, item in value.items()}
     return [_text(item) for item in value] if isinstance(value, list) else value

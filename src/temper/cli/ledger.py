@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The audit ledger of a gateway: check it, read it, sign it.", no_args_is_help=True)
+app = typer.Typer(
+    help="The audit ledger of a gateway: check it, read it, sign it, erase from it.", no_args_is_help=True
+)
 Where = Annotated[Path, typer.Argument(help="The folder of the ledger, or one audit-NODE-WORKER.db of it.")]
+Marks = Annotated[Path | None, typer.Option(help="The signed checkpoints, from the second place.")]
+Public = Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")]
+Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
+Number = Annotated[int | None, typer.Option(help="One record by its number: to be proved, or shown alone.")]
+Persons = Annotated[Path, typer.Argument(help="The file of personal data beside the ledger.")]
+Person = Annotated[str, typer.Argument(help="Whose data; the name it was kept under.")]
 
 
 @app.command()
-def verify(
-    path: Where,
-    checkpoints: Annotated[Path | None, typer.Option(help="The signed checkpoints, from the second place.")] = None,
-    key: Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")] = None,
-    record: Annotated[int | None, typer.Option(help="Also prove that this record is in what was signed.")] = None,
-) -> None:
+def verify(path: Where, checkpoints: Marks = None, key: Public = None, record: Number = None) -> None:
     """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order."""
     from temper.store.ledger import inspect
 
@@ -28,9 +31,7 @@ def verify(
 
 @app.command()
 def show(
-    path: Where,
-    record: Annotated[int | None, typer.Option(help="Only the record with this number.")] = None,
-    last: Annotated[int, typer.Option(help="How many records from the end.")] = 10,
+    path: Where, record: Number = None, last: Annotated[int, typer.Option(help="How many from the end.")] = 10
 ) -> None:
     """Print records, one JSON document a line; bytes are written in base64."""
     from temper.store.ledger import inspect
@@ -41,12 +42,18 @@ def show(
 
 @app.command()
 def checkpoint(
-    path: Where,
-    key: Annotated[Path, typer.Option(help="The private key that signs; `temper sign --new-key` makes one.")],
-    to: Annotated[Path, typer.Option(help="The file of checkpoints, on another disk.")],
+    path: Where, key: Private, to: Annotated[Path, typer.Option(help="The file of checkpoints, on another disk.")]
 ) -> None:
     """Check a ledger and sign what is there now."""
     from temper.store.ledger import inspect
 
     for line in inspect.signed(path, key, to):
         typer.echo(line)
+
+
+@app.command()
+def erase(path: Persons, subject: Person, key: Private) -> None:
+    """Delete a person's key and data for good. The ledger keeps its commitments, and its proofs stay valid."""
+    from temper.store.ledger import inspect
+
+    typer.echo(inspect.erased(path, subject, key))

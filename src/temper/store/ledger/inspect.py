@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,12 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from temper.core.errors import TemperError
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger import tree
+from temper.store.ledger.personal import Personal
 from temper.store.ledger.verify import LIMITS, Verified, logs, proof, records, verify
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +45,7 @@ def shown(path: Path, record: int | None, last: int) -> Iterator[str]:
     for log in logs(path):
         kept = ((seq, data) for seq, data in records(log) if record is None or seq == record)
         for _, data in deque(kept, maxlen=max(last, 0)) if record is None else islice(kept, 1):
-            yield msgspec.json.encode(_readable(lines.decode(data))).decode()
+            yield json.dumps(_readable(lines.decode(data)))
 
 
 def signed(path: Path, private_key: Path, to: Path) -> Iterator[str]:
@@ -98,6 +99,19 @@ def _readable(record: lines.Record) -> dict[str, Any]:
 def _text(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
     if isinstance(value, dict):
         return {_text(key): _text(item) for key, item in value.items()}
     return [_text(item) for item in value] if isinstance(value, list) else value
+
+
+def erased(path: Path, subject: str, private_key: Path) -> str:
+    """Erase a person; a file that is not there or a person it does not know is no success."""
+    if not path.is_file():
+        raise TemperError(f"there is no {path}", fix="give the file of personal data")
+    with Personal(path, notes.private_key(private_key)) as personal:
+        many = personal.erase(subject)
+    if not many:
+        raise TemperError(f"{path} has nothing of {subject!r} under this key", fix="check the name and the key")
+    return f"{many} item(s) of {subject!r} erased; erase them in backups too, or let those run out"

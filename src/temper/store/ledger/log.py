@@ -90,8 +90,9 @@ class Log:
         if self._database is None:
             raise StoreError(f"{self.path} is not open", fix="open it again")
         first, previous, rows, leaves = self.seq, self._previous, [], []
+        encode, node, worker = lines.encode, self.node, self.worker
         for seq, (wall, monotonic, kind, body, _) in enumerate(entries, start=first):
-            data = lines.encode(seq, previous, wall, monotonic, self.node, self.worker, kind, body)
+            data = encode(seq, previous, wall, monotonic, node, worker, kind, body)
             previous = leaf(data)
             rows.append((seq, data))
             leaves.append(previous)

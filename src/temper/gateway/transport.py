@@ -43,6 +43,7 @@ def settings(door: Door | None = None) -> dict[str, Any]:
         "timeout_keep_alive": 30,
         "server_header": False,
         "date_header": False,
+        "proxy_headers": False,  # who asks is told by a key, not by a header anybody can write
     }
     if door is None:
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class Served:
     checked: int
     difference: float
     digest: str
+
+    async def ask(self, rows: Array, seconds: float) -> Array:
+        """The same on a thread, for what takes longer; `seconds` are the caller's to keep."""
+        return await asyncio.to_thread(self.score, rows)
 
 
 def served(target: Target, rows: Array, threshold: float | None = None) -> Served:

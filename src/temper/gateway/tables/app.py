@@ -6,8 +6,9 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -75,6 +76,8 @@ class Tables:
     _decoder: Decoder = field(init=False, repr=False)
     _v2: V2 = field(init=False, repr=False)
     _routes: dict[tuple[str, str], Handler] = field(init=False, repr=False)
+    _own: str = field(default_factory=lambda: f"{secrets.token_hex(6)}-", init=False, repr=False)
+    _number: Iterator[int] = field(default_factory=count, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._decoder = Decoder(schema=self.schema, most=self.most_rows)
@@ -151,7 +154,7 @@ class Tables:
         return Scoring(
             rows=asked.rows,
             client=client.group or client.name,
-            request=asked.id or secrets.token_hex(8),
+            request=asked.id or f"{self._own}{next(self._number):x}",
             at=at,
             deadline=at + self._seconds(headers),
         )

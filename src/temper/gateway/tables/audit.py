@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Level
-from temper.guard.serving.pipeline import Refuses
+from temper.guard.serving.pipeline import Waiting
 from temper.store.ledger import checkpoint
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.record import decided
@@ -21,7 +19,7 @@ class Audit:
     """Keeps the decision on a request in the journal of this worker. With `durable` every answer waits for the disk;
     without, those that people act on (REVIEW and BLOCK) do, and the others are written within milliseconds.
 
-    Where the disk fails, what has to be durable is refused with a 503, and nothing is answered unrecorded.
+    Where the disk fails, what has to be durable is refused, and nothing is answered unrecorded.
     """
 
     journal: Journal
@@ -29,11 +27,10 @@ class Audit:
     digest: str
     policy: str
     durable: bool = True
-    failed: int = 0
-    after: Callable[[Scoring, int], None] | None = field(default=None)
 
-    async def record(self, scoring: Scoring) -> None:
-        """Returns once the record is where it has to be."""
+    def record(self, scoring: Scoring, waiting: Waiting) -> None:
+        """`waiting` is done once the record is where it has to be; it, or this, fails with `StoreError`."""
+        level = scoring.level if scoring.decisions else Level.ALLOW
         body = decided(
             scoring,
             model=self.model,
@@ -41,16 +38,11 @@ class Audit:
             policy=self.policy,
             commitment=self.journal.commitment(scoring.rows.tobytes()),
         )
-        try:
-            if self.durable or scoring.level >= Level.REVIEW:
-                seq = await self.journal.append("decision", body)
-                if self.after is not None:
-                    self.after(scoring, seq)
-            else:
-                self.journal.put("decision", body)
-        except StoreError as failure:
-            self.failed += 1
-            raise Refuses(503, "decisions cannot be recorded now, so none is made", 1.0) from failure
+        if self.durable or level >= Level.REVIEW:
+            self.journal.submit("decision", body, waiting)
+        else:
+            self.journal.put("decision", body)
+            waiting.set_result(-1)
 
 
 def key_in(folder: Path) -> bytes:

@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from temper.config.document import Section
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import ConfigError
 from temper.core.room import Room
-from temper.core.serving import Mode
+from temper.core.serving import Mode, Source
 from temper.core.system import Protected
 from temper.gateway.keys import loopback
 from temper.gateway.tables.app import About, Client, Tables
@@ -23,6 +22,7 @@ from temper.gateway.tables.counted import Counted
 from temper.gateway.transport import Door, settings
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
+from temper.guard.serving.fallback import Chain
 from temper.guard.serving.pipeline import Layer, Pipeline
 from temper.guard.serving.profile import Profile
 from temper.guard.serving.quota import Quota, QuotaConfig
@@ -32,9 +32,9 @@ from temper.targets.served import Served, served
 
 Made = TypeVar("Made")
 STAGES = Room("temper.guard.serving.stages")
-BEFORE, AFTER = ("anomaly", "extraction"), ("output",)
-"""Which stages look before the model is asked and which at what it said, in this order."""
-USUAL = ("quota", *BEFORE, "concurrency", "breaker", *AFTER, "decide")
+EACH, BEFORE, AFTER = ("extraction",), ("anomaly",), ("output",)
+"""Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
+USUAL = ("quota", *EACH, *BEFORE, "concurrency", "breaker", *AFTER, "decide")
 """What a guard without stages of its own is made of."""
 
 
@@ -73,11 +73,12 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         journal=journal, model=system.name, digest=model.digest, policy=policy, durable=serving.ack == "durable"
     )
     pipeline = Pipeline(
-        predict=_predict(model),
+        model=model,
         record=audit.record,
         breaker=breaker,
         limiter=limiter,
-        otherwise=_otherwise(options),
+        chain=Chain(score=system.threshold or 0.5, last=Source.HUMAN),
+        each=_layers(EACH, serving, profile),
         before=_layers(BEFORE, serving, profile),
         after=_layers(AFTER, serving, profile),
         review=_review(options),
@@ -97,6 +98,7 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         wait=_wait(options),
         most_rows=serving.rows,
         deadline=serving.deadline,
+        body_seconds=0.0,  # the door sees to that
     )  # fmt: skip
     door = Door(full=lambda: limiter.running + 1 > limiter.limit)
     found = Gateway(app=app, pipeline=pipeline, served=model, door=door, journal=journal, policy=policy)
@@ -182,20 +184,9 @@ def _wait(options: Mapping[str, Mapping[str, Any]]) -> Callable[[str, int], floa
     return lambda client, rows: quota.take(client, began + time.monotonic(), rows)
 
 
-def _predict(model: Served) -> Any:
-    async def inline(rows: Any, deadline: float) -> Any:
-        return model.score(rows)
-
-    return inline
-
-
 def _review(options: Mapping[str, Mapping[str, Any]]) -> tuple[float, float] | None:
     grey = options.get("decide", {}).get("review")
     return None if grey is None else (float(grey[0]), float(grey[1]))
-
-
-def _otherwise(options: Any) -> Any:
-    return None
 
 
 def _counted() -> Counted:
@@ -211,7 +202,7 @@ def _gauges(gateway: Gateway) -> None:
     states = {"closed": 0, "half_open": 1, "open": 2, "forced_closed": 0, "forced_open": 2}
     gateway.app.counted.gauges.update(
         breaker=("0 closed, 1 half open, 2 open.", lambda: states[gateway.pipeline.breaker.state.value]),
-        running=("Requests that are with the model.", lambda: gateway.pipeline.limiter.running),  # type: ignore[attr-defined]
+        running=("Requests that are with the model.", lambda: gateway.pipeline.limiter.running),
         audit_at_risk=("Decisions that are not yet on the disk.", lambda: gateway.journal.at_risk),
         shed=("Requests turned away below ASGI.", lambda: gateway.door.shed),
     )

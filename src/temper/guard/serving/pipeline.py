@@ -1,25 +1,34 @@
-"""One request from its rows to its answer: what looks before the model, the model behind its breaker, what looks after
-it, what answers where the model cannot, and the record of all that before anybody is told.
+"""Requests from their rows to their answers: what looks before the model, the model behind its breaker, what looks at
+what it said, what answers where it cannot, and the record of all that before anybody is told.
+
+Requests that arrive in one pass of the event loop go together: one call of every stage that judges rows, one of the
+model, one write of the audit. Nobody waits for others to come.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from temper.core.serving import Answer, Mode, Scoring, ServingStage, Source
+from temper.core.errors import StoreError
+from temper.core.serving import Answer, Mode, Scoring, ServingStage
 from temper.core.stage import Decision, Level
 from temper.guard.serving.breaker import Breaker, Outcome
+from temper.guard.serving.concurrency import Limiter
+from temper.guard.serving.fallback import Chain
 
 Array = np.ndarray[Any, Any]
-Clock = Callable[[], float]
 Layer = tuple[str, Mode, ServingStage]
+Waiting = asyncio.Future[Any]
 _NONE = np.empty(0)
+_TICK = 0.01
+"""Seconds between looks at whose time is up."""
 
 
 class Refuses(Exception):
@@ -30,115 +39,245 @@ class Refuses(Exception):
         self.status, self.message, self.after = status, message, after
 
 
-class Limiter(Protocol):
-    """How many requests may be with the model at once."""
+class Model(Protocol):
+    """What is guarded. One that is `inline` answers within microseconds; others are awaited, and may be late."""
 
-    def admit(self) -> bool:
-        """Whether one more may go; it must `leave` again."""
+    @property
+    def inline(self) -> bool:
+        """Whether `score` may be called on the event loop."""
 
-    def leave(self, seconds: float, ok: bool) -> None:
-        """One is back, after so long."""
+    @property
+    def score(self) -> Callable[[Array], Array]:
+        """Scores (n,) of rows (n, columns)."""
+
+    @property
+    def ask(self) -> Callable[[Array, float], Awaitable[Array]]:
+        """The same for those that take time, which has to be over in so many seconds."""
 
 
-class Otherwise(Protocol):
-    """What answers instead of the model."""
+class Record(Protocol):
+    """Writes a decision down."""
 
-    async def answer(self, scoring: Scoring, now: float) -> tuple[Array, Source]:
-        """Scores (n,), and where they came from."""
+    def __call__(self, scoring: Scoring, waiting: Waiting) -> None:
+        """`waiting` is done once the record is where it has to be; it, or this, fails with `StoreError`."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Pipeline:
-    """The stages around one model. `before` and `after` look at a request before and after it has scores; a decision of
-    a stage in shadow is written down and changes nothing. `review` are the scores between which a human looks.
+    """The stages around one model. `each` looks at one request at a time (they know the client), `before` and `after`
+    at all rows at hand, before and after these have scores. A decision of a stage in shadow is written down and changes
+    nothing. `review` are the scores between which a human looks.
 
-    BLOCK before the model means that it is not asked; BLOCK behind it that its score is told to nobody. A stage that
-    raises counts as BLOCK. `record` returns once the decision is on the disk, so nothing is answered that is not.
+    BLOCK before the model means that it is not asked, behind it that its score is told to nobody. A stage that raises
+    counts as BLOCK. A request whose deadline passes is refused then, whatever it waits for.
     """
 
-    predict: Callable[[Array, float], Awaitable[Array]]
-    record: Callable[[Scoring], Awaitable[None]]
+    model: Model
+    record: Record
     breaker: Breaker
     limiter: Limiter
-    otherwise: Otherwise
+    chain: Chain
+    each: tuple[Layer, ...] = ()
     before: tuple[Layer, ...] = ()
     after: tuple[Layer, ...] = ()
     review: tuple[float, float] | None = None
     counts: Callable[[str, str, str], None] = lambda stage, level, mode: None
-    clock: Clock = time.monotonic
-    stopped: bool = field(default=False)
+    clock: Callable[[], float] = time.monotonic
+    stopped: bool = False
+    _queue: list[tuple[Scoring, Waiting]] = field(default_factory=list, init=False, repr=False)
+    _pending: deque[tuple[float, Waiting]] = field(default_factory=deque, init=False, repr=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     async def answer(self, scoring: Scoring) -> Answer:
         """The answer to this request; `Refuses` where there is none now."""
-        blocked = self._looked(scoring, self.before)
-        if not blocked:
-            await self._scored(scoring)
-            blocked = self._looked(scoring, self.after)
-        levels = self._levels(scoring, blocked)
-        await self.record(scoring)
-        scores = scoring.scores
-        return Answer(
-            scores=_NONE if blocked or scores is None else scores,
-            levels=levels,
-            source=scoring.source,
-            decisions=tuple(scoring.decisions),
-        )
+        if not self.limiter.admit():
+            raise Refuses(503, "too busy, ask again", 1.0)
+        ok: bool | None = None
+        try:
+            self._looked(scoring, self.each)
+            await self._waiting(scoring)
+            ok = True
+        except Refuses:
+            ok = False
+            raise
+        except StoreError as failure:
+            raise Refuses(503, "decisions cannot be recorded now, so none is made", 1.0) from failure
+        finally:
+            self.limiter.leave(self.clock() - scoring.at, ok)
+        return _answer(scoring)
 
-    def _looked(self, scoring: Scoring, layers: tuple[Layer, ...]) -> bool:
-        """Whether an enforcing stage blocks the request; what stages decide is kept with it."""
-        blocked = False
+    def _waiting(self, scoring: Scoring) -> Waiting:
+        """What is done when this request has been decided and that has been recorded."""
+        loop = asyncio.get_running_loop()
+        waiting = loop.create_future()
+        if not self._queue:
+            loop.call_soon(self._flush)
+        self._queue.append((scoring, waiting))
+        if not self._pending:
+            loop.call_later(_TICK, self._tick)
+        self._pending.append((scoring.deadline, waiting))
+        return waiting
+
+    def _tick(self) -> None:
+        """Refuse those whose time is up."""
+        now, pending = self.clock(), self._pending
+        while pending and pending[0][1].done():
+            pending.popleft()
+        for deadline, waiting in pending:
+            if deadline <= now and not waiting.done():
+                waiting.set_exception(Refuses(504, "no decision in time"))
+        if pending:
+            asyncio.get_running_loop().call_later(_TICK, self._tick)
+
+    def _flush(self) -> None:
+        """Everything that has come in this pass of the event loop."""
+        queue, self._queue = self._queue, []
+        batch = [one for one in queue if not one[1].done()]
+        self._together([scoring for scoring, _ in batch], self.before)
+        asked = [one for one in batch if not blocked(one[0])]
+        self._decided([one for one in batch if blocked(one[0])])
+        permits = [(one, permit) for one in asked if (permit := self._permit()) is not None]
+        if permits and self.model.inline:
+            self._scored(permits)
+        elif permits:
+            self._task(self._asked(permits))
+        if len(permits) < len(asked):
+            held = {id(one) for one, _ in permits}
+            self._task(self._instead([one for one in asked if id(one) not in held]))
+
+    def _permit(self) -> int | None:
+        return None if self.stopped else self.breaker.allow(self.clock())
+
+    def _scored(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]]) -> None:
+        """Scores of a model that answers at once."""
+        began = self.clock()
+        try:
+            scores = self.model.score(_rows([one[0] for one, _ in permits]))
+        except Exception:  # a model may fail in any way: the breaker hears of it, and the answer says who gave it
+            scores = _NONE
+        self._given(permits, scores, self.clock() - began)
+
+    async def _asked(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]]) -> None:
+        """Scores of a model that takes time; it gets what is left until the first of these requests is due."""
+        began, outcome = self.clock(), False
+        left = min(one[0].deadline for one, _ in permits) - began
+        try:
+            # A little is kept for whoever answers instead.
+            scores = await asyncio.wait_for(self.model.ask(_rows([one[0] for one, _ in permits]), left), 0.8 * left)
+            outcome = True
+        except Exception:
+            scores = _NONE
+        finally:
+            if not outcome and asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                for _, permit in permits:
+                    self.breaker.record(permit, Outcome.IGNORED, 0.0, self.clock())
+        self._given(permits, scores, self.clock() - began)
+
+    def _given(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]], scores: Array, seconds: float) -> None:
+        """Hand the scores out; a request without one finite score per row is answered by somebody else."""
+        now, at = self.clock(), 0
+        whole = len(scores) == sum(len(one[0].rows) for one, _ in permits)
+        sane = whole and bool(np.isfinite(scores).all())
+        well: list[tuple[Scoring, Waiting]] = []
+        ill: list[tuple[Scoring, Waiting]] = []
+        for one, permit in permits:
+            own = scores[at : at + len(one[0].rows)]
+            at += len(one[0].rows)
+            good = sane or (whole and bool(np.isfinite(own).all()))
+            self.breaker.record(permit, Outcome.SUCCESS if good else Outcome.FAILURE, seconds, now)
+            one[0].scores = own if good else None
+            (well if good else ill).append(one)
+        self._decided(well)
+        if ill:
+            self._task(self._instead(ill))
+
+    async def _instead(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:
+        """Scores from what stands in for the model, and in its name."""
+        scorings = [scoring for scoring, _ in batch]
+        found = await self.chain.answer(_rows(scorings), min(one.deadline for one in scorings) - self.clock())
+        at = 0
+        for scoring in scorings:
+            scoring.scores, scoring.source = found.scores[at : at + len(scoring.rows)], found.source
+            at += len(scoring.rows)
+        self._decided(batch)
+
+    def _decided(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:
+        """Look at what was said, and write down what is decided."""
+        self._together([scoring for scoring, _ in batch if scoring.scores is not None], self.after)
+        for scoring, waiting in batch:
+            if waiting.done():
+                continue
+            if self.review is not None and any(grey(scoring, self.review)):
+                scoring.decisions.append(Decision(level=Level.REVIEW, stage="decide", reason="the score is undecided"))
+            try:
+                self.record(scoring, waiting)
+            except StoreError as failure:
+                waiting.set_exception(failure)
+
+    def _together(self, scorings: Sequence[Scoring], layers: tuple[Layer, ...]) -> None:
+        """Let stages that judge rows see all of them at once, and request by request where one objects."""
+        if not (scorings and layers):
+            return
+        if len(scorings) > 1:
+            first = scorings[0]
+            scores = None if first.scores is None else np.concatenate([_scores(one) for one in scorings])
+            whole = replace(first, rows=_rows(scorings), scores=scores, decisions=[])
+            if all(self._quiet(stage, whole) for _, _, stage in layers):
+                return
+        for scoring in scorings:
+            self._looked(scoring, layers)
+
+    def _quiet(self, stage: ServingStage, whole: Scoring) -> bool:
+        try:
+            found = stage.check(whole)
+        except Exception:  # which request it was is found out one by one
+            return False
+        return found.level is Level.ALLOW and not found.reason
+
+    def _looked(self, scoring: Scoring, layers: tuple[Layer, ...]) -> None:
+        """What these stages decide of one request is kept with it, up to the first BLOCK that counts."""
         for name, mode, stage in layers:
             try:
                 found = stage.check(scoring)
             except Exception as crash:  # whatever a stage trips over must not let the request through
                 found = Decision(level=Level.BLOCK, reason=f"the stage failed: {type(crash).__name__}")
-            if found.level is Level.ALLOW:
+            if found.level is Level.ALLOW and not found.reason:
                 continue
             self.counts(name, found.level.name, mode.value)
             if mode is Mode.SHADOW:
                 found = replace(found, level=Level.ALLOW, reason=f"shadow, {found.level.name}: {found.reason}")
             scoring.decisions.append(replace(found, stage=name))
             if found.level >= Level.BLOCK:
-                blocked = True
-                break
-        return blocked
+                return
 
-    async def _scored(self, scoring: Scoring) -> None:
-        """Scores from the model, or from what stands in for it."""
-        now = self.clock()
-        permit = None if self.stopped else self.breaker.allow(now)
-        if permit is not None:
-            if not self.limiter.admit():
-                self.breaker.record(permit, Outcome.IGNORED, 0.0, now)
-                raise Refuses(503, "too busy, ask again", 1.0)
-            scoring.scores = await self._predicted(scoring, permit, now)
-        if scoring.scores is None:
-            scoring.scores, scoring.source = await self.otherwise.answer(scoring, self.clock())
+    def _task(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _predicted(self, scoring: Scoring, permit: int, now: float) -> Array | None:
-        """The model's scores; None where it failed or was late, which its breaker hears of."""
-        outcome, ok = Outcome.IGNORED, True
-        try:
-            scores = await self.predict(scoring.rows, scoring.deadline)
-            outcome = Outcome.SUCCESS if np.isfinite(scores).all() else Outcome.FAILURE
-        except asyncio.CancelledError:
-            raise
-        except Exception:  # a model may fail in any way: it is told by the breaker, and by where the answer came from
-            outcome, ok, scores = Outcome.FAILURE, False, _NONE
-        finally:
-            after = self.clock()
-            self.limiter.leave(after - now, ok)
-            self.breaker.record(permit, outcome, after - now, after)
-        return scores if outcome is Outcome.SUCCESS else None
 
-    def _levels(self, scoring: Scoring, blocked: bool) -> tuple[Level, ...]:
-        """The level of each row: the worst of the request, and REVIEW where its score lies in the grey zone."""
-        worst = max((one.level for one in scoring.decisions), default=Level.ALLOW)
-        n = len(scoring.rows)
-        if blocked or scoring.scores is None or self.review is None or worst >= Level.REVIEW:
-            return (worst,) * n
-        low, high = self.review
-        grey = [low <= score <= high for score in scoring.scores.tolist()]
-        if any(grey):
-            scoring.decisions.append(Decision(level=Level.REVIEW, stage="decide", reason="the score is undecided"))
-        return tuple(Level.REVIEW if one else worst for one in grey)
+def blocked(scoring: Scoring) -> bool:
+    """Whether something that counts has said BLOCK."""
+    return bool(scoring.decisions) and scoring.level >= Level.BLOCK
+
+
+def grey(scoring: Scoring, review: tuple[float, float]) -> list[bool]:
+    """Which rows have a score that a human looks at."""
+    low, high = review
+    return [] if scoring.scores is None else [low <= score <= high for score in scoring.scores.tolist()]
+
+
+def _answer(scoring: Scoring) -> Answer:
+    level = scoring.level if scoring.decisions else Level.ALLOW
+    told = _NONE if level >= Level.BLOCK or scoring.scores is None else scoring.scores
+    return Answer(
+        scores=told, levels=(level,) * len(scoring.rows), source=scoring.source, decisions=tuple(scoring.decisions)
+    )
+
+
+def _scores(scoring: Scoring) -> Array:
+    return _NONE if scoring.scores is None else scoring.scores
+
+
+def _rows(scorings: Sequence[Scoring]) -> Array:
+    return scorings[0].rows if len(scorings) == 1 else np.concatenate([one.rows for one in scorings])

@@ -116,12 +116,16 @@ class Journal:
 
     async def append(self, kind: str, body: Mapping[str, Any] | msgspec.Struct) -> int:
         """Keep a record; returns its seq once it is on the disk. A cancelled wait does not take the record back."""
-        future = asyncio.get_running_loop().create_future()
-        self._enqueue(kind, body, future)
+        waiting = asyncio.get_running_loop().create_future()
+        self.submit(kind, body, waiting)
+        return int(await waiting)
+
+    def submit(self, kind: str, body: Mapping[str, Any] | msgspec.Struct, waiting: asyncio.Future[int]) -> None:
+        """Keep a record; `waiting` is done with its seq once it is on the disk, or fails with `StoreError`."""
+        self._enqueue(kind, body, waiting)
         self._urgent = True
         if self._sleep != _BUSY:
             self._wake.set()
-        return int(await future)
 
     def put(self, kind: str, body: Mapping[str, Any] | msgspec.Struct) -> None:
         """Keep a record within the window, without waiting."""

@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
         _durable(Path(here), rounds=15 if quick else 60)
         _costs(Path(here), 20_000 if quick else 100_000)
     with tempfile.TemporaryDirectory() as here:
-        _power(Path(here), 20 if quick else 1_000)
+        _power(Path(here), 200 if quick else 1_000)
     return 0
 
 

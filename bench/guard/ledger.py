@@ -88,7 +88,7 @@ async def _rounds(here: Path, rounds: int) -> dict[str, list[tuple[float, float]
 
         sides: dict[str, Callable[[], Awaitable[tuple[float, float]]]] = {
             "raw fdatasync": lambda: _one_by_one(synced),
-            "SQLite, a commit each": lambda: _one_by_one(lambda: segment.append(database, [(next(numbers), RECORD)])),
+            "SQLite, a commit each": lambda: _one_by_one(lambda: segment.append(database, next(numbers), [RECORD])),
         }
         for waiters in WAITERS:
             journal = stack.enter_context(_opened(folder / str(waiters)))

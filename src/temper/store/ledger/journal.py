@@ -58,6 +58,7 @@ class Journal:
         self._gate, self._sleep, self._urgent, self._closing = Lock(), _BUSY, False, False
         self._gate.acquire()
         self._put = self._written = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointer: Checkpointer | None = None
         self._thread = Thread(target=self._run, name=log.path.stem, daemon=True)
 
@@ -117,7 +118,8 @@ class Journal:
 
     async def append(self, kind: str, body: Mapping[str, Any] | msgspec.Struct) -> int:
         """Keep a record; returns its seq once it is on the disk. A cancelled wait does not take the record back."""
-        future = asyncio.get_running_loop().create_future()
+        self._loop = loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._enqueue(kind, body, future)
         self._urgent = True
         if self._sleep:
@@ -215,7 +217,7 @@ class Journal:
         self.fault, self._late = None, []
         waiting = [(entry[4], at) for at, entry in enumerate(batch, start=first) if entry[4] is not None]
         self._written += len(batch) - len(waiting)
-        _release(waiting)
+        self._release(waiting)
         if self._log.unsettled >= UNSETTLED:
             self._settle()
 
@@ -228,14 +230,13 @@ class Journal:
     def _failed(self, batch: Sequence[Entry], error: Exception) -> None:
         self.fault = fault = _explained(self._log.path, error)
         self._late = [entry for entry in batch if entry[4] is None]
-        _release([(entry[4], StoreError(fault.message, fix=fault.fix)) for entry in batch if entry[4] is not None])
+        self._release([(entry[4], StoreError(fault.message, fix=fault.fix)) for entry in batch if entry[4] is not None])
 
-
-def _release(waiting: Sequence[tuple[Any, int | StoreError]]) -> None:
-    """Wake those who wait, with one call into each event loop."""
-    for loop in {future.get_loop() for future, _ in waiting}:
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(_tell, [pair for pair in waiting if pair[0].get_loop() is loop])
+    def _release(self, waiting: Sequence[tuple[Any, int | StoreError]]) -> None:
+        """Wake all who wait by one call into the event loop."""
+        if waiting and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                self._loop.call_soon_threadsafe(_tell, waiting)
 
 
 def _tell(waiting: Sequence[tuple[Any, int | StoreError]]) -> None:

@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
         _durable(Path(here), rounds=15 if quick else 60)
         _costs(Path(here), 20_000 if quick else 100_000)
     with tempfile.TemporaryDirectory() as here:
-        _power(Path(here), 20 if quick else 1_000)
+        _power(Path(here), 200 if quick else 1_000)
     return 0
 
 
@@ -88,7 +88,7 @@ async def _rounds(here: Path, rounds: int) -> dict[str, list[tuple[float, float]
 
         sides: dict[str, Callable[[], Awaitable[tuple[float, float]]]] = {
             "raw fdatasync": lambda: _one_by_one(synced),
-            "SQLite, a commit each": lambda: _one_by_one(lambda: segment.append(database, [(next(numbers), RECORD)])),
+            "SQLite, a commit each": lambda: _one_by_one(lambda: segment.append(database, next(numbers), [RECORD])),
         }
         for waiters in WAITERS:
             journal = stack.enter_context(_opened(folder / str(waiters)))

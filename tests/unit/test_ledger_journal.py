@@ -73,7 +73,7 @@ def test_closing_writes_what_was_put(tmp_path):
 def test_a_window_gathers_what_is_put(tmp_path, monkeypatch):
     batches = []
     kept = segment.append
-    monkeypatch.setattr(segment, "append", lambda base, rows: (batches.append(len(rows)), kept(base, rows)))
+    monkeypatch.setattr(segment, "append", lambda base, at, rows: (batches.append(len(rows)), kept(base, at, rows)))
 
     async def story(journal):
         for n in range(100):
@@ -131,7 +131,7 @@ def test_another_programs_database(tmp_path):
 def test_the_file_refuses_changes(tmp_path):
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / NAME)) as base:
-        for sql in ("UPDATE record SET data = x'00'", "DELETE FROM record", "DELETE FROM start"):
+        for sql in ("UPDATE batch SET records = x'00'", "DELETE FROM batch", "DELETE FROM start"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 base.execute(sql)
 
@@ -245,10 +245,11 @@ def test_a_kill_between_putting_a_segment_aside_and_the_next(tmp_path):
 def test_a_log_whose_end_was_changed_is_not_written_on(tmp_path):
     with opened(tmp_path) as journal:
         asyncio.run(appended(journal, range(5)))
+        asyncio.run(appended(journal, range(5)))
     with closing(sqlite3.connect(tmp_path / NAME)) as base, base:
-        base.execute("DROP TRIGGER record_keeps_DELETE")
-        base.execute("DELETE FROM record WHERE seq = 3")
-    with pytest.raises(StoreError, match="record 4 does not follow"):
+        base.execute("DROP TRIGGER batch_keeps_DELETE")
+        base.execute("DELETE FROM batch WHERE seq = 1")
+    with pytest.raises(StoreError, match="record 6 does not follow"):
         opened(tmp_path)
 
 
@@ -266,9 +267,6 @@ class Broken:
         if self.disk["gone"]:
             raise sqlite3.OperationalError("unable to open database file")
         return self.base.execute(sql, values)
-
-    def executemany(self, sql, values):
-        return self.base.executemany(sql, values)
 
     def close(self):
         self.base.close()

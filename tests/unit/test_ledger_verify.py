@@ -9,6 +9,7 @@ import os
 import sqlite3
 from contextlib import closing
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -38,26 +39,32 @@ def written(folder, numbers, **more):
     return folder / NAME
 
 
-def changed(path, *statements):
-    """Somebody with the rights to do so goes over the triggers."""
+def changed(path, **edits):
+    """Somebody with the rights to do so goes over the triggers: `r7=data` changes record 7, `r7=None` takes it out."""
     with closing(sqlite3.connect(path)) as base, base:
         for word in ("UPDATE", "DELETE"):
-            base.execute(f"DROP TRIGGER IF EXISTS record_keeps_{word}")
-        for sql, values in statements:
-            base.execute(sql, values)
+            base.execute(f"DROP TRIGGER IF EXISTS batch_keeps_{word}")
+        for first, packed in base.execute("SELECT seq, records FROM batch").fetchall():
+            held = msgspec.msgpack.decode(packed)
+            edited = [edits.get(f"r{seq}", data) for seq, data in enumerate(held, start=first)]
+            kept = msgspec.msgpack.encode([data for data in edited if data is not None])
+            base.execute("UPDATE batch SET records = ? WHERE seq = ?", (kept, first))
 
 
-def rewritten(path, since, kind="decision"):
+def cut_off(path, size):
+    changed(path, **{f"r{seq}": None for seq in range(size, 100)})
+
+
+def rewritten(path, since):
     """A forger without the key: a record is changed and every hash after it put right."""
     kept = list(records(path))
-    previous, rows = tree.leaf(kept[since - 1][1]), []
+    previous, edits = tree.leaf(kept[since - 1][1]), {}
     for seq, data in kept[since:]:
         one = lines.decode(data)
         body = lines.packed({"n": -1}) if seq == since else bytes(one.body)
         data = lines.encode(seq, previous, one.wall, one.monotonic, one.node, one.worker, one.kind, body)
-        previous = tree.leaf(data)
-        rows.append(("UPDATE record SET data = ? WHERE seq = ?", (data, seq)))
-    changed(path, *rows)
+        previous, edits[f"r{seq}"] = tree.leaf(data), data
+    changed(path, **edits)
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ def test_an_untouched_log_holds(log, far):
 def test_every_changed_byte_is_found(log, far, seq):
     data = bytearray(dict(records(log))[seq])
     data[-1] ^= 1
-    changed(log, ("UPDATE record SET data = ? WHERE seq = ?", (bytes(data), seq)))
+    changed(log, **{f"r{seq}": bytes(data)})
     assert not verify(log, far, notes.public(KEY)).holds
     if seq < 40:
         assert "was changed" in faults(log), "the chain alone finds it, but for the last record"
@@ -92,23 +99,19 @@ def test_every_changed_byte_is_found(log, far, seq):
 
 @pytest.mark.parametrize("seq", [0, 7, 39])
 def test_a_missing_record_is_found_without_checkpoints(log, seq):
-    changed(log, ("DELETE FROM record WHERE seq = ?", (seq,)))
+    changed(log, **{f"r{seq}": None})
     assert f"record {seq} is missing" in faults(log)
 
 
 def test_a_cut_end_is_found_by_checkpoints_only(log, far):
-    changed(log, ("DELETE FROM record WHERE seq > 30", ()))
+    cut_off(log, 31)
     assert verify(log).holds
     assert "signed for 41 records, and there are 31" in faults(log, far, notes.public(KEY))
 
 
 def test_two_records_that_changed_places(log):
     kept = dict(records(log))
-    changed(
-        log,
-        ("UPDATE record SET data = ? WHERE seq = 5", (kept[6],)),
-        ("UPDATE record SET data = ? WHERE seq = 6", (kept[5],)),
-    )
+    changed(log, r5=kept[6], r6=kept[5])
     assert "out of place" in faults(log)
 
 
@@ -119,14 +122,21 @@ def test_a_log_written_anew_from_some_record_is_found_by_checkpoints_only(log, f
 
 
 def test_garbage_for_a_record(log):
-    changed(log, ("UPDATE record SET data = x'c1' WHERE seq = 4", ()))
+    changed(log, r4=b"\xc1")
     assert "no record of an audit ledger" in faults(log)
+
+
+def test_garbage_for_a_batch(log):
+    with closing(sqlite3.connect(log)) as base, base:
+        base.execute("DROP TRIGGER batch_keeps_UPDATE")
+        base.execute("UPDATE batch SET records = x'c1' WHERE seq = 4")
+    assert "what was written at record 4 cannot be read" in faults(log)
 
 
 def test_a_record_of_a_newer_version(log):
     data = bytearray(dict(records(log))[4])
     data[1] = 99
-    changed(log, ("UPDATE record SET data = ? WHERE seq = 4", (bytes(data),)))
+    changed(log, r4=bytes(data))
     assert "version 99" in faults(log)
 
 
@@ -167,7 +177,7 @@ def test_a_missing_segment_is_found(tmp_path):
 
 
 def test_a_log_shorter_than_its_checkpoint_is_not_written_on(log, tmp_path):
-    changed(log, ("DELETE FROM record WHERE seq > 30", ()))
+    cut_off(log, 31)
     with pytest.raises(StoreError, match="last checkpoint of 41 records"):
         written(tmp_path, [1])
 
@@ -301,7 +311,7 @@ def test_verify_passes_and_says_what_it_does_not_show(log, run):
 
 
 def test_verify_fails_with_one(log, run):
-    changed(log, ("DELETE FROM record WHERE seq = 7", ()))
+    changed(log, r7=None)
     told = run("verify", log)
     assert told.exit_code == 1
     assert "BROKEN" in told.output

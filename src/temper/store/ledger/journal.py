@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any
 
@@ -26,7 +26,7 @@ from temper.store.ledger.log import Entry, Log
 RETRY = 0.1
 """Seconds between tries to write records nobody waits for, once the disk has failed."""
 LARGEST_BATCH = 4_096
-UNSETTLED = 256
+UNSETTLED = 1_000
 """Records that may be on the disk before their turn in the tree comes: it waits for a moment when nobody else does."""
 _BUSY, _NAPPING, _IDLE = range(3)
 _ON_ITS_OWN = "free space or mend the disk: the journal goes on by itself"
@@ -55,8 +55,10 @@ class Journal:
         self._secret = hmac.digest(key, b"temper ledger: commitments", "sha256")
         self._queue: deque[Entry] = deque()
         self._late: list[Entry] = []
-        self._wake, self._sleep, self._urgent, self._closing = Event(), _BUSY, False, False
+        self._gate, self._sleep, self._urgent, self._closing = Lock(), _BUSY, False, False
+        self._gate.acquire()
         self._put = self._written = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointer: Checkpointer | None = None
         self._thread = Thread(target=self._run, name=log.path.stem, daemon=True)
 
@@ -118,21 +120,23 @@ class Journal:
         """Keep a record; returns its seq once it is on the disk. A cancelled wait does not take the record back."""
         waiting = asyncio.get_running_loop().create_future()
         self.submit(kind, body, waiting)
-        return int(await waiting)
+        seq: int = await waiting
+        return seq
 
     def submit(self, kind: str, body: Mapping[str, Any] | msgspec.Struct, waiting: asyncio.Future[int]) -> None:
         """Keep a record; `waiting` is done with its seq once it is on the disk, or fails with `StoreError`."""
+        self._loop = waiting.get_loop()
         self._enqueue(kind, body, waiting)
         self._urgent = True
-        if self._sleep != _BUSY:
-            self._wake.set()
+        if self._sleep:
+            self._wake()
 
     def put(self, kind: str, body: Mapping[str, Any] | msgspec.Struct) -> None:
         """Keep a record within the window, without waiting."""
         self._enqueue(kind, body, None)
         self._put += 1
         if self._sleep == _IDLE:
-            self._wake.set()
+            self._wake()
 
     def commitment(self, data: bytes) -> bytes:
         """Binds the journal to an input without keeping it; only the holder of the key can try whether it was this."""
@@ -143,7 +147,7 @@ class Journal:
         if self._closing:
             return
         self._closing = True
-        self._wake.set()
+        self._wake()
         self._thread.join()
         if self._checkpointer:
             self._checkpointer.close()
@@ -194,24 +198,30 @@ class Journal:
             else:
                 self._stored(batch, first)
 
+    def _wake(self) -> None:
+        """Let the writer through the gate; it is opened at most once per passage."""
+        self._sleep = _BUSY
+        with suppress(RuntimeError):  # it is open already
+            self._gate.release()
+
     def _wait(self) -> bool:
         """Sleep until there is something to write; False when there is nothing more to come."""
         self._sleep = _IDLE
         if not self._queue and not self._closing:
-            self._wake.wait(RETRY if self._late or self._log.unsettled else None)
-        self._wake.clear()
+            self._gate.acquire(timeout=RETRY if self._late or self._log.unsettled else -1)
         self._sleep = _NAPPING
         if self._queue and not self._urgent and not self._closing:
-            self._wake.wait(self._window)
+            self._gate.acquire(timeout=self._window)
         self._sleep = _BUSY
-        self._wake.clear()
         self._urgent = False
+        self._gate.acquire(blocking=False)
         return not self._closing or bool(self._queue or self._log.unsettled)
 
     def _stored(self, batch: Sequence[Entry], first: int) -> None:
         self.fault, self._late = None, []
-        _release(batch, lambda future, at: future.set_result(first + at))
-        self._written += sum(entry[4] is None for entry in batch)
+        waiting = [(entry[4], at) for at, entry in enumerate(batch, start=first) if entry[4] is not None]
+        self._written += len(batch) - len(waiting)
+        self._release(waiting)
         if self._log.unsettled >= UNSETTLED:
             self._settle()
 
@@ -224,24 +234,23 @@ class Journal:
     def _failed(self, batch: Sequence[Entry], error: Exception) -> None:
         self.fault = fault = _explained(self._log.path, error)
         self._late = [entry for entry in batch if entry[4] is None]
-        _release(batch, lambda future, at: future.set_exception(StoreError(fault.message, fix=fault.fix)))
+        self._release([(entry[4], StoreError(fault.message, fix=fault.fix)) for entry in batch if entry[4] is not None])
+
+    def _release(self, waiting: Sequence[tuple[Any, int | StoreError]]) -> None:
+        """Wake all who wait by one call into the event loop."""
+        if waiting and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                self._loop.call_soon_threadsafe(_tell, waiting)
 
 
-def _release(batch: Sequence[Entry], tell: Callable[[asyncio.Future[int], int], None]) -> None:
-    """Wake those who wait, with one call into each event loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
-    for at, entry in enumerate(batch):
-        if entry[4] is not None:
-            waiting.setdefault(entry[4].get_loop(), []).append((entry[4], at))
-    for loop, pairs in waiting.items():
-        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(_tell, pairs, tell)
-
-
-def _tell(pairs: Sequence[tuple[asyncio.Future[int], int]], tell: Callable[[asyncio.Future[int], int], None]) -> None:
-    for future, at in pairs:
-        if not future.done():
-            tell(future, at)
+def _tell(waiting: Sequence[tuple[Any, int | StoreError]]) -> None:
+    for future, outcome in waiting:
+        if future.done():
+            continue
+        if type(outcome) is int:
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
 
 
 def _explained(path: Path, error: Exception) -> StoreError:

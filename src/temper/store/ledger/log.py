@@ -74,7 +74,7 @@ class Log:
         database, before = self._connected(), self.seq
         end = End(self._previous, self._tree)
         try:
-            for seq, data in segment.rows(database, before - 1):
+            for seq, data in segment.rows(database, before):
                 if seq != end.tree.size:
                     raise StoreError(f"{self.path} was written by somebody else", fix="run `temper ledger verify`")
                 end.previous = leaf(data)
@@ -89,21 +89,21 @@ class Log:
         """Put entries behind one another, in one transaction. Gives the seq of the first."""
         if self._database is None:
             raise StoreError(f"{self.path} is not open", fix="open it again")
-        first, previous, rows, leaves = self.seq, self._previous, [], []
+        first, previous, records, leaves = self.seq, self._previous, [], []
         encode, node, worker = lines.encode, self.node, self.worker
         for seq, (wall, monotonic, kind, body, _) in enumerate(entries, start=first):
             data = encode(seq, previous, wall, monotonic, node, worker, kind, body)
             previous = leaf(data)
-            rows.append((seq, data))
+            records.append(data)
             leaves.append(previous)
         try:
-            segment.append(self._database, rows)
+            segment.append(self._database, first, records)
         except BaseException:
             self._let_go()
             raise
-        self.seq, self._previous = first + len(rows), previous
+        self.seq, self._previous = first + len(records), previous
         self._leaves += leaves
-        self._size += sum(len(data) for _, data in rows)
+        self._size += sum(map(len, records))
         self._day = entries[0][0] // DAY if self._day < 0 else self._day
         self._last = entries[-1][0] // DAY
         return first

@@ -1,0 +1,1 @@
+"""What stands around a served table model: limits, breaker, fallbacks."""

@@ -14,7 +14,7 @@ _TO, _MIX = np.uint64(1099511628211), np.uint64(14695981039346656037)
 @numba.njit(cache=True)
 def nearest(code, ring, filled, numbers):  # type: ignore[no-untyped-def]
     """The smallest distance, in bytes, of a coded row to the first `filled` rows: ranks apart, or 255 per category."""
-    d, best = len(code), 255 * len(code)
+    d, best = len(code), np.int32(255 * len(code))
     for row in range(filled):
         total = np.int32(0)
         for at in range(numbers):

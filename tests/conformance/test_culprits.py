@@ -10,6 +10,7 @@ import pytest
 from conformance.culprits import attack as evaders
 from conformance.culprits import check as checkers
 from conformance.culprits import defence as defenders
+from conformance.culprits import detector as watchers
 from conformance.culprits import edges, payload
 from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
@@ -23,6 +24,7 @@ from temper.testing import (
     attack,
     check,
     defence,
+    detector,
     extraction,
     gate,
     injection,
@@ -42,6 +44,7 @@ from temper.testing.law import LawBroken
 from temper.testing.scenes import table
 
 Law = Callable[..., None]
+TABLE = detector.rows_of_a_table()
 # A name, the laws of that file, who breaks each of them, and one who keeps them all.
 ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("plugin", plugin.LAWS, plugins.BITES, plugins.INNOCENT),
@@ -50,6 +53,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("target", target.LAWS, targets.BITES, targets.INNOCENT),
     ("judge", judge.LAWS, judges.BITES, judges.INNOCENT),
     ("told", told.LAWS, conversations.BITES, conversations.INNOCENT),
+    ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
@@ -71,7 +75,7 @@ def name(thing: Any) -> str:
 
 def given(room: str, thing: Any) -> tuple[Any, ...]:
     """What a law of this room is called with."""
-    return (thing, *{"target": (table(8),), "told": (conversations.CASE,)}.get(room, ()))
+    return (thing, *{"target": (table(8),), "told": (conversations.CASE,), "detector": (TABLE,)}.get(room, ()))
 
 
 def planted() -> Iterator[Any]:
@@ -105,7 +109,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
 
 
 @pytest.mark.parametrize(
-    "module", [plugin, attack, oracle, target, judge, stressor, check, defence, poisoning, injection]
+    "module", [plugin, attack, oracle, target, judge, detector, stressor, check, defence, poisoning, injection]
 )
 def test_every_law_of_a_file_is_listed(module: Any) -> None:
     assert {law.__name__ for law in module.LAWS} == {word for word in vars(module) if word.startswith("law_")}

@@ -23,6 +23,7 @@ from temper.testing import (
     attack,
     check,
     defence,
+    detector,
     extraction,
     injection,
     inversion,
@@ -96,7 +97,7 @@ def _pair(name: str, law: Law) -> Any:
 
 
 def every_plugin() -> Iterator[Any]:
-    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages"):
+    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages", "detectors"):
         for name in Room(f"temper.{room}").names():
             for law in plugin.LAWS:
                 yield pytest.param(room, name, law, id=f"{room}-{name}-{law.__name__}")
@@ -139,6 +140,12 @@ def test_judge_keeps(name: str, law: Law) -> None:
 @pytest.mark.parametrize(("name", "law"), pairs("guard.stages", lambda name: stage.LAWS))
 def test_stage_keeps(name: str, law: Law) -> None:
     law(Room("temper.guard.stages").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("detectors", lambda name: detector.LAWS))
+def test_detector_keeps(name: str, law: Law) -> None:
+    case = detector.scores_of_a_model() if name.startswith("output.") else detector.rows_of_a_table()
+    law(Room("temper.detectors").get(name), case)
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

@@ -14,14 +14,15 @@ _TO, _MIX = np.uint64(1099511628211), np.uint64(14695981039346656037)
 @numba.njit(cache=True)
 def nearest(code, ring, filled, numbers):  # type: ignore[no-untyped-def]
     """The smallest distance, in bytes, of a coded row to the first `filled` rows: ranks apart, or 255 per category."""
-    d, best = len(code), 255 * len(code)
+    d, best = len(code), np.int32(255 * len(code))
     for row in range(filled):
-        total = 0
+        total = np.int32(0)
         for at in range(numbers):
             total += abs(np.int32(code[at]) - np.int32(ring[row, at]))
         for at in range(numbers, d):
-            total += 255 if code[at] != ring[row, at] else 0
-        best = min(best, total)
+            total += np.int32(255 if code[at] != ring[row, at] else 0)
+        if total < best:
+            best = total
     return best
 
 
@@ -81,41 +82,55 @@ def _bet(edges, factors, value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def follow(
+def _among(names, filled, name):  # type: ignore[no-untyped-def]
+    known = False
+    for at in range(filled):
+        known |= names[at] == name
+    return known
+
+
+@numba.njit(cache=True)
+def _gained(code, bins, parent, gain):  # type: ignore[no-untyped-def]
+    """How much likelier the row is under the tree than with independent columns."""
+    total = np.float64(0.0)
+    for at in range(len(code)):
+        total += gain[at, bins[at, code[at]], bins[parent[at], code[parent[at]]]]
+    return total
+
+
+@numba.njit(cache=True)
+def _wager(values, filled, edges, factors, trail, most):  # type: ignore[no-untyped-def]
+    """Begin a bet of each kind, and multiply all that were begun; without earlier rows nothing is near."""
+    for kind in range(len(values) if filled > 0 else 2):
+        at = kind
+        if kind >= 2:
+            earlier, at = filled if kind == 3 else min(filled, _RECENT), 2
+            while 4 ** (at - 2) < earlier and at < len(edges) - 1:
+                at += 1
+        trail[2 + kind] = min((1.0 + trail[2 + kind]) * _bet(edges[at], factors[at], values[kind]), most)
+
+
+@numba.njit(cache=True)
+def follow(  # type: ignore[no-untyped-def]
     x, knots, bins, order, numbers, parent, gain, tables, columns, edges, factors, ring, names, trail, most, out
 ):
     """Follow rows (n, d) of one client: `ring` and `names` hold its last distinct rows, `trail` counts them, what it
     repeated, and the evidence of each kind; `out` (n,) is the mean evidence after each row.
     """
-    d, capacity, kinds = x.shape[1], len(ring), len(trail) - 2
-    code, tail, values = np.empty(d, np.uint8), np.empty(1), np.empty(kinds)
+    capacity, code = len(ring), np.empty(x.shape[1], np.uint8)
+    tail, values = np.empty(1), np.empty(len(trail) - 2)
     for row in range(len(x)):
         name = _name(x[row])
         count = np.int64(trail[0])
-        filled, known = min(count, capacity), False
-        for at in range(filled):
-            known |= names[at] == name
-        if known:
+        filled = min(count, capacity)
+        if _among(names, filled, name):
             trail[1] += 1
         else:
             _encode(x[row], knots, order, numbers, code)
-            total = np.float64(0.0)
-            for at in range(d):
-                total += gain[at, bins[at, code[at]], bins[parent[at], code[parent[at]]]]
             tail_sums(x[row : row + 1], tables, columns, tail)
-            values[0], values[1] = -total, tail[0]
+            values[0], values[1] = -_gained(code, bins, parent, gain), tail[0]
             values[2], values[3] = _back(code, ring, count, filled, numbers)
             ring[count % capacity], names[count % capacity] = code, name
             trail[0] += 1
-            for kind in range(kinds if filled > 0 else 2):
-                at = kind
-                if kind >= 2:
-                    known_rows = filled if kind == 3 else min(filled, _RECENT)
-                    at = 2
-                    while 4 ** (at - 1) <= known_rows and at < len(edges) - 1:
-                        at += 1
-                trail[2 + kind] = min((1.0 + trail[2 + kind]) * _bet(edges[at], factors[at], values[kind]), most)
-        mean = np.float64(0.0)
-        for kind in range(kinds):
-            mean += trail[2 + kind]
-        out[row] = mean / kinds
+            _wager(values, filled, edges, factors, trail, most)
+        out[row] = np.mean(trail[2:])

@@ -14,8 +14,8 @@ _PRIOR = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dependence:
-    """Every column but the root has a `parent` (d,), itself for the root; `gain` (d, bins, bins) is the logarithm of how
-    much likelier its bin is beside the parent's bin than on its own.
+    """Every column has a `parent` (d,), the root itself; `gain` (d, bins, bins) is the logarithm of how much likelier
+    its bin is beside the parent's bin than on its own.
     """
 
     parent: Array

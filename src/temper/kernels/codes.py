@@ -60,7 +60,7 @@ def binned(table: Codes, code: Array) -> Array:
 
 
 def _ranks(values: Array, knots: Array) -> Array:
-    return np.searchsorted(knots, values, side="right")
+    return np.asarray(np.searchsorted(knots, values, side="right"))
 
 
 def _bins(coded: Array) -> Array:
@@ -73,4 +73,4 @@ def _bins(coded: Array) -> Array:
         made = np.searchsorted(used, np.arange(256))
     made = np.minimum(made, BINS - 2).astype(np.uint8)
     made[GAP] = BINS - 1
-    return made
+    return np.asarray(made)

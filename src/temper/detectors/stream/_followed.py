@@ -1,4 +1,4 @@
-"""What is known about ordinary clients, and what is kept of one client: the parts of the extraction detector's state."""
+"""What is known about ordinary clients, and what is kept of one: the parts of the extraction detector's state."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ KINDS = (
     "small steps from its own last queries",
     "small steps from its own earlier queries",
 )
-_FILLED = (1, 4, 16, 64, 256)  # how many earlier queries there are at least; the kernel counts in fours, too
-_FEWEST, _SEGMENTS, _NEIGHBOURS = 200, 24, 400
+_FILLED = (1, 4, 16, 64, 256, 1_024)  # how many earlier queries there are at most; the kernel has the same levels
+_FEWEST, _SLICE, _SLICES, _NEIGHBOURS = 200, 250, 48, 100
 _CUTS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 _CLOSE = np.geomspace(1e-4, 0.05, 20)
 
@@ -91,7 +91,7 @@ def learnt(x: Array, schema: Schema, tolerated: float) -> Ordinary:
     bets = [
         bet(usual, parts, loose, tolerated),
         bet(tail_scores(tail, held_out), parts, tail_scores(tail, anywhere), tolerated),
-        *(_near(code, parts, table.numbers, filled, tolerated, rng) for filled in _FILLED),
+        *(_near(code, held_out, table.numbers, filled, tolerated, rng) for filled in _FILLED),
     ]
     edges, factors = padded(bets)
     return Ordinary(codes=table, tree=tree, tails=tail, edges=edges, factors=factors)
@@ -120,12 +120,9 @@ def _anywhere(x: Array, schema: Schema, rng: np.random.Generator) -> Array:
     return np.where(whole, np.round(made), made).astype(np.float32)
 
 
-def _near(
-    code: Array, parts: list[Array], numbers: int, filled: int, tolerated: float, rng: np.random.Generator
-) -> Any:
-    """The bet on how near a row is to the nearest of `filled` earlier ones, in segments as in the whole."""
-    chosen = [parts[at] for at in rng.permutation(len(parts))[:_SEGMENTS]]
-    groups = [np.arange(len(code)), *(rows for rows in chosen if len(rows) > 4 * filled)]
+def _near(code: Array, x: Array, numbers: int, filled: int, tolerated: float, rng: np.random.Generator) -> Any:
+    """The bet on how near a row is to the nearest of `filled` earlier ones, among all rows and in narrow slices."""
+    groups = [np.arange(len(code)), *_slices(x, max(_SLICE, filled + _NEIGHBOURS), rng)]
     many = [len(code) if at == 0 else _NEIGHBOURS for at in range(len(groups))]
     found = [_distances(code, rows, n, filled, numbers, rng) for rows, n in zip(groups, many, strict=True)]
     ends = np.cumsum([len(one) for one in found])
@@ -135,14 +132,29 @@ def _near(
     return bet(ordinary, where, -np.repeat(close, len(ordinary)), tolerated)
 
 
+def _slices(x: Array, size: int, rng: np.random.Generator) -> list[Array]:
+    """Rows next to each other in the order of one column, as in a batch that is sorted or all of one kind."""
+    if len(x) <= size:
+        return []
+    columns = rng.permutation(np.repeat(np.arange(x.shape[1]), 2))[:_SLICES]
+    starts = rng.integers(len(x) - size, size=len(columns))
+    return [
+        np.argsort(x[:, at], kind="stable")[start : start + size] for at, start in zip(columns, starts, strict=True)
+    ]
+
+
 def _distances(code: Array, rows: Array, n: int, filled: int, numbers: int, rng: np.random.Generator) -> Array:
+    """Of `n` of these rows to the nearest of `filled` others, drawn for each anew where there are enough."""
     from temper.kernels._jit_trail import nearest_of_each
 
     rows = rng.permutation(rows)
-    asked, earlier = rows[: len(rows) // 2], rows[len(rows) // 2 :]
-    out = np.empty(min(n, len(asked), 4_000 if filled <= 64 else 1_000))
+    asked = rows[: min(n, max(len(rows) - filled, len(rows) // 2), 4_000 if filled <= 64 else 1_000)]
+    earlier = rows[len(asked) :]
+    out = np.empty(len(asked))
     for start in range(0, len(out), 100):
         part = slice(start, start + 100)
-        rings = code[earlier[rng.integers(len(earlier), size=(len(out[part]), filled))]]
-        nearest_of_each(code[asked[part]], rings, numbers, out[part])
+        drawn = rng.integers(len(earlier), size=(len(out[part]), filled))
+        if len(earlier) < 4 * filled:
+            drawn[:] = np.arange(filled) % len(earlier)
+        nearest_of_each(code[asked[part]], code[earlier[drawn]], numbers, out[part])
     return out

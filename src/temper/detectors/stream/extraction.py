@@ -40,7 +40,7 @@ class Extraction:
     rate: float = 0.001
     horizon: int = 10_000
     tolerated: float = 0.05
-    ring: int = 1_024
+    ring: int = 256
 
     def fit(self, x: Array, schema: Schema) -> Trail:
         """The trail of a client that has not asked anything yet."""

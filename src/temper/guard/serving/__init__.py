@@ -1,1 +1,1 @@
-"""What keeps a served model available: state in memory, bounded; no I/O, no locks, the clock is passed in."""
+"""What stands around a served table model: limits, breaker, fallbacks."""

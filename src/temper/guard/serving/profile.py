@@ -1,0 +1,110 @@
+"""What a served model's traffic is compared with: everything fitted once, from its training data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from temper.core.detector import from_arrays, to_arrays
+from temper.core.errors import ConfigError, StoreError
+from temper.core.room import Room
+from temper.core.schema import Schema
+
+Array = np.ndarray[Any, Any]
+ON_ROWS = ("input.ecod", "input.mahalanobis", "input.missing", "stream.extraction")
+ON_SCORES = "output.sane"
+_ROOM = Room("temper.detectors")
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Profile:
+    """The names of the columns, and the first state of every detector by its name.
+
+    It is trusted like the model it belongs to: whoever can write it can make its detectors see nothing.
+
+    >>> rows = np.random.Generator(np.random.Philox(key=0)).normal(size=(4_000, 3))
+    >>> sorted(Profile.fit(rows, Schema(), np.array([0.0, 1.0])).states)
+    ['input.ecod', 'input.mahalanobis', 'input.missing', 'output.sane', 'stream.extraction']
+    """
+
+    columns: tuple[str, ...]
+    states: Mapping[str, Any]
+
+    @staticmethod
+    def fit(x: Array, schema: Schema, scores: Array, options: Mapping[str, Mapping[str, Any]] | None = None) -> Profile:
+        """From training rows (n, d) and the model's scores of them; `options` are of detectors, by name.
+
+        Rows the model is served, not ones it was tested with: what is not in them is strange.
+        """
+        given = dict(options or {})
+        if unknown := sorted(set(given) - {*ON_ROWS, ON_SCORES}):
+            raise ConfigError(f"no detector {unknown[0]!r}", fix=f"there are {', '.join((*ON_ROWS, ON_SCORES))}")
+        states = {name: _ROOM.build(name, dict(given.get(name, {}))).fit(x, schema) for name in ON_ROWS}
+        told = np.asarray(scores, dtype=float).reshape((len(scores), -1))
+        states[ON_SCORES] = _ROOM.build(ON_SCORES, dict(given.get(ON_SCORES, {}))).fit(told, schema)
+        return Profile(columns=schema.names, states=states)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that is in it: two profiles with the same digest see the same."""
+        return _digest(self._arrays())
+
+    def state(self, name: str) -> Any:
+        """The first state of a detector."""
+        if name not in self.states:
+            raise ConfigError(f"the profile knows nothing for {name}", fix="fit it again")
+        return self.states[name]
+
+    def save(self, path: Path) -> None:
+        """One npz file of plain arrays, in place of an older one as a whole or not at all."""
+        arrays = self._arrays()
+        beside = path.with_name(f".{path.name}.part")
+        with open(beside, "wb") as file:
+            np.savez(file, digest=np.array(_digest(arrays)), **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+
+    @staticmethod
+    def load(path: Path) -> Profile:
+        """What was saved, or `StoreError` where it is damaged or of another format."""
+        try:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+            raise StoreError(f"{path} cannot be read as a profile: {error}", fix="fit it again") from error
+        told = str(arrays.pop("digest", ""))
+        if told != _digest(arrays):
+            raise StoreError(f"{path} is damaged: its contents do not have the digest it names", fix="fit it again")
+        if int(arrays["format"]) != _FORMAT:
+            raise StoreError(f"{path} has format {arrays['format']}, not {_FORMAT}", fix="fit it again")
+        states = {name: _state(name, arrays) for name in (*ON_ROWS, ON_SCORES)}
+        return Profile(columns=tuple(map(str, arrays["columns"])), states=states)
+
+    def _arrays(self) -> dict[str, Array]:
+        found = {"format": np.array(_FORMAT), "columns": np.array(self.columns, dtype=np.str_)}
+        for name, state in self.states.items():
+            found |= to_arrays(state, f"{name}/")
+        return found
+
+
+def _state(name: str, arrays: Mapping[str, Array]) -> Any:
+    kind = get_type_hints(_ROOM.get(name).fit)["return"]
+    return from_arrays(kind, arrays, f"{name}/")
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        value = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+        total.update(value.tobytes())
+    return total.hexdigest()

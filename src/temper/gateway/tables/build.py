@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import ConfigError
-from temper.core.room import Room
-from temper.core.serving import Mode, Source
+from temper.core.serving import Mode
 from temper.core.system import Protected
 from temper.gateway.keys import loopback
+from temper.gateway.tables import parts
 from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit, key_in
 from temper.gateway.tables.counted import Counted
 from temper.gateway.transport import Door, settings
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
-from temper.guard.serving.fallback import Chain
-from temper.guard.serving.pipeline import Layer, Pipeline
+from temper.guard.serving.pipeline import Pipeline
 from temper.guard.serving.profile import Profile
-from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.store.ledger.journal import Journal
 from temper.targets import _digest
 from temper.targets.served import Served, served
-
-Made = TypeVar("Made")
-STAGES = Room("temper.guard.serving.stages")
-EACH, BEFORE, AFTER = ("extraction",), ("anomaly",), ("output",)
-"""Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
-USUAL = ("quota", *EACH, *BEFORE, "concurrency", "breaker", *AFTER, "decide")
-"""What a guard without stages of its own is made of."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -64,10 +55,11 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     model = served(system.target, system.data.x, system.threshold)
     profile = _profile(system, serving, model)
-    options = _options(serving)
+    options = parts.options_of(serving)
+    chain, memory = parts.chain(options, system, Path(system.source or ".").absolute().parent)
     policy = _digest.of_object((_document(serving), profile.digest, model.digest, system.threshold))
-    counted, limiter = _counted(), Limiter(config=_made(LimiterConfig, "concurrency", options))
-    breaker = Breaker(config=_made(BreakerConfig, "breaker", options))
+    counted, limiter = _counted(), Limiter(config=parts.made(LimiterConfig, "concurrency", options))
+    breaker = Breaker(config=parts.made(BreakerConfig, "breaker", options))
     journal = _journal(serving, node, worker)
     audit = Audit(
         journal=journal, model=system.name, digest=model.digest, policy=policy, durable=serving.ack == "durable"
@@ -77,11 +69,12 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         record=audit.record,
         breaker=breaker,
         limiter=limiter,
-        chain=Chain(score=system.threshold or 0.5, last=Source.HUMAN),
-        each=_layers(EACH, serving, profile),
-        before=_layers(BEFORE, serving, profile),
-        after=_layers(AFTER, serving, profile),
-        review=_review(options),
+        chain=chain,
+        each=parts.layers(parts.EACH, serving, profile),
+        before=parts.layers(parts.BEFORE, serving, profile),
+        after=parts.layers(parts.AFTER, serving, profile),
+        review=parts.review(options),
+        learn=None if memory is None else memory.learn,
         counts=lambda stage, level, mode: counted.add(
             "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
         ),
@@ -95,7 +88,7 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         answer=pipeline.answer,
         known=_known(serving),
         counted=counted,
-        wait=_wait(options),
+        wait=parts.waits(options),
         most_rows=serving.rows,
         deadline=serving.deadline,
         body_seconds=0.0,  # the door sees to that
@@ -106,16 +99,35 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
     return found
 
 
-def serve(path: Path, host: str = "127.0.0.1", port: int = 8080) -> None:
-    """Answer until interrupted."""
+def serve(
+    path: Path, host: str = "127.0.0.1", port: int = 8080, told: Callable[[str], None] = lambda line: None
+) -> None:
+    """Answer until interrupted; `told` hears what was built and where it answers."""
     import uvicorn
 
     system, serving = load(path)
     if serving.open and not loopback(host):
         raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
     gateway = build(system, serving)
-    uvicorn.run(gateway.app, host=host, port=port, **settings(gateway.door))
-    gateway.close()
+    for line in described(gateway, system, f"http://{host}:{port}"):
+        told(line)
+    try:
+        uvicorn.run(gateway.app, host=host, port=port, **settings(gateway.door))
+    finally:
+        gateway.close()
+
+
+def described(gateway: Gateway, system: Protected, url: str) -> Iterator[str]:
+    """What was put together, in a few lines."""
+    model, pipeline = gateway.served, gateway.pipeline
+    exact = f", at most {model.difference:.0e} from the model on {model.checked:,} rows" if model.checked else ""
+    yield f"{system.name} by {model.engine}{exact}"
+    every = (*pipeline.each, *pipeline.before, *pipeline.after)
+    yield "stages: " + ", ".join(name if mode is Mode.ENFORCE else f"{name} ({mode.value})" for name, mode, _ in every)
+    links = [link.source.value for link in pipeline.chain.links]
+    yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
+    yield f"policy {gateway.policy[:12]}, every decision in {gateway.journal.path}"
+    yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
 
 
 def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
@@ -134,34 +146,6 @@ def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
     return found
 
 
-def _options(serving: Serving) -> Mapping[str, Mapping[str, Any]]:
-    """The options of everything that is not off."""
-    known = (*USUAL, "fallback", "idempotency", "golden")
-    for name, _, _ in serving.stages:
-        if name not in known:
-            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(known)}")
-    return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
-
-
-def _made(kind: Callable[..., Made], name: str, options: Mapping[str, Mapping[str, Any]]) -> Made:
-    """The settings of one part; what it does not know is refused."""
-    given = dict(options.get(name, {}))
-    known = [one.name for one in fields(kind)]  # type: ignore[arg-type]
-    if unknown := sorted(set(given) - set(known)):
-        raise ConfigError(f"guard.{name} has no option {unknown[0]!r}", fix=f"there are {', '.join(known)}")
-    return kind(**given)
-
-
-def _layers(names: tuple[str, ...], serving: Serving, profile: Profile) -> tuple[Layer, ...]:
-    modes = {name: (mode, options) for name, mode, options in serving.stages}
-    found = []
-    for name in names:
-        mode, options = modes.get(name, (Mode.ENFORCE, {}))
-        if mode is not Mode.OFF:
-            found.append((name, mode, STAGES.build(name, {"profile": profile, **options})))
-    return tuple(found)
-
-
 def _document(serving: Serving) -> Any:
     return [[name, mode.value, dict(options)] for name, mode, options in serving.stages], asdict(serving)["deadline"]
 
@@ -176,17 +160,6 @@ def _known(serving: Serving) -> Callable[[str], Client | None]:
     if serving.open:
         return lambda token: Client(name="local")
     raise ConfigError("there are no keys", fix="write `open: true` under guard: for this machine only")
-
-
-def _wait(options: Mapping[str, Mapping[str, Any]]) -> Callable[[str, int], float]:
-    quota = Quota(config=_made(QuotaConfig, "quota", options))
-    began = time.time() - time.monotonic()  # of a clock that never steps
-    return lambda client, rows: quota.take(client, began + time.monotonic(), rows)
-
-
-def _review(options: Mapping[str, Mapping[str, Any]]) -> tuple[float, float] | None:
-    grey = options.get("decide", {}).get("review")
-    return None if grey is None else (float(grey[0]), float(grey[1]))
 
 
 def _counted() -> Counted:

@@ -97,6 +97,11 @@ class Journal:
         return journal
 
     @property
+    def path(self) -> Path:
+        """Where it is written now."""
+        return self._log.path
+
+    @property
     def seq(self) -> int:
         """The number of the next record, which is how many there are."""
         return self._log.seq

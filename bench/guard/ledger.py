@@ -129,7 +129,7 @@ def _costs(here: Path, many: int) -> None:
     with tempfile.TemporaryDirectory(dir=here) as folder:
         loop, put, writer = uvloop.run(_loop_costs(Path(folder), many))
         start = time.process_time()
-        told = verify(Path(folder) / "audit-node1-0.db", Path(folder) / "far.txt", notes.public(KEY))
+        told = verify(Path(folder) / "audit-node1-0.db", Path(folder) / "far", notes.public(KEY))
         reading = time.process_time() - start
     if not told.holds:
         raise SystemExit(f"the log does not hold: {told.faults}")
@@ -154,7 +154,7 @@ def _costs(here: Path, many: int) -> None:
 
 async def _loop_costs(folder: Path, many: int) -> tuple[float, float, float]:
     """(append on the event loop's thread, put, append in the whole process), seconds per record."""
-    with _opened(folder, checkpoints=folder / "far.txt", limit=many) as journal:
+    with _opened(folder, checkpoints=folder / "far", limit=many) as journal:
 
         async def client() -> None:
             for _ in range(many // 128):

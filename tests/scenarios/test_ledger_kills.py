@@ -30,7 +30,7 @@ async def write(journal, at):
 
 async def load():
     with Journal.open(sys.argv[1], "n1", 0, key=bytes(range(32)), wall=time.time_ns, largest=200_000,
-                      checkpoints=sys.argv[1] + "/far/checkpoints.txt") as journal:
+                      checkpoints=sys.argv[1] + "/far") as journal:
         await asyncio.gather(*(write(journal, at) for at in range(8)))
 
 asyncio.run(load())
@@ -69,7 +69,7 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(tmp_path):
     names = [one.document()["body"].get("name") for one in found.values() if one.kind == "decision"]
     awaited = [name for name in names if name != "nobody waits for this"]
     assert len(awaited) == len(set(awaited)), "nothing stands twice"
-    told = verify(log, tmp_path / "far" / "checkpoints.txt", notes.public(KEY))
+    told = verify(log, tmp_path / "far", notes.public(KEY))
     assert told.holds, told.faults
     assert told.openings == KILLS
     assert told.files > 1, "segments were put aside under way"

@@ -48,11 +48,11 @@ def shown(path: Path, record: int | None, last: int) -> Iterator[str]:
             yield json.dumps(_readable(lines.decode(data)))
 
 
-def signed(path: Path, private_key: Path, to: Path) -> Iterator[str]:
+def signed(path: Path, private_key: Path, folder: Path) -> Iterator[str]:
     """Check every log below a path, and sign those that hold and have grown."""
     key = notes.private_key(private_key)
     for log in logs(path):
-        name = notes.origin(log)
+        name, to = notes.origin(log), notes.beside(folder, log)
         size, _ = notes.last_mark(to, name, key)
         found = verify(log, to if size else None, notes.public(key))
         if not found.holds:

@@ -21,6 +21,7 @@ LIMITS = (
     "change the log could not write; what came after it could have been rewritten by a holder of the signing key"
 )
 _MOST = 20
+_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -62,12 +63,20 @@ def records(path: Path) -> Iterator[tuple[int, bytes]]:
 def verify(path: Path, checkpoints: Path | None = None, key: bytes | None = None) -> Verified:
     """Read a whole log: the chain, gaps and repeats of seq, clocks, and the root at every checkpoint.
 
-    `key` is the public key of the checkpoints. Without checkpoints a log that was rewritten as a whole is as good as
-    the one that was there before.
+    `checkpoints` is their folder, or the file of this log in it, and `key` the public key. Without checkpoints a log
+    that was rewritten as a whole is as good as the one that was there before. The log may be written meanwhile.
     """
+    for _ in range(_TRIES):
+        files = segments(path)
+        found = _verified(path, checkpoints, key)
+        if segments(path) == files:  # no segment was put aside while it was read
+            break
+    return found
+
+
+def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verified:
     found = Verified(path.stem)
-    marks = _marks(found, path, checkpoints, key)
-    reader = _Reader(found, marks)
+    reader = _Reader(found, _marks(found, path, checkpoints, key))
     try:
         for file, database in _files(path):
             reader.open(file, segment.start(database))
@@ -171,6 +180,8 @@ def _marks(found: Verified, path: Path, checkpoints: Path | None, key: bytes | N
     """The roots that were signed, by size."""
     if checkpoints is None or key is None:
         return {}
+    if checkpoints.is_dir():
+        checkpoints = notes.beside(checkpoints, path)
     with told(checkpoints):
         good, bad = notes.read(checkpoints, key, notes.origin(path))
     if not good:

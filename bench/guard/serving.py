@@ -4,10 +4,10 @@ much load.
     python -m bench.guard.serving [--quick]
 
 Generated table of 30 columns, one row a request, 795 bytes of JSON; XGBoost (200 trees, depth 6), LightGBM (200 trees,
-31 leaves). One process each, pinned to core 0, the generator to core 1; rounds are interleaved, figures are medians with
-their range. The guard has every stage on: keys open, quota, Schema, idempotency, three input detectors, the extraction
-detector in shadow (it would rightly object to this load), concurrency, breaker, output, and the audit on the disk before
-every reply. The naive services have none. CPU a request is the referee; rates on shared machines are soft.
+31 leaves). One process each, pinned to core 0, the generator to core 1; rounds are interleaved, figures are medians
+with their range. The guard has every stage on: keys open, quota, Schema, idempotency, three input detectors, the
+extraction detector in shadow (it would rightly object to this load), concurrency, breaker, output, and the audit on the
+disk before every reply. The naive services have none. CPU a request is the referee; rates on shared machines are soft.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests that go together are decided each by itself, and nothing that breaks lets one through or holds it for ever."""
+"""Requests that go together are decided each by itself; nothing that breaks lets one through or holds it for ever."""
 
 from __future__ import annotations
 

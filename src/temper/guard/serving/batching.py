@@ -34,6 +34,8 @@ class Batcher:
 
     predict: Callable[[Array], Array]
     columns: int
+    dtype: str = "float32"
+    """What `predict` is given; rows of another type are turned into it before they meet others."""
     most: int = 64
     batches: int = field(default=0, init=False)
     """How many arrays were scored."""
@@ -44,7 +46,7 @@ class Batcher:
 
     async def scores(self, rows: Array) -> Array:
         """Scores (n,) of rows (n, columns)."""
-        rows = np.asarray(rows, np.float32)
+        rows = np.asarray(rows, self.dtype)
         if rows.ndim != 2 or rows.shape[1] != self.columns:
             raise ContractError(f"rows are {rows.shape}", fix=f"give (n, {self.columns})")
         loop = asyncio.get_running_loop()

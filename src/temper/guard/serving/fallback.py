@@ -142,7 +142,8 @@ class Rules:
 @dataclass(slots=True, kw_only=True, eq=False)
 class LastKnown:
     """What the model said of rows like these when it was well: of the same row, or of the same segment, which are the
-    rows that agree in `columns` (numbers of columns). A segment's score moves by `weight` towards every new one.
+    rows that agree in `columns` (numbers of columns). A segment's score moves by `weight` towards every new one. Rows
+    always come in one type.
 
     At most `most` are kept; those not heard of for longest go first. Misleads where the world has moved since, and a
     client that asks often shapes its segments: leave columns to it that it cannot choose.
@@ -174,7 +175,7 @@ class LastKnown:
         return None if None in found else np.array(found, np.float32)
 
     def _keys(self, rows: Array) -> list[bytes]:
-        chosen = np.ascontiguousarray(rows[:, self.columns] if self.columns else rows, np.float32) + np.float32(0)
+        chosen = np.ascontiguousarray(rows[:, self.columns] if self.columns else rows) + 0.0  # minus zero is zero
         return [row.tobytes() for row in chosen]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from temper.config.reading import read
-from temper.config.serving import Serving, serving_of
+from temper.config.serving import Behind, Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import ConfigError
 from temper.core.serving import Mode
@@ -20,12 +21,16 @@ from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit, key_in
 from temper.gateway.tables.counted import Counted
 from temper.gateway.transport import Door, settings
+from temper.gateway.upstream.address import Address
+from temper.gateway.upstream.pool import Pool
+from temper.gateway.upstream.wire import V2, Plain, Upstream
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
 from temper.guard.serving.pipeline import Pipeline
 from temper.guard.serving.profile import Profile
 from temper.store.ledger.journal import Journal
 from temper.targets import _digest
+from temper.targets.chat.line import filled
 from temper.targets.served import Served, served
 
 
@@ -65,7 +70,7 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         journal=journal, model=system.name, digest=model.digest, policy=policy, durable=serving.ack == "durable"
     )
     pipeline = Pipeline(
-        model=model,
+        model=_behind(serving.upstream) if serving.upstream.url else model,
         record=audit.record,
         breaker=breaker,
         limiter=limiter,
@@ -121,13 +126,38 @@ def described(gateway: Gateway, system: Protected, url: str) -> Iterator[str]:
     """What was put together, in a few lines."""
     model, pipeline = gateway.served, gateway.pipeline
     exact = f", at most {model.difference:.0e} from the model on {model.checked:,} rows" if model.checked else ""
-    yield f"{system.name} by {model.engine}{exact}"
+    behind = "an upstream" if pipeline.model is not model else f"{model.engine}{exact}"
+    yield f"{system.name} by {behind}"
     every = (*pipeline.each, *pipeline.before, *pipeline.after)
     yield "stages: " + ", ".join(name if mode is Mode.ENFORCE else f"{name} ({mode.value})" for name, mode, _ in every)
     links = [link.source.value for link in pipeline.chain.links]
     yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
     yield f"policy {gateway.policy[:12]}, every decision in {gateway.journal.path}"
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Behind:
+    """A model behind HTTP as the pipeline asks it."""
+
+    ask: Callable[[Any, float], Awaitable[Any]]
+    inline: bool = False
+
+    @property
+    def score(self) -> Callable[[Any], Any]:
+        raise TypeError("a model behind HTTP is awaited")
+
+
+def _behind(behind: Behind) -> _Behind:
+    address = Address.of(behind.url, behind.networks)
+    headers = {name: filled(text) for name, text in behind.headers.items()}
+    wire = V2(output=behind.output, datatype="FP64") if behind.protocol == "v2" else Plain()
+    upstream = Upstream(pool=Pool(address=address, headers=headers, most=behind.connections), wire=wire)
+
+    async def ask(rows: Any, seconds: float) -> Any:
+        return await upstream.scores(rows, asyncio.get_running_loop().time() + seconds)
+
+    return _Behind(ask=ask)
 
 
 def _profile(system: Protected, serving: Serving, model: Served) -> Profile:

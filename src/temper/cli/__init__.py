@@ -27,6 +27,8 @@ COMMANDS = (
     "verify",
     "doctor",
 )
+GROUPS = ("ledger", "drill")
+"""Commands with commands of their own."""
 
 app = typer.Typer(
     name="temper",
@@ -40,7 +42,8 @@ app = typer.Typer(
 
 for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
-app.add_typer(importlib.import_module("temper.cli.ledger").app, name="ledger")
+for _name in GROUPS:
+    app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
 
 
 def _print_version(wanted: bool) -> None:

@@ -63,7 +63,10 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
     options = parts.options_of(serving)
     chain, memory = parts.chain(options, system, Path(system.source or ".").absolute().parent)
     policy = _digest.of_object((_document(serving), profile.digest, model.digest, system.threshold))
-    counted, limiter = _counted(), Limiter(config=parts.made(LimiterConfig, "concurrency", options))
+    counted, limiter = (
+        _counted(),
+        Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024)),
+    )
     breaker = Breaker(config=parts.made(BreakerConfig, "breaker", options))
     journal = _journal(serving, node, worker)
     audit = Audit(

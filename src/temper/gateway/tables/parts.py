@@ -37,9 +37,9 @@ def options_of(serving: Serving) -> Options:
     return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
 
 
-def made(kind: Callable[..., Made], name: str, options: Options) -> Made:
-    """The settings of one part; what it does not know is refused."""
-    given = dict(options.get(name, {}))
+def made(kind: Callable[..., Made], name: str, options: Options, **usual: Any) -> Made:
+    """The settings of one part, `usual` where nothing is written; what it does not know is refused."""
+    given = {**usual, **options.get(name, {})}
     known(name, given, [one.name for one in fields(kind)])  # type: ignore[arg-type]
     return kind(**given)
 

@@ -57,7 +57,7 @@ class Plain:
 class _Output(msgspec.Struct):
     name: str
     shape: list[int]
-    data: list[float]
+    data: list[Any]  # other outputs may hold text
     parameters: dict[str, Any] | None = None
 
 
@@ -95,6 +95,8 @@ class V2:
         found = [one for one in answer.outputs if self.output in ("", one.name)]
         if len(found) != 1:
             raise ValueError(f"the answer has {len(found)} outputs that may be meant")
+        if not all(isinstance(value, int | float) for value in found[0].data):
+            raise ValueError("the answer's scores are no numbers")
         scores = np.array(found[0].data, np.float64)
         if any(size < 0 for size in found[0].shape) or scores.size != np.prod(found[0].shape, dtype=np.float64):
             raise ValueError("the answer's data do not fit its shape")

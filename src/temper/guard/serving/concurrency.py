@@ -16,9 +16,9 @@ class LimiterConfig:
     """
 
     target: float = 0.05
-    start: int = 128
+    start: int = 16
     floor: int = 2
-    cap: int = 1_024
+    cap: int = 256
     backoff: float = 0.8
     tolerance: float = 0.1
 

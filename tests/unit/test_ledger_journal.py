@@ -18,7 +18,7 @@ from temper.store.ledger.journal import Journal
 from temper.store.ledger.log import segments
 from temper.store.ledger.record import decided, decode, encode, packed
 from temper.store.ledger.tree import leaf
-from temper.store.ledger.verify import records, verify
+from temper.store.ledger.verify import records, size, verify
 
 KEY = bytes(range(32))
 NAME = "audit-n1-0.db"
@@ -222,6 +222,19 @@ def test_full_segments_are_put_aside_and_the_chain_goes_through(tmp_path, monkey
     assert (told.size, told.files) == (361, len(files))
     with opened(tmp_path) as journal:
         assert journal.seq == 362
+
+
+@pytest.mark.parametrize("largest", [10**7, 1_500])
+def test_records_are_read_from_any_of_them_on(tmp_path, monkeypatch, largest):
+    monkeypatch.setattr(journals, "UNSETTLED", 10)
+    with opened(tmp_path, largest=largest) as journal:
+        for n in range(12):
+            asyncio.run(appended(journal, range(n * 7, n * 7 + 7)))
+        whole = list(records(tmp_path / NAME))
+        assert size(tmp_path / NAME) == len(whole) == 85
+        for since in range(87):
+            assert list(records(tmp_path / NAME, since)) == whole[since:]
+    assert (len(segments(tmp_path / NAME)) > 3) == (largest < 10**4)
 
 
 def test_a_new_day_begins_a_new_segment(tmp_path):

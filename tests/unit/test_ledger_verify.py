@@ -176,6 +176,20 @@ def test_a_missing_segment_is_found(tmp_path):
     assert "missing" in faults(log)
 
 
+def test_an_empty_file_is_no_log_that_holds(tmp_path):
+    (tmp_path / NAME).touch()
+    assert "is empty" in faults(tmp_path / NAME)
+
+
+def test_a_segment_that_is_just_being_begun_is_no_fault(tmp_path):
+    log = written(tmp_path, range(5))
+    log.rename(tmp_path / "audit-n1-0.000000000000.db")
+    assert verify(log).holds
+    log.touch()
+    assert verify(log).holds
+    assert verify(log).size == 6
+
+
 def test_a_log_shorter_than_its_checkpoint_is_not_written_on(log, tmp_path):
     cut_off(log, 31)
     with pytest.raises(StoreError, match="last checkpoint of 41 records"):

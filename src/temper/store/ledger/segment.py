@@ -32,6 +32,8 @@ _TABLES = (
 )
 
 
+_SINCE = """SELECT seq, records FROM batch
+WHERE seq >= coalesce((SELECT max(seq) FROM batch WHERE seq <= ?), 0) ORDER BY seq"""
 _PATIENCE = 0.5
 """Seconds to wait for a reader that holds the file; whoever waits for a decision waits as long."""
 _batches = msgspec.msgpack.Decoder(list[bytes])
@@ -143,15 +145,22 @@ def start(database: Database) -> End:
 
 
 def rows(database: Database, since: int = 0) -> Iterator[tuple[int, bytes]]:
-    """(seq, record) in order, from the batch that begins at `since` or later."""
-    for first, packed in database.execute("SELECT seq, records FROM batch WHERE seq >= ? ORDER BY seq", (since,)):
+    """(seq, record) in order, from the seq `since` on."""
+    for first, packed in database.execute(_SINCE, (since,)):
         try:
             records = _batches.decode(packed)
         except msgspec.MsgspecError:
             raise StoreError(
                 f"what was written at record {first} cannot be read", fix="run `temper ledger verify`"
             ) from None
-        yield from enumerate(records, start=first)
+        kept = max(since - first, 0)
+        yield from enumerate(records[kept:], start=first + kept)
+
+
+def size(database: Database) -> int:
+    """How many records the log has up to the end of this segment."""
+    last = database.execute("SELECT max(seq) FROM batch").fetchall()[0][0]
+    return start(database).tree.size if last is None else last + sum(1 for _ in rows(database, last))
 
 
 def extent(database: Database) -> tuple[int, bytes | None]:

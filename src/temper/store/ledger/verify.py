@@ -54,10 +54,15 @@ def logs(path: Path) -> list[Path]:
     return found
 
 
-def records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(seq, bytes) of every record of a log, through all its segments."""
-    for _, database in _files(path):
-        yield from segment.rows(database)
+def records(path: Path, since: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(seq, bytes) of the records of a log from the seq `since` on, through all its segments."""
+    for _, database in _files(path, since):
+        yield from segment.rows(database, since)
+
+
+def size(path: Path) -> int:
+    """How many records a log has."""
+    return max((segment.size(database) for _, database in _files(path, 10**12)), default=0)
 
 
 def verify(path: Path, checkpoints: Path | None = None, key: bytes | None = None) -> Verified:
@@ -108,14 +113,18 @@ def _leaves(path: Path, size: int) -> Sequence[bytes]:
     return [tree.leaf(data) for seq, data in records(path) if seq < size]
 
 
-def _files(path: Path) -> Iterator[tuple[Path, segment.Database]]:
-    """The segments of a log in order, each open while it is looked at."""
-    for file in segments(path):
-        if file.exists():
-            with told(file), closing(segment.reading(file)) as database:
-                if not segment.found(database, file):
-                    raise StoreError(f"{file} is empty", fix="restore it from a backup")
+def _files(path: Path, since: int = 0) -> Iterator[tuple[Path, segment.Database]]:
+    """The segments of a log in order, each open while it is looked at, without those that end before `since`."""
+    files = [file for file in segments(path) if file.exists()]
+    firsts = [int(file.suffixes[0][1:]) for file in files if len(file.suffixes) > 1]
+    for at, file in enumerate(files):
+        if at + 1 < len(firsts) and firsts[at + 1] <= since:
+            continue
+        with told(file), closing(segment.reading(file)) as database:
+            if segment.found(database, file):
                 yield file, database
+            elif file != path or not firsts:  # else the next segment is just being begun
+                raise StoreError(f"{file} is empty", fix="restore it from a backup")
 
 
 class _Reader:
@@ -170,9 +179,11 @@ class _Reader:
 
     def _sign(self) -> None:
         roots = self.marks.pop(self.end.tree.size, None)
+        if roots is None:
+            return
         if roots == {self.end.tree.root()}:
             self.found.signed = self.end.tree.size
-        elif roots is not None:
+        else:
             _fault(self.found, f"the first {self.end.tree.size:,} records are not those that were signed")
 
 

@@ -78,8 +78,8 @@ def test_the_ring_grows_to_its_limit_and_holds_the_last_rows(start: Trail) -> No
     watch = Extraction(ring=100)
     asked = rows(450, 8)
     trail, _ = watch.step(start.fresh(), asked)
-    assert trail.ring.shape == (100, 6)
-    kept = {bytes(row) for row in trail.ring}
+    assert trail.ring.shape == (6, 100)
+    kept = {bytes(row) for row in trail.ring.T}
     assert kept == {bytes(row) for row in encoded(trail.ordinary.codes, asked[-100:])}
 
 

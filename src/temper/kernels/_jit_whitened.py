@@ -10,8 +10,8 @@ _INFINITE = np.float32(np.inf)
 
 @numba.njit(cache=True)
 def whitened_squares(x, columns, whiten, levels, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with mean squares of whitened rows, and give the largest; a NaN or an infinity on the way gives an
-    infinity.
+    """Fill `out` (n,) with mean squares of whitened rows, infinite where a NaN or an infinity is on the way, and give
+    the largest.
 
     `columns` (d, 4) are mean, one over the spread, whether the column is a category, whether it may have gaps.
     """

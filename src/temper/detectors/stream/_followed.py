@@ -44,8 +44,8 @@ class Ordinary:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trail:
-    """One client: its last distinct rows as bytes (`ring`) and by hash (`names`); `counts` are distinct rows, repeats,
-    and the evidence of each kind.
+    """One client: its last distinct rows as bytes (`ring`, (columns, rows)) and by hash (`names`); `counts` are distinct
+    rows, repeats, and the evidence of each kind.
     """
 
     ordinary: Ordinary
@@ -64,18 +64,18 @@ class Trail:
 
     def roomy(self, most: int) -> Trail:
         """The same with a ring four times as large, where it is full and may be larger."""
-        size = len(self.ring)
+        size = len(self.names)
         if self.counts[0] < size or size >= most:
             return self
         more = min(4 * size, most) - size
-        ring = np.concatenate([self.ring, np.zeros((more, self.ring.shape[1]), np.uint8)])
+        ring = np.concatenate([self.ring, np.zeros((len(self.ring), more), np.uint8)], axis=1)
         return replace(self, ring=ring, names=np.concatenate([self.names, np.zeros(more, np.uint64)]))
 
 
 def begun(ordinary: Ordinary, size: int = 16) -> Trail:
     """An empty trail."""
     columns = len(ordinary.codes.order)
-    ring, names = np.zeros((size, columns), np.uint8), np.zeros(size, np.uint64)
+    ring, names = np.zeros((columns, size), np.uint8), np.zeros(size, np.uint64)
     return Trail(ordinary=ordinary, ring=ring, names=names, counts=np.zeros(2 + len(KINDS)))
 
 
@@ -85,7 +85,7 @@ def learnt(x: Array, schema: Schema, tolerated: float) -> Ordinary:
     category = categories(schema, rows.shape[1])
     table = codes(rows, category)
     code = encoded(table, held_out)
-    reference = encoded(table, rows[:_REFERENCE])
+    reference = np.ascontiguousarray(encoded(table, rows[:_REFERENCE]).T)
     tree, tail = dependence(binned(table, encoded(table, rows))), tails(rows, category)
     rng = Draws(0, "detectors.learnt").generator()
     parts = _segments(held_out, category)
@@ -177,5 +177,6 @@ def _steps(
         drawn = rng.integers(len(earlier), size=(len(out[part]), filled))
         if filled > 64 and len(earlier) < 4 * filled:
             drawn[:] = np.arange(filled) % len(earlier)
-        steps_back(code[asked[part]], code[earlier[drawn]], numbers, reference, out[part])
+        rings = np.ascontiguousarray(code[earlier[drawn]].transpose(0, 2, 1))
+        steps_back(code[asked[part]], rings, numbers, reference, out[part])
     return out

@@ -52,7 +52,7 @@ class Extraction:
         start, largest = 0, 0.0
         while start < len(rows):
             state = state.roomy(self.ring)
-            room = len(rows) if len(state.ring) >= self.ring else len(state.ring) - int(state.counts[0])
+            room = len(rows) if len(state.names) >= self.ring else len(state.names) - int(state.counts[0])
             part = slice(start, start + max(room, 1))
             largest = max(largest, _follow(state, rows[part], out[part]))
             start = part.stop

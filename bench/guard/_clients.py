@@ -171,6 +171,7 @@ def walking(service: Service, attack: str, rng: np.random.Generator) -> Array:
     """The queries of an evasion attack on one flagged row after another."""
     import temper
     from temper.core.attack import Scene
+    from temper.core.errors import Unsupported
     from temper.core.room import Room
     from temper.core.schema import Mutability
     from temper.core.seed import Draws
@@ -188,7 +189,7 @@ def walking(service: Service, attack: str, rng: np.random.Generator) -> Array:
         c.name: {"attacker": Mutability.FREE, "scale": float(s)}
         for c, s in zip(data.schema.columns, spread, strict=True)
     }
-    flagged = data.test[0][rng.permutation(len(data.test[0]))[:400]]
+    flagged = data.test[0][rng.permutation(len(data.test[0]))[:4_000]]
     flagged = flagged[service.model.predict(flagged) == 1]
     norm = "linf" if attack == "square" else "l2"
     target, plugin = temper.target(told), Room("temper.attacks").get(f"evasion.{attack}")
@@ -210,6 +211,8 @@ def walking(service: Service, attack: str, rng: np.random.Generator) -> Array:
         walks += asked
         if sum(map(len, walks)) >= ASKED:
             break
+    if not walks:
+        raise Unsupported("no row is flagged")
     return np.concatenate(walks)[:ASKED]
 
 
@@ -218,7 +221,7 @@ EXTRACTION: dict[str, Callable[[Service, np.random.Generator], Array]] = {
     "product of marginals": marginals,
     "surrogate (mixed with known rows)": surrogate,
     "equation solving": lambda service, rng: stolen(service, "equation_solving", service.line, rng),
-    "path finding": lambda service, rng: stolen(service, "path_finding", service.tree, rng),
+    "path finding, after 60 known rows": lambda service, rng: stolen(service, "path_finding", service.tree, rng),
     "Jacobian, after its 100 seeds": lambda service, rng: stolen(service, "jacobian", service.model, rng),
 }
 EVASION: dict[str, Callable[[Service, np.random.Generator], Array]] = {

@@ -133,7 +133,7 @@ def test_scores_that_are_not_there_or_too_few_are_blocked(profile: Profile) -> N
 
 
 def test_answers_rise_with_the_evidence_and_hold(profile: Profile) -> None:
-    stage = Extraction(profile=profile, steps={"note": 0.05, "revise": 0.01, "review": 0.001, "block": 0.0001})
+    stage = Extraction(profile=profile, steps={"note": 0.9, "revise": 0.3, "review": 0.01, "block": 0.0001})
     levels = [found.level for found in send(stage, made_up(60))]
     assert levels == sorted(levels)
     assert set(levels) == {Level.ALLOW, Level.REVISE, Level.REVIEW, Level.BLOCK}

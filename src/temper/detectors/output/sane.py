@@ -9,6 +9,7 @@ import numpy as np
 
 from temper.core.detector import Signal
 from temper.core.schema import Schema
+from temper.detectors._ordinary import none
 
 Array = np.ndarray[Any, Any]
 
@@ -45,6 +46,8 @@ class Sane:
 
     def step(self, state: Range, batch: Array) -> tuple[Range, Signal]:
         """How far each row's scores lie outside the limits."""
+        if batch.size and state.low <= batch.min() and batch.max() <= state.high:  # not so where one is no number
+            return state, Signal(values=np.zeros(len(batch)), alarms=none(len(batch)))
         outside = np.maximum(batch - state.high, state.low - batch).max(axis=1, initial=-np.inf)
         values = np.where(np.isnan(outside), np.inf, np.maximum(outside, 0.0))
         alarms = values > 0.0

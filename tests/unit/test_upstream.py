@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -366,3 +367,20 @@ def test_headers_are_sent_as_given_and_stay_out_of_reprs() -> None:
 def test_a_header_that_would_change_the_request_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(ConfigError):
         Pool(address=Address.of("http://127.0.0.1:9/"), headers=headers)
+
+
+def test_who_has_no_loop_is_answered_in_pieces_and_leaves_nothing_open() -> None:
+    from temper.gateway.upstream.wire import Plain, Upstream
+
+    async def doubles(body: bytes, writer: asyncio.StreamWriter) -> None:
+        rows = json.loads(body)["rows"]
+        writer.write(answer(json.dumps({"scores": [2 * row[0] for row in rows]}).encode()))
+
+    async def story(pool: Pool, server: Server) -> None:
+        upstream, rows = Upstream(pool=pool, wire=Plain()), np.arange(600.0)[:, None]
+        found = await asyncio.to_thread(upstream.score, rows)
+        assert found.tolist() == (2 * rows[:, 0]).tolist()
+        assert (server.requests, pool._open) == (3, 0)
+        assert (await upstream.ask(rows[:2], 1.0)).tolist() == [0.0, 2.0]
+
+    using(doubles, story)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from temper.core.errors import ConfigError
+from temper.core.schema import Column, Schema
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.connection import UpstreamError
 from temper.gateway.upstream.wire import V2, Plain, Upstream
@@ -30,6 +31,26 @@ def v2(data: list[Any], shape: list[int], name: str = "p", **more: Any) -> bytes
 
 def test_plain_json_asks_rows_and_sends_missing_values_as_null() -> None:
     assert json.loads(Plain().ask(ROWS, "1")) == {"rows": [[1.5, None], [pytest.approx(0.1), -2.0]]}
+
+
+def test_records_are_those_the_target_over_http_sends() -> None:
+    from temper.targets.http import Http
+
+    schema = Schema(
+        columns=(
+            Column(name="amount", missing=True),
+            Column(name="age", type="integer", missing=True),
+            Column(name="country", type="category", categories=("DE", "FR", "3"), missing=True),
+            Column(name="night", type="boolean"),
+        )
+    )
+    rng = np.random.default_rng(0)
+    rows = np.column_stack(
+        [rng.normal(size=40), rng.integers(0, 90, 40), rng.integers(0, 3, 40), rng.integers(0, 2, 40)]
+    )
+    rows[rng.random(rows.shape) * [1, 1, 1, 0] > 0.8] = np.nan
+    sent = Http(url="http://127.0.0.1:1/", schema=schema).records(rows)
+    assert json.loads(Plain(schema=schema).ask(rows, ""))["rows"] == json.loads(json.dumps(sent))
 
 
 def test_v2_asks_one_tensor() -> None:
@@ -116,7 +137,7 @@ class Said:
 @pytest.mark.parametrize(("status", "body"), [(500, b"card 4929 is unknown"), (200, told(scores=["card 4929"]))])
 def test_trouble_has_its_status_and_nothing_of_what_was_written(status: int, body: bytes) -> None:
     with pytest.raises(UpstreamError) as caught:
-        asyncio.run(Upstream(pool=Said(status, body)).scores(ROWS, 0.0))  # type: ignore[arg-type]
+        asyncio.run(Upstream(pool=Said(status, body)).ask(ROWS, 1.0))  # type: ignore[arg-type]
     assert caught.value.status == status
     assert "4929" not in str(caught.value)
 
@@ -125,7 +146,7 @@ def test_every_request_has_a_number_of_its_own() -> None:
     pool = Said(200, v2([0.25, 0.5], [2]))
     upstream = Upstream(pool=pool, wire=V2())  # type: ignore[arg-type]
     for _ in range(3):
-        assert asyncio.run(upstream.scores(ROWS, 0.0)).tolist() == [0.25, 0.5]
+        assert asyncio.run(upstream.ask(ROWS, 1.0)).tolist() == [0.25, 0.5]
     assert [json.loads(body)["id"] for body in pool.asked] == ["temper-1", "temper-2", "temper-3"]
 
 

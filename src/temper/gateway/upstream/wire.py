@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
+from temper.core.schema import Column, Schema
 from temper.gateway.upstream.connection import UpstreamError
 from temper.gateway.upstream.pool import Pool
 
 Array = np.ndarray[Any, Any]
 _ENCODE = msgspec.json.Encoder()
+_PIECE, _PATIENCE = 256, 30.0
 
 
 class Wire(Protocol):
@@ -37,14 +40,21 @@ _SCORES = msgspec.json.Decoder(_Scores)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
     """{"rows": [[...]]}, missing values null, answered by {"scores": [...]}, a number or a list of them for each row.
+    With a Schema rows are records by column, categories by name: what `targets.http` sends.
 
     >>> Plain().read(b'{"scores": [[0.75, 0.25]]}', 1, "")
     array([0.25])
     """
 
+    schema: Schema | None = None
+
     def ask(self, rows: Array, number: str) -> bytes:
         """See Wire."""
-        return _ENCODE.encode({"rows": rows.tolist()})
+        if self.schema is None or not self.schema.columns:
+            return _ENCODE.encode({"rows": rows.tolist()})
+        columns = [[_value(column, value) for value in rows[:, at].tolist()] for at, column in _numbered(self.schema)]
+        names = self.schema.names
+        return _ENCODE.encode({"rows": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]})
 
     def read(self, body: bytes, rows: int, number: str) -> Array:
         """See Wire."""
@@ -105,17 +115,19 @@ class V2:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Upstream:
-    """A model behind a pool of connections: what a guard calls `predict`."""
+    """A model behind a pool of connections, as a pipeline asks it. Trouble is `UpstreamError`, with the status where it
+    was not 200, and never with what the other side wrote.
+    """
 
     pool: Pool
     wire: Wire = Plain()
+    inline: bool = field(default=False, init=False)
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, init=False, repr=False)
 
-    async def scores(self, rows: Array, deadline: float) -> Array:
-        """Scores (n,) of rows (n, columns) by `deadline`, in seconds of the loop's clock; else `UpstreamError`, which
-        has the status where it was not 200, and never what the other side wrote.
-        """
+    async def ask(self, rows: Array, seconds: float) -> Array:
+        """Scores (n,) of rows (n, columns) within so many seconds."""
         number = f"temper-{self._numbers()}"
+        deadline = asyncio.get_running_loop().time() + seconds
         status, body = await self.pool.post(self.wire.ask(rows, number), deadline)
         if status != 200:
             raise UpstreamError(f"status {status}", status)
@@ -123,6 +135,32 @@ class Upstream:
             return self.wire.read(body, len(rows), number)
         except ValueError as wrong:
             raise UpstreamError(str(wrong), status) from None
+
+    def score(self, rows: Array) -> Array:
+        """The same for whoever has no event loop and has time: in pieces, over connections of its own."""
+
+        async def whole() -> Array:
+            own = replace(self, pool=replace(self.pool, most=1))
+            parts = [await own.ask(rows[at : at + _PIECE], _PATIENCE) for at in range(0, len(rows), _PIECE)]
+            await own.pool.close()
+            return np.concatenate(parts) if parts else np.empty(0)
+
+        return asyncio.run(whole())
+
+
+def _numbered(schema: Schema) -> Iterable[tuple[int, Column]]:
+    return enumerate(schema.columns)
+
+
+def _value(column: Column, value: float) -> Any:
+    """A value as a record holds it."""
+    if value != value:
+        return None
+    if column.type == "category":
+        if not 0 <= value < len(column.categories):
+            raise ValueError(f"column {column.name!r}: {value:g} is the code of no category")
+        return column.categories[int(value)]
+    return bool(value) if column.type == "boolean" else int(value) if column.type == "integer" else value
 
 
 def _decoded(decoder: Any, body: bytes) -> Any:

@@ -1,0 +1,120 @@
+"""People and the cases they decide: who may do what, where a case stands, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from temper.core.errors import TemperError
+
+
+class Conflict(TemperError):
+    """Somebody or something else was quicker: a lease ran out, a version is old, a case is closed."""
+
+
+class Forbidden(TemperError):
+    """This person may not do this: the role is too low, the account is closed, or the case is not theirs to decide."""
+
+
+class Role(IntEnum):
+    """What a person may do; a higher role may do all that a lower one may."""
+
+    VIEWER = 0
+    ANALYST = 1
+    APPROVER = 2
+    ADMIN = 3
+
+    @property
+    def label(self) -> str:
+        """The role as people write it.
+
+        >>> Role.ADMIN.label
+        'admin'
+        """
+        return self.name.lower()
+
+
+class State(StrEnum):
+    """Where a case stands. In `second` and `escalated` an owner may hold it too: `owner` and `lease` say so."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    SECOND = "second"
+    ESCALATED = "escalated"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more can be decided."""
+        return self in (State.CLOSED, State.EXPIRED)
+
+
+class Ruling(StrEnum):
+    """A reviewer's verdict on a case (`Verdict` is what Temper says of a model)."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who signs in. `disabled` people can do nothing and stay in the records."""
+
+    name: str
+    role: Role
+    disabled: bool = False
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """One reviewer's decision on a case, in the round it was given."""
+
+    review: int
+    round: int
+    reviewer: str
+    verdict: Ruling
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A request that waits for a person, as one viewer may see it.
+
+    `version` is the fencing token: whoever decides names the version they claimed. `owner` holds the case until
+    `lease` (seconds since 1970); a lease that has run out holds nothing. `decisions` stays empty for whoever has not
+    decided while a second, blind answer is wanted. `outcome` is there once the case is closed or expired. `level` is
+    the role it takes to decide.
+    """
+
+    id: int
+    request: str
+    payload: Mapping[str, Any] = field(repr=False)
+    state: State
+    priority: int
+    due: float | None
+    eyes: int
+    round: int
+    level: Role
+    owner: str | None
+    lease: float
+    version: int
+    created: float
+    outcome: Ruling | None
+    closed: float | None
+    decisions: tuple[Opinion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What people found about a request, to be learnt from. `agreed` is None where one person alone decided."""
+
+    request: str
+    payload: Mapping[str, Any] = field(repr=False)
+    verdict: Ruling
+    agreed: bool | None
+    at: float

@@ -1,0 +1,44 @@
+"""The control store: what people set and decide, in SQLite or PostgreSQL. The hot path never waits for it.
+
+control = Control.open(place)              # a file, or postgresql://...; every call that needs the time takes `now`
+control.people.add(name, role, password, by, now);  control.people.check(name, password, now) -> Person | None
+control.sessions.open(name, now) -> token;  control.sessions.find(token, now) -> Person | None
+control.keys.add(name, by, now) -> "kid.secret";  control.keys.snapshot().find(token, now) -> Key | None
+control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> id
+control.reviews.claim(reviewer, now) -> Case | None
+control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
+control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
+control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
+"""
+
+from __future__ import annotations
+
+from temper.store.control.audit import Audit
+from temper.store.control.database import Database
+from temper.store.control.keys import Keys
+from temper.store.control.people import People
+from temper.store.control.records import Records
+from temper.store.control.reviews import Reviews
+from temper.store.control.sessions import Sessions
+
+
+class Control:
+    """A control store, to be shared between threads; each process opens its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.people = People(database)
+        self.sessions = Sessions(database)
+        self.keys = Keys(database, database.pepper)
+        self.reviews = Reviews(database)
+        self.records = Records(database)
+        self.audit = Audit(database)
+
+    @classmethod
+    def open(cls, place: str) -> Control:
+        """The store in this file or folder, or at this `postgresql://` URL; made or migrated when needed."""
+        return cls(Database.open(str(place)))
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._database.close()

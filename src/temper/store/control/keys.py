@@ -1,0 +1,153 @@
+"""Keys of programs that ask for scores: `kid.secret`, of which the store holds an HMAC-SHA256 under the pepper."""
+
+from __future__ import annotations
+
+import hmac
+import math
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from temper.core.errors import StoreError, TemperError
+from temper.store.codec import from_json, to_json
+from temper.store.control import audit, wording
+from temper.store.control.database import Database, Row, Transaction
+
+LONGEST = 128
+VERSION = "keys"
+CHECK = "pepper"
+_NOBODY = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key without its secret."""
+
+    kid: str
+    name: str
+    group: str
+    scopes: tuple[str, ...]
+    expires: float | None
+    created: float = 0.0
+    revoked: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The keys that hold, in memory: a worker looks a token up without the database, and loads anew on `version`."""
+
+    version: int
+    _pepper: bytes = field(repr=False)
+    _held: Mapping[str, tuple[bytes, float, Key]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def find(self, token: str, now: float) -> Key | None:
+        """The key of this token, if it holds now. An unknown `kid` takes the work of a known one."""
+        if len(token) > LONGEST:
+            return None
+        digest, expires, key = self._held.get(token.partition(".")[0], (_NOBODY, -math.inf, None))
+        right = hmac.compare_digest(hmac.digest(self._pepper, token.encode("utf-8", "replace"), "sha256"), digest)
+        return key if right and now < expires else None
+
+
+class Keys:
+    """The keys of a control store. `pepper` is asked for when it is first needed; True where it may be made."""
+
+    def __init__(self, database: Database, pepper: Callable[[bool], bytes]) -> None:
+        self._database = database
+        self._pepper = pepper
+
+    def add(
+        self,
+        name: str,
+        by: str,
+        now: float,
+        *,
+        scopes: tuple[str, ...] = ("score",),
+        group: str = "",
+        expires: float | None = None,
+    ) -> str:
+        """A new key: the token to hand to its owner, which cannot be shown again."""
+        wording.name(name, "the name of a key")
+        for word in (*scopes, *((group,) if group else ())):
+            wording.name(word, "a scope or group")
+        if not scopes or (expires is not None and not now < expires < math.inf):
+            raise TemperError("a key needs a scope, and an end that is still to come", fix="correct scopes or expires")
+        with self._database.write() as tx:
+            pepper = self._checked_pepper(tx)
+            token = f"{secrets.token_hex(8)}.{secrets.token_urlsafe(32)}"
+            kid, digest = token.partition(".")[0], hmac.digest(pepper, token.encode(), "sha256").hex()
+            tx.all(
+                "INSERT INTO access_key (kid, name, team, scopes, digest, created, expires) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                *(kid, name, group, to_json(list(scopes)), digest, now, expires),
+            )
+            _changed(tx)
+            audit.write(tx, now, by, "key.add", kid, name=name, group=group, scopes=list(scopes), expires=expires)
+        return token
+
+    def revoke(self, kid: str, by: str, now: float) -> None:
+        """End a key for good; a worker drops it when it looks at `version` next."""
+        with self._database.write() as tx:
+            row = tx.one("SELECT revoked FROM access_key WHERE kid = ?", kid)
+            if row is None:
+                raise TemperError(f"there is no key {kid[:80]!r}", fix="`temper keys list` shows which there are")
+            if row["revoked"] is None:
+                tx.all("UPDATE access_key SET revoked = ? WHERE kid = ?", now, kid)
+                _changed(tx)
+                audit.write(tx, now, by, "key.revoke", kid)
+
+    def all(self) -> list[Key]:
+        """Every key, revoked and expired ones too, the oldest first."""
+        with self._database.read() as tx:
+            return [_key(row) for row in tx.all("SELECT * FROM access_key ORDER BY created, kid")]
+
+    def snapshot(self) -> Snapshot:
+        """The keys that are not revoked, to look tokens up in."""
+        with self._database.read() as tx:
+            version = _version(tx)
+            rows = tx.all("SELECT * FROM access_key WHERE revoked IS NULL")
+            pepper = self._checked_pepper(tx, make=False) if rows else _NOBODY
+        held = {row["kid"]: (bytes.fromhex(row["digest"]), _end(row), _key(row)) for row in rows}
+        return Snapshot(version, pepper, held)
+
+    def version(self) -> int:
+        """A number that grows with every change of keys."""
+        with self._database.read() as tx:
+            return _version(tx)
+
+    def _checked_pepper(self, tx: Transaction, make: bool = True) -> bytes:
+        """The pepper, if it is the one that the keys were made with; it is made with the first key only."""
+        row = tx.one("SELECT value FROM setting WHERE name = ?", CHECK)
+        pepper = self._pepper(make and row is None)
+        mark = hmac.digest(pepper, b"temper keys", "sha256").hex()
+        if row is not None and not hmac.compare_digest(row["value"], mark):
+            raise StoreError("the pepper is not the one that the keys were made with", fix="restore it from the backup")
+        if row is None and make:
+            tx.all("INSERT INTO setting (name, value) VALUES (?, ?)", CHECK, mark)
+        return pepper
+
+
+def _changed(tx: Transaction) -> None:
+    tx.all(
+        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        VERSION,
+        str(_version(tx) + 1),
+    )
+
+
+def _version(tx: Transaction) -> int:
+    row = tx.one("SELECT value FROM setting WHERE name = ?", VERSION)
+    return int(row["value"]) if row else 0
+
+
+def _end(row: Row) -> float:
+    return math.inf if row["expires"] is None else row["expires"]
+
+
+def _key(row: Row) -> Key:
+    kept: dict[str, Any] = {name: row[name] for name in ("kid", "name", "expires", "created", "revoked")}
+    return Key(group=row["team"], scopes=tuple(from_json(row["scopes"])), **kept)

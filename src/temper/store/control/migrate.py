@@ -1,0 +1,71 @@
+"""Numbered files of tables, applied in order, each whole or not at all, and never changed afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+
+from temper.core.errors import StoreError
+from temper.store.control.database import Connection
+
+LEDGER = "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL)"
+
+
+def migrate(connection: Connection, dialect: str, tables: str, place: str) -> None:
+    """Bring a database to this version, in one transaction. `tables` is the query that lists those it has.
+
+    Raises `StoreError` for the database of another program, of a newer Temper, or of another beginning.
+    """
+    scripts = migrations(dialect)
+    connection.begin(writing=True)
+    try:
+        _refuse_foreign({row["name"] for row in connection.all(tables)}, place)
+        connection.all(LEDGER)
+        applied = [row["checksum"] for row in connection.all("SELECT checksum FROM migration ORDER BY number")]
+        _refuse_other(applied, [_checksum(text) for text in scripts], place)
+        for number, text in enumerate(scripts[len(applied) :], start=len(applied) + 1):
+            for statement in statements(text):
+                connection.all(statement)
+            connection.all("INSERT INTO migration (number, checksum) VALUES (?, ?)", number, _checksum(text))
+    except BaseException:
+        connection.end(keep=False)
+        raise
+    connection.end(keep=True)
+
+
+def migrations(dialect: str) -> list[str]:
+    """The text of each numbered file of a dialect."""
+    folder = resources.files("temper.store.control") / "migrations" / dialect
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [file.read_text(encoding="utf-8") for file in files]
+
+
+def statements(text: str) -> Iterator[str]:
+    """A script cut where a statement ends. SQLite's reader knows triggers and, in quotes, PostgreSQL's functions."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_foreign(tables: set[str], place: str) -> None:
+    if tables and "migration" not in tables:
+        raise StoreError(f"{place} is a database of another program", fix="choose another place for the control store")
+
+
+def _refuse_other(applied: list[str], known: list[str], place: str) -> None:
+    if len(applied) > len(known):
+        raise StoreError(f"{place} was written by a newer Temper", fix="install a newer temper-ml")
+    if applied != known[: len(applied)]:
+        raise StoreError(
+            f"the tables of {place} were made by other statements than this Temper's",
+            fix="install the temper-ml that wrote it",
+        )

@@ -1,0 +1,83 @@
+"""What people set for the gateway to follow: the breaker, the kill switch, the policy, the model. Nothing is erased."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from temper.core.errors import StoreError, TemperError
+from temper.store.codec import from_json, to_json
+from temper.store.control import audit, wording
+from temper.store.control.database import Database, Row
+
+KINDS = ("breaker", "kill", "policy", "model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What holds since `at`, until the next of its kind."""
+
+    seq: int
+    kind: str
+    value: Any
+    by: str
+    reason: str
+    at: float
+
+
+class Records:
+    """The records of a control store, in the order they were put."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, kind: str, value: Any, by: str, reason: str, now: float) -> Record:
+        """Set what holds from now on; `value` is plain JSON. Going back is putting the earlier value again."""
+        _known(kind)
+        text, reason = _json(value), wording.reason(reason)
+        with self._database.write() as tx:
+            last = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM record")
+            seq = (last["seq"] if last else 0) + 1
+            sql = "INSERT INTO record (seq, kind, value, author, reason, at) VALUES (?, ?, ?, ?, ?, ?)"
+            tx.all(sql, seq, kind, text, by, reason, now)
+            audit.write(tx, now, by, f"record.{kind}", str(seq), value=from_json(text), reason=reason)
+        return Record(seq=seq, kind=kind, value=from_json(text), by=by, reason=reason, at=now)
+
+    def current(self, kind: str) -> Record | None:
+        """What holds; None where nothing was ever put."""
+        with self._database.read() as tx:
+            row = tx.one("SELECT * FROM record WHERE kind = ? ORDER BY seq DESC LIMIT 1", _known(kind))
+        return _record(row) if row else None
+
+    def history(self, kind: str) -> list[Record]:
+        """Everything that was put, the newest first."""
+        with self._database.read() as tx:
+            return [
+                _record(row) for row in tx.all("SELECT * FROM record WHERE kind = ? ORDER BY seq DESC", _known(kind))
+            ]
+
+    def version(self) -> int:
+        """A number that grows with every put: one small read tells a worker whether to look again."""
+        with self._database.read() as tx:
+            row = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM record")
+        return int(row["seq"]) if row else 0
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise TemperError(f"there is no record of kind {kind!r}", fix=f"use one of {', '.join(KINDS)}")
+    return kind
+
+
+def _json(value: Any) -> str:
+    try:
+        return to_json(value)
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"a record is plain JSON: {error}", fix="use text, finite numbers, lists and mappings"
+        ) from error
+
+
+def _record(row: Row) -> Record:
+    kept = {name: row[name] for name in ("seq", "kind", "reason", "at")}
+    return Record(value=from_json(row["value"]), by=row["author"], **kept)

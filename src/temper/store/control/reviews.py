@@ -1,0 +1,268 @@
+"""The queue of cases that people decide.
+
+A claim is a lease: it runs out, and then the case is anybody's again. Every change of hands raises the case's version,
+and a decision names the version it is about, so that a slow browser decides nothing that has moved on (a fencing
+token). With two pairs of eyes the second person does not see the first one's answer; where they differ, a third with
+a higher role decides. Whatever is overdue gets the safe default, and says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from temper.core.errors import TemperError
+from temper.core.review import Case, Conflict, Label, Opinion, Role, Ruling, State
+from temper.store.codec import to_json
+from temper.store.control import audit, case, wording
+from temper.store.control.database import Database, Row, Transaction
+from temper.store.control.people import allowed
+
+LEASE = 300.0
+LARGEST = 262_144
+WAITING = "state NOT IN ('closed', 'expired')"
+_CLAIM = (
+    "UPDATE review SET owner = ?, lease = ?, version = version + 1, "
+    "state = CASE state WHEN 'open' THEN 'claimed' ELSE state END "
+    f"WHERE id = (SELECT id FROM review r WHERE {WAITING} AND lease <= ? AND level <= ? AND due > ? AND NOT EXISTS "
+    "(SELECT 1 FROM decision d WHERE d.review = r.id AND d.reviewer = ?) ORDER BY priority DESC, due, id LIMIT 1) "
+    "RETURNING *"
+)
+
+
+class Reviews:
+    """The review queue of a control store. A reviewer is a person's name, an analyst at least."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enqueue(
+        self,
+        request: str,
+        payload: Mapping[str, Any],
+        now: float,
+        *,
+        priority: int = 0,
+        due: float | None = None,
+        eyes: int = 1,
+    ) -> int:
+        """Put a request before people: the id of its case. Told twice of one request, it is one case, the first."""
+        wording.identifier(request, "the id of a request")
+        text = _fitting(payload)
+        if eyes not in (1, 2):
+            raise TemperError(f"a case is decided by 1 or 2 people, not {eyes}", fix="give eyes=1 or eyes=2")
+        with self._database.write() as tx:
+            if old := tx.one("SELECT id FROM review WHERE request = ?", request):
+                return int(old["id"])
+            new = tx.one(
+                "INSERT INTO review (request, payload, state, priority, due, eyes, created) "
+                "VALUES (?, ?, 'open', ?, ?, ?, ?) RETURNING id",
+                *(request, text, priority, math.inf if due is None else due, eyes, now),
+            )
+            identity = int(new["id"]) if new else 0
+            audit.write(tx, now, "gateway", "review.enqueue", str(identity), request=request, eyes=eyes)
+        return identity
+
+    def claim(self, reviewer: str, now: float, *, lease: float = LEASE) -> Case | None:
+        """The most urgent case this person may decide, theirs until the lease ends; None where there is none."""
+        _positive(lease)
+        with self._database.write() as tx:
+            role = allowed(tx, reviewer, Role.ANALYST).role
+            row = tx.one(_CLAIM, reviewer, now + lease, now, int(role), now, reviewer)
+            return _claimed(tx, row, reviewer, now) if row else None
+
+    def claim_one(self, id: int, reviewer: str, now: float, *, lease: float = LEASE) -> Case:
+        """This very case, theirs until the lease ends; their own again with a new version. Raises `Conflict`."""
+        _positive(lease)
+        with self._database.write() as tx:
+            row = _waiting(tx, id, now)
+            allowed(tx, reviewer, Role(row["level"]))
+            if row["lease"] > now and row["owner"] != reviewer:
+                raise Conflict(f"case {id} is held by {row['owner']}", fix="take another, or wait for the lease to end")
+            if tx.one("SELECT 1 AS given FROM decision WHERE review = ? AND reviewer = ?", id, reviewer):
+                raise Conflict(f"{reviewer} has decided case {id} already", fix="leave it to somebody else")
+            state = State.CLAIMED if row["state"] == State.OPEN else row["state"]
+            sql = "UPDATE review SET owner = ?, lease = ?, version = version + 1, state = ? WHERE id = ? RETURNING *"
+            taken = tx.one(sql, reviewer, now + lease, str(state), id)
+            return _claimed(tx, taken or row, reviewer, now)
+
+    def renew(self, id: int, reviewer: str, version: int, now: float, *, lease: float = LEASE) -> Case:
+        """Hold a case for longer; the version stays, so that an open form stays good."""
+        _positive(lease)
+        with self._database.write() as tx:
+            _held(tx, id, reviewer, version, now)
+            tx.all("UPDATE review SET lease = ? WHERE id = ?", now + lease, id)
+            audit.write(tx, now, reviewer, "review.renew", str(id))
+            return case.read(tx, id, reviewer)
+
+    def release(self, id: int, reviewer: str, version: int, now: float) -> Case:
+        """Put a case back undecided."""
+        with self._database.write() as tx:
+            row = _held(tx, id, reviewer, version, now)
+            state = State.OPEN if row["state"] == State.CLAIMED else row["state"]
+            _moved(tx, id, str(state))
+            audit.write(tx, now, reviewer, "review.release", str(id))
+            return case.read(tx, id, reviewer)
+
+    def decide(
+        self, id: int, reviewer: str, verdict: Ruling | str, reason: str, token: str, version: int, now: float
+    ) -> Case:
+        """Answer a case that one holds. `token` names the form: sent twice, it counts once.
+
+        Raises `Conflict` where the lease has run out, the version is old or the case is closed, and `Forbidden` where
+        the person may no longer decide.
+        """
+        ruling, reason = _ruling(verdict), wording.reason(reason)
+        wording.identifier(token, "the token of a decision")
+        with self._database.write() as tx:
+            if not _said_before(tx, id, reviewer, ruling, token):
+                row = _held(tx, id, reviewer, version, now)
+                allowed(tx, reviewer, Role(row["level"]))
+                given = _given(tx, row, reviewer, ruling, reason, token, now)
+                state = _settle(tx, row, ruling, now)
+                detail = {"decision": given["seq"], "digest": audit.opinion_digest(given), "state": str(state)}
+                audit.write(tx, now, reviewer, "review.decide", str(id), **detail)
+            return case.read(tx, id, reviewer)
+
+    def expire(self, now: float, safe: Ruling | str) -> list[Case]:
+        """Close what is overdue with the safe default, held or not: the cases that were closed so."""
+        ruling = _ruling(safe)
+        with self._database.write() as tx:
+            rows = tx.all(
+                "UPDATE review SET state = 'expired', outcome = ?, closed = ?, owner = NULL, lease = 0, "
+                f"version = version + 1 WHERE {WAITING} AND due <= ? RETURNING id",
+                *(str(ruling), now, now),
+            )
+            numbers = sorted(row["id"] for row in rows)
+            for number in numbers:
+                audit.write(tx, now, "clock", "review.expire", str(number), outcome=str(ruling))
+            return [case.read(tx, number, None) for number in numbers]
+
+    def get(self, id: int, viewer: str | None = None) -> Case:
+        """A case as this person may see it, or as anybody may. Raises `TemperError` where there is none."""
+        with self._database.read() as tx:
+            return case.read(tx, id, viewer)
+
+    def page(
+        self, state: State | str | None = None, limit: int = 50, offset: int = 0, viewer: str | None = None
+    ) -> list[Case]:
+        """Cases in the order they are claimed in; `state=None` is all that wait for a person."""
+        where, values = (WAITING, ()) if state is None else ("state = ?", (str(State(state)),))
+        sql = f"SELECT * FROM review WHERE {where} ORDER BY priority DESC, due, id LIMIT ? OFFSET ?"
+        with self._database.read() as tx:
+            return [case.seen(tx, row, viewer) for row in tx.all(sql, *values, limit, offset)]
+
+    def counts(self) -> dict[State, int]:
+        """How many cases stand in each state."""
+        with self._database.read() as tx:
+            rows = tx.all("SELECT state, count(*) AS n FROM review GROUP BY state")
+        found = {row["state"]: row["n"] for row in rows}
+        return {state: found.get(str(state), 0) for state in State}
+
+    def labels(self) -> list[Label]:
+        """What people decided, as labels to learn from; what only the clock decided is none."""
+        with self._database.read() as tx:
+            return case.labels(tx)
+
+    def agreement(self) -> tuple[float, float, float, int]:
+        """How far two people agree beyond chance, where the second was blind: (kappa, low, high, n)."""
+        with self._database.read() as tx:
+            return case.agreement(tx)
+
+
+def _claimed(tx: Transaction, row: Row, reviewer: str, now: float) -> Case:
+    audit.write(tx, now, reviewer, "review.claim", str(row["id"]), version=row["version"])
+    return case.seen(tx, row, reviewer)
+
+
+def _waiting(tx: Transaction, id: int, now: float) -> Row:
+    row = case.row(tx, id)
+    if State(row["state"]).final:
+        raise Conflict(f"case {id} is {row['state']} with {row['outcome']}", fix="take another case")
+    if row["due"] <= now:
+        raise Conflict(f"case {id} is overdue and gets the safe default", fix="take another case")
+    return row
+
+
+def _held(tx: Transaction, id: int, reviewer: str, version: int, now: float) -> Row:
+    """The case, if this person holds it in this version at this time."""
+    row = _waiting(tx, id, now)
+    if row["owner"] != reviewer or row["lease"] <= now:
+        raise Conflict(f"{reviewer} does not hold case {id} (any more)", fix="claim it again")
+    if row["version"] != version:
+        raise Conflict(f"case {id} has moved on from version {version} to {row['version']}", fix="load it again")
+    return row
+
+
+def _said_before(tx: Transaction, id: int, reviewer: str, ruling: Ruling, token: str) -> bool:
+    row = tx.one("SELECT review, reviewer, verdict FROM decision WHERE token = ?", token)
+    if row is None:
+        return False
+    if (row["review"], row["reviewer"], row["verdict"]) != (id, reviewer, str(ruling)):
+        raise Conflict("this form was used for another decision", fix="load the case again")
+    return True
+
+
+def _given(tx: Transaction, row: Row, reviewer: str, ruling: Ruling, reason: str, token: str, now: float) -> Row:
+    tx.all(
+        "INSERT INTO decision (review, round, reviewer, verdict, reason, token, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(row["id"], row["round"], reviewer, str(ruling), reason, token, now),
+    )
+    # SQLite's RETURNING tells -1 for the number of a row whose table has a trigger before insertion.
+    return tx.one("SELECT * FROM decision WHERE token = ?", token) or {}
+
+
+def _settle(tx: Transaction, row: Row, ruling: Ruling, now: float) -> State:
+    """Where the case stands after this decision."""
+    number = row["id"]
+    opinions = case.opinions(tx, number)
+    if row["round"] < row["eyes"]:
+        _moved(tx, number, "second", 2)
+        return State.SECOND
+    if row["round"] == 2 and opinions[0].verdict is not ruling:
+        _moved(tx, number, "escalated", 3, _above(tx, opinions))
+        return State.ESCALATED
+    tx.all(
+        "UPDATE review SET state = 'closed', outcome = ?, closed = ?, owner = NULL, lease = 0, version = version + 1 "
+        "WHERE id = ?",
+        *(str(ruling), now, number),
+    )
+    return State.CLOSED
+
+
+def _moved(tx: Transaction, id: int, state: str, turn: int | None = None, level: Role | None = None) -> None:
+    """Nobody's, in another state, perhaps in another round that takes another role."""
+    tx.all(
+        "UPDATE review SET state = ?, owner = NULL, lease = 0, version = version + 1, "
+        "round = coalesce(?, round), level = coalesce(?, level) WHERE id = ?",
+        *(state, turn, None if level is None else int(level), id),
+    )
+
+
+def _above(tx: Transaction, opinions: list[Opinion]) -> Role:
+    """The role that settles a disagreement: above both, or the highest there is."""
+    rows = [tx.one("SELECT role FROM person WHERE name = ?", opinion.reviewer) for opinion in opinions]
+    return Role(min(max(row["role"] for row in rows if row) + 1, Role.ADMIN))
+
+
+def _ruling(verdict: Ruling | str) -> Ruling:
+    try:
+        return Ruling(verdict)
+    except ValueError:
+        raise TemperError(f"{verdict!r} is no verdict", fix="use allow or block") from None
+
+
+def _fitting(payload: Mapping[str, Any]) -> str:
+    try:
+        text = to_json(dict(payload))
+    except (TypeError, ValueError) as error:
+        raise TemperError(f"the payload of a case is plain JSON: {error}", fix="leave out what is not") from error
+    if len(text) > LARGEST:
+        raise TemperError(f"the payload of a case has over {LARGEST} bytes", fix="keep what a person looks at")
+    return text
+
+
+def _positive(lease: float) -> None:
+    if not 0.0 < lease < math.inf:
+        raise TemperError(f"a lease lasts some seconds, not {lease}", fix="give a positive number")

@@ -1,0 +1,213 @@
+"""The review queue as stories: one case after another, and everything a reviewer may not do."""
+
+import pytest
+
+from control_store import peopled
+from temper.core.errors import TemperError
+from temper.core.review import Conflict, Forbidden, Role, Ruling, State
+
+
+@pytest.fixture
+def control(tmp_path):
+    control = peopled(tmp_path / "control.db")
+    yield control
+    assert control.audit.verify() == []
+    control.close()
+
+
+def answered(reviews, case, reviewer, verdict, now=10.0):
+    return reviews.decide(case.id, reviewer, verdict, "seen", f"{case.id}-{reviewer}", case.version, now)
+
+
+def test_one_person_decides_a_case(control):
+    reviews = control.reviews
+    number = reviews.enqueue("r1", {"amount": 12.5}, 1.0)
+    case = reviews.claim("ann", 2.0)
+    assert (case.id, case.state, case.owner, case.lease, dict(case.payload)) == (
+        number,
+        State.CLAIMED,
+        "ann",
+        302.0,
+        {"amount": 12.5},
+    )
+    done = reviews.decide(number, "ann", "block", " stolen card ", "t1", case.version, 3.0)
+    assert (done.state, done.outcome, done.owner, done.closed) == (State.CLOSED, Ruling.BLOCK, None, 3.0)
+    assert [(o.reviewer, o.verdict, o.reason, o.round) for o in done.decisions] == [("ann", "block", "stolen card", 1)]
+    assert [(one.request, one.verdict, one.agreed) for one in reviews.labels()] == [("r1", "block", None)]
+    assert reviews.counts()[State.CLOSED] == 1
+    assert reviews.page() == []
+
+
+def test_a_request_told_twice_is_one_case(control):
+    first = control.reviews.enqueue("r1", {"a": 1}, 1.0)
+    assert control.reviews.enqueue("r1", {"a": 2}, 2.0) == first
+    assert dict(control.reviews.get(first).payload) == {"a": 1}
+
+
+def test_the_urgent_come_first_then_the_due_then_the_old(control):
+    for name, priority, due in (("old", 0, None), ("due", 0, 99.0), ("sooner", 0, 98.0), ("urgent", 5, None)):
+        control.reviews.enqueue(name, {}, 1.0, priority=priority, due=due)
+    assert [case.request for case in control.reviews.page()] == ["urgent", "sooner", "due", "old"]
+    assert [control.reviews.claim("ann", 2.0).request for _ in range(4)] == ["urgent", "sooner", "due", "old"]
+    assert control.reviews.claim("ann", 2.0) is None
+
+
+def test_a_form_sent_twice_counts_once(control):
+    control.reviews.enqueue("r1", {}, 1.0)
+    case = control.reviews.claim("ann", 2.0)
+    first = control.reviews.decide(case.id, "ann", "allow", "known", "t", case.version, 3.0)
+    assert control.reviews.decide(case.id, "ann", "allow", "known", "t", case.version, 4.0) == first
+    with pytest.raises(Conflict, match="another decision"):
+        control.reviews.decide(case.id, "ann", "block", "known", "t", case.version, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "match"),
+    [
+        (lambda reviews, case: reviews.release(case.id, "ann", case.version, 3.0), "does not hold"),
+        (lambda reviews, case: reviews.claim("bob", 500.0), "does not hold"),
+        (lambda reviews, case: reviews.claim_one(case.id, "ann", 3.0), "moved on from version"),
+        (lambda reviews, case: reviews.expire(1000.0, "block"), "is expired with block"),
+    ],
+)
+def test_a_decision_on_what_has_moved_on_is_refused(control, spoil, match):
+    control.reviews.enqueue("r1", {}, 1.0, due=900.0)
+    case = control.reviews.claim("ann", 2.0)
+    spoil(control.reviews, case)
+    with pytest.raises(Conflict, match=match):
+        answered(control.reviews, case, "ann", "allow")
+    assert control.reviews.labels() == []
+
+
+def test_a_lease_ends_unless_it_is_renewed(control):
+    control.reviews.enqueue("r1", {}, 1.0)
+    case = control.reviews.claim("ann", 2.0)
+    control.reviews.renew(case.id, "ann", case.version, 200.0)
+    assert control.reviews.claim("bob", 400.0) is None
+    with pytest.raises(Conflict, match="does not hold"):
+        answered(control.reviews, case, "ann", "allow", now=500.0)
+    assert control.reviews.claim("bob", 500.0).id == case.id
+
+
+def test_two_who_agree_close_a_case_and_the_second_is_blind(control):
+    reviews = control.reviews
+    number = reviews.enqueue("r1", {}, 1.0, eyes=2)
+    case = answered(reviews, reviews.claim("ann", 2.0), "ann", "block")
+    assert (case.state, case.outcome, len(case.decisions)) == (State.SECOND, None, 1)
+    assert reviews.claim("ann", 11.0) is None
+    with pytest.raises(Conflict, match="decided case 1 already"):
+        reviews.claim_one(number, "ann", 11.0)
+    second = reviews.claim("bob", 11.0)
+    assert (second.decisions, second.round, second.owner) == ((), 2, "bob")
+    assert reviews.get(number).decisions == reviews.get(number, "bob").decisions == ()
+    assert len(reviews.get(number, "ann").decisions) == 1
+    assert [len(one.decisions) for one in reviews.page(viewer="bob")] == [0]
+    done = answered(reviews, second, "bob", "block", 12.0)
+    assert (done.state, done.outcome, len(done.decisions)) == (State.CLOSED, Ruling.BLOCK, 2)
+    assert [one.agreed for one in reviews.labels()] == [True]
+
+
+def test_where_two_differ_a_third_with_a_higher_role_decides(control):
+    reviews = control.reviews
+    number = reviews.enqueue("r1", {}, 1.0, eyes=2)
+    answered(reviews, reviews.claim("ann", 2.0), "ann", "block")
+    case = answered(reviews, reviews.claim("bob", 11.0), "bob", "allow", 12.0)
+    assert (case.state, case.level, case.outcome) == (State.ESCALATED, Role.APPROVER, None)
+    assert reviews.claim("cyd", 13.0) is None
+    with pytest.raises(Forbidden, match="takes the role approver"):
+        reviews.claim_one(number, "cyd", 13.0)
+    done = answered(reviews, reviews.claim("pat", 13.0), "pat", "allow", 14.0)
+    assert (done.state, done.outcome, [o.reviewer for o in done.decisions]) == (
+        State.CLOSED,
+        Ruling.ALLOW,
+        ["ann", "bob", "pat"],
+    )
+    assert [one.agreed for one in reviews.labels()] == [False]
+
+
+def test_somebody_of_the_first_two_who_left_does_not_stop_the_case(control):
+    reviews = control.reviews
+    reviews.enqueue("r1", {}, 1.0, eyes=2)
+    answered(reviews, reviews.claim("ann", 2.0), "ann", "block")
+    control.people.disable("ann", "root", 5.0)
+    assert answered(reviews, reviews.claim("bob", 11.0), "bob", "allow", 12.0).state is State.ESCALATED
+
+
+def test_what_is_overdue_gets_the_safe_default_and_says_so(control):
+    number = control.reviews.enqueue("r1", {}, 1.0, due=10.0)
+    control.reviews.enqueue("r2", {}, 1.0, due=11.0)
+    control.reviews.claim("ann", 2.0)
+    assert control.reviews.claim_one(2, "bob", 9.0)
+    assert control.reviews.claim("cyd", 10.5) is None
+    (case,) = control.reviews.expire(10.0, "block")
+    assert (case.id, case.state, case.outcome, case.closed) == (number, State.EXPIRED, Ruling.BLOCK, 10.0)
+    assert control.reviews.expire(10.0, "block") == []
+    assert control.reviews.labels() == []
+    assert control.audit.page()[0].action == "review.expire"
+
+
+def test_who_may_not_decide(control):
+    control.reviews.enqueue("r1", {}, 1.0)
+    for name, match in (("vera", "takes the role analyst"), ("nobody", "is nobody")):
+        with pytest.raises(Forbidden, match=match):
+            control.reviews.claim(name, 2.0)
+    case = control.reviews.claim("ann", 2.0)
+    with pytest.raises(Conflict, match="bob does not hold"):
+        answered(control.reviews, case, "bob", "allow")
+    with pytest.raises(Conflict, match="held by ann"):
+        control.reviews.claim_one(case.id, "bob", 3.0)
+    control.people.set_role("ann", Role.VIEWER, "root", 3.0)
+    with pytest.raises(Forbidden):
+        answered(control.reviews, case, "ann", "allow")
+    control.people.disable("ann", "root", 4.0)
+    with pytest.raises(Conflict):
+        answered(control.reviews, case, "ann", "allow")
+    assert control.reviews.claim("bob", 5.0).id == case.id
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"verdict": "maybe"}, "no verdict"),
+        ({"reason": "  "}, "reason is missing"),
+        ({"reason": "x\x00y"}, "unprintable"),
+        ({"reason": "x" * 2001}, "over 2000"),
+        ({"token": ""}, "is empty"),
+    ],
+)
+def test_a_decision_that_says_nothing_is_refused(control, change, match):
+    control.reviews.enqueue("r1", {}, 1.0)
+    case = control.reviews.claim("ann", 2.0)
+    with pytest.raises(TemperError, match=match):
+        control.reviews.decide(
+            case.id,
+            "ann",
+            **({"verdict": "allow", "reason": "seen", "token": "t", "version": case.version, "now": 3.0} | change),
+        )
+
+
+def test_what_is_no_case_is_refused(control):
+    for payload in ({"x": float("nan")}, {"x": {1, 2}}, {"x": "y" * 300_000}):
+        with pytest.raises(TemperError, match="payload"):
+            control.reviews.enqueue("r1", payload, 1.0)
+    with pytest.raises(TemperError, match="1 or 2 people"):
+        control.reviews.enqueue("r1", {}, 1.0, eyes=3)
+    with pytest.raises(TemperError, match="no case 7"):
+        control.reviews.get(7)
+    with pytest.raises(TemperError, match="lease"):
+        control.reviews.claim("ann", 1.0, lease=0.0)
+
+
+def test_agreement_beyond_chance(control):
+    reviews = control.reviews
+    for n in range(24):
+        reviews.enqueue(f"r{n}", {}, 1.0, eyes=2)
+        first = "block" if n % 2 else "allow"
+        answered(reviews, reviews.claim_one(n + 1, "ann", 2.0), "ann", first)
+        answered(reviews, reviews.claim_one(n + 1, "bob", 2.0), "bob", "allow" if n in (1, 3, 5) else first)
+    kappa, low, high, n = reviews.agreement()
+    # 21 of 24 agree; blocks are 21 of 48 answers: chance is (21/48)^2 + (27/48)^2.
+    chance = (21 / 48) ** 2 + (27 / 48) ** 2
+    assert kappa == pytest.approx((21 / 24 - chance) / (1 - chance))
+    assert low < kappa < high <= 1.0
+    assert n == 24

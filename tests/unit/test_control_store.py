@@ -1,0 +1,292 @@
+"""People, sessions, keys, records and the audit of the control store: what holds, and what is refused."""
+
+import os
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from control_store import PASSWORD, opened, peopled
+from temper.core.errors import StoreError, TemperError
+from temper.core.review import Role
+from temper.store.control.people import PATIENCE
+from temper.store.control.wording import LONGEST_REASON
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "control.db"
+
+
+@pytest.fixture
+def control(path):
+    control = peopled(path)
+    yield control
+    control.close()
+
+
+def test_a_password_opens_and_another_does_not(control):
+    assert control.people.check("ann", PASSWORD, 1.0).role is Role.ANALYST
+    for name, password in (("ann", "wrong"), ("ann", ""), ("ann", "x" * 10**6), ("ann", "\ud800"), ("who", PASSWORD)):
+        assert control.people.check(name, password, 1.0) is None
+
+
+def test_five_failures_make_a_name_wait_and_longer_each_time(control):
+    for _ in range(5):
+        assert control.people.check("ann", "wrong", 1.0) is None
+    assert control.people.check("ann", PASSWORD, 30.9) is None
+    assert control.people.check("bob", PASSWORD, 30.9) is not None
+    assert control.people.check("ann", "wrong", 31.0) is None
+    assert control.people.check("ann", PASSWORD, 90.9) is None
+    assert control.people.check("ann", PASSWORD, 91.0) is not None
+    for _ in range(4):
+        control.people.check("ann", "wrong", 92.0)
+    assert control.people.check("ann", PASSWORD, 92.0) is not None, "a right one starts the count again"
+
+
+def test_guessing_side_by_side_gains_nothing(control):
+    seen = []
+    true = control.people._matches
+    control.people._matches = lambda secret, password: seen.append(secret) or true(secret, password)
+    threads = [threading.Thread(target=control.people.check, args=("ann", "wrong", 1.0)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 20, "the work is the same"
+    assert len([secret for secret in seen if secret != control.people._decoy]) == 5
+
+
+def test_two_passwords_are_hashed_at_once_and_no_more(control, monkeypatch):
+    monkeypatch.setattr("temper.store.control.people.PATIENCE", 0.01)
+    assert PATIENCE > 0.01
+    control.people._hashes.acquire()
+    control.people._hashes.acquire()
+    with pytest.raises(TemperError, match="too many people"):
+        control.people.add("eve", Role.VIEWER, PASSWORD, "root", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "match"),
+    [
+        ("ann", PASSWORD, "exists already"),
+        ("a b", PASSWORD, "a name is"),
+        ("", PASSWORD, "a name"),
+        ("eve", "short", "12"),
+    ],
+)
+def test_who_cannot_be_added(control, name, password, match):
+    with pytest.raises(TemperError, match=match):
+        control.people.add(name, Role.VIEWER, password, "root", 1.0)
+
+
+def test_the_last_admin_stays(control):
+    for change in (
+        lambda: control.people.disable("root", "root", 1.0),
+        lambda: control.people.set_role("root", Role.VIEWER, "root", 1.0),
+    ):
+        with pytest.raises(TemperError, match="last admin"):
+            change()
+    control.people.set_role("pat", Role.ADMIN, "root", 1.0)
+    control.people.disable("root", "pat", 1.0)
+    assert [p.name for p in control.people.all() if p.disabled] == ["root"]
+    assert control.people.check("root", PASSWORD, 2.0) is None
+
+
+def test_a_session_ends_idle_at_last_and_when_closed(control):
+    sessions = control.sessions
+    token = sessions.open("ann", 0.0)
+    assert sessions.find(token, 1700.0).name == "ann"
+    assert sessions.find(token, 3400.0).name == "ann", "being seen counts"
+    assert sessions.find(token, 5200.1) is None
+    lively = sessions.open("ann", 0.0)
+    for now in range(0, 43200, 1000):
+        assert sessions.find(lively, float(now))
+    assert sessions.find(lively, 43200.0) is None
+    first, second = sessions.open("bob", 0.0), sessions.open("bob", 0.0)
+    sessions.close(first)
+    assert sessions.find(first, 1.0) is None
+    assert sessions.find(second, 1.0).name == "bob"
+    sessions.close_all("bob")
+    assert sessions.find(second, 1.0) is None
+    assert sessions.find("\ud800 nonsense", 1.0) is None
+
+
+def test_who_is_disabled_is_out_at_once(control):
+    token = control.sessions.open("ann", 0.0)
+    control.people.disable("ann", "root", 1.0)
+    assert control.sessions.find(token, 2.0) is None
+    with pytest.raises(TemperError, match="nobody"):
+        control.sessions.open("ann", 3.0)
+
+
+def test_a_key_opens_until_it_ends_or_is_revoked(control):
+    token = control.keys.add("shop", "root", 1.0, scopes=("score", "explain"), group="web", expires=100.0)
+    kid = token.partition(".")[0]
+    held = control.keys.snapshot()
+    key = held.find(token, 99.9)
+    assert (key.kid, key.name, key.group, key.scopes, key.expires) == (kid, "shop", "web", ("score", "explain"), 100.0)
+    assert held.find(token, 100.0) is None
+    for wrong in ("", ".", kid, f"{kid}.", token + "x", token[:-1], "x" * 10**6, "é\ud800.x", f"other.{token[17:]}"):
+        assert held.find(wrong, 1.0) is None
+    assert control.keys.version() == held.version
+    control.keys.revoke(kid, "root", 2.0)
+    assert control.keys.version() > held.version
+    assert control.keys.snapshot().find(token, 3.0) is None
+    assert [one.revoked for one in control.keys.all()] == [2.0]
+    with pytest.raises(TemperError, match="no key"):
+        control.keys.revoke("none", "root", 2.0)
+
+
+def test_no_secret_is_in_the_store_or_a_repr(control, path):
+    token = control.keys.add("shop", "root", 1.0)
+    session = control.sessions.open("ann", 1.0)
+    control.close()
+    held = b"".join(file.read_bytes() for file in path.parent.glob("control.db*"))
+    for secret in (token, token.partition(".")[2], session, PASSWORD, (path.parent / "pepper").read_text()):
+        assert secret.encode() not in held
+    told = repr(control.keys.snapshot()) + repr(control.keys.all()) + repr(control.people.all())
+    for secret in (token.partition(".")[2], (path.parent / "pepper").read_text(), "argon2"):
+        assert secret not in told
+
+
+def test_files_are_for_their_owner_only(control, path):
+    control.keys.add("shop", "root", 1.0)
+    for file in (path, path.parent / "pepper"):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_pepper_that_is_gone_changed_or_open_to_all_is_told(control, path):
+    control.keys.add("shop", "root", 1.0)
+    pepper = path.parent / "pepper"
+    right = pepper.read_bytes()
+    pepper.chmod(0o644)
+    with pytest.raises(StoreError, match="can be read by others"):
+        control.keys.snapshot()
+    pepper.chmod(0o600)
+    pepper.write_bytes(b"x" * 64)
+    with pytest.raises(StoreError, match="not the one"):
+        control.keys.snapshot()
+    pepper.unlink()
+    for use in (control.keys.snapshot, lambda: control.keys.add("other", "root", 2.0)):
+        with pytest.raises(StoreError, match="is gone"):
+            use()
+    pepper.write_bytes(right)
+    pepper.chmod(0o600)
+    assert len(control.keys.snapshot()) == 1
+
+
+def test_records_follow_each_other_and_stay(control):
+    records = control.records
+    assert records.current("kill") is None
+    assert records.version() == 0
+    records.put("kill", {"on": True}, "root", "drill", 1.0)
+    records.put("kill", {"on": False}, "root", "drill over", 2.0)
+    records.put("model", "a" * 64, "root", "first", 3.0)
+    assert records.current("kill").value == {"on": False}
+    assert [(one.seq, one.value, one.by, one.reason) for one in records.history("kill")] == [
+        (2, {"on": False}, "root", "drill over"),
+        (1, {"on": True}, "root", "drill"),
+    ]
+    assert records.version() == 3
+    for kind, value, reason in (
+        ("other", 1, "x"),
+        ("kill", float("nan"), "x"),
+        ("kill", 1, ""),
+        ("kill", 1, "x" * 3000),
+    ):
+        with pytest.raises(TemperError):
+            records.put(kind, value, "root", reason, 4.0)
+    assert len("x" * 3000) > LONGEST_REASON
+    assert records.version() == 3
+
+
+def test_every_change_is_in_the_audit(control):
+    control.keys.add("shop", "root", 1.0)
+    control.records.put("policy", {}, "root", "new", 2.0)
+    number = control.reviews.enqueue("r", {}, 3.0)
+    case = control.reviews.claim("ann", 4.0)
+    control.reviews.decide(number, "ann", "allow", "fine", "t", case.version, 5.0)
+    entries = control.audit.page(limit=5)
+    assert [one.action for one in entries] == [
+        "review.decide",
+        "review.claim",
+        "review.enqueue",
+        "record.policy",
+        "key.add",
+    ]
+    assert [one.seq for one in control.audit.page(limit=2, before=entries[-1].seq)] == [6, 5]
+    assert control.audit.head() == (entries[0].seq, entries[0].digest)
+    assert control.audit.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "tamper", "match"),
+    [
+        ("audit", "UPDATE audit SET who = 'ann' WHERE seq = 3", "row 3 of the audit was changed"),
+        ("audit", "DELETE FROM audit WHERE seq = 3", "rows 3 to 3 of the audit are missing"),
+        ("audit", "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)", "decision 1 is not the one"),
+        ("decision", "UPDATE decision SET verdict = 'block'", "decision 1 is not the one"),
+        ("decision", "DELETE FROM decision", "decision 1 is not the one"),
+    ],
+)
+def test_a_change_by_hand_is_refused_and_where_it_is_forced_it_shows(control, path, table, tamper, match):
+    control.reviews.enqueue("r", {}, 1.0)
+    case = control.reviews.claim("ann", 2.0)
+    control.reviews.decide(case.id, "ann", "allow", "fine", "t", case.version, 3.0)
+    with sqlite3.connect(path) as raw:
+        with pytest.raises(sqlite3.IntegrityError, match="stays"):
+            raw.execute(tamper)
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        raw.execute(tamper)
+    raw.close()
+    assert any(match in fault for fault in control.audit.verify())
+
+
+@pytest.mark.parametrize(
+    "sql", ["REPLACE INTO audit SELECT * FROM audit", "REPLACE INTO decision SELECT * FROM decision"]
+)
+def test_replacing_is_refused_too(control, path, sql):
+    control.reviews.enqueue("r", {}, 1.0)
+    case = control.reviews.claim("ann", 2.0)
+    control.reviews.decide(case.id, "ann", "allow", "fine", "t", case.version, 3.0)
+    with sqlite3.connect(path) as raw, pytest.raises(sqlite3.IntegrityError, match="stays"):
+        raw.execute(sql)
+    raw.close()
+
+
+def test_a_store_is_opened_again_and_by_many(path):
+    peopled(path).close()
+    first, second = opened(path), opened(path.parent)
+    first.records.put("kill", True, "root", "now", 1.0)
+    assert second.records.current("kill").value is True
+    first.close()
+    assert first.records.version() == 1, "it opens again by itself"
+    first.close()
+    second.close()
+
+
+def test_what_is_no_control_store_is_told(tmp_path):
+    (tmp_path / "text").write_text("this is no database at all, it is a text\n" * 50)
+    with pytest.raises(StoreError, match="damaged or no SQLite"):
+        opened(tmp_path / "text")
+    with sqlite3.connect(tmp_path / "foreign") as raw:
+        raw.execute("CREATE TABLE theirs (x)")
+    raw.close()
+    with pytest.raises(StoreError, match="another program"):
+        opened(tmp_path / "foreign")
+    opened(tmp_path / "newer").close()
+    with sqlite3.connect(tmp_path / "newer") as raw:
+        raw.execute("INSERT INTO migration VALUES (99, 'x')")
+    raw.close()
+    with pytest.raises(StoreError, match="newer Temper"):
+        opened(tmp_path / "newer")
+    with sqlite3.connect(tmp_path / "newer") as raw:
+        raw.execute("DELETE FROM migration WHERE number = 99")
+        raw.execute("UPDATE migration SET checksum = 'x'")
+    raw.close()
+    with pytest.raises(StoreError, match="other statements"):
+        opened(tmp_path / "newer")
+    assert os.listdir(tmp_path)

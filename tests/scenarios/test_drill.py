@@ -43,8 +43,10 @@ def test_a_model_that_goes_away_is_stood_in_for_and_takes_over_again(bank: Path,
     assert found.worst < 4 * found.deadline  # a machine that other tests share
 
 
-def test_a_process_that_cannot_start_says_why(tmp_path: Path) -> None:
-    path = fraud.write(tmp_path / "bank", 0, customers=60, days=30)
-    path.write_text(path.read_text(encoding="utf-8") + "\nguard: {nonsense: shadow}\n", encoding="utf-8")
-    with pytest.raises(TemperError, match="nonsense|process of the drill"):
+def test_a_process_that_cannot_start_says_why(bank: Path, tmp_path: Path) -> None:
+    words = bank.read_text(encoding="utf-8").replace("model.ubj", str(bank.parent / "model.ubj"))
+    words = words.replace("test.parquet", str(bank.parent / "test.parquet"))
+    path = tmp_path / "temper.yaml"
+    path.write_text(words.replace("train.parquet", str(bank.parent / "train.parquet")) + "  nonsense: shadow\n")
+    with pytest.raises(TemperError, match="a process of the drill ended"):
         primary_down(path, rate=10.0, seconds=1.0, hang=False, told=lambda line: None)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from temper.config.system import load_system
 from temper.core.errors import TemperError
+from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.engine.drill.load import Played, arrivals, play
 from temper.engine.drill.messages import messages
@@ -109,6 +109,8 @@ class _Stack:
 
 def _configs(config: Path, folder: Path, port: int) -> tuple[Path, Path, float]:
     """The model alone, and the gateway before it; paths are made absolute, since the files lie elsewhere."""
+    import yaml
+
     document = yaml.safe_load(config.read_text(encoding="utf-8"))
     base = config.absolute().parent
     for section, keys in (("model", ("path", "manifest", "public_key")), ("data", ("test", "train", "accepted"))):
@@ -135,7 +137,7 @@ async def _drilled(
     stack: _Stack, asked: Sequence[bytes], rate: float, seconds: float, hang: bool
 ) -> tuple[Played, float, float]:
     """The load, and from when to when the model was away, in its seconds."""
-    due = arrivals(rate, seconds, np.random.default_rng(0))
+    due = arrivals(rate, seconds, Draws(0, "drill").generator())
     times = [0.0, 0.0]
     await play("127.0.0.1", stack.port, asked, due[due < 1.0], read=_source)  # what is loaded on first use
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -139,28 +138,11 @@ def described(gateway: Gateway, system: Protected, url: str) -> Iterator[str]:
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Behind:
-    """A model behind HTTP as the pipeline asks it."""
-
-    ask: Callable[[Any, float], Awaitable[Any]]
-    inline: bool = False
-
-    @property
-    def score(self) -> Callable[[Any], Any]:
-        raise TypeError("a model behind HTTP is awaited")
-
-
-def _behind(behind: Behind) -> _Behind:
+def _behind(behind: Behind) -> Upstream:
     address = Address.of(behind.url, behind.networks)
     headers = {name: filled(text) for name, text in behind.headers.items()}
     wire = V2(output=behind.output, datatype="FP64") if behind.protocol == "v2" else Plain()
-    upstream = Upstream(pool=Pool(address=address, headers=headers, most=behind.connections), wire=wire)
-
-    async def ask(rows: Any, seconds: float) -> Any:
-        return await upstream.scores(rows, asyncio.get_running_loop().time() + seconds)
-
-    return _Behind(ask=ask)
+    return Upstream(pool=Pool(address=address, headers=headers, most=behind.connections), wire=wire)
 
 
 def _profile(system: Protected, serving: Serving, model: Served) -> Profile:

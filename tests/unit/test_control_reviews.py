@@ -6,10 +6,12 @@ from control_store import peopled
 from temper.core.errors import TemperError
 from temper.core.review import Conflict, Forbidden, Role, Ruling, State
 
+pytest_plugins = ["databases"]
+
 
 @pytest.fixture
-def control(tmp_path):
-    control = peopled(tmp_path / "control.db")
+def control(place):
+    control = peopled(place)
     yield control
     assert control.audit.verify() == []
     control.close()

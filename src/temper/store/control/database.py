@@ -29,6 +29,9 @@ class Transaction(Protocol):
 class Connection(Transaction, Protocol):
     """What a database has to offer: statements, and beginning and ending a transaction."""
 
+    def script(self, text: str) -> None:
+        """Run the statements of a file, in the transaction that is open."""
+
     def begin(self, writing: bool) -> None:
         """Start a transaction; a writing one waits until it is the only one."""
 
@@ -69,10 +72,15 @@ class Database:
     @classmethod
     def open(cls, place: str) -> Database:
         """The database at this path, or at this `postgresql://` URL, created or migrated when needed."""
+        if place.startswith(("postgresql://", "postgres://")):
+            from temper.store.control.postgresql import Service
+
+            return cls(Service(place))
+        if "://" in place:
+            kind = place.partition("://")[0]
+            raise StoreError(f"there is no control store in {kind}", fix="give a file or a postgresql:// URL")
         from temper.store.control.sqlite import File
 
-        if "://" in place:
-            raise StoreError("a control store is a file", fix="give the path of a file")
         return cls(File.at(place))
 
     @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Iterator
 from importlib import resources
 
 from temper.core.errors import StoreError
 from temper.store.control.database import Connection
 
-LEDGER = "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL)"
+LEDGER = "CREATE TABLE IF NOT EXISTS temper_migration (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL)"
 
 
 def migrate(connection: Connection, dialect: str, tables: str, place: str) -> None:
@@ -23,12 +21,11 @@ def migrate(connection: Connection, dialect: str, tables: str, place: str) -> No
     try:
         _refuse_foreign({row["name"] for row in connection.all(tables)}, place)
         connection.all(LEDGER)
-        applied = [row["checksum"] for row in connection.all("SELECT checksum FROM migration ORDER BY number")]
+        applied = [row["checksum"] for row in connection.all("SELECT checksum FROM temper_migration ORDER BY number")]
         _refuse_other(applied, [_checksum(text) for text in scripts], place)
         for number, text in enumerate(scripts[len(applied) :], start=len(applied) + 1):
-            for statement in statements(text):
-                connection.all(statement)
-            connection.all("INSERT INTO migration (number, checksum) VALUES (?, ?)", number, _checksum(text))
+            connection.script(text)
+            connection.all("INSERT INTO temper_migration (number, checksum) VALUES (?, ?)", number, _checksum(text))
     except BaseException:
         connection.end(keep=False)
         raise
@@ -42,22 +39,12 @@ def migrations(dialect: str) -> list[str]:
     return [file.read_text(encoding="utf-8") for file in files]
 
 
-def statements(text: str) -> Iterator[str]:
-    """A script cut where a statement ends. SQLite's reader knows triggers and, in quotes, PostgreSQL's functions."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
 def _checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _refuse_foreign(tables: set[str], place: str) -> None:
-    if tables and "migration" not in tables:
+    if tables and "temper_migration" not in tables:
         raise StoreError(f"{place} is a database of another program", fix="choose another place for the control store")
 
 

@@ -81,6 +81,15 @@ class _Connection:
         else:
             self._raw.rollback()
 
+    def script(self, text: str) -> None:
+        # `executescript` would commit what went before, so the text is cut where SQLite says a statement ends.
+        statement = ""
+        for line in text.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                self._raw.execute(statement)
+                statement = ""
+
     def close(self) -> None:
         self._raw.close()
 

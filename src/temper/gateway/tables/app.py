@@ -74,6 +74,7 @@ class Tables:
     counted: Counted
     wait: Callable[[str, int], float] = lambda client, rows: 0.0
     ready: Callable[[], str] = lambda: ""
+    start: Callable[[], None] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     most_bytes: int = 1024 * 1024
     most_rows: int = 1_000
@@ -110,7 +111,7 @@ class Tables:
         """One request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                await lifespan(receive, send, self._stopped)
+                await lifespan(receive, send, self._stopped, self.start)
             return
         began = time.perf_counter()
         try:

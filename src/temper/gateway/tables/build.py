@@ -19,6 +19,9 @@ from temper.gateway.tables import parts
 from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit, key_in
 from temper.gateway.tables.counted import Counted
+from temper.gateway.tables.gauges import gauges
+from temper.gateway.tables.relay import Relay, reference
+from temper.gateway.tables.tending import Tending
 from temper.gateway.transport import Door, settings
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
@@ -27,10 +30,15 @@ from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
 from temper.guard.serving.pipeline import Pipeline
 from temper.guard.serving.profile import Profile
+from temper.store.control import Control
 from temper.store.ledger.journal import Journal
+from temper.store.ledger.personal import Personal
 from temper.targets import _digest
 from temper.targets.chat.line import filled
 from temper.targets.served import Served, served
+
+SCOPE = "score"
+"""What a key must allow."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -42,11 +50,21 @@ class Gateway:
     served: Served
     door: Door
     journal: Journal
+    personal: Personal
+    control: Control
+    tending: Tending
     policy: str
 
+    async def stop(self) -> None:
+        """Write what is left and let everything go."""
+        await self.tending.stop()
+        self.close()
+
     def close(self) -> None:
-        """Write what is left."""
+        """The same where nothing was started."""
         self.journal.close()
+        self.personal.close()
+        self.control.close()
 
 
 def load(path: Path) -> tuple[Protected, Serving]:
@@ -67,9 +85,15 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024)),
     )
     breaker = Breaker(config=parts.made(BreakerConfig, "breaker", options))
-    journal = _journal(serving, node, worker)
+    journal, personal = _journal(serving, node, worker)
+    control = Control.open(serving.control)
     audit = Audit(
-        journal=journal, model=system.name, digest=model.digest, policy=policy, durable=serving.ack == "durable"
+        journal=journal,
+        personal=personal,
+        model=system.name,
+        digest=model.digest,
+        policy=policy,
+        durable=serving.ack == "durable",
     )
     pipeline = Pipeline(
         model=_behind(serving.upstream) if serving.upstream.url else model,
@@ -86,23 +110,50 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
             "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
         ),
     )
+    relay = Relay(
+        path=journal.path,
+        personal=personal,
+        control=control,
+        schema=system.schema,
+        reference=reference(system.schema, _learnt(system)),
+        wall=time.time,
+        **parts.people(options),
+    )
+    tending = Tending(
+        control=control, pipeline=pipeline, relay=relay, golden=parts.golden(options, system, model, serving)
+    )
     app = Tables(
         about=About(
-            name=system.name, model=model.digest, policy=policy, classes=(system.classes[0], system.classes[-1]),
-            threshold=system.threshold, scores=system.exposure.returns == "score",
+            name=system.name,
+            model=model.digest,
+            policy=policy,
+            classes=(system.classes[0], system.classes[-1]),
+            threshold=system.threshold,
+            scores=system.exposure.returns == "score",
         ),
         schema=system.schema,
         answer=pipeline.answer,
-        known=_known(serving),
+        known=_known(serving, tending),
         counted=counted,
         wait=parts.waits(options),
         most_rows=serving.rows,
         deadline=serving.deadline,
         body_seconds=0.0,  # the door sees to that
-    )  # fmt: skip
+    )
     door = Door(full=lambda: limiter.running + 1 > limiter.limit)
-    found = Gateway(app=app, pipeline=pipeline, served=model, door=door, journal=journal, policy=policy)
-    _gauges(found)
+    found = Gateway(
+        app=app,
+        pipeline=pipeline,
+        served=model,
+        door=door,
+        journal=journal,
+        personal=personal,
+        control=control,
+        tending=tending,
+        policy=policy,
+    )
+    app.start, app.stop = tending.start, found.stop
+    gauges(found)
     return found
 
 
@@ -118,10 +169,7 @@ def serve(
     gateway = build(system, serving)
     for line in described(gateway, system, f"http://{host}:{port}"):
         told(line)
-    try:
-        uvicorn.run(gateway.app, host=host, port=port, **settings(gateway.door))
-    finally:
-        gateway.close()
+    uvicorn.run(gateway.app, host=host, port=port, **settings(gateway.door))
 
 
 def described(gateway: Gateway, system: Protected, url: str) -> Iterator[str]:
@@ -165,16 +213,29 @@ def _document(serving: Serving) -> Any:
     return [[name, mode.value, dict(options)] for name, mode, options in serving.stages], asdict(serving)["deadline"]
 
 
-def _journal(serving: Serving, node: str, worker: str) -> Journal:
+def _journal(serving: Serving, node: str, worker: str) -> tuple[Journal, Personal]:
     folder = Path(serving.audit)
     key, checkpoints = key_in(folder), serving.checkpoints or None
-    return Journal.open(folder, node, worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
+    journal = Journal.open(folder, node, worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
+    return journal, Personal(folder / "personal.db", key)
 
 
-def _known(serving: Serving) -> Callable[[str], Client | None]:
+def _learnt(system: Protected) -> Any:
+    return (system.data if system.train is None else system.train).x
+
+
+def _known(serving: Serving, tending: Tending) -> Callable[[str], Client | None]:
+    """Who a token belongs to, by the keys as they were last loaded."""
     if serving.open:
         return lambda token: Client(name="local")
-    raise ConfigError("there are no keys", fix="write `open: true` under guard: for this machine only")
+
+    def known(token: str) -> Client | None:
+        key = tending.snapshot.find(token, time.time())
+        if key is None or SCOPE not in key.scopes:
+            return None
+        return Client(name=key.name, group=key.group)
+
+    return known
 
 
 def _counted() -> Counted:
@@ -183,14 +244,4 @@ def _counted() -> Counted:
             "requests_total": "Requests, by the status of their answer.",
             "stage_decisions_total": "What stages decided, but for ALLOW.",
         }
-    )
-
-
-def _gauges(gateway: Gateway) -> None:
-    states = {"closed": 0, "half_open": 1, "open": 2, "forced_closed": 0, "forced_open": 2}
-    gateway.app.counted.gauges.update(
-        breaker=("0 closed, 1 half open, 2 open.", lambda: states[gateway.pipeline.breaker.state.value]),
-        running=("Requests that are with the model.", lambda: gateway.pipeline.limiter.running),
-        audit_at_risk=("Decisions that are not yet on the disk.", lambda: gateway.journal.at_risk),
-        shed=("Requests turned away below ASGI.", lambda: gateway.door.shed),
     )

@@ -14,6 +14,7 @@ from temper.core.room import Room
 from temper.core.serving import Mode, Source
 from temper.core.system import Protected
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
+from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.pipeline import Layer
 from temper.guard.serving.profile import Profile
 from temper.guard.serving.quota import Quota, QuotaConfig
@@ -25,7 +26,7 @@ Options = Mapping[str, Mapping[str, Any]]
 STAGES = Room("temper.guard.serving.stages")
 EACH, BEFORE, AFTER = ("extraction",), ("anomaly",), ("output",)
 """Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
-PARTS = ("quota", *EACH, *BEFORE, "concurrency", "breaker", *AFTER, "fallback", "decide")
+PARTS = ("quota", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
 """What can be set, in the order in which a request meets it."""
 
 
@@ -68,6 +69,31 @@ def waits(options: Options) -> Callable[[str, int], float]:
     quota = Quota(config=made(QuotaConfig, "quota", options))
     epoch = time.time() - time.monotonic()  # of a clock that never steps
     return lambda client, rows: quota.take(client, epoch + time.monotonic(), rows)
+
+
+def people(options: Options) -> Mapping[str, Any]:
+    """How long a person has for a case, and how many have to agree."""
+    given = dict(options.get("people", {}))
+    known("people", given, ["due", "eyes"])
+    return {"due": float(given.get("due", 3_600.0)), "eyes": int(given.get("eyes", 1))}
+
+
+def golden(options: Options, system: Protected, model: Served, serving: Serving) -> Golden | None:
+    """Known rows that are asked again and again: test rows with the scores the model has for them now."""
+    given = dict(options.get("golden", {}))
+    known("golden", given, ["period", "many", "tolerance"])
+    if any(name == "golden" and mode is Mode.OFF for name, mode, _ in serving.stages):
+        return None
+    rows = system.data.x[:2_000]
+    try:
+        probes = Probes.choose(
+            rows, model.score(rows), many=int(given.get("many", 8)), tolerance=float(given.get("tolerance", 1e-4))
+        )
+    except ConfigError:
+        if "golden" in options:
+            raise
+        return None  # a model with one score for all rows has none that show anything
+    return Golden(probes=probes, period=float(given.get("period", 5.0)))
 
 
 def review(options: Options) -> tuple[float, float] | None:

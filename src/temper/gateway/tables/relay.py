@@ -26,9 +26,9 @@ _BODY = msgspec.msgpack.Decoder(Decided)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Relay:
-    """Reads the journal at `path` from where it stopped and puts what waits for a person into the queue. A case is named
-    by its record, so one that is put twice is one case; where it stopped is remembered only once the case is there.
-    `due` seconds are given to a person, `eyes` people have to agree.
+    """Reads the journal at `path` from where it stopped and puts what waits for a person into the queue. A case is
+    named by its record, so one that is put twice is one case; where it stopped is remembered only once the case is
+    there. `due` seconds are given to a person, `eyes` people have to agree.
     """
 
     path: Path

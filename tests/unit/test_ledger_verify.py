@@ -174,6 +174,8 @@ def test_a_missing_segment_is_found(tmp_path):
     assert verify(log).holds
     files[1].unlink()
     assert "missing" in faults(log)
+    with pytest.raises(StoreError, match="is missing"):
+        list(records(log))
 
 
 def test_an_empty_file_is_no_log_that_holds(tmp_path):

@@ -40,7 +40,8 @@ app = typer.Typer(
 
 for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
-app.add_typer(importlib.import_module("temper.cli.ledger").app, name="ledger")
+for _name in ("ledger", "keys", "people", "reviews"):
+    app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
 
 
 def _print_version(wanted: bool) -> None:

@@ -27,7 +27,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews")
 """Commands with commands of their own."""
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app = typer.Typer(
 for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
 for _name in GROUPS:
+    app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
     app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
 
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "stress",
     "redteam",
     "serve",
+    "console",
     "validate",
     "harden",
     "compare",

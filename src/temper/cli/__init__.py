@@ -45,7 +45,6 @@ for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
 for _name in GROUPS:
     app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
-    app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
 
 
 def _print_version(wanted: bool) -> None:

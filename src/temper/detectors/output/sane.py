@@ -27,8 +27,8 @@ class Sane:
     """Alarms at scores that are not finite or lie outside [`low`, `high`].
 
     Without limits it takes 0 and 1 where all scores it is fitted on lie there, else their range and as much again to
-    either side. Its rows are scores, (n, 1) or (n, classes). Misleads about wrong scores that look like right ones: those take
-    known rows whose answers are known.
+    either side. Its rows are scores, (n, 1) or (n, classes). Misleads about wrong scores that look like right ones:
+    those take known rows whose answers are known.
     Source: Breck et al., "The ML test score: a rubric for ML production readiness", 2017 (checks of serving).
 
     >>> watch = Sane(low=0.0, high=1.0)

@@ -89,7 +89,7 @@ def summary(case: Case, visit: Visit) -> dict[str, Any]:
         "score": sheet.score(case.payload),
         "why": said[0] if said else "–",
         "version": case.version,
-        "claimable": not case.state.final and not held and visit.may(_needed(case)),
+        "claimable": not case.state.final and not held and not _overdue(case, visit.now) and visit.may(_needed(case)),
     }
 
 
@@ -135,6 +135,8 @@ def _cannot(case: Case, visit: Visit) -> str:
     """Why there is no form on this page."""
     if case.state.final:
         return "The case is closed." if case.state is State.CLOSED else "The case ran out of time and took its default."
+    if _overdue(case, visit.now):
+        return "The case is overdue: it gets the safe default, and nobody decides it any more."
     if not visit.may(Role.ANALYST):
         return "You may read cases. Deciding takes the role analyst."
     if not visit.may(_needed(case)):
@@ -151,6 +153,10 @@ def _lease(case: Case, now: float) -> dict[str, Any]:
 
 def _held(case: Case, now: float) -> bool:
     return case.owner is not None and case.lease > now
+
+
+def _overdue(case: Case, now: float) -> bool:
+    return case.due is not None and case.due <= now
 
 
 def _needed(case: Case) -> Role:

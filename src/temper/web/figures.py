@@ -62,8 +62,8 @@ def asked(url: str) -> Figures:
     try:
         with build_opener(_Stays).open(Request(url, headers={"accept": "text/plain"}), timeout=SECONDS) as answer:
             return read(answer.read(MOST_BYTES).decode("utf-8", "replace"))
-    except (URLError, OSError, ValueError) as error:
-        return Figures(trouble=f"The gateway did not answer ({type(error).__name__}).")
+    except (URLError, OSError, ValueError):
+        return Figures(trouble=f"The gateway at {urlsplit(url).netloc} did not answer.")
 
 
 def read(text: str) -> Figures:

@@ -119,15 +119,17 @@ def _reason(reason: Any) -> str:
 
 
 def _place(value: float | None, low: float | None, high: float | None) -> tuple[float | None, str]:
-    """Where a value lies, from 4 to 116 with the usual range at 20 to 100, and in words."""
+    """Where a value lies, from 4 to 116 with the usual range at 20 to 100, and in words.
+
+    What is outside stands clear of the range, however little it misses it.
+    """
     if value is None or low is None or high is None or not -math.inf < low <= high < math.inf:
         return None, ""
-    width = high - low
-    at = 60.0 if not width and value == low else 20 + 80 * (value - low) / (width or math.inf)
-    where = "below the usual range" if value < low else "above the usual range" if value > high else ""
-    if not width and where:
-        at = 4.0 if value < low else 116.0
-    return round(min(max(at, 4.0), 116.0), 1), where or "inside the usual range"
+    if value < low:
+        return max(12.0 - (low - value) / ((high - low) or 1.0), 4.0), "below the usual range"
+    if value > high:
+        return min(108.0 + (value - high) / ((high - low) or 1.0), 116.0), "above the usual range"
+    return round(20 + 80 * (value - low) / (high - low), 1) if high > low else 60.0, "inside the usual range"
 
 
 def _range(low: float | None, high: float | None, values: list[Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from temper.core.schema import Column, Schema
 from temper.detectors.input.ecod import Ecod
 from temper.detectors.input.mahalanobis import Mahalanobis
 from temper.detectors.input.missing import Missing
+from temper.detectors.stream.extraction import Extraction
 from temper.kernels.conformal import threshold
 from temper.kernels.ecod import tail_scores, tails
 from temper.kernels.whitened import distances, whitened
@@ -125,6 +128,14 @@ def test_too_few_rows_for_a_rate_are_refused_with_the_number_it_takes() -> None:
         threshold(np.zeros(100), 0.001)
     with pytest.raises(TemperError, match="cannot show"):
         Mahalanobis().fit(rng().normal(size=(50, 2)), Schema())
+
+
+@pytest.mark.parametrize("watch", [Mahalanobis(), Ecod(), Missing(), Extraction()], ids=lambda one: type(one).__name__)
+def test_rows_of_another_width_are_refused_before_compiled_code_sees_them(watch: Any) -> None:
+    state = watch.fit(rng().normal(size=(4_000, 3)), Schema())
+    for shape in ((2, 2), (2, 4), (3,), (2, 3, 1)):
+        with pytest.raises(TemperError, match="3 columns were fitted"):
+            watch.step(state, np.zeros(shape, dtype=np.float32))
 
 
 def test_rows_of_another_shape_are_refused() -> None:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import sqlite3
+import threading
 from contextlib import closing
 
 import msgspec
@@ -250,6 +251,26 @@ def test_a_second_place_that_fails_stops_nothing_and_is_told(tmp_path, far, monk
     with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far.parent) as journal:
         asyncio.run(story(journal))
         assert journal.unsigned == 3
+
+
+def test_a_second_place_that_hangs_holds_up_neither_decisions_nor_the_end(tmp_path, far, monkeypatch):
+    monkeypatch.setattr(notes, "SECONDS", 0.05)
+    monkeypatch.setattr(notes, "PATIENCE", 0.1)
+    released = threading.Event()
+    monkeypatch.setattr(notes.os, "fdatasync", lambda file: released.wait(10))
+
+    async def story(journal):
+        for n in range(50):
+            await asyncio.wait_for(journal.append("decision", {"n": n}), 5)
+            await asyncio.sleep(0.002)
+
+    try:
+        with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far.parent) as journal:
+            asyncio.run(story(journal))
+            assert journal.unsigned == 51
+    finally:
+        released.set()
+    assert verify(tmp_path / NAME).size == 51
 
 
 def test_a_torn_checkpoint_is_cut_off_when_writing_goes_on(tmp_path, far):

@@ -148,13 +148,18 @@ def test_records_follow_each_other_and_stay(control):
     assert records.version() == 3
     for kind, value, reason in (
         ("other", 1, "x"),
-        ("kill", float("nan"), "x"),
-        ("kill", 1, ""),
-        ("kill", 1, "x" * 3000),
+        ("model", float("nan"), "x"),
+        ("model", {1, 2}, "x"),
+        ("model", "b", ""),
+        ("model", "b", "x" * (LONGEST_REASON + 1)),
+        ("kill", True, "x"),
+        ("kill", {"on": 1}, "x"),
+        ("kill", {"on": False, "off": True}, "x"),
+        ("breaker", "open", "x"),
+        ("breaker", {"state": "half_open"}, "x"),
     ):
         with pytest.raises(TemperError):
             records.put(kind, value, "root", reason, 4.0)
-    assert len("x" * 3000) > LONGEST_REASON
     assert records.version() == 3
 
 

@@ -144,7 +144,10 @@ def test_a_server_that_is_killed_loses_nothing_and_is_found_again(cluster, tmp_p
     with told.open("wb") as file:
         command = [sys.executable, "-c", LOAD, place]
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL, env=os.environ | ENVIRONMENT)
-        time.sleep(2.0)
+        deadline = time.monotonic() + 60
+        while told.read_text().count("\n") < 60:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         cluster.stop(signal.SIGQUIT)
         try:
             with pytest.raises(Exception, match="cannot be reached"):

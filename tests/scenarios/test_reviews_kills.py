@@ -163,3 +163,29 @@ def test_a_server_that_is_killed_loses_nothing_and_is_found_again(cluster, tmp_p
     assert control.audit.verify() == []
     assert control.records.put("kill", {"on": True}, "p4", "it answers again", 1.0).seq == 1
     control.close()
+
+
+HANGS = """
+import sys, time
+from temper.store.control import Control
+control = Control.open(sys.argv[1])
+with control._database.write():
+    print("holds", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_gateway_that_hangs_in_a_change_does_not_stop_the_others(cluster):
+    place = cluster.database()
+    control = peopled(place)
+    command = [sys.executable, "-c", HANGS, place]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | ENVIRONMENT)
+    assert process.stdout.readline() == "holds\n"
+    process.send_signal(signal.SIGSTOP)
+    assert control.reviews.counts()[State.OPEN] == 0, "reading does not wait"
+    control.reviews.enqueue("r", {}, 1.0)
+    assert control.reviews.claim("p0", 2.0).request == "r"
+    process.kill()
+    process.communicate()
+    assert control.audit.verify() == []
+    control.close()

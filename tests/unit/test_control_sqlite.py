@@ -8,6 +8,7 @@ import pytest
 
 from control_store import PASSWORD, opened, peopled
 from temper.core.errors import StoreError
+from temper.store.control import audit
 
 
 @pytest.fixture
@@ -82,6 +83,17 @@ def test_a_change_by_hand_is_refused_and_where_it_is_forced_it_shows(control, pa
         raw.execute(tamper)
     raw.close()
     assert any(match in fault for fault in control.audit.verify())
+
+
+def test_a_row_that_is_forged_with_its_own_digest_breaks_the_next(control, path):
+    control.close()
+    with sqlite3.connect(path) as raw:
+        raw.row_factory = sqlite3.Row
+        raw.execute("DROP TRIGGER audit_stays")
+        row = dict(raw.execute("SELECT * FROM audit WHERE seq = 3").fetchone()) | {"who": "ann"}
+        raw.execute("UPDATE audit SET who = 'ann', digest = ? WHERE seq = 3", (audit._digest(row),))
+    raw.close()
+    assert control.audit.verify() == ["row 4 of the audit does not follow from the one before"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ WRITE = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})"
 # A commit is on the disk before it is acknowledged, whatever the server's default is.
 DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 TABLES = "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()"
-LIMITS = "-c lock_timeout=15s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+# A writer that hangs loses the store's lock before those who wait for it give up.
+LIMITS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=15s -c statement_timeout=60s"
 ANSWERS = 5
 """Seconds a server has to answer the door."""
 

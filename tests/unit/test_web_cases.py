@@ -163,10 +163,10 @@ def test_half_a_decision_is_none(world: World, change: dict[str, str]) -> None:
 def test_no_text_of_a_client_acts(world: World, text: str) -> None:
     payload = {
         "rows": [{text: text, "plain": 1.0}],
-        "score": text,
-        "source": text,
+        "scores": [text],
+        **dict.fromkeys(("source", "client", "request", "model", "policy"), text),
         "reasons": [text, {"stage": text, "reason": text}],
-        "reference": {text: {"values": [text, "b"], "typical": text}},
+        "reference": {text: {text: 0.1, "b": 0.9}},
     }
     number = world.case(payload=payload, request=text[:200] if text.isprintable() else "plain")
     for where in ("/queue", f"/cases/{number}", "/dashboard"):
@@ -181,7 +181,9 @@ def test_no_text_of_a_client_acts(world: World, text: str) -> None:
 
 def test_what_is_no_payload_is_still_a_page(world: World) -> None:
     strange = [{}, {"rows": "x"}, {"rows": [1, None]}, {"rows": [{"a": [1, {"b": 2}]}], "reference": [], "reasons": 7}]
-    strange += [{"rows": [{"a": 10**400, "b": -0.0, "c": 1e300}], "reference": {"a": {"low": 0, "high": 1}}}]
+    strange += [
+        {"rows": [{"a": 10**400, "b": -0.0, "c": 1e300}], "reference": {"a": [0, 1, 2], "b": [1], "c": {"x": "y"}}}
+    ]
     for at, payload in enumerate(strange):
         number = world.case(payload=payload, request=f"strange {at}")
         assert world.browser("ana").get(f"/cases/{number}").status == 200
@@ -190,7 +192,7 @@ def test_what_is_no_payload_is_still_a_page(world: World) -> None:
 def test_unusual_values_come_first_and_are_named(world: World) -> None:
     number = world.case()
     names = [one.column for one in sheet(PAYLOAD)[0]]
-    assert names == ["amount", "age_of_account", "country", "night", "device"]
+    assert names == ["amount", "age_of_account", "night", "country", "device"]
     text = world.browser("vera").get(f"/cases/{number}").text
     assert "above the usual range" in text
     assert "below the usual range" in text
@@ -200,14 +202,19 @@ def test_unusual_values_come_first_and_are_named(world: World) -> None:
 @pytest.mark.parametrize(
     ("value", "usual", "unusual"),
     [
-        (5, {"low": 5, "high": 5}, False),
-        (6, {"low": 5, "high": 5}, True),
-        ("FR", {"values": ["NL"]}, True),
-        ("NL", {"values": ["NL"]}, False),
-        (None, {"low": 0, "high": 1}, False),
-        (float("inf"), {"low": 0, "high": 1}, True),
-        ("text", {"low": 0, "high": 1}, False),
-        (3, {"low": 9, "high": 1}, False),
+        (5, [5, 5, 5], False),
+        (6, [5, 5, 5], True),
+        ("FR", {"NL": 1.0}, True),
+        ("BE", {"NL": 0.995, "BE": 0.005}, True),
+        ("NL", {"NL": 0.9}, False),
+        (True, {"no": 0.5, "yes": 0.5}, False),
+        (None, {"NL": 1.0}, False),
+        (None, [0, 0.5, 1], False),
+        (float("inf"), [0, 0.5, 1], True),
+        ("text", [0, 0.5, 1], False),
+        (3, [9, 5, 1], False),
+        (3, [0, "x", 1], False),
+        (3, {}, False),
         (3, None, False),
     ],
 )

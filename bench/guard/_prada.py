@@ -1,4 +1,4 @@
-"""PRADA, the published detector of extraction, written for this bench: distances to own queries, tested for normality."""
+"""PRADA, the published detector of extraction, for this bench: distances to own queries, tested for normality."""
 
 from __future__ import annotations
 

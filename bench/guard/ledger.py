@@ -2,8 +2,8 @@
 
     python -m bench.guard.ledger [--quick]
 
-Latencies are ratios to a raw `fdatasync` of one record on the same file system, measured in turns with them: a disk
-has fast and slow hours. The peer is what an audit table costs without group commit: SQLite, WAL, FULL, one commit per
+Latencies are ratios to a raw `fdatasync` of one record on the same file system just before and after: a disk has fast
+and slow seconds. The peer is what an audit table costs without group commit: SQLite, WAL, FULL, one commit per
 record, which is also what pymerkle and the like do per append. The event loop is uvloop, as in the gateway.
 """
 
@@ -19,6 +19,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 import uvloop
 
@@ -47,7 +49,7 @@ def main(words: list[str]) -> int:
     quick = "--quick" in words
     print(machine("uvloop"), flush=True)
     with tempfile.TemporaryDirectory(dir=".") as here:  # beside the checkout: /tmp may be no disk
-        _durable(Path(here), rounds=15 if quick else 60)
+        _durable(Path(here), rounds=10 if quick else 40)
         _costs(Path(here), 20_000 if quick else 100_000)
     with tempfile.TemporaryDirectory() as here:
         _power(Path(here), 200 if quick else 1_000)
@@ -57,10 +59,9 @@ def main(words: list[str]) -> int:
 def _durable(here: Path, rounds: int) -> None:
     """Acknowledged and synced: latency beside a raw fdatasync, records a second beside one commit per record."""
     seen = uvloop.run(_rounds(here, rounds))
-    rows, raw, each = [], seen["raw fdatasync"], seen["SQLite, a commit each"]
-    reached = {}
+    rows, each, reached = [], seen["SQLite, a commit each"], {}
     for name, found in seen.items():
-        slower = median([one[0] / other[0] for one, other in zip(found, raw, strict=True)])
+        slower = median([p50 / raw for p50, _, raw in found])
         more = median([one[1] / other[1] for one, other in zip(found, each, strict=True)])
         p50, rate = median([1e6 * one[0] for one in found]), median([one[1] for one in found])
         rows.append([name, p50.show(0), slower.show(2), f"{rate.value:,.0f}", more.show(1)])
@@ -71,8 +72,8 @@ def _durable(here: Path, rounds: int) -> None:
     goal("P8: records/s at 64 waiters / commit each", reached["journal, 64 waiting"][1], 15.0, at_least=True, digits=1)
 
 
-async def _rounds(here: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """(p50, records a second) of every side in short turns: the disk changes its pace within seconds."""
+async def _rounds(here: Path, rounds: int) -> dict[str, list[tuple[float, float, float]]]:
+    """(p50, records a second, p50 of raw syncs just before and after) of every side: a disk changes its pace often."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=here)))
         raw = os.open(folder / "raw", os.O_CREAT | os.O_WRONLY)
@@ -87,36 +88,65 @@ async def _rounds(here: Path, rounds: int) -> dict[str, list[tuple[float, float]
             os.fdatasync(raw)
 
         sides: dict[str, Callable[[], Awaitable[tuple[float, float]]]] = {
-            "raw fdatasync": lambda: _one_by_one(synced),
-            "SQLite, a commit each": lambda: _one_by_one(lambda: segment.append(database, next(numbers), [RECORD])),
+            "raw fdatasync": lambda: _one_by_one(synced, 40),
+            "SQLite, a commit each": lambda: _one_by_one(lambda: segment.append(database, next(numbers), [RECORD]), 40),
         }
         for waiters in WAITERS:
             journal = stack.enter_context(_opened(folder / str(waiters)))
-            sides[f"journal, {waiters} waiting"] = partial(_waiting, journal, waiters)
-        seen: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+            sides[f"journal, {waiters} waiting"] = partial(_waiting, journal.append, waiters)
+        sides["a thread and a file, 64 waiting"] = partial(_waiting, _Bare(stack, folder / "bare").append, 64)
+        seen: dict[str, list[tuple[float, float, float]]] = {name: [] for name in sides}
         for turn in range(rounds):
             for name in list(sides) if turn % 2 == 0 else reversed(list(sides)):
-                seen[name].append(await sides[name]())
+                before, _ = await _one_by_one(synced, 15)
+                p50, rate = await sides[name]()
+                after, _ = await _one_by_one(synced, 15)
+                seen[name].append((p50, rate, (before + after) / 2))
     return seen
 
 
-async def _one_by_one(work: Callable[[], None]) -> tuple[float, float]:
+async def _one_by_one(work: Callable[[], None], times: int) -> tuple[float, float]:
     seconds = []
-    for _ in range(40):
+    for _ in range(times):
         start = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - start)
     return _p50(seconds), len(seconds) / sum(seconds)
 
 
-async def _waiting(journal: Journal, waiters: int) -> tuple[float, float]:
+class _Bare:
+    """What group commit costs in Python before anything is a ledger: waiters, a thread, one write and one sync."""
+
+    def __init__(self, stack: ExitStack, path: Path) -> None:
+        self.file = os.open(path, os.O_CREAT | os.O_WRONLY)
+        self.queue: SimpleQueue[asyncio.Future[int] | None] = SimpleQueue()
+        thread = Thread(target=self._run)
+        thread.start()
+        stack.callback(os.close, self.file)
+        stack.callback(thread.join)
+        stack.callback(self.queue.put, None)
+
+    async def append(self, kind: str, body: Decided) -> int:
+        waiting = asyncio.get_running_loop().create_future()
+        self.queue.put(waiting)
+        return await waiting
+
+    def _run(self) -> None:
+        while (first := self.queue.get()) is not None:
+            batch = [first, *(self.queue.get() for _ in range(self.queue.qsize()))]
+            os.write(self.file, RECORD * len(batch))
+            os.fdatasync(self.file)
+            first.get_loop().call_soon_threadsafe(lambda told: [one.set_result(0) for one in told], batch)
+
+
+async def _waiting(append: Callable[[str, Decided], Awaitable[int]], waiters: int) -> tuple[float, float]:
     """Clients that each wait for their record before they send the next one."""
     seconds: list[float] = []
 
     async def client() -> None:
         for _ in range(40):
             start = time.perf_counter()
-            await journal.append("decision", BODY)
+            await append("decision", BODY)
             seconds.append(time.perf_counter() - start)
 
     start = time.perf_counter()
@@ -129,7 +159,7 @@ def _costs(here: Path, many: int) -> None:
     with tempfile.TemporaryDirectory(dir=here) as folder:
         loop, put, writer = uvloop.run(_loop_costs(Path(folder), many))
         start = time.process_time()
-        told = verify(Path(folder) / "audit-node1-0.db", Path(folder) / "far.txt", notes.public(KEY))
+        told = verify(Path(folder) / "audit-node1-0.db", Path(folder) / "far", notes.public(KEY))
         reading = time.process_time() - start
     if not told.holds:
         raise SystemExit(f"the log does not hold: {told.faults}")
@@ -154,7 +184,7 @@ def _costs(here: Path, many: int) -> None:
 
 async def _loop_costs(folder: Path, many: int) -> tuple[float, float, float]:
     """(append on the event loop's thread, put, append in the whole process), seconds per record."""
-    with _opened(folder, checkpoints=folder / "far.txt", limit=many) as journal:
+    with _opened(folder, checkpoints=folder / "far", limit=many) as journal:
 
         async def client() -> None:
             for _ in range(many // 128):

@@ -78,9 +78,17 @@ def test_the_ring_grows_to_its_limit_and_holds_the_last_rows(start: Trail) -> No
     watch = Extraction(ring=100)
     asked = rows(450, 8)
     trail, _ = watch.step(start.fresh(), asked)
-    assert trail.ring.shape == (100, 6)
-    kept = {bytes(row) for row in trail.ring}
+    assert trail.ring.shape == (6, 100)
+    kept = {bytes(row) for row in trail.ring.T}
     assert kept == {bytes(row) for row in encoded(trail.ordinary.codes, asked[-100:])}
+
+
+def test_columns_without_a_value_or_with_one_only_are_no_trouble() -> None:
+    x = np.column_stack([rows(3_000), np.full(3_000, np.nan), np.full(3_000, 4.0)])
+    trail = Extraction().fit(x, Schema())
+    assert not alarm_after(trail, x[:300].astype(np.float32))
+    mixed = np.stack([rng(at).permutation(x[:300, at]) for at in range(8)], axis=1)
+    assert 0 < alarm_after(trail, mixed) <= 30
 
 
 def test_clients_do_not_share_what_is_kept(start: Trail) -> None:

@@ -84,13 +84,16 @@ def test_a_line_that_breaks_is_told_and_replaced() -> None:
     assert (found.status == 200).sum() == 199
 
 
+def _kept(late: float) -> Played:
+    due = np.arange(100) / 100
+    none = np.zeros(100, dtype=int)
+    return Played(due=due, sent=due + late, done=due + late + 0.01, status=none + 200, marks=none)
+
+
 def test_a_generator_that_was_late_itself_is_not_trusted() -> None:
-    due, n = np.arange(100) / 100, 100
-    kept = Played(due=due, sent=due + 0.001, done=due + 0.01, status=np.full(n, 200))
-    late = Played(due=due, sent=due + 0.02, done=due + 0.03, status=np.full(n, 200))
-    assert kept.trusted(0.05)
-    assert not late.trusted(0.05)
-    assert not Played(due=due, sent=np.full(n, np.nan), done=np.full(n, np.nan), status=np.zeros(n)).trusted(0.05)
+    assert _kept(0.001).trusted(0.05)
+    assert not _kept(0.02).trusted(0.05)
+    assert not _kept(np.nan).trusted(0.05)
 
 
 @pytest.mark.parametrize("seed", range(3))

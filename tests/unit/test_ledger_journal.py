@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import sqlite3
+import time
 from contextlib import closing
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from temper.core.errors import StoreError
 from temper.core.serving import Scoring, Source
 from temper.core.stage import Decision, Level
+from temper.store.ledger import journal as journals
 from temper.store.ledger import segment
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.log import segments
-from temper.store.ledger.record import decided, decode, packed
-from temper.store.ledger.verify import records, verify
+from temper.store.ledger.record import decided, decode, encode, packed
+from temper.store.ledger.tree import leaf
+from temper.store.ledger.verify import records, size, verify
 
 KEY = bytes(range(32))
 NAME = "audit-n1-0.db"
@@ -205,11 +208,11 @@ def test_a_commitment_binds_to_the_input_and_the_key(tmp_path):
         assert len({one.commitment(b"a"), one.commitment(b"b"), two.commitment(b"a")}) == 3
 
 
-def test_full_segments_are_put_aside_and_the_chain_goes_through(tmp_path):
+def test_full_segments_are_put_aside_and_the_chain_goes_through(tmp_path, monkeypatch):
+    monkeypatch.setattr(journals, "UNSETTLED", 20)
     with opened(tmp_path, largest=2_000) as journal:
         for n in range(12):
             asyncio.run(appended(journal, range(n * 30, n * 30 + 30)))
-            journal._settle()
     files = segments(tmp_path / NAME)
     assert len(files) >= 4
     assert all(file.stat().st_mode & 0o222 == 0 for file in files[:-1])
@@ -219,6 +222,19 @@ def test_full_segments_are_put_aside_and_the_chain_goes_through(tmp_path):
     assert (told.size, told.files) == (361, len(files))
     with opened(tmp_path) as journal:
         assert journal.seq == 362
+
+
+@pytest.mark.parametrize("largest", [10**7, 1_500])
+def test_records_are_read_from_any_of_them_on(tmp_path, monkeypatch, largest):
+    monkeypatch.setattr(journals, "UNSETTLED", 10)
+    with opened(tmp_path, largest=largest) as journal:
+        for n in range(12):
+            asyncio.run(appended(journal, range(n * 7, n * 7 + 7)))
+        whole = list(records(tmp_path / NAME))
+        assert size(tmp_path / NAME) == len(whole) == 85
+        for since in range(87):
+            assert list(records(tmp_path / NAME, since)) == whole[since:]
+    assert (len(segments(tmp_path / NAME)) > 1) == (largest < 10**4)
 
 
 def test_a_new_day_begins_a_new_segment(tmp_path):
@@ -326,6 +342,118 @@ def test_a_failed_commit_that_was_written_all_the_same_is_not_written_twice(tmp_
     assert verify(tmp_path / NAME).holds
 
 
+def test_late_records_that_were_written_all_the_same_are_no_longer_at_risk(tmp_path, disk):
+    async def story(journal):
+        disk.update({"fails": True, "written all the same": True})
+        journal.put("decision", {"n": 0})
+        assert await soon(lambda: journal.fault is not None)
+        disk.update({"fails": False, "written all the same": False})
+        assert await soon(lambda: journal.at_risk == 0)
+        assert journal.seq == 2
+
+    with opened(tmp_path, connect=lambda path: Broken(path, disk)) as journal:
+        asyncio.run(story(journal))
+    assert bodies(tmp_path) == [0]
+
+
+def test_records_put_after_a_commit_in_doubt_are_not_taken_for_part_of_it(tmp_path, disk):
+    async def story(journal):
+        disk.update({"fails": True, "written all the same": True})
+        journal.put("decision", {"n": 0})
+        assert await soon(lambda: journal.fault is not None)
+        disk.update({"gone": True})
+        journal.put("decision", {"n": 1})
+        with pytest.raises(StoreError):
+            await journal.append("decision", {"n": 9})
+        disk.update({"fails": False, "gone": False})
+        assert await journal.append("decision", {"n": 2}) == 3
+        assert journal.at_risk == 0
+
+    with opened(tmp_path, connect=lambda path: Broken(path, disk)) as journal:
+        asyncio.run(story(journal))
+    assert bodies(tmp_path) == [0, 1, 2]
+
+
+def test_a_disk_that_fails_is_not_tried_all_the_time(tmp_path, disk):
+    tries = []
+
+    def connect(path):
+        tries.append(path)
+        return Broken(path, disk)
+
+    async def story(journal):
+        disk["fails"] = True
+        for n in range(200):
+            journal.put("decision", {"n": n})
+            await asyncio.sleep(0.001)
+        disk["fails"] = False
+        assert await soon(lambda: journal.at_risk == 0)
+
+    with opened(tmp_path, connect=connect) as journal:
+        asyncio.run(story(journal))
+    assert len(tries) < 10
+    assert bodies(tmp_path) == list(range(200))
+
+
+def test_nobody_waits_for_a_writer_that_is_gone(tmp_path, monkeypatch):
+    def mistake(*_):
+        raise ZeroDivisionError("a mistake")
+
+    async def story(journal):
+        monkeypatch.setattr(journal, "_stored", mistake)
+        lost = asyncio.ensure_future(journal.append("decision", {"n": 0}))
+        assert await soon(lambda: journal.fault is not None)
+        with pytest.raises(StoreError, match="its writer ended: ZeroDivisionError"):
+            await asyncio.wait_for(journal.append("decision", {"n": 1}), 1)
+        lost.cancel()
+
+    with opened(tmp_path) as journal:
+        asyncio.run(story(journal))
+
+
+def test_a_record_that_is_too_large(tmp_path):
+    with opened(tmp_path) as journal:
+        with pytest.raises(StoreError, match=r"a record of 1,100,0\d\d bytes"):
+            journal.put("decision", {"n": "x" * 1_100_000})
+        assert journal.at_risk == 0
+
+
+def test_a_segment_that_is_read_is_put_aside_later(tmp_path):
+    with opened(tmp_path, largest=1_000) as journal:
+        with closing(segment.reading(tmp_path / NAME)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM batch").fetchall()
+            asyncio.run(appended(journal, range(100)))
+            time.sleep(0.25)  # the writer has had its moment to put it aside
+            assert asyncio.run(appended(journal, [100])) == [101], "nobody waits for the reader"
+            assert len(segments(tmp_path / NAME)) == 1
+        asyncio.run(appended(journal, [101]))
+    assert len(segments(tmp_path / NAME)) > 1
+    assert bodies(tmp_path) == list(range(102))
+    assert verify(tmp_path / NAME).holds
+
+
+def test_it_opens_while_somebody_reads_what_a_kill_left(tmp_path):
+    with opened(tmp_path) as journal:
+        asyncio.run(appended(journal, range(5)))
+        for path in tmp_path.glob("audit*.db*"):
+            (tmp_path / "killed").mkdir(exist_ok=True)
+            (tmp_path / "killed" / path.name).write_bytes(path.read_bytes())
+    with closing(segment.reading(tmp_path / "killed" / NAME)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM batch").fetchall()
+        with opened(tmp_path / "killed") as journal:
+            assert asyncio.run(appended(journal, [5])) == [7]
+
+
+def test_only_its_owner_reads_it(tmp_path):
+    with opened(tmp_path) as journal:
+        asyncio.run(appended(journal, [1]))
+        assert {
+            path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir() if path.stat().st_mode & 0o077
+        } == {}
+
+
 def test_closing_says_what_could_not_be_kept(tmp_path, disk):
     journal = opened(tmp_path, connect=lambda path: Broken(path, disk))
     disk["fails"] = True
@@ -333,3 +461,19 @@ def test_closing_says_what_could_not_be_kept(tmp_path, disk):
     with pytest.raises(StoreError, match="1 records could not be written"):
         journal.close()
     opened(tmp_path).close()
+
+
+GOLDEN = bytes.fromhex(
+    "990107c420"
+    + "11" * 32
+    + "cf0de0b6b3a76400002aa26e31a130a6726576696577"  # version 1, seq 7, previous, clocks, who, kind
+    "82a46361736509a776657264696374a46b656570"
+)
+
+
+def test_the_bytes_of_a_record_do_not_change():
+    """Proofs and signatures are over these bytes: another form of them is another version."""
+    data = encode(7, b"\x11" * 32, 10**18, 42, "n1", "0", "review", packed({"verdict": "keep", "case": 9}))
+    assert data == GOLDEN
+    assert leaf(GOLDEN).hex() == "9910525eaa789815daafce66d52c53f7a0855c9af6ccb3ea35403074669b37b2"
+    assert decode(GOLDEN).document()["body"] == {"case": 9, "verdict": "keep"}

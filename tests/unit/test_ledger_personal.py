@@ -77,7 +77,7 @@ def test_a_ledger_whose_person_was_erased_verifies_and_proves_as_before(tmp_path
             bound = personal.keep(f"client {n % 4}", SECRET)
             await journal.append("decision", {"client": n % 4, "commitment": bound})
 
-    log, far = tmp_path / "audit-n1-0.db", tmp_path / "far" / "checkpoints.txt"
+    log, far = tmp_path / "audit-n1-0.db", tmp_path / "far"
     with (
         Personal(file, KEY) as personal,
         Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far) as journal,

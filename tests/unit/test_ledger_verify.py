@@ -33,7 +33,7 @@ def written(folder, numbers, **more):
             await journal.append("decision", {"n": n})
 
     ticks = iter(range(10**9, 10**12, 1000))
-    given = {"key": KEY, "wall": lambda: next(ticks), "checkpoints": folder / "far" / "checkpoints.txt", **more}
+    given = {"key": KEY, "wall": lambda: next(ticks), "checkpoints": folder / "far", **more}
     with Journal.open(folder, "n1", 0, **given) as journal:
         asyncio.run(story(journal))
     return folder / NAME
@@ -74,7 +74,7 @@ def log(tmp_path):
 
 @pytest.fixture
 def far(tmp_path):
-    return tmp_path / "far" / "checkpoints.txt"
+    return tmp_path / "far" / "audit-n1-0.checkpoints"
 
 
 def faults(path, *more):
@@ -174,6 +174,22 @@ def test_a_missing_segment_is_found(tmp_path):
     assert verify(log).holds
     files[1].unlink()
     assert "missing" in faults(log)
+    with pytest.raises(StoreError, match="is missing"):
+        list(records(log))
+
+
+def test_an_empty_file_is_no_log_that_holds(tmp_path):
+    (tmp_path / NAME).touch()
+    assert "is empty" in faults(tmp_path / NAME)
+
+
+def test_a_segment_that_is_just_being_begun_is_no_fault(tmp_path):
+    log = written(tmp_path, range(5))
+    log.rename(tmp_path / "audit-n1-0.000000000000.db")
+    assert verify(log).holds
+    log.touch()
+    assert verify(log).holds
+    assert verify(log).size == 6
 
 
 def test_a_log_shorter_than_its_checkpoint_is_not_written_on(log, tmp_path):
@@ -201,7 +217,7 @@ def test_checkpoints_follow_while_it_is_written(tmp_path, far, monkeypatch):
             await asyncio.sleep(0.02)
         return False
 
-    with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far) as journal:
+    with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far.parent) as journal:
         assert asyncio.run(story(journal))
     found, bad = notes.read(far, notes.public(KEY), "temper/audit-n1-0")
     assert bad == 0
@@ -231,7 +247,7 @@ def test_a_second_place_that_fails_stops_nothing_and_is_told(tmp_path, far, monk
         assert far.read_bytes() == b"", "half a checkpoint is none"
         assert await journal.append("decision", {"n": 2}) == 2
 
-    with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far) as journal:
+    with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far.parent) as journal:
         asyncio.run(story(journal))
         assert journal.unsigned == 3
 
@@ -244,6 +260,70 @@ def test_a_torn_checkpoint_is_cut_off_when_writing_goes_on(tmp_path, far):
     found, bad = notes.read(far, notes.public(KEY), "temper/audit-n1-0")
     assert ([one.size for one in found], bad) == ([4, 8], 0)
     assert verify(tmp_path / NAME, far, notes.public(KEY)).holds
+
+
+def test_workers_sign_into_files_of_their_own(tmp_path, far):
+    given = {"key": KEY, "wall": lambda: 1, "checkpoints": far.parent}
+    with (
+        Journal.open(tmp_path, "n1", 0, **given),
+        Journal.open(tmp_path, "n1", 1, **given),
+        pytest.raises(StoreError, match="another log"),
+    ):
+        Journal.open(tmp_path / "elsewhere", "n1", 0, **given)
+    assert sorted(path.name for path in far.parent.iterdir()) == ["audit-n1-0.checkpoints", "audit-n1-1.checkpoints"]
+    for worker in "01":
+        assert verify(tmp_path / f"audit-n1-{worker}.db", far.parent, notes.public(KEY)).signed == 1
+
+
+def test_the_last_checkpoint_is_found_behind_garbage(tmp_path, far):
+    written(tmp_path, range(5))
+    with far.open("ab") as file:
+        file.write(b"x" * 100_000)
+        file.write(notes.Checkpoint("temper/audit-n1-0", 99, bytes(32)).signed(bytes(32)).encode() + b"\n")
+    assert notes.last_mark(far, "temper/audit-n1-0", KEY)[0] == 6
+
+
+def test_verifying_what_is_being_written(tmp_path, far):
+    async def story(journal, results):
+        for n in range(60):
+            await asyncio.gather(*(journal.append("decision", {"n": n}) for _ in range(20)))
+            if n % 6 == 0:
+                results.append(await asyncio.to_thread(verify, tmp_path / NAME, far, notes.public(KEY)))
+
+    results = []
+    with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far.parent, largest=20_000) as journal:
+        asyncio.run(journal.append("decision", {"n": -1}))
+        while not journal._checkpointer.size:
+            asyncio.run(asyncio.sleep(0.01))
+        asyncio.run(story(journal, results))
+    assert [one.faults for one in results] == [[]] * 10
+    assert results[-1].size > results[0].size
+
+
+def test_a_log_that_was_not_closed_in_a_folder_that_is_read_only(log, monkeypatch):
+    kept = sqlite3.connect
+
+    def connect(address, **more):
+        found = kept(address, **more)
+        if "immutable" not in address:
+            found.close()
+            found = Unreadable()
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    assert verify(log).holds
+    log.with_name(f"{NAME}-wal").write_bytes(b"x")
+    assert "was not closed" in faults(log)
+
+
+class Unreadable:
+    def execute(self, sql):
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    def close(self):
+        pass
 
 
 def test_a_note_of_the_go_implementation():
@@ -320,7 +400,7 @@ def test_verify_fails_with_one(log, run):
 
 def test_sign_and_verify_with_a_pair_of_keys(tmp_path, keys, run):
     secret, public = keys
-    marks = tmp_path / "marks.txt"
+    marks = tmp_path / "marks"
     written(tmp_path, range(9), key=notes.private_key(secret))
     assert run("checkpoint", tmp_path, "--key", secret, "--to", marks).exit_code == 0
     told = run("verify", tmp_path, "--checkpoints", marks, "--key", public, "--record", 4)
@@ -328,15 +408,15 @@ def test_sign_and_verify_with_a_pair_of_keys(tmp_path, keys, run):
     assert "1 checkpoints, the last over 10; 0 after" in told.output
     assert "record 4 is in the first 10 under the last checkpoint" in told.output
     assert "holder of the signing key" in told.output
-    before = marks.read_text()
+    before = (marks / "audit-n1-0.checkpoints").read_text()
     assert run("checkpoint", tmp_path, "--key", secret, "--to", marks).exit_code == 0
-    assert marks.read_text() == before, "nothing has grown, nothing is signed"
+    assert (marks / "audit-n1-0.checkpoints").read_text() == before, "nothing has grown, nothing is signed"
 
 
 def test_nothing_is_signed_that_does_not_hold(tmp_path, keys, run):
     secret, _ = keys
     written(tmp_path, range(9), key=notes.private_key(secret))
-    marks = tmp_path / "marks.txt"
+    marks = tmp_path / "marks"
     assert run("checkpoint", tmp_path, "--key", secret, "--to", marks).exit_code == 0
     rewritten(tmp_path / NAME, 4)
     told = run("checkpoint", tmp_path, "--key", secret, "--to", marks)
@@ -372,6 +452,28 @@ def test_no_ledger_here(tmp_path, run):
 def test_a_private_key_is_no_public_one(log, far, keys, run):
     told = run("verify", log, "--checkpoints", far, "--key", keys[0])
     assert "no public Ed25519 key" in str(told.exception)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"\x81\xa1x\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", {"x": "nan"}),
+        (b"\x81\x92\x01\x02\xd4\x05a", {"[1, 2]": "<Ext>"}),
+        (b"\x81\xa1x\xa3\xc2\x9bA", {"x": "\x9bA"}),
+    ],
+)
+def test_show_prints_whatever_a_body_holds_and_nothing_reaches_the_terminal(log, run, body, shown):
+    one = lines.decode(dict(records(log))[5])
+    changed(log, r5=lines.encode(5, one.previous, 1, 1, "n1", "0", "odd", body))
+    told = run("show", log, "--record", 5).output
+    assert json.loads(told)["body"] == shown
+    assert told.rstrip("\n").isprintable()
+
+
+def test_show_of_a_body_that_is_none(log, run):
+    one = lines.decode(dict(records(log))[5])
+    changed(log, r5=lines.encode(5, one.previous, 1, 1, "n1", "0", "odd", b"\xa1\xff"))
+    assert "record 5" in str(run("show", log, "--record", 5).exception)
 
 
 def test_show_prints_records(log, run):

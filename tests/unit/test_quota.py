@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 import hypothesis.strategies as st
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from temper.core.errors import ConfigError
-from temper.guard.serving.quota import Grant, Quota, QuotaConfig, Shares
+from temper.core.errors import ConfigError, StoreError
+from temper.guard.serving.quota import Grant, Quota, QuotaConfig, Shares, renew
 
 EPOCH = 1_800_000_000.0
 
@@ -191,7 +192,7 @@ def test_nothing_is_leased_twice_while_the_answer_is_on_its_way() -> None:
     assert shares.wanted() == [("shop", 10)]
     assert shares.take("shop", 0.0) > 0
     assert shares.wanted() == []
-    shares.put("shop", Grant(0, 3.0), 0.0)  # the store could not be reached, or the limit is spent
+    shares.put("shop", Grant(0, 3.0), 0.0)  # the limit is spent
     assert shares.take("shop", 1.0) == 2.0
     assert shares.wanted() == []
     assert shares.take("shop", 3.0) == shares.patience
@@ -224,3 +225,56 @@ def test_what_is_not_asked_for_any_more_is_forgotten_and_places_are_limited() ->
     turn(shares, limit, 1.0)
     turn(shares, limit, 2.0)
     assert not shares._held
+
+
+class Store(Quota):
+    """A control store that can be down."""
+
+    down = False
+
+    def lease(self, key: str, want: int, now: float) -> Grant:
+        self.reached()
+        return super().lease(key, want, now)
+
+    def give_back(self, key: str, queries: int, now: float) -> None:
+        self.reached()
+        super().give_back(key, queries, now)
+
+    def reached(self) -> None:
+        if self.down:
+            raise StoreError("the control store does not answer")
+
+
+def through_an_outage(alone: Quota | None) -> tuple[list[float], Store, Shares]:
+    """When a client asking 20 times a second was let in; the store is down from 10 s to 70 s."""
+    store = Store(config=QuotaConfig(per_second=10, burst=10, per_day=1_000))
+    shares, times = Shares(lease=10, seconds=1.0, alone=alone), []
+
+    async def run() -> None:
+        for step in range(2_000):
+            now = step * 0.05
+            store.down = 10 <= now < 70
+            if not shares.take("shop", now):
+                times.append(now)
+            if step % 4 == 0:
+                await renew(shares, store, lambda now=now: now)
+
+    asyncio.run(run())
+    return times, store, shares
+
+
+def test_a_node_that_cannot_reach_the_store_goes_on_alone_within_its_part_and_comes_back() -> None:
+    times, store, shares = through_an_outage(Quota(config=QuotaConfig(per_second=5, burst=5)))
+    gaps = np.diff(times)
+    assert gaps.max() < 1.0
+    during = sum(12 <= at < 70 for at in times)
+    assert 0.9 * 58 * 5 <= during <= 58 * 5 + 5
+    assert sum(at >= 75 for at in times) > 0.9 * 25 * 10  # leases again
+    assert store._spent["shop"] + 5 >= len([at for at in times if at < 10 or at >= 71])
+    assert not shares._held["shop"].alone
+
+
+def test_without_a_part_of_its_own_clients_wait_and_nothing_leased_is_lost() -> None:
+    times, store, _ = through_an_outage(None)
+    assert not any(12 <= at < 70 for at in times)
+    assert len(times) <= store._spent["shop"] <= len(times) + 20  # what is still held

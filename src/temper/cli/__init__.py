@@ -28,6 +28,8 @@ COMMANDS = (
     "verify",
     "doctor",
 )
+GROUPS = ("ledger", "drill", "keys", "people", "reviews")
+"""Commands with commands of their own."""
 
 app = typer.Typer(
     name="temper",
@@ -41,7 +43,7 @@ app = typer.Typer(
 
 for _name in COMMANDS:
     app.command(_name)(importlib.import_module(f"temper.cli.{_name}").command)
-for _name in ("ledger", "keys", "people", "reviews"):
+for _name in GROUPS:
     app.add_typer(importlib.import_module(f"temper.cli.{_name}").app, name=_name)
 
 

@@ -11,7 +11,7 @@ app = typer.Typer(
     help="The audit ledger of a gateway: check it, read it, sign it, erase from it.", no_args_is_help=True
 )
 Where = Annotated[Path, typer.Argument(help="The folder of the ledger, or one audit-NODE-WORKER.db of it.")]
-Marks = Annotated[Path | None, typer.Option(help="The signed checkpoints, from the second place.")]
+Marks = Annotated[Path | None, typer.Option(help="The folder of signed checkpoints, or the file of one log.")]
 Public = Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")]
 Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
 Number = Annotated[int | None, typer.Option(help="One record by its number: to be proved, or shown alone.")]
@@ -42,7 +42,7 @@ def show(
 
 @app.command()
 def checkpoint(
-    path: Where, key: Private, to: Annotated[Path, typer.Option(help="The file of checkpoints, on another disk.")]
+    path: Where, key: Private, to: Annotated[Path, typer.Option(help="The folder of checkpoints, on another disk.")]
 ) -> None:
     """Check a ledger and sign what is there now."""
     from temper.store.ledger import inspect

@@ -18,12 +18,21 @@ def command(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8080,
     keys: Annotated[
-        str, typer.Option(help="The environment variable with the clients' keys: name=key,name=key.")
+        str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
-    per_minute: Annotated[float, typer.Option(help="Questions a client may ask in a minute; 0 for no limit.")] = 0.0,
+    per_minute: Annotated[
+        float, typer.Option(help="An assistant's: questions a client may ask in a minute; 0 for no limit.")
+    ] = 0.0,
 ) -> None:
-    """Serve the assistant of temper.yaml behind its guard, as an OpenAI-compatible endpoint."""
+    """Serve the model of temper.yaml behind its guard: a table model as JSON and Open Inference Protocol, an assistant
+    as an OpenAI-compatible endpoint.
+    """
     from temper.api import assistants
+
+    if not assistants.is_assistant(config):
+        from temper.gateway.tables.build import serve as serve_tables
+
+        return serve_tables(config, host, port, told=lambda line: typer.echo(line, err=True))
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)

@@ -7,6 +7,7 @@ guard:
   quota: {per_minute: 600, burst: 60}
   anomaly: shadow               # looks and writes down, and changes nothing
   extraction: {mode: enforce}
+  upstream: {url: "http://10.0.0.7:8080/v2/models/fraud/infer", protocol: v2}   # else the model runs in this process
   decide: {review: [0.4, 0.6]}  # scores a human looks at
 """
 
@@ -23,7 +24,22 @@ from temper.core.serving import Mode
 
 Stages = tuple[tuple[str, Mode, Mapping[str, Any]], ...]
 ACKS = ("durable", "async")
-_OWN = ("deadline_ms", "rows", "control", "audit", "profile", "model", "open")
+PROTOCOLS = ("json", "v2")
+_OWN = ("deadline_ms", "rows", "control", "audit", "profile", "open", "upstream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A model in another process: its address, what it speaks, the networks it may lie in and the headers it is sent,
+    which name environment variables for what is secret; `output` is the tensor with the scores ("": the only one).
+    """
+
+    url: str = ""
+    protocol: str = "json"
+    networks: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    output: str = ""
+    connections: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +56,7 @@ class Serving:
     checkpoints: str = ""
     profile: str = ".temper/profile.npz"
     open: bool = False
+    upstream: Behind = field(default_factory=Behind)
     stages: Stages = field(default_factory=tuple)
 
 
@@ -65,7 +82,22 @@ def serving_of(document: Section, base: Path) -> Serving:
         checkpoints=str(base / checkpoints) if checkpoints else "",
         profile=str(base / section.text("profile", usual.profile)),
         open=section.flag("open", False),
+        upstream=_behind(section.section("upstream")),
         stages=tuple(_stage(section, name, node) for name, node in section.entries.items() if name not in _OWN),
+    )
+
+
+def _behind(section: Section) -> Behind:
+    section.only("url", "protocol", "networks", "headers", "output", "connections")
+    if section.entries and not section.has("url"):
+        raise section.error("guard.upstream has no url", fix="add `url:`")
+    return Behind(
+        url=section.text("url"),
+        protocol=section.word("protocol", PROTOCOLS, "json"),
+        networks=section.texts("networks"),
+        headers={name: str(value) for name, value in section.section("headers").plain().items()},
+        output=section.text("output"),
+        connections=section.whole("connections", 64),
     )
 
 
@@ -89,4 +121,4 @@ def _mode(section: Section, name: str, word: str) -> Mode:
         ) from None
 
 
-__all__ = ["ACKS", "Serving", "Stages", "serving_of"]
+__all__ = ["ACKS", "PROTOCOLS", "Behind", "Serving", "Stages", "serving_of"]

@@ -11,6 +11,8 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 
 Array = np.ndarray[Any, Any]
+_NONE = np.zeros(256, dtype=bool)
+_NONE.flags.writeable = False
 
 
 def halves(x: Array, schema: Schema) -> tuple[Array, Array]:
@@ -40,6 +42,6 @@ def served(batch: Array) -> Array:
         return np.ascontiguousarray(batch, dtype=np.float32)
 
 
-def named(schema_names: tuple[str, ...], at: int) -> str:
-    """The column's name, or its number where columns have none."""
-    return schema_names[at] if schema_names else f"column {at}"
+def none(n: int) -> Array:
+    """No alarm at any of `n` rows, not to be written to."""
+    return _NONE[:n] if n <= len(_NONE) else np.zeros(n, dtype=bool)

@@ -88,10 +88,14 @@ async def end_stream(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def lifespan(receive: Receive, send: Send, stop: Callable[[], Awaitable[None]]) -> None:
+async def lifespan(
+    receive: Receive, send: Send, stop: Callable[[], Awaitable[None]], start: Callable[[], None] | None = None
+) -> None:
     """Start and stop with the server."""
     while True:
         event = await receive()
+        if event["type"] == "lifespan.startup" and start is not None:
+            start()
         if event["type"] == "lifespan.shutdown":
             await stop()
         await send({"type": f"{event['type']}.complete"})

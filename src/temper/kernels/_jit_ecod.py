@@ -8,11 +8,13 @@ import numpy as np
 
 @numba.njit(cache=True)
 def tail_sums(x, tables, columns, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with the largest of the left, the right and the skew-wise sum of -log tail probabilities.
+    """Fill `out` (n,) with the largest of the left, the right and the skew-wise sum of -log tail probabilities, and
+    give the largest of all.
 
     `tables` (d, 3, knots) are knots, left and right tails; `columns` (d, 5) how many knots count, whether they are
     categories, what a gap and what an unseen category counts, and the sign of the skewness.
     """
+    most = -np.inf
     for row in range(len(x)):
         lefts = rights = leans = np.float64(0.0)
         for at in range(x.shape[1]):
@@ -35,6 +37,8 @@ def tail_sums(x, tables, columns, out):  # type: ignore[no-untyped-def]
             lean = columns[at, 4]
             leans += low if lean < 0.0 else high if lean > 0.0 else max(low, high)
         out[row] = max(lefts, rights, leans)
+        most = max(most, out[row])
+    return most
 
 
 @numba.njit(cache=True)

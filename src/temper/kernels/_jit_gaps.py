@@ -19,10 +19,15 @@ def keys(x, marks, out):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def strange(x, marks, patterns, known, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with how strange each pattern is: `known` of it, or the last entry where it is not there."""
+    """Fill `out` (n,) with how strange each pattern is, and give the largest: `known` of it, or the last entry where it
+    is not there.
+    """
+    most = -np.inf
     found = np.empty(len(x), np.uint64)
     keys(x, marks, found)
     for row in range(len(x)):
         at = np.searchsorted(patterns, found[row])
         seen = at < len(patterns) and patterns[at] == found[row]
         out[row] = known[at] if seen else known[-1]
+        most = max(most, out[row])
+    return most

@@ -7,40 +7,62 @@ import numpy as np
 
 from temper.kernels._jit_ecod import tail_sums
 
-_GAP, _LAST, _RECENT = np.uint8(255), 239, 4
+_GAP, _LAST = np.uint8(255), 239
+RECENT, GRAIN = 4, 8
 _TO, _MIX = np.uint64(1099511628211), np.uint64(14695981039346656037)
 
 
 @numba.njit(cache=True)
-def nearest(code, ring, filled, numbers):  # type: ignore[no-untyped-def]
-    """The smallest distance, in bytes, of a coded row to the first `filled` rows: ranks apart, or 255 per category."""
-    d, best = len(code), np.int32(255 * len(code))
-    for row in range(filled):
-        total = np.int32(0)
-        for at in range(numbers):
-            total += abs(np.int32(code[at]) - np.int32(ring[row, at]))
-        for at in range(numbers, d):
-            total += np.int32(255 if code[at] != ring[row, at] else 0)
-        if total < best:
-            best = total
-    return best
+def _nearest(code, ring, filled, numbers, away):  # type: ignore[no-untyped-def]
+    """The smallest distance, in bytes, of a coded row to the first `filled` of a ring (d, m): ranks apart, or 255 per
+    category. `away` (m,) is room to count in.
+    """
+    away[:filled] = 0
+    for at in range(len(code)):
+        own = np.int32(code[at])
+        if at < numbers:
+            for row in range(filled):
+                away[row] += abs(own - np.int32(ring[at, row]))
+        else:
+            for row in range(filled):
+                away[row] += 255 * np.int32(own != ring[at, row])
+    return away[:filled].min()
 
 
 @numba.njit(cache=True)
-def nearest_of_each(code, rings, numbers, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with the distance of each coded row to the nearest of its own ring (n, m, d)."""
+def _apart(code, ring, place, numbers):  # type: ignore[no-untyped-def]
+    """The distance of a coded row to one row of a ring."""
+    total = np.int32(0)
+    for at in range(len(code)):
+        if at < numbers:
+            total += abs(np.int32(code[at]) - np.int32(ring[at, place]))
+        else:
+            total += 255 * np.int32(code[at] != ring[at, place])
+    return total
+
+
+@numba.njit(cache=True)
+def _back(code, ring, count, filled, numbers, reference, away, values):  # type: ignore[no-untyped-def]
+    """How much nearer the last few rows are on average, and the nearest of all that are kept, than the nearest of some
+    ordinary rows: where these lie close together, small steps say nothing.
+    """
+    recent, usual = 0, _nearest(code, reference, reference.shape[1], numbers, away) + GRAIN
+    for back in range(1, RECENT + 1):
+        recent += _apart(code, ring, (count - back) % ring.shape[1], numbers) + GRAIN
+    values[0] = RECENT * usual / recent
+    values[1] = usual / (_nearest(code, ring, filled, numbers, away) + GRAIN)
+    return usual
+
+
+@numba.njit(cache=True)
+def steps_back(code, rings, numbers, reference, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (n, 3) with what each row's own ring (n, d, m) of earlier rows says about it, and with how far the
+    nearest ordinary row is.
+    """
+    filled = rings.shape[2]
+    away = np.empty(max(filled, reference.shape[1]), np.int32)
     for row in range(len(code)):
-        out[row] = nearest(code[row], rings[row], rings.shape[1], numbers)
-
-
-@numba.njit(cache=True)
-def _back(code, ring, count, filled, numbers):  # type: ignore[no-untyped-def]
-    """Minus the smallest distance to the last few rows, and to all that are kept."""
-    recent = 255 * len(code)
-    for back in range(1, min(filled, _RECENT) + 1):
-        at = (count - back) % len(ring)
-        recent = min(recent, nearest(code, ring[at : at + 1], 1, numbers))
-    return -recent, -nearest(code, ring, filled, numbers)
+        out[row, 2] = _back(code[row], rings[row], filled, filled, numbers, reference, away, out[row])
 
 
 @numba.njit(cache=True)
@@ -82,11 +104,16 @@ def _bet(edges, factors, value):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _among(names, filled, name):  # type: ignore[no-untyped-def]
-    known = False
+def _among(names, ring, filled, name, code):  # type: ignore[no-untyped-def]
+    """Whether the row is one of the ring: a hash can be made to meet another's, bytes that differ as well cannot."""
     for at in range(filled):
-        known |= names[at] == name
-    return known
+        if names[at] == name:
+            same = True
+            for column in range(len(code)):
+                same &= ring[column, at] == code[column]
+            if same:
+                return True
+    return False
 
 
 @numba.njit(cache=True)
@@ -100,37 +127,56 @@ def _gained(code, bins, parent, gain):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _wager(values, filled, edges, factors, trail, most):  # type: ignore[no-untyped-def]
-    """Begin a bet of each kind, and multiply all that were begun; without earlier rows nothing is near."""
-    for kind in range(len(values) if filled > 0 else 2):
+    """Begin a bet of each kind, and multiply all that were begun; with too few earlier rows nothing is near."""
+    for kind in range(len(values) if filled >= RECENT else 2):
         at = kind
-        if kind >= 2:
-            earlier, at = filled if kind == 3 else min(filled, _RECENT), 2
-            while 4 ** (at - 2) < earlier and at < len(edges) - 1:
+        if kind == 3:
+            while 4 ** (at - 2) < filled and at < len(edges) - 1:
                 at += 1
         trail[2 + kind] = min((1.0 + trail[2 + kind]) * _bet(edges[at], factors[at], values[kind]), most)
 
 
 @numba.njit(cache=True)
 def follow(  # type: ignore[no-untyped-def]
-    x, knots, bins, order, numbers, parent, gain, tables, columns, edges, factors, ring, names, trail, most, out
+    x,
+    knots,
+    bins,
+    order,
+    numbers,
+    parent,
+    gain,
+    tables,
+    columns,
+    edges,
+    factors,
+    reference,
+    ring,
+    names,
+    trail,
+    most,
+    out,
 ):
     """Follow rows (n, d) of one client: `ring` and `names` hold its last distinct rows, `trail` counts them, what it
-    repeated, and the evidence of each kind; `out` (n,) is the mean evidence after each row.
+    repeated, and the evidence of each kind; `out` (n,) is the mean evidence after each row, and the largest is given.
     """
-    capacity, code = len(ring), np.empty(x.shape[1], np.uint8)
-    tail, values = np.empty(1), np.empty(len(trail) - 2)
+    capacity, code = len(names), np.empty(x.shape[1], np.uint8)
+    away = np.empty(max(capacity, reference.shape[1]), np.int32)
+    tail, values, largest = np.empty(1), np.empty(len(trail) - 2), 0.0
     for row in range(len(x)):
         name = _name(x[row])
         count = np.int64(trail[0])
-        filled = min(count, capacity)
-        if _among(names, filled, name):
+        filled = count if count < capacity else capacity
+        _encode(x[row], knots, order, numbers, code)
+        if _among(names, ring, filled, name, code):
             trail[1] += 1
         else:
-            _encode(x[row], knots, order, numbers, code)
             tail_sums(x[row : row + 1], tables, columns, tail)
             values[0], values[1] = -_gained(code, bins, parent, gain), tail[0]
-            values[2], values[3] = _back(code, ring, count, filled, numbers)
-            ring[count % capacity], names[count % capacity] = code, name
+            if filled >= RECENT:
+                _back(code, ring, count, filled, numbers, reference, away, values[2:])
+            ring[:, count % capacity], names[count % capacity] = code, name
             trail[0] += 1
             _wager(values, filled, edges, factors, trail, most)
         out[row] = np.mean(trail[2:])
+        largest = max(largest, out[row])
+    return largest

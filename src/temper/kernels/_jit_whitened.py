@@ -10,12 +10,13 @@ _INFINITE = np.float32(np.inf)
 
 @numba.njit(cache=True)
 def whitened_squares(x, columns, whiten, levels, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (n,) with mean squares of whitened rows; a NaN or an infinity on the way gives an infinity.
+    """Fill `out` (n,) with mean squares of whitened rows, infinite where a NaN or an infinity is on the way, and give
+    the largest.
 
     `columns` (d, 4) are mean, one over the spread, whether the column is a category, whether it may have gaps.
     """
     d, unseen = x.shape[1], levels.shape[1] - 1
-    z = np.empty(d, np.float32)
+    z, most = np.empty(d, np.float32), -np.inf
     for row in range(len(x)):
         for at in range(d):
             value = np.float32(x[row, at])
@@ -32,3 +33,5 @@ def whitened_squares(x, columns, whiten, levels, out):  # type: ignore[no-untype
                 part += z[at] * whiten[end, at]
             total += part * part
         out[row] = total / d if total == total else np.inf
+        most = max(most, out[row])
+    return most

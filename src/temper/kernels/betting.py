@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-LEVELS = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
-_LEAST = 0.05
+LEVELS = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.0005)
+_LEAST, _HOPED = 0.05, 0.7
 _POWERS = np.linspace(0.1, 1.0, 19)
 
 
@@ -41,12 +41,13 @@ def bet(ordinary: Array, segments: Sequence[Array], unlike: Array, tolerated: fl
     usual = _shares(edges, ordinary, 1.0)
     parts = np.array([_shares(edges, ordinary[rows], 1.0) for rows in segments] + [usual])
     parts = (1.0 - tolerated) * parts + tolerated * against
-    ratio = against / ((1.0 - tolerated) * usual + tolerated * against)
+    hoped = _HOPED * against + (1.0 - _HOPED) * usual / usual.sum()
+    ratio = hoped / ((1.0 - tolerated) * usual + tolerated * against)
     best, growth = np.zeros(len(usual)), 0.0
     for power in _POWERS:
         factors = np.maximum.accumulate(np.maximum(ratio, _LEAST)) ** power
         factors /= max(1.0, float((parts @ factors).max()))
-        gained = float(against @ np.log(factors))
+        gained = float(hoped @ np.log(factors))
         if gained > growth:
             best, growth = factors, gained
     return Bet(edges=edges, factors=best)

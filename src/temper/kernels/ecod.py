@@ -46,19 +46,18 @@ def tails(x: Array, category: Array) -> Tails:
     return Tails(tables=tables, columns=columns)
 
 
-def tail_scores(table: Tails, x: Array) -> Array:
-    """The score (n,) of each row: the larger the farther out; infinite for infinite values.
+def tail_scores(table: Tails, x: Array) -> tuple[Array, float]:
+    """The score (n,) of each row, the larger the farther out, infinite for infinite values; and the largest of them.
 
     Misleads where rows are strange only in how columns go together: each column is looked at alone.
     Source: Li et al., "ECOD: Unsupervised outlier detection using empirical cumulative distribution functions", 2022.
 
     >>> table = tails(np.arange(100.0)[:, None], np.array([False]))
-    >>> tail_scores(table, np.array([[0.0], [50.0]])).round(2)
+    >>> tail_scores(table, np.array([[0.0], [50.0]]))[0].round(2)
     array([4.61, 0.69])
     """
     out = np.empty(len(x))
-    _compiled()(x, table.tables, table.columns, out)
-    return out
+    return out, _compiled()(x, table.tables, table.columns, out)
 
 
 @cache  # an import statement costs half as much as the row

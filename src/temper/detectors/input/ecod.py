@@ -9,7 +9,7 @@ import numpy as np
 
 from temper.core.detector import Signal
 from temper.core.schema import Schema
-from temper.detectors._ordinary import categories, halves, served
+from temper.detectors._ordinary import categories, halves, none, served
 from temper.kernels.conformal import Threshold, threshold
 from temper.kernels.ecod import Tails, tail_scores, tails
 
@@ -46,15 +46,15 @@ class Ecod:
         """Tails of one half of the rows, threshold from the other."""
         rows, held_out = halves(x, schema)
         table = tails(rows, categories(schema, rows.shape[1]))
-        return Fitted(table=table, limit=threshold(tail_scores(table, held_out), self.rate))
+        return Fitted(table=table, limit=threshold(tail_scores(table, held_out)[0], self.rate))
 
     def step(self, state: Fitted, batch: Array) -> tuple[Fitted, Signal]:
         """The largest sum of -log tail probabilities of each row."""
-        values = tail_scores(state.table, served(batch))
+        values, largest = tail_scores(state.table, served(batch))
+        if largest <= state.limit.value:
+            return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value
-        if not np.count_nonzero(alarms):
-            return state, Signal(values=values, alarms=alarms)
-        reason = f"tails of {values.max():.3g}, {state.limit.rate:g} of rows are above {state.limit.value:.3g}"
+        reason = f"tails of {largest:.3g}, {state.limit.rate:g} of rows are above {state.limit.value:.3g}"
         return state, Signal(values=values, alarms=alarms, reason=reason)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from temper.core.detector import Signal
 from temper.core.schema import Schema
-from temper.detectors._ordinary import categories, halves, served
+from temper.detectors._ordinary import categories, halves, none, served
 from temper.kernels.conformal import Threshold, threshold
 from temper.kernels.whitened import Whitened, distances, whitened
 
@@ -44,15 +44,15 @@ class Mahalanobis:
         """Shape of one half of the rows, threshold from the other."""
         rows, held_out = halves(x, schema)
         shape = whitened(rows, categories(schema, rows.shape[1]))
-        return Fitted(shape=shape, limit=threshold(distances(shape, held_out), self.rate))
+        return Fitted(shape=shape, limit=threshold(distances(shape, held_out)[0], self.rate))
 
     def step(self, state: Fitted, batch: Array) -> tuple[Fitted, Signal]:
         """The mean squared whitened distance of each row."""
-        values = distances(state.shape, served(batch))
+        values, largest = distances(state.shape, served(batch))
+        if largest <= state.limit.value:
+            return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value
-        if not np.count_nonzero(alarms):
-            return state, Signal(values=values, alarms=alarms)
-        reason = f"{values.max():.3g} times the usual squared distance, {state.limit.rate:g} of rows are above "
+        reason = f"{largest:.3g} times the usual squared distance, {state.limit.rate:g} of rows are above "
         return state, Signal(values=values, alarms=alarms, reason=f"{reason}{state.limit.value:.3g}")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from temper.core.detector import Signal
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.detectors._ordinary import halves, served
+from temper.detectors._ordinary import halves, none, served
 from temper.kernels.conformal import Threshold, threshold
 
 Array = np.ndarray[Any, Any]
@@ -55,25 +55,24 @@ class Missing:
         keys(rows, marks, found)
         patterns, counts = np.unique(found, return_counts=True)
         known = -np.log(np.append(counts, 0.5) / len(rows))
-        limit = threshold(_strange(marks, patterns, known, held_out), self.rate)
+        limit = threshold(_strange(marks, patterns, known, held_out)[0], self.rate)
         return Fitted(marks=marks, patterns=patterns, known=known, limit=limit)
 
     def step(self, state: Fitted, batch: Array) -> tuple[Fitted, Signal]:
         """Minus the logarithm of the share of each row's pattern."""
-        values = _strange(state.marks, state.patterns, state.known, served(batch))
+        values, largest = _strange(state.marks, state.patterns, state.known, served(batch))
+        if largest <= state.limit.value:
+            return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value
-        if not np.count_nonzero(alarms):
-            return state, Signal(values=values, alarms=alarms)
         gaps = int(np.isnan(batch[int(np.argmax(values))]).sum())
         reason = f"{gaps} values are missing in a way that less than {state.limit.rate:g} of rows have"
         return state, Signal(values=values, alarms=alarms, reason=reason)
 
 
-def _strange(marks: Array, patterns: Array, known: Array, x: Array) -> Array:
-    """How strange (n,) each pattern is: minus the logarithm of its share."""
+def _strange(marks: Array, patterns: Array, known: Array, x: Array) -> tuple[Array, float]:
+    """How strange (n,) each pattern is, minus the logarithm of its share; and the strangest."""
     out = np.empty(len(x))
-    _compiled()(x, marks, patterns, known, out)
-    return out
+    return out, _compiled()(x, marks, patterns, known, out)
 
 
 @cache  # an import statement costs half as much as the row

@@ -9,6 +9,7 @@ import numpy as np
 
 from temper.core.detector import Signal
 from temper.core.schema import Schema
+from temper.detectors._ordinary import none
 
 Array = np.ndarray[Any, Any]
 
@@ -23,11 +24,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sane:
-    """Alarms at scores that are not finite or lie outside [`low`, `high`]; without limits it takes those it is fitted
-    on.
+    """Alarms at scores that are not finite or lie outside [`low`, `high`].
 
-    Its rows are scores, (n, 1) or (n, classes). Misleads about wrong scores that look like right ones: those take
-    known rows whose answers are known.
+    Without limits it takes 0 and 1 where all scores it is fitted on lie there, else their range and as much again to
+    either side. Its rows are scores, (n, 1) or (n, classes). Misleads about wrong scores that look like right ones:
+    those take known rows whose answers are known.
     Source: Breck et al., "The ML test score: a rubric for ML production readiness", 2017 (checks of serving).
 
     >>> watch = Sane(low=0.0, high=1.0)
@@ -39,12 +40,15 @@ class Sane:
     high: float | None = None
 
     def fit(self, x: Array, schema: Schema) -> Range:
-        """The limits, given or of these scores."""
-        low = float(np.min(x)) if self.low is None else self.low
-        return Range(low=low, high=float(np.max(x)) if self.high is None else self.high)
+        """The limits, given or taken from these scores."""
+        low, high = float(np.min(x)), float(np.max(x))
+        low, high = (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (2.0 * low - high, 2.0 * high - low)
+        return Range(low=low if self.low is None else self.low, high=high if self.high is None else self.high)
 
     def step(self, state: Range, batch: Array) -> tuple[Range, Signal]:
         """How far each row's scores lie outside the limits."""
+        if batch.size and state.low <= batch.min() and batch.max() <= state.high:  # not so where one is no number
+            return state, Signal(values=np.zeros(len(batch)), alarms=none(len(batch)))
         outside = np.maximum(batch - state.high, state.low - batch).max(axis=1, initial=-np.inf)
         values = np.where(np.isnan(outside), np.inf, np.maximum(outside, 0.0))
         alarms = values > 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.detectors._ordinary import categories, halves
-from temper.kernels.betting import bet, padded
+from temper.kernels.betting import Bet, bet, padded
 from temper.kernels.chow_liu import Dependence, dependence, together
 from temper.kernels.codes import Codes, binned, codes, encoded
 from temper.kernels.ecod import Tails, tail_scores, tails
@@ -19,13 +19,15 @@ Array = np.ndarray[Any, Any]
 KINDS = (
     "columns that do not go together",
     "values in the tails",
-    "small steps from its own last queries",
+    "last queries all alike",
     "small steps from its own earlier queries",
 )
-_FILLED = (1, 4, 16, 64, 256, 1_024)  # how many earlier queries there are at most; the kernel has the same levels
-_FEWEST, _SLICE, _SLICES, _NEIGHBOURS = 200, 250, 48, 100
+_FILLED = (4, 16, 64, 256, 1_024)  # how many earlier queries there are at most; the kernel has the same levels
+_REFERENCE, _ASKED = 256, 2_000
+_FEWEST, _SLICE, _SLICES, _NEIGHBOURS = 200, 250, 200, 100
 _CUTS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
-_CLOSE = np.geomspace(1e-4, 0.05, 20)
+GRAIN = 8  # a distance in bytes that counts as none, as in the kernel
+_CLOSE = np.array([0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,12 +39,13 @@ class Ordinary:
     tails: Tails
     edges: Array
     factors: Array
+    reference: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trail:
-    """One client: its last distinct rows as bytes (`ring`) and by hash (`names`); `counts` are distinct rows, repeats,
-    and the evidence of each kind.
+    """One client: its last distinct rows as bytes (`ring`, (columns, rows)) and by hash (`names`); `counts` are
+    distinct rows, repeats, and the evidence of each kind.
     """
 
     ordinary: Ordinary
@@ -61,18 +64,18 @@ class Trail:
 
     def roomy(self, most: int) -> Trail:
         """The same with a ring four times as large, where it is full and may be larger."""
-        size = len(self.ring)
+        size = len(self.names)
         if self.counts[0] < size or size >= most:
             return self
         more = min(4 * size, most) - size
-        ring = np.concatenate([self.ring, np.zeros((more, self.ring.shape[1]), np.uint8)])
+        ring = np.concatenate([self.ring, np.zeros((len(self.ring), more), np.uint8)], axis=1)
         return replace(self, ring=ring, names=np.concatenate([self.names, np.zeros(more, np.uint64)]))
 
 
 def begun(ordinary: Ordinary, size: int = 16) -> Trail:
     """An empty trail."""
     columns = len(ordinary.codes.order)
-    ring, names = np.zeros((size, columns), np.uint8), np.zeros(size, np.uint64)
+    ring, names = np.zeros((columns, size), np.uint8), np.zeros(size, np.uint64)
     return Trail(ordinary=ordinary, ring=ring, names=names, counts=np.zeros(2 + len(KINDS)))
 
 
@@ -82,6 +85,7 @@ def learnt(x: Array, schema: Schema, tolerated: float) -> Ordinary:
     category = categories(schema, rows.shape[1])
     table = codes(rows, category)
     code = encoded(table, held_out)
+    reference = np.ascontiguousarray(encoded(table, rows[:_REFERENCE]).T)
     tree, tail = dependence(binned(table, encoded(table, rows))), tails(rows, category)
     rng = Draws(0, "detectors.learnt").generator()
     parts = _segments(held_out, category)
@@ -90,11 +94,11 @@ def learnt(x: Array, schema: Schema, tolerated: float) -> Ordinary:
     anywhere = _anywhere(rows, schema, rng)
     bets = [
         bet(usual, parts, loose, tolerated),
-        bet(tail_scores(tail, held_out), parts, tail_scores(tail, anywhere), tolerated),
-        *(_near(code, held_out, table.numbers, filled, tolerated, rng) for filled in _FILLED),
+        bet(tail_scores(tail, held_out)[0], parts, tail_scores(tail, anywhere)[0], tolerated),
+        *_near(code, held_out, table.numbers, reference, tolerated, rng),
     ]
     edges, factors = padded(bets)
-    return Ordinary(codes=table, tree=tree, tails=tail, edges=edges, factors=factors)
+    return Ordinary(codes=table, tree=tree, tails=tail, edges=edges, factors=factors, reference=reference)
 
 
 def _segments(x: Array, category: Array) -> list[Array]:
@@ -110,51 +114,69 @@ def _segments(x: Array, category: Array) -> list[Array]:
 
 def _anywhere(x: Array, schema: Schema, rng: np.random.Generator) -> Array:
     """Rows anywhere in the schema's box, in the range of ordinary rows where it is open."""
-    finite = np.where(np.isfinite(x), x, np.nan)
-    low, high = np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)
+    finite = np.isfinite(x)
+    low = np.where(finite, x, np.inf).min(axis=0, initial=1e30)
+    high = np.where(finite, x, -np.inf).max(axis=0, initial=-1e30)
     if schema.columns:
         low = np.where(np.isfinite(schema.lows), schema.lows, low)
         high = np.where(np.isfinite(schema.highs), schema.highs, high)
-    made = rng.uniform(low, high, (min(len(x), 4_000), x.shape[1]))
+    made = rng.uniform(np.minimum(low, high), high, (min(len(x), 4_000), x.shape[1]))
     whole = [column.discrete for column in schema.columns] or [False] * x.shape[1]
     return np.where(whole, np.round(made), made).astype(np.float32)
 
 
-def _near(code: Array, x: Array, numbers: int, filled: int, tolerated: float, rng: np.random.Generator) -> Any:
-    """The bet on how near a row is to the nearest of `filled` earlier ones, among all rows and in narrow slices."""
-    groups = [np.arange(len(code)), *_slices(x, max(_SLICE, filled + _NEIGHBOURS), rng)]
-    many = [len(code) if at == 0 else _NEIGHBOURS for at in range(len(groups))]
-    found = [_distances(code, rows, n, filled, numbers, rng) for rows, n in zip(groups, many, strict=True)]
-    ends = np.cumsum([len(one) for one in found])
-    where = [np.arange(end - len(one), end) for one, end in zip(found, ends, strict=True)]
-    ordinary = -np.concatenate(found)
-    close = np.quantile(-ordinary[where[0]], _CLOSE, method="lower")
-    return bet(ordinary, where, -np.repeat(close, len(ordinary)), tolerated)
+def _near(
+    code: Array, x: Array, numbers: int, reference: Array, tolerated: float, rng: np.random.Generator
+) -> list[Bet]:
+    """The bets on how near the last rows are, and the nearest of ever more earlier ones, beside the nearest ordinary
+    one: among all rows, and among rows alike in one column, as in a batch that is sorted or all of one kind.
+    """
+    bets: list[Bet] = []
+    for filled in _FILLED:
+        groups = [np.arange(len(code)), *_slices(x, max(_SLICE, filled + _NEIGHBOURS))]
+        many = [len(code) if at == 0 else _NEIGHBOURS for at in range(len(groups))]
+        found = [
+            _steps(code, rows, min(n, _ASKED), filled, numbers, reference, rng)
+            for rows, n in zip(groups, many, strict=True)
+        ]
+        if filled == _FILLED[0]:
+            bets.append(_bet_on_near([one[:, 0] for one in found], found[0][:, 2], tolerated))
+        bets.append(_bet_on_near([one[:, 1] for one in found], found[0][:, 2], tolerated))
+    return bets
 
 
-def _slices(x: Array, size: int, rng: np.random.Generator) -> list[Array]:
-    """Rows next to each other in the order of one column, as in a batch that is sorted or all of one kind."""
+def _bet_on_near(values: list[Array], usual: Array, tolerated: float) -> Bet:
+    """Against steps of a hundredth to two thirds of the way to the nearest ordinary row."""
+    ends = np.cumsum([len(one) for one in values])
+    where = [np.arange(end - len(one), end) for one, end in zip(values, ends, strict=True)]
+    stepped = usual[:, None] / (_CLOSE * (usual[:, None] - GRAIN) + GRAIN)
+    return bet(np.concatenate(values), where, stepped.ravel(), tolerated)
+
+
+def _slices(x: Array, size: int) -> list[Array]:
+    """Rows next to each other in the order of one column, from its lowest to its highest."""
     if len(x) <= size:
         return []
-    columns = rng.permutation(np.repeat(np.arange(x.shape[1]), 2))[:_SLICES]
-    starts = rng.integers(len(x) - size, size=len(columns))
-    return [
-        np.argsort(x[:, at], kind="stable")[start : start + size] for at, start in zip(columns, starts, strict=True)
-    ]
+    starts = np.linspace(0, len(x) - size, max(_SLICES // x.shape[1], 3)).astype(int)
+    orders = [np.argsort(x[:, at], kind="stable") for at in range(x.shape[1])]
+    return [order[start : start + size] for order in orders for start in starts]
 
 
-def _distances(code: Array, rows: Array, n: int, filled: int, numbers: int, rng: np.random.Generator) -> Array:
-    """Of `n` of these rows to the nearest of `filled` others, drawn for each anew where there are enough."""
-    from temper.kernels._jit_trail import nearest_of_each
+def _steps(
+    code: Array, rows: Array, n: int, filled: int, numbers: int, reference: Array, rng: np.random.Generator
+) -> Array:
+    """What `filled` others of these rows, drawn anew where there are many, say about `n` of them (n, 3)."""
+    from temper.kernels._jit_trail import steps_back
 
     rows = rng.permutation(rows)
-    asked = rows[: min(n, max(len(rows) - filled, len(rows) // 2), 4_000 if filled <= 64 else 1_000)]
+    asked = rows[: min(n, max(len(rows) - filled, len(rows) // 2))]
     earlier = rows[len(asked) :]
-    out = np.empty(len(asked))
+    out = np.empty((len(asked), 3))
     for start in range(0, len(out), 100):
         part = slice(start, start + 100)
         drawn = rng.integers(len(earlier), size=(len(out[part]), filled))
-        if len(earlier) < 4 * filled:
+        if filled > 64 and len(earlier) < 4 * filled:
             drawn[:] = np.arange(filled) % len(earlier)
-        nearest_of_each(code[asked[part]], code[earlier[drawn]], numbers, out[part])
+        rings = np.ascontiguousarray(code[earlier[drawn]].transpose(0, 2, 1))
+        steps_back(code[asked[part]], rings, numbers, reference, out[part])
     return out

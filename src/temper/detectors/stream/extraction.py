@@ -10,7 +10,7 @@ import numpy as np
 
 from temper.core.detector import Signal
 from temper.core.schema import Schema
-from temper.detectors._ordinary import served
+from temper.detectors._ordinary import none, served
 from temper.detectors.stream._followed import KINDS, Trail, begun, learnt
 
 Array = np.ndarray[Any, Any]
@@ -22,10 +22,10 @@ class Extraction:
     """Alarms when a client's queries are too unlike those of any ordinary client: columns that do not go together,
     values in the tails, steps away from its own earlier queries.
 
-    At most a share `rate` of ordinary clients is ever alarmed at within `horizon` queries, if their rows come from any
-    mixture of the segments of ordinary rows and up to a share `tolerated` looks as in an attack. A row repeated exactly
-    says nothing and counts nothing. Misleads about clients that ask natural rows, or few made-up ones among many
-    natural: no detector tells them from honest ones, and quotas have to.
+    At most a share `rate` of ordinary clients is alarmed at within `horizon` queries, as far as held-out rows show it,
+    if theirs are any mixture of rows alike in one column and up to a share `tolerated` looks as in an attack. A row
+    repeated exactly says nothing and counts nothing. Misleads about clients that ask natural rows, or few made-up ones
+    among many natural: no detector tells them from honest ones, and quotas have to.
     Source: Shin, Ramdas & Rinaldo, "E-detectors", 2024 (the sum of bets); Juuti et al., "PRADA", 2019 (distances to a
     client's own queries).
 
@@ -49,27 +49,30 @@ class Extraction:
     def step(self, state: Trail, batch: Array) -> tuple[Trail, Signal]:
         """The evidence after each row of one client: the sum of all bets begun so far, on average over the kinds."""
         rows, out = served(batch), np.empty(len(batch))
-        start = 0
+        start, largest = 0, 0.0
         while start < len(rows):
             state = state.roomy(self.ring)
-            room = len(rows) if len(state.ring) >= self.ring else len(state.ring) - int(state.counts[0])
+            room = len(rows) if len(state.names) >= self.ring else len(state.names) - int(state.counts[0])
             part = slice(start, start + max(room, 1))
-            _follow(state, rows[part], out[part])
+            largest = max(largest, _follow(state, rows[part], out[part]))
             start = part.stop
-        alarms = out >= self.horizon / self.rate
-        if not np.count_nonzero(alarms):
-            return state, Signal(values=out, alarms=alarms)
+        limit = self.horizon / self.rate
+        if largest < limit:
+            return state, Signal(values=out, alarms=none(len(out)))
+        alarms = out >= limit
         worst = KINDS[int(np.argmax(state.counts[2:]))]
         return state, Signal(values=out, alarms=alarms, reason=f"{worst}, in {state.distinct} distinct queries")
 
 
-def _follow(state: Trail, rows: Array, out: Array) -> None:
+def _follow(state: Trail, rows: Array, out: Array) -> float:
+    """Fill `out` with the evidence after each row, and give the largest."""
     one = state.ordinary
     table, tree, tail = one.codes, one.tree, one.tails
-    _compiled()(
+    found: float = _compiled()(
         rows, table.knots, table.bins, table.order, table.numbers, tree.parent, tree.gain, tail.tables, tail.columns,
-        one.edges, one.factors, state.ring, state.names, state.counts, _MOST, out,
+        one.edges, one.factors, one.reference, state.ring, state.names, state.counts, _MOST, out,
     )  # fmt: skip
+    return found
 
 
 @cache  # an import statement costs half as much as a row

@@ -34,13 +34,15 @@ def arrivals(rate: float, seconds: float, rng: np.random.Generator, *, poisson: 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Played:
     """What became of every request, in the order in which they were due: when it was due, sent and answered (NaN where
-    it was not), in seconds from the start, and its status (0 where the line broke or nothing came in time).
+    it was not), in seconds from the start, and its status (0 where the line broke or nothing came in time). `marks` is
+    what the reader made of each answer's body, 0 without one.
     """
 
     due: Array
     sent: Array
     done: Array
     status: Array
+    marks: Array
 
     @property
     def response(self) -> Array:
@@ -73,25 +75,29 @@ async def play(
     *,
     connections: int = 64,
     timeout: float = 2.0,
+    read: Callable[[bytes], int] | None = None,
     began: Callable[[float], None] = lambda at: None,
 ) -> Played:
     """Send `requests`, whole HTTP/1.1 messages, each again in turn, at the times in `due`. A request with no free
     connection waits for one, and that wait counts. `began` is told the monotonic time of the start.
     """
     loop = asyncio.get_running_loop()
-    run = _Run(loop=loop, host=host, port=port, requests=requests, due=due, timeout=timeout)
+    run = _Run(loop=loop, host=host, port=port, requests=requests, due=due, timeout=timeout, read=read)
     await run.connect(connections)
     run.start = time.perf_counter()
     began(time.monotonic())
     await run.pace()
     await run.settle()
-    return Played(due=due, sent=run.sent, done=run.done, status=run.status)
+    return Played(due=due, sent=run.sent, done=run.done, status=run.status, marks=run.marks)
 
 
 class _Run:
     """One run: its lines, those that are free, the requests that wait for one, and the clock."""
 
-    def __init__(self, *, loop: Any, host: str, port: int, requests: Any, due: Array, timeout: float) -> None:
+    def __init__(
+        self, *, loop: Any, host: str, port: int, requests: Any, due: Array, timeout: float, read: Any
+    ) -> None:
+        self.read, self.marks = read, np.zeros(len(due), dtype=np.int64)
         self.loop, self.place, self.requests, self.due, self.timeout = loop, (host, port), requests, due, timeout
         self.sent, self.done = np.full(len(due), np.nan), np.full(len(due), np.nan)
         self.status = np.zeros(len(due), dtype=np.int64)
@@ -167,6 +173,7 @@ class _Line(asyncio.Protocol):
         import httptools
 
         self._run, self._at, self._parser = run, -1, httptools.HttpResponseParser(self)
+        self._body = b""
         self._new, self._timer = httptools.HttpResponseParser, run.loop.call_soon(lambda: None)
         self.transport: Any = None
 
@@ -184,8 +191,14 @@ class _Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
     def on_message_complete(self) -> None:
         at, self._at, status = self._at, -1, self._parser.get_status_code()
+        if self._run.read is not None:
+            self._run.marks[at] = self._run.read(self._body)
+        self._body = b""
         self._timer.cancel()
         self._run.ended(at, status)
         if self._parser.should_keep_alive():

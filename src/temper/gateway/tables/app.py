@@ -15,18 +15,24 @@ import msgspec
 
 from temper.core.schema import Schema
 from temper.core.serving import Answer, Scoring
+from temper.core.stage import Level
 from temper.gateway.asgi import Receive, Refused, Scope, Send, body_of, lifespan
 from temper.gateway.tables import openapi, v2
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.decode import Asked, Decoder, Wrong
 from temper.gateway.tables.v2 import V2
+from temper.guard.serving.idempotency import Conflict, Idempotency
 from temper.guard.serving.pipeline import Refuses
 
 _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 _JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _BEARER = b"bearer "
-Handler = Callable[[Scope, Receive], Awaitable[tuple[int, Any]]]
+_AGAIN = (b"idempotency-replayed", b"true")
+Headers = tuple[tuple[bytes, bytes], ...]
+Told = tuple[int, bytes, Headers]
+"""Status, body, headers."""
+Handler = Callable[[Scope, Receive], Awaitable[Told]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +74,12 @@ class Tables:
     counted: Counted
     wait: Callable[[str, int], float] = lambda client, rows: 0.0
     ready: Callable[[], str] = lambda: ""
+    start: Callable[[], None] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     most_bytes: int = 1024 * 1024
     most_rows: int = 1_000
     deadline: float = 0.25
+    once: Idempotency = field(default_factory=Idempotency)
     body_seconds: float = 10.0
     _decoder: Decoder = field(init=False, repr=False)
     _v2: V2 = field(init=False, repr=False)
@@ -103,23 +111,22 @@ class Tables:
         """One request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                await lifespan(receive, send, self._stopped)
+                await lifespan(receive, send, self._stopped, self.start)
             return
-        began, after = time.perf_counter(), 0.0
+        began = time.perf_counter()
         try:
-            status, found = await self._handler(scope)(scope, receive)
+            status, body, headers = await self._handler(scope)(scope, receive)
         except (Refused, Refuses) as refused:
-            status, found, after = refused.status, {"error": refused.message}, refused.after
+            status, body, headers = _refusal(refused.status, refused.message, refused.after)
+        except Conflict as conflict:
+            status, body, headers = _refusal(409, conflict.message)
         except Exception as crash:  # what went wrong may quote a row, so only its kind is told and logged
             _LOG.error("a request failed: %s", type(crash).__name__)
-            status, found = 500, {"error": "the gateway failed"}
+            status, body, headers = _refusal(500, "the gateway failed")
         self.counted.seconds.add(time.perf_counter() - began)
         self.counted.add("requests_total", (("status", str(status)),))
-        kind, body = (_TEXT, found) if isinstance(found, bytes) else (_JSON, _ENCODER.encode(found))
-        headers = [kind, (b"content-length", b"%d" % len(body))]
-        if after:
-            headers.append((b"retry-after", b"%d" % min(math.ceil(min(after, 1e6)), 86_400)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        length = (b"content-length", b"%d" % len(body))
+        await send({"type": "http.response.start", "status": status, "headers": (*headers, length)})
         await send({"type": "http.response.body", "body": body})
 
     def _handler(self, scope: Scope) -> Handler:
@@ -129,17 +136,35 @@ class Tables:
             raise Refused(405, f"{methods[0]} is answered here") if methods else Refused(404, "there is nothing here")
         return found
 
-    async def _score(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
-        scoring = await self._asked(scope, receive, self._decoder.decode)
-        return 200, self._document(await self.answer(scoring), scoring.request)
+    async def _score(self, scope: Scope, receive: Receive) -> Told:
+        def said(answer: Answer, id_: str) -> bytes:
+            return _ENCODER.encode(self._document(answer, id_))
 
-    async def _infer(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
-        scoring = await self._asked(scope, receive, self._v2.decode)
-        answer = await self.answer(scoring)
-        return 200, v2.answered(self.about.name, self.about.model, answer, scoring.request, scores=self.about.scores)
+        return await self._answered(scope, receive, self._decoder.decode, said)
 
-    async def _asked(self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]) -> Scoring:
-        """The request, from somebody who may ask it now."""
+    async def _infer(self, scope: Scope, receive: Receive) -> Told:
+        def said(answer: Answer, id_: str) -> bytes:
+            about = self.about
+            return _ENCODER.encode(v2.answered(about.name, about.model, answer, id_, scores=about.scores))
+
+        return await self._answered(scope, receive, self._v2.decode, said)
+
+    async def _answered(
+        self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked], said: Callable[[Answer, str], bytes]
+    ) -> Told:
+        """The answer; a request with an id of its own is decided once, however often it comes."""
+        scoring, body = await self._asked(scope, receive, decode)
+
+        async def work() -> bytes:
+            return said(await self.answer(scoring), scoring.request)
+
+        if scoring.request.startswith(self._own):
+            return 200, await work(), (_JSON,)
+        found, again = await self.once.once(scoring.client, scoring.request, body, scoring.at, work)
+        return 200, found, (_JSON, _AGAIN) if again else (_JSON,)
+
+    async def _asked(self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]) -> tuple[Scoring, bytes]:
+        """The request, from somebody who may ask it now, and its body."""
         at, headers = time.monotonic(), dict(scope["headers"])
         client = self._client(headers)
         if wait := self.wait(client.group or client.name, 1):
@@ -151,13 +176,14 @@ class Tables:
             raise Refused(400, str(wrong)) from None
         if (more := len(asked.rows) - 1) and (wait := self.wait(client.group or client.name, more)):
             raise Refused(429, "this client has asked too much for now", after=wait)
-        return Scoring(
+        scoring = Scoring(
             rows=asked.rows,
             client=client.group or client.name,
             request=asked.id or f"{self._own}{next(self._number):x}",
             at=at,
             deadline=at + self._seconds(headers),
         )
+        return scoring, body
 
     def _client(self, headers: Mapping[bytes, bytes]) -> Client:
         told = headers.get(b"authorization", b"")
@@ -180,10 +206,10 @@ class Tables:
         """The reply: for every row its decision, and where it has one its label and its score."""
         results: list[dict[str, Any]] = [{"decision": level.name.lower()} for level in answer.levels]
         threshold = self.about.threshold
-        for found, score in zip(results, answer.scores.tolist(), strict=False):
+        for found, level, score in zip(results, answer.levels, answer.scores.tolist(), strict=False):
             if threshold is not None:
                 found["label"] = self.about.classes[score >= threshold]
-            if self.about.scores:
+            if self.about.scores and level is not Level.REVISE:  # who is told less is told the decision alone
                 found["score"] = score
         return {
             "id": id_,
@@ -195,20 +221,30 @@ class Tables:
         }
 
     def _told(self, document: Any, *, key: bool = False) -> Handler:
-        async def handler(scope: Scope, receive: Receive) -> tuple[int, Any]:
+        body = _ENCODER.encode(document)
+
+        async def handler(scope: Scope, receive: Receive) -> Told:
             if key:
                 self._client(dict(scope["headers"]))
-            return 200, document
+            return 200, body, (_JSON,)
 
         return handler
 
-    async def _ready(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
+    async def _ready(self, scope: Scope, receive: Receive) -> Told:
         why = self.ready()
-        return (503, {"error": why}) if why else (200, {"ready": True})
+        return _refusal(503, why, 1.0) if why else (200, b'{"ready":true}', (_JSON,))
 
-    async def _metrics(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
-        return 200, self.counted.text().encode()
+    async def _metrics(self, scope: Scope, receive: Receive) -> Told:
+        return 200, self.counted.text().encode(), (_TEXT,)
 
     async def _stopped(self) -> None:
         if self.stop is not None:
             await self.stop()
+
+
+def _refusal(status: int, message: str, after: float = 0.0) -> Told:
+    """One sentence, and when to come back."""
+    body = _ENCODER.encode({"error": message})
+    if not after:
+        return status, body, (_JSON,)
+    return status, body, (_JSON, (b"retry-after", b"%d" % math.ceil(min(after, 86_400.0))))

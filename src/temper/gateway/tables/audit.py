@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.guard.serving.pipeline import Waiting
 from temper.store.ledger import checkpoint
 from temper.store.ledger.journal import Journal
-from temper.store.ledger.record import decided
+from temper.store.ledger.personal import Personal
+from temper.store.ledger.record import Decided, decided
 from temper.targets.signature import new_key
 
 
@@ -19,30 +22,43 @@ class Audit:
     """Keeps the decision on a request in the journal of this worker. With `durable` every answer waits for the disk;
     without, those that people act on (REVIEW and BLOCK) do, and the others are written within milliseconds.
 
-    Where the disk fails, what has to be durable is refused, and nothing is answered unrecorded.
+    What people will look at is sealed beside the journal, where it can be erased; of everything else the journal has a
+    commitment alone. Where the disk fails, what has to be durable is refused, and nothing is answered unrecorded.
     """
 
     journal: Journal
+    personal: Personal
     model: str
     digest: str
     policy: str
     durable: bool = True
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def record(self, scoring: Scoring, waiting: Waiting) -> None:
         """`waiting` is done once the record is where it has to be; it, or this, fails with `StoreError`."""
+        data = scoring.rows.tobytes()
         level = scoring.level if scoring.decisions else Level.ALLOW
-        body = decided(
-            scoring,
-            model=self.model,
-            digest=self.digest,
-            policy=self.policy,
-            commitment=self.journal.commitment(scoring.rows.tobytes()),
-        )
-        if self.durable or level >= Level.REVIEW:
-            self.journal.submit("decision", body, waiting)
+        if level >= Level.REVIEW:
+            task = asyncio.get_running_loop().create_task(self._sealed(scoring, data, waiting))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif self.durable:
+            self.journal.submit("decision", self._body(scoring, self.journal.commitment(data)), waiting)
         else:
-            self.journal.put("decision", body)
+            self.journal.put("decision", self._body(scoring, self.journal.commitment(data)))
             waiting.set_result(-1)
+
+    async def _sealed(self, scoring: Scoring, data: bytes, waiting: Waiting) -> None:
+        """First what was asked, then the decision that names it."""
+        try:
+            bound = await asyncio.to_thread(self.personal.keep, scoring.request, data)
+            self.journal.submit("decision", self._body(scoring, bound), waiting)
+        except StoreError as failure:
+            if not waiting.done():
+                waiting.set_exception(failure)
+
+    def _body(self, scoring: Scoring, bound: bytes) -> Decided:
+        return decided(scoring, model=self.model, digest=self.digest, policy=self.policy, commitment=bound)
 
 
 def key_in(folder: Path) -> bytes:

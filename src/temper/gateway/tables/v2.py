@@ -11,6 +11,7 @@ import numpy as np
 
 from temper.core.schema import Schema
 from temper.core.serving import Answer
+from temper.core.stage import Level
 from temper.gateway.tables.decode import Asked, Wrong, struct_of
 
 _NUMBERS = ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")
@@ -132,7 +133,7 @@ def answered(name: str, digest: str, answer: Answer, id_: str, *, scores: bool =
         {"name": "decision", "datatype": "BYTES", "shape": [n], "data": [one.name.lower() for one in answer.levels]},
         {"name": "source", "datatype": "BYTES", "shape": [n], "data": [answer.source.value] * n},
     ]
-    if scores and len(answer.scores):
+    if scores and len(answer.scores) and Level.REVISE not in answer.levels:
         outputs.insert(0, {"name": "score", "datatype": "FP64", "shape": [n], "data": answer.scores.tolist()})
     parameters = {"degraded": answer.degraded}
     return {"model_name": name, "model_version": digest[:12], "id": id_, "outputs": outputs, "parameters": parameters}

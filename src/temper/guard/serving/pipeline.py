@@ -66,7 +66,7 @@ class Record(Protocol):
 class Pipeline:
     """The stages around one model. `each` looks at one request at a time (they know the client), `before` and `after`
     at all rows at hand, before and after these have scores. A decision of a stage in shadow is written down and changes
-    nothing. `review` are the scores between which a human looks.
+    nothing. `review` are the scores between which a human looks; `learn` is told what the model said when it was well.
 
     BLOCK before the model means that it is not asked, behind it that its score is told to nobody. A stage that raises
     counts as BLOCK. A request whose deadline passes is refused then, whatever it waits for.
@@ -81,6 +81,7 @@ class Pipeline:
     before: tuple[Layer, ...] = ()
     after: tuple[Layer, ...] = ()
     review: tuple[float, float] | None = None
+    learn: Callable[[Array, Array], None] | None = None
     counts: Callable[[str, str, str], None] = lambda stage, level, mode: None
     clock: Callable[[], float] = time.monotonic
     stopped: bool = False
@@ -187,18 +188,20 @@ class Pipeline:
             self.breaker.record(permit, Outcome.SUCCESS if good else Outcome.FAILURE, seconds, now)
             one[0].scores = own if good else None
             (well if good else ill).append(one)
+        if well and self.learn is not None:
+            self.learn(_rows([one[0] for one in well]), np.concatenate([_scores(one[0]) for one in well]))
         self._decided(well)
         if ill:
             self._task(self._instead(ill))
 
     async def _instead(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:
-        """Scores from what stands in for the model, and in its name."""
-        scorings = [scoring for scoring, _ in batch]
-        found = await self.chain.answer(_rows(scorings), min(one.deadline for one in scorings) - self.clock())
-        at = 0
-        for scoring in scorings:
-            scoring.scores, scoring.source = found.scores[at : at + len(scoring.rows)], found.source
-            at += len(scoring.rows)
+        """Scores from what stands in for the model, and in its name: each request by itself, since what one link knows
+        of its rows must not depend on the rows of others.
+        """
+        now = self.clock()
+        found = await asyncio.gather(*(self.chain.answer(one.rows, one.deadline - now) for one, _ in batch))
+        for (scoring, _), told in zip(batch, found, strict=True):
+            scoring.scores, scoring.source = told.scores, told.source
         self._decided(batch)
 
     def _decided(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:

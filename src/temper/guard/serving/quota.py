@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from temper.core.errors import ConfigError
+from temper.core.errors import ConfigError, StoreError
 
 _DAY = 86_400.0
+_REMEMBERED = 60.0  # seconds for which a node remembers that it was alone
 _EARLY = 0.01  # of an interval: what adding many intervals to a large clock may lose to rounding
 
 
@@ -46,7 +49,9 @@ class Grant:
 
 
 class Allowance(Protocol):
-    """Where several nodes get their shares of one limit: a Quota in memory, or the control store."""
+    """Where several nodes get their shares of one limit: a Quota in memory, or the control store, which raises
+    `StoreError` where it cannot be asked.
+    """
 
     def lease(self, key: str, want: int, now: float) -> Grant:
         """Take up to `want` queries off the limit; they are gone for the others, spent or not."""
@@ -153,6 +158,7 @@ class _Share:
     after_until: float = -math.inf
     again: float = -math.inf  # no lease is asked for before
     asked: bool = False
+    alone: bool = False  # the allowance could not be asked
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -162,7 +168,9 @@ class Shares:
     it by `put`, and gives back what is `unspent`: what is left of a lease after `seconds`.
 
     What a node holds is off the limit already, so a node that dies with it costs its share of the limit and never more
-    than the limit is spent: per day exactly, and over any W seconds burst + per_second * (W + 2 * seconds).
+    than the limit is spent: per day exactly, and over any W seconds burst + per_second * (W + 2 * seconds). While the
+    allowance cannot be asked, `alone` says what this node allows by itself (the limit divided by the number of nodes:
+    together they then spend the limit once more at most); without it clients wait.
 
     >>> shares, quota = Shares(lease=2), Quota(config=QuotaConfig(per_day=3))
     >>> shares.take("shop", 0.0) > 0
@@ -178,6 +186,7 @@ class Shares:
     patience: float = 0.1
     """What a client is told to wait while a lease is on its way."""
     clients: int = 50_000
+    alone: Quota | None = None
     _held: dict[str, _Share] = field(default_factory=dict, init=False, repr=False)
     _wanted: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _back: dict[str, int] = field(default_factory=dict, init=False, repr=False)
@@ -196,30 +205,36 @@ class Shares:
             share.left -= cost
         if not share.after and (share.left < self.lease // 2 or now > share.until - self.seconds / 2):
             self._want(key, share, now, cost)
-        return 0.0 if allowed else max(share.again - now, self.patience)
+        if allowed:
+            return 0.0
+        if share.alone and self.alone is not None:
+            return self.alone.take(key, now, cost)
+        return max(share.again - now, self.patience)
 
     def wanted(self) -> list[tuple[str, int]]:
         """The leases to ask for now: (key, queries); each is named once, until `put` says what came of it."""
         found, self._wanted = list(self._wanted.items()), {}
         return found
 
-    def put(self, key: str, grant: Grant, now: float) -> None:
-        """What the allowance gave; Grant(0, wait) where it could not be asked."""
+    def put(self, key: str, grant: Grant | None, now: float) -> None:
+        """What the allowance gave; None where it could not be asked, which is tried again after a second."""
         share = self._held.setdefault(key, _Share())
-        share.asked, share.again = False, now + grant.wait
-        if grant.queries:
-            self._keep(key, share.after)
+        share.asked, share.alone = False, grant is None
+        share.again = now + (1.0 if grant is None else grant.wait)
+        if grant and grant.queries:
+            self.keep(key, share.after)
             share.after, share.after_until = grant.queries, now + self.seconds
 
     def unspent(self, now: float, *, closing: bool = False) -> list[tuple[str, int]]:
         """(key, queries) that are no longer held and go back: of leases that ran out, or all where a node closes."""
         for key, share in list(self._held.items()):
             if closing:
-                self._keep(key, share.left + share.after)
+                self.keep(key, share.left + share.after)
                 share.left = share.after = 0
             elif now >= share.until:
                 self._turn(key, share, now)
-            if not (share.left or share.after or share.asked) and now >= share.again:
+            idle = now >= share.again + (_REMEMBERED if share.alone else 0.0)
+            if idle and not (share.left or share.after or share.asked):
                 del self._held[key]
         found, self._back = list(self._back.items()), {}
         return found
@@ -227,11 +242,12 @@ class Shares:
     def _turn(self, key: str, share: _Share, now: float) -> None:
         """Go on with the next lease; what is left of the one before goes back."""
         if share.after or now >= share.until:
-            self._keep(key, share.left)
+            self.keep(key, share.left)
             share.left, share.until = share.after, share.after_until
             share.after = 0
 
-    def _keep(self, key: str, queries: int) -> None:
+    def keep(self, key: str, queries: int) -> None:
+        """So many are still to be given back."""
         if queries:
             self._back[key] = self._back.get(key, 0) + queries
 
@@ -239,3 +255,21 @@ class Shares:
         if not share.asked and now >= share.again:
             share.asked = True
             self._wanted[key] = max(self.lease, cost)
+
+
+async def renew(shares: Shares, allowance: Allowance, clock: Callable[[], float]) -> None:
+    """One round between a node and the allowance, which is asked on a thread. Rounds must not overlap. A client's first
+    lease is worth waiting for: one round, then `take` again.
+    """
+    for key, queries in shares.unspent(clock()):
+        try:
+            await asyncio.to_thread(allowance.give_back, key, queries, clock())
+        except StoreError:
+            shares.keep(key, queries)
+    for key, want in shares.wanted():
+        try:
+            grant = await asyncio.to_thread(allowance.lease, key, want, clock())
+        except StoreError:
+            shares.put(key, None, clock())
+        else:
+            shares.put(key, grant, clock())

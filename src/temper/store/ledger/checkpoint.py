@@ -6,6 +6,7 @@ Source: C2SP tlog-checkpoint and signed-note, with Ed25519 signatures.
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import re
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from temper.store.ledger.tree import Tree
 EVERY = 1_000
 """Records after which a checkpoint is due at once; otherwise one a second where there is something new."""
 SECONDS = 1.0
+_TAIL = 64 * 1024
 _ED25519 = b"\1"
 _NOTE = re.compile(r"(?P<text>[^\n]+\n(?:0|[1-9][0-9]*)\n[A-Za-z0-9+/]{43}=\n)\n(?P<signatures>(?:— [^\n]+\n)+)\n")
 
@@ -138,6 +140,11 @@ def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
     return found, bad
 
 
+def beside(folder: Path, log: Path) -> Path:
+    """The file of a log's checkpoints in their folder: each log has one, as each has one writer."""
+    return folder / f"{log.stem}.checkpoints"
+
+
 def add(path: Path, note: str) -> None:
     """Append a note to a file of checkpoints, synced."""
     with told(path):
@@ -152,8 +159,15 @@ def last_mark(path: Path, name: str, key: bytes) -> tuple[int, bytes]:
     """Size and root of the last checkpoint of a log; zero where there is none."""
     if not path.is_file():
         return 0, b""
-    found, _ = read(path, public(key), name)
-    return max(((one.size, one.root) for one in found), default=(0, b""))
+    signer = public(key)
+    with told(path), path.open("rb") as file:
+        for start in (max(path.stat().st_size - _TAIL, 0), 0):
+            file.seek(start)
+            for match in reversed([*_NOTE.finditer(file.read().decode("utf-8", "replace"))]):
+                one = _checkpoint(match["text"])
+                if one.origin == name and verified(match["text"], match["signatures"], name, signer):
+                    return one.size, one.root
+    return 0, b""
 
 
 class Checkpointer:
@@ -195,18 +209,26 @@ class Checkpointer:
             with told(self.path):
                 _append(self._file, f"{note}\n".encode())
         except StoreError as error:
-            self.fault = error
+            self.fault = StoreError(error.message, fix="free space or mend the place: it is tried again every second")
         else:
             self.size, self.fault = size, None
 
 
 def _ready(path: Path) -> int:
-    """The file, open to append whole notes; what is no regular file is never read."""
+    """The file, open to append whole notes, for one writer."""
+    if path.parent.exists() and not path.parent.is_dir():
+        raise StoreError(f"{path.parent} is no folder", fix="give a folder for the checkpoints")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():
-        raise StoreError(f"{path} is no file", fix="give a file for the checkpoints")
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    _mended(file)
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _mended(file)
+    except BlockingIOError:
+        os.close(file)
+        raise StoreError(f"{path} is being written by another log", fix="give every node a name of its own") from None
+    except BaseException:
+        os.close(file)
+        raise
     return file
 
 
@@ -223,10 +245,13 @@ def _append(file: int, data: bytes) -> None:
 
 
 def _mended(file: int) -> None:
-    """Cut off what a kill has left half written."""
-    data = os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "surrogateescape")
-    whole = max((match.end() for match in _NOTE.finditer(data)), default=0)
-    os.ftruncate(file, len(data[:whole].encode("utf-8", "surrogateescape")))
+    """Cut off what a kill has left half written: whatever follows the last blank line of a note."""
+    size = os.fstat(file).st_size
+    start = max(size - _TAIL, 0)
+    tail = os.pread(file, _TAIL, start).decode("utf-8", "surrogateescape")
+    whole = max((match.end() for match in _NOTE.finditer(tail)), default=0)
+    if whole or start == 0:
+        os.ftruncate(file, start + len(tail[:whole].encode("utf-8", "surrogateescape")))
 
 
 def _pem(path: Path, load: Callable[[bytes], Any]) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,7 +16,7 @@ from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger import tree
 from temper.store.ledger.personal import Personal
-from temper.store.ledger.verify import LIMITS, Verified, logs, proof, records, verify
+from temper.store.ledger.verify import LIMITS, Verified, logs, proof, records, size, verify
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,40 +42,40 @@ def verified(
 def shown(path: Path, record: int | None, last: int) -> Iterator[str]:
     """Records as lines of JSON."""
     for log in logs(path):
-        kept = ((seq, data) for seq, data in records(log) if record is None or seq == record)
-        for _, data in deque(kept, maxlen=max(last, 0)) if record is None else islice(kept, 1):
+        since = max(size(log) - max(last, 0), 0) if record is None else record
+        for _, data in islice(records(log, since), None if record is None else 1):
             yield json.dumps(_readable(lines.decode(data)))
 
 
-def signed(path: Path, private_key: Path, to: Path) -> Iterator[str]:
+def signed(path: Path, private_key: Path, folder: Path) -> Iterator[str]:
     """Check every log below a path, and sign those that hold and have grown."""
     key = notes.private_key(private_key)
     for log in logs(path):
-        name = notes.origin(log)
-        size, _ = notes.last_mark(to, name, key)
-        found = verify(log, to if size else None, notes.public(key))
+        name, to = notes.origin(log), notes.beside(folder, log)
+        signed_until, _ = notes.last_mark(to, name, key)
+        found = verify(log, to if signed_until else None, notes.public(key))
         if not found.holds:
             raise TemperError(f"{log} does not hold: {found.faults[0]}", fix="run `temper ledger verify`")
-        if found.size > size:
+        if found.size > signed_until:
             notes.add(to, notes.Checkpoint(name, found.size, found.root).signed(key))
         yield f"{name}: {found.size:,} records, root {found.root.hex()}"
 
 
 def _report(one: Verified) -> list[str]:
-    size = f"{one.size:,} records in {one.files} file(s), written by {one.openings} process(es)"
-    said = [f"{one.name}: {'holds' if one.holds else 'BROKEN'}: {size}", f"  root {one.root.hex()}"]
+    much = f"{one.size:,} records in {one.files} file(s), written by {one.openings} process(es)"
+    said = [f"{one.name}: {'holds' if one.holds else 'BROKEN'}: {much}", f"  root {one.root.hex()}"]
     if one.checkpoints:
         said.append(f"  {one.checkpoints:,} checkpoints, the last over {one.signed:,}; {one.size - one.signed:,} after")
     return [*said, *(f"  fault: {what}" for what in one.faults), *(f"  notice: {what}" for what in one.notices)]
 
 
 def _inclusion(log: Path, record: int, found: Verified) -> list[str]:
-    size = found.signed or found.size
-    hashed, path, root = proof(log, record, size)
-    if not tree.included(hashed, record, size, path, root):
+    total = found.signed or found.size
+    hashed, path, root = proof(log, record, total)
+    if not tree.included(hashed, record, total, path, root):
         raise TemperError(f"record {record} is not in the tree", fix="run `temper ledger verify` without --record")
     under = "the last checkpoint" if found.signed else "the root, which nobody signed"
-    return [f"  record {record} is in the first {size:,} under {under}: leaf {hashed.hex()}", *(
+    return [f"  record {record} is in the first {total:,} under {under}: leaf {hashed.hex()}", *(
         f"    {one.hex()}" for one in path
     )]  # fmt: skip
 
@@ -99,11 +98,13 @@ def _readable(record: lines.Record) -> dict[str, Any]:
 def _text(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {str(_text(key)): _text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_text(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
-    if isinstance(value, dict):
-        return {_text(key): _text(item) for key, item in value.items()}
-    return [_text(item) for item in value] if isinstance(value, list) else value
+    return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"
 
 
 def erased(path: Path, subject: str, private_key: Path) -> str:

@@ -20,12 +20,13 @@ from temper.core.errors import StoreError
 from temper.store.failure import told
 from temper.store.ledger import record as lines
 from temper.store.ledger import segment
-from temper.store.ledger.checkpoint import Checkpointer, last_mark, origin
+from temper.store.ledger.checkpoint import Checkpointer, beside, last_mark, origin
 from temper.store.ledger.log import Entry, Log
 
 RETRY = 0.1
 """Seconds between tries to write records nobody waits for, once the disk has failed."""
 LARGEST_BATCH = 4_096
+LARGEST_BODY = 2**20
 UNSETTLED = 1_000
 """Records that may be on the disk before their turn in the tree comes: it waits for a moment when nobody else does."""
 _BUSY, _NAPPING, _IDLE = range(3)
@@ -57,7 +58,7 @@ class Journal:
         self._late: list[Entry] = []
         self._gate, self._sleep, self._urgent, self._closing = Lock(), _BUSY, False, False
         self._gate.acquire()
-        self._put = self._written = 0
+        self._put = self._written = self._tried = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointer: Checkpointer | None = None
         self._thread = Thread(target=self._run, name=log.path.stem, daemon=True)
@@ -81,7 +82,7 @@ class Journal:
         """The journal of this worker, after its records have been read and found to follow one another.
 
         `key` is the secret of 32 bytes that signs (Ed25519), `wall` gives nanoseconds since 1970, `checkpoints` is a
-        file on another disk. Raises `StoreError` when another process has it, or its end is not what was signed.
+        folder on another disk. Raises `StoreError` when another process has it, or its end is not what was signed.
         """
         folder, worker = Path(folder), str(worker)
         _checked(node, worker, key)
@@ -95,6 +96,11 @@ class Journal:
                 log.close()
                 raise
         return journal
+
+    @property
+    def path(self) -> Path:
+        """Where it is written now."""
+        return self._log.path
 
     @property
     def seq(self) -> int:
@@ -161,42 +167,60 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _begin(self, key: bytes, checkpoints: Path | None) -> None:
-        name = origin(self._log.path)
-        self._log.open(last_mark(checkpoints, name, key) if checkpoints else (0, b""))
+    def _begin(self, key: bytes, folder: Path | None) -> None:
+        name, far = origin(self._log.path), folder and beside(folder, self._log.path)
+        self._log.open(last_mark(far, name, key) if far else (0, b""))
         opened = lines.packed({"process": os.getpid()})
         self._log.write([(self._wall(), time.monotonic_ns(), "opened", opened, None)])
         self._log.settle()
-        if checkpoints:
-            self._checkpointer = Checkpointer(checkpoints, name, key, lambda: self._log.head)
+        if far:
+            self._checkpointer = Checkpointer(far, name, key, lambda: self._log.head)
         self._thread.start()
 
     def _enqueue(self, kind: str, body: Mapping[str, Any] | msgspec.Struct, waiter: asyncio.Future[int] | None) -> None:
         if self._closing:
-            raise StoreError(f"{self._log.path} is closed", fix="open it again")
+            raise self.fault or StoreError(f"{self._log.path} is closed", fix="open it again")
         if len(self._queue) + len(self._late) >= self._limit:
             raise self.fault or StoreError(
                 f"{self._log.path}: {self._limit:,} records wait for the disk", fix="send less, or use a faster disk"
             )
-        self._queue.append((self._wall(), time.monotonic_ns(), kind, lines.packed(body), waiter))
+        packed = lines.packed(body)
+        if len(packed) > LARGEST_BODY:
+            raise StoreError(
+                f"a record of {len(packed):,} bytes", fix=f"keep to {LARGEST_BODY:,}: refuse such a request"
+            )
+        self._queue.append((self._wall(), time.monotonic_ns(), kind, packed, waiter))
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as crash:  # a mistake of ours: nobody may wait for a writer that is gone
+            self._closing = True
+            self._failed([*self._queue], StoreError(f"{self._log.path}: its writer ended: {crash!r}"))
+
+    def _work(self) -> None:
         while self._wait():
             batch = [*self._late, *(self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_BATCH)))]
-            if not batch:
-                self._settle()
-                continue
-            try:
-                with told(self._log.path):
-                    if self._log.ready():  # the failed transaction was written after all, and the late were part of it
-                        self._written += len(self._late)
-                        del batch[: len(self._late)]
-                        self._late = []
-                    first = self._log.write(batch)
-            except Exception as error:
-                self._failed(batch, error)
+            if batch:
+                self._keep(batch)
             else:
-                self._stored(batch, first)
+                self._settle()
+        if self._late:  # once more before it is too late
+            self._keep([*self._late])
+            self._settle()
+
+    def _keep(self, batch: list[Entry]) -> None:
+        try:
+            with told(self._log.path):
+                if self._log.ready():  # the failed transaction was written after all, with the late that were tried
+                    self._written += self._tried
+                    del batch[: self._tried], self._late[: self._tried]
+                self._tried = sum(entry[4] is None for entry in batch)
+                first = self._log.write(batch) if batch else self._log.seq
+        except Exception as error:
+            self._failed(batch, error)
+        else:
+            self._stored(batch, first)
 
     def _wake(self) -> None:
         """Let the writer through the gate; it is opened at most once per passage."""
@@ -211,7 +235,7 @@ class Journal:
             self._gate.acquire(timeout=RETRY if self._late or self._log.unsettled else -1)
         self._sleep = _NAPPING
         if self._queue and not self._urgent and not self._closing:
-            self._gate.acquire(timeout=self._window)
+            self._gate.acquire(timeout=RETRY if self._late else self._window)
         self._sleep = _BUSY
         self._urgent = False
         self._gate.acquire(blocking=False)

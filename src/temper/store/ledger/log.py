@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +52,18 @@ class Log:
 
     def open(self, mark: Mark = (0, b"")) -> None:
         """Find the end of the log, and that it still agrees with its last checkpoint."""
-        database = self._connected()
-        known = False
-        for end in segment.ends(database, self.path):
-            if end.tree.size == mark[0]:
-                known = end.tree.root() == mark[1]
-        if mark[0] and not known and mark[0] >= segment.start(database).tree.size:
-            database.close()
-            raise StoreError(
-                f"{self.path} is not the log that its last checkpoint of {mark[0]:,} records was signed for",
-                fix="run `temper ledger verify`; move the log and its checkpoints away to begin a new one",
-            )
-        self._go_on(database, end)
+        size, root = mark
+        with self._connected() as database:
+            wanted = size >= segment.start(database).tree.size and size > 0
+            for end in segment.ends(database, self.path):
+                if wanted and end.tree.size == size:
+                    wanted = end.tree.root() != root
+            if wanted:
+                raise StoreError(
+                    f"{self.path} is not the log that its last checkpoint of {size:,} records was signed for",
+                    fix="run `temper ledger verify`; move the log and its checkpoints away to begin a new one",
+                )
+            self._go_on(database, end)
 
     def ready(self) -> int:
         """Open the file again after a failure. Gives the records that the failed transaction wrote nevertheless."""
@@ -71,18 +71,15 @@ class Log:
             return 0
         self._tree.extend(self._leaves)
         self._leaves.clear()
-        database, before = self._connected(), self.seq
-        end = End(self._previous, self._tree)
-        try:
+        before, end = self.seq, End(self._previous, self._tree)
+        with self._connected(end) as database:
+            segment.settle(database)
             for seq, data in segment.rows(database, before):
                 if seq != end.tree.size:
                     raise StoreError(f"{self.path} was written by somebody else", fix="run `temper ledger verify`")
                 end.previous = leaf(data)
                 end.tree.extend((end.previous,))
-        except BaseException:
-            database.close()
-            raise
-        self._go_on(database, end)
+            self._go_on(database, end)
         return self.seq - before
 
     def write(self, entries: Sequence[Entry]) -> int:
@@ -129,16 +126,18 @@ class Log:
         self._let_go()
         os.close(self._lock)
 
-    def _connected(self) -> Database:
+    @contextmanager
+    def _connected(self, end: End | None = None) -> Iterator[Database]:
+        """A connection to the segment, made if it is not there; closed again when what follows fails."""
         database = self._connect(self.path)
         try:
             segment.prepare(database, self._synchronous)
             if not segment.found(database, self.path):
-                segment.begin(database, self._before())
+                segment.begin(database, end or self._before())
+            yield database
         except BaseException:
             database.close()
             raise
-        return database
 
     def _before(self) -> End:
         """Where the segments before this one end."""
@@ -157,17 +156,14 @@ class Log:
         self._day = self._last = -1 if first is None else lines.decode(first).wall // DAY
 
     def _rotate(self, database: Database) -> None:
-        """Close the segment, read-only under the seq of its first record, and begin the next."""
-        self._database = None
-        try:
-            segment.settle(database)
-            with suppress(Exception):  # somebody reads it: it stays in WAL mode, which is as good
-                database.execute("PRAGMA journal_mode = DELETE").fetchall()
-        finally:
-            database.close()
+        """Close the segment, read-only under the seq of its first record, and begin the next; later if it is read."""
+        if not segment.seal(database):
+            segment.prepare(database, self._synchronous)
+            return
+        self._let_go()
         full = self.path.with_name(f"{self.path.stem}.{self._first:012d}.db")
         self.path.rename(full)
-        full.chmod(0o440)
+        full.chmod(0o400)
         _sync(self.path.parent)
         self.ready()
 

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from temper.core.errors import StoreError
 from temper.store.failure import told
-from temper.store.ledger.segment import Database, connected, settle
+from temper.store.ledger.segment import Database, connected
 
 APPLICATION = 0x54504552
 """Marks a SQLite file as personal data of a ledger ("TPER")."""
@@ -102,7 +102,7 @@ class Personal:
             except BaseException:
                 self._roll_back()
                 raise
-            settle(self._database)  # the write-ahead log holds pages from before
+            self._wipe()
         return int(many)
 
     def close(self) -> None:
@@ -128,6 +128,12 @@ class Personal:
         key = secrets.token_bytes(32)
         self._database.execute("INSERT INTO subject VALUES (?, ?)", (name, _seal(self._sealing, key, name)))
         return key
+
+    def _wipe(self) -> None:
+        """Empty SQLite's log: it holds pages from before."""
+        busy = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
+        if busy:
+            raise StoreError(f"{self.path} is being read, and traces are left in its log", fix="erase once more later")
 
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):

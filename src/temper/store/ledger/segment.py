@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,10 @@ _TABLES = (
 )
 
 
+_SINCE = """SELECT seq, records FROM batch
+WHERE seq >= coalesce((SELECT max(seq) FROM batch WHERE seq <= ?), 0) ORDER BY seq"""
+_PATIENCE = 0.5
+"""Seconds to wait for a reader that holds the file; whoever waits for a decision waits as long."""
 _batches = msgspec.msgpack.Decoder(list[bytes])
 
 
@@ -53,33 +58,54 @@ class End:
 
 
 def connected(path: Path) -> Database:
-    """A connection whose statements are their own transactions, for the one thread that writes."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
+    """A connection whose statements are their own transactions, for the one thread that writes; nobody else may read
+    a file that it makes."""
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
 
 
 def reading(path: Path) -> Database:
     """A connection that writes nothing; also on a medium that is read-only."""
-    found = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5.0)
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    found = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5.0)
     try:
         found.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
         found.close()
-        found = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                f"{path} was not closed, and its folder cannot be written", fix="copy it with its -wal file first"
+            ) from None
+        found = sqlite3.connect(f"{address}&immutable=1", uri=True, isolation_level=None)
     return found
 
 
 def prepare(database: Database, synchronous: str = "FULL") -> None:
-    """Set the connection up so that what is committed survives a power cut, and move a former log into the file."""
+    """Set the connection up so that what is committed survives a power cut."""
     database.execute("PRAGMA journal_mode = WAL").fetchall()
     database.execute(f"PRAGMA synchronous = {synchronous}")
-    settle(database)
 
 
 def settle(database: Database) -> None:
     """Write the log of SQLite into its file, synced: after a failed sync, what is cached may not be on the disk."""
-    busy = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
-    if busy:
+    busy, pages, written = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()[0]
+    if busy or pages != written:
         raise StoreError("a reader keeps the log of SQLite open", fix="let it finish")
+
+
+def seal(database: Database) -> bool:
+    """Leave one file that needs no log beside it; False while somebody reads it."""
+    database.execute("PRAGMA busy_timeout = 0").fetchall()
+    try:
+        return bool(database.execute("PRAGMA journal_mode = DELETE").fetchall()[0][0] == "delete")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {int(1e3 * _PATIENCE)}").fetchall()
 
 
 def found(database: Database, path: Path) -> bool:
@@ -119,15 +145,22 @@ def start(database: Database) -> End:
 
 
 def rows(database: Database, since: int = 0) -> Iterator[tuple[int, bytes]]:
-    """(seq, record) in order, from the batch that begins at `since` or later."""
-    for first, packed in database.execute("SELECT seq, records FROM batch WHERE seq >= ? ORDER BY seq", (since,)):
+    """(seq, record) in order, from the seq `since` on."""
+    for first, packed in database.execute(_SINCE, (since,)):
         try:
             records = _batches.decode(packed)
         except msgspec.MsgspecError:
             raise StoreError(
                 f"what was written at record {first} cannot be read", fix="run `temper ledger verify`"
             ) from None
-        yield from enumerate(records, start=first)
+        kept = max(since - first, 0)
+        yield from enumerate(records[kept:], start=first + kept)
+
+
+def size(database: Database) -> int:
+    """How many records the log has up to the end of this segment."""
+    last = database.execute("SELECT max(seq) FROM batch").fetchall()[0][0]
+    return start(database).tree.size if last is None else last + sum(1 for _ in rows(database, last))
 
 
 def extent(database: Database) -> tuple[int, bytes | None]:

@@ -21,6 +21,7 @@ LIMITS = (
     "change the log could not write; what came after it could have been rewritten by a holder of the signing key"
 )
 _MOST = 20
+_TRIES = 5
 
 
 @dataclass(slots=True)
@@ -53,21 +54,51 @@ def logs(path: Path) -> list[Path]:
     return found
 
 
-def records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """(seq, bytes) of every record of a log, through all its segments."""
-    for _, database in _files(path):
-        yield from segment.rows(database)
+def records(path: Path, since: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(seq, bytes) of the records of a log from the seq `since` on, through all its segments.
+
+    The log may be written meanwhile: when a segment is put aside under way, it is looked for again.
+    """
+    for _ in range(_TRIES):
+        files = segments(path)
+        try:
+            for _, database in _files(path, since):
+                if segment.start(database).tree.size > since:
+                    break
+                for seq, data in segment.rows(database, since):
+                    yield seq, data
+                    since = seq + 1
+            else:
+                if segments(path) == files:
+                    return
+        except StoreError:
+            if segments(path) == files:
+                raise
+    raise StoreError(f"{path}: record {since} is missing", fix="run `temper ledger verify`")
+
+
+def size(path: Path) -> int:
+    """How many records a log has."""
+    return max((segment.size(database) for _, database in _files(path, 10**12)), default=0)
 
 
 def verify(path: Path, checkpoints: Path | None = None, key: bytes | None = None) -> Verified:
     """Read a whole log: the chain, gaps and repeats of seq, clocks, and the root at every checkpoint.
 
-    `key` is the public key of the checkpoints. Without checkpoints a log that was rewritten as a whole is as good as
-    the one that was there before.
+    `checkpoints` is their folder, or the file of this log in it, and `key` the public key. Without checkpoints a log
+    that was rewritten as a whole is as good as the one that was there before. The log may be written meanwhile.
     """
+    for _ in range(_TRIES):
+        files = segments(path)
+        found = _verified(path, checkpoints, key)
+        if segments(path) == files:  # no segment was put aside while it was read
+            break
+    return found
+
+
+def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verified:
     found = Verified(path.stem)
-    marks = _marks(found, path, checkpoints, key)
-    reader = _Reader(found, marks)
+    reader = _Reader(found, _marks(found, path, checkpoints, key))
     try:
         for file, database in _files(path):
             reader.open(file, segment.start(database))
@@ -99,14 +130,18 @@ def _leaves(path: Path, size: int) -> Sequence[bytes]:
     return [tree.leaf(data) for seq, data in records(path) if seq < size]
 
 
-def _files(path: Path) -> Iterator[tuple[Path, segment.Database]]:
-    """The segments of a log in order, each open while it is looked at."""
-    for file in segments(path):
-        if file.exists():
-            with told(file), closing(segment.reading(file)) as database:
-                if not segment.found(database, file):
-                    raise StoreError(f"{file} is empty", fix="restore it from a backup")
+def _files(path: Path, since: int = 0) -> Iterator[tuple[Path, segment.Database]]:
+    """The segments of a log in order, each open while it is looked at, without those that end before `since`."""
+    files = [file for file in segments(path) if file.exists()]
+    firsts = [int(file.suffixes[0][1:]) for file in files if len(file.suffixes) > 1]
+    for at, file in enumerate(files):
+        if at + 1 < len(firsts) and firsts[at + 1] <= since:
+            continue
+        with told(file), closing(segment.reading(file)) as database:
+            if segment.found(database, file):
                 yield file, database
+            elif file != path or not firsts:  # else the next segment is just being begun
+                raise StoreError(f"{file} is empty", fix="restore it from a backup")
 
 
 class _Reader:
@@ -161,9 +196,11 @@ class _Reader:
 
     def _sign(self) -> None:
         roots = self.marks.pop(self.end.tree.size, None)
+        if roots is None:
+            return
         if roots == {self.end.tree.root()}:
             self.found.signed = self.end.tree.size
-        elif roots is not None:
+        else:
             _fault(self.found, f"the first {self.end.tree.size:,} records are not those that were signed")
 
 
@@ -171,6 +208,8 @@ def _marks(found: Verified, path: Path, checkpoints: Path | None, key: bytes | N
     """The roots that were signed, by size."""
     if checkpoints is None or key is None:
         return {}
+    if checkpoints.is_dir():
+        checkpoints = notes.beside(checkpoints, path)
     with told(checkpoints):
         good, bad = notes.read(checkpoints, key, notes.origin(path))
     if not good:

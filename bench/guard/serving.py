@@ -1,0 +1,249 @@
+"""A guarded gateway beside the services that teams write without one: cost, rates, tails, and what is left under too
+much load.
+
+    python -m bench.guard.serving [--quick]
+
+Generated table of 30 columns, one row a request, 795 bytes of JSON; XGBoost (200 trees, depth 6), LightGBM (200 trees,
+31 leaves). One process each, pinned to core 0, the generator to core 1; rounds are interleaved, figures are medians
+with their range. The guard has every stage on: keys open, quota, Schema, idempotency, three input detectors, the
+extraction detector in shadow (it would rightly object to this load), concurrency, breaker, output, and the audit on the
+disk before every reply. The naive services have none. CPU a request is the referee; rates on shared machines are soft.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.guard import _services as services
+from bench.guard._closed import Closed, closed
+from bench.table import goal, median, table
+from temper.engine.drill.load import Played, arrivals, play
+from temper.engine.drill.messages import message
+
+ROOT = Path(__file__).parents[2]
+XGB, LGB, SAME, BARE, GUARD = services.KINDS
+LIMIT = 0.05
+
+
+def main(words: list[str]) -> int:
+    """Print every table."""
+    quick = "--quick" in words
+    os.sched_setaffinity(0, {1})
+    with tempfile.TemporaryDirectory() as folder:
+        rows = services.write(Path(folder))[:2_000]
+        asked = [message(_body(row), key="k") for row in rows]
+        _fsync(Path(folder))
+        _closed(Path(folder), asked, rounds=2 if quick else 5, seconds=1.0 if quick else 2.0)
+        _open(Path(folder), asked, seconds=3.0 if quick else 10.0)
+    return 0
+
+
+def _body(row: np.ndarray[Any, Any]) -> bytes:
+    return json.dumps({"row": dict(zip(services.COLUMNS, row.tolist(), strict=True))}).encode()
+
+
+def _fsync(folder: Path) -> None:
+    """What the disk does by itself: every durable figure is relative to that."""
+    taken = []
+    with open(folder / "raw", "wb", buffering=0) as file:
+        for _ in range(200):
+            file.write(b"x" * 600)
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append(1e3 * (time.perf_counter() - began))
+    print(f"raw fdatasync on this disk: p50 {np.quantile(taken, 0.5):.2f} ms, p99 {np.quantile(taken, 0.99):.2f} ms")
+
+
+class Served:
+    """A service in a process of its own, pinned to core 0."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind, self.port = kind, 20_000 + int.from_bytes(os.urandom(2), "big") // 2
+        shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
+        command = [sys.executable, "-m", "bench.guard._services", kind, str(self.port), str(folder)]
+        self.process = subprocess.Popen(["taskset", "-c", "0", *command], cwd=ROOT)
+
+    def __enter__(self) -> Served:
+        for _ in range(400):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1.0)
+            except urllib.error.HTTPError:
+                return self
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return self
+        raise RuntimeError(f"{self.kind} does not answer")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+# -- closed loop ----------------------------------------------------------------------------------------------------
+
+
+def _closed(folder: Path, asked: Sequence[bytes], rounds: int, seconds: float) -> None:
+    found: dict[tuple[str, int], list[Closed]] = {}
+    for _ in range(rounds):
+        for kind in services.KINDS:
+            with Served(kind, folder) as server:
+                for wide in (8, 64):
+                    one = closed(server.port, asked, wide, seconds, server.process.pid)
+                    found.setdefault((kind, wide), []).append(one)
+    cpu = {at: median([one.cpu for one in many]) for at, many in found.items()}
+    rate = {at: median([one.rate for one in many]) for at, many in found.items()}
+    table(
+        f"closed loop, {rounds} interleaved rounds of {seconds:g} s",
+        ["service", "connections", "requests", "failed", "a second", "p50 ms", "p99 ms", "CPU µs each", "of naive"],
+        [
+            [
+                kind, wide, sum(one.answered for one in many), sum(one.failed for one in many),
+                f"{rate[kind, wide].value:.0f} [{rate[kind, wide].low:.0f}, {rate[kind, wide].high:.0f}]",
+                f"{1e3 * np.median([one.p50 for one in many]):.2f}",
+                f"{1e3 * np.median([one.p99 for one in many]):.2f}", cpu[kind, wide].show(0),
+                f"{cpu[kind, wide].value / cpu[XGB, wide].value:.2f}",
+            ]
+            for (kind, wide), many in found.items()
+        ],
+    )  # fmt: skip
+
+    def share(of: dict[tuple[str, int], Any], kind: str, other: str, wide: int) -> float:
+        return float(of[kind, wide].value / of[other, wide].value)
+
+    goal("P1 CPU of the guard over naive xgboost, 64 connections", share(cpu, GUARD, XGB, 64), 0.25, "x")
+    goal("P1 the same, 8 connections", share(cpu, GUARD, XGB, 8), 0.40, "x")
+    goal("P2 rate over naive xgboost, 64", share(rate, GUARD, XGB, 64), 4.0, "x", at_least=True)
+    goal("P2 the same, 8", share(rate, GUARD, XGB, 8), 1.8, "x", at_least=True)
+    goal("P2 rate over naive lightgbm, 64", share(rate, GUARD, LGB, 64), 2.0, "x", at_least=True)
+    goal("P3 CPU over FastAPI with the same predictor, 64", share(cpu, GUARD, SAME, 64), 0.65, "x")
+    goal("P3 CPU over bare ASGI with the same predictor, 64", share(cpu, GUARD, BARE, 64), 2.3, "x")
+
+
+# -- open loop ------------------------------------------------------------------------------------------------------
+
+
+def _open(folder: Path, asked: Sequence[bytes], seconds: float) -> None:
+    knees = {kind: _knee(kind, folder, asked, seconds / 3) for kind in (XGB, LGB, GUARD)}
+    table(
+        f"knee: the highest rate offered with p99 <= {1e3 * LIMIT:.0f} ms and 99 % answered",
+        ["service", "requests a second", "next rate tried, which failed"],
+        [[kind, f"{low:.0f}", f"{high:.0f}"] for kind, (low, high) in knees.items()],
+    )
+    goal("P5 knee over naive lightgbm", knees[GUARD][0] / max(knees[LGB][0], 1.0), 3.0, "x", at_least=True)
+    half = 0.5 * knees[XGB][0]
+    tails = {kind: _played(kind, folder, asked, half, seconds) for kind in (XGB, BARE, GUARD)}
+    table(
+        f"tails at {half:.0f} requests a second, half the knee of naive xgboost, Poisson",
+        ["service", "requests", "answered", "p50 ms", "p99 ms", "generator late, p99 ms"],
+        [[kind, len(one.due), int((one.status == 200).sum()), *_tail(one)] for kind, one in tails.items()],
+    )
+    p99 = {kind: float(np.quantile(one.response, 0.99)) for kind, one in tails.items()}
+    goal("P4 p99 of the guard over naive xgboost", p99[GUARD] / p99[XGB], 1.0, "x")
+    _overload(folder, asked, knees, seconds)
+
+
+def _tail(one: Played) -> list[str]:
+    p50, p99 = np.quantile(one.response, [0.5, 0.99])
+    return [f"{1e3 * p50:.2f}", f"{1e3 * p99:.2f}", f"{1e3 * np.quantile(one.lateness, 0.99):.2f}"]
+
+
+def _overload(folder: Path, asked: Sequence[bytes], knees: dict[str, tuple[float, float]], seconds: float) -> None:
+    """Goodput: answered well within the limit, a second. Then the same at half the knee, to see it come back."""
+    rows, share = [], {}
+    for kind in (LGB, GUARD):
+        knee = knees[kind][0]
+        best = max(knee, 1.0)
+        for times in (1.0, 2.0, 4.0):
+            with Served(kind, folder) as server:
+                one = _run(_play(server.port, asked, times * knee, seconds))
+                after = _run(_play(server.port, asked, 0.5 * knee, 5.0))
+            good = one.good(LIMIT).sum() / seconds
+            best = max(best, good) if times == 1.0 else best
+            share[kind, times] = good / best
+            back = _back(after)
+            rows.append([kind, f"{times:g}", f"{times * knee:.0f}", f"{good:.0f}", f"{good / best:.2f}",
+                         f"{(one.status == 503).mean():.0%}", back, "yes" if one.trusted(LIMIT) else "NO"])  # fmt: skip
+    table(
+        "overload",
+        [
+            "service",
+            "times the knee",
+            "offered",
+            "goodput",
+            "of its best",
+            "turned away",
+            "back after s",
+            "generator kept time",
+        ],
+        rows,
+    )
+    goal("P6 goodput of the guard at twice the knee", share[GUARD, 2.0], 0.7, "of its best", at_least=True)
+    goal("P6 at four times the knee", share[GUARD, 4.0], 0.5, "of its best", at_least=True)
+
+
+def _back(after: Played) -> str:
+    """When, after the overload, nine in ten requests of half a second were answered well again."""
+    good = after.good(LIMIT)
+    for start in np.arange(0.0, 5.0, 0.5):
+        inside = (after.due >= start) & (after.due < start + 0.5)
+        if inside.any() and good[inside].mean() >= 0.9:
+            return f"{start:.1f}"
+    return "never"
+
+
+def _knee(kind: str, folder: Path, asked: Sequence[bytes], seconds: float) -> tuple[float, float]:
+    """A geometric climb, then a bisection."""
+    with Served(kind, folder) as server:
+        _run(_play(server.port, asked, 100.0, 1.0))
+
+        def run(rate: float) -> bool:
+            return _holds(_run(_play(server.port, asked, rate, seconds)))
+
+        low, high = 0.0, 200.0
+        while high < 30_000 and run(high):
+            low, high = high, 1.5 * high
+        for _ in range(3):
+            middle = (low + high) / 2
+            low, high = (middle, high) if run(middle) else (low, middle)
+    return low, high
+
+
+def _holds(one: Played) -> bool:
+    well = (one.status == 200).mean() >= 0.99
+    return bool(well and np.quantile(one.response, 0.99) <= LIMIT and one.trusted(LIMIT))
+
+
+def _played(kind: str, folder: Path, asked: Sequence[bytes], rate: float, seconds: float) -> Played:
+    with Served(kind, folder) as server:
+        _run(_play(server.port, asked, rate, 1.0))
+        return _run(_play(server.port, asked, rate, seconds))
+
+
+def _run(playing: Any) -> Played:
+    import uvloop
+
+    found: Played = uvloop.run(playing)
+    return found
+
+
+async def _play(port: int, asked: Sequence[bytes], rate: float, seconds: float) -> Played:
+    due = arrivals(rate, seconds, np.random.default_rng(int(rate)))
+    return await play("127.0.0.1", port, asked, due, connections=128, timeout=2.0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,33 @@
+"""`temper drill`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temper.cli import _options as options
+
+app = typer.Typer(help="Break something on purpose, under load, and count what clients notice.", no_args_is_help=True)
+
+
+@app.callback()
+def _several() -> None:
+    """More drills than one."""
+
+
+@app.command("primary-down")
+def primary_down(
+    config: options.Config = Path("temper.yaml"),
+    rate: Annotated[float, typer.Option(help="Requests a second.")] = 500.0,
+    seconds: Annotated[float, typer.Option(help="How long; the model is away in the second quarter.")] = 20.0,
+    hang: Annotated[bool, typer.Option("--hang", help="Stop the model's process instead of killing it.")] = False,
+) -> None:
+    """Kill the model behind the gateway under load: nobody may be left without an answer."""
+    from temper.engine.drill.primary import primary_down as run
+
+    found = run(config, rate, seconds, hang, lambda line: typer.echo(line, err=True))
+    typer.echo("\n".join(found.lines()))
+    typer.echo("PASS" if found.held else "FAIL")
+    raise typer.Exit(0 if found.held else 1)

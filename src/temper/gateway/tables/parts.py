@@ -1,0 +1,155 @@
+"""Every part of a table model's guard, from its options in temper.yaml."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temper.config.serving import Serving
+from temper.core.errors import ConfigError
+from temper.core.room import Room
+from temper.core.serving import Mode, Source
+from temper.core.system import Protected
+from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
+from temper.guard.serving.golden import Golden, Probes
+from temper.guard.serving.pipeline import Layer
+from temper.guard.serving.profile import Profile
+from temper.guard.serving.quota import Quota, QuotaConfig
+from temper.targets.load import open_target
+from temper.targets.served import Served, served
+
+Made = TypeVar("Made")
+Options = Mapping[str, Mapping[str, Any]]
+STAGES = Room("temper.guard.serving.stages")
+EACH, BEFORE, AFTER = ("extraction",), ("anomaly",), ("output",)
+"""Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
+PARTS = ("quota", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
+"""What can be set, in the order in which a request meets it."""
+
+
+def options_of(serving: Serving) -> Options:
+    """The options of everything that is not off; a name nobody knows is refused."""
+    for name, _, _ in serving.stages:
+        if name not in PARTS:
+            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(PARTS)}")
+    return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
+
+
+def made(kind: Callable[..., Made], name: str, options: Options, **usual: Any) -> Made:
+    """The settings of one part, `usual` where nothing is written; what it does not know is refused."""
+    given = {**usual, **options.get(name, {})}
+    known(name, given, [one.name for one in fields(kind)])  # type: ignore[arg-type]
+    return kind(**given)
+
+
+def known(name: str, given: Mapping[str, Any], names: list[str]) -> None:
+    """Refuse an option that is none."""
+    if unknown := sorted(set(given) - set(names)):
+        raise ConfigError(f"guard.{name} has no option {unknown[0]!r}", fix=f"there are {', '.join(names)}")
+
+
+def layers(names: tuple[str, ...], serving: Serving, profile: Profile) -> tuple[Layer, ...]:
+    """The stages of these names that are not off; what is not written is on, with its defaults."""
+    written = {name: (mode, options) for name, mode, options in serving.stages}
+    found = []
+    for name in names:
+        mode, options = written.get(name, (Mode.ENFORCE, {}))
+        if mode is not Mode.OFF:
+            found.append((name, mode, STAGES.build(name, {"profile": profile, **options})))
+    return tuple(found)
+
+
+def waits(options: Options) -> Callable[[str, int], float]:
+    """For how long a client has to wait before so many more rows; without a quota nobody has to."""
+    if "quota" not in options:
+        return lambda client, rows: 0.0
+    quota = Quota(config=made(QuotaConfig, "quota", options))
+    epoch = time.time() - time.monotonic()  # of a clock that never steps
+    return lambda client, rows: quota.take(client, epoch + time.monotonic(), rows)
+
+
+def people(options: Options) -> Mapping[str, Any]:
+    """How long a person has for a case, and how many have to agree."""
+    given = dict(options.get("people", {}))
+    known("people", given, ["due", "eyes"])
+    return {"due": float(given.get("due", 3_600.0)), "eyes": int(given.get("eyes", 1))}
+
+
+def golden(options: Options, system: Protected, model: Served, serving: Serving) -> Golden | None:
+    """Known rows that are asked again and again: test rows with the scores the model has for them now."""
+    given = dict(options.get("golden", {}))
+    known("golden", given, ["period", "many", "tolerance"])
+    if any(name == "golden" and mode is Mode.OFF for name, mode, _ in serving.stages):
+        return None
+    rows = system.data.x[:2_000]
+    try:
+        probes = Probes.choose(
+            rows, model.score(rows), many=int(given.get("many", 8)), tolerance=float(given.get("tolerance", 1e-4))
+        )
+    except ConfigError:
+        if "golden" in options:
+            raise
+        return None  # a model with one score for all rows has none that show anything
+    return Golden(probes=probes, period=float(given.get("period", 5.0)))
+
+
+def review(options: Options) -> tuple[float, float] | None:
+    """The scores between which a human looks."""
+    decide = options.get("decide", {})
+    known("decide", decide, ["review"])
+    if "review" not in decide:
+        return None
+    grey = decide["review"]
+    if not (isinstance(grey, list | tuple) and len(grey) == 2 and all(isinstance(one, int | float) for one in grey)):
+        raise ConfigError(f"guard.decide.review is {grey!r}", fix="write two scores: review: [0.4, 0.6]")
+    return float(grey[0]), float(grey[1])
+
+
+def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastKnown | None]:
+    """What answers where the model cannot, and the memory in it that has to be told what the model said.
+
+    Without a word about it a human decides: the score is that of the threshold.
+    """
+    given = options.get("fallback", {})
+    known("fallback", given, ["challenger", "rules", "otherwise", "last_known", "score", "last"])
+    links: list[Link] = []
+    if "challenger" in given:
+        links.append(Challenger(predict=_challenger(given["challenger"], system, base).score))
+    if "rules" in given:
+        links.append(_rules(given, system))
+    memory = _memory(given["last_known"], system) if "last_known" in given else None
+    if memory is not None:
+        links.append(memory)
+    usual = 0.5 if system.threshold is None else system.threshold
+    last = Source(given.get("last", "human"))
+    return Chain(links=tuple(links), score=float(given.get("score", usual)), last=last), memory
+
+
+def _challenger(given: Any, system: Protected, base: Path) -> Served:
+    """Another model over the same columns."""
+    about = given if isinstance(given, Mapping) else {"path": given}
+    known("fallback.challenger", about, ["path", "kind"])
+    kind = system.target.kind if "kind" not in about else type(system.target.kind)(about["kind"])
+    target = open_target(str(base / str(about["path"])), schema=system.schema, kind=kind, classes=system.target.classes)
+    return served(target, system.data.x, system.threshold)
+
+
+def _rules(given: Mapping[str, Any], system: Protected) -> Rules:
+    rules = []
+    for one in given["rules"]:
+        known("fallback.rules", one, ["when", "score"])
+        rules.append(Rule(when=str(one["when"]), score=float(one["score"])))
+    otherwise = given.get("otherwise")
+    return Rules(
+        columns=system.schema.names, rules=tuple(rules), otherwise=None if otherwise is None else float(otherwise)
+    )
+
+
+def _memory(given: Any, system: Protected) -> LastKnown:
+    about = dict(given or {})
+    known("fallback.last_known", about, ["columns", "weight", "most"])
+    names = about.pop("columns", ())
+    return LastKnown(columns=tuple(system.schema.index(name) for name in names), **about)

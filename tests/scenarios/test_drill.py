@@ -1,0 +1,52 @@
+"""The model is taken away under load, and nobody is left without an answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from temper.core.errors import TemperError
+from temper.demos import fraud
+from temper.engine.drill.primary import primary_down
+
+GUARD = """
+guard:
+  deadline_ms: 400
+  extraction: shadow
+  fallback:
+    rules: [{when: "(amount > 400) * (distance_km > 100)", score: 0.9}]
+    otherwise: 0.05
+"""
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank")
+    path = fraud.write(folder, 0, customers=300, days=40)
+    path.write_text(path.read_text(encoding="utf-8") + GUARD, encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hang", [False, True], ids=["killed", "stopped"])
+def test_a_model_that_goes_away_is_stood_in_for_and_takes_over_again(bank: Path, hang: bool) -> None:
+    told: list[str] = []
+    found = primary_down(bank, rate=150.0, seconds=12.0, hang=hang, told=told.append)
+    assert found.requests > 1_500
+    assert found.failed == 0
+    assert found.degraded > 100
+    assert found.first_other is not None
+    assert found.full_again is not None
+    assert found.held
+    assert "failed: 0" in "\n".join(found.lines())
+    assert found.worst < 4 * found.deadline  # a machine that other tests share
+
+
+def test_a_process_that_cannot_start_says_why(bank: Path, tmp_path: Path) -> None:
+    words = bank.read_text(encoding="utf-8").replace("model.ubj", str(bank.parent / "model.ubj"))
+    words = words.replace("test.parquet", str(bank.parent / "test.parquet"))
+    path = tmp_path / "temper.yaml"
+    path.write_text(words.replace("train.parquet", str(bank.parent / "train.parquet")) + "  nonsense: shadow\n")
+    with pytest.raises(TemperError, match="a process of the drill ended"):
+        primary_down(path, rate=10.0, seconds=1.0, hang=False, told=lambda line: None)

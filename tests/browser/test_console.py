@@ -200,10 +200,10 @@ def test_no_text_of_a_client_runs(browser: Any, place: tuple[World, str]) -> Non
     for text in HOSTILE:
         payload = {
             "rows": [{text: text}],
-            "scores": [text],
+            "score": text,
             **dict.fromkeys(("source", "client", "request", "model", "policy"), text),
             "reasons": [text, {"stage": text, "reason": text}],
-            "reference": {text: {text + "x": 1.0}},
+            "reference": {text: {"values": [text + "x"], "typical": text}},
         }
         number = world.case(payload=payload, request=text[:200] if text.isprintable() else "plain")
         for where in (f"/cases/{number}", "/queue", "/dashboard"):

@@ -163,10 +163,10 @@ def test_half_a_decision_is_none(world: World, change: dict[str, str]) -> None:
 def test_no_text_of_a_client_acts(world: World, text: str) -> None:
     payload = {
         "rows": [{text: text, "plain": 1.0}],
-        "scores": [text],
+        "score": text,
         **dict.fromkeys(("source", "client", "request", "model", "policy"), text),
         "reasons": [text, {"stage": text, "reason": text}],
-        "reference": {text: {text: 0.1, "b": 0.9}},
+        "reference": {text: {"values": [text, "b"], "typical": text}},
     }
     number = world.case(payload=payload, request=text[:200] if text.isprintable() else "plain")
     for where in ("/queue", f"/cases/{number}", "/dashboard"):
@@ -202,19 +202,19 @@ def test_unusual_values_come_first_and_are_named(world: World) -> None:
 @pytest.mark.parametrize(
     ("value", "usual", "unusual"),
     [
-        (5, [5, 5, 5], False),
-        (6, [5, 5, 5], True),
-        ("FR", {"NL": 1.0}, True),
-        ("BE", {"NL": 0.995, "BE": 0.005}, True),
-        ("NL", {"NL": 0.9}, False),
-        (True, {"no": 0.5, "yes": 0.5}, False),
-        (None, {"NL": 1.0}, False),
-        (None, [0, 0.5, 1], False),
-        (float("inf"), [0, 0.5, 1], True),
-        ("text", [0, 0.5, 1], False),
-        (3, [9, 5, 1], False),
-        (3, [0, "x", 1], False),
-        (3, {}, False),
+        (5, {"low": 5, "high": 5}, False),
+        (6, {"low": 5, "high": 5}, True),
+        ("FR", {"values": ["NL"]}, True),
+        ("NL", {"values": ["NL"]}, False),
+        (True, {"values": [False]}, True),
+        (None, {"values": ["NL"]}, False),
+        (None, {"low": 0, "high": 1}, False),
+        (float("inf"), {"low": 0, "high": 1}, True),
+        ("text", {"low": 0, "high": 1}, False),
+        (3, {"low": 9, "high": 1}, False),
+        (3, {"low": "x", "high": 1}, False),
+        (3, {"low": 0}, False),
+        (3, [0, 1, 2], False),
         (3, None, False),
     ],
 )
@@ -247,3 +247,24 @@ def test_a_queue_of_5000_is_shown_in_less_than_300_ms(world: World) -> None:
         browser.get(f"/queue?page={page}")
         spent.append(time.process_time() - start)
     assert max(spent) < 0.3
+
+
+def test_what_a_gateway_hands_on_is_what_a_case_shows(world: World) -> None:
+    import numpy as np
+
+    from temper.core.schema import Column, Schema
+    from temper.gateway.tables.relay import reference, shown
+
+    schema = Schema(
+        columns=(
+            Column(name="amount"),
+            Column(name="country", type="category", categories=("NL", "FR")),
+            Column(name="night", type="boolean"),
+            Column(name="tries", type="integer", missing=True),
+        )
+    )
+    rows = np.column_stack([np.arange(1000.0), np.zeros(1000), np.zeros(1000), np.arange(1000) % 3])
+    asked = np.array([[5000.0, 1.0, 1.0, np.nan], [500.0, 0.0, 0.0, 2.0]])
+    found = sheet({"rows": shown(schema, asked.tobytes()), "reference": reference(schema, rows)})
+    assert [{one.column for one in row if one.unusual} for row in found] == [{"amount", "country", "night"}, set()]
+    assert [one.value for one in found[0]] == ["5,000", "FR", "yes", "missing"]

@@ -23,14 +23,14 @@ PASSWORD = "a long and quiet sentence"
 PEOPLE = {"vera": Role.VIEWER, "ana": Role.ANALYST, "ben": Role.ANALYST, "pia": Role.APPROVER, "ada": Role.ADMIN}
 PAYLOAD = {
     "rows": [{"amount": 9400.0, "country": "NL", "age_of_account": 3, "night": True, "device": None}],
-    "scores": [0.57],
+    "score": 0.57,
     "source": "primary",
     "reasons": ["decide: score 0.57 is between 0.4 and 0.6", "anomaly: amount is far from the profile"],
     "reference": {
-        "amount": [5, 74.5, 1200],
-        "country": {"NL": 0.61, "DE": 0.3, "BE": 0.09},
-        "age_of_account": [30, 900, 4000],
-        "night": {"no": 0.995, "yes": 0.005},
+        "amount": {"low": 5, "high": 1200, "typical": 74.5},
+        "country": {"values": ["NL", "DE", "BE"], "typical": "NL"},
+        "age_of_account": {"low": 30, "high": 4000, "typical": 900},
+        "night": {"values": [False], "typical": False},
     },
     "client": "fraud-web",
     "request": "8f3c-0001",

@@ -106,7 +106,6 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
         status,
         case=about,
         rows=sheet.sheet(case.payload),
-        scores=sheet.scores(case.payload),
         reasons=sheet.reasons(case.payload),
         facts=_facts(case),
         lease=_lease(case, visit.now) if mine else None,

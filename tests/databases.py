@@ -74,9 +74,9 @@ class Cluster:
         self.process.wait(30)
 
     def remove(self):
-        """Stop it and delete everything."""
+        """Stop it without the care that files need which stay, and delete everything."""
         with contextlib.suppress(FileNotFoundError):
-            self.stop()
+            self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 
     def url(self, database):

@@ -18,21 +18,17 @@ KNOWN, ASKED = 200, 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A real table in halves and a model fitted on one of them; its clients' rows are of the other."""
+    """A table in halves and models fitted on one of them; `rows` are of the other, as clients send them."""
 
     data: Table
+    rows: Array
     model: Any
     line: Any
     tree: Any
 
-    @property
-    def rows(self) -> Array:
-        """Held-out rows, as they are served."""
-        return self.data.test[0].astype(np.float32)
 
-
-def services() -> Iterator[Service]:
-    """REAL tables, where there is a data folder, and SIMULATED card payments of its handbook."""
+def services(wanted: list[str]) -> Iterator[Service]:
+    """REAL tables, where there is a data folder, and SIMULATED card payments; those `wanted`, or all."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -41,9 +37,10 @@ def services() -> Iterator[Service]:
 
     tables = (read("adult", "adult", "income"), read("credit", "credit_default_uci", "default payment"), _payments())
     for data in tables:
-        if data is not None:
+        if data is not None and (not wanted or data.name in wanted):
             yield Service(
                 data=data,
+                rows=data.test[0].astype(np.float32),
                 model=HistGradientBoostingClassifier(max_iter=100, random_state=0).fit(*data.train),
                 line=make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(*data.train),
                 tree=DecisionTreeClassifier(max_depth=8, random_state=0).fit(*data.train),
@@ -61,7 +58,7 @@ def _payments() -> Table | None:
     named = [c for c in frame.columns if c == "TX_AMOUNT" or "WINDOW" in c or c.startswith("TX_DURING")]
     kept = np.random.default_rng(0).permutation(len(frame))[:40_000]
     x = frame[named].to_numpy(float)[kept]
-    return _split("payments (SIMULATED)", x, y[kept], [(name, ()) for name in named])
+    return _split("payments", x, y[kept], [(name, ()) for name in named])
 
 
 # -- honest clients -------------------------------------------------------------------------------------------------
@@ -75,13 +72,12 @@ def at_random(service: Service, n: int, rng: np.random.Generator) -> Array:
 
 def sessions(service: Service, n: int, rng: np.random.Generator) -> Array:
     """Customers in no order, a tenth of the answers asked for again at once, a thirtieth with one value corrected."""
-    made = at_random(service, n, rng)
-    for at in np.flatnonzero(rng.random(n - 1) < 0.1) + 1:
+    made, other = at_random(service, n, rng), at_random(service, n, rng)
+    chance, columns = rng.random(n), rng.integers(made.shape[1], size=n)
+    for at in np.flatnonzero(chance[1:] < 0.1 + 1 / 30) + 1:
         made[at] = made[at - 1]
-    for at in np.flatnonzero(rng.random(n - 1) < 1 / 30) + 1:
-        made[at] = made[at - 1]
-        column = rng.integers(made.shape[1])
-        made[at, column] = service.rows[rng.integers(len(service.rows)), column]
+        if chance[at] >= 0.1:
+            made[at, columns[at]] = other[at, columns[at]]
     return made
 
 

@@ -1,7 +1,7 @@
 """A disk that loses power (SIMULATED): an SQLite file system in memory that forgets what was not synced.
 
-After the cut each file has what its last sync covered and a random beginning of the writes since then, the last of them
-torn at a sector. Not modelled: writes that overtake each other within a file, and a disk that lies about syncs.
+After the cut each file has what its last sync covered and, of the writes since then, a random beginning or (every
+second cut) a random selection, the last of them torn at a sector. Not modelled: a disk that lies about syncs.
 """
 
 from __future__ import annotations
@@ -81,15 +81,14 @@ class Memory:
 
     def survives(self, rng: Random) -> bytes:
         """What is left after the cut."""
-        left = bytearray(self.synced)
-        kept = rng.randint(0, len(self.since))
-        for at, (offset, data) in enumerate(self.since[: kept + 1]):
+        left, many = bytearray(self.synced), len(self.since)
+        kept = rng.randint(0, many)
+        chosen = list(range(kept)) if rng.random() < 0.5 else sorted(rng.sample(range(many), kept))
+        for at, (offset, data) in ((at, self.since[at]) for at in chosen):
             if data is None:
-                if at < kept:
-                    del left[offset:]
-                continue
-            torn = rng.randrange(0, len(data) + 1, SECTOR) if at == kept else len(data)
-            _write(left, offset, data[:torn])
+                del left[offset:]
+            else:
+                _write(left, offset, data[: rng.randrange(0, len(data) + 1, SECTOR)] if at == chosen[-1] else data)
         return bytes(left)
 
 

@@ -12,13 +12,18 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from bench.table import MEDIANS, alternate, goal, machine, median, table
 from temper.guard.serving.breaker import Breaker, BreakerConfig, Outcome
 from temper.guard.serving.concurrency import Limiter
+from temper.guard.serving.fallback import Chain, LastKnown, Rule, Rules
+from temper.guard.serving.golden import Golden, Probes
+from temper.guard.serving.idempotency import Idempotency
 from temper.guard.serving.quota import Grant, Quota, QuotaConfig, Shares
 
 OPEN = 0.05
@@ -34,7 +39,7 @@ def main(words: list[str]) -> int:
     if absent:
         print(f"not installed, so not compared: {', '.join(absent)}")
     _costs(sides, 20_000 if quick else 100_000, 5 if quick else 15)
-    _stages(20_000 if quick else 100_000, 5 if quick else 15)
+    _stages(2_000 if quick else 5_000, 5 if quick else 15)
     _situations(sides)
     return 0
 
@@ -197,18 +202,38 @@ def _stages(many: int, rounds: int) -> None:
         now[0] += 1e-5
         return now[0]
 
+    probes = Probes(rows=np.array([[1.0], [2.0]]), expected=np.array([0.1, 0.5]))
+    golden, scores, rows = Golden(probes=probes), np.array([0.25]), np.array([[700.0, 3.0]])
+    rules = Rules(columns=("amount", "age"), rules=(Rule(when="amount > 500", score=0.9),))
+    chain, known, store = Chain(links=(rules,)), LastKnown(), Idempotency(answers=1_000)
+    loop = asyncio.new_event_loop()
+
+    async def answered() -> bytes:
+        return b"0.25"
+
+    async def fallen_back(times: int) -> None:
+        for _ in range(times):
+            await chain.answer(rows, 1.0)
+
     work = {
         "clock of the bench": later,
         "quota, rate (GCRA)": lambda: rate.take("shop", later()),
         "quota, rate and day": lambda: daily.take("shop", later()),
         "quota, leased share": lambda: shares.take("shop", 1.0),
         "limiter, admit + leave": admit,
+        "golden, watch": lambda: golden.watch(scores),
+        "last known, learn a row": lambda: known.learn(rows, scores),
+        "idempotency, a new request": lambda: _driven(store.once("shop", str(later()), rows.data, now[0], answered)),
+        "chain, one rule": lambda: loop.run_until_complete(fallen_back(10)),
     }
     spent = alternate([_repeat(one, many) for one in work.values()], rounds, time.process_time)
-    rows = [
-        [name, median([1e6 * one / many for one in seconds]).show()] for name, seconds in zip(work, spent, strict=True)
+    loop.close()
+    each = {name: many * (10 if name.startswith("chain") else 1) for name in work}
+    shown = [
+        [name, median([1e6 * one / each[name] for one in seconds]).show()]
+        for name, seconds in zip(work, spent, strict=True)
     ]
-    table("Other primitives, CPU us per request, the call and the bench's own included", ["", "median"], rows)
+    table(f"Other primitives, CPU us per request, n = {rounds} rounds of {many:,}", ["", "median"], shown)
 
 
 def _situations(sides: list[Any]) -> None:
@@ -357,6 +382,15 @@ async def _late() -> None:
 
 async def _callers_mistake() -> None:
     raise ValueError
+
+
+def _driven(work: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("it waits")
 
 
 def _nothing() -> None:

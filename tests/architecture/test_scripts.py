@@ -42,7 +42,7 @@ def test_every_dependency_is_pinned() -> None:
 def test_every_dependency_of_the_core_is_imported_somewhere() -> None:
     """A dependency nobody imports is megabytes in every installation."""
     modules = {"array-api-compat": "array_api_compat", "pyyaml": "yaml", "scikit-learn": "sklearn"}
-    modules["vl-convert-python"] = "vl_convert"
+    modules |= {"vl-convert-python": "vl_convert", "argon2-cffi": "argon2"}
     imported = {found.module.split(".")[0] for file in files(SRC) for found in file.imports}
     core = {re.split(r"[<>=]", word, maxsplit=1)[0].lower() for word in project()["dependencies"]}
     modules["uvloop"] = "uvicorn"  # which takes it where it is installed

@@ -129,3 +129,19 @@ def test_what_is_no_control_store_is_told(tmp_path):
     with pytest.raises(StoreError, match="other statements"):
         opened(tmp_path / "newer")
     assert os.listdir(tmp_path)
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(control):
+    with control._database.write() as tx:
+        used = tx.one("PRAGMA page_count")["page_count"]
+    with control._database._lock:
+        raw = control._database._connection
+        raw.all(f"PRAGMA max_page_count = {used + 2}")
+    kept = []
+    with pytest.raises(StoreError, match="takes nothing now"):
+        kept.extend(control.reviews.enqueue(f"r{n}", {"text": "x" * 1000}, 1.0) for n in range(500))
+    assert [case.id for case in control.reviews.page(limit=500)] == kept
+    assert control.audit.verify() == []
+    raw.all("PRAGMA max_page_count = 1000000")
+    assert control.reviews.enqueue("after", {}, 2.0)
+    assert control.audit.verify() == []

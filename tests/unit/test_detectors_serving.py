@@ -126,6 +126,14 @@ def test_scores_that_are_none_are_blocked(profile: Profile, bad: float) -> None:
     assert stage.check(asked(table(2), scores=np.array([0.5, bad]))).level is Level.BLOCK
 
 
+def test_scores_beyond_those_of_training_are_scores() -> None:
+    probabilities = Profile.fit(table(8_000), schema(), np.linspace(0.2, 0.7, 100))
+    margins = Profile.fit(table(8_000), schema(), np.linspace(-3.0, 5.0, 100))
+    for profile, good, bad in ((probabilities, (0.0, 0.99), (-0.1, 1.1)), (margins, (-10.9, 12.9), (-11.1, 13.1))):
+        levels = [Output(profile=profile).check(asked(table(1), scores=np.array([one]))).level for one in good + bad]
+        assert levels == [Level.ALLOW, Level.ALLOW, Level.BLOCK, Level.BLOCK]
+
+
 def test_scores_that_are_not_there_or_too_few_are_blocked(profile: Profile) -> None:
     stage = Output(profile=profile)
     assert "no scores" in stage.check(asked(table(2))).reason

@@ -115,4 +115,4 @@ class Journals(RuleBasedStateMachine):
 
 
 TestJournals = Journals.TestCase
-TestJournals.settings = settings(max_examples=40, stateful_step_count=20)
+TestJournals.settings = settings(max_examples=25, stateful_step_count=20)

@@ -174,6 +174,8 @@ def test_a_missing_segment_is_found(tmp_path):
     assert verify(log).holds
     files[1].unlink()
     assert "missing" in faults(log)
+    with pytest.raises(StoreError, match="is missing"):
+        list(records(log))
 
 
 def test_an_empty_file_is_no_log_that_holds(tmp_path):
@@ -450,6 +452,28 @@ def test_no_ledger_here(tmp_path, run):
 def test_a_private_key_is_no_public_one(log, far, keys, run):
     told = run("verify", log, "--checkpoints", far, "--key", keys[0])
     assert "no public Ed25519 key" in str(told.exception)
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"\x81\xa1x\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", {"x": "nan"}),
+        (b"\x81\x92\x01\x02\xd4\x05a", {"[1, 2]": "<Ext>"}),
+        (b"\x81\xa1x\xa3\xc2\x9bA", {"x": "\x9bA"}),
+    ],
+)
+def test_show_prints_whatever_a_body_holds_and_nothing_reaches_the_terminal(log, run, body, shown):
+    one = lines.decode(dict(records(log))[5])
+    changed(log, r5=lines.encode(5, one.previous, 1, 1, "n1", "0", "odd", body))
+    told = run("show", log, "--record", 5).output
+    assert json.loads(told)["body"] == shown
+    assert told.rstrip("\n").isprintable()
+
+
+def test_show_of_a_body_that_is_none(log, run):
+    one = lines.decode(dict(records(log))[5])
+    changed(log, r5=lines.encode(5, one.previous, 1, 1, "n1", "0", "odd", b"\xa1\xff"))
+    assert "record 5" in str(run("show", log, "--record", 5).exception)
 
 
 def test_show_prints_records(log, run):

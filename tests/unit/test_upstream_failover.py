@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import signal
@@ -78,9 +79,12 @@ class World:
 def lived(faults: dict[float, signal.Signals], seconds: float) -> World:
     """Open-loop load for so long on a model that gets these signals at their times."""
     process = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE)
+    gc.collect()
+    gc.freeze()  # what pytest holds takes 100 ms to look through, which is the tests' own pause
     try:
         return asyncio.run(_lived(int(process.stdout.readline()), process.pid, faults, seconds))
     finally:
+        gc.unfreeze()
         process.kill()
         process.communicate()
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "stress",
     "redteam",
     "serve",
+    "console",
     "validate",
     "harden",
     "compare",
@@ -27,7 +28,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews")
 """Commands with commands of their own."""
 
 app = typer.Typer(

@@ -24,11 +24,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sane:
-    """Alarms at scores that are not finite or lie outside [`low`, `high`]; without limits it takes those it is fitted
-    on.
+    """Alarms at scores that are not finite or lie outside [`low`, `high`].
 
-    Its rows are scores, (n, 1) or (n, classes). Misleads about wrong scores that look like right ones: those take
-    known rows whose answers are known.
+    Without limits it takes 0 and 1 where all scores it is fitted on lie there, else their range and as much again to
+    either side. Its rows are scores, (n, 1) or (n, classes). Misleads about wrong scores that look like right ones:
+    those take known rows whose answers are known.
     Source: Breck et al., "The ML test score: a rubric for ML production readiness", 2017 (checks of serving).
 
     >>> watch = Sane(low=0.0, high=1.0)
@@ -40,9 +40,10 @@ class Sane:
     high: float | None = None
 
     def fit(self, x: Array, schema: Schema) -> Range:
-        """The limits, given or of these scores."""
-        low = float(np.min(x)) if self.low is None else self.low
-        return Range(low=low, high=float(np.max(x)) if self.high is None else self.high)
+        """The limits, given or taken from these scores."""
+        low, high = float(np.min(x)), float(np.max(x))
+        low, high = (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (2.0 * low - high, 2.0 * high - low)
+        return Range(low=low if self.low is None else self.low, high=high if self.high is None else self.high)
 
     def step(self, state: Range, batch: Array) -> tuple[Range, Signal]:
         """How far each row's scores lie outside the limits."""

@@ -44,8 +44,8 @@ class Ordinary:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trail:
-    """One client: its last distinct rows as bytes (`ring`, (columns, rows)) and by hash (`names`); `counts` are distinct
-    rows, repeats, and the evidence of each kind.
+    """One client: its last distinct rows as bytes (`ring`, (columns, rows)) and by hash (`names`); `counts` are
+    distinct rows, repeats, and the evidence of each kind.
     """
 
     ordinary: Ordinary

@@ -22,10 +22,10 @@ class Extraction:
     """Alarms when a client's queries are too unlike those of any ordinary client: columns that do not go together,
     values in the tails, steps away from its own earlier queries.
 
-    At most a share `rate` of ordinary clients is ever alarmed at within `horizon` queries, if their rows come from any
-    mixture of the segments of ordinary rows and up to a share `tolerated` looks as in an attack. A row repeated exactly
-    says nothing and counts nothing. Misleads about clients that ask natural rows, or few made-up ones among many
-    natural: no detector tells them from honest ones, and quotas have to.
+    At most a share `rate` of ordinary clients is alarmed at within `horizon` queries, as far as held-out rows show it,
+    if theirs are any mixture of rows alike in one column and up to a share `tolerated` looks as in an attack. A row
+    repeated exactly says nothing and counts nothing. Misleads about clients that ask natural rows, or few made-up ones
+    among many natural: no detector tells them from honest ones, and quotas have to.
     Source: Shin, Ramdas & Rinaldo, "E-detectors", 2024 (the sum of bets); Juuti et al., "PRADA", 2019 (distances to a
     client's own queries).
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from temper.store.ledger.record import Decided
 from temper.store.ledger.verify import records
 
 Array = np.ndarray[Any, Any]
+_COMMON = 0.005
 _BODY = msgspec.msgpack.Decoder(Decided)
 
 
@@ -66,7 +66,7 @@ class Relay:
         payload = {
             "request": body.request,
             "client": body.client,
-            "scores": list(body.scores),
+            "score": max(body.scores, default=None),
             "source": body.source,
             "reasons": [f"{one.stage}: {one.reason}" for one in body.rulings],
             "rows": [] if opening is None else shown(self.schema, opening.data),
@@ -104,19 +104,24 @@ def _value(column: Any, value: float) -> Any:
 
 
 def reference(schema: Schema, rows: Array) -> dict[str, Any]:
-    """What is usual: for a number its 5 %, middle and 95 %, for a word how often each is there.
+    """What is usual in these rows: for a number its middle and where 98 in 100 lie, for a word the commonest and all
+    that one row in 200 has.
 
     >>> from temper.core.schema import Column
     >>> reference(Schema(columns=(Column(name="n"),)), np.arange(101.0)[:, None])
-    {'n': [5.0, 50.0, 95.0]}
+    {'n': {'low': 1.0, 'high': 99.0, 'typical': 50.0}}
     """
     found: dict[str, Any] = {}
     for at, column in enumerate(schema.columns):
         values = rows[:, at][~np.isnan(rows[:, at])]
+        if not len(values):
+            continue
         if column.type in ("category", "boolean"):
-            words = column.categories if column.type == "category" else ("no", "yes")
-            shares = np.bincount(values.astype(int), minlength=len(words)) / max(len(values), 1)
-            found[column.name] = {word: round(float(share), 4) for word, share in zip(words, shares, strict=True)}
-        elif len(values):
-            found[column.name] = [float(f"{one:.4g}") for one in np.quantile(values, [0.05, 0.5, 0.95])]
-    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+            words = column.categories if column.type == "category" else (False, True)
+            shares = np.bincount(values.astype(int), minlength=len(words)) / len(values)
+            common = [word for word, share in zip(words, shares, strict=True) if share >= _COMMON]
+            found[column.name] = {"typical": words[int(shares.argmax())], "values": common}
+        else:
+            low, middle, high = (float(f"{one:.4g}") for one in np.quantile(values, [0.01, 0.5, 0.99]))
+            found[column.name] = {"low": low, "high": high, "typical": middle}
+    return found

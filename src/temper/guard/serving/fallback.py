@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,8 +25,10 @@ class Link(Protocol):
     def source(self) -> Source:
         """Where its scores come from, which the answer says."""
 
-    async def answer(self, rows: Array) -> Array | None:
-        """Scores (n,) of rows (n, columns), None where it knows of none; it may also raise, or hang."""
+    def answer(self, rows: Array) -> Any:
+        """Scores (n,) of rows (n, columns), at once or to be awaited; None where it knows of none. It may also raise,
+        and where it is awaited, hang.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +85,9 @@ class Challenger:
     predict: Callable[[Array], Any]
     source: Source = Source.CHALLENGER
 
-    async def answer(self, rows: Array) -> Array | None:
+    def answer(self, rows: Array) -> Any:
         """What the other model says; `predict` may be a coroutine function."""
-        found = self.predict(rows)
-        return np.asarray(await found if asyncio.iscoroutine(found) or asyncio.isfuture(found) else found)
+        return self.predict(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ class Rules:
     product of comparisons is "and". Misleads as rules do: nobody checks them against what the model would say.
 
     >>> rules = Rules(columns=("amount", "age"), rules=(Rule(when="(amount > 500) * (age < 30)", score=0.8),))
-    >>> asyncio.run(rules.answer(np.array([[700.0, 20.0]])))
+    >>> rules.answer(np.array([[700.0, 20.0]]))
     array([0.8], dtype=float32)
     """
 
@@ -120,16 +122,17 @@ class Rules:
             self._known(one)
         object.__setattr__(self, "_parsed", parsed)
 
-    async def answer(self, rows: Array) -> Array | None:
+    def answer(self, rows: Array) -> Array | None:
         """Scores of the rows, None where no rule holds for one of them and nothing is said of the rest."""
         named = {name: rows[:, at] for at, name in enumerate(self.columns)}
         scores = np.full(len(rows), np.nan if self.otherwise is None else self.otherwise, np.float32)
         free = np.ones(len(rows), bool)
         with np.errstate(all="ignore"):
             for rule, one in zip(self.rules, self._parsed, strict=True):
-                found = np.nan_to_num(np.broadcast_to(one.value(named, named), free.shape)) != 0
-                scores[free & found] = rule.score
-                free &= ~found
+                value = one.value(named, named)
+                holds = free & (value != 0) & (value == value)
+                scores[holds] = rule.score
+                free &= ~holds
         return None if np.isnan(scores).any() else scores
 
     def _known(self, one: Expression) -> None:
@@ -151,7 +154,7 @@ class LastKnown:
     >>> known = LastKnown(columns=(0,), weight=0.5)
     >>> for score in (0.25, 0.75):
     ...     known.learn(np.array([[7.0, 1.0]]), np.array([score]))
-    >>> asyncio.run(known.answer(np.array([[7.0, 2.0]])))
+    >>> known.answer(np.array([[7.0, 2.0]]))
     array([0.5], dtype=float32)
     """
 
@@ -169,7 +172,7 @@ class LastKnown:
         while len(self._scores) > self.most:
             del self._scores[next(iter(self._scores))]
 
-    async def answer(self, rows: Array) -> Array | None:
+    def answer(self, rows: Array) -> Array | None:
         """The scores known, None where one row is unknown."""
         found = [self._scores.get(key) for key in self._keys(rows)]
         return None if None in found else np.array(found, np.float32)
@@ -183,7 +186,13 @@ async def _asked(link: Link, rows: Array, seconds: float) -> tuple[Array | None,
     """A link's scores, or why there are none."""
     if seconds <= 0:
         return None, "no time was left"
-    task = asyncio.ensure_future(link.answer(rows))
+    try:
+        found = link.answer(rows)
+    except Exception as crash:
+        return None, type(crash).__name__
+    if not inspect.isawaitable(found):
+        return _checked(found, len(rows))
+    task = asyncio.ensure_future(found)
     try:
         await asyncio.wait((task,), timeout=seconds)
     finally:
@@ -192,12 +201,14 @@ async def _asked(link: Link, rows: Array, seconds: float) -> tuple[Array | None,
             task.cancel()
     if not task.done():
         return None, f"no answer in {seconds:.3g} s"
-    if task.cancelled() or (crash := task.exception()):
-        return None, "cancelled" if task.cancelled() else type(crash).__name__
+    if task.cancelled():
+        return None, "cancelled"
+    if fault := task.exception():
+        return None, type(fault).__name__
     return _checked(task.result(), len(rows))
 
 
-def _checked(found: Array | None, n: int) -> tuple[Array | None, str]:
+def _checked(found: Any, n: int) -> tuple[Array | None, str]:
     if found is None:
         return None, "knows none of it"
     scores = np.asarray(found)

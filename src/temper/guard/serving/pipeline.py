@@ -195,13 +195,13 @@ class Pipeline:
             self._task(self._instead(ill))
 
     async def _instead(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:
-        """Scores from what stands in for the model, and in its name."""
-        scorings = [scoring for scoring, _ in batch]
-        found = await self.chain.answer(_rows(scorings), min(one.deadline for one in scorings) - self.clock())
-        at = 0
-        for scoring in scorings:
-            scoring.scores, scoring.source = found.scores[at : at + len(scoring.rows)], found.source
-            at += len(scoring.rows)
+        """Scores from what stands in for the model, and in its name: each request by itself, since what one link knows
+        of its rows must not depend on the rows of others.
+        """
+        now = self.clock()
+        found = await asyncio.gather(*(self.chain.answer(one.rows, one.deadline - now) for one, _ in batch))
+        for (scoring, _), told in zip(batch, found, strict=True):
+            scoring.scores, scoring.source = told.scores, told.source
         self._decided(batch)
 
     def _decided(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:

@@ -66,8 +66,11 @@ class Database:
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         with self._told():
-            connection = self._connected()
-            self._server.migrate(connection)
+            try:
+                self._server.migrate(self._connected())
+            except BaseException:
+                self._drop()
+                raise
 
     @classmethod
     def open(cls, place: str) -> Database:

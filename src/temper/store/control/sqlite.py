@@ -55,6 +55,11 @@ class File:
         """What SQLite says, in one sentence with the way out."""
         if not isinstance(error, sqlite3.Error):
             return None
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY):
+            return StoreError(
+                f"{self.path} takes nothing now: {error}; what was stored before is intact",
+                fix="free space, or let the other process finish, and try again",
+            )
         try:
             with told(self.path):
                 raise error

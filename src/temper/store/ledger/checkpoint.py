@@ -209,7 +209,7 @@ class Checkpointer:
             with told(self.path):
                 _append(self._file, f"{note}\n".encode())
         except StoreError as error:
-            self.fault = error
+            self.fault = StoreError(error.message, fix="free space or mend the place: it is tried again every second")
         else:
             self.size, self.fault = size, None
 

@@ -98,11 +98,13 @@ def _readable(record: lines.Record) -> dict[str, Any]:
 def _text(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {str(_text(key)): _text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_text(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
-    if isinstance(value, dict):
-        return {_text(key): _text(item) for key, item in value.items()}
-    return [_text(item) for item in value] if isinstance(value, list) else value
+    return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"
 
 
 def erased(path: Path, subject: str, private_key: Path) -> str:

@@ -37,7 +37,10 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     def document(self) -> dict[str, Any]:
         """All of it as plain values, to be shown."""
         told = {name: getattr(self, name) for name in self.__struct_fields__ if name != "body"}
-        return {**told, "body": msgspec.msgpack.decode(self.body)}
+        try:
+            return {**told, "body": msgspec.msgpack.decode(self.body)}
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise StoreError(f"record {self.seq} has no body: {error}", fix="run `temper ledger verify`") from None
 
 
 class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):

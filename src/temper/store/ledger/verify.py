@@ -21,7 +21,7 @@ LIMITS = (
     "change the log could not write; what came after it could have been rewritten by a holder of the signing key"
 )
 _MOST = 20
-_TRIES = 3
+_TRIES = 5
 
 
 @dataclass(slots=True)
@@ -55,9 +55,26 @@ def logs(path: Path) -> list[Path]:
 
 
 def records(path: Path, since: int = 0) -> Iterator[tuple[int, bytes]]:
-    """(seq, bytes) of the records of a log from the seq `since` on, through all its segments."""
-    for _, database in _files(path, since):
-        yield from segment.rows(database, since)
+    """(seq, bytes) of the records of a log from the seq `since` on, through all its segments.
+
+    The log may be written meanwhile: when a segment is put aside under way, it is looked for again.
+    """
+    for _ in range(_TRIES):
+        files = segments(path)
+        try:
+            for _, database in _files(path, since):
+                if segment.start(database).tree.size > since:
+                    break
+                for seq, data in segment.rows(database, since):
+                    yield seq, data
+                    since = seq + 1
+            else:
+                if segments(path) == files:
+                    return
+        except StoreError:
+            if segments(path) == files:
+                raise
+    raise StoreError(f"{path}: record {since} is missing", fix="run `temper ledger verify`")
 
 
 def size(path: Path) -> int:

@@ -14,8 +14,8 @@ from temper.guard.serving.stages._answer import level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Answers `answer` where the scores are not there, not finite, not one per row, or outside what scores were when
-    the profile was fitted.
+    """Answers `answer` where the scores are not there, not finite, not one per row, or outside the range the profile
+    was fitted with.
 
     Misleads about wrong scores that look like right ones.
     """

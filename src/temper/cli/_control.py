@@ -1,0 +1,41 @@
+"""What the commands of the control store share: where it is, who speaks, and times as people write them."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from temper.store.control import Control
+
+Store = Annotated[
+    str, typer.Option(envvar="TEMPER_CONTROL", help="The control store: a file, its folder, or a postgresql:// URL.")
+]
+PLACE = ".temper/control.db"
+
+
+@contextlib.contextmanager
+def opened(store: str) -> Iterator[tuple[Control, str, float]]:
+    """The store, the name of whoever is at this terminal, and the time."""
+    from temper.store.control import Control
+
+    control = Control.open(store)
+    try:
+        yield control, getpass.getuser(), time.time()
+    finally:
+        control.close()
+
+
+def when(seconds: float | None) -> str:
+    """A time to the second, or a dash.
+
+    >>> when(0.0)
+    '1970-01-01T00:00:00Z'
+    """
+    return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,41 @@
+"""`temper keys`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from temper.cli._control import PLACE, Store, opened, when
+
+app = typer.Typer(help="The keys of programs that ask a gateway for scores.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Whose key it is.")]
+Kid = Annotated[str, typer.Argument(help="The part of the key before the dot; `temper keys list` shows it.")]
+Scopes = Annotated[list[str], typer.Option("--scope", help="What the key may do; repeat it for more.")]
+Group = Annotated[str, typer.Option(help="The group whose quota the key shares.")]
+Days = Annotated[float | None, typer.Option(min=0.0, help="How long it holds; without it, until it is revoked.")]
+
+
+@app.command()
+def add(name: Name, scope: Scopes = ["score"], group: Group = "", days: Days = None, store: Store = PLACE) -> None:  # noqa: B006
+    """Make a key and print it, the only time it can be seen."""
+    with opened(store) as (control, me, now):
+        expires = None if days is None else now + days * 86400.0
+        typer.echo(control.keys.add(name, me, now, scopes=tuple(scope), group=group, expires=expires))
+
+
+@app.command(name="list")
+def show(store: Store = PLACE) -> None:
+    """Every key without its secret: kid, name, group, scopes, made, until, revoked."""
+    with opened(store) as (control, _, _):
+        for key in control.keys.all():
+            times = (when(key.created), when(key.expires), when(key.revoked))
+            typer.echo("\t".join((key.kid, key.name, key.group or "-", ",".join(key.scopes), *times)))
+
+
+@app.command()
+def revoke(kid: Kid, store: Store = PLACE) -> None:
+    """End a key for good."""
+    with opened(store) as (control, me, now):
+        control.keys.revoke(kid, me, now)
+    typer.echo(f"revoked {kid}")

@@ -1,0 +1,53 @@
+"""`temper people`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from temper.cli._control import PLACE, Store, opened, when
+
+app = typer.Typer(help="The people who sign in to the console of a gateway.", no_args_is_help=True)
+
+
+class Rank(StrEnum):
+    """The roles, as they are typed."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+Name = Annotated[str, typer.Argument(help="The name they sign in with.")]
+Wanted = Annotated[Rank, typer.Option(help="What they may do.")]
+
+
+@app.command()
+def add(name: Name, role: Wanted = Rank.VIEWER, store: Store = PLACE) -> None:
+    """Let somebody in; the password is asked for twice and never shown."""
+    from temper.core.review import Role
+
+    password = typer.prompt("password", hide_input=True, confirmation_prompt=True)
+    with opened(store) as (control, me, now):
+        control.people.add(name, Role[role.name], password, me, now)
+    typer.echo(f"added {name} as {role}")
+
+
+@app.command(name="list")
+def show(store: Store = PLACE) -> None:
+    """Everybody: name, role, since when, disabled or not."""
+    with opened(store) as (control, _, _):
+        for person in control.people.all():
+            state = "disabled" if person.disabled else "active"
+            typer.echo("\t".join((person.name, person.role.label, when(person.created), state)))
+
+
+@app.command()
+def disable(name: Name, store: Store = PLACE) -> None:
+    """Shut somebody out at once: sessions end, and cases they hold go back to the queue."""
+    with opened(store) as (control, me, now):
+        control.people.disable(name, me, now)
+    typer.echo(f"disabled {name}")

@@ -1,0 +1,201 @@
+"""The console as one application: every address with the role it takes, and what is true of every answer."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache, partial
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from temper.core.errors import StoreError, TemperError
+from temper.core.review import Conflict, Forbidden, Person, Role
+from temper.report._inert import inert
+from temper.store.control import Control
+from temper.web import audit, case, dashboard, door, operations, people, queue
+from temper.web.figures import checked
+from temper.web.form import form_of
+from temper.web.headers import Headers
+from temper.web.refused import Refused
+from temper.web.visit import Desk, Screen, Visit, from_here, name_of_cookie
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_LOG = logging.getLogger(__name__)
+
+SCREENS = (
+    Screen("GET", "/login", None, door.form),
+    Screen("POST", "/login", None, door.enter),
+    Screen("POST", "/logout", Role.VIEWER, door.leave),
+    Screen("GET", "/", Role.VIEWER, door.start),
+    Screen("GET", "/queue", Role.VIEWER, queue.show),
+    Screen("POST", "/queue/next", Role.ANALYST, queue.claim_next),
+    Screen("GET", "/cases/{id:int}", Role.VIEWER, case.show),
+    Screen("POST", "/cases/{id:int}/claim", Role.ANALYST, case.claim),
+    Screen("POST", "/cases/{id:int}/release", Role.ANALYST, case.release),
+    Screen("POST", "/cases/{id:int}/renew", Role.ANALYST, case.renew),
+    Screen("POST", "/cases/{id:int}/decide", Role.ANALYST, case.decide),
+    Screen("GET", "/dashboard", Role.VIEWER, dashboard.show),
+    Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
+    Screen("GET", "/audit", Role.APPROVER, audit.show),
+    Screen("GET", "/operations", Role.ADMIN, operations.show),
+    Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),
+    Screen("POST", "/operations/kill", Role.ADMIN, operations.kill),
+    Screen("GET", "/people", Role.ADMIN, people.show),
+    Screen("GET", "/keys", Role.ADMIN, people.keys),
+)
+
+
+def console(
+    control: Control, *, clock: Callable[[], float] = time.time, gateway_metrics_url: str = "", title: str = "Temper"
+) -> Starlette:
+    """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
+    shows what a gateway says of itself.
+    """
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.middleware import Middleware
+    from starlette.routing import Route
+
+    style = _style()
+    desk = Desk(
+        control=control,
+        clock=clock,
+        title=title,
+        metrics=checked(gateway_metrics_url),
+        pages=_pages(),
+        style=f"/style.{hashlib.sha256(style.encode()).hexdigest()[:16]}.css",
+    )
+    routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
+    return Starlette(
+        routes=[*routes, Route(desk.style, partial(_styled, style))],
+        middleware=[Middleware(Headers)],
+        exception_handlers={HTTPException: partial(_nowhere, desk)},
+    )
+
+
+async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
+    """The form is read here, everything else happens in a thread: the store and argon2 wait."""
+    from starlette.concurrency import run_in_threadpool
+
+    try:
+        form = await form_of(request) if screen.method == "POST" else {}
+    except Refused as refused:
+        return _refusal(_visit(desk, request, None, {}), refused)
+    return await run_in_threadpool(_answered, desk, screen, request, form)
+
+
+def _answered(desk: Desk, screen: Screen, request: Request, form: Mapping[str, str]) -> Response:
+    visit = _visit(desk, request, None, form)
+    try:
+        visit = _visit(desk, request, desk.control.sessions.find(visit.token, visit.now) if visit.token else None, form)
+        if screen.role is not None and visit.person is None:
+            return _to_the_door(visit, screen)
+        _allowed(visit, screen)
+        return screen.answer(visit)
+    except Refused as refused:
+        return _refusal(visit, refused)
+    except TemperError as error:
+        return _refusal(visit, _meant(error, request))
+    except Exception as crash:  # what went wrong may quote a case, so only its kind is logged, and none of it is shown
+        _LOG.error("a page failed: %s", type(crash).__name__)
+        return _refusal(visit, Refused(500, "The console failed", "Look at the case again before you repeat anything."))
+
+
+def _allowed(visit: Visit, screen: Screen) -> None:
+    """Refuses a role that is too low, and a form that another page or another session has sent."""
+    if screen.role is not None and not visit.may(screen.role):
+        raise Refused(403, "Not for you", f"This takes the role {screen.role.label}. Ask an admin if you need it.")
+    if screen.method == "POST" and not from_here(visit.token, visit.form):
+        raise Refused(403, "This form is too old", "It belongs to another session. Open the page again and repeat it.")
+
+
+def _visit(desk: Desk, request: Request, person: Person | None, form: Mapping[str, str]) -> Visit:
+    token = request.cookies.get(name_of_cookie(request.url.scheme == "https"), "")
+    return Visit(desk=desk, request=request, now=desk.clock(), token=token, person=person, form=form)
+
+
+def _to_the_door(visit: Visit, screen: Screen) -> Response:
+    path = visit.request.url.path
+    asked = path if screen.method == "GET" else "/"
+    return visit.go(f"/login?next={quote(asked)}")
+
+
+def _meant(error: TemperError, request: Request) -> Refused:
+    """What the store refused, as a page. Its sentences name what was asked, so they are made harmless."""
+    case = str(request.path_params.get("id", ""))
+    text = inert(f"{error.message[:1].upper()}{error.message[1:]}. {error.fix[:1].upper()}{error.fix[1:]}".strip())
+    if isinstance(error, Conflict):
+        return Refused(409, "Something has changed meanwhile", text, case)
+    if isinstance(error, Forbidden):
+        return Refused(403, "Not for you", text)
+    if isinstance(error, StoreError):
+        _LOG.error("the control store failed: %s", type(error).__name__)
+        return Refused(503, "The store does not answer", "Nothing was changed. Try again in a minute.")
+    return Refused(422, "That cannot be done", text)
+
+
+def _refusal(visit: Visit, refused: Refused) -> Response:
+    shown, wrote = None, ""
+    if refused.case and visit.person is not None:
+        wrote = visit.form.get("reason", "")
+        with suppress(Refused, TemperError):  # the page is about the first trouble, not about the next
+            shown = case.brief(visit, int(refused.case))
+    about = {
+        "status": refused.status,
+        "heading": refused.heading,
+        "text": refused.text,
+        "case": shown,
+        "written": wrote,
+    }
+    response = visit.page("message.html", refused.status, **about)
+    if refused.status == 503:
+        response.headers["retry-after"] = "30"
+    return response
+
+
+async def _nowhere(desk: Desk, request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    text = "There is no page at this address." if status == 404 else "This address does not take that."
+    return _refusal(_visit(desk, request, None, {}), Refused(status, "Nothing here", text))
+
+
+async def _styled(style: str, request: Request) -> Response:
+    from starlette.responses import Response
+
+    kept = {"cache-control": "public, max-age=31536000, immutable"}
+    return Response(style, media_type="text/css", headers=kept)
+
+
+def _style() -> str:
+    """The report's style and what a console needs beyond it."""
+    report = files("temper.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
+    return report + files("temper.web").joinpath("templates", "console.css").read_text(encoding="utf-8")
+
+
+@cache
+def _pages() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader("temper.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.finalize = _harmless
+    return pages
+
+
+def _harmless(value: Any) -> Any:
+    """Everything that is not this console's own markup or figure is made inert before it is escaped."""
+    return value if hasattr(value, "__html__") or isinstance(value, int | float) else inert(value, 25_000)

@@ -1,0 +1,51 @@
+"""Who may sign in, and which keys programs hold; secrets are in neither list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temper.store.control.keys import Key
+from temper.web import moments
+from temper.web.visit import Visit
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+
+def show(visit: Visit) -> Response:
+    """Everybody, by name."""
+    rows = [
+        [one.name, one.role.label, moments.clock(one.created), "shut out" if one.disabled else "active"]
+        for one in visit.control.people.all()
+    ]
+    return visit.page(
+        "list.html",
+        heading="People",
+        about="Who may sign in here. Add and change people with `temper people`.",
+        columns=("Name", "Role", "Since", "Account"),
+        rows=rows,
+    )
+
+
+def keys(visit: Visit) -> Response:
+    """Every key that was given, without its secret."""
+    rows = [_key(one, visit.now) for one in visit.control.keys.all()]
+    return visit.page(
+        "list.html",
+        heading="Keys",
+        about="Keys of the programs that ask for scores. Add and revoke them with `temper keys`.",
+        columns=("Key", "Name", "Group", "Scopes", "Since", "State"),
+        rows=rows,
+    )
+
+
+def _key(key: Key, now: float) -> list[str]:
+    return [key.kid, key.name, key.group, ", ".join(key.scopes), moments.clock(key.created), _state(key, now)]
+
+
+def _state(key: Key, now: float) -> str:
+    if key.revoked is not None:
+        return f"revoked {moments.clock(key.revoked)}"
+    if key.expires is None:
+        return "active"
+    return f"active until {moments.clock(key.expires)}" if key.expires > now else "expired"

@@ -1,0 +1,56 @@
+"""The console as a process of its own, beside the gateways and never in front of them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from temper.config.reading import read
+from temper.config.serving import serving_of
+from temper.core.errors import ConfigError
+from temper.store.control import Control
+from temper.web.app import console
+
+
+def serve(
+    config: Path, host: str, port: int, metrics: str = "", certificate: Path | None = None, key: Path | None = None
+) -> None:
+    """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names.
+
+    Elsewhere than on this machine passwords travel, so there it takes a certificate. A proxy on this machine that ends
+    TLS is believed when it says so.
+    """
+    import uvicorn
+
+    if not here(host) and certificate is None:
+        raise ConfigError(
+            f"{host} can be reached from elsewhere and passwords would travel unprotected",
+            fix="give --certificate and --key, or listen on 127.0.0.1 behind a proxy that ends TLS",
+        )
+    control = Control.open(serving_of(read(config), config.absolute().parent).control)
+    try:
+        uvicorn.run(
+            console(control, gateway_metrics_url=metrics),
+            host=host,
+            port=port,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=200,
+        )
+    finally:
+        control.close()
+
+
+def here(host: str) -> bool:
+    """Whether only this machine can come in by this name.
+
+    >>> here("127.0.0.1"), here("localhost"), here("0.0.0.0"), here("console.bank.example")
+    (True, True, False, False)
+    """
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,167 @@
+"""One request to the console: who asks, with what right, and how it is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from temper.core.review import Person, Role
+from temper.store.control import Control
+from temper.web.refused import Refused
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+COOKIE = "temper_session"
+LONGEST = 2_000
+SECTIONS = (
+    ("/queue", "Queue", Role.VIEWER),
+    ("/dashboard", "Dashboard", Role.VIEWER),
+    ("/audit", "Audit", Role.APPROVER),
+    ("/operations", "Operations", Role.ADMIN),
+    ("/people", "People", Role.ADMIN),
+    ("/keys", "Keys", Role.ADMIN),
+)
+SAID = {
+    "decided": "Your decision is recorded.",
+    "claimed": "The case is yours.",
+    "renewed": "The case is yours for another while.",
+    "released": "The case is back in the queue.",
+    "empty": "Nothing is waiting for you.",
+    "breaker": "The breaker is set.",
+    "kill": "The kill switch is set.",
+    "out": "You are logged out.",
+}
+"""Sentences a page shows after what was asked; an address carries only the word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What every request shares. `style` is the address of the style sheet, which changes with it."""
+
+    control: Control
+    clock: Callable[[], float]
+    title: str
+    metrics: str
+    pages: Environment
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One address. `role` is the least that may ask it, None for anybody: there is no default."""
+
+    method: str
+    path: str
+    role: Role | None
+    answer: Callable[[Visit], Response]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One request. `token` is the secret in the browser's cookie, `person` whose session it opens."""
+
+    desk: Desk
+    request: Request
+    now: float
+    token: str
+    person: Person | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def control(self) -> Control:
+        """The control store."""
+        return self.desk.control
+
+    @property
+    def me(self) -> Person:
+        """Who asks."""
+        if self.person is None:
+            raise Refused(401, "Nobody is logged in", "Log in first.")
+        return self.person
+
+    @cached_property
+    def secure(self) -> bool:
+        """Whether the browser came over TLS."""
+        return bool(self.request.url.scheme == "https")
+
+    def may(self, role: Role) -> bool:
+        """Whether who asks has at least this role."""
+        return self.person is not None and self.person.role >= role
+
+    def text(self, name: str) -> str:
+        """A field of the form that has to be filled."""
+        found = self.form.get(name, "").strip()
+        if not found or len(found) > LONGEST:
+            raise Refused(422, "Something is missing", f"Fill in {name!r}, with up to {LONGEST:,} characters.")
+        if any("\ud800" <= char <= "\udfff" for char in found):
+            raise Refused(422, "That is no text", f"{name!r} has half a character in it.")
+        return found
+
+    def whole(self, name: str) -> int:
+        """A field of the form that is a whole number."""
+        found = self.text(name)
+        if not (found.isascii() and found.isdigit() and len(found) < 16):
+            raise Refused(422, "Something is missing", f"{name!r} is no whole number.")
+        return int(found)
+
+    def page(self, name: str, status: int = 200, /, **context: Any) -> Response:
+        """A page from its template."""
+        from starlette.responses import HTMLResponse
+
+        sections = [(path, title) for path, title, role in SECTIONS if self.may(role)]
+        shared = {
+            "title": self.desk.title,
+            "style": self.desk.style,
+            "nonce": self.request.scope["nonce"],
+            "person": self.person,
+            "sections": sections,
+            "here": "/" + self.request.url.path.split("/")[1].replace("cases", "queue"),
+            "csrf": csrf(self.token),
+            "said": SAID.get(self.request.query_params.get("said", ""), ""),
+        }
+        return HTMLResponse(self.desk.pages.get_template(name).render(shared | context), status)
+
+    def go(self, path: str, said: str = "") -> Response:
+        """On to another page, so that going back asks nothing twice."""
+        from starlette.responses import RedirectResponse
+
+        return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={said}" if said else path, 303)
+
+    def cookie(self, response: Response, token: str) -> Response:
+        """The answer, with a secret for the browser to keep from every script and every other site."""
+        response.set_cookie(
+            name_of_cookie(self.secure), token, path="/", httponly=True, samesite="strict", secure=self.secure
+        )
+        return response
+
+
+def name_of_cookie(secure: bool) -> str:
+    """Over TLS the name itself keeps another host or an unprotected page from setting it."""
+    return f"__Host-{COOKIE}" if secure else COOKIE
+
+
+def csrf(token: str) -> str:
+    """The word every form of a session carries; from it nobody learns the session's secret.
+
+    >>> csrf("a") == csrf("a"), csrf("a") == csrf("b")
+    (True, False)
+    """
+    return hmac.new(token.encode(), b"temper form", hashlib.sha256).hexdigest()
+
+
+def from_here(token: str, form: Mapping[str, str]) -> bool:
+    """Whether a form is one this console gave to this browser."""
+    return bool(token) and hmac.compare_digest(csrf(token).encode(), form.get("csrf", "").encode("utf-8", "replace"))
+
+
+def fresh() -> str:
+    """A secret for a browser that has none."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,151 @@
+"""The console for everybody: names and labels, contrast, focus and order, narrow and wide, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser.console import chromium, marks, served, tab
+from unit.web_desk import NOW, PAYLOAD, World
+
+pytestmark = marks
+PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/operations")
+PAGES += ("/audit?verify=1", "/people", "/keys", "/nowhere")
+WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
+
+NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea, select')]
+  .filter((one) => !(one.getAttribute('aria-label') || (one.labels && one.labels.length) || one.innerText?.trim()
+    || one.textContent.trim()))
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+OUTLINE = """() => ({
+  h1: document.querySelectorAll('h1').length,
+  lang: document.documentElement.lang,
+  twice: [...document.querySelectorAll('[id]')].map((one) => one.id).filter((id, at, all) => all.indexOf(id) !== at),
+  lost: [...document.querySelectorAll('[aria-labelledby], [aria-describedby]')]
+    .filter((one) => !document.getElementById(one.getAttribute('aria-labelledby') || one.getAttribute('aria-describedby')))
+    .length,
+  heads: [...document.querySelectorAll('table')].filter((one) => !one.querySelector('th[scope=col]')).length,
+})"""
+
+FAINT = """() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (one) => {
+    for (; one; one = one.parentElement) {
+      const [r, g, b, a = 1] = parse(getComputedStyle(one).backgroundColor);
+      if (a > 0.99) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const one = walk.currentNode.parentElement, style = getComputedStyle(one);
+    if (!walk.currentNode.textContent.trim() || !one.checkVisibility() || one.closest('script, .skip')) continue;
+    const [a, b] = [light(parse(style.color)), light(behind(one))].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${one.outerHTML.slice(0, 80)}`);
+  }
+  return faint;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str]]:
+    with served(tmp_path_factory.mktemp("console")) as (world, at):
+        for number in range(1, 61):
+            wide = {f"column_{at}": 10.0**at for at in range(30)}
+            payload = PAYLOAD if number > 1 else PAYLOAD | {"rows": [PAYLOAD["rows"][0] | wide]}
+            due = NOW + 300.0 * (number + 1)
+            world.control.reviews.enqueue(f"r{number}", payload, NOW - 90 * number, due=due, eyes=1 + number % 2)
+        reviews = world.control.reviews
+        for number, name in ((2, "ana"), (3, "ana"), (3, "ben")):
+            held = reviews.claim_one(number, name, NOW)
+            verdict = "block" if name == "ben" else "allow"
+            reviews.decide(number, name, verdict, "seen before", f"{number}{name}", held.version, NOW)
+        reviews.claim_one(1, "ada", NOW)
+        world.control.records.put("breaker", {"state": "forced_open"}, "ada", "slow since noon", NOW)
+        world.control.keys.add("fraud-web", "ada", NOW)
+        yield world, at
+
+
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
+def test_every_page_can_be_read_named_and_fits(
+    browser: Any, place: tuple[World, str], width: int, scheme: str, tmp_path: Path
+) -> None:
+    page = tab(browser, *place, "ada", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    for where in PAGES:
+        page.goto(where)
+        picture = tmp_path / f"{where.strip('/').replace('/', '-').split('?')[0]}.png"
+        page.screenshot(path=picture, full_page=True)
+        assert picture.stat().st_size > 8_000
+        assert page.evaluate(NAMELESS) == [], where
+        assert page.evaluate(OUTLINE) == {"h1": 1, "lang": "en", "twice": [], "lost": 0, "heads": 0}, where
+        assert page.evaluate(FAINT) == [], where
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+
+
+def test_the_door_can_be_read_and_named(browser: Any, place: tuple[World, str]) -> None:
+    for scheme in ("light", "dark"):
+        page = browser.new_context(base_url=place[1], color_scheme=scheme).new_page()
+        page.goto("/login")
+        assert (page.evaluate(NAMELESS), page.evaluate(FAINT)) == ([], [])
+
+
+def test_faint_text_and_a_field_without_a_name_are_noticed(browser: Any, place: tuple[World, str]) -> None:
+    page = tab(browser, *place, "ada")
+    page.goto("/queue")
+    page.evaluate("document.querySelector('main h1').style.color = '#ccd'")
+    page.evaluate("document.querySelector('main').append(document.createElement('input'))")
+    assert len(page.evaluate(FAINT)) == 1
+    assert len(page.evaluate(NAMELESS)) == 1
+
+
+def test_tab_goes_through_a_case_in_the_order_of_the_page_and_shows_where_it_is(
+    browser: Any, place: tuple[World, str]
+) -> None:
+    page = tab(browser, *place, "ada")
+    page.goto("/cases/1")
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        at = page.evaluate(
+            "(() => { const one = document.activeElement, box = one.getBoundingClientRect();"
+            " const all = [...document.querySelectorAll('*')];"
+            " return [all.indexOf(one), getComputedStyle(one).outlineStyle, box.width > 0, one.tagName]; })()"
+        )
+        if at[3] == "BODY" or (seen and at[0] < seen[-1][0]):
+            break
+        seen.append(at)
+    assert len(seen) > 12, "header, sections, lease, verdict, reason, buttons"
+    assert [one[0] for one in seen] == sorted(one[0] for one in seen)
+    assert {one[1] for one in seen} <= {"solid", "auto"}
+    assert all(one[2] for one in seen)
+    assert {"INPUT", "TEXTAREA", "BUTTON", "A"} <= {one[3] for one in seen}
+
+
+def test_a_full_queue_is_on_the_screen_within_300_ms(browser: Any, place: tuple[World, str]) -> None:
+    world, at = place
+    for number in range(5_000):
+        world.control.reviews.enqueue(f"many{number}", PAYLOAD, NOW, due=NOW + 9e4 + number)
+    page = tab(browser, world, at, "vera")
+    page.goto("/queue")
+    shown = "performance.getEntriesByType('navigation')[0]"
+    taken = []
+    for _ in range(5):
+        page.reload()
+        taken.append(page.evaluate(f"{shown}.domContentLoadedEventEnd - {shown}.requestStart"))
+    assert min(taken) < 300

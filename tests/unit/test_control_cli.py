@@ -1,0 +1,70 @@
+"""`temper keys`, `temper people` and `temper reviews` from the outside."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from control_store import CHEAP, PASSWORD, opened, peopled
+from temper.cli import app
+from temper.core.errors import TemperError
+from temper.store.control.people import People
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPER_CONTROL", str(tmp_path / "control.db"))
+    monkeypatch.setattr(People, "_hasher", CHEAP)
+    return tmp_path / "control.db"
+
+
+def run(*words, typed=""):
+    done = CliRunner().invoke(app, list(words), input=typed)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
+def test_a_key_is_shown_once_listed_and_revoked(place):
+    token = run("keys", "add", "shop", "--scope", "score", "--scope", "explain", "--days", "30").strip()
+    kid, _, secret = token.partition(".")
+    listed = run("keys", "list")
+    assert listed.split("\t")[:4] == [kid, "shop", "-", "score,explain"]
+    assert secret not in listed
+    assert run("keys", "revoke", kid) == f"revoked {kid}\n"
+    assert not run("keys", "list").endswith("\t-\n")
+    with pytest.raises(TemperError, match="no key"):
+        run("keys", "revoke", "other")
+
+
+def test_people_come_and_go(place):
+    done = run("people", "add", "eve", "--role", "admin", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    assert done.endswith("added eve as admin\n")
+    assert PASSWORD not in done
+    run("people", "add", "ann", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    run("people", "disable", "ann")
+    assert [line.split("\t")[::3] for line in run("people", "list").splitlines()] == [
+        ["ann", "disabled"],
+        ["eve", "active"],
+    ]
+
+
+def test_a_case_is_looked_at_and_decided_by_two(place):
+    control = peopled(place)
+    control.reviews.enqueue("r-1", {"amount": 5}, 1.0, eyes=2)
+    control.close()
+    assert run("reviews", "list").split("\t") == ["1", "open", "0", "-", "-", "r-1\n"]
+    with pytest.raises(TemperError, match="do not open anything"):
+        run("reviews", "decide", "1", "block", "--reason", "stolen", "--as", "ann", typed="wrong\n")
+    done = run("reviews", "decide", "1", "block", "--reason", "stolen", "--as", "ann", typed=f"{PASSWORD}\n")
+    assert done.endswith("case 1 is second\n")
+    assert json.loads(run("reviews", "show", "1"))["decisions"] == []
+    done = run("reviews", "decide", "1", "block", "--reason", "stolen", "--as", "bob", typed=f"{PASSWORD}\n")
+    assert done.endswith("case 1 is closed: block\n")
+    shown = json.loads(run("reviews", "show", "1"))
+    assert (shown["outcome"], [one["reviewer"] for one in shown["decisions"]]) == ("block", ["ann", "bob"])
+    assert run("reviews", "list") == ""
+    assert run("reviews", "agreement") == "kappa nan, 95 % interval nan to nan, 1 cases decided by two\n"
+    control = opened(place)
+    assert control.audit.verify() == []
+    control.close()

@@ -1,0 +1,203 @@
+"""The console: who gets in, what a form must carry, and what every answer says to the browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from temper.core.review import Role, State
+from temper.store.control import Control
+from temper.web import visit
+from temper.web.app import SCREENS
+from unit.web_desk import NOW, PASSWORD, Browser, World
+
+FORM = {"reason": "known customer", "verdict": "allow"}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World.at(tmp_path)
+
+
+def path(screen: visit.Screen) -> str:
+    return screen.path.replace("{id:int}", "1")
+
+
+# -- every address takes a role ---------------------------------------------------------------------------------------
+
+
+def test_every_address_is_in_the_table_and_only_the_door_is_open(world: World) -> None:
+    known = {(one.method, one.path) for one in SCREENS}
+    served = {(method, route.path) for route in world.app.routes for method in route.methods if method != "HEAD"}
+    assert {(method, where) for method, where in served if not where.startswith("/style.")} == known
+    assert {one.path for one in SCREENS if one.role is None} == {"/login"}
+
+
+@pytest.mark.parametrize("screen", [one for one in SCREENS if one.role is not None], ids=lambda one: one.path)
+def test_nobody_sees_anything_without_logging_in(world: World, screen: visit.Screen) -> None:
+    number = world.case()
+    form = {"csrf": "x", "version": "1", "token": "t"} | FORM
+    browser = Browser(world.app)
+    answer = browser.get(path(screen)) if screen.method == "GET" else browser.post(path(screen), form)
+    assert (answer.status, answer.header("location").partition("?")[0]) == (303, "/login")
+    assert world.control.reviews.get(number).state is State.OPEN
+
+
+@pytest.mark.parametrize("role", list(Role), ids=lambda role: role.label)
+@pytest.mark.parametrize("screen", [one for one in SCREENS if one.role is not None], ids=lambda one: one.path)
+def test_a_role_opens_what_it_may_and_nothing_above(world: World, screen: visit.Screen, role: Role) -> None:
+    world.case()
+    name = next(name for name in ("vera", "ana", "pia", "ada") if world.control.people.get(name).role is role)
+    browser = world.browser(name)
+    token = next(iter(browser.cookies.values()))
+    form = {"csrf": visit.csrf(token), "version": "1", "token": "t", "state": "automatic", "word": "STOP"} | FORM
+    answer = browser.get(path(screen)) if screen.method == "GET" else browser.post(path(screen), form)
+    assert (answer.status == 403) == (role < screen.role)
+
+
+# -- sessions and forms -----------------------------------------------------------------------------------------------
+
+
+def test_the_right_password_opens_a_session_with_a_new_secret(world: World) -> None:
+    browser = Browser(world.app)
+    browser.get("/login")
+    before = dict(browser.cookies)
+    assert browser.login("ana").header("location") == "/queue"
+    assert browser.cookies != before, "the secret of before the log-in is not the session's"
+    assert "ana" in browser.get("/queue").text
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("ana", "wrong"), ("nobody", PASSWORD), ("", ""), ("ana\x00", PASSWORD)]
+)
+def test_a_wrong_password_says_the_same_for_every_name(world: World, name: str, password: str) -> None:
+    answer = Browser(world.app).login(name, password)
+    assert answer.status == 403
+    assert "do not fit together" in answer.text
+    assert PASSWORD not in answer.text
+
+
+def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(world: World) -> None:
+    kept = Browser(world.app).get("/login").header("set-cookie")
+    assert "HttpOnly" in kept
+    assert "SameSite=strict" in kept
+    assert "Secure" not in kept
+    over_tls = Browser(world.app, scheme="https").get("/login")
+    assert over_tls.header("set-cookie").startswith("__Host-temper_session=")
+    assert "Secure" in over_tls.header("set-cookie")
+    assert over_tls.header("strict-transport-security")
+
+
+def test_logging_out_ends_the_session_for_a_copied_cookie_too(world: World) -> None:
+    browser, thief = world.browser("ana"), Browser(world.app)
+    thief.cookies = dict(browser.cookies)
+    assert browser.send("/queue", "/logout").status == 303
+    assert thief.get("/queue").header("location").startswith("/login")
+
+
+def test_a_form_of_another_session_is_refused(world: World) -> None:
+    world.case()
+    stolen = world.browser("ben").get("/queue").hidden("csrf")
+    for word in ("", "x", stolen, "ü"):
+        assert world.browser("ana").post("/cases/1/claim", {"csrf": word}).status == 403
+    assert world.control.reviews.get(1).owner is None
+
+
+@pytest.mark.parametrize(
+    "page", ["//evil.example", "https://evil.example", "/\\evil.example", "/login", "javascript:x"]
+)
+def test_a_login_leads_nowhere_but_inside(world: World, page: str) -> None:
+    browser = Browser(world.app)
+    form = {"csrf": browser.get("/login").hidden("csrf"), "name": "ana", "password": PASSWORD, "next": page}
+    assert browser.post("/login", form).header("location") == "/"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"csrf=x", "application/json", 415),
+        (b"csrf=x", "multipart/form-data; boundary=x", 415),
+        (b"a=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
+        (b"&".join(b"a=1" for _ in range(60)), "application/x-www-form-urlencoded", 400),
+        (b"csrf=%ff", "application/x-www-form-urlencoded", 400),
+        (b"\xff\xfe", "application/x-www-form-urlencoded", 400),
+    ],
+)
+def test_what_is_no_form_is_refused(world: World, body: bytes, kind: str, status: int) -> None:
+    assert world.browser("ana").ask("POST", "/queue/next", body, {"content-type": kind}).status == status
+
+
+# -- what every answer carries ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["/login", "/queue", "/cases/1", "/nowhere", "/cases/77", "/dashboard/figures"])
+def test_every_page_is_closed_to_others_and_is_not_kept(world: World, where: str) -> None:
+    world.case()
+    answer = world.browser("ada").get(where)
+    policy = dict(part.split(" ", 1) for part in answer.header("content-security-policy").split("; "))
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert re.fullmatch(r"'nonce-[\w-]{20,}'", policy["script-src"])
+    assert answer.header("x-frame-options") == "DENY"
+    assert answer.header("x-content-type-options") == "nosniff"
+    assert answer.header("cache-control") == "no-store"
+    assert not re.search(r"\son\w+=|\sstyle=|javascript:|(src|href|action)=.https?:", answer.text), (
+        "inline handlers or other hosts"
+    )
+    for nonce in re.findall(r'<script nonce="([^"]*)"', answer.text):
+        assert nonce in policy["script-src"]
+
+
+def test_no_two_pages_share_a_nonce(world: World) -> None:
+    browser = world.browser("ada")
+    first, second = (browser.get("/queue").header("content-security-policy") for _ in range(2))
+    assert first != second
+
+
+def test_the_style_is_kept_and_its_address_changes_with_it(world: World) -> None:
+    address = re.search(r'href="(/style\.\w+\.css)"', Browser(world.app).get("/login").text)
+    assert address
+    answer = Browser(world.app).get(address[1])
+    assert answer.header("content-type").startswith("text/css")
+    assert "immutable" in answer.header("cache-control")
+
+
+def test_a_page_that_is_not_there_and_a_method_that_is_not_taken(world: World) -> None:
+    assert world.browser("ana").get("/queue/../etc/passwd").status == 404
+    assert world.browser("ana").ask("DELETE", "/queue").status == 405
+    assert world.browser("ana").get("/cases/" + "9" * 30).status == 404
+
+
+def test_a_store_that_fails_is_a_page_that_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from temper.core.errors import StoreError
+
+    def broken(self: object) -> None:
+        raise StoreError("the disk is full of secrets", fix="")
+
+    browser = world.browser("ana")
+    monkeypatch.setattr(type(world.control.reviews), "counts", broken)
+    answer = browser.get("/queue")
+    assert (answer.status, answer.header("retry-after")) == (503, "30")
+    assert "secrets" not in answer.text
+
+
+def test_a_crash_tells_nothing_of_what_it_held(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: object) -> None:
+        raise ValueError("card 4111 1111 1111 1111")
+
+    browser = world.browser("ana")
+    monkeypatch.setattr(type(world.control.reviews), "counts", broken)
+    answer = browser.get("/queue")
+    assert answer.status == 500
+    assert "4111" not in answer.text + caplog.text
+    assert answer.header("content-security-policy")
+
+
+def test_the_console_runs_on_a_store_that_others_use(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    other = Control.open(str(tmp_path / "control.db"))
+    other.reviews.enqueue("from a gateway", {}, NOW)
+    assert "#1" in world.browser("ana").get("/queue").text

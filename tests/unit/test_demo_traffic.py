@@ -85,18 +85,18 @@ def test_a_port_in_use_is_said_before_anything_is_made(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(TemperError, match=f"port {port} is in use"):
-            serving.serve(tmp_path / "demo", port=port)
+            serving.serve(tmp_path / "demo", 1e9, port=port)
     assert not (tmp_path / "demo").exists()
 
 
 def test_passwords_are_told_once_and_old_keys_end(tmp_path: Path) -> None:
     control = Control.open(str(tmp_path))
-    first, people = serving.let_in(control)
-    second, again = serving.let_in(control)
+    first, people = serving.let_in(control, 1e9)
+    second, again = serving.let_in(control, 1e9)
     assert [(name, role) for name, role, _ in people] == [("ana", "analyst"), ("paul", "approver"), ("ada", "admin")]
-    assert all(control.people.check(name, password, 1e12) for name, _, password in people)
+    assert all(control.people.check(name, password, 2e9) for name, _, password in people)
     assert [password for _, _, password in again] == ["", "", ""]
     keys = control.keys.snapshot()
-    assert keys.find(first, 1e12) is None
-    assert keys.find(second, 1e12) is not None
+    assert keys.find(first, 2e9) is None
+    assert keys.find(second, 2e9) is not None
     control.close()

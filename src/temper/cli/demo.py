@@ -37,9 +37,11 @@ def command(
 
 
 def _serve(name: str, folder: Path | None, port: int, seed: int) -> None:
+    import time
+
     from temper.core.errors import TemperError
     from temper.demos import serving
 
     if name != "fraud":
         raise TemperError(f"the demo {name!r} cannot be served", fix="temper demo fraud --serve")
-    serving.serve(folder or Path("demo") / "fraud-serve", port, seed)
+    serving.serve(folder or Path("demo") / "fraud-serve", time.time(), port, seed)

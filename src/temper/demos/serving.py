@@ -56,8 +56,8 @@ guard:
 """
 
 
-def serve(folder: Path, port: int = 8080, seed: int = 0) -> None:
-    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted."""
+def serve(folder: Path, now: float, port: int = 8080, seed: int = 0) -> None:
+    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted. It is `now`."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
@@ -67,12 +67,14 @@ def serve(folder: Path, port: int = 8080, seed: int = 0) -> None:
         path = prepared(folder, seed)
         control = Control.open(str(folder / ".temper" / "control.db"))
         ended.callback(control.close)
-        key, people = let_in(control)
+        key, people = let_in(control, now)
         console.print(f"data, model and temper.yaml lie in {folder}; the gateway and the console start")
         children = _children(path, port, ended)
+        system = load_system(path)
+        _warm(children[0], messages(system.schema, system.data.x[:1], key=key)[0], port)
         for line in _told(folder, port, people):
             console.print(line)
-        run = Running(system=load_system(path), port=port, key=key, seed=seed, children=children, control=control)
+        run = Running(system=system, port=port, key=key, seed=seed, children=children, control=control)
         ended.callback(lambda: console.print(f"ended after {run.tally.sent:,} payments; no process is left"))
         asyncio.run(_shown(run, console))
 
@@ -95,9 +97,9 @@ def _grey(path: Path) -> list[float]:
     return [round(one / (1.0 + one), 4) for one in (odds / 1.5, odds * 1.5)]
 
 
-def let_in(control: Control) -> tuple[str, list[tuple[str, str, str]]]:
+def let_in(control: Control, now: float) -> tuple[str, list[tuple[str, str, str]]]:
     """A new key for the traffic, the old ones ended; the people, with passwords where they are new."""
-    now, people = time.time(), []
+    people = []
     for old in control.keys.all():
         if old.name == KEY and old.revoked is None:
             control.keys.revoke(old.kid, "demo", now)
@@ -175,6 +177,16 @@ def _answers(child: Child, url: str) -> None:
         else:
             return
     raise TemperError(f"the {child.name} does not answer at {url}", fix=f"look into {child.log}")
+
+
+def _warm(gateway: Child, request: bytes, port: int) -> None:
+    """Ask until there is an answer: the first one waits for what is compiled on first use."""
+    until = time.monotonic() + _UP
+    while time.monotonic() < until:
+        gateway.alive()
+        if asyncio.run(play(HOST, port, [request], np.zeros(1), connections=1, timeout=_LATE)).status[0] == 200:
+            return
+    raise TemperError("the gateway answers no payment", fix=f"look into {gateway.log}")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -451,6 +451,19 @@ def test_the_key_of_somebody_else(log, far, keys, run):
     assert "has no checkpoint of temper/audit-n1-0 signed by this key" in told.output
 
 
+def test_a_log_without_checkpoints_beside_one_that_has_them(tmp_path, far, keys, run):
+    secret, public = keys
+    key = notes.private_key(secret)
+    written(tmp_path, range(3), key=key)
+    Journal.open(tmp_path, "n1", 1, key=key, wall=lambda: 1).close()
+    told = run("verify", tmp_path, "--checkpoints", far.parent, "--key", public)
+    assert told.exit_code == 1
+    assert "audit-n1-0: holds" in told.output
+    assert "has no checkpoint of temper/audit-n1-1 signed by this key" in told.output
+    missing = run("verify", tmp_path, "--checkpoints", tmp_path / "nowhere", "--key", public)
+    assert "there is no" in str(missing.exception)
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [

@@ -130,7 +130,10 @@ def opened(note: str, key: bytes) -> Checkpoint | None:
 
 def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
     """The checkpoints of a log in a file, and how many more of them this public key has not signed."""
-    found, bad = [], 0
+    found: list[Checkpoint] = []
+    bad = 0
+    if not path.is_file():
+        return found, bad
     for match in _NOTE.finditer(path.read_text(encoding="utf-8", errors="replace")):
         one = _checkpoint(match["text"])
         if one.origin != name:

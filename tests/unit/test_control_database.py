@@ -15,7 +15,7 @@ COLUMNS = {
     "sqlite": "SELECT m.name AS name, c.name AS item FROM sqlite_master m, pragma_table_info(m.name) c "
     "WHERE m.type = 'table'",
     "postgresql": "SELECT table_name AS name, column_name AS item FROM information_schema.columns "
-    "WHERE table_schema = 'public'",
+    "WHERE table_schema = current_schema()",
 }
 
 

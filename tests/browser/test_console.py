@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +227,34 @@ def test_a_script_that_gets_into_a_page_does_not_run(browser: Any, place: tuple[
     page.goto("/queue")
     assert page.locator("#planted").count() == 1
     assert page.evaluate("[window.ran, window.ran_too]") == [None, None]
+
+
+def test_temper_console_shows_the_store_that_temper_yaml_names(browser: Any, tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.case(request="from a gateway")
+    (tmp_path / "temper.yaml").write_text("guard:\n  control: control.db\n", encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "temper", "console", "-c", str(tmp_path / "temper.yaml"), "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            page = browser.new_page()
+            for _ in range(100):
+                with suppress(Exception):  # until it listens
+                    page.goto(f"http://127.0.0.1:{port}/")
+                    break
+                time.sleep(0.1)
+            page.get_by_label("Name").fill("ana")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
+            page.get_by_role("link", name="#1").click()
+            assert page.get_by_text("from a gateway").is_visible()
+        finally:
+            running.send_signal(signal.SIGINT)
+            told = running.communicate(timeout=20)[1]
+    assert "Traceback" not in told
+    assert PASSWORD not in told
 
 
 def _planted(page: str) -> str:

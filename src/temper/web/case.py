@@ -107,6 +107,7 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
         case=about,
         rows=sheet.sheet(case.payload),
         reasons=sheet.reasons(case.payload),
+        grounds=_grounds(case),
         facts=_facts(case),
         lease=_lease(case, visit.now) if mine else None,
         may_claim=about["claimable"] and visit.may(Role.ANALYST),
@@ -118,10 +119,13 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
     )
 
 
+def _grounds(case: Case) -> list[tuple[str, str]]:
+    found = [("Score", sheet.score(case.payload)), ("Answered by", sheet.word(case.payload, "source") or "–")]
+    return found if case.outcome is None else [*found, ("Outcome", case.outcome.value)]
+
+
 def _facts(case: Case) -> list[tuple[str, str]]:
-    found = [
-        ("Score", sheet.score(case.payload)),
-        ("Answered by", sheet.word(case.payload, "source")),
+    told = [
         ("Client", sheet.word(case.payload, "client")),
         ("Request", sheet.word(case.payload, "request")),
         ("Record", case.request),
@@ -130,9 +134,7 @@ def _facts(case: Case) -> list[tuple[str, str]]:
         ("Model", sheet.word(case.payload, "model", 16)),
         ("Policy", sheet.word(case.payload, "policy", 16)),
     ]
-    if case.outcome is not None:
-        found.append(("Outcome", case.outcome.value))
-    return found
+    return [(name, value) for name, value in told if value]
 
 
 def _cannot(case: Case, visit: Visit) -> str:

@@ -56,7 +56,7 @@ def test_a_case_is_found_claimed_and_decided_without_a_mouse(browser: Any, place
     assert page.evaluate("document.activeElement.textContent") == f"#{first}"
     keys.press("j")
     keys.press("c")
-    page.wait_for_url(f"**/cases/{second}?said=claimed")
+    page.wait_for_url(f"**/cases/{second}")
     keys.press("2")
     keys.press("Tab")
     keys.type("j c u 1 ? are letters here")
@@ -108,7 +108,7 @@ def test_two_who_want_one_case_get_one_case_and_one_clear_page(browser: Any, pla
         page.goto("/queue")
     for page in pages:
         page.get_by_role("button", name="Claim case").click()
-    assert pages[0].get_by_text("The case is yours.").is_visible()
+    assert pages[0].get_by_text("You hold this case").is_visible()
     assert pages[1].get_by_role("heading", name="Something has changed meanwhile").is_visible()
     assert pages[1].get_by_text("held by ana").first.is_visible()
     pages[1].get_by_role("link", name="See the case as it is now").click()

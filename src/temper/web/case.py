@@ -35,7 +35,7 @@ def claim(visit: Visit) -> Response:
     number = _number(visit)
     _found(visit, number)
     visit.control.reviews.claim_one(number, visit.me.name, visit.now)
-    return visit.go(f"/cases/{number}", "claimed")
+    return visit.go(f"/cases/{number}")
 
 
 def release(visit: Visit) -> Response:
@@ -49,7 +49,7 @@ def renew(visit: Visit) -> Response:
     """Hold this case for longer; an open form of it stays good."""
     number = _number(visit)
     visit.control.reviews.renew(number, visit.me.name, visit.whole("version"), visit.now)
-    return visit.go(f"/cases/{number}", "renewed")
+    return visit.go(f"/cases/{number}")
 
 
 def decide(visit: Visit) -> Response:

@@ -45,6 +45,7 @@ def test_a_case_is_found_claimed_and_decided_without_a_mouse(browser: Any, place
     page = browser.new_context(base_url=at).new_page()
     page.clock.install()
     page.goto("/")
+    page.locator("#name:focus").wait_for()
     keys = page.keyboard
     keys.type("ana")
     keys.press("Tab")

@@ -184,6 +184,7 @@ class World:
     def fill(self, many: int) -> None:
         """Many more cases in one transaction, past the store: each put in by itself is a write to the disk."""
         rows = [(f"many-{at}", json.dumps(PAYLOAD), at % 5, NOW + 9e4 + at, NOW) for at in range(many)]
-        sql = "INSERT INTO review (request, payload, state, priority, due, eyes, created) VALUES (?, ?, 'open', ?, ?, 1, ?)"
+        columns = "request, payload, priority, due, created, state, eyes"
+        sql = f"INSERT INTO review ({columns}) VALUES (?, ?, ?, ?, ?, 'open', 1)"
         with closing(sqlite3.connect(self.path)) as database, database:
             database.executemany(sql, rows)

@@ -1,0 +1,329 @@
+"""`temper demo fraud --serve`: a model behind its guard, the console of its people, and SIMULATED traffic at it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.config.system import load_system
+from temper.core.errors import StoreError, TemperError
+from temper.core.review import Role, State
+from temper.core.system import Protected
+from temper.demos import fraud
+from temper.demos.traffic import Tally, Traffic, traffic
+from temper.engine.drill.load import play
+from temper.engine.drill.messages import messages
+from temper.store.control import Control
+
+HOST, KEY = "127.0.0.1", "demo-traffic"
+PEOPLE = (("ana", Role.ANALYST), ("paul", Role.APPROVER), ("ada", Role.ADMIN))
+CUSTOMERS, DAYS = 300, 40
+_UP, _DOWN, _LATE = 180.0, 15.0, 2.0
+"""Seconds for a process to answer and to end, and for a payment to be answered."""
+_LINE = 5
+"""Seconds between lines where there is no terminal."""
+_STATES = {"0": "closed", "1": "half open", "2": "open"}
+GUARD = """
+# The demo's guard: everything on, extraction only watched.
+guard:
+  deadline_ms: 250
+  control: .temper/control.db
+  audit: {folder: .temper/audit, ack: durable}
+  quota: {per_second: 500, burst: 1000}
+  extraction: shadow        # looks and writes down, and changes nothing
+  anomaly: {answer: review}
+  fallback:                 # who answers where the model does not
+    rules: [{when: "(amount > 400) * (distance_km > 100)", score: 0.9}]
+    last_known: {columns: [merchant_category, channel, night, contact_changed], weight: 0.1}
+    last: human
+  decide: {review: GREY}    # scores that a person looks at
+  people: {due: 900, eyes: 1}
+"""
+
+
+def serve(folder: Path, now: float, port: int = 8080, seed: int = 0) -> None:
+    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted. It is `now`."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    with _interrupted_by_any_end(), suppress(KeyboardInterrupt), ExitStack() as ended:
+        console.rule("card payments behind their guard (all data SIMULATED)")
+        _both_free(port)
+        path = prepared(folder, seed)
+        control = Control.open(str(folder / ".temper" / "control.db"))
+        ended.callback(control.close)
+        key, people = let_in(control, now)
+        console.print(f"data, model and temper.yaml lie in {folder}; the gateway and the console start")
+        children = _children(path, port, ended)
+        system = load_system(path)
+        _warm(children[0], messages(system.schema, system.data.x[:1], key=key)[0], port)
+        for line in _told(folder, port, people):
+            console.print(line)
+        run = Running(system=system, port=port, key=key, seed=seed, children=children, control=control)
+        ended.callback(lambda: console.print(f"ended after {run.tally.sent:,} payments; no process is left"))
+        asyncio.run(_shown(run, console))
+
+
+def prepared(folder: Path, seed: int = 0) -> Path:
+    """The demo's temper.yaml with its guard, written where it is not there yet."""
+    path = folder / "temper.yaml"
+    if not path.exists():
+        fraud.write(folder, seed, customers=CUSTOMERS, days=DAYS)
+    text = path.read_text(encoding="utf-8")
+    if "\nguard:" not in text:
+        path.write_text(text + GUARD.replace("GREY", str(_grey(path))), encoding="utf-8")
+    return path
+
+
+def _grey(path: Path) -> list[float]:
+    """Scores around the threshold, on its own scale (that of the odds)."""
+    threshold = load_system(path).threshold or 0.5
+    odds = threshold / (1.0 - threshold)
+    return [round(one / (1.0 + one), 4) for one in (odds / 1.5, odds * 1.5)]
+
+
+def let_in(control: Control, now: float) -> tuple[str, list[tuple[str, str, str]]]:
+    """A new key for the traffic, the old ones ended; the people, with passwords where they are new."""
+    people = []
+    for old in control.keys.all():
+        if old.name == KEY and old.revoked is None:
+            control.keys.revoke(old.kid, "demo", now)
+    for name, role in PEOPLE:
+        password = ""
+        if control.people.get(name) is None:
+            password = secrets.token_urlsafe(12)
+            control.people.add(name, role, password, "demo", now)
+        people.append((name, role.label, password))
+    return control.keys.add(KEY, "demo", now), people
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Child:
+    """A process of the demo and where its words go."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def alive(self) -> None:
+        """Raises where it has ended."""
+        if self.process.poll() is not None:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
+            last = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
+            raise TemperError(f"the {self.name} ended: {last}", fix=f"look into {self.log}")
+
+    def end(self) -> None:
+        """Ask it to end, and make it where it does not."""
+        try:
+            self.process.terminate()
+            self.process.wait(_DOWN)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+
+def _children(path: Path, port: int, ended: ExitStack) -> list[Child]:
+    """Gateway and console, both answering."""
+    config, metrics = ["--config", str(path)], f"http://{HOST}:{port}/metrics"
+    commands = {
+        "gateway": ["serve", *config, "--port", str(port)],
+        "console": ["console", *config, "--port", str(port + 1), "--metrics", metrics],
+    }
+    children = [_started(name, command, path.parent / ".temper", ended) for name, command in commands.items()]
+    for child, url in zip(children, (f"http://{HOST}:{port}/readyz", f"http://{HOST}:{port + 1}/"), strict=True):
+        _answers(child, url)
+    return children
+
+
+def _started(name: str, command: list[str], folder: Path, ended: ExitStack) -> Child:
+    """In a session of its own, so that Ctrl-C reaches the demo, which ends it in good order."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "temper", *command], stdout=out, stderr=out, start_new_session=True
+        )
+    child = Child(name=name, process=process, log=log)
+    ended.callback(child.end)
+    return child
+
+
+def _answers(child: Child, url: str) -> None:
+    until = time.monotonic() + _UP
+    while time.monotonic() < until:
+        child.alive()
+        try:
+            urllib.request.urlopen(url, timeout=2.0).close()
+        except urllib.error.HTTPError:
+            return  # it answers, and wants to know who asks
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TemperError(f"the {child.name} does not answer at {url}", fix=f"look into {child.log}")
+
+
+def _warm(gateway: Child, request: bytes, port: int) -> None:
+    """Ask until there is an answer: the first one waits for what is compiled on first use."""
+    until = time.monotonic() + _UP
+    while time.monotonic() < until:
+        gateway.alive()
+        if asyncio.run(play(HOST, port, [request], np.zeros(1), connections=1, timeout=_LATE)).status[0] == 200:
+            return
+    raise TemperError("the gateway answers no payment", fix=f"look into {gateway.log}")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Running:
+    """The traffic, what came of it, and what the guard says of itself."""
+
+    system: Protected
+    port: int
+    key: str
+    seed: int
+    children: list[Child]
+    control: Control
+    tally: Tally = field(init=False)
+    gauges: Mapping[str, str] = field(default_factory=dict)
+    waiting: str = "?"
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(positive=self.system.classes[-1])
+
+    async def forever(self, look: Callable[[int], None]) -> None:
+        """A second of traffic every second, whatever became of those before; `look` is called after each."""
+        sent, began, number = traffic(self.system, self.seed), time.monotonic(), 0
+        while True:
+            self._begun(self._second(sent, number))
+            number += 1
+            await asyncio.sleep(max(0.0, began + number - time.monotonic()))
+            for child in self.children:
+                child.alive()
+            self._begun(asyncio.to_thread(self._asked))
+            look(number)
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """What is worth a look, by name."""
+        tally, gauges = self.tally, self.gauges
+        p50, p99 = tally.tails()
+        refused = ", ".join(f"{status}: {n:,}" for status, n in sorted(tally.statuses.items()))
+        yield "payments", f"{tally.sent:,} sent, {tally.unanswered:,} unanswered, refused {refused or 'none'}"
+        yield "decisions", _counted(tally.decisions) + f"; called fraud {tally.flagged:,}"
+        yield "answered by", _counted(tally.sources)
+        yield "latency", f"p50 {1e3 * p50:.1f} ms, p99 {1e3 * p99:.1f} ms"
+        breaker = _STATES.get(gauges.get("breaker", ""), "?")
+        yield "breaker", breaker + ("; kill switch ON" if gauges.get("stopped") == "1" else "")
+        yield "cases", f"{self.waiting} wait for a person"
+
+    def _begun(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _second(self, sent: Traffic, number: int) -> None:
+        due, rows, _ = sent.second(number)
+        requests = messages(self.system.schema, rows, key=self.key)
+        try:
+            played = await play(HOST, self.port, requests, due, connections=8, timeout=_LATE, read=self.tally.read)
+        except OSError:  # nobody is there
+            self.tally.played(np.zeros(len(due), int), np.empty(0))
+        else:
+            self.tally.played(played.status, played.response)
+
+    def _asked(self) -> None:
+        """The gauges, and how many cases are open; "?" where that cannot be had."""
+        try:
+            with urllib.request.urlopen(f"http://{HOST}:{self.port}/metrics", timeout=1.0) as answer:
+                self.gauges = dict(re.findall(r"(?m)^temper_(\w+) (\S+)$", answer.read().decode()))
+        except OSError:
+            self.gauges = {}
+        try:
+            counts = self.control.reviews.counts()
+            self.waiting = f"{sum(many for state, many in counts.items() if not State(state).final):,}"
+        except StoreError:
+            self.waiting = "?"
+
+
+async def _shown(run: Running, console: Any) -> None:
+    """The traffic with its figures: in one place on a terminal, as a line now and then elsewhere."""
+    if not console.is_terminal:
+
+        def line(number: int) -> None:
+            if number % _LINE == 0:
+                console.print("; ".join(f"{name}: {text}" for name, text in run.lines()))
+
+        return await run.forever(line)
+    from rich.live import Live
+
+    with Live(_table(run), console=console, auto_refresh=False) as live:
+        await run.forever(lambda number: live.update(_table(run), refresh=True))
+
+
+def _table(run: Running) -> Any:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for name, text in run.lines():
+        table.add_row(f"[bold]{name}[/]", text)
+    return table
+
+
+def _counted(counter: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {many:,}" for name, many in sorted(counter.items())) or "none yet"
+
+
+def _told(folder: Path, port: int, people: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Where things are, who may sign in, and what to try."""
+    config = folder / "temper.yaml"
+    yield f"gateway  http://{HOST}:{port}/v1/score, figures at http://{HOST}:{port}/metrics"
+    yield f"console  http://{HOST}:{port + 1}"
+    for name, role, password in people:
+        yield f"  sign in as {name} ({role}), password {password or f'as shown at the first start in {folder}'}"
+    yield "try      clear a case in the console as ana; as ada, open the breaker under Operations and see who answers"
+    yield f"         temper drill primary-down --config {config}"
+    yield f"         temper ledger verify {folder / '.temper' / 'audit'}"
+    yield "Ctrl-C ends everything."
+
+
+def _both_free(port: int) -> None:
+    if not 1 <= port <= 65_534:
+        raise TemperError(f"{port} is no port with another after it", fix="choose one between 1024 and 65534")
+    for one in (port, port + 1):
+        with socket.socket() as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                door.bind((HOST, one))
+            except OSError as error:
+                raise TemperError(f"port {one} is in use", fix="choose another with --port") from error
+
+
+@contextmanager
+def _interrupted_by_any_end() -> Iterator[None]:
+    """A terminal that closes and `kill` end the demo as Ctrl-C does, so that no process is left."""
+
+    def interrupted(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = {one: signal.signal(one, interrupted) for one in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

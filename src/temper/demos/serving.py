@@ -57,7 +57,7 @@ guard:
 
 
 def serve(folder: Path, now: float, port: int = 8080, seed: int = 0) -> None:
-    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted. It is `now`."""
+    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)

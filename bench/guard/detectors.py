@@ -168,15 +168,17 @@ def against_clients(service: Service, profile: Any, attackers: int, honest: int)
 
 
 def _asked(make: Any, service: Service, many: int) -> list[Array]:
-    """The queries of so many attackers; none where the attack says that it does not apply."""
+    """The queries of so many attackers, but for those whose attack says that it does not apply."""
     from temper.core.errors import Unsupported
 
-    if make is at_random:
-        return [at_random(service, 300, np.random.default_rng(seed)) for seed in range(many)]
-    try:
-        return [make(service, np.random.default_rng(seed)) for seed in range(many)]
-    except Unsupported:
-        return []
+    found = []
+    for seed in range(many):
+        rng = np.random.default_rng(seed)
+        try:
+            found.append(at_random(service, 300, rng) if make is at_random else make(service, rng))
+        except Unsupported:
+            continue
+    return found
 
 
 def _after(profile: Any, asked: Array) -> int:

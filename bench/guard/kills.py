@@ -2,7 +2,7 @@
 
     python -m bench.guard.kills [--quick]          # 1,000 kills, or 50
 
-Two gateways of a tiny model (generated: three columns) answer eight clients each, who wait for the answer and then ask
+Two gateways of a tiny model (generated: three columns) answer four clients each, who wait for the answer and then ask
 again under a new id; both get SIGKILL at random moments and are started anew. A parent that has everything loaded forks
 them, so that a start takes a fraction of a second; what is killed is a whole process with its sockets and threads. In
 the end the ledgers are held against what the clients were told, and the cases people see against the REVIEWs in it.
@@ -42,7 +42,7 @@ from temper.store.ledger.verify import Verified, records, verify
 
 ROOT = Path(__file__).parents[2]
 CHANNELS = ("chip", "online")
-CLIENTS = 8
+CLIENTS = 4
 REVIEW = (0.35, 0.65)
 
 
@@ -54,14 +54,14 @@ def write(folder: Path, guard: Mapping[str, Any], *, control: str = "control.db"
 
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": rng.uniform(0, 1_000, 600), "b": rng.uniform(-1, 1, 600)})
-    codes = rng.integers(0, 2, 600)
-    target = (frame["a"] / 1_000 + 0.3 * codes + 0.2 * frame["b"] + rng.normal(0, 0.2, 600) > 0.7).astype(int)
+    frame = pd.DataFrame({"a": rng.uniform(0, 1_000, 3_000), "b": rng.uniform(-1, 1, 3_000)})
+    codes = rng.integers(0, 2, 3_000)
+    target = (frame["a"] / 1_000 + 0.3 * codes + 0.2 * frame["b"] + rng.normal(0, 0.2, 3_000) > 0.7).astype(int)
     x = np.column_stack([frame["a"], frame["b"], codes])
     xgboost.XGBClassifier(n_estimators=10, max_depth=3, n_jobs=1).fit(x, target).save_model(folder / "model.ubj")
     frame = frame.assign(channel=np.array(CHANNELS)[codes], y=target)
-    frame[:400].to_parquet(folder / "train.parquet")
-    frame[400:].to_parquet(folder / "test.parquet")
+    frame[:2_400].to_parquet(folder / "train.parquet")
+    frame[2_400:].to_parquet(folder / "test.parquet")
     off = dict.fromkeys(("anomaly", "extraction"), "off")
     document = {
         "system": {"name": "tiny", "simulated": True},
@@ -129,7 +129,8 @@ class Nursery:
 
     def close(self) -> None:
         """No more gateways."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.wait(20)
         self.process.stdout.close()
@@ -216,11 +217,11 @@ async def client(ports: list[int], name: str, told: Told, until: asyncio.Event, 
             while not until.is_set():
                 n += 1
                 began = time.monotonic()
-                asked = {"id": f"{name}-{n}", "row": row(rng)}
-                writer.write(message(json.dumps(asked).encode(), key=key))
+                id_ = f"{name}-{n}"
+                writer.write(message(json.dumps({"id": id_, "row": row(rng)}).encode(), key=key))
                 status, body = await answer(reader)
                 told.slowest = max(told.slowest, time.monotonic() - began)
-                _note(told, asked["id"], status, body)
+                _note(told, id_, status, body)
                 if status in (429, 503):
                     await asyncio.sleep(0.01)
         except (OSError, EOFError):

@@ -26,8 +26,8 @@ OUTLINE = """() => ({
   lang: document.documentElement.lang,
   twice: [...document.querySelectorAll('[id]')].map((one) => one.id).filter((id, at, all) => all.indexOf(id) !== at),
   lost: [...document.querySelectorAll('[aria-labelledby], [aria-describedby]')]
-    .filter((one) => !document.getElementById(one.getAttribute('aria-labelledby') || one.getAttribute('aria-describedby')))
-    .length,
+    .map((one) => one.getAttribute('aria-labelledby') || one.getAttribute('aria-describedby'))
+    .filter((id) => !document.getElementById(id)).length,
   heads: [...document.querySelectorAll('table')].filter((one) => !one.querySelector('th[scope=col]')).length,
 })"""
 
@@ -77,7 +77,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
             verdict = "block" if name == "ben" else "allow"
             reviews.decide(number, name, verdict, "seen before", f"{number}{name}", held.version, NOW)
         reviews.claim_one(1, "ada", NOW)
-        world.control.records.put("breaker", {"state": "forced_open"}, "ada", "slow since noon", NOW)
+        world.control.records.put("breaker", "open", "ada", "slow since noon", NOW)
         world.control.keys.add("fraud-web", "ada", NOW)
         yield world, at
 

@@ -42,6 +42,11 @@ def test_people_come_and_go(place):
     assert done.endswith("added eve as admin\n")
     assert PASSWORD not in done
     run("people", "add", "ann", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    other = "another sentence to remember"
+    assert run("people", "password", "ann", typed=f"{other}\n{other}\n").endswith("changed the password of ann\n")
+    control = opened(place)
+    assert [control.people.check("ann", tried, 1.0) is not None for tried in (PASSWORD, other)] == [False, True]
+    control.close()
     run("people", "disable", "ann")
     assert [line.split("\t")[::3] for line in run("people", "list").splitlines()] == [
         ["ann", "disabled"],

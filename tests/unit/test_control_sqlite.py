@@ -8,6 +8,7 @@ import pytest
 
 from control_store import PASSWORD, opened, peopled
 from temper.core.errors import StoreError
+from temper.store.control import audit
 
 
 @pytest.fixture
@@ -84,6 +85,17 @@ def test_a_change_by_hand_is_refused_and_where_it_is_forced_it_shows(control, pa
     assert any(match in fault for fault in control.audit.verify())
 
 
+def test_a_row_that_is_forged_with_its_own_digest_breaks_the_next(control, path):
+    control.close()
+    with sqlite3.connect(path) as raw:
+        raw.row_factory = sqlite3.Row
+        raw.execute("DROP TRIGGER audit_stays")
+        row = dict(raw.execute("SELECT * FROM audit WHERE seq = 3").fetchone()) | {"who": "ann"}
+        raw.execute("UPDATE audit SET who = 'ann', digest = ? WHERE seq = 3", (audit._digest(row),))
+    raw.close()
+    assert control.audit.verify() == ["row 4 of the audit does not follow from the one before"]
+
+
 @pytest.mark.parametrize(
     "sql", ["REPLACE INTO audit SELECT * FROM audit", "REPLACE INTO decision SELECT * FROM decision"]
 )
@@ -99,8 +111,8 @@ def test_replacing_is_refused_too(control, path, sql):
 def test_a_store_is_opened_again_and_by_many(path):
     peopled(path).close()
     first, second = opened(path), opened(path.parent)
-    first.records.put("kill", True, "root", "now", 1.0)
-    assert second.records.current("kill").value is True
+    first.records.put("kill", {"on": True}, "root", "now", 1.0)
+    assert second.records.current("kill").value == {"on": True}
     first.close()
     assert first.records.version() == 1, "it opens again by itself"
     first.close()

@@ -39,6 +39,19 @@ def test_five_failures_make_a_name_wait_and_longer_each_time(control):
     assert control.people.check("ann", PASSWORD, 92.0) is not None, "a right one starts the count again"
 
 
+def test_a_new_password_ends_sessions_and_waiting(control):
+    token = control.sessions.open("ann", 0.0)
+    for _ in range(5):
+        control.people.check("ann", "wrong", 1.0)
+    control.people.set_password("ann", "another sentence", "root", 2.0)
+    assert control.sessions.find(token, 2.0) is None
+    assert control.people.check("ann", "another sentence", 2.0).name == "ann"
+    assert control.people.check("ann", PASSWORD, 2.0) is None
+    for name, password in (("nobody", PASSWORD), ("ann", "short")):
+        with pytest.raises(TemperError):
+            control.people.set_password(name, password, "root", 3.0)
+
+
 def test_guessing_side_by_side_gains_nothing(control):
     seen = []
     true = control.people._matches
@@ -148,13 +161,18 @@ def test_records_follow_each_other_and_stay(control):
     assert records.version() == 3
     for kind, value, reason in (
         ("other", 1, "x"),
-        ("kill", float("nan"), "x"),
-        ("kill", 1, ""),
-        ("kill", 1, "x" * 3000),
+        ("model", float("nan"), "x"),
+        ("model", {1, 2}, "x"),
+        ("model", "b", ""),
+        ("model", "b", "x" * (LONGEST_REASON + 1)),
+        ("kill", True, "x"),
+        ("kill", {"on": 1}, "x"),
+        ("kill", {"on": False, "off": True}, "x"),
+        ("breaker", "open", "x"),
+        ("breaker", {"state": "half_open"}, "x"),
     ):
         with pytest.raises(TemperError):
             records.put(kind, value, "root", reason, 4.0)
-    assert len("x" * 3000) > LONGEST_REASON
     assert records.version() == 3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from temper.core.schema import Column, Schema
 from temper.detectors.input.ecod import Ecod
 from temper.detectors.input.mahalanobis import Mahalanobis
 from temper.detectors.input.missing import Missing
+from temper.detectors.stream.extraction import Extraction
 from temper.kernels.conformal import threshold
 from temper.kernels.ecod import tail_scores, tails
 from temper.kernels.whitened import distances, whitened
@@ -65,9 +68,20 @@ def test_mahalanobis_is_what_numpy_makes_of_it() -> None:
     z = (x - x.mean(axis=0)) / x.std(axis=0)
     from sklearn.covariance import ledoit_wolf
 
-    inverse = np.linalg.inv(ledoit_wolf(z, assume_centered=True)[0])
+    inverse = np.linalg.inv(ledoit_wolf(z, assume_centered=True)[0] + 1e-4 * np.eye(3))
     wanted = np.einsum("ni,ij,nj->n", z, inverse, z) / 3
     np.testing.assert_allclose(distances(shape, x.astype(np.float32))[0], wanted, rtol=2e-4)
+
+
+@pytest.mark.parametrize("n", [2, 4, 5_000])
+def test_columns_that_follow_from_others_are_whitened_and_have_to_follow(n: int) -> None:
+    a, kind = rng().normal(size=n), rng(1).integers(0, 2, n)
+    x = np.column_stack([a, 3 * a + 1, kind, 1 - kind]).astype(np.float32)
+    shape = whitened(x, np.zeros(4, dtype=bool))
+    assert np.isfinite(shape.whiten).all()
+    assert distances(shape, x)[0].max() < 50
+    if n == 5_000:  # of four rows nobody knows what follows from what
+        assert distances(shape, np.float32([[a[0], 3 * a[0] + 4, 1, 0]]))[0][0] > 100
 
 
 def test_a_column_that_never_varies_may_not_begin_to() -> None:
@@ -125,6 +139,14 @@ def test_too_few_rows_for_a_rate_are_refused_with_the_number_it_takes() -> None:
         threshold(np.zeros(100), 0.001)
     with pytest.raises(TemperError, match="cannot show"):
         Mahalanobis().fit(rng().normal(size=(50, 2)), Schema())
+
+
+@pytest.mark.parametrize("watch", [Mahalanobis(), Ecod(), Missing(), Extraction()], ids=lambda one: type(one).__name__)
+def test_rows_of_another_width_are_refused_before_compiled_code_sees_them(watch: Any) -> None:
+    state = watch.fit(rng().normal(size=(4_000, 3)), Schema())
+    for shape in ((2, 2), (2, 4), (3,), (2, 3, 1)):
+        with pytest.raises(TemperError, match="3 columns were fitted"):
+            watch.step(state, np.zeros(shape, dtype=np.float32))
 
 
 def test_rows_of_another_shape_are_refused() -> None:

@@ -50,6 +50,14 @@ def test_a_profile_comes_back_whole_and_sees_the_same(profile: Profile, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
 
 
+@pytest.mark.parametrize("n", [4, 60, 1_000])
+def test_a_small_table_promises_what_it_can_show_and_says_so(n: int) -> None:
+    small = Profile.fit(table(n), schema(), np.linspace(0.0, 1.0, n))
+    assert set(small.rates.values()) == {1 / (n // 2 + 1)}
+    assert Extraction(profile=small).check(asked(table(1, seed=2))).level is Level.ALLOW
+    assert Profile.fit(table(n), schema(), np.zeros(2), {"input.ecod": {"rate": 0.6}}).rates["input.ecod"] == 0.6
+
+
 def test_a_profile_of_other_rows_has_another_digest(profile: Profile) -> None:
     assert Profile.fit(table(8_000, seed=1), schema(), np.linspace(0, 1, 100)).digest != profile.digest
 

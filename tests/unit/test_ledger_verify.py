@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import sqlite3
+import threading
 from contextlib import closing
 
 import msgspec
@@ -252,6 +253,26 @@ def test_a_second_place_that_fails_stops_nothing_and_is_told(tmp_path, far, monk
         assert journal.unsigned == 3
 
 
+def test_a_second_place_that_hangs_holds_up_neither_decisions_nor_the_end(tmp_path, far, monkeypatch):
+    monkeypatch.setattr(notes, "SECONDS", 0.05)
+    monkeypatch.setattr(notes, "PATIENCE", 0.1)
+    released = threading.Event()
+    monkeypatch.setattr(notes.os, "fdatasync", lambda file: released.wait(10))
+
+    async def story(journal):
+        for n in range(50):
+            await asyncio.wait_for(journal.append("decision", {"n": n}), 5)
+            await asyncio.sleep(0.002)
+
+    try:
+        with Journal.open(tmp_path, "n1", 0, key=KEY, wall=lambda: 1, checkpoints=far.parent) as journal:
+            asyncio.run(story(journal))
+            assert journal.unsigned == 51
+    finally:
+        released.set()
+    assert verify(tmp_path / NAME).size == 51
+
+
 def test_a_torn_checkpoint_is_cut_off_when_writing_goes_on(tmp_path, far):
     written(tmp_path, range(3))
     with far.open("ab") as file:
@@ -428,6 +449,19 @@ def test_the_key_of_somebody_else(log, far, keys, run):
     told = run("verify", log, "--checkpoints", far, "--key", keys[1])
     assert told.exit_code == 1
     assert "has no checkpoint of temper/audit-n1-0 signed by this key" in told.output
+
+
+def test_a_log_without_checkpoints_beside_one_that_has_them(tmp_path, far, keys, run):
+    secret, public = keys
+    key = notes.private_key(secret)
+    written(tmp_path, range(3), key=key)
+    Journal.open(tmp_path, "n1", 1, key=key, wall=lambda: 1).close()
+    told = run("verify", tmp_path, "--checkpoints", far.parent, "--key", public)
+    assert told.exit_code == 1
+    assert "audit-n1-0: holds" in told.output
+    assert "has no checkpoint of temper/audit-n1-1 signed by this key" in told.output
+    missing = run("verify", tmp_path, "--checkpoints", tmp_path / "nowhere", "--key", public)
+    assert "there is no" in str(missing.exception)
 
 
 @pytest.mark.parametrize(

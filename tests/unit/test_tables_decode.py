@@ -51,7 +51,7 @@ def test_several_rows_and_every_way_to_write_a_value() -> None:
         ({"amount": "12"}, "Expected `float`"),
         ({"amount": None}, "Expected `float`"),
         ({"hour of day": 3.5}, "multiple of"),
-        ({"channel": "telex"}, "Invalid enum value"),
+        ({"channel": "telex"}, "outside the vocabulary - at `$.row.channel`"),
         ({"night": 2}, "<= 1"),
         ({"extra": 1}, "unknown field"),
         ({"income": True}, "Expected"),

@@ -201,3 +201,54 @@ def test_the_console_runs_on_a_store_that_others_use(tmp_path: Path) -> None:
     other = Control.open(str(tmp_path / "control.db"))
     other.reviews.enqueue("from a gateway", {}, NOW)
     assert "#1" in world.browser("ana").get("/queue").text
+
+
+# -- what an operator switches ----------------------------------------------------------------------------------------
+
+
+def test_the_switches_are_what_a_gateway_follows(world: World) -> None:
+    browser = world.browser("ada")
+    for state in ("open", "closed", "automatic"):
+        browser.send("/operations", "/operations/breaker", state=state, reason="slow since noon")
+        assert world.control.records.current("breaker").value == state
+    browser.send("/operations", "/operations/kill", word="stop", reason="wrong scores")
+    assert world.control.records.current("kill").value is True
+    assert "START" in browser.get("/operations").text
+    browser.send("/operations", "/operations/kill", word="START", reason="model replaced")
+    assert world.control.records.current("kill").value is False
+    assert world.control.records.history("kill")[1].reason == "wrong scores"
+
+
+@pytest.mark.parametrize(("word", "status"), [("", 422), ("yes", 422), ("START", 409)])
+def test_a_kill_switch_wants_the_right_word(world: World, word: str, status: int) -> None:
+    assert world.browser("ada").send("/operations", "/operations/kill", word=word, reason="x").status == status
+    assert world.control.records.current("kill") is None
+
+
+@pytest.mark.parametrize("form", [{"state": "ajar", "reason": "x"}, {"state": "open", "reason": ""}])
+def test_a_breaker_is_set_to_a_state_with_a_reason(world: World, form: dict[str, str]) -> None:
+    assert world.browser("ada").send("/operations", "/operations/breaker", **form).status == 422
+    assert world.control.records.current("breaker") is None
+
+
+def test_the_audit_is_verified_and_a_change_in_it_is_seen(tmp_path: Path) -> None:
+    import sqlite3
+
+    world = World.at(tmp_path)
+    world.case()
+    browser = world.browser("pia")
+    assert "The audit holds" in browser.get("/audit?verify=1").text
+    with sqlite3.connect(tmp_path / "control.db") as database:
+        database.execute("DROP TRIGGER audit_stays")
+        database.execute("UPDATE audit SET who = 'nobody' WHERE seq = 2")
+    database.close()
+    assert "The audit does not hold" in browser.get("/audit?verify=1").text
+
+
+def test_lists_show_people_and_keys_and_no_secret(world: World) -> None:
+    secret = world.control.keys.add("fraud-web", "ada", NOW).partition(".")[2]
+    browser = world.browser("ada")
+    assert "fraud-web" in browser.get("/keys").text
+    assert secret not in browser.get("/keys").text
+    assert all(name in browser.get("/people").text for name in ("vera", "ana", "ada"))
+    assert "argon2" not in browser.get("/people").text

@@ -164,7 +164,7 @@ def test_no_text_of_a_client_acts(world: World, text: str) -> None:
     payload = {
         "rows": [{text: text, "plain": 1.0}],
         "score": text,
-        "source": text,
+        **dict.fromkeys(("source", "client", "request", "model", "policy"), text),
         "reasons": [text, {"stage": text, "reason": text}],
         "reference": {text: {"values": [text, "b"], "typical": text}},
     }
@@ -181,7 +181,9 @@ def test_no_text_of_a_client_acts(world: World, text: str) -> None:
 
 def test_what_is_no_payload_is_still_a_page(world: World) -> None:
     strange = [{}, {"rows": "x"}, {"rows": [1, None]}, {"rows": [{"a": [1, {"b": 2}]}], "reference": [], "reasons": 7}]
-    strange += [{"rows": [{"a": 10**400, "b": -0.0, "c": 1e300}], "reference": {"a": {"low": 0, "high": 1}}}]
+    strange += [
+        {"rows": [{"a": 10**400, "b": -0.0, "c": 1e300}], "reference": {"a": [0, 1, 2], "b": [1], "c": {"x": "y"}}}
+    ]
     for at, payload in enumerate(strange):
         number = world.case(payload=payload, request=f"strange {at}")
         assert world.browser("ana").get(f"/cases/{number}").status == 200
@@ -190,7 +192,7 @@ def test_what_is_no_payload_is_still_a_page(world: World) -> None:
 def test_unusual_values_come_first_and_are_named(world: World) -> None:
     number = world.case()
     names = [one.column for one in sheet(PAYLOAD)[0]]
-    assert names == ["amount", "age_of_account", "country", "night", "device"]
+    assert names == ["amount", "age_of_account", "night", "country", "device"]
     text = world.browser("vera").get(f"/cases/{number}").text
     assert "above the usual range" in text
     assert "below the usual range" in text
@@ -204,10 +206,15 @@ def test_unusual_values_come_first_and_are_named(world: World) -> None:
         (6, {"low": 5, "high": 5}, True),
         ("FR", {"values": ["NL"]}, True),
         ("NL", {"values": ["NL"]}, False),
+        (True, {"values": [False]}, True),
+        (None, {"values": ["NL"]}, False),
         (None, {"low": 0, "high": 1}, False),
         (float("inf"), {"low": 0, "high": 1}, True),
         ("text", {"low": 0, "high": 1}, False),
         (3, {"low": 9, "high": 1}, False),
+        (3, {"low": "x", "high": 1}, False),
+        (3, {"low": 0}, False),
+        (3, [0, 1, 2], False),
         (3, None, False),
     ],
 )
@@ -240,3 +247,24 @@ def test_a_queue_of_5000_is_shown_in_less_than_300_ms(world: World) -> None:
         browser.get(f"/queue?page={page}")
         spent.append(time.process_time() - start)
     assert max(spent) < 0.3
+
+
+def test_what_a_gateway_hands_on_is_what_a_case_shows(world: World) -> None:
+    import numpy as np
+
+    from temper.core.schema import Column, Schema
+    from temper.gateway.tables.relay import reference, shown
+
+    schema = Schema(
+        columns=(
+            Column(name="amount"),
+            Column(name="country", type="category", categories=("NL", "FR")),
+            Column(name="night", type="boolean"),
+            Column(name="tries", type="integer", missing=True),
+        )
+    )
+    rows = np.column_stack([np.arange(1000.0), np.zeros(1000), np.zeros(1000), np.arange(1000) % 3])
+    asked = np.array([[5000.0, 1.0, 1.0, np.nan], [500.0, 0.0, 0.0, 2.0]])
+    found = sheet({"rows": shown(schema, asked.tobytes()), "reference": reference(schema, rows)})
+    assert [{one.column for one in row if one.unusual} for row in found] == [{"amount", "country", "night"}, set()]
+    assert [one.value for one in found[0]] == ["5,000", "FR", "yes", "missing"]

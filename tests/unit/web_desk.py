@@ -25,12 +25,15 @@ PAYLOAD = {
     "rows": [{"amount": 9400.0, "country": "NL", "age_of_account": 3, "night": True, "device": None}],
     "score": 0.57,
     "source": "primary",
-    "reasons": ["score 0.57 is between 0.4 and 0.6", {"stage": "anomaly", "reason": "amount is far from the profile"}],
+    "reasons": ["decide: score 0.57 is between 0.4 and 0.6", "anomaly: amount is far from the profile"],
     "reference": {
         "amount": {"low": 5, "high": 1200, "typical": 74.5},
         "country": {"values": ["NL", "DE", "BE"], "typical": "NL"},
         "age_of_account": {"low": 30, "high": 4000, "typical": 900},
+        "night": {"values": [False], "typical": False},
     },
+    "client": "fraud-web",
+    "request": "8f3c-0001",
 }
 
 

@@ -30,10 +30,19 @@ def add(name: Name, role: Wanted = Rank.VIEWER, store: Store = PLACE) -> None:
     """Let somebody in; the password is asked for twice and never shown."""
     from temper.core.review import Role
 
-    password = typer.prompt("password", hide_input=True, confirmation_prompt=True)
+    password = _asked()
     with opened(store) as (control, me, now):
         control.people.add(name, Role[role.name], password, me, now)
     typer.echo(f"added {name} as {role}")
+
+
+@app.command()
+def password(name: Name, store: Store = PLACE) -> None:
+    """Give somebody a new password, asked for twice; their sessions end."""
+    secret = _asked()
+    with opened(store) as (control, me, now):
+        control.people.set_password(name, secret, me, now)
+    typer.echo(f"changed the password of {name}")
 
 
 @app.command(name="list")
@@ -51,3 +60,7 @@ def disable(name: Name, store: Store = PLACE) -> None:
     with opened(store) as (control, me, now):
         control.people.disable(name, me, now)
     typer.echo(f"disabled {name}")
+
+
+def _asked() -> str:
+    return str(typer.prompt("password", hide_input=True, confirmation_prompt=True))

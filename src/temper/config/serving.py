@@ -13,12 +13,14 @@ guard:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from temper.config.document import Node, Scalar, Section, describe
+from temper.config.reading import parse
 from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 
@@ -87,6 +89,28 @@ def serving_of(document: Section, base: Path) -> Serving:
     )
 
 
+def under(serving: Serving, policy: Any, source: str = "the policy") -> tuple[Serving, float | None]:
+    """This guard with the stages of an activated policy in place of its own, and the policy's threshold if it has one.
+
+    A policy is a mapping of stages as in `guard:`, with `deadline_ms` and `threshold`. Where the gateway writes, who
+    may ask and where the model is are not for a policy to say.
+
+    >>> found, threshold = under(Serving(), {"anomaly": "shadow", "threshold": 0.4})
+    >>> [(name, mode.value) for name, mode, _ in found.stages], threshold
+    ([('anomaly', 'shadow')], 0.4)
+    """
+    section = parse(json.dumps(policy), source)
+    if fixed := [name for name in _OWN if name != "deadline_ms" and name in section.entries]:
+        raise section.error(f"a policy cannot set {fixed[0]}", fixed[0], fix="set it in temper.yaml")
+    stages = tuple(
+        _stage(section, name, node)
+        for name, node in section.entries.items()
+        if name not in ("deadline_ms", "threshold")
+    )
+    deadline = section.number("deadline_ms", 1e3 * serving.deadline) / 1e3
+    return replace(serving, stages=stages, deadline=deadline), section.maybe("threshold")
+
+
 def _behind(section: Section) -> Behind:
     section.only("url", "protocol", "networks", "headers", "output", "connections")
     if section.entries and not section.has("url"):
@@ -121,4 +145,4 @@ def _mode(section: Section, name: str, word: str) -> Mode:
         ) from None
 
 
-__all__ = ["ACKS", "PROTOCOLS", "Behind", "Serving", "Stages", "serving_of"]
+__all__ = ["ACKS", "PROTOCOLS", "Behind", "Serving", "Stages", "serving_of", "under"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.errors import SchemaError
+from temper.core.errors import ContractError, SchemaError
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 
@@ -34,8 +34,13 @@ def categories(schema: Schema, columns: int) -> Array:
     return schema.categorical if schema.columns else np.zeros(columns, dtype=bool)
 
 
-def served(batch: Array) -> Array:
-    """Rows (n, d) as contiguous float32; what is too large for that is infinite."""
+def served(batch: Array, columns: int) -> Array:
+    """Rows (n, columns) as contiguous float32; what is too large for that is infinite.
+
+    Compiled code does not look where a row ends: rows of another width must not get there.
+    """
+    if batch.shape[1:] != (columns,):
+        raise ContractError(f"rows have the shape {batch.shape}, and {columns} columns were fitted")
     if batch.dtype == np.float32:
         return np.ascontiguousarray(batch)
     with np.errstate(over="ignore"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-_STEEP = 1e30
+_STEEP, _FLOOR = 1e30, 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +82,8 @@ def _whiten(z: Array, varies: Array) -> Array:
 
     whiten, moving = np.eye(len(varies)), np.flatnonzero(varies)
     if len(moving):
-        covariance, _ = ledoit_wolf(z[:, moving], assume_centered=True)
+        # One-hot and derived columns follow from others exactly, and rows enough leave nothing to shrink.
+        covariance = ledoit_wolf(z[:, moving], assume_centered=True)[0] + _FLOOR * np.eye(len(moving))
         whiten[np.ix_(moving, moving)] = np.linalg.inv(np.linalg.cholesky(covariance))
     return np.ascontiguousarray(whiten, dtype=np.float32)
 

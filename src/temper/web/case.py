@@ -121,10 +121,14 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
 def _facts(case: Case) -> list[tuple[str, str]]:
     found = [
         ("Score", sheet.score(case.payload)),
-        ("Answered by", sheet.source(case.payload)),
-        ("Request", case.request),
+        ("Answered by", sheet.word(case.payload, "source")),
+        ("Client", sheet.word(case.payload, "client")),
+        ("Request", sheet.word(case.payload, "request")),
+        ("Record", case.request),
         ("Came in", moments.clock(case.created)),
         ("Answers wanted", "one" if case.eyes == 1 else "two, independent"),
+        ("Model", sheet.word(case.payload, "model", 16)),
+        ("Policy", sheet.word(case.payload, "policy", 16)),
     ]
     if case.outcome is not None:
         found.append(("Outcome", case.outcome.value))

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 BREAKER = {
     "automatic": "Automatic: it opens by itself when the model fails",
-    "forced_open": "Forced open: the model is not asked, the fallback answers",
-    "forced_closed": "Forced closed: the model is asked whatever happens",
+    "open": "Forced open: the model is not asked, the fallback answers",
+    "closed": "Forced closed: the model is asked whatever happens",
 }
-"""The values of a record of kind `breaker`: {"state": one of these}."""
+"""The values of a record of kind `breaker`."""
+STATES = {"automatic": "automatic", "open": "forced open", "closed": "forced closed"}
 WORDS = {True: "STOP", False: "START"}
-"""What is typed to confirm a record of kind `kill`: {"on": true or false}."""
+"""What is typed to confirm a record of kind `kill`, whose value is true or false."""
 SHOWN = 10
 
 
@@ -42,7 +43,7 @@ def breaker(visit: Visit) -> Response:
     state = visit.text("state")
     if state not in BREAKER:
         raise Refused(422, "No such state", f"A breaker is {', '.join(BREAKER)}.")
-    visit.control.records.put("breaker", {"state": state}, visit.me.name, visit.text("reason"), visit.now)
+    visit.control.records.put("breaker", state, visit.me.name, visit.text("reason"), visit.now)
     return visit.go("/operations", "breaker")
 
 
@@ -54,14 +55,14 @@ def kill(visit: Visit) -> Response:
     on = word == WORDS[True]
     if on == stopped(visit):
         raise Refused(409, "It is so already", f"The kill switch is {'on' if on else 'off'}; nothing was changed.")
-    visit.control.records.put("kill", {"on": on}, visit.me.name, visit.text("reason"), visit.now)
+    visit.control.records.put("kill", on, visit.me.name, visit.text("reason"), visit.now)
     return visit.go("/operations", "kill")
 
 
 def stopped(visit: Visit) -> bool:
     """Whether the kill switch is on."""
     record = visit.control.records.current("kill")
-    return record is not None and isinstance(record.value, dict) and record.value.get("on") is True
+    return record is not None and bool(record.value)
 
 
 def switches(visit: Visit) -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def switches(visit: Visit) -> list[dict[str, Any]]:
     state = _breaker(visit.control.records.current("breaker"))
     on = stopped(visit)
     return [
-        _switch("Breaker", state.replace("_", " "), state != "automatic", visit.control.records.current("breaker")),
+        _switch("Breaker", STATES[state], state != "automatic", visit.control.records.current("breaker")),
         _switch("Kill switch", "on" if on else "off", on, visit.control.records.current("kill")),
     ]
 
@@ -80,8 +81,7 @@ def _switch(name: str, state: str, alarm: bool, record: Record | None) -> dict[s
 
 
 def _breaker(record: Record | None) -> str:
-    found = record.value.get("state") if record and isinstance(record.value, dict) else ""
-    return found if found in BREAKER else "automatic"
+    return str(record.value) if record is not None and record.value in set(BREAKER) else "automatic"
 
 
 def _history(visit: Visit) -> list[dict[str, str]]:
@@ -92,7 +92,7 @@ def _history(visit: Visit) -> list[dict[str, str]]:
 
 def _line(record: Record) -> dict[str, str]:
     kill = record.kind == "kill"
-    state = ("on" if record.value.get("on") is True else "off") if kill else _breaker(record).replace("_", " ")
+    state = ("on" if record.value else "off") if kill else STATES[_breaker(record)]
     return {
         "at": moments.clock(record.at),
         "name": "Kill switch" if kill else "Breaker",

@@ -1,8 +1,8 @@
 """A case's payload as a table: what the client sent beside what is usual, made harmless.
 
-A payload is {"rows": [{column: value}], "score": ..., "source": ..., "reasons": [...], "reference": {column: {"low",
-"high", "typical", "values"}}}; every part may be missing or be something else, and is then shown
-as it is, or not at all.
+A payload is what a gateway hands on: {"rows": [{column: value}], "score": ..., "source": ..., "reasons": [...],
+"reference": {column: {"low", "high", "typical", "values"}}, ...}. Every part may be missing or be something else, and
+is then shown as it is, or not at all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from temper.report._inert import inert
 
+MISSING = "missing"
 SHORT, LONG = 160, 20_000
 MOST_ROWS, MOST_CELLS = 20, 300
 
@@ -39,8 +40,8 @@ def sheet(payload: Mapping[str, Any]) -> list[list[Cell]]:
     """The rows of a case, the unusual values of each first.
 
     >>> [[cell]] = sheet({"rows": [{"amount": 900.0}], "reference": {"amount": {"low": 1, "high": 300, "typical": 40}}})
-    >>> cell.value, cell.range, cell.unusual, cell.where
-    ('900', '1 to 300', True, 'above the usual range')
+    >>> cell.value, cell.typical, cell.range, cell.unusual, cell.where
+    ('900', '40', '1 to 300', True, 'above the usual range')
     """
     reference = _mapping(payload.get("reference"))
     rows = [row for row in _list(payload.get("rows"))[:MOST_ROWS] if isinstance(row, Mapping)]
@@ -51,14 +52,16 @@ def sheet(payload: Mapping[str, Any]) -> list[list[Cell]]:
 
 
 def cell(name: Any, value: Any, reference: Any) -> Cell:
-    """One value; without a usable reference nothing is called unusual."""
+    """One value; without a usable reference nothing is called unusual, and neither is what is missing.
+
+    >>> cell("country", "FR", {"values": ["NL", "DE"], "typical": "NL"}).unusual
+    True
+    """
     text, usual = shown(value), _mapping(reference)
     short, long = inert(text, SHORT), inert(text, LONG)
-    low, high = _number(usual.get("low")), _number(usual.get("high"))
-    number = _number(value)
-    place, where = _place(number, low, high)
-    values = _list(usual.get("values"))
-    strange = bool(values) and value not in values
+    low, high, values = _number(usual.get("low")), _number(usual.get("high")), _list(usual.get("values"))
+    place, where = _place(_number(value), low, high)
+    strange = bool(values) and text != MISSING and value not in values
     return Cell(
         column=inert(name, SHORT),
         value=short,
@@ -74,18 +77,18 @@ def cell(name: Any, value: Any, reference: Any) -> Cell:
 
 def reasons(payload: Mapping[str, Any]) -> list[str]:
     """Why the case was not decided by the model, a sentence each."""
-    return [inert(_reason(one), 500) for one in _list(payload.get("reasons"))[:MOST_ROWS]]
+    return [inert(one, 500) for one in _list(payload.get("reasons"))[:MOST_ROWS]]
 
 
 def score(payload: Mapping[str, Any]) -> str:
-    """The model's score, or a dash."""
+    """The highest score of the case's rows, or a dash."""
     found = payload.get("score")
-    return inert(shown(found), 40) if found is not None else "–"
+    return "–" if found is None else inert(shown(found), 40)
 
 
-def source(payload: Mapping[str, Any]) -> str:
-    """Where the score came from."""
-    return inert(payload.get("source", "–"), 40)
+def word(payload: Mapping[str, Any], name: str, limit: int = 80) -> str:
+    """A part of the payload that is one word, or a dash."""
+    return inert(payload.get(name) or "–", limit)
 
 
 def shown(value: Any) -> str:
@@ -95,7 +98,7 @@ def shown(value: Any) -> str:
     ('1,234,567', '0.1235', 'missing', 'yes', 'missing')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "missing"
+        return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
@@ -109,13 +112,6 @@ def _figure(value: float) -> str:
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}"
-
-
-def _reason(reason: Any) -> str:
-    """A reason is a text, or a decision with its stage."""
-    if isinstance(reason, Mapping):
-        return f"{reason.get('stage', '')}: {reason.get('reason', '')}".strip(": ")
-    return str(reason)
 
 
 def _place(value: float | None, low: float | None, high: float | None) -> tuple[float | None, str]:
@@ -135,11 +131,7 @@ def _place(value: float | None, low: float | None, high: float | None) -> tuple[
 def _range(low: float | None, high: float | None, values: list[Any]) -> str:
     if values:
         return inert(", ".join(shown(value) for value in values[:8]) + (", …" if len(values) > 8 else ""), SHORT)
-    if low is None and high is None:
-        return "–"
-    if low is None or high is None:
-        return f"from {shown(low)}" if high is None else f"to {shown(high)}"
-    return f"{shown(low)} to {shown(high)}"
+    return "–" if low is None or high is None else f"{shown(low)} to {shown(high)}"
 
 
 def _usual(cell: Cell) -> bool:

@@ -50,7 +50,7 @@ class Ecod:
 
     def step(self, state: Fitted, batch: Array) -> tuple[Fitted, Signal]:
         """The largest sum of -log tail probabilities of each row."""
-        values, largest = tail_scores(state.table, served(batch))
+        values, largest = tail_scores(state.table, served(batch, len(state.table.columns)))
         if largest <= state.limit.value:
             return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value

@@ -48,7 +48,7 @@ class Mahalanobis:
 
     def step(self, state: Fitted, batch: Array) -> tuple[Fitted, Signal]:
         """The mean squared whitened distance of each row."""
-        values, largest = distances(state.shape, served(batch))
+        values, largest = distances(state.shape, served(batch, len(state.shape.columns)))
         if largest <= state.limit.value:
             return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value

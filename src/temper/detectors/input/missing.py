@@ -60,7 +60,7 @@ class Missing:
 
     def step(self, state: Fitted, batch: Array) -> tuple[Fitted, Signal]:
         """Minus the logarithm of the share of each row's pattern."""
-        values, largest = _strange(state.marks, state.patterns, state.known, served(batch))
+        values, largest = _strange(state.marks, state.patterns, state.known, served(batch, len(state.marks)))
         if largest <= state.limit.value:
             return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value

@@ -48,7 +48,7 @@ class Extraction:
 
     def step(self, state: Trail, batch: Array) -> tuple[Trail, Signal]:
         """The evidence after each row of one client: the sum of all bets begun so far, on average over the kinds."""
-        rows, out = served(batch), np.empty(len(batch))
+        rows, out = served(batch, len(state.ring)), np.empty(len(batch))
         start, largest = 0, 0.0
         while start < len(rows):
             state = state.roomy(self.ring)

@@ -165,7 +165,7 @@ class Tables:
 
     async def _asked(self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]) -> tuple[Scoring, bytes]:
         """The request, from somebody who may ask it now, and its body."""
-        at, headers = time.monotonic(), dict(scope["headers"])
+        at, headers = time.monotonic(), _headers(scope)
         client = self._client(headers)
         if wait := self.wait(client.group or client.name, 1):
             raise Refused(429, "this client has asked too much for now", after=wait)
@@ -225,7 +225,7 @@ class Tables:
 
         async def handler(scope: Scope, receive: Receive) -> Told:
             if key:
-                self._client(dict(scope["headers"]))
+                self._client(_headers(scope))
             return 200, body, (_JSON,)
 
         return handler
@@ -240,6 +240,14 @@ class Tables:
     async def _stopped(self) -> None:
         if self.stop is not None:
             await self.stop()
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    """Headers by name; who asks must be said once, or whoever stands in front may have read another key."""
+    found = dict(scope["headers"])
+    if len(found) < len(scope["headers"]) and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+        raise Refused(400, "there are two keys")
+    return found
 
 
 def _refusal(status: int, message: str, after: float = 0.0) -> Told:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from temper.config.reading import read
-from temper.config.serving import Behind, Serving, serving_of
-from temper.config.system import load_system
+from temper.config.serving import Serving
 from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 from temper.core.system import Protected
+from temper.gateway.asgi import Receive, Scope, Send, lifespan
 from temper.gateway.keys import loopback
 from temper.gateway.tables import parts
-from temper.gateway.tables.app import About, Client, Tables
-from temper.gateway.tables.audit import Audit, key_in
-from temper.gateway.tables.counted import Counted
+from temper.gateway.tables.app import Client
+from temper.gateway.tables.audit import key_in
+from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.gauges import gauges
+from temper.gateway.tables.metrics import Metrics
 from temper.gateway.tables.relay import Relay, reference
+from temper.gateway.tables.reload import Reloading, effective, guard, state
 from temper.gateway.tables.tending import Tending
+from temper.gateway.tables.version import Lasting, Version, check, version
 from temper.gateway.transport import Door, settings
-from temper.gateway.upstream.address import Address
-from temper.gateway.upstream.pool import Pool
-from temper.gateway.upstream.wire import V2, Plain, Upstream
-from temper.guard.serving.breaker import Breaker, BreakerConfig
-from temper.guard.serving.concurrency import Limiter, LimiterConfig
-from temper.guard.serving.pipeline import Pipeline
-from temper.guard.serving.profile import Profile
 from temper.store.control import Control
+from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
-from temper.targets import _digest
-from temper.targets.chat.line import filled
-from temper.targets.served import Served, served
 
 SCOPE = "score"
 """What a key must allow."""
@@ -43,73 +38,87 @@ SCOPE = "score"
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Gateway:
-    """The application with what operates it: the breaker and its limiter, the door below, the journal."""
+    """The application: the version that answers now, and what operates it. One assignment of `live` changes what new
+    requests meet; those under way end on the version they began with.
+    """
 
-    app: Tables
-    pipeline: Pipeline
-    served: Served
+    live: Version
+    lasting: Lasting
+    counted: Metrics
     door: Door
-    journal: Journal
-    personal: Personal
     control: Control
     tending: Tending
-    policy: str
+    reloading: Reloading | None = None
+    _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def journal(self) -> Journal:
+        """Where decisions are written."""
+        return self.lasting.journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the beginning and the end of the process."""
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send, self.stop, self.start)
+        else:
+            await self.live.app(scope, receive, send)
+
+    def swap(self, new: Version) -> None:
+        """Let this version answer from the next request on."""
+        new.pipeline.stopped = self.tending.stopped
+        relay = self.tending.relay
+        relay.reference = reference(new.system.schema, _learnt(new.system))
+        for name, value in parts.people(parts.options_of(new.serving)).items():
+            setattr(relay, name, value)
+        self.live = new
+
+    def start(self) -> None:
+        """Begin to follow what people set, on the running event loop."""
+        self.tending.start()
+        if self.reloading is not None:
+            self._task = asyncio.create_task(self.reloading.run())
 
     async def stop(self) -> None:
         """Write what is left and let everything go."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
         await self.tending.stop()
         self.close()
 
     def close(self) -> None:
         """The same where nothing was started."""
-        self.journal.close()
-        self.personal.close()
+        self.lasting.journal.close()
+        self.lasting.personal.close()
         self.control.close()
 
 
-def load(path: Path) -> tuple[Protected, Serving]:
-    """The system of this temper.yaml and the guard it wants."""
-    document = read(path)
-    return load_system(path), serving_of(document, path.absolute().parent)
-
-
-def build(system: Protected, serving: Serving, *, node: str = "node", worker: str = "0") -> Gateway:
-    """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
-    model = served(system.target, system.data.x, system.threshold)
-    profile = _profile(system, serving, model)
-    options = parts.options_of(serving)
-    chain, memory = parts.chain(options, system, Path(system.source or ".").absolute().parent)
-    policy = _digest.of_object((_document(serving), profile.digest, model.digest, system.threshold))
-    counted, limiter = (
-        _counted(),
-        Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024)),
-    )
-    breaker = Breaker(config=parts.made(BreakerConfig, "breaker", options))
-    journal, personal = _journal(serving, node, worker)
+def opened(path: Path, *, node: str = "node", worker: str = "0") -> Gateway:
+    """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
+    serving = guard(path)
     control = Control.open(serving.control)
-    audit = Audit(
-        journal=journal,
-        personal=personal,
-        model=system.name,
-        digest=model.digest,
-        policy=policy,
-        durable=serving.ack == "durable",
+    seen = state(path, serving, control)
+    gateway = build(*effective(path, control), node=node, worker=worker, control=control)
+    if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
+        asyncio.run(check(gateway.live))
+    gateway.reloading = Reloading(
+        path=path,
+        lasting=gateway.lasting,
+        control=control,
+        live=lambda: gateway.live,
+        swap=gateway.swap,
+        seen=(seen[0], state(path, serving, control)[1], seen[2]),  # the profile may have been fitted just now
     )
-    pipeline = Pipeline(
-        model=_behind(serving.upstream) if serving.upstream.url else model,
-        record=audit.record,
-        breaker=breaker,
-        limiter=limiter,
-        chain=chain,
-        each=parts.layers(parts.EACH, serving, profile),
-        before=parts.layers(parts.BEFORE, serving, profile),
-        after=parts.layers(parts.AFTER, serving, profile),
-        review=parts.review(options),
-        learn=None if memory is None else memory.learn,
-        counts=lambda stage, level, mode: counted.add(
-            "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
-        ),
-    )
+    return gateway
+
+
+def build(
+    system: Protected, serving: Serving, *, node: str = "node", worker: str = "0", control: Control | None = None
+) -> Gateway:
+    """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
+    control = Control.open(serving.control) if control is None else control
+    journal, personal = _journal(serving, node, worker)
     relay = Relay(
         path=journal.path,
         personal=personal,
@@ -117,42 +126,26 @@ def build(system: Protected, serving: Serving, *, node: str = "node", worker: st
         schema=system.schema,
         reference=reference(system.schema, _learnt(system)),
         wall=time.time,
-        **parts.people(options),
+        **parts.people(parts.options_of(serving)),
     )
-    tending = Tending(
-        control=control, pipeline=pipeline, relay=relay, golden=parts.golden(options, system, model, serving)
+    tending = Tending(control=control, live=lambda: found.live, relay=relay)
+    counted = Metrics(help=_HELP, live=lambda: _labels(found.live))
+    lasting = Lasting(
+        journal=journal, personal=personal, counted=counted, known=_known(serving, lambda: tending.snapshot)
     )
-    app = Tables(
-        about=About(
-            name=system.name,
-            model=model.digest,
-            policy=policy,
-            classes=(system.classes[0], system.classes[-1]),
-            threshold=system.threshold,
-            scores=system.exposure.returns == "score",
-        ),
-        schema=system.schema,
-        answer=pipeline.answer,
-        known=_known(serving, tending),
-        counted=counted,
-        wait=parts.waits(options),
-        most_rows=serving.rows,
-        deadline=serving.deadline,
-        body_seconds=0.0,  # the door sees to that
-    )
-    door = Door(full=lambda: limiter.running + 1 > limiter.limit)
+
+    def full() -> bool:
+        limiter = found.live.pipeline.limiter
+        return limiter.running + 1 > limiter.limit
+
     found = Gateway(
-        app=app,
-        pipeline=pipeline,
-        served=model,
-        door=door,
-        journal=journal,
-        personal=personal,
+        live=version(system, serving, lasting),
+        lasting=lasting,
+        counted=counted,
+        door=Door(full=full),
         control=control,
         tending=tending,
-        policy=policy,
     )
-    app.start, app.stop = tending.start, found.stop
     gauges(found)
     return found
 
@@ -163,54 +156,32 @@ def serve(
     """Answer until interrupted; `told` hears what was built and where it answers."""
     import uvicorn
 
-    system, serving = load(path)
-    if serving.open and not loopback(host):
+    gateway = opened(path)
+    if gateway.live.serving.open and not loopback(host):
+        gateway.close()
         raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
-    gateway = build(system, serving)
-    for line in described(gateway, system, f"http://{host}:{port}"):
+    for line in described(gateway, f"http://{host}:{port}"):
         told(line)
-    uvicorn.run(gateway.app, host=host, port=port, **settings(gateway.door))
+    uvicorn.run(gateway, host=host, port=port, **settings(gateway.door))
 
 
-def described(gateway: Gateway, system: Protected, url: str) -> Iterator[str]:
+def described(gateway: Gateway, url: str) -> Iterator[str]:
     """What was put together, in a few lines."""
-    model, pipeline = gateway.served, gateway.pipeline
+    live = gateway.live
+    model, pipeline = live.served, live.pipeline
     exact = f", at most {model.difference:.0e} from the model on {model.checked:,} rows" if model.checked else ""
     behind = "an upstream" if pipeline.model is not model else f"{model.engine}{exact}"
-    yield f"{system.name} by {behind}"
+    yield f"{live.system.name} by {behind}"
     every = (*pipeline.each, *pipeline.before, *pipeline.after)
     yield "stages: " + ", ".join(name if mode is Mode.ENFORCE else f"{name} ({mode.value})" for name, mode, _ in every)
     links = [link.source.value for link in pipeline.chain.links]
     yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
-    yield f"policy {gateway.policy[:12]}, every decision in {gateway.journal.path}"
+    yield f"policy {live.policy[:12]}, every decision in {gateway.journal.path}"
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
 
 
-def _behind(behind: Behind) -> Upstream:
-    address = Address.of(behind.url, behind.networks)
-    headers = {name: filled(text) for name, text in behind.headers.items()}
-    wire = V2(output=behind.output, datatype="FP64") if behind.protocol == "v2" else Plain()
-    return Upstream(pool=Pool(address=address, headers=headers, most=behind.connections), wire=wire)
-
-
-def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
-    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path = Path(serving.profile)
-    if path.exists():
-        found = Profile.load(path)
-        if found.columns != system.schema.names:
-            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
-        return found
-    if system.train is None:
-        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found.save(path)
-    return found
-
-
-def _document(serving: Serving) -> Any:
-    return [[name, mode.value, dict(options)] for name, mode, options in serving.stages], asdict(serving)["deadline"]
+def _labels(live: Version) -> Labels:
+    return (("policy", live.policy[:12]), ("model", live.served.digest[:12]))
 
 
 def _journal(serving: Serving, node: str, worker: str) -> tuple[Journal, Personal]:
@@ -224,13 +195,13 @@ def _learnt(system: Protected) -> Any:
     return (system.data if system.train is None else system.train).x
 
 
-def _known(serving: Serving, tending: Tending) -> Callable[[str], Client | None]:
+def _known(serving: Serving, keys: Callable[[], Snapshot]) -> Callable[[str], Client | None]:
     """Who a token belongs to, by the keys as they were last loaded."""
     if serving.open:
         return lambda token: Client(name="local")
 
     def known(token: str) -> Client | None:
-        key = tending.snapshot.find(token, time.time())
+        key = keys().find(token, time.time())
         if key is None or SCOPE not in key.scopes:
             return None
         return Client(name=key.name, group=key.group)
@@ -238,10 +209,7 @@ def _known(serving: Serving, tending: Tending) -> Callable[[str], Client | None]
     return known
 
 
-def _counted() -> Counted:
-    return Counted(
-        help={
-            "requests_total": "Requests, by the status of their answer.",
-            "stage_decisions_total": "What stages decided, but for ALLOW.",
-        }
-    )
+_HELP = {
+    "requests_total": "Requests, by the status of their answer.",
+    "stage_decisions_total": "What stages decided, but for ALLOW.",
+}

@@ -62,7 +62,7 @@ class Counted:
             by_name.setdefault(name, []).append((labels, value))
         for name, rows in sorted(by_name.items()):
             yield from _head(name, self.help.get(name, ""), "counter")
-            yield from (f"temper_{name}{_shown(labels)} {value}" for labels, value in sorted(rows))
+            yield from (f"temper_{name}{shown(labels)} {value}" for labels, value in sorted(rows))
         for name, (about, ask) in sorted(self.gauges.items()):
             yield from _head(name, about, "gauge")
             yield f"temper_{name} {ask():g}"
@@ -80,7 +80,8 @@ def _head(name: str, about: str, kind: str) -> Iterator[str]:
     yield f"# TYPE temper_{name} {kind}"
 
 
-def _shown(labels: Labels) -> str:
+def shown(labels: Labels) -> str:
+    """Labels as they stand behind a name."""
     if not labels:
         return ""
     return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in labels) + "}"

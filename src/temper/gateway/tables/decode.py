@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from temper.core.schema import Column, Schema
 
 Array = np.ndarray[Any, Any]
 _SHOWN = 200
+_QUOTED = re.compile(r"Invalid enum value .* - at ", re.DOTALL)
 
 
 class Wrong(Exception):
@@ -71,15 +73,15 @@ class Decoder:
         try:
             found = self._json.decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as wrong:
-            raise Wrong(f"the request cannot be scored: {str(wrong)[:_SHOWN]}") from None
+            raise Wrong(f"the request cannot be scored: {said(wrong)}") from None
         rows = found.rows if found.row is None else [found.row]
         if not rows or (found.row is not None and found.rows):
             raise Wrong("the request cannot be scored: it needs `row`, or `rows` with at least one row")
         values = [msgspec.structs.astuple(row) for row in rows]
         keys = sum(map(len, values)) if self._full else sum(value is not None for row in values for value in row)
-        # Where there are as many colons behind quotes as keys, none can stand twice.
-        if body.count(b'":') != keys + 1 + (found.id != ""):
-            _once(body)
+        # Where there are as many colons as keys, none can stand twice.
+        if body.count(b":") != keys + 1 + (found.id != ""):
+            once(body)
         return Asked(rows=self.matrix(values), id=found.id)
 
     def matrix(self, rows: Sequence[Sequence[Any]]) -> Array:
@@ -119,7 +121,16 @@ def _type(column: Column) -> Any:
     return Annotated[float, msgspec.Meta(**bounds)] if bounds else float
 
 
-def _once(body: bytes) -> None:
+def said(wrong: Exception) -> str:
+    """What the parser says, without the word it did not know: that may be anything, and is told back to nobody.
+
+    >>> said(ValueError("Invalid enum value '4111 1111' - at `$.row.channel`"))
+    'a word outside the vocabulary - at `$.row.channel`'
+    """
+    return _QUOTED.sub("a word outside the vocabulary - at ", str(wrong))[:_SHOWN]
+
+
+def once(body: bytes) -> None:
     """No key stands twice: parsers differ in which of the two they take."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -128,4 +139,7 @@ def _once(body: bytes) -> None:
             raise Wrong("the request cannot be scored: a key stands twice")
         return dict(found)
 
-    json.loads(body, object_pairs_hook=pairs)
+    try:
+        json.loads(body, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):  # where one parser reads what another does not
+        raise Wrong("the request cannot be scored: not every parser reads it") from None

@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 from temper.config.serving import Serving
 from temper.core.errors import ConfigError
 from temper.core.room import Room
-from temper.core.serving import Mode, Source
+from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.pipeline import Layer
-from temper.guard.serving.profile import Profile
 from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.targets.load import open_target
 from temper.targets.served import Served, served
@@ -51,14 +50,16 @@ def known(name: str, given: Mapping[str, Any], names: list[str]) -> None:
         raise ConfigError(f"guard.{name} has no option {unknown[0]!r}", fix=f"there are {', '.join(names)}")
 
 
-def layers(names: tuple[str, ...], serving: Serving, profile: Profile) -> tuple[Layer, ...]:
-    """The stages of these names that are not off; what is not written is on, with its defaults."""
+def layers(
+    names: tuple[str, ...], serving: Serving, stage: Callable[[str, Mapping[str, Any]], ServingStage]
+) -> tuple[Layer, ...]:
+    """The stages of these names that are not off, by `stage`; what is not written is on, with its defaults."""
     written = {name: (mode, options) for name, mode, options in serving.stages}
     found = []
     for name in names:
         mode, options = written.get(name, (Mode.ENFORCE, {}))
         if mode is not Mode.OFF:
-            found.append((name, mode, STAGES.build(name, {"profile": profile, **options})))
+            found.append((name, mode, stage(name, options)))
     return tuple(found)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from temper.gateway.tables.relay import Relay
+from temper.gateway.tables.version import Version
+from temper.guard.serving.breaker import Breaker
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
@@ -30,12 +32,13 @@ class Tending:
     """
 
     control: Control
-    pipeline: Pipeline
+    live: Callable[[], Version]
     relay: Relay
-    golden: Golden | None = None
     snapshot: Snapshot = field(init=False)
+    stopped: bool = False
+    """Whether people have switched the model off."""
     told: dict[str, str] = field(default_factory=dict)
-    _seen: int = field(default=-1, init=False, repr=False)
+    _worded: tuple[int, Breaker | None] = field(default=(-1, None), init=False, repr=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -45,8 +48,7 @@ class Tending:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once]
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
-        if self.golden is not None:
-            self._tasks.append(asyncio.create_task(self._probing(self.golden)))
+        self._tasks.append(asyncio.create_task(self._probing()))
 
     async def stop(self) -> None:
         """End, after the last cases have been handed on."""
@@ -76,27 +78,28 @@ class Tending:
             self.snapshot = self.control.keys.snapshot()
 
     def _records(self) -> None:
-        version = self.control.records.version()
-        if version == self._seen:
-            return
-        breaker, kill = self.control.records.current("breaker"), self.control.records.current("kill")
-        if breaker is not None and breaker.seq > self._seen:
-            getattr(self.pipeline.breaker, FORCED[str(breaker.value)])(time.monotonic())
-        self.pipeline.stopped = bool(kill is not None and kill.value)
-        self._seen = version
+        """The operator's word, told once to every breaker there is, and the switch, to every version that answers."""
+        kill, breaker = self.control.records.current("kill"), self.control.records.current("breaker")
+        self.stopped = bool(kill is not None and kill.value)
+        pipeline = self.live().pipeline
+        pipeline.stopped = self.stopped
+        if breaker is not None and self._worded != (breaker.seq, pipeline.breaker):
+            self._worded = breaker.seq, pipeline.breaker
+            getattr(pipeline.breaker, FORCED[str(breaker.value)])(time.monotonic())
 
-    async def _probing(self, golden: Golden) -> None:
+    async def _probing(self) -> None:
         """Known rows go past the breaker, or nobody would find out that the model is well again."""
         while True:
-            now = time.monotonic()
-            if golden.due(now):
-                fault = golden.check(await self._known(golden), self.pipeline.breaker, now)
+            live, now = self.live(), time.monotonic()
+            golden = live.golden
+            if golden is not None and golden.due(now):
+                fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
                 if fault:
                     _LOG.warning("the model is wrong: %s", fault)
-            await asyncio.sleep(min(_PERIOD, golden.period) / 4)
+            await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 4)
 
-    async def _known(self, golden: Golden) -> np.ndarray[Any, Any] | None:
-        model, rows = self.pipeline.model, golden.probes.rows
+    async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
+        model, rows = pipeline.model, golden.probes.rows
         try:
             return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0), 1.0)
         except Exception:  # that a call fails is for the breaker to see

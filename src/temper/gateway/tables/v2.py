@@ -12,7 +12,7 @@ import numpy as np
 from temper.core.schema import Schema
 from temper.core.serving import Answer
 from temper.core.stage import Level
-from temper.gateway.tables.decode import Asked, Wrong, struct_of
+from temper.gateway.tables.decode import Asked, Wrong, once, said, struct_of
 
 _NUMBERS = ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")
 
@@ -53,16 +53,21 @@ class V2:
         try:
             found = self._json.decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as wrong:
-            raise Wrong(f"this is no inference request: {str(wrong)[:200]}") from None
+            raise Wrong(f"this is no inference request: {said(wrong)}") from None
         if len(found.id) > 128:
             raise Wrong("the id has over 128 characters")
+        many = max((one.shape[0] for one in found.inputs if one.shape), default=0)
+        if many > self.most:
+            raise Wrong(f"the request has {many} rows, expected 1 to {self.most:,}")
+        if body.count(b":") != 1 + 4 * len(found.inputs) + (found.id != ""):
+            once(body)
         rows = self._rows(found.inputs)
-        if not 0 < len(rows) <= self.most:
-            raise Wrong(f"the request has {len(rows)} rows, expected 1 to {self.most:,}")
+        if not rows:
+            raise Wrong("the request has no rows")
         try:
             checked = msgspec.convert(rows, list[self._row])  # type: ignore[name-defined]
         except msgspec.ValidationError as wrong:
-            raise Wrong(f"the request cannot be scored: {str(wrong)[:200]}") from None
+            raise Wrong(f"the request cannot be scored: {said(wrong)}") from None
         return Asked(rows=self._matrix([msgspec.structs.astuple(row) for row in checked]), id=found.id)
 
     def _rows(self, tensors: Sequence[_Tensor]) -> list[dict[str, Any]]:

@@ -18,10 +18,11 @@ from temper.core.room import Room
 from temper.core.schema import Schema
 
 Array = np.ndarray[Any, Any]
-ON_ROWS = ("input.ecod", "input.mahalanobis", "input.missing", "stream.extraction")
+_OF_ONE_ROW = ("input.ecod", "input.mahalanobis", "input.missing")
+ON_ROWS = (*_OF_ONE_ROW, "stream.extraction")
 ON_SCORES = "output.sane"
 _ROOM = Room("temper.detectors")
-_FORMAT = 1
+_FORMAT, _RATE = 1, 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,9 +43,13 @@ class Profile:
     def fit(x: Array, schema: Schema, scores: Array, options: Mapping[str, Mapping[str, Any]] | None = None) -> Profile:
         """From training rows (n, d) and the model's scores of them; `options` are of detectors, by name.
 
-        Rows the model is served, not ones it was tested with: what is not in them is strange.
+        Rows the model is served, not ones it was tested with: what is not in them is strange. Unless `options` say
+        otherwise a detector alarms at one ordinary row in a thousand, and of a small table at the fewest it can show:
+        `rates` says at how many.
         """
-        given = dict(options or {})
+        usual = {"rate": max(_RATE, 1.0 / (len(x) // 2 + 1))}
+        given: dict[str, Mapping[str, Any]] = dict.fromkeys(_OF_ONE_ROW, usual)
+        given |= {name: {**given.get(name, {}), **told} for name, told in (options or {}).items()}
         if unknown := sorted(set(given) - {*ON_ROWS, ON_SCORES}):
             raise ConfigError(f"no detector {unknown[0]!r}", fix=f"there are {', '.join((*ON_ROWS, ON_SCORES))}")
         states = {name: _ROOM.build(name, dict(given.get(name, {}))).fit(x, schema) for name in ON_ROWS}
@@ -56,6 +61,11 @@ class Profile:
     def digest(self) -> str:
         """SHA-256 of all that is in it: two profiles with the same digest see the same."""
         return _digest(self._arrays())
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The share of ordinary rows at which each detector of single rows alarms, as promised."""
+        return {name: self.states[name].limit.rate for name in _OF_ONE_ROW if name in self.states}
 
     def state(self, name: str) -> Any:
         """The first state of a detector."""

@@ -25,8 +25,8 @@ def read(tx: Transaction, id: int, viewer: str | None) -> Case:
 
 def seen(tx: Transaction, row: Row, viewer: str | None) -> Case:
     """The case of this row. Who decided what is shown to whoever has decided, and to all once nobody must be blind."""
-    given = opinions(tx, row["id"])
     state = State(row["state"])
+    given = opinions(tx, row["id"]) if row["round"] > 1 or state.final else []
     shown = state.final or state is State.ESCALATED or any(opinion.reviewer == viewer for opinion in given)
     kept = {name: row[name] for name in ("id", "request", "priority", "eyes", "round", "owner", "lease", "version")}
     return Case(
@@ -74,12 +74,23 @@ def labels(tx: Transaction) -> list[Label]:
     ]
 
 
-def agreement(tx: Transaction) -> tuple[float, float, float, int]:
-    """Scott's pi of the first two decisions of each case, with its 95 % bootstrap interval over cases, and how many.
+def pairs(tx: Transaction) -> list[Row]:
+    """The first two answers, `one` and `two`, of every case that has them: the second person did not see the first."""
+    return tx.all(
+        "SELECT a.verdict AS one, b.verdict AS two FROM decision a JOIN decision b ON b.review = a.review "
+        "WHERE a.round = 1 AND b.round = 2 ORDER BY a.review"
+    )
+
+
+def agreement(rows: list[Row]) -> tuple[float, float, float, int]:
+    """Scott's pi of pairs of answers, with its 95 % bootstrap interval over cases, and how many there are.
 
     Who comes first is chance, so both orders count (Cohen's kappa over both is Scott's pi). NaN where everybody always
     gave one answer: then there is nothing beyond chance. Misleads below about 20 cases.
     Source: Scott, "Reliability of content analysis", 1955.
+
+    >>> agreement([{"one": "allow", "two": "allow"}, {"one": "block", "two": "block"}])[0]
+    1.0
     """
     import numpy as np
 
@@ -87,10 +98,6 @@ def agreement(tx: Transaction) -> tuple[float, float, float, int]:
     from temper.kernels.bootstrap import interval
     from temper.kernels.ranking import kappa
 
-    rows = tx.all(
-        "SELECT a.verdict AS one, b.verdict AS two FROM decision a JOIN decision b ON b.review = a.review "
-        "WHERE a.round = 1 AND b.round = 2 ORDER BY a.review"
-    )
     if not rows:
         return math.nan, math.nan, math.nan, 0
     one, two = (np.array([row[side] == Ruling.BLOCK for row in rows]) for side in ("one", "two"))

@@ -77,6 +77,15 @@ class People:
             tx.all("UPDATE person SET role = ? WHERE name = ?", int(role), name)
             audit.write(tx, now, by, "person.role", name, role=Role(role).label, before=before.role.label)
 
+    def set_password(self, name: str, password: str, by: str, now: float) -> None:
+        """Give somebody a new password: their sessions end, and a name that waits need not wait any longer."""
+        secret = self._hash(_acceptable(password))
+        with self._database.write() as tx:
+            _existing(tx, name)
+            tx.all("UPDATE person SET secret = ?, failures = 0, waits = 0 WHERE name = ?", secret, name)
+            tx.all("DELETE FROM session WHERE person = ?", name)
+            audit.write(tx, now, by, "person.password", name)
+
     def disable(self, name: str, by: str, now: float) -> None:
         """Shut somebody out at once: sessions end, and cases they hold go back to the queue."""
         with self._database.write() as tx:

@@ -11,6 +11,11 @@ from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row
 
 KINDS = ("breaker", "kill", "policy", "model")
+SWITCHES: dict[str, list[dict[str, Any]]] = {
+    "kill": [{"on": True}, {"on": False}],
+    "breaker": [{"state": "automatic"}, {"state": "forced_open"}, {"state": "forced_closed"}],
+}
+"""Every value that a switch can have: one that the gateway would read as something else is not written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +37,12 @@ class Records:
         self._database = database
 
     def put(self, kind: str, value: Any, by: str, reason: str, now: float) -> Record:
-        """Set what holds from now on; `value` is plain JSON. Going back is putting the earlier value again."""
-        _known(kind)
+        """Set what holds from now on. Going back is putting the earlier value again.
+
+        `value` is one of SWITCHES for the breaker and the kill switch, and plain JSON for the rest.
+        """
         text, reason = _json(value), wording.reason(reason)
+        _switchable(_known(kind), text)
         with self._database.write() as tx:
             last = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM record")
             seq = (last["seq"] if last else 0) + 1
@@ -67,6 +75,11 @@ def _known(kind: str) -> str:
     if kind not in KINDS:
         raise TemperError(f"there is no record of kind {kind!r}", fix=f"use one of {', '.join(KINDS)}")
     return kind
+
+
+def _switchable(kind: str, text: str) -> None:
+    if kind in SWITCHES and text not in (choices := [to_json(value) for value in SWITCHES[kind]]):
+        raise TemperError(f"a record of kind {kind} cannot be {text[:80]}", fix=f"use one of {', '.join(choices)}")
 
 
 def _json(value: Any) -> str:

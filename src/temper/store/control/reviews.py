@@ -168,7 +168,8 @@ class Reviews:
     def agreement(self) -> tuple[float, float, float, int]:
         """How far two people agree beyond chance, where the second was blind: (kappa, low, high, n)."""
         with self._database.read() as tx:
-            return case.agreement(tx)
+            rows = case.pairs(tx)
+        return case.agreement(rows)
 
 
 def _claimed(tx: Transaction, row: Row, reviewer: str, now: float) -> Case:

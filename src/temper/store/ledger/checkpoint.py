@@ -23,6 +23,8 @@ from temper.store.ledger.tree import Tree
 EVERY = 1_000
 """Records after which a checkpoint is due at once; otherwise one a second where there is something new."""
 SECONDS = 1.0
+PATIENCE = 5.0
+"""Seconds that the end of a process waits for a second place that hangs."""
 _TAIL = 64 * 1024
 _ED25519 = b"\1"
 _NOTE = re.compile(r"(?P<text>[^\n]+\n(?:0|[1-9][0-9]*)\n[A-Za-z0-9+/]{43}=\n)\n(?P<signatures>(?:— [^\n]+\n)+)\n")
@@ -128,7 +130,10 @@ def opened(note: str, key: bytes) -> Checkpoint | None:
 
 def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
     """The checkpoints of a log in a file, and how many more of them this public key has not signed."""
-    found, bad = [], 0
+    found: list[Checkpoint] = []
+    bad = 0
+    if not path.is_file():
+        return found, bad
     for match in _NOTE.finditer(path.read_text(encoding="utf-8", errors="replace")):
         one = _checkpoint(match["text"])
         if one.origin != name:
@@ -186,10 +191,11 @@ class Checkpointer:
         self._thread.start()
 
     def close(self) -> None:
-        """Sign what is there and stop."""
+        """Sign what is there and stop; a place that hangs is left behind."""
         self._stop.set()
-        self._thread.join()
-        os.close(self._file)
+        self._thread.join(PATIENCE)
+        if not self._thread.is_alive():
+            os.close(self._file)
 
     def _run(self) -> None:
         waited = 0.0

@@ -27,6 +27,8 @@ def verified(
     """Whether every log below a path holds, and what there is to say about it."""
     if (checkpoints is None) != (public_key is None):
         raise TemperError("checkpoints and their public key come together", fix="give both --checkpoints and --key")
+    if checkpoints is not None and not checkpoints.exists():
+        raise TemperError(f"there is no {checkpoints}", fix="give the folder of the checkpoints")
     found = logs(path)
     if record is not None and len(found) > 1:
         raise TemperError(f"{path} has {len(found)} logs, and a record is in one", fix="name the file")

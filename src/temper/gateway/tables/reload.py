@@ -1,0 +1,126 @@
+"""A gateway follows its temper.yaml and the policy people activate: the next version is built beside the one that
+answers, tried, and put in its place at once; what cannot be used is refused in one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from temper.config.reading import read
+from temper.config.serving import Serving, serving_of, under
+from temper.config.system import load_system
+from temper.core.errors import ConfigError, TemperError
+from temper.core.system import Protected
+from temper.gateway.tables.version import Lasting, Version, check, version
+from temper.store.control import Control
+
+_LOG = logging.getLogger(__name__)
+_PERIOD = 1.0
+FIXED = ("control", "audit", "checkpoints", "open")
+"""What stays as it was until a restart, beside the columns."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Reloading:
+    """Looks every second, and at SIGHUP whether or not anything seems to have changed. Requests under way end on the
+    version they began with. `refused` counts what could not be used, `told` says why the last one was, "" once one was.
+    """
+
+    path: Path
+    lasting: Lasting
+    control: Control
+    live: Callable[[], Version]
+    swap: Callable[[Version], None]
+    refused: int = 0
+    told: str = ""
+    seen: Any = None
+    _asked: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
+
+    async def run(self) -> None:
+        """Follow, until cancelled."""
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not POSIX
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._asked.set)
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), _PERIOD)
+            await self.once(forced=self._asked.is_set())
+
+    async def once(self, *, forced: bool = False) -> bool:
+        """Look now; whether another version answers from here on."""
+        self._asked.clear()
+        try:
+            seen = await asyncio.to_thread(state, self.path, self.live().serving, self.control)
+        except Exception:  # the control store may be down in any way, and that is not ours to tell
+            return False
+        if seen == self.seen and not forced:
+            return False
+        self.seen = seen
+        try:
+            new = await asyncio.to_thread(self._made)
+            await check(new, self.live())
+        except Exception as trouble:  # a file of somebody's may be wrong in any way
+            self._refuse(trouble)
+            return False
+        self.told = ""
+        self.swap(new)
+        _LOG.warning("policy %s, model %s from now on", new.policy[:12], new.served.digest[:12])
+        return True
+
+    def _made(self) -> Version:
+        live = self.live()
+        system, serving = effective(self.path, self.control)
+        for name in FIXED:
+            if getattr(serving, name) != getattr(live.serving, name):
+                raise ConfigError(f"guard.{name} was changed", fix="restart the gateway for that")
+        if system.schema != live.system.schema:
+            raise ConfigError("the columns were changed", fix="restart the gateway for that")
+        return version(system, serving, self.lasting, live)
+
+    def _refuse(self, trouble: Exception) -> None:
+        self.refused += 1
+        said = str(trouble) if isinstance(trouble, TemperError) else type(trouble).__name__
+        self.told = " ".join(said.split())
+        _LOG.error("refused, what was there goes on: %s", self.told)
+
+
+def guard(path: Path) -> Serving:
+    """The guard this temper.yaml wants."""
+    return serving_of(read(path), path.absolute().parent)
+
+
+def effective(path: Path, control: Control) -> tuple[Protected, Serving]:
+    """The system of this temper.yaml under the policy people have activated, if any."""
+    system, serving = load_system(path), guard(path)
+    record = control.records.current("policy")
+    if record is None or record.value is None:
+        return system, serving
+    serving, threshold = under(serving, record.value, f"policy {record.seq} of the control store")
+    return replace(system, threshold=system.threshold if threshold is None else threshold), serving
+
+
+def state(path: Path, serving: Serving, control: Control) -> Any:
+    """What a version was made of, as far as a look tells."""
+    record = control.records.current("policy")
+    return _bytes(path), _stat(Path(serving.profile)), record and record.seq
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return str(error).encode()
+
+
+def _stat(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino

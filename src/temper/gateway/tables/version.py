@@ -1,0 +1,253 @@
+"""One version of what is served: a model under a policy with everything around it, and what outlives a version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temper.config.serving import Behind, Serving
+from temper.core.errors import ConfigError
+from temper.core.serving import Scoring, Source
+from temper.core.system import Protected
+from temper.gateway.tables import parts
+from temper.gateway.tables.app import About, Client, Tables
+from temper.gateway.tables.audit import Audit
+from temper.gateway.tables.counted import Counted
+from temper.gateway.upstream.address import Address
+from temper.gateway.upstream.pool import Pool
+from temper.gateway.upstream.wire import V2, Plain, Upstream
+from temper.guard.serving.breaker import Breaker, BreakerConfig
+from temper.guard.serving.concurrency import Limiter, LimiterConfig
+from temper.guard.serving.golden import Golden
+from temper.guard.serving.idempotency import Idempotency
+from temper.guard.serving.pipeline import Layer, Pipeline, Waiting
+from temper.guard.serving.profile import Profile
+from temper.store.ledger.journal import Journal
+from temper.store.ledger.personal import Personal
+from temper.targets import _digest
+from temper.targets.chat.line import filled
+from temper.targets.served import Served, served
+
+Made = TypeVar("Made")
+_SECONDS = 60.0
+"""What a probe of a new version may take: some of it may have to be compiled first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lasting:
+    """What every version of one gateway shares: where it writes, what it counts, whom it knows, what it answered."""
+
+    journal: Journal
+    personal: Personal
+    counted: Counted
+    known: Callable[[str], Client | None]
+    once: Idempotency = field(default_factory=Idempotency)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Kept:
+    """Parts with a memory (breaker, limiter, quota, trails), each with a digest of what it was made from: the next
+    version takes over those that it would make in the same way.
+
+    >>> old = Kept()
+    >>> first = old.part("list", {"size": 1}, list)
+    >>> new = Kept(old=old.parts)
+    >>> new.part("list", {"size": 1}, list) is first, Kept(old=old.parts).part("list", {"size": 2}, list) is first
+    (True, False)
+    """
+
+    old: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    parts: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def part(self, name: str, of: Any, make: Callable[[], Made]) -> Made:
+        """The part of this name as it is, where it was made of the same, else a new one."""
+        digest = _digest.of_object(of)
+        found = self.old.get(name)
+        self.parts[name] = found if found is not None and found[0] == digest else (digest, make())
+        return self.parts[name][1]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Version:
+    """A model under a policy, ready to answer. `policy` is the digest that every decision of it names."""
+
+    system: Protected
+    serving: Serving
+    profile: Profile
+    served: Served
+    pipeline: Pipeline
+    app: Tables
+    golden: Golden | None
+    policy: str
+    kept: Kept
+    at: float = field(default_factory=time.time)
+
+
+def version(system: Protected, serving: Serving, lasting: Lasting, old: Version | None = None) -> Version:
+    """What this system and this guard ask for; what `old` would be the same is taken over as it is, with its memory."""
+    kept = Kept(old=old.kept.parts if old else {})
+    model = served(system.target, system.data.x, system.threshold)
+    profile = _profile(system, serving, model)
+    options = parts.options_of(serving)
+    policy = policy_of(system, serving, profile, model)
+    audit = Audit(
+        journal=lasting.journal,
+        personal=lasting.personal,
+        model=system.name,
+        digest=model.digest,
+        policy=policy,
+        durable=serving.ack == "durable",
+    )
+    pipeline = _pipeline(system, serving, profile, model, lasting.counted, audit, kept)
+    app = Tables(
+        about=_about(system, model, policy),
+        schema=system.schema,
+        answer=pipeline.answer,
+        known=lasting.known,
+        counted=lasting.counted,
+        once=lasting.once,
+        wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options)),
+        most_rows=serving.rows,
+        deadline=serving.deadline,
+        body_seconds=0.0,  # the door sees to that
+    )
+    return Version(
+        system=system,
+        serving=serving,
+        profile=profile,
+        served=model,
+        pipeline=pipeline,
+        app=app,
+        golden=parts.golden(options, system, model, serving),
+        policy=policy,
+        kept=kept,
+    )
+
+
+def policy_of(system: Protected, serving: Serving, profile: Profile, model: Served) -> str:
+    """The digest of all that decides: the stages as written, what they compare with, the model and its threshold."""
+    stages = [[name, mode.value, dict(options)] for name, mode, options in serving.stages]
+    return _digest.of_object(((stages, serving.deadline), profile.digest, model.digest, system.threshold))
+
+
+async def check(new: Version, old: Version | None = None) -> None:
+    """Let a new version score real rows before anybody else asks it. Raises `ConfigError` where it does not answer by
+    itself, a stage of it fails, or rows whose scores are known get others.
+
+    The first version of a process has nobody else's trails in it, so its stages that know clients are asked too: what
+    is compiled at its first call is compiled before a client waits for it.
+    """
+    each = new.pipeline.each if old is None else ()
+    golden = new.golden
+    rows = new.system.data.x[:4] if golden is None else golden.probes.rows
+    found = await _probed(new, rows, each)
+    if old is not None and old.served.digest == new.served.digest and old.golden is not None:
+        golden = old.golden
+        found = found if golden.probes.rows is rows else await _probed(new, golden.probes.rows, each)
+    if golden is not None and (fault := golden.probes.fault(found)):
+        raise ConfigError(f"known rows: {fault}", fix="serve the model these rows were scored with")
+
+
+async def _probed(new: Version, rows: Any, each: tuple[Layer, ...]) -> Any:
+    """Scores of these rows through a pipeline of its own: no client's trail, no breaker, no record hears of it."""
+
+    def unrecorded(scoring: Scoring, waiting: Waiting) -> None:
+        waiting.set_result(-1)
+
+    at = time.monotonic()
+    scoring = Scoring(rows=rows, client="", request="", at=at, deadline=at + _SECONDS)
+    probe = replace(new.pipeline, record=unrecorded, each=each, learn=None, breaker=Breaker(), limiter=Limiter())
+    probe.stopped = False
+    await probe.answer(scoring)
+    if broken := [one for one in scoring.decisions if one.reason.startswith("the stage failed")]:
+        raise ConfigError(f"{broken[0].stage}: {broken[0].reason}", fix="look at its options")
+    if scoring.source is not Source.PRIMARY or scoring.scores is None:
+        raise ConfigError("the model does not answer ordinary rows", fix="see that it does, and send SIGHUP")
+    return scoring.scores
+
+
+def _pipeline(
+    system: Protected,
+    serving: Serving,
+    profile: Profile,
+    model: Served,
+    counted: Counted,
+    audit: Audit,
+    kept: Kept,
+) -> Pipeline:
+    options = parts.options_of(serving)
+    base = Path(system.source or ".").absolute().parent
+    fallback = (options.get("fallback"), model.digest, system.threshold, _stamp(options, base))
+    chain, memory = kept.part("fallback", fallback, lambda: parts.chain(options, system, base))
+
+    def stage(name: str, given: Any) -> Any:
+        of = (given, profile.digest)
+        return kept.part(name, of, lambda: parts.STAGES.build(name, {"profile": profile, **given}))
+
+    def limiter() -> Limiter:
+        return Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024))
+
+    def breaker() -> Breaker:
+        return Breaker(config=parts.made(BreakerConfig, "breaker", options))
+
+    return Pipeline(
+        model=model
+        if not serving.upstream.url
+        else kept.part("upstream", asdict(serving.upstream), lambda: _behind(serving.upstream)),
+        record=audit.record,
+        breaker=kept.part("breaker", (options.get("breaker"), model.digest), breaker),
+        limiter=kept.part("concurrency", options.get("concurrency"), limiter),
+        chain=chain,
+        each=parts.layers(parts.EACH, serving, stage),
+        before=parts.layers(parts.BEFORE, serving, stage),
+        after=parts.layers(parts.AFTER, serving, stage),
+        review=parts.review(options),
+        learn=None if memory is None else memory.learn,
+        counts=lambda stage, level, mode: counted.add(
+            "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
+        ),
+    )
+
+
+def _stamp(options: parts.Options, base: Path) -> Any:
+    """When a challenger's file was last written."""
+    given = options.get("fallback", {}).get("challenger")
+    path = base / str(given.get("path", "") if isinstance(given, dict) else given or "")
+    return [path.stat().st_mtime_ns, path.stat().st_size] if given and path.is_file() else None
+
+
+def _about(system: Protected, model: Served, policy: str) -> About:
+    return About(
+        name=system.name,
+        model=model.digest,
+        policy=policy,
+        classes=(system.classes[0], system.classes[-1]),
+        threshold=system.threshold,
+        scores=system.exposure.returns == "score",
+    )
+
+
+def _behind(behind: Behind) -> Upstream:
+    address = Address.of(behind.url, behind.networks)
+    headers = {name: filled(text) for name, text in behind.headers.items()}
+    wire = V2(output=behind.output, datatype="FP64") if behind.protocol == "v2" else Plain()
+    return Upstream(pool=Pool(address=address, headers=headers, most=behind.connections), wire=wire)
+
+
+def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
+    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
+    path = Path(serving.profile)
+    if path.exists():
+        found = Profile.load(path)
+        if found.columns != system.schema.names:
+            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
+        return found
+    if system.train is None:
+        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save(path)
+    return found

@@ -52,12 +52,12 @@ guard:
     last_known: {columns: [merchant_category, channel, night, contact_changed], weight: 0.1}
     last: human
   decide: {review: GREY}    # scores that a person looks at
-  people: {due: 900, eyes: 1}
+  people: {due: 3600, eyes: 1}
 """
 
 
 def serve(folder: Path, now: float, port: int = 8080, seed: int = 0) -> None:
-    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted. It is `now`."""
+    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
@@ -70,11 +70,9 @@ def serve(folder: Path, now: float, port: int = 8080, seed: int = 0) -> None:
         key, people = let_in(control, now)
         console.print(f"data, model and temper.yaml lie in {folder}; the gateway and the console start")
         children = _children(path, port, ended)
-        system = load_system(path)
-        _warm(children[0], messages(system.schema, system.data.x[:1], key=key)[0], port)
         for line in _told(folder, port, people):
             console.print(line)
-        run = Running(system=system, port=port, key=key, seed=seed, children=children, control=control)
+        run = Running(system=load_system(path), port=port, key=key, seed=seed, children=children, control=control)
         ended.callback(lambda: console.print(f"ended after {run.tally.sent:,} payments; no process is left"))
         asyncio.run(_shown(run, console))
 
@@ -177,16 +175,6 @@ def _answers(child: Child, url: str) -> None:
         else:
             return
     raise TemperError(f"the {child.name} does not answer at {url}", fix=f"look into {child.log}")
-
-
-def _warm(gateway: Child, request: bytes, port: int) -> None:
-    """Ask until there is an answer: the first one waits for what is compiled on first use."""
-    until = time.monotonic() + _UP
-    while time.monotonic() < until:
-        gateway.alive()
-        if asyncio.run(play(HOST, port, [request], np.zeros(1), connections=1, timeout=_LATE)).status[0] == 200:
-            return
-    raise TemperError("the gateway answers no payment", fix=f"look into {gateway.log}")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -295,7 +283,9 @@ def _told(folder: Path, port: int, people: list[tuple[str, str, str]]) -> Iterat
     yield f"gateway  http://{HOST}:{port}/v1/score, figures at http://{HOST}:{port}/metrics"
     yield f"console  http://{HOST}:{port + 1}"
     for name, role, password in people:
-        yield f"  sign in as {name} ({role}), password {password or f'as shown at the first start in {folder}'}"
+        yield f"  sign in as {name} ({role}), password {password or 'as at the first start'}"
+    if not all(password for _, _, password in people):
+        yield f"  a new password: temper people password NAME --store {folder / '.temper' / 'control.db'}"
     yield "try      clear a case in the console as ana; as ada, open the breaker under Operations and see who answers"
     yield f"         temper drill primary-down --config {config}"
     yield f"         temper ledger verify {folder / '.temper' / 'audit'}"

@@ -16,6 +16,7 @@ COMMANDS = (
     "stress",
     "redteam",
     "serve",
+    "deploy",
     "validate",
     "harden",
     "compare",

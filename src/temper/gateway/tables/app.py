@@ -145,7 +145,9 @@ class Tables:
     async def _infer(self, scope: Scope, receive: Receive) -> Told:
         def said(answer: Answer, id_: str) -> bytes:
             about = self.about
-            return _ENCODER.encode(v2.answered(about.name, about.model, answer, id_, scores=about.scores))
+            return _ENCODER.encode(
+                v2.answered(about.name, answer.model or about.model, answer, id_, scores=about.scores)
+            )
 
         return await self._answered(scope, receive, self._v2.decode, said)
 
@@ -216,8 +218,8 @@ class Tables:
             "results": results,
             "source": answer.source.value,
             "degraded": answer.degraded,
-            "model": self.about.model[:12],
-            "policy": self.about.policy[:12],
+            "model": (answer.model or self.about.model)[:12],
+            "policy": (answer.policy or self.about.policy)[:12],
         }
 
     def _told(self, document: Any, *, key: bool = False) -> Handler:

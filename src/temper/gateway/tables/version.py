@@ -21,6 +21,7 @@ from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
+from temper.guard.serving.fallback import LastKnown
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.idempotency import Idempotency
 from temper.guard.serving.pipeline import Layer, Pipeline, Waiting
@@ -101,7 +102,8 @@ def version(system: Protected, serving: Serving, lasting: Lasting, old: Version 
         policy=policy,
         durable=serving.ack == "durable",
     )
-    pipeline = _pipeline(system, serving, profile, model, lasting.counted, audit, kept)
+    golden = parts.golden(options, system, model, serving)
+    pipeline = _pipeline(system, serving, profile, model, lasting.counted, audit, kept, golden)
     app = Tables(
         about=_about(system, model, policy),
         schema=system.schema,
@@ -121,7 +123,7 @@ def version(system: Protected, serving: Serving, lasting: Lasting, old: Version 
         served=model,
         pipeline=pipeline,
         app=app,
-        golden=parts.golden(options, system, model, serving),
+        golden=golden,
         policy=policy,
         kept=kept,
     )
@@ -177,6 +179,7 @@ def _pipeline(
     counted: Counted,
     audit: Audit,
     kept: Kept,
+    golden: Golden | None,
 ) -> Pipeline:
     options = parts.options_of(serving)
     base = Path(system.source or ".").absolute().parent
@@ -205,11 +208,24 @@ def _pipeline(
         before=parts.layers(parts.BEFORE, serving, stage),
         after=parts.layers(parts.AFTER, serving, stage),
         review=parts.review(options),
-        learn=None if memory is None else memory.learn,
+        fair=serving.deadline / 2,
+        learn=_learning(memory, golden),
         counts=lambda stage, level, mode: counted.add(
             "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
         ),
     )
+
+
+def _learning(memory: LastKnown | None, golden: Golden | None) -> Callable[[Any, Any], None]:
+    """Who is told what the model said: what stands in for it, and what notices that it says one thing only."""
+
+    def learn(rows: Any, scores: Any) -> None:
+        if golden is not None:
+            golden.watch(scores)
+        if memory is not None:
+            memory.learn(rows, scores)
+
+    return learn
 
 
 def _stamp(options: parts.Options, base: Path) -> Any:

@@ -155,18 +155,20 @@ class Tables:
         self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked], said: Callable[[Answer, str], bytes]
     ) -> Told:
         """The answer; a request with an id of its own is decided once, however often it comes."""
-        scoring, body = await self._asked(scope, receive, decode)
+        client, scoring, body = await self._asked(scope, receive, decode)
 
         async def work() -> bytes:
             return said(await self.answer(scoring), scoring.request)
 
         if scoring.request.startswith(self._own):
             return 200, await work(), (_JSON,)
-        found, again = await self.once.once(scoring.client, scoring.request, body, scoring.at, work)
+        found, again = await self.once.once(client.name, scoring.request, body, scoring.at, work)
         return 200, found, (_JSON, _AGAIN) if again else (_JSON,)
 
-    async def _asked(self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]) -> tuple[Scoring, bytes]:
-        """The request, from somebody who may ask it now, and its body."""
+    async def _asked(
+        self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]
+    ) -> tuple[Client, Scoring, bytes]:
+        """Who asks, if they may now, the request, and its body."""
         at, headers = time.monotonic(), _headers(scope)
         client = self._client(headers)
         if wait := self.wait(client.group or client.name, 1):
@@ -185,7 +187,7 @@ class Tables:
             at=at,
             deadline=at + self._seconds(headers),
         )
-        return scoring, body
+        return client, scoring, body
 
     def _client(self, headers: Mapping[bytes, bytes]) -> Client:
         told = headers.get(b"authorization", b"")

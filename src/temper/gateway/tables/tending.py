@@ -98,7 +98,7 @@ class Tending:
                 fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
                 if fault:
                     _LOG.warning("the model is wrong: %s", fault)
-            await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 4)
+            await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows

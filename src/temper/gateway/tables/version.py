@@ -120,6 +120,9 @@ def version(
     policy = policy_of(system, serving, profile, model)
     pipeline = made(system, serving, profile, model, kept, _audit(system, serving, lasting, model.digest, policy))
     pipeline.counts = _counting(lasting.counted)
+    golden = parts.golden(options, system, model, serving)
+    if golden is not None:
+        pipeline.learn = _both(pipeline.learn, lambda rows, scores: golden.watch(scores))
     shadow, canary = _tried(trial, system, serving, profile, lasting, kept, pipeline)
     app = Tables(
         about=_about(system, model, policy),
@@ -140,7 +143,7 @@ def version(
         served=model,
         pipeline=pipeline,
         app=app,
-        golden=parts.golden(options, system, model, serving),
+        golden=golden,
         policy=policy,
         kept=kept,
         shadow=shadow,
@@ -272,6 +275,7 @@ def made(system: Protected, serving: Serving, profile: Profile, model: Served, k
         before=parts.layers(parts.BEFORE, serving, stage),
         after=parts.layers(parts.AFTER, serving, stage),
         review=parts.review(options),
+        fair=serving.deadline / 2,
         learn=None if memory is None else memory.learn,
     )
 

@@ -168,11 +168,10 @@ def nursery(config: Path) -> int:
     import uvicorn.loops.auto
     import uvicorn.protocols.http.auto
 
-    from temper.gateway.tables.build import build, load
+    from temper.gateway.tables.build import opened
     from temper.gateway.transport import settings
 
-    system, serving = load(config)
-    build(system, serving, worker="first").close()  # fits the profile, compiles what is compiled
+    opened(config, worker="first").close()  # fits the profile, compiles what is compiled
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever is killed is gone
     print("ready", flush=True)
     for line in sys.stdin:
@@ -182,8 +181,8 @@ def nursery(config: Path) -> int:
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        gateway = build(system, serving, worker=worker)
-        uvicorn.run(gateway.app, host="127.0.0.1", port=int(port), **settings(gateway.door))
+        gateway = opened(config, worker=worker)
+        uvicorn.run(gateway, host="127.0.0.1", port=int(port), **settings(gateway.door))
         os._exit(0)
     return 0
 

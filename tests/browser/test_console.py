@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +45,7 @@ def test_a_case_is_found_claimed_and_decided_without_a_mouse(browser: Any, place
     page = browser.new_context(base_url=at).new_page()
     page.clock.install()
     page.goto("/")
+    page.locator("#name:focus").wait_for()
     keys = page.keyboard
     keys.type("ana")
     keys.press("Tab")
@@ -50,7 +57,7 @@ def test_a_case_is_found_claimed_and_decided_without_a_mouse(browser: Any, place
     assert page.evaluate("document.activeElement.textContent") == f"#{first}"
     keys.press("j")
     keys.press("c")
-    page.wait_for_url(f"**/cases/{second}?said=claimed")
+    page.wait_for_url(f"**/cases/{second}")
     keys.press("2")
     keys.press("Tab")
     keys.type("j c u 1 ? are letters here")
@@ -102,7 +109,7 @@ def test_two_who_want_one_case_get_one_case_and_one_clear_page(browser: Any, pla
         page.goto("/queue")
     for page in pages:
         page.get_by_role("button", name="Claim case").click()
-    assert pages[0].get_by_text("The case is yours.").is_visible()
+    assert pages[0].get_by_text("You hold this case").is_visible()
     assert pages[1].get_by_role("heading", name="Something has changed meanwhile").is_visible()
     assert pages[1].get_by_text("held by ana").first.is_visible()
     pages[1].get_by_role("link", name="See the case as it is now").click()
@@ -221,6 +228,34 @@ def test_a_script_that_gets_into_a_page_does_not_run(browser: Any, place: tuple[
     page.goto("/queue")
     assert page.locator("#planted").count() == 1
     assert page.evaluate("[window.ran, window.ran_too]") == [None, None]
+
+
+def test_temper_console_shows_the_store_that_temper_yaml_names(browser: Any, tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.case(request="from a gateway")
+    (tmp_path / "temper.yaml").write_text("guard:\n  control: control.db\n", encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "temper", "console", "-c", str(tmp_path / "temper.yaml"), "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            page = browser.new_page()
+            for _ in range(100):
+                with suppress(Exception):  # until it listens
+                    page.goto(f"http://127.0.0.1:{port}/")
+                    break
+                time.sleep(0.1)
+            page.get_by_label("Name").fill("ana")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
+            page.get_by_role("link", name="#1").click()
+            assert page.get_by_text("from a gateway").is_visible()
+        finally:
+            running.send_signal(signal.SIGINT)
+            told = running.communicate(timeout=20)[1]
+    assert "Traceback" not in told
+    assert PASSWORD not in told
 
 
 def _planted(page: str) -> str:

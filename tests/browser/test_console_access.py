@@ -139,8 +139,7 @@ def test_tab_goes_through_a_case_in_the_order_of_the_page_and_shows_where_it_is(
 
 def test_a_full_queue_is_on_the_screen_within_300_ms(browser: Any, place: tuple[World, str]) -> None:
     world, at = place
-    for number in range(5_000):
-        world.control.reviews.enqueue(f"many{number}", PAYLOAD, NOW, due=NOW + 9e4 + number)
+    world.fill(5_000)
     page = tab(browser, world, at, "vera")
     page.goto("/queue")
     shown = "performance.getEntriesByType('navigation')[0]"

@@ -161,7 +161,7 @@ def test_a_server_that_is_killed_loses_nothing_and_is_found_again(cluster, tmp_p
     lost, unseen = held_against(control, [word for word in words if word[0] != "failed"])
     assert (lost, unseen) == ([], [])
     assert control.audit.verify() == []
-    assert control.records.put("kill", {"on": True}, "p4", "it answers again", 1.0).seq == 1
+    assert control.records.put("kill", True, "p4", "it answers again", 1.0).seq == 1
     control.close()
 
 

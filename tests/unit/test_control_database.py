@@ -15,7 +15,7 @@ COLUMNS = {
     "sqlite": "SELECT m.name AS name, c.name AS item FROM sqlite_master m, pragma_table_info(m.name) c "
     "WHERE m.type = 'table'",
     "postgresql": "SELECT table_name AS name, column_name AS item FROM information_schema.columns "
-    "WHERE table_schema = 'public'",
+    "WHERE table_schema = current_schema()",
 }
 
 
@@ -71,7 +71,7 @@ def test_a_connection_that_died_is_replaced(control):
     control._database._connection.close()
     assert len(control.people.all()) == 6
     control._database._connection.close()
-    control.records.put("kill", {"on": True}, "root", "still here", 1.0)
+    control.records.put("kill", True, "root", "still here", 1.0)
     assert control.records.version() == 1
 
 
@@ -101,7 +101,7 @@ def test_postgresql_refuses_changes_by_hand(cluster, table, monkeypatch):
     control.reviews.enqueue("r", {}, 1.0)
     case = control.reviews.claim("ann", 2.0)
     control.reviews.decide(case.id, "ann", "allow", "fine", "t", case.version, 3.0)
-    control.records.put("kill", {"on": True}, "root", "now", 1.0)
+    control.records.put("kill", True, "root", "now", 1.0)
     control.close()
     with psycopg.connect(place, autocommit=True) as raw:
         for sql in (f"UPDATE {table} SET at = 0", f"DELETE FROM {table}", f"TRUNCATE {table}"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control_store import peopled
+from control_store import PASSWORD, peopled
 from temper.core.errors import TemperError
 from temper.core.review import Conflict, Forbidden, Role, Ruling, State
 
@@ -125,6 +125,22 @@ def test_where_two_differ_a_third_with_a_higher_role_decides(control):
         ["ann", "bob", "pat"],
     )
     assert [one.agreed for one in reviews.labels()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("two", "level"), [(("ann", "pat"), "admin"), (("pat", "ann"), "admin"), (("root", "pat"), "admin")]
+)
+def test_whoever_settles_stands_above_both_or_at_the_top(control, two, level):
+    number = control.reviews.enqueue("r1", {}, 1.0, eyes=2)
+    for reviewer, verdict in zip(two, ("block", "allow"), strict=True):
+        case = answered(control.reviews, control.reviews.claim(reviewer, 2.0), reviewer, verdict)
+    assert case.level.label == level
+    control.people.add("amy", Role.APPROVER, PASSWORD, "root", 3.0)
+    with pytest.raises(Forbidden, match="takes the role admin"):
+        control.reviews.claim_one(number, "amy", 11.0)
+    control.people.set_role("amy", Role.ADMIN, "root", 12.0)
+    done = answered(control.reviews, control.reviews.claim_one(number, "amy", 12.0), "amy", "block", 13.0)
+    assert (done.state, done.outcome) == (State.CLOSED, Ruling.BLOCK)
 
 
 def test_somebody_of_the_first_two_who_left_does_not_stop_the_case(control):

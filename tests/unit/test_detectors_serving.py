@@ -50,7 +50,7 @@ def test_a_profile_comes_back_whole_and_sees_the_same(profile: Profile, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
 
 
-@pytest.mark.parametrize("n", [4, 60, 1_000])
+@pytest.mark.parametrize("n", [4, 5, 6, 7, 8, 9, 10, 11, 60, 1_000])
 def test_a_small_table_promises_what_it_can_show_and_says_so(n: int) -> None:
     small = Profile.fit(table(n), schema(), np.linspace(0.0, 1.0, n))
     assert set(small.rates.values()) == {1 / (n // 2 + 1)}

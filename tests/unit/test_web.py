@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from temper.core.review import Role, State
 from temper.store.control import Control
 from temper.web import visit
-from temper.web.app import SCREENS
+from temper.web.app import SCREENS, console
 from unit.web_desk import NOW, PASSWORD, Browser, World
 
 FORM = {"reason": "known customer", "verdict": "allow"}
@@ -127,6 +132,57 @@ def test_a_login_leads_nowhere_but_inside(world: World, page: str) -> None:
 )
 def test_what_is_no_form_is_refused(world: World, body: bytes, kind: str, status: int) -> None:
     assert world.browser("ana").ask("POST", "/queue/next", body, {"content-type": kind}).status == status
+
+
+def test_a_store_without_people_says_how_to_let_somebody_in(tmp_path: Path) -> None:
+    control = Control.open(str(tmp_path / "empty.db"))
+    assert "temper people add" in Browser(console(control)).get("/login").text
+    assert "temper people add" not in Browser(World.at(tmp_path).app).get("/login").text
+
+
+def test_a_crowd_at_the_door_keeps_nobody_inside_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty passwords are being checked, and a page is answered before the first of them is."""
+    inside, outside, opened = world.browser("ana"), Browser(world.app), threading.Event()
+    form = {"csrf": outside.get("/login").hidden("csrf"), "name": "ana", "password": "guess"}
+    monkeypatch.setattr(type(world.control.people), "check", lambda *_: opened.wait(20) and None)
+
+    async def crowd() -> tuple[int, list[int]]:
+        guesses = [asyncio.create_task(outside.sent("POST", "/login", form)) for _ in range(50)]
+        await asyncio.sleep(0.1)
+        try:
+            page = await asyncio.wait_for(inside.sent("GET", "/queue", {}), 10)
+            assert not any(guess.done() for guess in guesses)
+        finally:
+            opened.set()
+        return page.status, [(await guess).status for guess in guesses]
+
+    assert asyncio.run(crowd()) == (200, [403] * 50)
+
+
+ODD = st.text(max_size=60) | st.sampled_from(["0", "-1", "9" * 40, "\x00", "%00", "\ud800", "../..", "open", "1e9"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    screen=st.sampled_from(SCREENS),
+    query=st.dictionaries(st.sampled_from(["state", "page", "before", "verify", "said", "next"]), ODD),
+    form=st.dictionaries(st.sampled_from(["verdict", "reason", "token", "version", "state", "word", "name"]), ODD),
+    cookie=st.none()
+    | st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters=";,"), max_size=40),
+)
+def test_nothing_that_comes_in_makes_a_page_fail(
+    world: World, screen: visit.Screen, query: dict[str, str], form: dict[str, str], cookie: str | None
+) -> None:
+    world.case(request=f"odd {world.control.audit.head()[0]}")
+    browser = world.browser("ada")
+    word = visit.csrf(next(iter(browser.cookies.values())))
+    if cookie is not None:
+        browser.cookies = {"temper_session": cookie}
+    where = f"{path(screen)}?{urlencode(query, errors='replace')}"
+    if screen.method == "GET":
+        assert browser.get(where).status < 500
+    elif screen.path != "/login":
+        assert browser.post(where, {"csrf": word, "password": "x"} | form).status < 500
 
 
 # -- what every answer carries ----------------------------------------------------------------------------------------

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookies import SimpleCookie
@@ -89,11 +92,23 @@ class Browser:
         return self.post(path, {"csrf": self.get(page).hidden("csrf")} | form)
 
     def ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        answer = asyncio.run(_call(self.app, self._scope(method, path, headers or {}), body))
+        for key, value in answer.headers:
+            if key == "set-cookie":
+                self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(value).items()}
+        return answer
+
+    async def sent(self, method: str, path: str, form: Mapping[str, str]) -> Answer:
+        """The same beside others; cookies that come back are dropped."""
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        return await _call(self.app, self._scope(method, path, kind), urlencode(form).encode())
+
+    def _scope(self, method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
         where, _, query = path.partition("?")
-        lines = {"host": "console.test", **(headers or {})}
+        lines = {"host": "console.test", **headers}
         if self.cookies:
             lines["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        scope = {
+        return {
             "type": "http",
             "http_version": "1.1",
             "method": method,
@@ -102,15 +117,10 @@ class Browser:
             "raw_path": where.encode(),
             "root_path": "",
             "query_string": query.encode(),
-            "headers": [(key.encode(), value.encode()) for key, value in lines.items()],
+            "headers": [(key.encode(), value.encode("latin-1")) for key, value in lines.items()],
             "client": ("127.0.0.1", 1),
             "server": ("console.test", 80),
         }
-        answer = asyncio.run(_call(self.app, scope, body))
-        for key, value in answer.headers:
-            if key == "set-cookie":
-                self.cookies |= {name: morsel.value for name, morsel in SimpleCookie(value).items()}
-        return answer
 
     def login(self, name: str, password: str = PASSWORD) -> Answer:
         return self.send("/login", "/login", name=name, password=password, next="/queue")
@@ -149,12 +159,13 @@ class World:
     control: Control
     clock: Clock
     app: Any
+    path: Path
 
     @staticmethod
     def at(folder: Path, **options: Any) -> World:
         (folder / "control.db").write_bytes(_peopled())
         control, clock = Control.open(str(folder / "control.db")), Clock()
-        return World(control, clock, console(control, clock=clock, **options))
+        return World(control, clock, console(control, clock=clock, **options), folder / "control.db")
 
     def browser(self, name: str = "", scheme: str = "http") -> Browser:
         """A browser in which this person is logged in; the password is checked in one test and not in each."""
@@ -169,3 +180,11 @@ class World:
         payload = options.pop("payload", PAYLOAD)
         request = options.pop("request", f"request-{sum(self.control.reviews.counts().values())}")
         return self.control.reviews.enqueue(request, payload, NOW, **options)
+
+    def fill(self, many: int) -> None:
+        """Many more cases in one transaction, past the store: each put in by itself is a write to the disk."""
+        rows = [(f"many-{at}", json.dumps(PAYLOAD), at % 5, NOW + 9e4 + at, NOW) for at in range(many)]
+        columns = "request, payload, priority, due, created, state, eyes"
+        sql = f"INSERT INTO review ({columns}) VALUES (?, ?, ?, ?, ?, 'open', 1)"
+        with closing(sqlite3.connect(self.path)) as database, database:
+            database.executemany(sql, rows)

@@ -17,6 +17,7 @@ COMMANDS = (
     "redteam",
     "serve",
     "console",
+    "deploy",
     "validate",
     "harden",
     "compare",

@@ -66,13 +66,16 @@ class ServingStage(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
     """What a request is answered: one score per row (none where only a decision is told), the level of each row, where
-    the scores came from, and the decisions behind that.
+    the scores came from, and the decisions behind that. `model` and `policy` are the digests of what decided, "" where
+    that is what the gateway says of itself.
     """
 
     scores: Array
     levels: tuple[Level, ...]
     source: Source
     decisions: tuple[Decision, ...] = ()
+    model: str = ""
+    policy: str = ""
 
     @property
     def degraded(self) -> bool:

@@ -51,4 +51,5 @@ def settings(door: Door | None = None) -> dict[str, Any]:
 
     from temper.gateway._protocol import Guarded
 
+    found["timeout_graceful_shutdown"] = 3  # a body that dawdles must not keep the process
     return {**found, "http": type("Guarded", (Guarded, HttpToolsProtocol), {"door": door})}

@@ -16,6 +16,7 @@ from temper.core.errors import StoreError, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
+from temper.store.control.people import HASHES_AT_ONCE
 from temper.web import audit, case, dashboard, door, operations, people, queue
 from temper.web.figures import checked
 from temper.web.form import form_of
@@ -60,6 +61,7 @@ def console(
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
     shows what a gateway says of itself.
     """
+    from anyio import CapacityLimiter
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.middleware import Middleware
@@ -73,6 +75,7 @@ def console(
         metrics=checked(gateway_metrics_url),
         pages=_pages(),
         style=f"/style.{hashlib.sha256(style.encode()).hexdigest()[:16]}.css",
+        door=CapacityLimiter(HASHES_AT_ONCE),
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
     return Starlette(
@@ -84,13 +87,14 @@ def console(
 
 async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
     """The form is read here, everything else happens in a thread: the store and argon2 wait."""
-    from starlette.concurrency import run_in_threadpool
+    from anyio.to_thread import run_sync
 
     try:
         form = await form_of(request) if screen.method == "POST" else {}
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
-    return await run_in_threadpool(_answered, desk, screen, request, form)
+    limiter = desk.door if screen.answer is door.enter else None
+    return await run_sync(_answered, desk, screen, request, form, limiter=limiter)
 
 
 def _answered(desk: Desk, screen: Screen, request: Request, form: Mapping[str, str]) -> Response:

@@ -35,7 +35,7 @@ def claim(visit: Visit) -> Response:
     number = _number(visit)
     _found(visit, number)
     visit.control.reviews.claim_one(number, visit.me.name, visit.now)
-    return visit.go(f"/cases/{number}", "claimed")
+    return visit.go(f"/cases/{number}")
 
 
 def release(visit: Visit) -> Response:
@@ -49,7 +49,7 @@ def renew(visit: Visit) -> Response:
     """Hold this case for longer; an open form of it stays good."""
     number = _number(visit)
     visit.control.reviews.renew(number, visit.me.name, visit.whole("version"), visit.now)
-    return visit.go(f"/cases/{number}", "renewed")
+    return visit.go(f"/cases/{number}")
 
 
 def decide(visit: Visit) -> Response:
@@ -107,6 +107,7 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
         case=about,
         rows=sheet.sheet(case.payload),
         reasons=sheet.reasons(case.payload),
+        grounds=_grounds(case),
         facts=_facts(case),
         lease=_lease(case, visit.now) if mine else None,
         may_claim=about["claimable"] and visit.may(Role.ANALYST),
@@ -118,10 +119,13 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
     )
 
 
+def _grounds(case: Case) -> list[tuple[str, str]]:
+    found = [("Score", sheet.score(case.payload)), ("Answered by", sheet.word(case.payload, "source") or "–")]
+    return found if case.outcome is None else [*found, ("Outcome", case.outcome.value)]
+
+
 def _facts(case: Case) -> list[tuple[str, str]]:
-    found = [
-        ("Score", sheet.score(case.payload)),
-        ("Answered by", sheet.word(case.payload, "source")),
+    told = [
         ("Client", sheet.word(case.payload, "client")),
         ("Request", sheet.word(case.payload, "request")),
         ("Record", case.request),
@@ -130,9 +134,7 @@ def _facts(case: Case) -> list[tuple[str, str]]:
         ("Model", sheet.word(case.payload, "model", 16)),
         ("Policy", sheet.word(case.payload, "policy", 16)),
     ]
-    if case.outcome is not None:
-        found.append(("Outcome", case.outcome.value))
-    return found
+    return [(name, value) for name, value in told if value]
 
 
 def _cannot(case: Case, visit: Visit) -> str:

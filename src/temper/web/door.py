@@ -26,7 +26,8 @@ def form(visit: Visit) -> Response:
 def enter(visit: Visit) -> Response:
     """Check the password; the session gets a secret of its own, never the one the browser came with."""
     name, password = visit.form.get("name", "").strip(), visit.form.get("password", "")
-    person = visit.control.people.check(name, password, visit.now) if name and password else None
+    known = name if name.isprintable() else ""  # a database may refuse to look for what nobody is called
+    person = visit.control.people.check(known, password, visit.now)
     if person is None:
         return _form(visit, visit.form.get("next", "/"), status=403, name=name[:200], wrong=WRONG)
     token = visit.control.sessions.open(person.name, visit.now)
@@ -46,7 +47,8 @@ def start(visit: Visit) -> Response:
 
 def _form(visit: Visit, after: str, status: int = 200, **context: str) -> Response:
     known = visit if visit.token else replace(visit, token=fresh())
-    page = known.page("login.html", status, **{"next": _inside(after), "name": "", "wrong": ""} | context)
+    about = {"next": _inside(after), "name": "", "wrong": "", "nobody": not visit.control.people.all()}
+    page = known.page("login.html", status, **about | context)
     return known.cookie(page, known.token)
 
 

@@ -49,7 +49,7 @@ def show(visit: Visit) -> Response:
 def claim_next(visit: Visit) -> Response:
     """Take the most urgent case that this person may decide."""
     found = visit.control.reviews.claim(visit.me.name, visit.now)
-    return visit.go("/queue", "empty") if found is None else visit.go(f"/cases/{found.id}", "claimed")
+    return visit.go("/queue", "empty") if found is None else visit.go(f"/cases/{found.id}")
 
 
 def _state(word: str) -> State:

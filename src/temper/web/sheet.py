@@ -87,8 +87,8 @@ def score(payload: Mapping[str, Any]) -> str:
 
 
 def word(payload: Mapping[str, Any], name: str, limit: int = 80) -> str:
-    """A part of the payload that is one word, or a dash."""
-    return inert(payload.get(name) or "–", limit)
+    """A part of the payload that is one word, "" where it is missing."""
+    return inert(payload.get(name) or "", limit)
 
 
 def shown(value: Any) -> str:

@@ -15,6 +15,7 @@ from temper.store.control import Control
 from temper.web.refused import Refused
 
 if TYPE_CHECKING:
+    from anyio import CapacityLimiter
     from jinja2 import Environment
     from starlette.requests import Request
     from starlette.responses import Response
@@ -31,8 +32,6 @@ SECTIONS = (
 )
 SAID = {
     "decided": "Your decision is recorded.",
-    "claimed": "The case is yours.",
-    "renewed": "The case is yours for another while.",
     "released": "The case is back in the queue.",
     "empty": "Nothing is waiting for you.",
     "breaker": "The breaker is set.",
@@ -44,7 +43,9 @@ SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What every request shares. `style` is the address of the style sheet, which changes with it."""
+    """What every request shares. `style` is the address of the style sheet, which changes with it,
+    `door` how many may have their password checked at once: argon2 is slow on purpose, and nobody else waits for it.
+    """
 
     control: Control
     clock: Callable[[], float]
@@ -52,6 +53,7 @@ class Desk:
     metrics: str
     pages: Environment
     style: str
+    door: CapacityLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,6 @@ class Visit:
         found = self.form.get(name, "").strip()
         if not found or len(found) > LONGEST:
             raise Refused(422, "Something is missing", f"Fill in {name!r}, with up to {LONGEST:,} characters.")
-        if any("\ud800" <= char <= "\udfff" for char in found):
-            raise Refused(422, "That is no text", f"{name!r} has half a character in it.")
         return found
 
     def whole(self, name: str) -> int:

@@ -145,7 +145,9 @@ class Tables:
     async def _infer(self, scope: Scope, receive: Receive) -> Told:
         def said(answer: Answer, id_: str) -> bytes:
             about = self.about
-            return _ENCODER.encode(v2.answered(about.name, about.model, answer, id_, scores=about.scores))
+            return _ENCODER.encode(
+                v2.answered(about.name, answer.model or about.model, answer, id_, scores=about.scores)
+            )
 
         return await self._answered(scope, receive, self._v2.decode, said)
 
@@ -153,18 +155,20 @@ class Tables:
         self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked], said: Callable[[Answer, str], bytes]
     ) -> Told:
         """The answer; a request with an id of its own is decided once, however often it comes."""
-        scoring, body = await self._asked(scope, receive, decode)
+        client, scoring, body = await self._asked(scope, receive, decode)
 
         async def work() -> bytes:
             return said(await self.answer(scoring), scoring.request)
 
         if scoring.request.startswith(self._own):
             return 200, await work(), (_JSON,)
-        found, again = await self.once.once(scoring.client, scoring.request, body, scoring.at, work)
+        found, again = await self.once.once(client.name, scoring.request, body, scoring.at, work)
         return 200, found, (_JSON, _AGAIN) if again else (_JSON,)
 
-    async def _asked(self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]) -> tuple[Scoring, bytes]:
-        """The request, from somebody who may ask it now, and its body."""
+    async def _asked(
+        self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]
+    ) -> tuple[Client, Scoring, bytes]:
+        """Who asks, if they may now, the request, and its body."""
         at, headers = time.monotonic(), _headers(scope)
         client = self._client(headers)
         if wait := self.wait(client.group or client.name, 1):
@@ -183,7 +187,7 @@ class Tables:
             at=at,
             deadline=at + self._seconds(headers),
         )
-        return scoring, body
+        return client, scoring, body
 
     def _client(self, headers: Mapping[bytes, bytes]) -> Client:
         told = headers.get(b"authorization", b"")
@@ -216,8 +220,8 @@ class Tables:
             "results": results,
             "source": answer.source.value,
             "degraded": answer.degraded,
-            "model": self.about.model[:12],
-            "policy": self.about.policy[:12],
+            "model": (answer.model or self.about.model)[:12],
+            "policy": (answer.policy or self.about.policy)[:12],
         }
 
     def _told(self, document: Any, *, key: bool = False) -> Handler:

@@ -20,12 +20,13 @@ from temper.gateway.tables import parts
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.audit import key_in
 from temper.gateway.tables.counted import Labels
+from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
 from temper.gateway.tables.metrics import Metrics
 from temper.gateway.tables.relay import Relay, reference
-from temper.gateway.tables.reload import Reloading, effective, guard, state
+from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
-from temper.gateway.tables.version import Lasting, Version, check, version
+from temper.gateway.tables.version import Lasting, Trial, Version, check, version
 from temper.gateway.transport import Door, settings
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
@@ -65,12 +66,15 @@ class Gateway:
 
     def swap(self, new: Version) -> None:
         """Let this version answer from the next request on."""
-        new.pipeline.stopped = self.tending.stopped
+        for one in new.pipelines:
+            one.stopped = self.tending.stopped
         relay = self.tending.relay
         relay.reference = reference(new.system.schema, _learnt(new.system))
         for name, value in parts.people(parts.options_of(new.serving)).items():
             setattr(relay, name, value)
-        self.live = new
+        old, self.live = self.live, new
+        if old.shadow is not None and old.shadow is not new.shadow:
+            old.shadow.close(wait=False)
 
     def start(self) -> None:
         """Begin to follow what people set, on the running event loop."""
@@ -89,6 +93,8 @@ class Gateway:
 
     def close(self) -> None:
         """The same where nothing was started."""
+        if self.live.shadow is not None:
+            self.live.shadow.close()
         self.lasting.journal.close()
         self.lasting.personal.close()
         self.control.close()
@@ -114,7 +120,13 @@ def opened(path: Path, *, node: str = "node", worker: str = "0") -> Gateway:
 
 
 def build(
-    system: Protected, serving: Serving, *, node: str = "node", worker: str = "0", control: Control | None = None
+    system: Protected,
+    serving: Serving,
+    trial: Trial | None = None,
+    *,
+    node: str = "node",
+    worker: str = "0",
+    control: Control | None = None,
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
@@ -139,7 +151,7 @@ def build(
         return limiter.running + 1 > limiter.limit
 
     found = Gateway(
-        live=version(system, serving, lasting),
+        live=version(system, serving, lasting, trial=trial),
         lasting=lasting,
         counted=counted,
         door=Door(full=full),

@@ -15,6 +15,9 @@ def gauges(gateway: Gateway) -> None:
     """Let Prometheus see its state."""
     journal, tending = gateway.journal, gateway.tending
 
+    def told(version: Version, name: str) -> float:
+        return float(getattr(version.shadow or version.canary, name, 0))
+
     def live() -> Version:
         return gateway.live
 
@@ -43,5 +46,11 @@ def gauges(gateway: Gateway) -> None:
             "Changed policies that could not be used.",
             lambda: gateway.reloading.refused if gateway.reloading else 0,
         ),
+        shadow_rows=("Rows a model on trial has scored along.", lambda: told(live(), "seen")),
+        shadow_changed=("Decisions of them it would have changed.", lambda: told(live(), "changed")),
+        shadow_failed=("Rows it had no score for.", lambda: told(live(), "failed")),
+        shadow_largest=("The largest difference of a score.", lambda: told(live(), "largest")),
+        canary_answered=("Requests a model on trial has answered.", lambda: told(live(), "answered")),
+        canary_passed=("Requests it had no answer for.", lambda: told(live(), "passed")),
         keys=("Keys that are known.", lambda: len(tending.snapshot)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,13 @@ from temper.store.control import Control
 from temper.store.ledger import record as lines
 from temper.store.ledger.personal import Personal
 from temper.store.ledger.record import Decided
+from temper.store.ledger.tree import leaf
 from temper.store.ledger.verify import records
 
 Array = np.ndarray[Any, Any]
 _COMMON = 0.005
+_BYTES = 128 * 1024
+"""Of rows, in a case."""
 _BODY = msgspec.msgpack.Decoder(Decided)
 
 
@@ -51,7 +55,9 @@ class Relay:
         for seq, data in records(self.path, since):
             record = lines.decode(data)
             if record.kind == "decision":
-                many += self._put(f"{record.node}-{record.worker}-{seq}", _BODY.decode(record.body))
+                # Two gateways may have the same name, and never the same record.
+                name = f"{record.node}-{record.worker}-{seq}-{leaf(data).hex()[:16]}"
+                many += self._put(name, _BODY.decode(record.body))
             since = seq + 1
         if since > self._since():
             self._remember(since)
@@ -69,7 +75,7 @@ class Relay:
             "score": max(body.scores, default=None),
             "source": body.source,
             "reasons": [f"{one.stage}: {one.reason}" for one in body.rulings],
-            "rows": [] if opening is None else shown(self.schema, opening.data),
+            "rows": [] if opening is None else _fitting(shown(self.schema, opening.data)),
             "reference": self.reference,
             "policy": body.policy,
             "model": body.digest,
@@ -93,6 +99,12 @@ def shown(schema: Schema, data: bytes) -> list[dict[str, Any]]:
         {column.name: _value(column, float(value)) for column, value in zip(schema.columns, row, strict=True)}
         for row in rows
     ]
+
+
+def _fitting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first rows, as many as a case may hold: one that is refused for its size would hold up all behind it."""
+    sizes = np.cumsum([len(json.dumps(row)) for row in rows])
+    return rows[: int(np.searchsorted(sizes, _BYTES, side="right"))]
 
 
 def _value(column: Any, value: float) -> Any:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from temper.config.reading import read
-from temper.config.serving import Serving, serving_of, under
+from temper.config.serving import Serving, under
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
-from temper.gateway.tables.version import Lasting, Version, check, version
+from temper.gateway.tables.deploy import deployed, guard, loaded, of
+from temper.gateway.tables.version import Lasting, Trial, Version, check, version
 from temper.store.control import Control
 
 _LOG = logging.getLogger(__name__)
@@ -75,13 +75,13 @@ class Reloading:
 
     def _made(self) -> Version:
         live = self.live()
-        system, serving = effective(self.path, self.control)
+        system, serving, trial = effective(self.path, self.control)
         for name in FIXED:
             if getattr(serving, name) != getattr(live.serving, name):
                 raise ConfigError(f"guard.{name} was changed", fix="restart the gateway for that")
         if system.schema != live.system.schema:
             raise ConfigError("the columns were changed", fix="restart the gateway for that")
-        return version(system, serving, self.lasting, live)
+        return version(system, serving, self.lasting, live, trial)
 
     def _refuse(self, trouble: Exception) -> None:
         self.refused += 1
@@ -90,25 +90,29 @@ class Reloading:
         _LOG.error("refused, what was there goes on: %s", self.told)
 
 
-def guard(path: Path) -> Serving:
-    """The guard this temper.yaml wants."""
-    return serving_of(read(path), path.absolute().parent)
-
-
-def effective(path: Path, control: Control) -> tuple[Protected, Serving]:
-    """The system of this temper.yaml under the policy people have activated, if any."""
-    system, serving = load_system(path), guard(path)
+def effective(path: Path, control: Control) -> tuple[Protected, Serving, Trial | None]:
+    """The system of this temper.yaml with the model people have deployed, under the policy they have activated; and
+    the model on trial.
+    """
+    found = deployed(control)
+    plain, serving = load_system(path), guard(path)
+    system = of(plain, found)
+    trial = (
+        None
+        if found.trial is None
+        else Trial(found.trial["mode"], loaded(plain, found.trial), found.trial.get("share", 0.0))
+    )
     record = control.records.current("policy")
     if record is None or record.value is None:
-        return system, serving
+        return system, serving, trial
     serving, threshold = under(serving, record.value, f"policy {record.seq} of the control store")
-    return replace(system, threshold=system.threshold if threshold is None else threshold), serving
+    return replace(system, threshold=system.threshold if threshold is None else threshold), serving, trial
 
 
 def state(path: Path, serving: Serving, control: Control) -> Any:
     """What a version was made of, as far as a look tells."""
-    record = control.records.current("policy")
-    return _bytes(path), _stat(Path(serving.profile)), record and record.seq
+    records = [control.records.current(kind) for kind in ("policy", "model")]
+    return _bytes(path), _stat(Path(serving.profile)), [record and record.seq for record in records]
 
 
 def _bytes(path: Path) -> bytes:

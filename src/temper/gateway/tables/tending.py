@@ -81,8 +81,10 @@ class Tending:
         """The operator's word, told once to every breaker there is, and the switch, to every version that answers."""
         kill, breaker = self.control.records.current("kill"), self.control.records.current("breaker")
         self.stopped = bool(kill is not None and kill.value)
-        pipeline = self.live().pipeline
-        pipeline.stopped = self.stopped
+        live = self.live()
+        pipeline = live.pipeline
+        for one in live.pipelines:
+            one.stopped = self.stopped
         if breaker is not None and self._worded != (breaker.seq, pipeline.breaker):
             self._worded = breaker.seq, pipeline.breaker
             getattr(pipeline.breaker, FORCED[str(breaker.value)])(time.monotonic())
@@ -96,7 +98,7 @@ class Tending:
                 fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
                 if fault:
                     _LOG.warning("the model is wrong: %s", fault)
-            await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 4)
+            await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows

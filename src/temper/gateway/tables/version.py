@@ -6,24 +6,27 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from temper.config.serving import Behind, Serving
 from temper.core.errors import ConfigError
 from temper.core.serving import Scoring, Source
 from temper.core.system import Protected
+from temper.core.target import Target
 from temper.gateway.tables import parts
 from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit
 from temper.gateway.tables.counted import Counted
+from temper.gateway.tables.trial import Canary, Shadow, only_own
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
+from temper.guard.serving.fallback import Chain
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.idempotency import Idempotency
-from temper.guard.serving.pipeline import Layer, Pipeline, Waiting
+from temper.guard.serving.pipeline import Layer, Pipeline, Record, Waiting
 from temper.guard.serving.profile import Profile
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
@@ -32,6 +35,7 @@ from temper.targets.chat.line import filled
 from temper.targets.served import Served, served
 
 Made = TypeVar("Made")
+Learn = Callable[[Any, Any], None]
 _SECONDS = 60.0
 """What a probe of a new version may take: some of it may have to be compiled first."""
 
@@ -70,6 +74,14 @@ class Kept:
         return self.parts[name][1]  # type: ignore[no-any-return]
 
 
+class Trial(NamedTuple):
+    """A model beside the live one, how it is tried, and on which share of clients."""
+
+    mode: str
+    target: Target
+    share: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Version:
     """A model under a policy, ready to answer. `policy` is the digest that every decision of it names."""
@@ -83,29 +95,39 @@ class Version:
     golden: Golden | None
     policy: str
     kept: Kept
+    shadow: Shadow | None = None
+    canary: Canary | None = None
     at: float = field(default_factory=time.time)
 
+    @property
+    def pipelines(self) -> tuple[Pipeline, ...]:
+        """Every way to a model."""
+        return (self.pipeline,) if self.canary is None else self.canary.pipelines
 
-def version(system: Protected, serving: Serving, lasting: Lasting, old: Version | None = None) -> Version:
+
+def version(
+    system: Protected,
+    serving: Serving,
+    lasting: Lasting,
+    old: Version | None = None,
+    trial: Trial | None = None,
+) -> Version:
     """What this system and this guard ask for; what `old` would be the same is taken over as it is, with its memory."""
     kept = Kept(old=old.kept.parts if old else {})
     model = served(system.target, system.data.x, system.threshold)
     profile = _profile(system, serving, model)
     options = parts.options_of(serving)
     policy = policy_of(system, serving, profile, model)
-    audit = Audit(
-        journal=lasting.journal,
-        personal=lasting.personal,
-        model=system.name,
-        digest=model.digest,
-        policy=policy,
-        durable=serving.ack == "durable",
-    )
-    pipeline = _pipeline(system, serving, profile, model, lasting.counted, audit, kept)
+    pipeline = made(system, serving, profile, model, kept, _audit(system, serving, lasting, model.digest, policy))
+    pipeline.counts = _counting(lasting.counted)
+    golden = parts.golden(options, system, model, serving)
+    if golden is not None:
+        pipeline.learn = _both(pipeline.learn, lambda rows, scores: golden.watch(scores))
+    shadow, canary = _tried(trial, system, serving, profile, lasting, kept, pipeline)
     app = Tables(
         about=_about(system, model, policy),
         schema=system.schema,
-        answer=pipeline.answer,
+        answer=pipeline.answer if canary is None else canary.answer,
         known=lasting.known,
         counted=lasting.counted,
         once=lasting.once,
@@ -121,9 +143,11 @@ def version(system: Protected, serving: Serving, lasting: Lasting, old: Version 
         served=model,
         pipeline=pipeline,
         app=app,
-        golden=parts.golden(options, system, model, serving),
+        golden=golden,
         policy=policy,
         kept=kept,
+        shadow=shadow,
+        canary=canary,
     )
 
 
@@ -147,11 +171,13 @@ async def check(new: Version, old: Version | None = None) -> None:
     if old is not None and old.served.digest == new.served.digest and old.golden is not None:
         golden = old.golden
         found = found if golden.probes.rows is rows else await _probed(new, golden.probes.rows, each)
+    if new.canary is not None:
+        await _probed(new, rows, (), new.canary.new)
     if golden is not None and (fault := golden.probes.fault(found)):
         raise ConfigError(f"known rows: {fault}", fix="serve the model these rows were scored with")
 
 
-async def _probed(new: Version, rows: Any, each: tuple[Layer, ...]) -> Any:
+async def _probed(new: Version, rows: Any, each: tuple[Layer, ...], pipeline: Pipeline | None = None) -> Any:
     """Scores of these rows through a pipeline of its own: no client's trail, no breaker, no record hears of it."""
 
     def unrecorded(scoring: Scoring, waiting: Waiting) -> None:
@@ -159,7 +185,9 @@ async def _probed(new: Version, rows: Any, each: tuple[Layer, ...]) -> Any:
 
     at = time.monotonic()
     scoring = Scoring(rows=rows, client="", request="", at=at, deadline=at + _SECONDS)
-    probe = replace(new.pipeline, record=unrecorded, each=each, learn=None, breaker=Breaker(), limiter=Limiter())
+    probe = replace(
+        pipeline or new.pipeline, record=unrecorded, each=each, learn=None, breaker=Breaker(), limiter=Limiter()
+    )
     probe.stopped = False
     await probe.answer(scoring)
     if broken := [one for one in scoring.decisions if one.reason.startswith("the stage failed")]:
@@ -169,15 +197,57 @@ async def _probed(new: Version, rows: Any, each: tuple[Layer, ...]) -> Any:
     return scoring.scores
 
 
-def _pipeline(
+def _audit(system: Protected, serving: Serving, lasting: Lasting, digest: str, policy: str) -> Record:
+    return Audit(
+        journal=lasting.journal,
+        personal=lasting.personal,
+        model=system.name,
+        digest=digest,
+        policy=policy,
+        durable=serving.ack == "durable",
+    ).record
+
+
+def _counting(counted: Counted) -> Callable[[str, str, str], None]:
+    return lambda stage, level, mode: counted.add(
+        "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
+    )
+
+
+def _tried(
+    trial: Trial | None,
     system: Protected,
     serving: Serving,
     profile: Profile,
-    model: Served,
-    counted: Counted,
-    audit: Audit,
+    lasting: Lasting,
     kept: Kept,
-) -> Pipeline:
+    pipeline: Pipeline,
+) -> tuple[Shadow | None, Canary | None]:
+    """The model on trial beside this pipeline: behind it as a shadow, or before it as a canary."""
+    if trial is None:
+        return None, None
+    model = served(trial.target, system.data.x, system.threshold)
+    if trial.mode == "shadow":
+        of = (model.digest, system.target.digest, system.threshold)
+        shadow = kept.part("shadow", of, lambda: Shadow(model=model, threshold=system.threshold))
+        pipeline.learn = _both(pipeline.learn, shadow.learn)
+        return shadow, None
+    policy = policy_of(system, serving, profile, model)
+    options = parts.options_of(serving)
+    config = parts.made(BreakerConfig, "breaker", options)
+    new = replace(
+        pipeline,
+        model=model,
+        record=only_own(_audit(system, serving, lasting, model.digest, policy)),
+        breaker=kept.part("canary", (options.get("breaker"), model.digest), lambda: Breaker(config=config)),
+        chain=Chain(),
+        learn=None,
+    )
+    return None, Canary(old=pipeline, new=new, share=trial.share, model=model.digest, policy=policy)
+
+
+def made(system: Protected, serving: Serving, profile: Profile, model: Served, kept: Kept, record: Record) -> Pipeline:
+    """The stages around this model, as this guard wants them."""
     options = parts.options_of(serving)
     base = Path(system.source or ".").absolute().parent
     fallback = (options.get("fallback"), model.digest, system.threshold, _stamp(options, base))
@@ -197,7 +267,7 @@ def _pipeline(
         model=model
         if not serving.upstream.url
         else kept.part("upstream", asdict(serving.upstream), lambda: _behind(serving.upstream)),
-        record=audit.record,
+        record=record,
         breaker=kept.part("breaker", (options.get("breaker"), model.digest), breaker),
         limiter=kept.part("concurrency", options.get("concurrency"), limiter),
         chain=chain,
@@ -205,11 +275,18 @@ def _pipeline(
         before=parts.layers(parts.BEFORE, serving, stage),
         after=parts.layers(parts.AFTER, serving, stage),
         review=parts.review(options),
+        fair=serving.deadline / 2,
         learn=None if memory is None else memory.learn,
-        counts=lambda stage, level, mode: counted.add(
-            "stage_decisions_total", (("stage", stage), ("level", level), ("mode", mode))
-        ),
     )
+
+
+def _both(first: Learn | None, second: Learn) -> Learn:
+    def learn(rows: Any, scores: Any) -> None:
+        if first is not None:
+            first(rows, scores)
+        second(rows, scores)
+
+    return learn
 
 
 def _stamp(options: parts.Options, base: Path) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -27,8 +26,8 @@ Array = np.ndarray[Any, Any]
 Layer = tuple[str, Mode, ServingStage]
 Waiting = asyncio.Future[Any]
 _NONE = np.empty(0)
-_TICK = 0.01
-"""Seconds between looks at whose time is up."""
+_TICK, _SWEEP = 0.002, 0.05
+"""Seconds between looks at whose time is up, at least and at most."""
 
 
 class Refuses(Exception):
@@ -69,7 +68,8 @@ class Pipeline:
     nothing. `review` are the scores between which a human looks; `learn` is told what the model said when it was well.
 
     BLOCK before the model means that it is not asked, behind it that its score is told to nobody. A stage that raises
-    counts as BLOCK. A request whose deadline passes is refused then, whatever it waits for.
+    counts as BLOCK. A request whose deadline passes is refused then, whatever it waits for. One that comes with less
+    than `fair` seconds goes by itself, and that the model did not answer it is not held against the model.
     """
 
     model: Model
@@ -83,10 +83,13 @@ class Pipeline:
     review: tuple[float, float] | None = None
     learn: Callable[[Array, Array], None] | None = None
     counts: Callable[[str, str, str], None] = lambda stage, level, mode: None
+    fair: float = 0.0
     clock: Callable[[], float] = time.monotonic
     stopped: bool = False
     _queue: list[tuple[Scoring, Waiting]] = field(default_factory=list, init=False, repr=False)
-    _pending: deque[tuple[float, Waiting]] = field(default_factory=deque, init=False, repr=False)
+    _pending: list[tuple[float, Waiting]] = field(default_factory=list, init=False, repr=False)
+    _due: float = field(default=np.inf, init=False, repr=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False, repr=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     async def answer(self, scoring: Scoring) -> Answer:
@@ -114,21 +117,28 @@ class Pipeline:
         if not self._queue:
             loop.call_soon(self._flush)
         self._queue.append((scoring, waiting))
-        if not self._pending:
-            loop.call_later(_TICK, self._tick)
         self._pending.append((scoring.deadline, waiting))
+        if scoring.deadline < self._due:
+            self._look(scoring.deadline)
         return waiting
+
+    def _look(self, due: float) -> None:
+        """See at that time whose time is up."""
+        if self._timer is not None:
+            self._timer.cancel()
+        now = self.clock()
+        self._due = max(now + _TICK, min(due, now + _SWEEP))
+        self._timer = asyncio.get_running_loop().call_later(self._due - now, self._tick)
 
     def _tick(self) -> None:
         """Refuse those whose time is up."""
-        now, pending = self.clock(), self._pending
-        while pending and pending[0][1].done():
-            pending.popleft()
-        for deadline, waiting in pending:
-            if deadline <= now and not waiting.done():
+        now, self._due, self._timer = self.clock(), np.inf, None
+        self._pending = [one for one in self._pending if not one[1].done()]
+        for deadline, waiting in self._pending:
+            if deadline <= now:
                 waiting.set_exception(Refuses(504, "no decision in time"))
-        if pending:
-            asyncio.get_running_loop().call_later(_TICK, self._tick)
+        if later := [deadline for deadline, _ in self._pending if deadline > now]:
+            self._look(min(later))
 
     def _flush(self) -> None:
         """Everything that has come in this pass of the event loop."""
@@ -141,7 +151,7 @@ class Pipeline:
         if permits and self.model.inline:
             self._scored(permits)
         elif permits:
-            self._task(self._asked(permits))
+            self._paced(permits)
         if len(permits) < len(asked):
             held = {id(one) for one, _ in permits}
             self._task(self._instead([one for one in asked if id(one) not in held]))
@@ -158,23 +168,38 @@ class Pipeline:
             scores = _NONE
         self._given(permits, scores, self.clock() - began)
 
+    def _paced(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]]) -> None:
+        """Who is in a hurry must not take the time of others."""
+        fair = self.clock() + self.fair
+        for hurried in (False, True):
+            if group := [one for one in permits if (one[0][0].deadline < fair) is hurried]:
+                self._task(self._asked(group))
+
     async def _asked(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]]) -> None:
         """Scores of a model that takes time; it gets what is left until the first of these requests is due."""
-        began, outcome = self.clock(), False
+        began, outcome, fault = self.clock(), False, Outcome.FAILURE
         left = min(one[0].deadline for one, _ in permits) - began
         try:
             # A little is kept for whoever answers instead.
             scores = await asyncio.wait_for(self.model.ask(_rows([one[0] for one, _ in permits]), left), 0.8 * left)
             outcome = True
-        except Exception:
+        except Exception as failed:
             scores = _NONE
+            if isinstance(failed, TimeoutError) and left < self.fair:
+                fault = Outcome.IGNORED
         finally:
             if not outcome and asyncio.current_task().cancelling():  # type: ignore[union-attr]
                 for _, permit in permits:
                     self.breaker.record(permit, Outcome.IGNORED, 0.0, self.clock())
-        self._given(permits, scores, self.clock() - began)
+        self._given(permits, scores, self.clock() - began, fault)
 
-    def _given(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]], scores: Array, seconds: float) -> None:
+    def _given(
+        self,
+        permits: Sequence[tuple[tuple[Scoring, Waiting], int]],
+        scores: Array,
+        seconds: float,
+        fault: Outcome = Outcome.FAILURE,
+    ) -> None:
         """Hand the scores out; a request without one finite score per row is answered by somebody else."""
         now, at = self.clock(), 0
         whole = len(scores) == sum(len(one[0].rows) for one, _ in permits)
@@ -185,7 +210,7 @@ class Pipeline:
             own = scores[at : at + len(one[0].rows)]
             at += len(one[0].rows)
             good = sane or (whole and bool(np.isfinite(own).all()))
-            self.breaker.record(permit, Outcome.SUCCESS if good else Outcome.FAILURE, seconds, now)
+            self.breaker.record(permit, Outcome.SUCCESS if good else fault, seconds, now)
             one[0].scores = own if good else None
             (well if good else ill).append(one)
         if well and self.learn is not None:

@@ -11,10 +11,7 @@ from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row
 
 KINDS = ("breaker", "kill", "policy", "model")
-SWITCHES: dict[str, list[dict[str, Any]]] = {
-    "kill": [{"on": True}, {"on": False}],
-    "breaker": [{"state": "automatic"}, {"state": "forced_open"}, {"state": "forced_closed"}],
-}
+SWITCHES: dict[str, tuple[bool | str, ...]] = {"kill": (True, False), "breaker": ("automatic", "open", "closed")}
 """Every value that a switch can have: one that the gateway would read as something else is not written."""
 
 

@@ -1,0 +1,148 @@
+"""Which version of a model is live and which is on trial: the records people put, folded in their order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from temper.config.reading import read
+from temper.config.serving import Serving, serving_of
+from temper.config.system import load_system
+from temper.core.errors import ConfigError
+from temper.core.system import Protected
+from temper.core.target import Target
+from temper.store.control import Control
+from temper.targets.load import open_target
+
+MODES = ("shadow", "canary", "live")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """The models that were live, the first being temper.yaml's own (None) and the last the one that is now; and the one
+    on trial, if any.
+    """
+
+    lives: tuple[Mapping[str, Any] | None, ...] = (None,)
+    trial: Mapping[str, Any] | None = None
+
+    @property
+    def live(self) -> Mapping[str, Any] | None:
+        """The one that answers."""
+        return self.lives[-1]
+
+
+def guard(path: Path) -> Serving:
+    """The guard this temper.yaml wants."""
+    return serving_of(read(path), path.absolute().parent)
+
+
+def folded(values: Iterable[Any]) -> Deployed:
+    """What holds after these values of records, the oldest first. Going back ends a trial, or else the last version.
+
+    >>> a, b = ({"path": name, "mode": "live"} for name in "ab")
+    >>> back = {"mode": "live", "back": True}
+    >>> folded([a, b, back]).live == a, folded([a, b, back, back]).live, folded([a, {"mode": "shadow"}, back]).live == a
+    (True, None, True)
+    """
+    lives: list[Mapping[str, Any] | None] = [None]
+    trial: Mapping[str, Any] | None = None
+    for value in values:
+        if not isinstance(value, Mapping) or value.get("mode") not in MODES:
+            raise ConfigError(f"a record of the model says {value!r}", fix=f"put a mode: {', '.join(MODES)}")
+        if value["mode"] != "live":
+            trial = value
+            continue
+        if not value.get("back"):
+            lives.append(value)
+        elif trial is None and len(lives) > 1:
+            lives.pop()
+        trial = None
+    return Deployed(lives=tuple(lives), trial=trial)
+
+
+def deployed(control: Control) -> Deployed:
+    """What people have put."""
+    return folded(record.value for record in reversed(control.records.history("model")))
+
+
+def loaded(system: Protected, value: Mapping[str, Any]) -> Target:
+    """The model of a record, after the scan of its file, as exactly the one it was when the record was put."""
+    own = system.target
+    target = open_target(str(value["path"]), schema=system.schema, kind=own.kind, classes=own.classes)
+    if target.digest != value["digest"]:
+        raise ConfigError(f"{value['path']} is not the model it was when it was deployed", fix="deploy it again")
+    return target
+
+
+def of(system: Protected, found: Deployed) -> Protected:
+    """The system with its live model."""
+    return system if found.live is None else replace(system, target=loaded(system, found.live))
+
+
+def deploy(config: Path, model: Path, mode: str, share: float, by: str, reason: str, now: float) -> str:
+    """Let this model be tried or be live. Its file is copied beside the audit, so that what is overwritten later can
+    still be gone back to. Gives its digest; gateways follow within seconds.
+    """
+    if not model.is_file():
+        raise ConfigError(f"there is no model file {model}", fix="name a file that `temper assess` can open")
+    if not 0.0 < share <= 1.0:
+        raise ConfigError(f"a share of {share:g} of the clients", fix="use one above 0 %, at most 100 %")
+    serving, system = guard(config), load_system(config)
+    own = system.target
+    target = open_target(str(model), schema=system.schema, kind=own.kind, classes=own.classes)
+    kept = Path(serving.audit).parent / "models" / f"{target.digest[:24]}{model.suffix}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    if not kept.exists():
+        beside = kept.with_name(f".{kept.name}.part")
+        shutil.copyfile(model, beside)
+        beside.replace(kept)
+    value = {"path": str(kept), "mode": mode, "digest": target.digest, "name": model.name}
+    loaded(system, value)
+    _put(serving.control, value | ({"share": share} if mode == "canary" else {}), by, reason, now)
+    return target.digest
+
+
+def rollback(config: Path, by: str, reason: str, now: float) -> str:
+    """End the trial there is, or go back to the version before; gives what is live from here on."""
+    place = guard(config).control
+    control = Control.open(place)
+    try:
+        found = deployed(control)
+        if found.trial is None and found.live is None:
+            raise ConfigError("nothing was deployed, so there is nothing to go back to", fix="see --status")
+        control.records.put("model", {"mode": "live", "back": True}, by, reason, now)
+        return named(deployed(control).live)
+    finally:
+        control.close()
+
+
+def status(config: Path) -> Iterator[str]:
+    """What is live, what is on trial, and what was before."""
+    control = Control.open(guard(config).control)
+    try:
+        found = deployed(control)
+        yield f"live: {named(found.live)}"
+        if found.trial is not None:
+            share = f" for {found.trial['share']:.0%} of the clients" if "share" in found.trial else ""
+            yield f"{found.trial['mode']}: {named(found.trial)}{share}"
+        if len(found.lives) > 1:
+            yield f"before: {named(found.lives[-2])}"
+    finally:
+        control.close()
+
+
+def named(value: Mapping[str, Any] | None) -> str:
+    """A version as people read it."""
+    return "the model of temper.yaml" if value is None else f"{value['name']} ({value['digest'][:12]})"
+
+
+def _put(place: str, value: Mapping[str, Any], by: str, reason: str, now: float) -> None:
+    control = Control.open(place)
+    try:
+        control.records.put("model", dict(value), by, reason, now)
+    finally:
+        control.close()

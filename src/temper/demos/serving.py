@@ -120,10 +120,11 @@ class Child:
 
     def alive(self) -> None:
         """Raises where it has ended."""
-        if self.process.poll() is not None:
+        if (code := self.process.poll()) is not None:
             lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
             last = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
-            raise TemperError(f"the {self.name} ended: {last}", fix=f"look into {self.log}")
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+            raise TemperError(f"the {self.name} {how}, its last words: {last}", fix=f"look into {self.log}")
 
     def end(self) -> None:
         """Ask it to end, and make it where it does not."""

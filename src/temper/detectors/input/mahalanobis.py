@@ -53,10 +53,8 @@ class Mahalanobis:
             return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value
         limit = state.limit
-        reason = (
-            f"as a whole unlike the training rows: squared distance {largest:,.0f}, {limit.rate:.2%} of rows are beyond "
-            f"{limit.value:,.0f}"
-        )
+        beyond = f"{limit.rate:.2%} of rows are beyond {limit.value:,.0f}"
+        reason = f"as a whole unlike the training rows: squared distance {largest:,.0f}, {beyond}"
         return state, Signal(values=values, alarms=alarms, reason=reason)
 
 

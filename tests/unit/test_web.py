@@ -84,6 +84,12 @@ def test_a_wrong_password_says_the_same_for_every_name(world: World, name: str, 
     assert PASSWORD not in answer.text
 
 
+def test_a_name_that_turns_the_line_round_is_shown_and_does_not_act(world: World) -> None:
+    text = Browser(world.app).login("\u202egnp\x1b", "wrong").text
+    assert "‹U+202E›gnp" in text
+    assert not any(char in text for char in "\u202e\x1b")
+
+
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(world: World) -> None:
     kept = Browser(world.app).get("/login").header("set-cookie")
     assert "HttpOnly" in kept

@@ -27,7 +27,7 @@ from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
-from temper.gateway.transport import Door, settings
+from temper.gateway.transport import Door
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
@@ -50,6 +50,8 @@ class Gateway:
     control: Control
     tending: Tending
     reloading: Reloading | None = None
+    leaving: bool = False
+    """Whether the process is about to end."""
     _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -63,6 +65,12 @@ class Gateway:
             await lifespan(receive, send, self.stop, self.start)
         else:
             await self.live.app(scope, receive, send)
+
+    def ready(self) -> str:
+        """Why nothing should be sent here, "" where it may."""
+        if self.leaving:
+            return "going down"
+        return "decisions cannot be recorded now" if self.lasting.journal.fault is not None else ""
 
     def swap(self, new: Version) -> None:
         """Let this version answer from the next request on."""
@@ -143,7 +151,11 @@ def build(
     tending = Tending(control=control, live=lambda: found.live, relay=relay)
     counted = Metrics(help=_HELP, live=lambda: _labels(found.live))
     lasting = Lasting(
-        journal=journal, personal=personal, counted=counted, known=_known(serving, lambda: tending.snapshot)
+        journal=journal,
+        personal=personal,
+        counted=counted,
+        known=_known(serving, lambda: tending.snapshot),
+        ready=lambda: found.ready(),
     )
 
     def full() -> bool:
@@ -166,7 +178,7 @@ def serve(
     path: Path, host: str = "127.0.0.1", port: int = 8080, told: Callable[[str], None] = lambda line: None
 ) -> None:
     """Answer until interrupted; `told` hears what was built and where it answers."""
-    import uvicorn
+    from temper.gateway.tables.server import run
 
     gateway = opened(path)
     if gateway.live.serving.open and not loopback(host):
@@ -174,7 +186,7 @@ def serve(
         raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
     for line in described(gateway, f"http://{host}:{port}"):
         told(line)
-    uvicorn.run(gateway, host=host, port=port, **settings(gateway.door))
+    run(gateway, host, port)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:

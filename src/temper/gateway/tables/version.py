@@ -48,6 +48,7 @@ class Lasting:
     personal: Personal
     counted: Counted
     known: Callable[[str], Client | None]
+    ready: Callable[[], str] = lambda: ""
     once: Idempotency = field(default_factory=Idempotency)
 
 
@@ -131,6 +132,7 @@ def version(
         known=lasting.known,
         counted=lasting.counted,
         once=lasting.once,
+        ready=lasting.ready,
         wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options)),
         most_rows=serving.rows,
         deadline=serving.deadline,
@@ -149,6 +151,17 @@ def version(
         shadow=shadow,
         canary=canary,
     )
+
+
+def decider(system: Protected, serving: Serving, kept: Kept) -> tuple[Pipeline, str]:
+    """The pipeline by itself, to be asked again what it was asked before, and the digest of its policy."""
+
+    def unrecorded(scoring: Scoring, waiting: Waiting) -> None:
+        waiting.set_result(-1)
+
+    model = served(system.target, system.data.x, system.threshold)
+    profile = _profile(system, serving, model)
+    return made(system, serving, profile, model, kept, unrecorded), policy_of(system, serving, profile, model)
 
 
 def policy_of(system: Protected, serving: Serving, profile: Profile, model: Served) -> str:

@@ -49,6 +49,7 @@ class Lasting:
     counted: Counted
     known: Callable[[str], Client | None]
     ready: Callable[[], str] = lambda: ""
+    workers: int = 1
     once: Idempotency = field(default_factory=Idempotency)
 
 
@@ -133,7 +134,7 @@ def version(
         counted=lasting.counted,
         once=lasting.once,
         ready=lasting.ready,
-        wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options)),
+        wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options, lasting.workers)),
         most_rows=serving.rows,
         deadline=serving.deadline,
         body_seconds=0.0,  # the door sees to that

@@ -44,7 +44,7 @@ class Seat:
     """Which of several processes this is; its journal has both names."""
 
     node: str = "node"
-    worker: int = 0
+    worker: str = "0"
     workers: int = 1
 
     def files(self, folder: Path) -> dict[str, Any]:
@@ -52,7 +52,8 @@ class Seat:
         if self.workers == 1:
             return {}
         every = [folder / f"metrics-{self.node}-{at}.json" for at in range(self.workers)]
-        return {"own": every[self.worker], "others": (*every[: self.worker], *every[self.worker + 1 :])}
+        at = int(self.worker)
+        return {"own": every[at], "others": (*every[:at], *every[at + 1 :])}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -136,12 +137,12 @@ class Gateway:
         self.control.close()
 
 
-def opened(path: Path, seat: Seat = Seat()) -> Gateway:
+def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1) -> Gateway:
     """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
     serving = guard(path)
     control = Control.open(serving.control)
     seen = state(path, serving, control)
-    gateway = build(*effective(path, control), seat=seat, control=control)
+    gateway = build(*effective(path, control), seat=Seat(node=node, worker=worker, workers=workers), control=control)
     if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
         asyncio.run(check(gateway.live))
     gateway.reloading = Reloading(

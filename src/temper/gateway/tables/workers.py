@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from temper.gateway.tables.build import Seat, opened
+from temper.gateway.tables.build import opened
 from temper.gateway.tables.server import run
 
 _LOG = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Workers:
         self._socket.close()
 
     def _start(self, seat: int) -> None:
-        given = (self.path, self.host, self.port, self._socket, Seat(worker=seat, workers=self.many), os.getpid())
+        given = (self.path, self.host, self.port, self._socket, seat, self.many, os.getpid())
         process = multiprocessing.get_context("spawn").Process(target=_answer, args=given, name=f"worker {seat}")
         process.start()
         self._running[seat] = process, time.monotonic()
@@ -76,8 +76,8 @@ class Workers:
                 os.kill(process.pid, sig)
 
 
-def _answer(path: Path, host: str, port: int, listening: socket.socket, seat: Seat, parent: int) -> None:
-    gateway = opened(path, seat)
+def _answer(path: Path, host: str, port: int, listening: socket.socket, seat: int, many: int, parent: int) -> None:
+    gateway = opened(path, worker=str(seat), workers=many)
     gateway.parent = parent
     run(gateway, host, port, [listening])
 

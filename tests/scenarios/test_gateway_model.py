@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bench.guard.kills import write
 from temper.core.serving import Scoring, Source
+from temper.gateway.tables.build import opened
 from temper.gateway.tables.tending import Tending
-from temper.gateway.tables.version import _learning
 from temper.guard.serving.breaker import Breaker, BreakerConfig, State
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
 from temper.guard.serving.fallback import Chain
@@ -177,7 +178,7 @@ def test_of_a_million_rows_no_score_that_is_no_number_gets_out():
 def _tended(model, period):
     """A pipeline, its known rows, and what asks them."""
     golden = Golden(probes=Probes.choose(ROWS, ROWS.mean(axis=1)), period=period)
-    whole = pipeline(model, learn=_learning(None, golden))
+    whole = pipeline(model, learn=lambda rows, scores: golden.watch(scores))
     live = SimpleNamespace(pipeline=whole, golden=golden)
     tending = object.__new__(Tending)
     tending.live = lambda: live
@@ -246,7 +247,7 @@ def test_a_million_clean_requests_trip_nothing():
     """Rows of a model of few leaves, so that scores repeat: 1e6 requests with known rows asked throughout."""
     model = Model(does=lambda rows, scores: np.round(scores, 1))
     golden = Golden(probes=Probes.choose(ROWS, np.round(ROWS.mean(axis=1), 1)), period=0.05)
-    whole = pipeline(model, learn=_learning(None, golden))
+    whole = pipeline(model, learn=lambda rows, scores: golden.watch(scores))
     batches = [[ROWS[at : at + 1] for at in range(start, start + 500)] for start in range(0, 4_000, 500)]
 
     async def story():
@@ -263,3 +264,17 @@ def test_a_million_clean_requests_trip_nothing():
     assert (golden.failed, whole.breaker.rejected) == (0, 0)
     assert whole.breaker.state is State.CLOSED
     assert not whole.breaker.history
+
+
+def test_a_gateway_notices_that_it_says_one_thing_only(tmp_path):
+    gateway = opened(write(tmp_path / "tiny", {}))
+    try:
+        pipeline, golden, now = gateway.live.pipeline, gateway.live.golden, time.monotonic()
+        golden.check(golden.probes.expected, pipeline.breaker, now)
+        assert not golden.due(now)
+        for _ in range(60):
+            pipeline.learn(ROWS[:1], np.array([0.3]))
+        assert golden.due(now)
+        assert 0 < pipeline.fair < gateway.live.serving.deadline
+    finally:
+        gateway.close()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from temper.core.review import Role, State
 from temper.store.control import Control
-from temper.web import visit
+from temper.web import operations, visit
 from temper.web.app import SCREENS, console
 from unit.web_desk import NOW, PASSWORD, Browser, World
 
@@ -82,6 +82,12 @@ def test_a_wrong_password_says_the_same_for_every_name(world: World, name: str, 
     assert answer.status == 403
     assert "do not fit together" in answer.text
     assert PASSWORD not in answer.text
+
+
+def test_a_name_that_turns_the_line_round_is_shown_and_does_not_act(world: World) -> None:
+    text = Browser(world.app).login("\u202egnp\x1b", "wrong").text
+    assert "‹U+202E›gnp" in text
+    assert not any(char in text for char in "\u202e\x1b")
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(world: World) -> None:
@@ -273,6 +279,14 @@ def test_the_switches_are_what_a_gateway_follows(world: World) -> None:
     browser.send("/operations", "/operations/kill", word="START", reason="model replaced")
     assert world.control.records.current("kill").value is False
     assert world.control.records.history("kill")[1].reason == "wrong scores"
+
+
+def test_store_and_gateway_know_every_state_a_breaker_can_be_set_to() -> None:
+    from temper.gateway.tables.tending import FORCED
+    from temper.store.control.records import SWITCHES
+
+    assert set(operations.BREAKER) == set(FORCED) == set(SWITCHES["breaker"])
+    assert set(operations.WORDS) == set(SWITCHES["kill"])
 
 
 @pytest.mark.parametrize(("word", "status"), [("", 422), ("yes", 422), ("START", 409)])

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from temper.cli import _options as options
+
 app = typer.Typer(
     help="The audit ledger of a gateway: check it, read it, sign it, erase from it.", no_args_is_help=True
 )
@@ -49,6 +51,18 @@ def checkpoint(
 
     for line in inspect.signed(path, key, to):
         typer.echo(line)
+
+
+@app.command()
+def replay(path: Where, config: options.Config = Path("temper.yaml")) -> None:
+    """Make decisions again whose input was kept, under the model and the policy that are live now; exit 1 where one
+    comes out differently.
+    """
+    from temper.gateway.tables.replay import replayed
+
+    found = replayed(path, config)
+    typer.echo("\n".join(found.told()))
+    raise typer.Exit(1 if found.different else 0)
 
 
 @app.command()

@@ -17,6 +17,10 @@ def command(
         str, typer.Option(help="Where to listen; elsewhere than on this machine only with keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, help="A table model's: how many processes answer.")] = 1,
+    init: Annotated[
+        bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
+    ] = False,
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
@@ -29,10 +33,12 @@ def command(
     """
     from temper.api import assistants
 
+    if init and not assistants.is_assistant(config):
+        return _init(config)
     if not assistants.is_assistant(config):
         from temper.gateway.tables.build import serve as serve_tables
 
-        return serve_tables(config, host, port, told=lambda line: typer.echo(line, err=True))
+        return serve_tables(config, host, port, told=lambda line: typer.echo(line, err=True), workers=workers)
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)
@@ -42,3 +48,11 @@ def command(
     stages = ", ".join(name for name, _ in assistant.guard)
     typer.echo(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
     serve(app, host, port)
+
+
+def _init(config: Path) -> None:
+    from temper.config.system import load_system
+    from temper.gateway.tables.init import init
+
+    system = load_system(config)
+    typer.echo(init(config, system.name, system.schema, system.exposure.returns), nl=False)

@@ -2,6 +2,7 @@
 
 guard:
   deadline_ms: 250              # the longest a request may take
+  drain_seconds: 5              # at SIGTERM, how long /readyz says 503 before nobody is let in any more
   control: .temper/control.db   # keys, people, reviews; or postgresql://...
   audit: {folder: .temper/audit, ack: durable}
   quota: {per_minute: 600, burst: 60}
@@ -27,7 +28,7 @@ from temper.core.serving import Mode
 Stages = tuple[tuple[str, Mode, Mapping[str, Any]], ...]
 ACKS = ("durable", "async")
 PROTOCOLS = ("json", "v2")
-_OWN = ("deadline_ms", "rows", "control", "audit", "profile", "open", "upstream")
+_OWN = ("deadline_ms", "drain_seconds", "rows", "control", "audit", "profile", "open", "upstream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Serving:
     """
 
     deadline: float = 0.25
+    drain: float = 0.0
     rows: int = 1_000
     control: str = ".temper/control.db"
     audit: str = ".temper/audit"
@@ -77,6 +79,7 @@ def serving_of(document: Section, base: Path) -> Serving:
     checkpoints = audit.text("checkpoints")
     return Serving(
         deadline=section.number("deadline_ms", 1e3 * usual.deadline) / 1e3,
+        drain=section.number("drain_seconds", usual.drain),
         rows=section.whole("rows", usual.rows),
         control=control if "://" in control else str(base / control),
         audit=str(base / audit.text("folder", usual.audit)),

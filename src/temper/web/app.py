@@ -136,7 +136,8 @@ def _to_the_door(visit: Visit, screen: Screen) -> Response:
 def _meant(error: TemperError, request: Request) -> Refused:
     """What the store refused, as a page. Its sentences name what was asked, so they are made harmless."""
     case = str(request.path_params.get("id", ""))
-    text = inert(f"{error.message[:1].upper()}{error.message[1:]}. {error.fix[:1].upper()}{error.fix[1:]}".strip())
+    said = [part[:1].upper() + part[1:].rstrip(".") + "." for part in (error.message, error.fix) if part]
+    text = inert(" ".join(said))
     if isinstance(error, Conflict):
         return Refused(409, "Something has changed meanwhile", text, case)
     if isinstance(error, Forbidden):

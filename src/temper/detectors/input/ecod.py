@@ -54,7 +54,11 @@ class Ecod:
         if largest <= state.limit.value:
             return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value
-        reason = f"tails of {largest:.3g}, {state.limit.rate:g} of rows are above {state.limit.value:.3g}"
+        limit = state.limit
+        reason = (
+            f"values far out in their columns: {largest:,.0f} by ECOD, {limit.rate:.2%} of rows are beyond "
+            f"{limit.value:,.0f}"
+        )
         return state, Signal(values=values, alarms=alarms, reason=reason)
 
 

@@ -52,8 +52,10 @@ class Mahalanobis:
         if largest <= state.limit.value:
             return state, Signal(values=values, alarms=none(len(values)))
         alarms = values > state.limit.value
-        reason = f"{largest:.3g} times the usual squared distance, {state.limit.rate:g} of rows are above "
-        return state, Signal(values=values, alarms=alarms, reason=f"{reason}{state.limit.value:.3g}")
+        limit = state.limit
+        beyond = f"{limit.rate:.2%} of rows are beyond {limit.value:,.0f}"
+        reason = f"as a whole unlike the training rows: squared distance {largest:,.0f}, {beyond}"
+        return state, Signal(values=values, alarms=alarms, reason=reason)
 
 
 PLUGIN = Mahalanobis

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +29,7 @@ from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
-from temper.gateway.transport import Door, settings
+from temper.gateway.transport import Door
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
@@ -35,6 +37,22 @@ from temper.store.ledger.personal import Personal
 
 SCOPE = "score"
 """What a key must allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """Which of several processes this is; its journal has both names."""
+
+    node: str = "node"
+    worker: int = 0
+    workers: int = 1
+
+    def files(self, folder: Path) -> dict[str, Any]:
+        """Where it counts, and where the others do."""
+        if self.workers == 1:
+            return {}
+        every = [folder / f"metrics-{self.node}-{at}.json" for at in range(self.workers)]
+        return {"own": every[self.worker], "others": (*every[: self.worker], *every[self.worker + 1 :])}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,7 +68,11 @@ class Gateway:
     control: Control
     tending: Tending
     reloading: Reloading | None = None
-    _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
+    parent: int = 0
+    """The process that started this one, if it has to be there."""
+    leaving: bool = False
+    """Whether the process is about to end."""
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def journal(self) -> Journal:
@@ -63,6 +85,12 @@ class Gateway:
             await lifespan(receive, send, self.stop, self.start)
         else:
             await self.live.app(scope, receive, send)
+
+    def ready(self) -> str:
+        """Why nothing should be sent here, "" where it may."""
+        if self.leaving:
+            return "going down"
+        return "decisions cannot be recorded now" if self.lasting.journal.fault is not None else ""
 
     def swap(self, new: Version) -> None:
         """Let this version answer from the next request on."""
@@ -79,17 +107,25 @@ class Gateway:
     def start(self) -> None:
         """Begin to follow what people set, on the running event loop."""
         self.tending.start()
+        self._tasks = [asyncio.create_task(self._every_second())]
         if self.reloading is not None:
-            self._task = asyncio.create_task(self.reloading.run())
+            self._tasks.append(asyncio.create_task(self.reloading.run()))
 
     async def stop(self) -> None:
         """Write what is left and let everything go."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.tending.stop()
         self.close()
+
+    async def _every_second(self) -> None:
+        while True:
+            with suppress(OSError):  # a full disk is told by the journal
+                await asyncio.to_thread(self.counted.save)
+            if self.parent and os.getppid() != self.parent:
+                os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(1.0)
 
     def close(self) -> None:
         """The same where nothing was started."""
@@ -100,12 +136,12 @@ class Gateway:
         self.control.close()
 
 
-def opened(path: Path, *, node: str = "node", worker: str = "0") -> Gateway:
+def opened(path: Path, seat: Seat = Seat()) -> Gateway:
     """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
     serving = guard(path)
     control = Control.open(serving.control)
     seen = state(path, serving, control)
-    gateway = build(*effective(path, control), node=node, worker=worker, control=control)
+    gateway = build(*effective(path, control), seat=seat, control=control)
     if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
         asyncio.run(check(gateway.live))
     gateway.reloading = Reloading(
@@ -124,13 +160,12 @@ def build(
     serving: Serving,
     trial: Trial | None = None,
     *,
-    node: str = "node",
-    worker: str = "0",
+    seat: Seat = Seat(),
     control: Control | None = None,
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
-    journal, personal = _journal(serving, node, worker)
+    journal, personal = _journal(serving, seat)
     relay = Relay(
         path=journal.path,
         personal=personal,
@@ -141,9 +176,14 @@ def build(
         **parts.people(parts.options_of(serving)),
     )
     tending = Tending(control=control, live=lambda: found.live, relay=relay)
-    counted = Metrics(help=_HELP, live=lambda: _labels(found.live))
+    counted = Metrics(help=_HELP, live=lambda: _labels(found.live), **seat.files(Path(serving.audit)))
     lasting = Lasting(
-        journal=journal, personal=personal, counted=counted, known=_known(serving, lambda: tending.snapshot)
+        journal=journal,
+        personal=personal,
+        counted=counted,
+        known=_known(serving, lambda: tending.snapshot),
+        ready=lambda: found.ready(),
+        workers=seat.workers,
     )
 
     def full() -> bool:
@@ -163,10 +203,14 @@ def build(
 
 
 def serve(
-    path: Path, host: str = "127.0.0.1", port: int = 8080, told: Callable[[str], None] = lambda line: None
+    path: Path,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    told: Callable[[str], None] = lambda line: None,
+    workers: int = 1,
 ) -> None:
-    """Answer until interrupted; `told` hears what was built and where it answers."""
-    import uvicorn
+    """Answer until interrupted, by this many processes; `told` hears what was built and where it answers."""
+    from temper.gateway.tables.server import run
 
     gateway = opened(path)
     if gateway.live.serving.open and not loopback(host):
@@ -174,7 +218,14 @@ def serve(
         raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
     for line in described(gateway, f"http://{host}:{port}"):
         told(line)
-    uvicorn.run(gateway, host=host, port=port, **settings(gateway.door))
+    if workers == 1:
+        return run(gateway, host, port)
+    from temper.gateway.tables.workers import serve_many
+
+    gateway.close()  # now profile and keys are there, and what has to be compiled is
+    for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
+        file.unlink()
+    serve_many(path, host, port, workers, told)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:
@@ -196,10 +247,10 @@ def _labels(live: Version) -> Labels:
     return (("policy", live.policy[:12]), ("model", live.served.digest[:12]))
 
 
-def _journal(serving: Serving, node: str, worker: str) -> tuple[Journal, Personal]:
+def _journal(serving: Serving, seat: Seat) -> tuple[Journal, Personal]:
     folder = Path(serving.audit)
     key, checkpoints = key_in(folder), serving.checkpoints or None
-    journal = Journal.open(folder, node, worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
+    journal = Journal.open(folder, seat.node, seat.worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
     return journal, Personal(folder / "personal.db", key)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,11 +64,20 @@ def layers(
     return tuple(found)
 
 
-def waits(options: Options) -> Callable[[str, int], float]:
-    """For how long a client has to wait before so many more rows; without a quota nobody has to."""
+def waits(options: Options, workers: int = 1) -> Callable[[str, int], float]:
+    """For how long a client has to wait before so many more rows; without a quota nobody has to. Of several processes
+    each gives out its share.
+    """
     if "quota" not in options:
         return lambda client, rows: 0.0
-    quota = Quota(config=made(QuotaConfig, "quota", options))
+    whole = made(QuotaConfig, "quota", options)
+    share = replace(
+        whole,
+        per_second=whole.per_second / workers,
+        burst=max(1, whole.burst // workers),
+        per_day=math.ceil(whole.per_day / workers),
+    )
+    quota = Quota(config=share)
     epoch = time.time() - time.monotonic()  # of a clock that never steps
     return lambda client, rows: quota.take(client, epoch + time.monotonic(), rows)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.review import Ruling
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
 from temper.guard.serving.breaker import Breaker
@@ -21,6 +22,8 @@ from temper.store.control.keys import Snapshot
 
 _LOG = logging.getLogger(__name__)
 _PERIOD = 1.0
+SAFE = Ruling.BLOCK
+"""What becomes of a case that no person decided in time."""
 FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
 
 
@@ -46,7 +49,7 @@ class Tending:
 
     def start(self) -> None:
         """Begin, on the running event loop."""
-        works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once]
+        works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._overdue]
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
@@ -88,6 +91,11 @@ class Tending:
         if breaker is not None and self._worded != (breaker.seq, pipeline.breaker):
             self._worded = breaker.seq, pipeline.breaker
             getattr(pipeline.breaker, FORCED[str(breaker.value)])(time.monotonic())
+
+    def _overdue(self) -> None:
+        """What no person decided in time gets the safe default, and says so."""
+        for case in self.control.reviews.expire(time.time(), SAFE):
+            _LOG.warning("case %s was overdue and is decided: %s", case.id, SAFE.value)
 
     async def _probing(self) -> None:
         """Known rows go past the breaker, or nobody would find out that the model is well again."""

@@ -48,6 +48,8 @@ class Lasting:
     personal: Personal
     counted: Counted
     known: Callable[[str], Client | None]
+    ready: Callable[[], str] = lambda: ""
+    workers: int = 1
     once: Idempotency = field(default_factory=Idempotency)
 
 
@@ -131,7 +133,8 @@ def version(
         known=lasting.known,
         counted=lasting.counted,
         once=lasting.once,
-        wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options)),
+        ready=lasting.ready,
+        wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options, lasting.workers)),
         most_rows=serving.rows,
         deadline=serving.deadline,
         body_seconds=0.0,  # the door sees to that
@@ -149,6 +152,17 @@ def version(
         shadow=shadow,
         canary=canary,
     )
+
+
+def decider(system: Protected, serving: Serving, kept: Kept) -> tuple[Pipeline, str]:
+    """The pipeline by itself, to be asked again what it was asked before, and the digest of its policy."""
+
+    def unrecorded(scoring: Scoring, waiting: Waiting) -> None:
+        waiting.set_result(-1)
+
+    model = served(system.target, system.data.x, system.threshold)
+    profile = _profile(system, serving, model)
+    return made(system, serving, profile, model, kept, unrecorded), policy_of(system, serving, profile, model)
 
 
 def policy_of(system: Protected, serving: Serving, profile: Profile, model: Served) -> str:

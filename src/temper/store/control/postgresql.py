@@ -18,7 +18,8 @@ from temper.store.control.migrate import migrate
 
 LOCK = 0x54454D50
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-WRITE = f"BEGIN; SELECT pg_advisory_xact_lock({LOCK})"
+# A server whose default is a stricter isolation would take its snapshot before it holds the lock, and then refuse.
+WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({LOCK})"
 # A commit is on the disk before it is acknowledged, whatever the server's default is.
 DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 TABLES = "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()"
@@ -53,6 +54,11 @@ class Service:
             keepalives_count=3,
         )
         raw.execute(DURABLE)
+        if raw.execute("SELECT 1 FROM pg_settings WHERE name = 'fsync' AND setting <> 'on'").fetchone():
+            raw.close()
+            raise StoreError(
+                f"{self._name()} acknowledges what is not on its disk", fix="set fsync = on in its settings"
+            )
         return _Connection(raw)
 
     def migrate(self, connection: Connection) -> None:
@@ -115,7 +121,9 @@ class _Connection:
         self._raw.execute(WRITE if writing else READ)
 
     def end(self, keep: bool) -> None:
-        self._raw.execute("COMMIT" if keep else "ROLLBACK")
+        ended = self._raw.execute("COMMIT" if keep else "ROLLBACK")
+        if keep and ended.statusmessage != "COMMIT":  # a statement had failed, so the server threw everything away
+            raise StoreError("the change was not kept: one of its statements had failed", fix="try it again")
 
     def close(self) -> None:
         self._raw.close()

@@ -5,7 +5,7 @@ guard:
   drain_seconds: 5              # at SIGTERM, how long /readyz says 503 before nobody is let in any more
   control: .temper/control.db   # keys, people, reviews; or postgresql://...
   audit: {folder: .temper/audit, ack: durable}
-  quota: {per_minute: 600, burst: 60}
+  quota: {per_second: 10, burst: 60}
   anomaly: shadow               # looks and writes down, and changes nothing
   extraction: {mode: enforce}
   upstream: {url: "http://10.0.0.7:8080/v2/models/fraud/infer", protocol: v2}   # else the model runs in this process

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from databases import cluster, place
+
+__all__ = ["cluster", "place"]  # a PostgreSQL server, and where a control store may be
+
 ROOT = Path(__file__).parents[1]
 
 # Before any numeric library is loaded (none is above): the test workers share the cores already.

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import pytest
 
-BINARIES = Path(os.environ.get("TEMPER_POSTGRESQL", "/usr/lib/postgresql/15/bin"))
+NEWEST = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
+BINARIES = Path(os.environ.get("TEMPER_POSTGRESQL", NEWEST))
 PEPPER = "only for the tests, 32 characters at least"
 
 
@@ -109,7 +110,7 @@ def cluster():
     cluster.remove()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path, monkeypatch):
     """Where a new control store may be: a file, and an empty database of PostgreSQL."""
     monkeypatch.setenv("TEMPER_PEPPER", PEPPER)

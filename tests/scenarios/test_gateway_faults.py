@@ -17,7 +17,6 @@ from random import Random
 import pytest
 
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, client, ended, free, held, row, write
-from databases import cluster  # noqa: F401
 from temper.engine.drill.messages import message
 from temper.store.control import Control
 
@@ -146,7 +145,7 @@ def test_while_the_control_store_takes_nothing_decisions_go_on_and_cases_come_la
     well(held([tmp_path / "s" / "audit"], cases_in(control), told), 30)
 
 
-def test_postgresql_goes_away_and_comes_back(tmp_path, cluster, monkeypatch):  # noqa: F811
+def test_postgresql_goes_away_and_comes_back(tmp_path, cluster, monkeypatch):
     import psycopg
 
     monkeypatch.setenv("TEMPER_PEPPER", "p" * 40)

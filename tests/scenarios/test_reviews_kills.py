@@ -15,7 +15,6 @@ from control_store import opened
 from scenarios.story import ENVIRONMENT
 from temper.core.review import Role, State
 
-pytest_plugins = ["databases"]
 pytestmark = pytest.mark.slow
 
 KILLS = {"sqlite": 50, "postgresql": 20}

@@ -12,7 +12,6 @@ from control_store import opened
 from scenarios.story import ENVIRONMENT, SRC
 from temper.core.review import Role, State
 
-pytest_plugins = ["databases"]
 pytestmark = pytest.mark.slow
 
 CASES = 400

@@ -9,8 +9,6 @@ from temper.core.errors import StoreError
 from temper.store.control import Control
 from temper.store.control.migrate import migrations
 
-pytest_plugins = ["databases"]
-
 COLUMNS = {
     "sqlite": "SELECT m.name AS name, c.name AS item FROM sqlite_master m, pragma_table_info(m.name) c "
     "WHERE m.type = 'table'",

@@ -6,8 +6,6 @@ from control_store import PASSWORD, peopled
 from temper.core.errors import TemperError
 from temper.core.review import Conflict, Forbidden, Role, Ruling, State
 
-pytest_plugins = ["databases"]
-
 
 @pytest.fixture
 def control(place):

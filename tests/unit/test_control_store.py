@@ -10,8 +10,6 @@ from temper.core.review import Role
 from temper.store.control.people import PATIENCE
 from temper.store.control.wording import LONGEST_REASON
 
-pytest_plugins = ["databases"]
-
 
 @pytest.fixture
 def control(place):

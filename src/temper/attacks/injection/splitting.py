@@ -49,7 +49,8 @@ class Splitting:
         goals = [goal for goal in ground.goals if goal.from_users and "" in ground.carriers]
         names = interleaved(ground.wrappers, (wrapper_family,), gen)
         for wrapper in dict.fromkeys(["plain", *names] if "plain" in names else names):
-            yield tuple(shuffled([one for goal in goals for one in self._split(goal, wrapper)], gen))
+            if made := [one for goal in goals for one in self._split(goal, wrapper)]:
+                yield tuple(shuffled(made, gen))
 
     def _split(self, goal: Goal, wrapper: str) -> Iterator[Injection]:
         for opening, part, last in _FORMS:

@@ -46,7 +46,7 @@ ci: ## what the build machine runs after `make check`
 	$(MAKE) wheel
 
 slow: $(VENV)/.stamp ## kills, clusters, big data
-	$(PYTEST) -m slow || [ $$? -eq 5 ] # 5: there is no slow test
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m slow || [ $$? -eq 5 ] # 5: there is no slow test
 
 figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the expected ones
 	$(BIN)/python scripts/figures.py

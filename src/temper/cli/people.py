@@ -37,6 +37,18 @@ def add(name: Name, role: Wanted = Rank.VIEWER, store: Store = PLACE) -> None:
 
 
 @app.command()
+def role(
+    name: Name, role: Annotated[Rank, typer.Argument(help="What they may do from now on.")], store: Store = PLACE
+) -> None:
+    """Give somebody another role; the last admin stays one."""
+    from temper.core.review import Role
+
+    with opened(store) as (control, me, now):
+        control.people.set_role(name, Role[role.name], me, now)
+    typer.echo(f"{name} is {role} now")
+
+
+@app.command()
 def password(name: Name, store: Store = PLACE) -> None:
     """Give somebody a new password, asked for twice; their sessions end."""
     secret = _asked()

@@ -56,11 +56,6 @@ class Sessions:
         with self._database.write() as tx:
             tx.all("DELETE FROM session WHERE token = ?", _digest(token))
 
-    def close_all(self, person: str) -> None:
-        """End every session of a person."""
-        with self._database.write() as tx:
-            tx.all("DELETE FROM session WHERE person = ?", person)
-
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -91,7 +91,9 @@ class Stalls:
 
 @pytest.mark.parametrize("stuck", ["model", "chain", "audit"])
 def test_whatever_hangs_nobody_waits_past_the_deadline(stuck):
-    """Deadlines of 20 to 300 ms; how late the answers come is held against how late the loop's own timers are."""
+    """Deadlines of 20 to 300 ms; how late each answer comes is held against a timer of the loop that is due with it, since
+    a machine that stands still for a second makes both late.
+    """
     about = {
         "model": {},
         "chain": {"chain": Chain(links=(Stalls(), Stalls(), Stalls()))},
@@ -119,9 +121,9 @@ def test_whatever_hangs_nobody_waits_past_the_deadline(stuck):
         return np.array([[await own, await other] for own, other in tasks])
 
     late = asyncio.run(story())
-    own, other = late[:, 0], late[:, 1]
-    assert np.median(own) < 0.010
-    assert np.quantile(own, 0.99) < 0.010 + max(0.0, np.quantile(other, 0.99)), "beyond what the machine is late itself"
+    beyond = late[:, 0] - np.maximum(late[:, 1], 0.0)
+    assert np.median(beyond) < 0.005
+    assert np.quantile(beyond, 0.95) < 0.010, "a stall between a timer and an answer due with it makes a few pairs differ"
 
 
 def test_a_client_in_a_hurry_opens_no_breaker_and_takes_nobodys_time():

@@ -71,7 +71,8 @@ class Served:
     """A service in a process of its own, pinned to core 0."""
 
     def __init__(self, kind: str, folder: Path) -> None:
-        self.kind, self.port = kind, 20_000 + int.from_bytes(os.urandom(2), "big") // 2
+        below_clients = 20_000 + int.from_bytes(os.urandom(2), "big") % 12_000
+        self.kind, self.port = kind, below_clients
         shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
         command = [sys.executable, "-m", "bench.guard._services", kind, str(self.port), str(folder)]
         self.process = subprocess.Popen(["taskset", "-c", "0", *command], cwd=ROOT)

@@ -123,7 +123,7 @@ def test_whatever_hangs_nobody_waits_past_the_deadline(stuck):
     late = asyncio.run(story())
     beyond = late[:, 0] - np.maximum(late[:, 1], 0.0)
     assert np.median(beyond) < 0.005
-    assert np.quantile(beyond, 0.95) < 0.010, "a stall between a timer and an answer due with it makes a few pairs differ"
+    assert np.quantile(beyond, 0.95) < 0.010, "a stall between a timer and its answer makes a few pairs differ"
 
 
 def test_a_client_in_a_hurry_opens_no_breaker_and_takes_nobodys_time():

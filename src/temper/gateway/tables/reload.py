@@ -17,9 +17,10 @@ from temper.config.serving import Serving, under
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
-from temper.gateway.tables.deploy import deployed, guard, loaded, of
+from temper.gateway.tables.deploy import guard, loaded, of
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
 from temper.store.control import Control
+from temper.store.control.deployed import deployed
 
 _LOG = logging.getLogger(__name__)
 _PERIOD = 1.0

@@ -29,6 +29,7 @@ from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
+from temper.gateway.tables.watch import Watch
 from temper.gateway.transport import Door
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
@@ -199,6 +200,15 @@ def build(
         control=control,
         tending=tending,
     )
+    tending.watch = Watch(
+        node=f"gateway {seat.node}-{seat.worker}",
+        control=control,
+        live=lambda: found.live,
+        journal=journal,
+        stopped=lambda: tending.stopped,
+        counted=counted,
+        wall=time.time,
+    ).incidents
     gauges(found)
     return found
 

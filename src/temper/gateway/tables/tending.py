@@ -38,6 +38,8 @@ class Tending:
     live: Callable[[], Version]
     relay: Relay
     snapshot: Snapshot = field(init=False)
+    watch: Callable[[], None] | None = None
+    """Tells people by itself what is wrong."""
     stopped: bool = False
     """Whether people have switched the model off."""
     told: dict[str, str] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Tending:
     def start(self) -> None:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._overdue]
+        works += [self.watch] if self.watch is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 

@@ -290,15 +290,15 @@ def test_kills_leave_only_whole_backups(place, tmp_path):
         shutil.rmtree(place.backups, ignore_errors=True)
         command = [sys.executable, "-c", LOOP, str(place.config), str(place.backups)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | ENVIRONMENT) as process:
-            assert process.stdout.readline() == "0\n"
-            time.sleep(moments.uniform(0.0, 0.1))
+            many = moments.randint(1, 3)
+            assert [process.stdout.readline() for _ in range(many)] == [f"{n}\n" for n in range(many)]
+            time.sleep(moments.uniform(0.0, 0.05))
             process.kill()
-            many = 1 + process.stdout.read().count("\n")
+            many += process.stdout.read().count("\n")
         whole = sorted(place.backups.glob("[!.]*"))
         assert many <= len(whole) <= many + 1
         told += many
         assert restore(whole[-1], tmp_path / f"restored-{told}").faults == ()
-    assert told > 6
 
 
 def test_a_restored_gateway_answers_by_the_model_and_policy_of_before(folder, tmp_path_factory):

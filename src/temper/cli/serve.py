@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,10 @@ def command(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8080,
     workers: Annotated[int, typer.Option(min=1, help="A table model's: how many processes answer.")] = 1,
+    node: Annotated[
+        str,
+        typer.Option(envvar="TEMPER_NODE", help="A table model's: the name of this gateway; else that of the machine."),
+    ] = "",
     init: Annotated[
         bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
     ] = False,
@@ -38,7 +43,8 @@ def command(
     if not assistants.is_assistant(config):
         from temper.gateway.tables.build import serve as serve_tables
 
-        return serve_tables(config, host, port, told=lambda line: typer.echo(line, err=True), workers=workers)
+        said = partial(typer.echo, err=True)
+        return serve_tables(config, host, port, told=said, workers=workers, node=node)
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)

@@ -25,6 +25,7 @@ from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
 from temper.gateway.tables.metrics import Metrics
+from temper.gateway.tables.presence import Presence, host
 from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
@@ -34,6 +35,8 @@ from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
+from temper.store.ledger.segment import NAME
+from temper.store.ledger.verify import logs
 
 SCOPE = "score"
 """What a key must allow."""
@@ -47,6 +50,10 @@ class Seat:
     worker: str = "0"
     workers: int = 1
 
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.node):
+            raise ConfigError(f"{self.node!r} is no name of a node", fix="use up to 64 letters, digits, - or _")
+
     def files(self, folder: Path) -> dict[str, Any]:
         """Where it counts, and where the others do."""
         if self.workers == 1:
@@ -54,6 +61,11 @@ class Seat:
         every = [folder / f"metrics-{self.node}-{at}.json" for at in range(self.workers)]
         at = int(self.worker)
         return {"own": every[at], "others": (*every[:at], *every[at + 1 :])}
+
+    def left(self, folder: Path) -> list[Path]:
+        """Ledgers in this folder that are of none of these processes; the first of them looks after those."""
+        own = {f"audit-{self.node}-{at}" for at in range(self.workers)} | {f"audit-{self.node}-{self.worker}"}
+        return [one for one in logs(folder) if one.stem not in own] if self.worker == "0" else []
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -91,6 +103,8 @@ class Gateway:
         """Why nothing should be sent here, "" where it may."""
         if self.leaving:
             return "going down"
+        if self.tending.presence.disputed:
+            return "another gateway has the name of this one"
         return "decisions cannot be recorded now" if self.lasting.journal.fault is not None else ""
 
     def swap(self, new: Version) -> None:
@@ -134,15 +148,16 @@ class Gateway:
             self.live.shadow.close()
         self.lasting.journal.close()
         self.lasting.personal.close()
+        self.tending.presence.leave()
         self.control.close()
 
 
 def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1) -> Gateway:
     """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
-    serving = guard(path)
+    seat, serving = Seat(node=node, worker=worker, workers=workers), guard(path)
     control = Control.open(serving.control)
     seen = state(path, serving, control)
-    gateway = build(*effective(path, control), seat=Seat(node=node, worker=worker, workers=workers), control=control)
+    gateway = build(*effective(path, control), seat=seat, control=control)
     if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
         asyncio.run(check(gateway.live))
     gateway.reloading = Reloading(
@@ -166,7 +181,7 @@ def build(
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
-    journal, personal = _journal(serving, seat)
+    journal, personal, presence = _named(serving, seat, control)
     relay = Relay(
         path=journal.path,
         personal=personal,
@@ -176,8 +191,9 @@ def build(
         wall=time.time,
         **parts.people(parts.options_of(serving)),
     )
-    tending = Tending(control=control, live=lambda: found.live, relay=relay)
-    counted = Metrics(help=_HELP, live=lambda: _labels(found.live), **seat.files(Path(serving.audit)))
+    tending = Tending(control=control, live=lambda: found.live, relay=relay, presence=presence)
+    tending.left = seat.left(journal.path.parent)
+    counted = Metrics(help=_HELP, live=lambda: _labels(found.live, seat), **seat.files(Path(serving.audit)))
     lasting = Lasting(
         journal=journal,
         personal=personal,
@@ -205,28 +221,34 @@ def build(
 
 def serve(
     path: Path,
-    host: str = "127.0.0.1",
+    address: str = "127.0.0.1",
     port: int = 8080,
     told: Callable[[str], None] = lambda line: None,
     workers: int = 1,
+    node: str = "",
 ) -> None:
-    """Answer until interrupted, by this many processes; `told` hears what was built and where it answers."""
+    """Answer until interrupted, by this many processes; `told` hears what was built and where it answers. Without a
+    name the node has that of the machine.
+    """
     from temper.gateway.tables.server import run
 
-    gateway = opened(path)
-    if gateway.live.serving.open and not loopback(host):
+    node = node or host()
+    gateway = opened(path, node=node)
+    if gateway.live.serving.open and not loopback(address):
         gateway.close()
-        raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
-    for line in described(gateway, f"http://{host}:{port}"):
+        raise ConfigError(
+            f"{address} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys"
+        )
+    for line in described(gateway, f"http://{address}:{port}"):
         told(line)
     if workers == 1:
-        return run(gateway, host, port)
+        return run(gateway, address, port)
     from temper.gateway.tables.workers import serve_many
 
     gateway.close()  # now profile and keys are there, and what has to be compiled is
     for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
         file.unlink()
-    serve_many(path, host, port, workers, told)
+    serve_many(path, address, port, workers, told, node)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:
@@ -244,15 +266,21 @@ def described(gateway: Gateway, url: str) -> Iterator[str]:
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
 
 
-def _labels(live: Version) -> Labels:
-    return (("policy", live.policy[:12]), ("model", live.served.digest[:12]))
+def _labels(live: Version, seat: Seat) -> Labels:
+    return (("policy", live.policy[:12]), ("model", live.served.digest[:12]), ("node", seat.node))
 
 
-def _journal(serving: Serving, seat: Seat) -> tuple[Journal, Personal]:
+def _named(serving: Serving, seat: Seat, control: Control) -> tuple[Journal, Personal, Presence]:
+    """The ledger of this worker, which nobody else writes, and then its name, which nobody else has."""
     folder = Path(serving.audit)
     key, checkpoints = key_in(folder), serving.checkpoints or None
     journal = Journal.open(folder, seat.node, seat.worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
-    return journal, Personal(folder / "personal.db", key)
+    try:
+        presence = Presence.begin(control, seat.node, seat.worker, folder)
+        return journal, Personal(folder / "personal.db", key), presence
+    except BaseException:
+        journal.close()
+        raise
 
 
 def _learnt(system: Protected) -> Any:

@@ -39,6 +39,8 @@ def gauges(gateway: Gateway) -> None:
             "Parts of the control store that do not answer.",
             lambda: sum(map(bool, tending.told.values())),
         ),
+        workers=("Workers of gateways on the control store, this one too.", lambda: tending.presence.live),
+        name_disputed=("1 where another gateway has the name of this one.", lambda: float(tending.presence.disputed)),
         golden_failed=(
             "Times that known rows had other scores.",
             lambda: golden.failed if (golden := live().golden) else 0,

@@ -6,12 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from temper.core.review import Ruling
+from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
 from temper.guard.serving.breaker import Breaker
@@ -37,7 +39,10 @@ class Tending:
     control: Control
     live: Callable[[], Version]
     relay: Relay
+    presence: Presence
     snapshot: Snapshot = field(init=False)
+    left: list[Path] = field(default_factory=list)
+    """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
     """Whether people have switched the model off."""
     told: dict[str, str] = field(default_factory=dict)
@@ -49,7 +54,8 @@ class Tending:
 
     def start(self) -> None:
         """Begin, on the running event loop."""
-        works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._overdue]
+        works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
+        works.append(self.presence.present)
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
@@ -91,6 +97,12 @@ class Tending:
         if breaker is not None and self._worded != (breaker.seq, pipeline.breaker):
             self._worded = breaker.seq, pipeline.breaker
             getattr(pipeline.breaker, FORCED[str(breaker.value)])(time.monotonic())
+
+    def _left(self) -> None:
+        """Cases that were never handed on by who is gone."""
+        while self.left:
+            self.relay.relayed += replace(self.relay, path=self.left[-1], relayed=0).once()
+            self.left.pop()
 
     def _overdue(self) -> None:
         """What no person decided in time gets the safe default, and says so."""

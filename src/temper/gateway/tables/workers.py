@@ -34,6 +34,7 @@ class Workers:
     host: str
     port: int
     many: int
+    node: str
     restarted: int = 0
     _socket: socket.socket = field(init=False, repr=False)
     _running: dict[int, tuple[Any, float]] = field(default_factory=dict, init=False, repr=False)
@@ -54,7 +55,7 @@ class Workers:
         self._socket.close()
 
     def _start(self, seat: int) -> None:
-        given = (self.path, self.host, self.port, self._socket, seat, self.many, os.getpid())
+        given = (self.path, self.host, self.port, self._socket, self.node, seat, self.many, os.getpid())
         process = multiprocessing.get_context("spawn").Process(target=_answer, args=given, name=f"worker {seat}")
         process.start()
         self._running[seat] = process, time.monotonic()
@@ -76,13 +77,15 @@ class Workers:
                 os.kill(process.pid, sig)
 
 
-def _answer(path: Path, host: str, port: int, listening: socket.socket, seat: int, many: int, parent: int) -> None:
-    gateway = opened(path, worker=str(seat), workers=many)
+def _answer(
+    path: Path, host: str, port: int, listening: socket.socket, node: str, seat: int, many: int, parent: int
+) -> None:
+    gateway = opened(path, node=node, worker=str(seat), workers=many)
     gateway.parent = parent
     run(gateway, host, port, [listening])
 
 
-def serve_many(path: Path, host: str, port: int, many: int, told: Callable[[str], None]) -> None:
+def serve_many(path: Path, host: str, port: int, many: int, told: Callable[[str], None], node: str) -> None:
     """Answer by this many processes; `told` hears what cannot be shared."""
     told(f"{many} processes: each has 1/{many} of every quota, and its own breaker, trails and request ids")
-    Workers(path=path, host=host, port=port, many=many).run()
+    Workers(path=path, host=host, port=port, many=many, node=node).run()

@@ -21,6 +21,8 @@ def command(
     init: Annotated[
         bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
     ] = False,
+    log_format: Annotated[str, typer.Option(help="Lines of the log on stderr: text or json.")] = "text",
+    log_level: Annotated[str, typer.Option(help="From where on it is told: info, warning or error.")] = "info",
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
@@ -35,10 +37,18 @@ def command(
 
     if init and not assistants.is_assistant(config):
         return _init(config)
+    from temper.gateway.log import Logging
+
+    how = Logging(form=log_format, level=log_level)
+
+    def told(line: str) -> None:
+        if how.form == "text":
+            typer.echo(line, err=True)
+
     if not assistants.is_assistant(config):
         from temper.gateway.tables.build import serve as serve_tables
 
-        return serve_tables(config, host, port, told=lambda line: typer.echo(line, err=True), workers=workers)
+        return serve_tables(config, host, port, told=told, workers=workers, logging=how)
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)
@@ -46,8 +56,8 @@ def command(
     allowed = assistants.keys_of(os.environ.get(keys, ""))
     app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute)
     stages = ", ".join(name for name, _ in assistant.guard)
-    typer.echo(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
-    serve(app, host, port)
+    told(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)")
+    serve(app, host, port, logging=how)
 
 
 def _init(config: Path) -> None:

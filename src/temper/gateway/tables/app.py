@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,6 +17,7 @@ from temper.core.schema import Schema
 from temper.core.serving import Answer, Scoring
 from temper.core.stage import Level
 from temper.gateway.asgi import Receive, Refused, Scope, Send, body_of, lifespan
+from temper.gateway.events import tell
 from temper.gateway.tables import openapi, v2
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.decode import Asked, Decoder, Wrong
@@ -24,10 +25,11 @@ from temper.gateway.tables.v2 import V2
 from temper.guard.serving.idempotency import Conflict, Idempotency
 from temper.guard.serving.pipeline import Refuses
 
-_LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 _JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _BEARER = b"bearer "
+_EVENTS = {401: "key.refused", 429: "quota.refused"}
+_KID = re.compile(r"([0-9a-f]{16})\.")
 _AGAIN = (b"idempotency-replayed", b"true")
 Headers = tuple[tuple[bytes, bytes], ...]
 Told = tuple[int, bytes, Headers]
@@ -118,10 +120,12 @@ class Tables:
             status, body, headers = await self._handler(scope)(scope, receive)
         except (Refused, Refuses) as refused:
             status, body, headers = _refusal(refused.status, refused.message, refused.after)
+            _logged(scope, status, refused)
         except Conflict as conflict:
             status, body, headers = _refusal(409, conflict.message)
+            _logged(scope, status, conflict)
         except Exception as crash:  # what went wrong may quote a row, so only its kind is told and logged
-            _LOG.error("a request failed: %s", type(crash).__name__)
+            tell("request.failed", key=kid(scope), crash=type(crash).__name__)
             status, body, headers = _refusal(500, "the gateway failed")
         self.counted.seconds.add(time.perf_counter() - began)
         self.counted.add("requests_total", (("status", str(status)),))
@@ -158,7 +162,11 @@ class Tables:
         client, scoring, body = await self._asked(scope, receive, decode)
 
         async def work() -> bytes:
-            return said(await self.answer(scoring), scoring.request)
+            try:
+                return said(await self.answer(scoring), scoring.request)
+            except Refuses as refused:
+                refused.request = scoring.request
+                raise
 
         if scoring.request.startswith(self._own):
             return 200, await work(), (_JSON,)
@@ -252,6 +260,23 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     if len(found) < len(scope["headers"]) and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
         raise Refused(400, "there are two keys")
     return found
+
+
+def kid(scope: Scope) -> str:
+    """The name of the key a request shows, which is no secret; "" where what it shows looks like none of ours."""
+    told = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    found = _KID.match(told[len(_BEARER) :].strip().decode("latin-1"))
+    return found[1] if found else ""
+
+
+def _logged(scope: Scope, status: int, refused: Refused | Refuses | Conflict) -> None:
+    """A line about a request that was refused. What is wrong with a body may name what the client wrote, so it is left
+    out.
+    """
+    name = _EVENTS.get(status, "request.refused" if status < 500 else "request.unanswered")
+    why = "" if status in (400, 401, 429) else refused.message
+    request = refused.request if isinstance(refused, Refuses) else ""
+    tell(name, status=status, key=kid(scope), request=request, why=why)
 
 
 def _refusal(status: int, message: str, after: float = 0.0) -> Told:

@@ -17,7 +17,9 @@ from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 from temper.core.system import Protected
 from temper.gateway.asgi import Receive, Scope, Send, lifespan
+from temper.gateway.events import tell
 from temper.gateway.keys import loopback
+from temper.gateway.log import Log, Logging, logged
 from temper.gateway.tables import parts
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.audit import key_in
@@ -29,6 +31,7 @@ from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
+from temper.gateway.tables.watching import Watching, limits
 from temper.gateway.transport import Door
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
@@ -73,6 +76,9 @@ class Gateway:
     """The process that started this one, if it has to be there."""
     leaving: bool = False
     """Whether the process is about to end."""
+    log: Log = field(default_factory=Log)
+    url: str = ""
+    """Where it answers, to be told."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -107,6 +113,7 @@ class Gateway:
 
     def start(self) -> None:
         """Begin to follow what people set, on the running event loop."""
+        tell("gateway.started", process=os.getpid(), url=self.url, **limits(self.live))
         self.tending.start()
         self._tasks = [asyncio.create_task(self._every_second())]
         if self.reloading is not None:
@@ -119,9 +126,12 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.tending.stop()
         self.close()
+        tell("gateway.stopped", requests=self.counted.seconds.count, records=self.journal.seq)
 
     async def _every_second(self) -> None:
+        watching = Watching(live=lambda: self.live, journal=self.lasting.journal, tending=self.tending, door=self.door)
         while True:
+            watching.look()
             with suppress(OSError):  # a full disk is told by the journal
                 await asyncio.to_thread(self.counted.save)
             if self.parent and os.getppid() != self.parent:
@@ -209,15 +219,24 @@ def serve(
     port: int = 8080,
     told: Callable[[str], None] = lambda line: None,
     workers: int = 1,
+    logging: Logging = Logging(),
 ) -> None:
     """Answer until interrupted, by this many processes; `told` hears what was built and where it answers."""
+    with logged(logging) as log:
+        _serve(path, host, port, told, workers, log, logging)
+
+
+def _serve(
+    path: Path, host: str, port: int, told: Callable[[str], None], workers: int, log: Log, logging: Logging
+) -> None:
     from temper.gateway.tables.server import run
 
     gateway = opened(path)
+    gateway.log, gateway.url = log, f"http://{host}:{port}"
     if gateway.live.serving.open and not loopback(host):
         gateway.close()
         raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
-    for line in described(gateway, f"http://{host}:{port}"):
+    for line in described(gateway, gateway.url):
         told(line)
     if workers == 1:
         return run(gateway, host, port)
@@ -226,7 +245,7 @@ def serve(
     gateway.close()  # now profile and keys are there, and what has to be compiled is
     for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
         file.unlink()
-    serve_many(path, host, port, workers, told)
+    serve_many(path, host, port, workers, told, logging)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:

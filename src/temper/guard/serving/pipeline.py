@@ -31,7 +31,11 @@ _TICK, _SWEEP = 0.002, 0.05
 
 
 class Refuses(Exception):
-    """A request that is not answered now: why, and after how many seconds it may be asked again."""
+    """A request that is not answered now: why, and after how many seconds it may be asked again. Whoever knows the
+    request's id adds it.
+    """
+
+    request: str = ""
 
     def __init__(self, status: int, message: str, after: float = 0.0) -> None:
         super().__init__(message)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from small_gateway import GUARD, asked, folder, gateway, models, written
 from temper.core.errors import ConfigError, StoreError
 from temper.gateway.events import EVENTS, Told, record_of, tell
-from temper.gateway.log import FEW, FORMATS, Log, Logging, line, logged
+from temper.gateway.log import FEW, FORMATS, Log, Signals, line, logged
 from temper.gateway.tables.build import Gateway
 from temper.gateway.tables.watching import Watching
 
@@ -33,7 +33,7 @@ HOSTILE = 'x\r\n{"event":"gateway.stopped"}\u2028\u2029\x85\x1b[2J\x7f\x00\u202e
 
 def lines(work: Callable[[], Any], form: str = "json", level: str = "info") -> list[Any]:
     stream = io.StringIO()
-    with logged(Logging(form=form, level=level), stream):
+    with logged(Signals(form=form, level=level), stream):
         work()
     text = stream.getvalue()
     assert text == "" or text.endswith("\n")
@@ -152,7 +152,7 @@ def test_levels_and_forms() -> None:
     assert [one["event"] for one in lines(work, level="error")] == ["ledger.failing"]
     assert re.fullmatch(r"\S+Z ERROR ledger\.failing: .+", lines(work, "text", "error")[0])
     with pytest.raises(ConfigError, match="text, json"):
-        Logging(form="xml")
+        Signals(form="xml")
 
 
 def test_after_the_log_everything_is_as_before() -> None:

@@ -22,6 +22,9 @@ def command(
         bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
     ] = False,
     log_format: Annotated[str, typer.Option(help="Lines of the log on stderr: text or json.")] = "text",
+    otlp: Annotated[
+        str, typer.Option(help="A table model's: a collector's address for spans of sampled requests (extra otel).")
+    ] = "",
     log_level: Annotated[str, typer.Option(help="From where on it is told: info, warning or error.")] = "info",
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
@@ -37,9 +40,9 @@ def command(
 
     if init and not assistants.is_assistant(config):
         return _init(config)
-    from temper.gateway.log import Logging
+    from temper.gateway.log import Signals
 
-    how = Logging(form=log_format, level=log_level)
+    how = Signals(form=log_format, level=log_level, otlp=otlp)
 
     def told(line: str) -> None:
         if how.form == "text":
@@ -48,7 +51,7 @@ def command(
     if not assistants.is_assistant(config):
         from temper.gateway.tables.build import serve as serve_tables
 
-        return serve_tables(config, host, port, told=told, workers=workers, logging=how)
+        return serve_tables(config, host, port, told=told, workers=workers, signals=how)
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)
@@ -57,7 +60,7 @@ def command(
     app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute)
     stages = ", ".join(name for name, _ in assistant.guard)
     told(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)")
-    serve(app, host, port, logging=how)
+    serve(app, host, port, signals=how)
 
 
 def _init(config: Path) -> None:

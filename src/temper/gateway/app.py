@@ -31,7 +31,7 @@ from temper.gateway.asgi import (
 )
 from temper.gateway.events import tell
 from temper.gateway.keys import Keys, loopback
-from temper.gateway.log import Logging, logged
+from temper.gateway.log import Signals, logged
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
 from temper.guard.serving.quota import Quota, QuotaConfig
@@ -215,7 +215,7 @@ def serve(
     port: int = 8080,
     *,
     connections: int = 1_000,
-    logging: Logging = Logging(),
+    signals: Signals = Signals(),
 ) -> None:
     """Answer until interrupted; without keys on this machine only."""
     import uvicorn
@@ -223,7 +223,7 @@ def serve(
     if not app.keys.hashes and not loopback(host):
         raise TemperError(f"{host} can be reached from elsewhere and there are no keys", fix="give keys, or 127.0.0.1")
     application: App = app
-    with logged(logging):
+    with logged(signals):
         uvicorn.run(
             application,
             host=host,

@@ -26,11 +26,14 @@ _LOOK = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Logging:
-    """How a process is to log: the form of a line, and from which level on."""
+class Signals:
+    """How a process is to tell of itself: the form of a line of its log, from which level on, and the address of a
+    collector of spans, "" for none.
+    """
 
     form: str = "text"
     level: str = "info"
+    otlp: str = ""
 
     def __post_init__(self) -> None:
         for word, known in ((self.form, FORMATS), (self.level, LEVELS)):
@@ -161,7 +164,7 @@ holds","key":"\\n{"}
 
 
 @contextmanager
-def logged(how: Logging = Logging(), stream: TextIO | None = None) -> Iterator[Log]:
+def logged(how: Signals = Signals(), stream: TextIO | None = None) -> Iterator[Log]:
     """Let everything this process logs go through one `Log`, warnings of libraries too."""
     log, root = Log(how.form, stream), logging.getLogger()
     kept = root.level, root.handlers[:]

@@ -22,6 +22,7 @@ from temper.gateway.tables import openapi, v2
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.decode import Asked, Decoder, Wrong
 from temper.gateway.tables.v2 import V2
+from temper.gateway.trace import Spans, carried, id_of, sampled
 from temper.guard.serving.idempotency import Conflict, Idempotency
 from temper.guard.serving.pipeline import Refuses
 
@@ -39,10 +40,11 @@ Handler = Callable[[Scope, Receive], Awaitable[Told]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who asks: a name, and the group whose queries are looked at together."""
+    """Who asks: a name, the group whose queries are looked at together, and the name of the key."""
 
     name: str
     group: str = ""
+    kid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Tables:
     deadline: float = 0.25
     once: Idempotency = field(default_factory=Idempotency)
     body_seconds: float = 10.0
+    spans: Spans | None = None
     _decoder: Decoder = field(init=False, repr=False)
     _v2: V2 = field(init=False, repr=False)
     _routes: dict[tuple[str, str], Handler] = field(init=False, repr=False)
@@ -125,7 +128,7 @@ class Tables:
             status, body, headers = _refusal(409, conflict.message)
             _logged(scope, status, conflict)
         except Exception as crash:  # what went wrong may quote a row, so only its kind is told and logged
-            tell("request.failed", key=kid(scope), crash=type(crash).__name__)
+            tell("request.failed", key=kid(scope), trace=id_of(_trace(scope)), crash=type(crash).__name__)
             status, body, headers = _refusal(500, "the gateway failed")
         self.counted.seconds.add(time.perf_counter() - began)
         self.counted.add("requests_total", (("status", str(status)),))
@@ -160,12 +163,40 @@ class Tables:
     ) -> Told:
         """The answer; a request with an id of its own is decided once, however often it comes."""
         client, scoring, body = await self._asked(scope, receive, decode)
+        if self.spans is not None and sampled(scoring.trace):
+            return await self._spanned(self.spans, client, scoring, body, said)
+        return await self._once(client, scoring, body, said)
 
+    async def _spanned(
+        self, spans: Spans, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]
+    ) -> Told:
+        """The same inside a span, which whoever is asked for the answer gets for a parent."""
+        span, scoring.trace = spans.begin(scoring.trace, scoring.at)
+        status = 500
+        try:
+            told = await self._once(client, scoring, body, said)
+            status = told[0]
+            return told
+        except (Refused, Refuses) as refused:
+            status = refused.status
+            raise
+        finally:
+            about: dict[str, str | int | bool] = {
+                "http.response.status_code": status,
+                "temper.request": scoring.request,
+                "temper.key": client.kid,
+                "temper.rows": len(scoring.rows),
+                "temper.decision": scoring.level.name.lower(),
+                "temper.source": scoring.source.value,
+            }
+            spans.end(span, about, failed=status >= 500)
+
+    async def _once(self, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]) -> Told:
         async def work() -> bytes:
             try:
                 return said(await self.answer(scoring), scoring.request)
             except Refuses as refused:
-                refused.request = scoring.request
+                refused.request, refused.trace = scoring.request, scoring.trace
                 raise
 
         if scoring.request.startswith(self._own):
@@ -194,6 +225,7 @@ class Tables:
             request=asked.id or f"{self._own}{next(self._number):x}",
             at=at,
             deadline=at + self._seconds(headers),
+            trace=carried(headers.get(b"traceparent")),
         )
         return client, scoring, body
 
@@ -257,8 +289,12 @@ class Tables:
 def _headers(scope: Scope) -> dict[bytes, bytes]:
     """Headers by name; who asks must be said once, or whoever stands in front may have read another key."""
     found = dict(scope["headers"])
-    if len(found) < len(scope["headers"]) and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
-        raise Refused(400, "there are two keys")
+    if len(found) < len(scope["headers"]):
+        names = [name for name, _ in scope["headers"]]
+        if names.count(b"authorization") > 1:
+            raise Refused(400, "there are two keys")
+        if names.count(b"traceparent") > 1:  # which of them is meant nobody knows
+            del found[b"traceparent"]
     return found
 
 
@@ -275,8 +311,13 @@ def _logged(scope: Scope, status: int, refused: Refused | Refuses | Conflict) ->
     """
     name = _EVENTS.get(status, "request.refused" if status < 500 else "request.unanswered")
     why = "" if status in (400, 401, 429) else refused.message
-    request = refused.request if isinstance(refused, Refuses) else ""
-    tell(name, status=status, key=kid(scope), request=request, why=why)
+    request, trace = (refused.request, refused.trace) if isinstance(refused, Refuses) else ("", _trace(scope))
+    tell(name, status=status, key=kid(scope), request=request, trace=id_of(trace), why=why)
+
+
+def _trace(scope: Scope) -> str:
+    found = [value for name, value in scope["headers"] if name == b"traceparent"]
+    return carried(found[0]) if len(found) == 1 else ""
 
 
 def _refusal(status: int, message: str, after: float = 0.0) -> Told:

@@ -19,7 +19,7 @@ from temper.core.system import Protected
 from temper.gateway.asgi import Receive, Scope, Send, lifespan
 from temper.gateway.events import tell
 from temper.gateway.keys import loopback
-from temper.gateway.log import Log, Logging, logged
+from temper.gateway.log import Log, Signals, logged
 from temper.gateway.tables import parts
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.audit import key_in
@@ -32,6 +32,7 @@ from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
 from temper.gateway.tables.watching import Watching, limits
+from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
@@ -125,6 +126,8 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.tending.stop()
+        if self.lasting.spans is not None:
+            await asyncio.to_thread(self.lasting.spans.close)
         self.close()
         tell("gateway.stopped", requests=self.counted.seconds.count, records=self.journal.seq)
 
@@ -147,12 +150,16 @@ class Gateway:
         self.control.close()
 
 
-def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1) -> Gateway:
-    """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
+def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1, otlp: str = "") -> Gateway:
+    """The gateway of this temper.yaml, under the policy people have activated; it follows both. Spans go to the
+    collector at `otlp`, if there is one.
+    """
+    spans = Spans.to(otlp, "temper-gateway") if otlp else None
     serving = guard(path)
     control = Control.open(serving.control)
     seen = state(path, serving, control)
-    gateway = build(*effective(path, control), seat=Seat(node=node, worker=worker, workers=workers), control=control)
+    seat = Seat(node=node, worker=worker, workers=workers)
+    gateway = build(*effective(path, control), seat=seat, control=control, spans=spans)
     if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
         asyncio.run(check(gateway.live))
     gateway.reloading = Reloading(
@@ -173,6 +180,7 @@ def build(
     *,
     seat: Seat = Seat(),
     control: Control | None = None,
+    spans: Spans | None = None,
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
@@ -195,6 +203,7 @@ def build(
         known=_known(serving, lambda: tending.snapshot),
         ready=lambda: found.ready(),
         workers=seat.workers,
+        spans=spans,
     )
 
     def full() -> bool:
@@ -219,19 +228,19 @@ def serve(
     port: int = 8080,
     told: Callable[[str], None] = lambda line: None,
     workers: int = 1,
-    logging: Logging = Logging(),
+    signals: Signals = Signals(),
 ) -> None:
     """Answer until interrupted, by this many processes; `told` hears what was built and where it answers."""
-    with logged(logging) as log:
-        _serve(path, host, port, told, workers, log, logging)
+    with logged(signals) as log:
+        _serve(path, host, port, told, workers, log, signals)
 
 
 def _serve(
-    path: Path, host: str, port: int, told: Callable[[str], None], workers: int, log: Log, logging: Logging
+    path: Path, host: str, port: int, told: Callable[[str], None], workers: int, log: Log, signals: Signals
 ) -> None:
     from temper.gateway.tables.server import run
 
-    gateway = opened(path)
+    gateway = opened(path, otlp=signals.otlp)
     gateway.log, gateway.url = log, f"http://{host}:{port}"
     if gateway.live.serving.open and not loopback(host):
         gateway.close()
@@ -245,7 +254,7 @@ def _serve(
     gateway.close()  # now profile and keys are there, and what has to be compiled is
     for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
         file.unlink()
-    serve_many(path, host, port, workers, told, logging)
+    serve_many(path, host, port, workers, told, signals)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:
@@ -287,7 +296,7 @@ def _known(serving: Serving, keys: Callable[[], Snapshot]) -> Callable[[str], Cl
         key = keys().find(token, time.time())
         if key is None or SCOPE not in key.scopes:
             return None
-        return Client(name=key.name, group=key.group)
+        return Client(name=key.name, group=key.group, kid=key.kid)
 
     return known
 

@@ -112,6 +112,6 @@ class Tending:
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows
         try:
-            return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0), 1.0)
+            return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0, ""), 1.0)
         except Exception:  # that a call fails is for the breaker to see
             return None

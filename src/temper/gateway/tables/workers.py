@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from temper.gateway.events import tell
-from temper.gateway.log import Logging, logged
+from temper.gateway.log import Signals, logged
 from temper.gateway.tables.build import opened
 from temper.gateway.tables.server import run
 
@@ -34,7 +34,7 @@ class Workers:
     host: str
     port: int
     many: int
-    logging: Logging
+    signals: Signals
     restarted: int = 0
     _socket: socket.socket = field(init=False, repr=False)
     _running: dict[int, tuple[Any, float]] = field(default_factory=dict, init=False, repr=False)
@@ -55,7 +55,7 @@ class Workers:
         self._socket.close()
 
     def _start(self, seat: int) -> None:
-        given = (self.path, self.host, self.port, self._socket, seat, self.many, os.getpid(), self.logging)
+        given = (self.path, self.host, self.port, self._socket, seat, self.many, os.getpid(), self.signals)
         process = multiprocessing.get_context("spawn").Process(target=_answer, args=given, name=f"worker {seat}")
         process.start()
         self._running[seat] = process, time.monotonic()
@@ -78,17 +78,17 @@ class Workers:
 
 
 def _answer(
-    path: Path, host: str, port: int, listening: socket.socket, seat: int, many: int, parent: int, logging: Logging
+    path: Path, host: str, port: int, listening: socket.socket, seat: int, many: int, parent: int, signals: Signals
 ) -> None:
-    with logged(logging) as log:
-        gateway = opened(path, worker=str(seat), workers=many)
+    with logged(signals) as log:
+        gateway = opened(path, worker=str(seat), workers=many, otlp=signals.otlp)
         gateway.parent, gateway.log, gateway.url = parent, log, f"http://{host}:{port}"
         run(gateway, host, port, [listening])
 
 
 def serve_many(
-    path: Path, host: str, port: int, many: int, told: Callable[[str], None], logging: Logging = Logging()
+    path: Path, host: str, port: int, many: int, told: Callable[[str], None], signals: Signals = Signals()
 ) -> None:
     """Answer by this many processes; `told` hears what cannot be shared."""
     told(f"{many} processes: each has 1/{many} of every quota, and its own breaker, trails and request ids")
-    Workers(path=path, host=host, port=port, many=many, logging=logging).run()
+    Workers(path=path, host=host, port=port, many=many, signals=signals).run()

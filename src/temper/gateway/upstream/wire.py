@@ -124,11 +124,11 @@ class Upstream:
     inline: bool = field(default=False, init=False)
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, init=False, repr=False)
 
-    async def ask(self, rows: Array, seconds: float) -> Array:
-        """Scores (n,) of rows (n, columns) within so many seconds."""
+    async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
+        """Scores (n,) of rows (n, columns) within so many seconds; `trace` is the `traceparent` of whoever asks."""
         number = f"temper-{self._numbers()}"
         deadline = asyncio.get_running_loop().time() + seconds
-        status, body = await self.pool.post(self.wire.ask(rows, number), deadline)
+        status, body = await self.pool.post(self.wire.ask(rows, number), deadline, trace)
         if status != 200:
             raise UpstreamError(f"status {status}", status)
         try:

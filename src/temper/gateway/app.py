@@ -44,9 +44,9 @@ _SLOW = ("no answer", "no more came")
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Proxy:
-    """An ASGI application. `POST /v1/chat/completions` (JSON or events, with tools), `GET /v1/models`, `GET /healthz`;
-    everything else is 404. With `keys` a client must show one, and `quota` says how often it may ask; without, only
-    this machine is answered.
+    """An ASGI application. `POST /v1/chat/completions` (JSON or events, with tools), `GET /v1/models`, `GET /livez`
+    (`/healthz`, `/readyz`); everything else is 404. With `keys` a client must show one, and `quota` says how often it
+    may ask; without, only this machine is answered.
 
     What the guard stops is answered as an ordinary completion that ends with "content_filter"; the header
     x-temper-guard names the stage, so a client goes on and an operator sees why. Nothing of a client's headers reaches
@@ -84,7 +84,7 @@ class Proxy:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        if (method, path) == ("GET", "/healthz"):
+        if method == "GET" and path in ("/livez", "/healthz", "/readyz"):
             return await send_json(send, 200, {"status": "ok"})
         client = self._client(scope)
         if path not in ("/v1/models", "/v1/chat/completions"):

@@ -63,12 +63,13 @@ class About:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Tables:
-    """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/healthz`,
-    `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
+    """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/livez`
+    (`/healthz`), `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
 
     `known` says who a key belongs to (None: nobody), `wait` for how long a client has to (counting the rows if not at
     all), `answer` is everything between decoding and the reply. What goes wrong inside is a 500 that names no value;
-    everything a client can do wrong is a 4xx with one sentence. `ready` says why not, "" where it is.
+    everything a client can do wrong is a 4xx with one sentence. `ready` names in single words why not, nothing where it
+    is: strangers may ask.
     """
 
     about: About
@@ -77,7 +78,7 @@ class Tables:
     known: Callable[[str], Client | None]
     counted: Counted
     wait: Callable[[str, int], float] = lambda client, rows: 0.0
-    ready: Callable[[], str] = lambda: ""
+    ready: Callable[[], tuple[str, ...]] = lambda: ()
     start: Callable[[], None] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     most_bytes: int = 1024 * 1024
@@ -107,6 +108,7 @@ class Tables:
             ("GET", "/v2/health/live"): self._told({"live": True}),
             ("GET", "/v2/health/ready"): self._ready,
             ("GET", "/healthz"): self._told({"status": "ok"}),
+            ("GET", "/livez"): self._told({"status": "ok"}),
             ("GET", "/readyz"): self._ready,
             ("GET", "/metrics"): self._metrics,
             ("GET", "/openapi.json"): self._told(openapi.document(self.about.name, self.schema, self.most_rows)),
@@ -276,7 +278,9 @@ class Tables:
 
     async def _ready(self, scope: Scope, receive: Receive) -> Told:
         why = self.ready()
-        return _refusal(503, why, 1.0) if why else (200, b'{"ready":true}', (_JSON,))
+        if not why:
+            return 200, b'{"ready":true}', (_JSON,)
+        return 503, _ENCODER.encode({"ready": False, "why": why}), (_JSON, (b"retry-after", b"1"))
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Told:
         return 200, self.counted.text().encode(), (_TEXT,)

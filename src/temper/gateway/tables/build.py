@@ -34,6 +34,7 @@ from temper.gateway.tables.version import Lasting, Trial, Version, check, versio
 from temper.gateway.tables.watching import Watching, limits
 from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
+from temper.gateway.upstream.wire import Upstream
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
@@ -94,11 +95,15 @@ class Gateway:
         else:
             await self.live.app(scope, receive, send)
 
-    def ready(self) -> str:
-        """Why nothing should be sent here, "" where it may."""
-        if self.leaving:
-            return "going down"
-        return "decisions cannot be recorded now" if self.lasting.journal.fault is not None else ""
+    def ready(self) -> tuple[str, ...]:
+        """Why nothing should be sent here: nothing where it may. A model behind that fails later is no reason: it
+        fails for every gateway, and somebody else answers.
+        """
+        live = self.live
+        alone = not live.pipeline.chain.links and live.golden is not None  # known rows find out when it is there
+        unheard = alone and isinstance(live.pipeline.model, Upstream) and not live.pipeline.model.answered
+        faults = {"draining": self.leaving, "ledger": self.journal.fault is not None, "model": unheard}
+        return tuple(name for name, wrong in faults.items() if wrong)
 
     def swap(self, new: Version) -> None:
         """Let this version answer from the next request on."""

@@ -49,7 +49,7 @@ class Lasting:
     personal: Personal
     counted: Counted
     known: Callable[[str], Client | None]
-    ready: Callable[[], str] = lambda: ""
+    ready: Callable[[], tuple[str, ...]] = lambda: ()
     workers: int = 1
     spans: Spans | None = None
     once: Idempotency = field(default_factory=Idempotency)

@@ -122,6 +122,8 @@ class Upstream:
     pool: Pool
     wire: Wire = Plain()
     inline: bool = field(default=False, init=False)
+    answered: bool = field(default=False, init=False)
+    """Whether it ever did."""
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, init=False, repr=False)
 
     async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
@@ -132,9 +134,11 @@ class Upstream:
         if status != 200:
             raise UpstreamError(f"status {status}", status)
         try:
-            return self.wire.read(body, len(rows), number)
+            scores = self.wire.read(body, len(rows), number)
         except ValueError as wrong:
             raise UpstreamError(str(wrong), status) from None
+        self.answered = True
+        return scores
 
     def score(self, rows: Array) -> Array:
         """The same for whoever has no event loop and has time: in pieces, over connections of its own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +25,11 @@ def command(
     init: Annotated[
         bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
     ] = False,
+    log_format: Annotated[str, typer.Option(help="Lines of the log on stderr: text or json.")] = "text",
+    otlp: Annotated[
+        str, typer.Option(help="A table model's: a collector's address for spans of sampled requests (extra otel).")
+    ] = "",
+    log_level: Annotated[str, typer.Option(help="From where on it is told: info, warning or error.")] = "info",
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
@@ -40,11 +44,18 @@ def command(
 
     if init and not assistants.is_assistant(config):
         return _init(config)
+    from temper.gateway.log import Signals
+
+    how = Signals(form=log_format, level=log_level, otlp=otlp)
+
+    def told(line: str) -> None:
+        if how.form == "text":
+            typer.echo(line, err=True)
+
     if not assistants.is_assistant(config):
         from temper.gateway.tables.build import serve as serve_tables
 
-        said = partial(typer.echo, err=True)
-        return serve_tables(config, host, port, told=said, workers=workers, node=node)
+        return serve_tables(config, host, port, told=told, workers=workers, node=node, signals=how)
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)
@@ -52,8 +63,8 @@ def command(
     allowed = assistants.keys_of(os.environ.get(keys, ""))
     app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute)
     stages = ", ".join(name for name, _ in assistant.guard)
-    typer.echo(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
-    serve(app, host, port)
+    told(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)")
+    serve(app, host, port, signals=how)
 
 
 def _init(config: Path) -> None:

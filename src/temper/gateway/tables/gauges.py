@@ -56,5 +56,7 @@ def gauges(gateway: Gateway) -> None:
         shadow_largest=("The largest difference of a score.", lambda: told(live(), "largest")),
         canary_answered=("Requests a model on trial has answered.", lambda: told(live(), "answered")),
         canary_passed=("Requests it had no answer for.", lambda: told(live(), "passed")),
+        unready=("Processes that should be sent no requests.", lambda: float(bool(gateway.ready()))),
+        log_dropped=("Lines of the log that found no room.", lambda: gateway.log.dropped),
         keys=("Keys that are known.", lambda: len(tending.snapshot)),
     )

@@ -36,6 +36,10 @@ def command(
     per_minute: Annotated[
         float, typer.Option(help="An assistant's: questions a client may ask in a minute; 0 for no limit.")
     ] = 0.0,
+    audit: Annotated[
+        Path | None,
+        typer.Option(help="An assistant's: the folder of its ledger; else as temper.yaml says."),
+    ] = None,
 ) -> None:
     """Serve the model of temper.yaml behind its guard: a table model as JSON and Open Inference Protocol, an assistant
     as an OpenAI-compatible endpoint.
@@ -61,9 +65,12 @@ def command(
     assistant = assistants.load_assistant(config)
     guard = assistants.guard_of(assistant)
     allowed = assistants.keys_of(os.environ.get(keys, ""))
-    app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute)
+    kept = assistants.audit_of(assistant, audit)
+    app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute, audit=kept)
     stages = ", ".join(name for name, _ in assistant.guard)
     told(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)")
+    if app.audit is not None:
+        told(f"policy {app.audit.policy[:12]}, every exchange in {app.audit.journal.path}")
     serve(app, host, port, signals=how)
 
 

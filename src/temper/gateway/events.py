@@ -48,6 +48,7 @@ EVENTS: Mapping[str, Event] = {
     "request.failed": Event(logging.ERROR, "a request failed, which is a mistake of the gateway's"),
     "door.refused": Event(logging.INFO, "requests were turned away before they were read"),
     "exchange.stopped": Event(logging.WARNING, "the guard stopped an exchange with an assistant"),
+    "exchange.unrecorded": Event(logging.ERROR, "an exchange could not be recorded, so it was not answered"),
     "log.dropped": Event(logging.WARNING, "lines of this log found no room and are missing"),
     "library": Event(logging.WARNING, "a library said something"),
 }

@@ -18,11 +18,10 @@ from temper.core.serving import Mode
 from temper.core.system import Protected
 from temper.gateway.asgi import Receive, Scope, Send, lifespan
 from temper.gateway.events import tell
-from temper.gateway.keys import loopback
+from temper.gateway.keys import key_in, loopback
 from temper.gateway.log import Log, Signals, logged
 from temper.gateway.tables import parts
 from temper.gateway.tables.app import Client
-from temper.gateway.tables.audit import key_in
 from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges

@@ -10,7 +10,7 @@ import pytest
 
 from temper.core.review import State
 from temper.web.sheet import cell, sheet
-from unit.web_desk import NOW, PAYLOAD, World
+from unit.web_desk import FIELDS, NOW, PAYLOAD, World
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -39,7 +39,7 @@ def decide(world: World, name: str, number: int, verdict: str = "allow") -> int:
     if claimed.status != 303:
         return claimed.status
     page = browser.get(where)
-    form = {field: page.hidden(field) for field in ("csrf", "token", "version")}
+    form = {field: page.hidden(field) for field in FIELDS}
     return browser.post(f"{where}/decide", form | {"verdict": verdict, "reason": "seen before"}).status
 
 
@@ -50,7 +50,7 @@ def test_an_analyst_claims_the_next_case_and_decides_it(world: World) -> None:
     where = browser.send("/queue", "/queue/next").header("location")
     assert where == f"/cases/{urgent}"
     page = browser.get(where)
-    form = {field: page.hidden(field) for field in ("csrf", "token", "version")}
+    form = {field: page.hidden(field) for field in FIELDS}
     done = browser.post(f"/cases/{urgent}/decide", form | {"verdict": "block", "reason": "three accounts, one device"})
     assert done.header("location") == "/queue?said=decided"
     case = world.control.reviews.get(urgent)
@@ -64,7 +64,7 @@ def test_a_double_click_is_one_decision(world: World) -> None:
     browser = world.browser("ana")
     browser.send("/queue", f"/cases/{number}/claim")
     page = browser.get(f"/cases/{number}")
-    form = {field: page.hidden(field) for field in ("csrf", "token", "version")} | {"verdict": "allow", "reason": "ok"}
+    form = {field: page.hidden(field) for field in FIELDS} | {"verdict": "allow", "reason": "ok"}
     assert [browser.post(f"/cases/{number}/decide", form).status for _ in range(2)] == [303, 303]
     assert len(world.control.reviews.get(number, "ana").decisions) == 1
 
@@ -85,7 +85,7 @@ def test_a_stale_form_decides_nothing_and_gives_back_what_was_written(world: Wor
     browser = world.browser("ana")
     browser.send("/queue", f"/cases/{number}/claim")
     page = browser.get(f"/cases/{number}")
-    form = {field: page.hidden(field) for field in ("csrf", "token", "version")}
+    form = {field: page.hidden(field) for field in FIELDS}
     if what == "version":
         browser.send("/queue", f"/cases/{number}/claim")
     else:
@@ -104,7 +104,7 @@ def test_the_second_person_is_not_shown_the_first_answer_anywhere(world: World) 
     browser = world.browser("ana")
     browser.send("/queue", f"/cases/{number}/claim")
     page = browser.get(f"/cases/{number}")
-    form = {field: page.hidden(field) for field in ("csrf", "token", "version")}
+    form = {field: page.hidden(field) for field in FIELDS}
     browser.post(f"/cases/{number}/decide", form | {"verdict": "block", "reason": "a telling reason"})
     for name in ("ben", "pia", "vera"):
         second = world.browser(name)
@@ -154,7 +154,7 @@ def test_half_a_decision_is_none(world: World, change: dict[str, str]) -> None:
     browser = world.browser("ana")
     browser.send("/queue", f"/cases/{number}/claim")
     page = browser.get(f"/cases/{number}")
-    form = {field: page.hidden(field) for field in ("csrf", "token", "version")} | {"verdict": "allow", "reason": "ok"}
+    form = {field: page.hidden(field) for field in FIELDS} | {"verdict": "allow", "reason": "ok"}
     assert browser.post(f"/cases/{number}/decide", form | change).status in (400, 422)
     assert world.control.reviews.get(number).state is State.CLAIMED
 

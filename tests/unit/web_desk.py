@@ -24,6 +24,8 @@ from temper.web.app import console
 NOW = 1_800_000_000.0
 PASSWORD = "a long and quiet sentence"
 PEOPLE = {"vera": Role.VIEWER, "ana": Role.ANALYST, "ben": Role.ANALYST, "pia": Role.APPROVER, "ada": Role.ADMIN}
+FIELDS = ("csrf", "token", "version", "seen")
+"""What the form of a decision carries."""
 PAYLOAD = {
     "rows": [{"amount": 9400.0, "country": "NL", "age_of_account": 3, "night": True, "device": None}],
     "score": 0.57,

@@ -71,7 +71,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """One reviewer's decision on a case, in the round it was given."""
+    """One reviewer's decision on a case, in the round it was given.
+
+    `seen` is the SHA-256 of the case as the page showed it, "" where no page did.
+    """
 
     review: int
     round: int
@@ -79,6 +82,7 @@ class Opinion:
     verdict: Ruling
     reason: str
     at: float
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,32 +26,35 @@ _TOKENS = (
 )
 """Codes without white space: what they match lies within one word."""
 
+_HEX, _POINT = "[0-9A-Fa-f]", r"(?:x[0-9A-Fa-f]{1,6}|\d{1,7})"
 _SPREAD = {
     "lines": (
         ("uuencode", r"(?m)(?:(?<=: )|^)[!-M][ -`]{4,60} *$(?:\n[!-M][ -`]{1,60} *$)*"),
         ("base45", r"(?<![0-9A-Z $%*+\-./:])[0-9A-Z $%*+\-./:]{15,}"),
     ),
     "digits": (
-        ("hex_pairs", r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[ ,:]){5,}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])"),
-        ("binary", r"(?<![01])(?:[01]{8}[ ,]?){3,}(?![01])"),
-        ("octal", r"(?<!\d)(?:[0-7]{3}[ ,]){3,}[0-7]{3}(?!\d)"),
-        ("decimal", r"(?<!\d)(?:\d{1,3}[ ,]+){5,}\d{1,3}(?!\d)"),
-        ("numbered", r"(?<!\d)(?:\d{1,2}-){2,}\d{1,2}(?: / \d{1,2}(?:-\d{1,2})*)*"),
+        ("hex_pairs", rf"{_HEX}(?<!{_HEX}{_HEX}){_HEX}[ ,:](?:{_HEX}{{2}}[ ,:]){{4,}}{_HEX}{{2}}(?!{_HEX})"),
+        ("binary", r"[01](?<![01][01])[01]{7}[ ,]?(?:[01]{8}[ ,]?){2,}(?![01])"),
+        ("octal", r"[0-7](?<!\d[0-7])[0-7]{2}[ ,](?:[0-7]{3}[ ,]){2,}[0-7]{3}(?!\d)"),
+        ("decimal", r"\d(?<!\d\d)\d{0,2}[ ,]+(?:\d{1,3}[ ,]+){4,}\d{1,3}(?!\d)"),
+        ("numbered", r"\d(?<!\d\d)\d?-(?:\d{1,2}-)+\d{1,2}(?: / \d{1,2}(?:-\d{1,2})*)*"),
     ),
     "escape": (
-        ("hex_escape", r"(?:\\x[0-9A-Fa-f]{2}){3,}"),
-        ("unicode_escape", r"(?:\\u\{?[0-9A-Fa-f]{4,6}\}?){3,}"),
-        ("url_double", r"(?:%25[0-9A-Fa-f]{2}){3,}"),
-        ("url", r"(?:%[0-9A-Fa-f]{2})+"),
-        ("html_decimal", r"(?:&#(?:x[0-9A-Fa-f]{1,6}|\d{1,7});?){3,}"),
-        ("quoted_printable", r"(?:=[0-9A-F]{2}){3,}"),
+        ("hex_escape", rf"\\x{_HEX}{{2}}(?:\\x{_HEX}{{2}}){{2,}}"),
+        ("unicode_escape", rf"\\u\{{?{_HEX}{{4,6}}\}}?(?:\\u\{{?{_HEX}{{4,6}}\}}?){{2,}}"),
+        ("url_double", rf"%25{_HEX}{{2}}(?:%25{_HEX}{{2}}){{2,}}"),
+        ("url", rf"%{_HEX}{{2}}(?:%{_HEX}{{2}})*"),
+        ("html_decimal", rf"&#{_POINT};?(?:&#{_POINT};?){{2,}}"),
+        ("quoted_printable", r"=[0-9A-F]{2}(?:=[0-9A-F]{2}){2,}"),
     ),
     "dots": (
-        ("morse", r"(?:[.-]{1,6}[ /]+){5,}[.-]{1,6}"),
+        ("morse", r"[.-][.-]{0,5}[ /]+(?:[.-]{1,6}[ /]+){4,}[.-]{1,6}"),
         ("tap_code", r"(?:\.{1,5} \.{1,5}(?: / | |(?!\S))|[0-9,;:!?'-](?: / | |(?!\S))){3,}"),
     ),
 }
-"""Codes that hold white space or marks of their own, by what a text must have for them."""
+"""Codes that hold white space or marks of their own, by what a text must have for them. A pattern that begins with the
+characters it may begin with, and looks behind afterwards, is searched for several times as fast as the other way round.
+"""
 
 _ALONE = tuple((name, re.compile(pattern)) for name, pattern in _TOKENS)
 _APART = {kind: tuple((name, re.compile(pattern)) for name, pattern in runs) for kind, runs in _SPREAD.items()}

@@ -37,7 +37,10 @@ def show(visit: Visit) -> Response:
 
 
 def _row(row: Entry) -> dict[str, Any]:
-    detail = ", ".join(f"{key} {value}" for key, value in row.detail.items() if key != "digest")
+    told = {key: value for key, value in row.detail.items() if key != "digest" and value != ""}
+    if "seen" in told:
+        told["seen"] = f"{told['seen'][:16]}…"
+    detail = ", ".join(f"{key} {value}" for key, value in told.items())
     return {
         "seq": row.seq,
         "at": moments.clock(row.at),

@@ -6,8 +6,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from temper.core.errors import StoreError, TemperError
-from temper.core.review import Case, Conflict, Forbidden, Role, Ruling, State
-from temper.web import moments, sheet
+from temper.core.review import Case, Conflict, Forbidden, Opinion, Role, Ruling, State
+from temper.web import moments, sheet, shown
 from temper.web.refused import Refused
 from temper.web.visit import Visit
 
@@ -66,6 +66,8 @@ def decide(visit: Visit) -> Response:
         token=visit.text("token"),
         version=visit.whole("version"),
         now=visit.now,
+        seen=visit.form.get("seen", ""),
+        shows=shown.digest,
     )
     return visit.go("/queue", "decided")
 
@@ -101,40 +103,25 @@ def brief(visit: Visit, number: int) -> dict[str, Any]:
 def _page(visit: Visit, case: Case, status: int = 200) -> Response:
     mine = case.owner == visit.me.name and _held(case, visit.now)
     about = summary(case, visit)
+    evidence = shown.shown(case)
+    outcome = [("Outcome", case.outcome.value)] if case.outcome else []
     return visit.page(
         "case.html",
         status,
         case=about,
-        rows=sheet.sheet(case.payload),
-        reasons=sheet.reasons(case.payload),
-        grounds=_grounds(case),
-        facts=_facts(case),
+        rows=evidence.rows,
+        reasons=evidence.reasons,
+        grounds=[*evidence.grounds, *outcome],
+        facts=evidence.facts,
+        seen=evidence.digest,
         lease=_lease(case, visit.now) if mine else None,
         may_claim=about["claimable"] and visit.may(Role.ANALYST),
         decide={"token": secrets.token_urlsafe(24), "verdict": "", "reason": ""} if mine else None,
         blind=case.round > 1 and not case.decisions,
         verdicts=VERDICTS,
         cannot="" if mine else _cannot(case, visit),
-        decisions=[_told(one) for one in case.decisions],
+        decisions=[_told(one, evidence.digest) for one in case.decisions],
     )
-
-
-def _grounds(case: Case) -> list[tuple[str, str]]:
-    found = [("Score", sheet.score(case.payload)), ("Answered by", sheet.word(case.payload, "source") or "–")]
-    return found if case.outcome is None else [*found, ("Outcome", case.outcome.value)]
-
-
-def _facts(case: Case) -> list[tuple[str, str]]:
-    told = [
-        ("Client", sheet.word(case.payload, "client")),
-        ("Request", sheet.word(case.payload, "request")),
-        ("Record", case.request),
-        ("Came in", moments.clock(case.created)),
-        ("Answers wanted", "one" if case.eyes == 1 else "two, independent"),
-        ("Model", sheet.word(case.payload, "model", 16)),
-        ("Policy", sheet.word(case.payload, "policy", 16)),
-    ]
-    return [(name, value) for name, value in told if value]
 
 
 def _cannot(case: Case, visit: Visit) -> str:
@@ -169,13 +156,20 @@ def _needed(case: Case) -> Role:
     return max(Role.ANALYST, case.level)
 
 
-def _told(opinion: Any) -> dict[str, str]:
+def _told(opinion: Opinion, digest: str) -> dict[str, str]:
     return {
+        "saw": _saw(opinion.seen, digest),
         "by": opinion.reviewer,
         "verdict": opinion.verdict.value,
         "reason": opinion.reason,
         "at": moments.clock(opinion.at),
     }
+
+
+def _saw(seen: str, digest: str) -> str:
+    if not seen:
+        return "answered without this page"
+    return "saw what this page shows" if seen == digest else f"saw the case in another form, {seen[:16]}"
 
 
 def _found(visit: Visit, number: int) -> Case:

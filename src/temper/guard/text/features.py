@@ -16,7 +16,7 @@ LETTERS = (3, 4, 5)
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
-_DIGITS = {ord(digit): "0" for digit in "123456789"}
+_ZERO, _ONE, _NINE = map(np.uint64, map(ord, "019"))
 
 
 def pieces(text: str) -> tuple[Array, Array, int]:
@@ -26,7 +26,8 @@ def pieces(text: str) -> tuple[Array, Array, int]:
     is a fixed number of passes over the text. (Runs of kinds of characters, tried for strings that a search optimised,
     made tables and code look like those.)
     """
-    codes = _codes(" ".join(text.split()).lower().translate(_DIGITS))
+    codes = _codes(" ".join(text.split()).lower())
+    codes[(codes >= _ONE) & (codes <= _NINE)] = _ZERO
     if len(codes) < LETTERS[-1]:
         codes = np.concatenate([codes, np.full(LETTERS[-1] - len(codes), 32, dtype=np.uint64)])
     runs = [(_runs(codes, n), n) for n in LETTERS]

@@ -105,9 +105,8 @@ class Lexicon:
         """(phrase, first word, last word) of the first match of each phrase that is there."""
         places: dict[int, list[int]] = {}
         known = self._known
-        for at, word in enumerate(words):
-            steps = known.get(word)
-            for number in self._steps(word) if steps is None else steps:
+        for at, steps in enumerate(map(known.get, words)):
+            for number in self._steps(words[at]) if steps is None else steps:
                 places.setdefault(number, []).append(at)
         there = places.keys()
         return [

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from temper.kernels.codecs.codec import Codec, Keeps, attempt, plain
+from temper.kernels.codecs.hidden import FOREIGN
 
 _MORSE_SIGNS = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
@@ -54,7 +55,7 @@ def folded(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text if text.isascii() else _LOOKALIKE.sub(lambda found: _LOOKALIKES[found[0]], text)
+    return FOREIGN.sub(lambda found: "".join(_LOOKALIKES.get(sign, sign) for sign in found[0]), text)
 
 
 def _style(capital: int, small: int, zero: int) -> dict[str, str]:
@@ -139,7 +140,6 @@ def _letters(name: str, encode: Callable[[str], str], decode: Callable[[str], st
 _LOOKALIKES = {
     sign: letter for table in (_CYRILLIC, _SMALL, _RAISED) for letter, sign in table.items() if sign not in "xq"
 } | {chr(0x1F130 + at): letter for at, letter in enumerate(ascii_uppercase)}
-_LOOKALIKE = re.compile(f"[{''.join(_LOOKALIKES)}]")
 
 CODECS = (
     _letters("morse", lambda text: _spelled(_MORSE, text, " ", " / "),

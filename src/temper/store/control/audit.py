@@ -89,9 +89,9 @@ def write(tx: Transaction, now: float, who: str, action: str, subject: str, **de
 
 
 def opinion_digest(row: Mapping[str, Any]) -> str:
-    """What the audit keeps of a decision."""
+    """What the audit keeps of a decision; `seen` counts where something was shown, so that older rows keep theirs."""
     fields = ("seq", "review", "round", "reviewer", "verdict", "reason", "token", "at")
-    return _sha({name: row[name] for name in fields})
+    return _sha({name: row[name] for name in (*fields, *(["seen"] if row["seen"] else []))})
 
 
 def _head(tx: Transaction) -> tuple[int, str]:

@@ -52,6 +52,7 @@ def opinions(tx: Transaction, id: int) -> list[Opinion]:
             verdict=Ruling(row["verdict"]),
             reason=row["reason"],
             at=row["at"],
+            seen=row["seen"],
         )
         for row in tx.all("SELECT * FROM decision WHERE review = ? ORDER BY round", id)
     ]

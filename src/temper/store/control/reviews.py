@@ -9,7 +9,7 @@ a higher role decides. Whatever is overdue gets the safe default, and says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from temper.core.errors import TemperError
@@ -106,12 +106,23 @@ class Reviews:
             return case.read(tx, id, reviewer)
 
     def decide(
-        self, id: int, reviewer: str, verdict: Ruling | str, reason: str, token: str, version: int, now: float
+        self,
+        id: int,
+        reviewer: str,
+        verdict: Ruling | str,
+        reason: str,
+        token: str,
+        version: int,
+        now: float,
+        *,
+        seen: str = "",
+        shows: Callable[[Case], str] | None = None,
     ) -> Case:
-        """Answer a case that one holds. `token` names the form: sent twice, it counts once.
+        """Answer a case that one holds. `token` names the form: sent twice, it counts once. `shows` gives the digest of
+        what a page shows of a case and `seen` that of the page the answer was given on, which is kept with it.
 
-        Raises `Conflict` where the lease has run out, the version is old or the case is closed, and `Forbidden` where
-        the person may no longer decide.
+        Raises `Conflict` where the lease has run out, the version is old, the case is closed or no longer what was
+        seen, and `Forbidden` where the person may no longer decide.
         """
         ruling, reason = _ruling(verdict), wording.reason(reason)
         wording.identifier(token, "the token of a decision")
@@ -119,10 +130,12 @@ class Reviews:
             if not _said_before(tx, id, reviewer, ruling, token):
                 row = _held(tx, id, reviewer, version, now)
                 allowed(tx, reviewer, Role(row["level"]))
-                given = _given(tx, row, reviewer, ruling, reason, token, now)
+                if shows is not None and shows(case.seen(tx, row, reviewer)) != seen:
+                    raise Conflict(f"case {id} is not what this page showed any more", fix="look at it again")
+                given = _given(tx, row, reviewer, (ruling, reason, token, seen if shows else ""), now)
                 state = _settle(tx, row, ruling, now)
                 detail = {"decision": given["seq"], "digest": audit.opinion_digest(given), "state": str(state)}
-                audit.write(tx, now, reviewer, "review.decide", str(id), **detail)
+                audit.write(tx, now, reviewer, "review.decide", str(id), **detail, seen=given["seen"])
             return case.read(tx, id, reviewer)
 
     def expire(self, now: float, safe: Ruling | str) -> list[Case]:
@@ -205,10 +218,12 @@ def _said_before(tx: Transaction, id: int, reviewer: str, ruling: Ruling, token:
     return True
 
 
-def _given(tx: Transaction, row: Row, reviewer: str, ruling: Ruling, reason: str, token: str, now: float) -> Row:
+def _given(tx: Transaction, row: Row, reviewer: str, answer: tuple[Ruling, str, str, str], now: float) -> Row:
+    ruling, reason, token, seen = answer
     tx.all(
-        "INSERT INTO decision (review, round, reviewer, verdict, reason, token, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        *(row["id"], row["round"], reviewer, str(ruling), reason, token, now),
+        "INSERT INTO decision (review, round, reviewer, verdict, reason, token, seen, at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        *(row["id"], row["round"], reviewer, str(ruling), reason, token, seen, now),
     )
     # SQLite's RETURNING tells -1 for the number of a row whose table has a trigger before insertion.
     return tx.one("SELECT * FROM decision WHERE token = ?", token) or {}

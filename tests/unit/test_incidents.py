@@ -17,8 +17,8 @@ from temper.cli import app
 from temper.core.errors import StoreError, TemperError
 from temper.core.incident import Kind, Severity
 from temper.core.review import Conflict
+from temper.gateway.tables.alarms import HUSH, QUIET, Alarms
 from temper.gateway.tables.build import Gateway
-from temper.gateway.tables.watch import HUSH, QUIET, Watch
 from temper.report.incident import review
 from temper.store.control import Control
 from unit.test_web_cases import HOSTILE
@@ -145,7 +145,7 @@ class Clock:
         return self.now
 
 
-def watch(gateway: Gateway, clock: Clock, **options: Any) -> Watch:  # noqa: F811
+def alarms(gateway: Gateway, clock: Clock, **options: Any) -> Alarms:  # noqa: F811
     usual: dict[str, Any] = {
         "node": "gateway node-0",
         "control": gateway.control,
@@ -155,7 +155,7 @@ def watch(gateway: Gateway, clock: Clock, **options: Any) -> Watch:  # noqa: F81
         "counted": gateway.counted,
         "wall": clock,
     }
-    return Watch(**usual | options)
+    return Alarms(**usual | options)
 
 
 def told(gateway: Gateway) -> list[tuple[str, list[str]]]:  # noqa: F811
@@ -165,7 +165,7 @@ def told(gateway: Gateway) -> list[tuple[str, list[str]]]:  # noqa: F811
 
 
 def test_a_healthy_gateway_opens_nothing(gateway: Gateway) -> None:  # noqa: F811
-    seen, clock = watch(gateway, Clock()), Clock()
+    seen, clock = alarms(gateway, Clock()), Clock()
     for _ in range(10):
         asyncio.run(asked(gateway))
         seen.incidents()
@@ -175,7 +175,7 @@ def test_a_healthy_gateway_opens_nothing(gateway: Gateway) -> None:  # noqa: F81
 
 def test_a_breaker_that_flaps_all_day_is_one_incident_and_few_lines(gateway: Gateway) -> None:  # noqa: F811
     clock = Clock()
-    seen, breaker = watch(gateway, clock), gateway.live.pipeline.breaker
+    seen, breaker = alarms(gateway, clock), gateway.live.pipeline.breaker
     for _ in range(3_600):
         breaker.trip(0.0, "20 of 20 calls failed")
         seen.incidents()
@@ -191,7 +191,7 @@ def test_a_breaker_that_flaps_all_day_is_one_incident_and_few_lines(gateway: Gat
 
 
 def test_an_operators_breaker_is_no_incident_and_a_kill_switch_is(gateway: Gateway) -> None:  # noqa: F811
-    seen = watch(gateway, Clock())
+    seen = alarms(gateway, Clock())
     gateway.live.pipeline.breaker.force_open(0.0)
     seen.incidents()
     assert told(gateway) == []
@@ -204,7 +204,7 @@ def test_an_operators_breaker_is_no_incident_and_a_kill_switch_is(gateway: Gatew
 
 
 def test_known_rows_that_fail_are_one_incident_although_they_open_the_breaker(gateway: Gateway) -> None:  # noqa: F811
-    seen, live = watch(gateway, Clock()), gateway.live
+    seen, live = alarms(gateway, Clock()), gateway.live
     assert live.golden is not None
     right = live.golden.probes.expected
     live.golden.check(right + 0.3, live.pipeline.breaker, 0.0)
@@ -217,7 +217,7 @@ def test_known_rows_that_fail_are_one_incident_although_they_open_the_breaker(ga
 
 def test_a_ledger_that_takes_nothing_and_a_copier_are_told(gateway: Gateway) -> None:  # noqa: F811
     clock = Clock()
-    seen = watch(gateway, clock)
+    seen = alarms(gateway, clock)
     gateway.journal.fault = StoreError("the disk is full", fix="free space")
     labels = (("stage", "extraction"), ("level", "ALLOW"), ("mode", "shadow"))
     gateway.counted.add("stage_decisions_total", labels)
@@ -244,7 +244,7 @@ def test_what_happens_while_the_store_is_down_is_told_with_its_time_when_it_is_b
             raise StoreError("the control store does not answer")
 
     clock = Clock()
-    seen = watch(gateway, clock, control=Down())
+    seen = alarms(gateway, clock, control=Down())
     gateway.live.pipeline.breaker.trip(0.0, "20 of 20 calls failed")
     with pytest.raises(StoreError):
         seen.incidents()

@@ -1,4 +1,4 @@
-"""What an SRE copies is true: units, alerts and container, and the options, series and commands of the pages."""
+"""What an SRE copies is true: units and alerts, and the options, series and commands of the pages."""
 
 from __future__ import annotations
 
@@ -114,13 +114,6 @@ def test_units_are_hardened_and_systemd_takes_them(name: str) -> None:
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     faults = [line for line in done.stderr.splitlines() if name in line and "is not executable" not in line]
     assert faults == []
-
-
-def test_the_container_is_not_root_and_keeps_nothing_but_its_volume() -> None:
-    text = (FILES / "Containerfile").read_text(encoding="utf-8")
-    assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
-    assert re.search(r"^VOLUME /var/lib/temper$", text, re.MULTILINE)
-    assert text.index("USER ") > text.index("COPY --from=build")
 
 
 def commands(text: str) -> list[list[str]]:

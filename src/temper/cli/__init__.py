@@ -18,6 +18,8 @@ COMMANDS = (
     "serve",
     "console",
     "deploy",
+    "backup",
+    "restore",
     "validate",
     "harden",
     "compare",

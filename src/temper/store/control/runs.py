@@ -10,7 +10,7 @@ from temper.store.control import audit, incidents, wording
 from temper.store.control.database import Database
 
 WORDS = {
-    "begin": "begins",
+    "begin": "begins:",
     "check": "looked:",
     "step": "does",
     "done": "did",

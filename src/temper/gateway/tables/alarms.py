@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from temper.core.incident import Severity
 from temper.core.stage import Level
@@ -13,6 +15,9 @@ from temper.gateway.tables.version import Version
 from temper.guard.serving.breaker import State
 from temper.store.control import Control
 from temper.store.ledger.journal import Journal
+
+if TYPE_CHECKING:
+    from temper.gateway.tables.build import Gateway
 
 HUSH = 60.0
 """Seconds in which one source says no more than once that it is wrong: a breaker may open and close all day."""
@@ -42,8 +47,21 @@ EXTRACTION = Source(
 )
 
 
+def alarm(gateway: Gateway, node: str) -> None:
+    """Let this gateway tell people by itself what is wrong with it."""
+    gateway.tending.alarms = Alarms(
+        node=node,
+        control=gateway.control,
+        live=lambda: gateway.live,
+        journal=gateway.journal,
+        stopped=lambda: gateway.tending.stopped,
+        counted=gateway.counted,
+        wall=time.time,
+    ).incidents
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
-class Watch:
+class Alarms:
     """Looks every second, and writes into the control store what has begun or is over. Of one source one incident is
     open, whoever of several gateways saw it first; what could not be written is written later. `node` says who saw it.
     """

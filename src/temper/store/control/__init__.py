@@ -10,6 +10,7 @@ control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Ca
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.drills import Drills
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
@@ -38,6 +40,7 @@ class Control:
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
         self.records = Records(database)
+        self.drills = Drills(database)
         self.incidents = Incidents(database)
         self.runs = Runs(database)
         self.audit = Audit(database)

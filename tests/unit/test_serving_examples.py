@@ -139,3 +139,10 @@ def test_every_command_of_the_page_exists_with_its_options() -> None:
         assert [word for word in left if word.startswith("--") and word not in known] == [], words
         needed = [param for param in command.params if param.required and param.param_type_name == "option"]
         assert not left or all({*param.opts} & {*left} for param in needed), words
+
+
+def test_the_page_names_every_playbook_and_no_other() -> None:
+    from temper.response.playbook import names
+
+    down = PAGE.partition("\n## When something is down\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| .* \| `([a-z-]+)` \|$", down, re.MULTILINE)) == {*names()}

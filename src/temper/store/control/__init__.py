@@ -8,6 +8,8 @@ control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> 
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
+control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
 
@@ -19,6 +21,8 @@ from temper.store.control.keys import Keys
 from temper.store.control.people import People
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
+from temper.store.control.roster import Roster
+from temper.store.control.runs import Runs
 from temper.store.control.sessions import Sessions
 
 
@@ -32,7 +36,9 @@ class Control:
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
         self.records = Records(database)
+        self.runs = Runs(database)
         self.audit = Audit(database)
+        self.roster = Roster(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

@@ -31,7 +31,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy")
 """Commands with commands of their own."""
 
 app = typer.Typer(

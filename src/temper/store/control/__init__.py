@@ -8,6 +8,8 @@ control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> 
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
+control.policies.propose(value, before, digest, by, reason, now) -> Proposal
+control.policies.approve(id, by, note, now) -> Proposal
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
 
@@ -17,6 +19,7 @@ from temper.store.control.audit import Audit
 from temper.store.control.database import Database
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
+from temper.store.control.policies import Policies
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
 from temper.store.control.sessions import Sessions
@@ -32,6 +35,7 @@ class Control:
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
         self.records = Records(database)
+        self.policies = Policies(database)
         self.audit = Audit(database)
 
     @classmethod

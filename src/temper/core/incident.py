@@ -31,16 +31,24 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Playbook:
-    """Responses in order for a kind of incident."""
+class Acted:
+    """What a response found, and what it does about it ("" where nothing is left to do). `well` is False where what was
+    found is not what was expected. `undo` takes it back; without one `lasting` says why it stays.
+    """
 
-    name: str
-    when: str
-    responses: tuple[str, ...]
+    found: str
+    does: str = ""
+    well: bool = True
+    undo: Response | None = None
+    lasting: str = ""
 
 
 class Response(Protocol):
     """A frozen keyword-only dataclass in one file of `response/responses`."""
 
-    def act(self, incident: Incident, context: Any) -> tuple[Entry, ...]:
-        """Timeline entries; twice is the same as once, and a dry run changes nothing."""
+    @property
+    def risky(self) -> bool:
+        """Whether a person is asked before it acts."""
+
+    def act(self, context: Any) -> Acted:
+        """What was found and done; twice is the same as once, and a dry run changes nothing."""

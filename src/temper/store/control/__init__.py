@@ -10,6 +10,8 @@ control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Ca
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
 control.policies.approve(id, by, note, now) -> Proposal
+control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
 
@@ -22,6 +24,8 @@ from temper.store.control.people import People
 from temper.store.control.policies import Policies
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
+from temper.store.control.roster import Roster
+from temper.store.control.runs import Runs
 from temper.store.control.sessions import Sessions
 
 
@@ -36,7 +40,9 @@ class Control:
         self.reviews = Reviews(database)
         self.records = Records(database)
         self.policies = Policies(database)
+        self.runs = Runs(database)
         self.audit = Audit(database)
+        self.roster = Roster(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

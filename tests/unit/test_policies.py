@@ -108,6 +108,25 @@ def test_going_back_leads_through_what_was_approved_to_temper_yaml(control):
     assert control.audit.verify() == []
 
 
+def test_what_a_playbook_sets_is_told_apart_until_somebody_goes_back_or_approves(control):
+    one = control.policies.approve(proposed(control).id, "pat", "seen", 2.0)
+    assert control.policies.overridden() is None
+    two = proposed(control, value={"threshold": 0.3})
+    control.policies.override({"anomaly": {"mode": "enforce"}}, "playbook", "model-wrong (run 1)", 3.0)
+    assert control.policies.in_force() is None
+    assert control.policies.overridden().reason == "model-wrong (run 1)"
+    assert control.policies.record().value == {"anomaly": {"mode": "enforce"}}
+    with pytest.raises(Conflict, match="has changed since"):
+        control.policies.approve(two.id, "pat", "seen", 4.0)
+    assert control.policies.rollback("pat", "over", 5.0).id == one.id
+    assert (control.policies.overridden(), control.policies.in_force().id) == (None, one.id)
+    control.policies.override(None, "playbook", "model-wrong (run 2)", 6.0)
+    three = control.policies.approve(proposed(control, value={"threshold": 0.2}).id, "pat", "seen", 7.0)
+    assert (control.policies.overridden(), control.policies.in_force().id) == (None, three.id)
+    assert control.policies.get(one.id).state == "approved"
+    assert control.audit.verify() == []
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -60,11 +60,22 @@ def test_a_second_word_on_a_policy_is_a_conflict_that_shows_no_case(world: World
     assert "/cases/1" not in answer.text
 
 
+def test_a_policy_that_no_second_person_saw_is_shown_as_one(world: World) -> None:
+    world.control.policies.override(AFTER, "playbook", "model-wrong (run 1)", NOW)
+    browser = world.browser("pia")
+    page = browser.get("/policies")
+    assert "Set without a second person by playbook" in page.text
+    assert browser.send("/policies/1", "/policies/1/approve", reason="seen").status == 409
+    browser.send("/policies", "/policies/rollback", record=page.hidden("record"), reason="over")
+    assert "second person by" not in browser.get("/policies").text
+
+
 def test_going_back_names_the_policy_it_is_about(world: World) -> None:
     browser = world.browser("pia")
     browser.send("/policies/1", "/policies/1/approve", reason="seen")
-    stale = {"csrf": browser.get("/policies").hidden("csrf"), "policy": "1", "reason": "wrong"}
-    assert browser.post("/policies/rollback", stale | {"policy": "7"}).header("location") == "/policies?said=moved"
+    stale = {"csrf": browser.get("/policies").hidden("csrf"), "reason": "wrong"}
+    stale["record"] = browser.get("/policies").hidden("record")
+    assert browser.post("/policies/rollback", stale | {"record": "7"}).header("location") == "/policies?said=moved"
     assert state(world) == "approved"
     assert browser.post("/policies/rollback", stale).header("location") == "/policies?said=back"
     assert browser.post("/policies/rollback", stale).header("location") == "/policies?said=moved", "a double click"

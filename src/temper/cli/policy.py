@@ -44,7 +44,9 @@ def propose(
 def listed(limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20, store: Store = PLACE) -> None:
     """Proposals, the newest first: number, state, digest, by whom, approved or rejected by whom, when, reason."""
     with opened(store) as (control, _, _):
-        live = control.policies.in_force()
+        live, unseen = control.policies.in_force(), control.policies.overridden()
+        if unseen is not None:
+            typer.echo(f"in force without a second person, by {unseen.by} at {when(unseen.at)}: {unseen.reason}")
         for one in control.policies.page(limit):
             state = "in force" if live is not None and one.id == live.id else one.state
             words = (one.id, state, one.digest[:12], one.author, one.judge or "-", when(one.created), one.reason)

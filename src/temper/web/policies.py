@@ -24,6 +24,8 @@ def show(visit: Visit) -> Response:
         "policies.html",
         rows=[_row(one, live) for one in visit.control.policies.page(SHOWN)],
         live=None if live is None else _row(live, live),
+        unseen=_unseen(visit),
+        record=_seq(visit),
         may=visit.may(Role.APPROVER),
     )
 
@@ -56,12 +58,17 @@ def reject(visit: Visit) -> Response:
 
 
 def rollback(visit: Visit) -> Response:
-    """Back to the policy before. The form names the one it is about, so that a stale page takes back no other."""
-    live = visit.control.policies.in_force()
-    if live is None or live.id != visit.whole("policy"):
+    """Back to the policy before. The form names the record it is about, so that a stale page takes back no other."""
+    record = visit.control.policies.record()
+    if record is None or record.seq != visit.whole("record"):
         return visit.go("/policies", "moved")
     visit.control.policies.rollback(visit.me.name, visit.text("reason"), visit.now)
     return visit.go("/policies", "back")
+
+
+def _unseen(visit: Visit) -> dict[str, str] | None:
+    record = visit.control.policies.overridden()
+    return None if record is None else {"by": record.by, "at": moments.clock(record.at), "reason": record.reason}
 
 
 def _number(visit: Visit) -> int:
@@ -69,6 +76,11 @@ def _number(visit: Visit) -> int:
     if number >= 2**63:  # more than the store can count
         raise Refused(404, "No such policy", "There is no policy of this number.")
     return number
+
+
+def _seq(visit: Visit) -> int:
+    record = visit.control.policies.record()
+    return 0 if record is None or record.value is None else record.seq
 
 
 def _row(found: Proposal, live: Proposal | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Policies of the guard: proposed by one person, approved by another, and followed by every gateway on this store.
 
 What is approved is what was looked at: a proposal never changes, and one that was made against another policy than the
-one that holds now is refused. Going back takes one person, because it leads only to what two have agreed on before.
+one that holds now is refused. Going back takes one person, because it leads only to what two have agreed on before. A
+playbook may override in an emergency, and that is shown until somebody goes back or approves another.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ PROPOSES, APPROVES = Role.ANALYST, Role.APPROVER
 STATES = ("open", "approved", "rejected", "retired")
 LARGEST = 65_536
 KIND = "policy"
+_NEWEST = "SELECT * FROM policy WHERE state = 'approved' ORDER BY record DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,21 +118,40 @@ class Policies:
             return _proposal(_row(tx, id))
 
     def rollback(self, by: str, reason: str, now: float) -> Proposal | None:
-        """Go back to the policy approved before the one that holds: what holds now, None for that of temper.yaml."""
+        """Go back to the policy approved before the one that holds: what holds now, None for that of temper.yaml. Where
+        one holds that no second person saw, it is back to the last that was approved.
+        """
         reason = wording.reason(reason)
         with self._database.write() as tx:
             allowed(tx, by, APPROVES)
             approved = tx.all("SELECT * FROM policy WHERE state = 'approved' ORDER BY record DESC LIMIT 2")
-            if not approved:
+            overridden = _unseen(tx, approved)
+            if not (approved or overridden):
                 raise TemperError(
                     "no policy is in force that could be taken back", fix="`temper policy list` shows all"
                 )
-            ended, back = approved[0], approved[1] if len(approved) > 1 else None
-            tx.all("UPDATE policy SET state = 'retired' WHERE id = ?", ended["id"])
+            if not overridden:
+                tx.all("UPDATE policy SET state = 'retired' WHERE id = ?", approved.pop(0)["id"])
+            back = approved[0] if approved else None
             seq = write(tx, KIND, back["value"] if back else to_json(None), by, reason, now)
             to = back["id"] if back else None
-            audit.write(tx, now, by, "policy.rollback", str(ended["id"]), record=seq, to=to, reason=reason)
+            audit.write(tx, now, by, "policy.rollback", str(seq), to=to, overridden=bool(overridden), reason=reason)
             return _proposal(back) if back else None
+
+    def override(self, value: Mapping[str, Any] | None, by: str, reason: str, now: float) -> Record:
+        """Set a policy without a second person, for a playbook in an emergency: it is told apart from an approved one
+        until somebody goes back or approves another.
+        """
+        reason, text = wording.reason(reason), to_json(None) if value is None else _fitting(value)
+        with self._database.write() as tx:
+            seq = write(tx, KIND, text, by, reason, now)
+            audit.write(tx, now, by, "policy.override", str(seq), reason=reason)
+        return Record(seq=seq, kind=KIND, value=from_json(text), by=by, reason=reason, at=now)
+
+    def overridden(self) -> Record | None:
+        """The policy that holds, where no second person saw it."""
+        with self._database.read() as tx:
+            return _unseen(tx, tx.all(_NEWEST))
 
     def get(self, id: int) -> Proposal:
         """One proposal; raises `TemperError` where there is none."""
@@ -143,15 +164,22 @@ class Policies:
             return [_proposal(row) for row in tx.all("SELECT * FROM policy ORDER BY id DESC LIMIT ?", limit)]
 
     def in_force(self) -> Proposal | None:
-        """The proposal that holds now; None where temper.yaml's own policy does."""
+        """The proposal that holds now; None where temper.yaml's own policy does, or one that no second person saw."""
         with self._database.read() as tx:
-            row = tx.one("SELECT * FROM policy WHERE state = 'approved' ORDER BY record DESC LIMIT 1")
-        return _proposal(row) if row else None
+            rows = tx.all(_NEWEST)
+            return None if not rows or _unseen(tx, rows) else _proposal(rows[0])
 
     def record(self) -> Record | None:
         """What gateways follow; its value None, or no record at all, is the policy of temper.yaml."""
         with self._database.read() as tx:
             return latest(tx, KIND)
+
+
+def _unseen(tx: Transaction, approved: list[Row]) -> Record | None:
+    """The record that holds, if it is neither what was approved last nor the way back to temper.yaml."""
+    record = latest(tx, KIND)
+    seen = from_json(approved[0]["value"]) if approved else None
+    return record if record is not None and record.value != seen else None
 
 
 def _in_force(tx: Transaction) -> int:

@@ -100,7 +100,7 @@ def _sources(lines: Sequence[Series]) -> Iterator[Share]:
 
 def _load(lines: Sequence[Series], sums: Mapping[str, float], now: float) -> Iterator[tuple[str, str]]:
     if "running" in sums and "limit" in sums:
-        yield "Under way", f"{shown(sums['running'])} of at most {shown(sums['limit'])} now"
+        yield "Under way", f"{shown(sums['running'])} of at most {sums['limit']:.0f} now"
     if "shed" in sums:
         yield "Turned away", shown(sums["shed"])
     status = {labels.get("status", ""): value for name, labels, value in lines if name == "temper_requests_total"}

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from temper.config.serving import Serving
 from temper.core.errors import StoreError
 from temper.store.control import Control
+from temper.store.control.records import APPROVED
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Context:
     """Everything a response may touch. `serving` is the guard of a temper.yaml and `parts` the names of its stages;
     `gateway` is the address of a gateway that can be asked. `dry` lets nothing be changed. `asked` puts a question to
-    a person: None where nobody is there to answer. `run` names the run in every reason that is written.
+    a person: None where nobody is there to answer. `run` names the run in every reason that is written,
+    `incident` what it is run for.
     """
 
     serving: Serving
@@ -27,6 +30,7 @@ class Context:
     asked: Callable[[str], bool | None] = lambda question: None
     gateway: str = "http://127.0.0.1:8080"
     why: str = "a playbook"
+    incident: int | None = None
     dry: bool = True
     _control: Control | None = field(default=None, init=False, repr=False)
 
@@ -44,6 +48,13 @@ class Context:
     def reason(self) -> str:
         """What is written with a change."""
         return f"{self.why} {mark(self.run)}"
+
+    def put(self, kind: str, value: Any, reason: str) -> None:
+        """Set what holds for every gateway on the store; a policy so set is shown as one that no second person saw."""
+        if kind == APPROVED:
+            self.control.policies.override(value, self.by, reason, self.clock())
+        else:
+            self.control.records.put(kind, value, self.by, reason, self.clock())
 
     def close(self) -> None:
         """Let the store go."""

@@ -40,6 +40,8 @@ class Tending:
     relay: Relay
     presence: Presence
     snapshot: Snapshot = field(init=False)
+    alarms: Callable[[], None] | None = None
+    """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
     """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
@@ -55,6 +57,7 @@ class Tending:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
         works.append(self.presence.present)
+        works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 

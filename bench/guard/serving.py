@@ -140,7 +140,7 @@ def _open(folder: Path, asked: Sequence[bytes], seconds: float) -> None:
         [[kind, f"{at.low:.0f}", f"{at.high:.0f}", "yes" if at.kept else "NO"] for kind, at in knees.items()],
     )
     ratio = knees[GUARD].low / max(knees[LGB].low, 1.0)
-    _graded(knees[LGB].kept, "P5 knee over naive lightgbm", ratio, 3.0, "x", at_least=True)
+    _graded(knees[LGB].kept and knees[GUARD].kept, "P5 knee over naive lightgbm", ratio, 3.0, "x", at_least=True)
     half = 0.5 * knees[XGB].low
     tails = {kind: _played(kind, folder, asked, half, seconds) for kind in (XGB, BARE, GUARD)}
     table(

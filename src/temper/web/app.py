@@ -17,7 +17,7 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import audit, case, dashboard, door, operations, people, queue
+from temper.web import agreement, audit, case, dashboard, door, operations, people, queue
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -46,6 +46,7 @@ SCREENS = (
     Screen("POST", "/cases/{id:int}/decide", Role.ANALYST, case.decide),
     Screen("GET", "/dashboard", Role.VIEWER, dashboard.show),
     Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
+    Screen("GET", "/agreement", Role.APPROVER, agreement.show),
     Screen("GET", "/audit", Role.APPROVER, audit.show),
     Screen("GET", "/operations", Role.ADMIN, operations.show),
     Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),

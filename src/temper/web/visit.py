@@ -25,6 +25,7 @@ LONGEST = 2_000
 SECTIONS = (
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
+    ("/agreement", "Agreement", Role.APPROVER),
     ("/audit", "Audit", Role.APPROVER),
     ("/operations", "Operations", Role.ADMIN),
     ("/people", "People", Role.ADMIN),

@@ -7,6 +7,7 @@ control.keys.add(name, by, now) -> "kid.secret";  control.keys.snapshot().find(t
 control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> id
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
+control.exercises.plant(cases, by, now) -> ids;  control.exercises.set_share(0.05, by, now)
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.exercises import Exercises
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
 from temper.store.control.records import Records
@@ -31,6 +33,7 @@ class Control:
         self.sessions = Sessions(database)
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
+        self.exercises = Exercises(database)
         self.records = Records(database)
         self.audit = Audit(database)
 

@@ -84,7 +84,7 @@ def test_a_gateway_that_fails_or_points_elsewhere_is_a_sentence() -> None:
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "metrics", "http:///metrics"])
 def test_an_address_of_figures_is_a_web_address(url: str) -> None:
-    with pytest.raises(ConfigError, match="no address of figures"):
+    with pytest.raises(ConfigError, match="no address of a gateway"):
         checked(url)
 
 

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.document import Node, Scalar, Section, describe
+from temper.config.guard import ACKS
 from temper.config.reading import parse
 from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 
 Stages = tuple[tuple[str, Mode, Mapping[str, Any]], ...]
-ACKS = ("durable", "async")
 PROTOCOLS = ("json", "v2")
 _OWN = ("deadline_ms", "drain_seconds", "rows", "control", "audit", "profile", "open", "upstream")
 

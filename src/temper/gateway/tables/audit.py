@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.guard.serving.pipeline import Waiting
-from temper.store.ledger import checkpoint
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
 from temper.store.ledger.record import Decided, decided
-from temper.targets.signature import new_key
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -59,13 +56,3 @@ class Audit:
 
     def _body(self, scoring: Scoring, bound: bytes) -> Decided:
         return decided(scoring, model=self.model, digest=self.digest, policy=self.policy, commitment=bound)
-
-
-def key_in(folder: Path) -> bytes:
-    """The key that signs this ledger, drawn when the first gateway starts in this folder."""
-    stem = folder / "ledger"
-    private = stem.with_suffix(".key")
-    if not private.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        private, _ = new_key(stem)
-    return checkpoint.private_key(private)

@@ -24,6 +24,11 @@ class Histogram:
     bars: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     total: float = 0.0
 
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self.bars)
+
     def add(self, seconds: float) -> None:
         """One more."""
         self.bars[bisect_left(BUCKETS, seconds)] += 1

@@ -9,6 +9,9 @@ control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
 control.exercises.plant(cases, by, now) -> ids;  control.exercises.set_share(0.05, by, now)
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
+control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
+control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
 
@@ -17,10 +20,13 @@ from __future__ import annotations
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
 from temper.store.control.exercises import Exercises
+from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
+from temper.store.control.roster import Roster
+from temper.store.control.runs import Runs
 from temper.store.control.sessions import Sessions
 
 
@@ -35,7 +41,10 @@ class Control:
         self.reviews = Reviews(database)
         self.exercises = Exercises(database)
         self.records = Records(database)
+        self.incidents = Incidents(database)
+        self.runs = Runs(database)
         self.audit = Audit(database)
+        self.roster = Roster(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

@@ -42,6 +42,8 @@ class Tending:
     presence: Presence
     snapshot: Snapshot = field(init=False)
     uses: KeyUse = field(init=False)
+    alarms: Callable[[], None] | None = None
+    """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
     """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
@@ -58,6 +60,7 @@ class Tending:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
         works += [self.presence.present, self.uses.noted]
+        works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 

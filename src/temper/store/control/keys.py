@@ -24,8 +24,8 @@ _NOBODY = bytes(32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key without its secret. `follows` is the key it replaces, `used` when a gateway last let it in (a minute late at
-    most), None where it never was.
+    """A key without its secret. `follows` is the key it replaces, `used` when a gateway last let it in (up to a
+    minute late), None where it never was.
     """
 
     kid: str

@@ -98,7 +98,9 @@ def free() -> int:
 
 @dataclass(slots=True)
 class Nursery:
-    """A process that has read a temper.yaml and forks gateways of it, each a worker of its own at a port."""
+    """A process that has read a temper.yaml and forks gateways of it, each a worker of its own at a port; the node is
+    called after the folder.
+    """
 
     config: Path
     process: subprocess.Popen[str] = field(init=False)
@@ -171,7 +173,8 @@ def nursery(config: Path) -> int:
     from temper.gateway.tables.build import opened
     from temper.gateway.transport import settings
 
-    opened(config, worker="first").close()  # fits the profile, compiles what is compiled
+    node = config.parent.name
+    opened(config, node=node, worker="first").close()  # fits the profile, compiles what is compiled
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever is killed is gone
     print("ready", flush=True)
     for line in sys.stdin:
@@ -181,7 +184,7 @@ def nursery(config: Path) -> int:
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        gateway = opened(config, worker=worker)
+        gateway = opened(config, node=node, worker=worker)
         uvicorn.run(gateway, host="127.0.0.1", port=int(port), **settings(gateway.door))
         os._exit(0)
     return 0

@@ -31,7 +31,7 @@ class Model:
         self.rows += len(rows)
         return self.does(rows, rows.mean(axis=1))
 
-    async def ask(self, rows, seconds):
+    async def ask(self, rows, seconds, trace=""):
         self.calls.append((time.monotonic(), len(rows)))
         found = self.score(rows)
         return await found if asyncio.iscoroutine(found) else found

@@ -71,7 +71,7 @@ def test_sigterm_drains(folder: Path) -> None:
 def test_several_processes_are_one_gateway(folder: Path) -> None:
     """They share the port, add up what they count, and one that is killed comes again."""
     port = free()
-    process = started(folder, port, "--workers", "2")
+    process = started(folder, port, "--workers", "2", "--node", "node")
 
     def metrics() -> dict[str, float]:
         lines = said(port, "GET", "/metrics")[1].decode().splitlines()

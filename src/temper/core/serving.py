@@ -49,6 +49,8 @@ class Scoring:
     scores: Array | None = None
     source: Source = Source.PRIMARY
     decisions: list[Decision] = field(default_factory=list)
+    trace: str = ""
+    """The `traceparent` that goes on to whoever is asked for it, "" for none."""
 
     @property
     def level(self) -> Level:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import secrets
 import time
@@ -31,8 +30,10 @@ from temper.gateway.asgi import (
     send_json,
     start_stream,
 )
+from temper.gateway.events import tell
 from temper.gateway.exchanges import Exchanges
 from temper.gateway.keys import Keys, loopback
+from temper.gateway.log import Signals, logged
 from temper.gateway.trail import Course, Trail
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
@@ -40,16 +41,15 @@ from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 
-_LOG = logging.getLogger(__name__)
 _HEADER = b"x-temper-guard"
 _SLOW = ("no answer", "no more came")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Proxy:
-    """An ASGI application. `POST /v1/chat/completions` (JSON or events, with tools), `GET /v1/models`, `GET /healthz`,
-    `GET /readyz`; everything else is 404. With `keys` a client must show one, and `quota` says how often it may ask;
-    without, only this machine is answered.
+    """An ASGI application. `POST /v1/chat/completions` (JSON or events, with tools), `GET /v1/models`, `GET /livez`
+    (`/healthz`), `/readyz`; everything else is 404. With `keys` a client must show one, and `quota` says how often it
+    may ask; without, only this machine is answered.
 
     What the guard stops is answered as an ordinary completion that ends with "content_filter"; the header
     x-temper-guard names the stage, so a client goes on and an operator sees why. Nothing of a client's headers reaches
@@ -74,26 +74,26 @@ class Proxy:
             return None
         begun = False
 
-        async def tell(event: dict[str, Any]) -> None:
+        async def begin(event: dict[str, Any]) -> None:
             nonlocal begun
             begun = True
             await send(event)
 
         try:
-            await self._answer(scope, receive, tell)
-        except StoreError as failure:
-            _LOG.error("an exchange was not recorded: %s", failure.message)
+            await self._answer(scope, receive, begin)
+        except StoreError:
+            tell("exchange.unrecorded")
             words = "exchanges cannot be recorded now, so none is answered"
             await (_broken_off(send) if begun else _error(send, Refused(503, words, "api_error", 1.0)))
         except Refused as refused:
             await (_broken_off(send) if begun else _error(send, refused))
         except Exception as crash:  # what went wrong may quote the conversation, so only its kind is told and logged
-            _LOG.error("a request failed: %s", type(crash).__name__)
+            tell("request.failed", crash=type(crash).__name__)
             await (_broken_off(send) if begun else _error(send, Refused(500, "the gateway failed", "api_error")))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        if (method, path) == ("GET", "/healthz"):
+        if method == "GET" and path in ("/livez", "/healthz"):
             return await send_json(send, 200, {"status": "ok"})
         if (method, path) == ("GET", "/readyz"):
             ready = self.audit is None or not self.audit.fault
@@ -245,9 +245,7 @@ class _Exchange:
     def _told(self, stopped: str) -> Headers:
         """The header that names the stage, and a line for whoever watches; what exactly it saw stays inside."""
         if stopped:
-            _LOG.warning(
-                "%s stopped an exchange with %s", stopped.partition(":")[0], self.course.client or "this machine"
-            )
+            tell("exchange.stopped", stage=stopped.partition(":")[0], client=self.course.client or "this machine")
         return _named(stopped)
 
     async def _end(self, send: Send, reply: Reply, *, usage: bool) -> None:
@@ -279,23 +277,31 @@ def proxy(
     return app
 
 
-def serve(app: Proxy, host: str = "127.0.0.1", port: int = 8080, *, connections: int = 1_000) -> None:
+def serve(
+    app: Proxy,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    *,
+    connections: int = 1_000,
+    signals: Signals = Signals(),
+) -> None:
     """Answer until interrupted; without keys on this machine only."""
     import uvicorn
 
     if not app.keys.hashes and not loopback(host):
         raise TemperError(f"{host} can be reached from elsewhere and there are no keys", fix="give keys, or 127.0.0.1")
     application: App = app
-    uvicorn.run(
-        application,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        limit_concurrency=connections,
-        timeout_keep_alive=30,
-        server_header=False,
-    )
+    with logged(signals):
+        uvicorn.run(
+            application,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            limit_concurrency=connections,
+            timeout_keep_alive=30,
+            server_header=False,
+        )
 
 
 async def _pieces(target: ChatTarget, request: Request) -> AsyncGenerator[str | Reply]:

@@ -17,22 +17,31 @@ from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 from temper.core.system import Protected
 from temper.gateway.asgi import Receive, Scope, Send, lifespan
+from temper.gateway.events import tell
 from temper.gateway.keys import key_in, loopback
+from temper.gateway.log import Log, Signals, logged
 from temper.gateway.tables import parts
+from temper.gateway.tables.alarms import alarm
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
 from temper.gateway.tables.metrics import Metrics
+from temper.gateway.tables.presence import Presence, host
 from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
+from temper.gateway.tables.watching import Watching, limits
+from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
+from temper.gateway.upstream.wire import Upstream
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
+from temper.store.ledger.segment import NAME
+from temper.store.ledger.verify import logs
 
 SCOPE = "score"
 """What a key must allow."""
@@ -46,6 +55,10 @@ class Seat:
     worker: str = "0"
     workers: int = 1
 
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.node):
+            raise ConfigError(f"{self.node!r} is no name of a node", fix="use up to 64 letters, digits, - or _")
+
     def files(self, folder: Path) -> dict[str, Any]:
         """Where it counts, and where the others do."""
         if self.workers == 1:
@@ -53,6 +66,11 @@ class Seat:
         every = [folder / f"metrics-{self.node}-{at}.json" for at in range(self.workers)]
         at = int(self.worker)
         return {"own": every[at], "others": (*every[:at], *every[at + 1 :])}
+
+    def left(self, folder: Path) -> list[Path]:
+        """Ledgers in this folder that are of none of these processes; the first of them looks after those."""
+        own = {f"audit-{self.node}-{at}" for at in range(self.workers)} | {f"audit-{self.node}-{self.worker}"}
+        return [one for one in logs(folder) if one.stem not in own] if self.worker == "0" else []
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -72,6 +90,9 @@ class Gateway:
     """The process that started this one, if it has to be there."""
     leaving: bool = False
     """Whether the process is about to end."""
+    log: Log = field(default_factory=Log)
+    url: str = ""
+    """Where it answers, to be told."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -86,11 +107,20 @@ class Gateway:
         else:
             await self.live.app(scope, receive, send)
 
-    def ready(self) -> str:
-        """Why nothing should be sent here, "" where it may."""
-        if self.leaving:
-            return "going down"
-        return "decisions cannot be recorded now" if self.lasting.journal.fault is not None else ""
+    def ready(self) -> tuple[str, ...]:
+        """Why nothing should be sent here: nothing where it may. A model behind that fails later is no reason: it
+        fails for every gateway, and somebody else answers.
+        """
+        live = self.live
+        alone = not live.pipeline.chain.links and live.golden is not None  # known rows find out when it is there
+        unheard = alone and isinstance(live.pipeline.model, Upstream) and not live.pipeline.model.answered
+        faults = {
+            "draining": self.leaving,
+            "ledger": self.journal.fault is not None,
+            "model": unheard,
+            "name": self.tending.presence.disputed,
+        }
+        return tuple(name for name, wrong in faults.items() if wrong)
 
     def swap(self, new: Version) -> None:
         """Let this version answer from the next request on."""
@@ -106,6 +136,7 @@ class Gateway:
 
     def start(self) -> None:
         """Begin to follow what people set, on the running event loop."""
+        tell("gateway.started", process=os.getpid(), url=self.url, **limits(self.live))
         self.tending.start()
         self._tasks = [asyncio.create_task(self._every_second())]
         if self.reloading is not None:
@@ -117,10 +148,15 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.tending.stop()
+        if self.lasting.spans is not None:
+            await asyncio.to_thread(self.lasting.spans.close)
         self.close()
+        tell("gateway.stopped", requests=self.counted.seconds.count, records=self.journal.seq)
 
     async def _every_second(self) -> None:
+        watching = Watching(live=lambda: self.live, journal=self.journal, tending=self.tending, door=self.door)
         while True:
+            watching.look()
             with suppress(OSError):  # a full disk is told by the journal
                 await asyncio.to_thread(self.counted.save)
             if self.parent and os.getppid() != self.parent:
@@ -131,17 +167,21 @@ class Gateway:
         """The same where nothing was started."""
         if self.live.shadow is not None:
             self.live.shadow.close()
-        self.lasting.journal.close()
+        self.journal.close()
         self.lasting.personal.close()
+        self.tending.presence.leave()
         self.control.close()
 
 
-def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1) -> Gateway:
-    """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
-    serving = guard(path)
+def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1, otlp: str = "") -> Gateway:
+    """The gateway of this temper.yaml, under the policy people have activated; it follows both. Spans go to the
+    collector at `otlp`, if there is one.
+    """
+    spans = Spans.to(otlp, "temper-gateway") if otlp else None
+    seat, serving = Seat(node=node, worker=worker, workers=workers), guard(path)
     control = Control.open(serving.control)
     seen = state(path, serving, control)
-    gateway = build(*effective(path, control), seat=Seat(node=node, worker=worker, workers=workers), control=control)
+    gateway = build(*effective(path, control), seat=seat, control=control, spans=spans)
     if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
         asyncio.run(check(gateway.live))
     gateway.reloading = Reloading(
@@ -162,10 +202,11 @@ def build(
     *,
     seat: Seat = Seat(),
     control: Control | None = None,
+    spans: Spans | None = None,
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
-    journal, personal = _journal(serving, seat)
+    journal, personal, presence = _named(serving, seat, control)
     relay = Relay(
         path=journal.path,
         personal=personal,
@@ -175,8 +216,9 @@ def build(
         wall=time.time,
         **parts.people(parts.options_of(serving)),
     )
-    tending = Tending(control=control, live=lambda: found.live, relay=relay)
-    counted = Metrics(help=_HELP, live=lambda: _labels(found.live), **seat.files(Path(serving.audit)))
+    tending = Tending(control=control, live=lambda: found.live, relay=relay, presence=presence)
+    tending.left = seat.left(journal.path.parent)
+    counted = Metrics(help=_HELP, live=lambda: _labels(found.live, seat), **seat.files(Path(serving.audit)))
     lasting = Lasting(
         journal=journal,
         personal=personal,
@@ -184,6 +226,7 @@ def build(
         known=_known(serving, lambda: tending.snapshot),
         ready=lambda: found.ready(),
         workers=seat.workers,
+        spans=spans,
     )
 
     def full() -> bool:
@@ -198,34 +241,56 @@ def build(
         control=control,
         tending=tending,
     )
+    alarm(found, f"gateway {seat.node}-{seat.worker}")
     gauges(found)
     return found
 
 
 def serve(
     path: Path,
-    host: str = "127.0.0.1",
+    address: str = "127.0.0.1",
     port: int = 8080,
     told: Callable[[str], None] = lambda line: None,
     workers: int = 1,
+    node: str = "",
+    signals: Signals = Signals(),
 ) -> None:
-    """Answer until interrupted, by this many processes; `told` hears what was built and where it answers."""
+    """Answer until interrupted, by this many processes; `told` hears what was built and where it answers. Without a
+    name the node has that of the machine.
+    """
+    with logged(signals) as log:
+        _serve(path, address, port, told, workers, node or host(), log, signals)
+
+
+def _serve(
+    path: Path,
+    address: str,
+    port: int,
+    told: Callable[[str], None],
+    workers: int,
+    node: str,
+    log: Log,
+    signals: Signals,
+) -> None:
     from temper.gateway.tables.server import run
 
-    gateway = opened(path)
-    if gateway.live.serving.open and not loopback(host):
+    gateway = opened(path, node=node, otlp=signals.otlp)
+    gateway.log, gateway.url = log, f"http://{address}:{port}"
+    if gateway.live.serving.open and not loopback(address):
         gateway.close()
-        raise ConfigError(f"{host} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys")
-    for line in described(gateway, f"http://{host}:{port}"):
+        raise ConfigError(
+            f"{address} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys"
+        )
+    for line in described(gateway, gateway.url):
         told(line)
     if workers == 1:
-        return run(gateway, host, port)
+        return run(gateway, address, port)
     from temper.gateway.tables.workers import serve_many
 
     gateway.close()  # now profile and keys are there, and what has to be compiled is
     for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
         file.unlink()
-    serve_many(path, host, port, workers, told)
+    serve_many(path, address, port, workers, told, node, signals)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:
@@ -243,15 +308,21 @@ def described(gateway: Gateway, url: str) -> Iterator[str]:
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
 
 
-def _labels(live: Version) -> Labels:
-    return (("policy", live.policy[:12]), ("model", live.served.digest[:12]))
+def _labels(live: Version, seat: Seat) -> Labels:
+    return (("policy", live.policy[:12]), ("model", live.served.digest[:12]), ("node", seat.node))
 
 
-def _journal(serving: Serving, seat: Seat) -> tuple[Journal, Personal]:
+def _named(serving: Serving, seat: Seat, control: Control) -> tuple[Journal, Personal, Presence]:
+    """The ledger of this worker, which nobody else writes, and then its name, which nobody else has."""
     folder = Path(serving.audit)
     key, checkpoints = key_in(folder), serving.checkpoints or None
     journal = Journal.open(folder, seat.node, seat.worker, key=key, wall=time.time_ns, checkpoints=checkpoints)
-    return journal, Personal(folder / "personal.db", key)
+    try:
+        presence = Presence.begin(control, seat.node, seat.worker, folder)
+        return journal, Personal(folder / "personal.db", key), presence
+    except BaseException:
+        journal.close()
+        raise
 
 
 def _learnt(system: Protected) -> Any:
@@ -267,12 +338,13 @@ def _known(serving: Serving, keys: Callable[[], Snapshot]) -> Callable[[str], Cl
         key = keys().find(token, time.time())
         if key is None or SCOPE not in key.scopes:
             return None
-        return Client(name=key.name, group=key.group)
+        return Client(name=key.name, group=key.group, kid=key.kid)
 
     return known
 
 
 _HELP = {
     "requests_total": "Requests, by the status of their answer.",
+    "rows_total": "Rows that were answered, by who answered them.",
     "stage_decisions_total": "What stages decided, but for ALLOW.",
 }

@@ -39,6 +39,8 @@ def gauges(gateway: Gateway) -> None:
             "Parts of the control store that do not answer.",
             lambda: sum(map(bool, tending.told.values())),
         ),
+        workers=("Workers of gateways on the control store, this one too.", lambda: tending.presence.live),
+        name_disputed=("1 where another gateway has the name of this one.", lambda: float(tending.presence.disputed)),
         golden_failed=(
             "Times that known rows had other scores.",
             lambda: golden.failed if (golden := live().golden) else 0,
@@ -54,5 +56,7 @@ def gauges(gateway: Gateway) -> None:
         shadow_largest=("The largest difference of a score.", lambda: told(live(), "largest")),
         canary_answered=("Requests a model on trial has answered.", lambda: told(live(), "answered")),
         canary_passed=("Requests it had no answer for.", lambda: told(live(), "passed")),
+        unready=("Processes that should be sent no requests.", lambda: float(bool(gateway.ready()))),
+        log_dropped=("Lines of the log that found no room.", lambda: gateway.log.dropped),
         keys=("Keys that are known.", lambda: len(tending.snapshot)),
     )

@@ -55,16 +55,16 @@ class Relay:
         for seq, data in records(self.path, since):
             record = lines.decode(data)
             if record.kind == "decision":
-                # Two gateways may have the same name, and never the same record.
+                # Two gateways may have had the same name, and never the same record.
                 name = f"{record.node}-{record.worker}-{seq}-{leaf(data).hex()[:16]}"
-                many += self._put(name, _BODY.decode(record.body))
+                many += self._put(name, record.node, _BODY.decode(record.body))
             since = seq + 1
         if since > self._since():
             self._remember(since)
         self.relayed += many
         return many
 
-    def _put(self, name: str, body: Decided) -> int:
+    def _put(self, name: str, node: str, body: Decided) -> int:
         if body.level != Level.REVIEW.name:
             return 0
         opening = self.personal.open(body.commitment)
@@ -79,6 +79,7 @@ class Relay:
             "reference": self.reference,
             "policy": body.policy,
             "model": body.digest,
+            "node": node,
         }
         self.control.reviews.enqueue(name, payload, now, due=now + self.due, eyes=self.eyes)
         return 1

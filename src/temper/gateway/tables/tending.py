@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from temper.core.review import Ruling
+from temper.gateway.events import tell
+from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
 from temper.guard.serving.breaker import Breaker
@@ -20,7 +22,6 @@ from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 
-_LOG = logging.getLogger(__name__)
 _PERIOD = 1.0
 SAFE = Ruling.BLOCK
 """What becomes of a case that no person decided in time."""
@@ -37,7 +38,12 @@ class Tending:
     control: Control
     live: Callable[[], Version]
     relay: Relay
+    presence: Presence
     snapshot: Snapshot = field(init=False)
+    alarms: Callable[[], None] | None = None
+    """Tells people by itself what is wrong."""
+    left: list[Path] = field(default_factory=list)
+    """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
     """Whether people have switched the model off."""
     told: dict[str, str] = field(default_factory=dict)
@@ -49,7 +55,9 @@ class Tending:
 
     def start(self) -> None:
         """Begin, on the running event loop."""
-        works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._overdue]
+        works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
+        works.append(self.presence.present)
+        works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
@@ -71,9 +79,11 @@ class Tending:
             work()
         except Exception as trouble:  # the control store may be down in any way; requests go on without it
             if not self.told.get(name):
-                _LOG.warning("%s: %s", name, str(trouble).partition("\n")[0])
+                tell("control.failing", part=name, why=str(trouble).partition("\n")[0])
             self.told[name] = type(trouble).__name__
         else:
+            if self.told.get(name):
+                tell("control.recovered", part=name)
             self.told[name] = ""
 
     def _keys(self) -> None:
@@ -92,10 +102,16 @@ class Tending:
             self._worded = breaker.seq, pipeline.breaker
             getattr(pipeline.breaker, FORCED[str(breaker.value)])(time.monotonic())
 
+    def _left(self) -> None:
+        """Cases that were never handed on by who is gone."""
+        while self.left:
+            self.relay.relayed += replace(self.relay, path=self.left[-1], relayed=0).once()
+            self.left.pop()
+
     def _overdue(self) -> None:
         """What no person decided in time gets the safe default, and says so."""
         for case in self.control.reviews.expire(time.time(), SAFE):
-            _LOG.warning("case %s was overdue and is decided: %s", case.id, SAFE.value)
+            tell("case.overdue", case=case.id, ruling=SAFE.value)
 
     async def _probing(self) -> None:
         """Known rows go past the breaker, or nobody would find out that the model is well again."""
@@ -105,12 +121,12 @@ class Tending:
             if golden is not None and golden.due(now):
                 fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
                 if fault:
-                    _LOG.warning("the model is wrong: %s", fault)
+                    tell("model.wrong", why=fault)
             await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows
         try:
-            return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0), 1.0)
+            return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0, ""), 1.0)
         except Exception:  # that a call fails is for the breaker to see
             return None

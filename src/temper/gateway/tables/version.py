@@ -18,6 +18,7 @@ from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.trial import Canary, Shadow, only_own
+from temper.gateway.trace import Spans
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
@@ -48,8 +49,9 @@ class Lasting:
     personal: Personal
     counted: Counted
     known: Callable[[str], Client | None]
-    ready: Callable[[], str] = lambda: ""
+    ready: Callable[[], tuple[str, ...]] = lambda: ()
     workers: int = 1
+    spans: Spans | None = None
     once: Idempotency = field(default_factory=Idempotency)
 
 
@@ -133,6 +135,7 @@ def version(
         known=lasting.known,
         counted=lasting.counted,
         once=lasting.once,
+        spans=lasting.spans,
         ready=lasting.ready,
         wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options, lasting.workers)),
         most_rows=serving.rows,

@@ -54,7 +54,8 @@ class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
 class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The body of a `decision`: who asked, which model and policy answered, and what came of it.
 
-    The input itself is not here: `commitment` binds it, and what may have to be erased lies in `personal`.
+    The input itself is not here: `commitment` binds it, and what may have to be erased lies in `personal`. `trace` is
+    the id of the trace the client was in, "" where it was in none.
     """
 
     request: str
@@ -67,6 +68,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     source: str = "primary"
     rulings: tuple[Ruling, ...] = ()
     commitment: bytes = b""
+    trace: str = ""
 
 
 def decided(scoring: Scoring, *, model: str, digest: str, policy: str, commitment: bytes = b"") -> Decided:
@@ -89,6 +91,7 @@ def decided(scoring: Scoring, *, model: str, digest: str, policy: str, commitmen
         source=scoring.source.value,
         rulings=tuple(map(_ruling, scoring.decisions)),
         commitment=commitment,
+        trace=scoring.trace[3:35],
     )
 
 

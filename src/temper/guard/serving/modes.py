@@ -1,0 +1,32 @@
+"""Whether the parts around a model decide, only say what they would have, or are not asked at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temper.core.serving import Mode
+from temper.core.stage import Decision, Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modes:
+    """One mode for each part of a pipeline that is no stage of its own. What holds without a part is: any number of
+    requests at once, the model always asked, the safe default where it cannot answer, and no grey zone.
+
+    An operator's word and the kill switch count whatever stands here.
+    """
+
+    concurrency: Mode = Mode.ENFORCE
+    breaker: Mode = Mode.ENFORCE
+    golden: Mode = Mode.ENFORCE
+    fallback: Mode = Mode.ENFORCE
+    decide: Mode = Mode.ENFORCE
+
+
+def shadowed(stage: str, level: Level, reason: str) -> Decision:
+    """What a part in shadow would have decided, as it stands in the record of a decision: it changes nothing.
+
+    >>> shadowed("quota", Level.BLOCK, "too many").reason
+    'shadow, BLOCK: too many'
+    """
+    return Decision(level=Level.ALLOW, stage=stage, reason=f"shadow, {level.name}: {reason}")

@@ -17,12 +17,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,11 +28,11 @@ import numpy as np
 
 from bench.guard import _services as services
 from bench.guard._closed import Closed, closed
+from bench.guard._served import Served, port
 from bench.table import goal, machine, median, table
 from temper.engine.drill.load import Played, arrivals, play
 from temper.engine.drill.messages import message
 
-ROOT = Path(__file__).parents[2]
 XGB, LGB, SAME, BARE, GUARD = services.KINDS
 LIMIT = 0.05
 LINES = 1_024
@@ -77,31 +74,11 @@ def _fsync(folder: Path) -> None:
     print(f"raw fdatasync on this disk: p50 {np.quantile(taken, 0.5):.2f} ms, p99 {np.quantile(taken, 0.99):.2f} ms")
 
 
-class Served:
-    """A service in a process of its own, pinned to core 0."""
-
-    def __init__(self, kind: str, folder: Path) -> None:
-        below_clients = 20_000 + int.from_bytes(os.urandom(2), "big") % 12_000
-        self.kind, self.port = kind, below_clients
-        shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
-        command = [sys.executable, "-m", "bench.guard._services", kind, str(self.port), str(folder)]
-        self.process = subprocess.Popen(["taskset", "-c", "0", *command], cwd=ROOT)
-
-    def __enter__(self) -> Served:
-        for _ in range(400):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1.0)
-            except urllib.error.HTTPError:
-                return self
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise RuntimeError(f"{self.kind} does not answer")
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
+def served(kind: str, folder: Path) -> Served:
+    """One of the services, with nothing in its audit."""
+    shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
+    at = port()
+    return Served(kind, [sys.executable, "-m", "bench.guard._services", kind, str(at), str(folder)], at)
 
 
 # -- closed loop ----------------------------------------------------------------------------------------------------
@@ -111,7 +88,7 @@ def _closed(folder: Path, asked: Sequence[bytes], rounds: int, seconds: float) -
     found: dict[tuple[str, int], list[Closed]] = {}
     for _ in range(rounds):
         for kind in services.KINDS:
-            with Served(kind, folder) as server:
+            with served(kind, folder) as server:
                 for wide in (8, 64):
                     one = closed(server.port, asked, wide, seconds, server.process.pid)
                     found.setdefault((kind, wide), []).append(one)
@@ -219,7 +196,7 @@ def _pressed(
     kind: str, folder: Path, asked: Sequence[bytes], knee: float, times: float, seconds: float
 ) -> tuple[Played, Played]:
     for _ in range(3):
-        with Served(kind, folder) as server:
+        with served(kind, folder) as server:
             _run(_play(server.port, asked, 0.5 * knee, 1.0))
             one = _run(_play(server.port, asked, times * knee, seconds))
             after = _run(_play(server.port, asked, 0.5 * knee, 5.0))
@@ -242,7 +219,7 @@ def _knee(kind: str, folder: Path, asked: Sequence[bytes], seconds: float) -> Kn
     """A geometric climb, then a bisection. A rate fails when it failed twice, since one stall of a shared machine is
     one in a hundred requests of a short run; runs in which the generator did not keep its times do not count.
     """
-    with Served(kind, folder) as server:
+    with served(kind, folder) as server:
         _run(_play(server.port, asked, 100.0, 1.0))
         kept = True
 
@@ -274,7 +251,7 @@ def _holds(one: Played) -> bool:
 
 
 def _played(kind: str, folder: Path, asked: Sequence[bytes], rate: float, seconds: float) -> Played:
-    with Served(kind, folder) as server:
+    with served(kind, folder) as server:
         _run(_play(server.port, asked, rate, 1.0))
         return _run(_play(server.port, asked, rate, seconds))
 

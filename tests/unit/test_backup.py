@@ -21,7 +21,7 @@ from temper.cli import app
 from temper.core.errors import StoreError
 from temper.engine import backup as engine
 from temper.engine.drill.restore import rehearse
-from temper.gateway.tables.audit import key_in
+from temper.gateway.keys import key_in
 from temper.gateway.tables.build import opened as opened_gateway
 from temper.store.backup import copy, manifest
 from temper.store.backup.make import make

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from small_gateway import COLUMNS, asked, decisions, folder, models, written
+from small_gateway import asked, decisions, folder, models, written
 from temper.core.errors import ConfigError
+from temper.core.serving import Mode
 from temper.core.stage import Decision, Level
 from temper.gateway.tables import app as app_module
 from temper.gateway.tables import parts
@@ -92,6 +93,8 @@ async def _after_failures(gateway: Gateway, patch: pytest.MonkeyPatch) -> Any:
     gateway.live.pipeline.model = Model(_constant(None))
     for _ in range(3):
         await asked(gateway)
+    enforced = gateway.live.pipeline.modes.breaker is Mode.ENFORCE
+    assert f"temper_breaker {2 if enforced else 0}\n" in gateway.counted.text()
     gateway.live.pipeline.model = own
     return await asked(gateway)
 

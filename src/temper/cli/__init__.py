@@ -31,7 +31,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews", "respond")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "respond", "incidents")
 """Commands with commands of their own."""
 
 app = typer.Typer(

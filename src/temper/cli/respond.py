@@ -20,6 +20,7 @@ Set = Annotated[list[str], typer.Option("--set", help="key=value of a setting; r
 Gateway = Annotated[str, typer.Option(envvar="TEMPER_GATEWAY", help="The gateway whose figures are looked at.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Say what every step would change, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nobody. Checks that do not fit stop it; notes stay undone.")]
+For = Annotated[int | None, typer.Option("--incident", help="The incident whose timeline has every step.")]
 HERE = "http://127.0.0.1:8080"
 
 
@@ -52,6 +53,7 @@ def run(
     config: options.Config = Path("temper.yaml"),
     gateway: Gateway = HERE,
     yes: Yes = False,
+    incident: For = None,
 ) -> None:
     """Run a playbook: its checks, then its steps, each risky one after a yes; exit 1 where it stops or fails."""
     import secrets
@@ -62,6 +64,7 @@ def run(
     found = playbook(name)
     settings = found.set(dict(map(_pair, set_)))
     context = _context(config, gateway, secrets.token_hex(4), yes)
+    context.incident = incident
     typer.echo(f"{found.name}: {found.title}{'  (dry run: nothing is changed)' if dry_run else ''}")
     one = Run(playbook=found, context=context, say=_say, settings=settings)
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +62,14 @@ def command(
         from temper.gateway.tables.build import serve as serve_tables
 
         return serve_tables(config, host, port, told=told, workers=workers, node=node, signals=how)
+    _assistant(config, f"http://{host}:{port}/v1", told, keys, per_minute, audit)(host, port, signals=how)
+
+
+def _assistant(
+    config: Path, url: str, told: Callable[[str], None], keys: str, per_minute: float, audit: Path | None
+) -> Callable[..., None]:
+    """What serves the assistant of a temper.yaml; what was put together is told."""
+    from temper.api import assistants
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)
@@ -67,11 +77,10 @@ def command(
     allowed = assistants.keys_of(os.environ.get(keys, ""))
     kept = assistants.audit_of(assistant, audit)
     app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute, audit=kept)
-    stages = ", ".join(name for name, _ in assistant.guard)
-    told(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)")
+    told(f"{assistant.name} behind {', '.join(name for name, _ in assistant.guard)}: {url} (Ctrl-C ends it)")
     if app.audit is not None:
         told(f"policy {app.audit.policy[:12]}, every exchange in {app.audit.journal.path}")
-    serve(app, host, port, signals=how)
+    return partial(serve, app)
 
 
 def _init(config: Path) -> None:

@@ -15,7 +15,8 @@ from temper.store.control import Control
 class Context:
     """Everything a response may touch. `serving` is the guard of a temper.yaml and `parts` the names of its stages;
     `gateway` is the address of a gateway that can be asked. `dry` lets nothing be changed. `asked` puts a question to
-    a person: None where nobody is there to answer. `run` names the run in every reason that is written.
+    a person: None where nobody is there to answer. `run` names the run in every reason that is written,
+    `incident` what it is run for.
     """
 
     serving: Serving
@@ -27,6 +28,7 @@ class Context:
     asked: Callable[[str], bool | None] = lambda question: None
     gateway: str = "http://127.0.0.1:8080"
     why: str = "a playbook"
+    incident: int | None = None
     dry: bool = True
     _control: Control | None = field(default=None, init=False, repr=False)
 

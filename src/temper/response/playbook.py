@@ -27,11 +27,10 @@ from typing import Any
 from temper.config.document import Node, Scalar, Section
 from temper.config.reading import parse, read
 from temper.core.errors import ConfigError
-from temper.core.incident import Response
+from temper.core.incident import Response, Severity
 from temper.core.room import Room
 
 RESPONSES = Room("temper.response.responses")
-SEVERITIES = ("minor", "major", "critical")
 _PLACE = re.compile(r"\{(\w+)\}")
 _OWN = ("name", "do", "why")
 
@@ -81,7 +80,7 @@ class Playbook:
     name: str
     title: str
     when: str
-    severity: str
+    severity: Severity
     undone: str
     settings: tuple[Setting, ...]
     checks: tuple[Step, ...]
@@ -132,7 +131,7 @@ def _playbook(section: Section, name: str) -> Playbook:
         name=name,
         title=section.needed("title"),
         when=" ".join(section.needed("when").split()),
-        severity=section.word("severity", SEVERITIES, ""),
+        severity=Severity(section.word("severity", list(Severity), "")),
         undone=" ".join(section.needed("undone").split()),
         settings=settings,
         **parts,

@@ -16,7 +16,6 @@ class Record:
     """The record of one run. A store that is down stops nobody here: what changes the store asks it anyway."""
 
     context: Context
-    incident: int | None = None
     waiting: list[tuple[str, str, float, dict[str, Any]]] = field(default_factory=list)
 
     def tell(self, action: str, text: str, **detail: Any) -> None:
@@ -31,5 +30,7 @@ class Record:
         """Write what waits; raises `StoreError` where the store does not answer."""
         while self.waiting:
             action, text, at, detail = self.waiting[0]
-            self.context.control.runs.tell(self.context.run, action, text, self.context.by, at, **detail)
+            self.context.control.runs.tell(
+                self.context.run, action, text, self.context.by, at, self.context.incident, **detail
+            )
             del self.waiting[0]

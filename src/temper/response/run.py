@@ -52,6 +52,8 @@ class Run:
         every = {
             part: self._lines(part, getattr(self.playbook, part)) for part in ("checks", "steps", "worked")
         }  # what cannot be is refused before anything is done
+        if self.context.incident is not None:
+            self.context.control.incidents.get(self.context.incident)
         self._record.tell("begin", self.playbook.title, playbook=self.playbook.name, settings=dict(self.settings))
         well = self._fits(every["checks"]) and self._all(every["steps"]) and self._all(every["worked"])
         if not well and self._undos:
@@ -162,6 +164,7 @@ def undo(context: Context, say: Callable[[str], None]) -> bool:
     rows = context.control.runs.read(context.run)
     if not rows:
         raise TemperError(f"there is no run {context.run!r}", fix="`temper respond run` names each run it begins")
+    context.incident = rows[0].get("incident")
     context.why = f"{rows[0].get('playbook', 'a playbook')} is undone"
     record, well = Record(context=context), True
     undos = [(row["step"], built(row["undo"])) for row in rows if row["action"] == "step" and "undo" in row]

@@ -17,7 +17,7 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import audit, case, dashboard, door, operations, people, queue
+from temper.web import audit, case, dashboard, door, incidents, operations, people, queue
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -46,6 +46,13 @@ SCREENS = (
     Screen("POST", "/cases/{id:int}/decide", Role.ANALYST, case.decide),
     Screen("GET", "/dashboard", Role.VIEWER, dashboard.show),
     Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
+    Screen("GET", "/incidents", Role.VIEWER, incidents.show),
+    Screen("POST", "/incidents", Role.APPROVER, incidents.begin),
+    Screen("GET", "/incidents/{id:int}", Role.VIEWER, incidents.one),
+    Screen("GET", "/incidents/{id:int}/review", Role.VIEWER, incidents.document),
+    Screen("POST", "/incidents/{id:int}/note", Role.APPROVER, incidents.note),
+    Screen("POST", "/incidents/{id:int}/change", Role.APPROVER, incidents.change),
+    Screen("POST", "/incidents/{id:int}/close", Role.APPROVER, incidents.close),
     Screen("GET", "/audit", Role.APPROVER, audit.show),
     Screen("GET", "/operations", Role.ADMIN, operations.show),
     Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),

@@ -25,6 +25,7 @@ LONGEST = 2_000
 SECTIONS = (
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
+    ("/incidents", "Incidents", Role.VIEWER),
     ("/audit", "Audit", Role.APPROVER),
     ("/operations", "Operations", Role.ADMIN),
     ("/people", "People", Role.ADMIN),
@@ -36,6 +37,9 @@ SAID = {
     "empty": "Nothing is waiting for you.",
     "breaker": "The breaker is set.",
     "kill": "The kill switch is set.",
+    "noted": "Your line is in the timeline.",
+    "changed": "The incident is changed.",
+    "closed": "The incident is closed.",
     "out": "You are logged out.",
 }
 """Sentences a page shows after what was asked; an address carries only the word."""

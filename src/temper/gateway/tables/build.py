@@ -21,6 +21,7 @@ from temper.gateway.events import tell
 from temper.gateway.keys import key_in, loopback
 from temper.gateway.log import Log, Signals, logged
 from temper.gateway.tables import parts
+from temper.gateway.tables.alarms import alarm
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
@@ -241,6 +242,7 @@ def build(
         control=control,
         tending=tending,
     )
+    alarm(found, f"gateway {seat.node}-{seat.worker}")
     gauges(found)
     return found
 

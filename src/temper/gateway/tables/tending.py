@@ -41,6 +41,8 @@ class Tending:
     relay: Relay
     presence: Presence
     snapshot: Snapshot = field(init=False)
+    alarms: Callable[[], None] | None = None
+    """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
     """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
@@ -56,6 +58,7 @@ class Tending:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
         works.append(self.presence.present)
+        works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
@@ -121,7 +124,7 @@ class Tending:
             await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
 
     async def probe(self, live: Version, golden: Golden, now: float) -> None:
-        """Ask the known rows now. A wrong answer counts where `golden` is enforced; it opens a breaker that is not off."""
+        """Ask the known rows now. Where `golden` is enforced a wrong answer opens a breaker that is not off."""
         pipeline = live.pipeline
         counts = pipeline.modes.golden is Mode.ENFORCE and pipeline.modes.breaker is not Mode.OFF
         fault = golden.check(await self._known(pipeline, golden), pipeline.breaker if counts else None, now)

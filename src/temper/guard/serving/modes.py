@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from temper.core.serving import Mode
 from temper.core.stage import Decision, Level
+from temper.guard.serving.breaker import Breaker, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,12 @@ class Modes:
     golden: Mode = Mode.ENFORCE
     fallback: Mode = Mode.ENFORCE
     decide: Mode = Mode.ENFORCE
+
+
+def acting(breaker: Breaker, mode: Mode) -> State:
+    """The state in which a breaker meets requests: one that only looks stops nobody, unless a person forced it."""
+    forced = breaker.state in (State.FORCED_OPEN, State.FORCED_CLOSED)
+    return breaker.state if mode is Mode.ENFORCE or forced else State.CLOSED
 
 
 def shadowed(stage: str, level: Level, reason: str) -> Decision:

@@ -8,6 +8,7 @@ control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> 
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
+control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
 from temper.store.control.records import Records
@@ -36,6 +38,7 @@ class Control:
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
         self.records = Records(database)
+        self.incidents = Incidents(database)
         self.runs = Runs(database)
         self.audit = Audit(database)
         self.roster = Roster(database)

@@ -6,10 +6,19 @@ from typing import Any
 
 from temper.core.errors import TemperError
 from temper.store.codec import from_json
-from temper.store.control import audit, wording
+from temper.store.control import audit, incidents, wording
 from temper.store.control.database import Database
 
-ACTIONS = ("begin", "check", "step", "done", "failed", "undone", "end")
+WORDS = {
+    "begin": "begins:",
+    "check": "looked:",
+    "step": "does",
+    "done": "did",
+    "failed": "failed at",
+    "undone": "took back",
+    "end": "ended:",
+}
+"""What can happen in a run, and how a timeline says it."""
 
 
 class Runs:
@@ -18,13 +27,18 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def tell(self, run: str, action: str, text: str, by: str, now: float, **detail: Any) -> None:
-        """Write what happened in a run."""
-        if action not in ACTIONS:
-            raise TemperError(f"a run has no {action!r}", fix=f"use one of {', '.join(ACTIONS)}")
+    def tell(
+        self, run: str, action: str, text: str, by: str, now: float, incident: int | None = None, **detail: Any
+    ) -> None:
+        """Write what happened in a run, and a line of the incident it is run for."""
+        if action not in WORDS:
+            raise TemperError(f"a run has no {action!r}", fix=f"use one of {', '.join(WORDS)}")
         wording.name(run, "the name of a run")
         with self._database.write() as tx:
-            audit.write(tx, now, by, f"playbook.{action}", run, text=text, **detail)
+            audit.write(tx, now, by, f"playbook.{action}", run, text=text, incident=incident, **detail)
+            if incident is not None:
+                step = f"{detail['step']}: " if "step" in detail else ""
+                incidents.told(tx, incident, f"{WORDS[action]} {step}{text}", by, now, run)
 
     def read(self, run: str) -> list[dict[str, Any]]:
         """What happened in a run, in its order: `action`, `text`, `at`, `who` and what else was told."""

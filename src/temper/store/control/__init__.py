@@ -8,6 +8,7 @@ control.keys.snapshot().find(token, now) -> Key | None
 control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> id
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
+control.outbox.after(cursor) -> labels as they left; whoever keeps the last cursor misses none
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
@@ -23,6 +24,7 @@ from temper.store.control.audit import Audit
 from temper.store.control.database import Database
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
+from temper.store.control.outbox import Outbox
 from temper.store.control.people import People
 from temper.store.control.policies import Policies
 from temper.store.control.records import Records
@@ -41,6 +43,7 @@ class Control:
         self.sessions = Sessions(database)
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
+        self.outbox = Outbox(database)
         self.records = Records(database)
         self.incidents = Incidents(database)
         self.policies = Policies(database)

@@ -305,8 +305,8 @@ def test_a_restored_gateway_answers_by_the_model_and_policy_of_before(folder, tm
     before = opened_gateway(folder / "temper.yaml")
     answer = asyncio.run(asked(before))
     backups, to = tmp_path_factory.mktemp("backups"), tmp_path_factory.mktemp("restored") / "system"
-    make(engine.sources(folder / "temper.yaml", data=True), backups, 1.0, "0", secrets=True)
     before.close()
+    make(engine.sources(folder / "temper.yaml", data=True), backups, 1.0, "0", secrets=True)
     assert restore(backups, to).faults == ()
     after = opened_gateway(to / "temper.yaml")
     try:

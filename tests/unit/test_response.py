@@ -225,7 +225,7 @@ def test_decisions_become_cases_once_and_of_many_an_even_share(desk: Desk) -> No
 def test_a_stage_keeps_its_options_and_the_gateway_takes_the_policy(desk: Desk) -> None:
     gateway = opened(desk.folder / "temper.yaml")
     context = desk.context()
-    context.control.records.put("policy", {"anomaly": {"mode": "enforce", "answer": "note"}}, "ada", "ours", NOW)
+    context.control.policies.override({"anomaly": {"mode": "enforce", "answer": "note"}}, "ada", "ours", NOW)
     context.dry = False
     Stage(stage="anomaly", mode="shadow").act(context)
     assert context.control.records.current("policy").value == {  # type: ignore[union-attr]

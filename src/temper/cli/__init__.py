@@ -31,7 +31,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews", "respond", "incidents")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents")
 """Commands with commands of their own."""
 
 app = typer.Typer(

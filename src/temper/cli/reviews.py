@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from temper.cli import _options as options
-from temper.cli._control import PLACE, Store, opened, when
+from temper.cli._control import PLACE, Store, opened, signed_in, when
 
 if TYPE_CHECKING:
-    from temper.store.control import Control
     from temper.store.control.agreement import Kappa, Share
 
 app = typer.Typer(help="The cases that wait for a person's decision.", no_args_is_help=True)
@@ -50,9 +49,8 @@ def decide(number: Number, verdict: Verdict, reason: Reason, reviewer: Reviewer,
     """Claim a case and decide it."""
     import secrets
 
-    password = typer.prompt("password", hide_input=True)
     with opened(store) as (control, _, now):
-        _signed(control, reviewer, password, now)
+        signed_in(control, reviewer, now)
         held = control.reviews.claim_one(number, reviewer, now)
         case = control.reviews.decide(number, reviewer, verdict, reason, secrets.token_hex(16), held.version, now)
     typer.echo(f"case {number} is {case.state}" + (f": {case.outcome}" if case.outcome else ""))
@@ -79,9 +77,8 @@ def agreement(store: Store = PLACE) -> None:
 @app.command()
 def again(share: Part, reviewer: Approver, store: Store = PLACE) -> None:
     """Let a share of the cases that one person closes come again to another, who does not see the first answer."""
-    password = typer.prompt("password", hide_input=True)
     with opened(store) as (control, _, now):
-        _signed(control, reviewer, password, now)
+        signed_in(control, reviewer, now)
         control.exercises.set_share(share, reviewer, now)
     typer.echo(f"{100 * share:g} % of what one person closes come again")
 
@@ -98,18 +95,10 @@ def plant(
     from temper.config.system import load_system
     from temper.gateway.tables.planting import plantings
 
-    password = typer.prompt("password", hide_input=True)
     with opened(store) as (control, _, now):
-        _signed(control, reviewer, password, now)
+        signed_in(control, reviewer, now)
         numbers = control.exercises.plant(plantings(load_system(config), many, misled), reviewer, now)
     typer.echo(f"planted {len(numbers)} cases")
-
-
-def _signed(control: Control, name: str, password: str, now: float) -> None:
-    from temper.core.review import Forbidden
-
-    if control.people.check(name, password, now) is None:
-        raise Forbidden("that name and password do not open anything", fix="wait a minute and try again")
 
 
 def _kappa(kappa: Kappa) -> str:

@@ -81,6 +81,7 @@ WORDS = {
     "review": "cases",
     "decision": "decisions on them",
     "record": "records",
+    "policy": "policies",
 }
 """What people call the tables of a control store."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from temper.config.serving import Serving
 from temper.core.errors import StoreError
 from temper.store.control import Control
+from temper.store.control.records import APPROVED
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -46,6 +48,13 @@ class Context:
     def reason(self) -> str:
         """What is written with a change."""
         return f"{self.why} {mark(self.run)}"
+
+    def put(self, kind: str, value: Any, reason: str) -> None:
+        """Set what holds for every gateway on the store; a policy so set is shown as one that no second person saw."""
+        if kind == APPROVED:
+            self.control.policies.override(value, self.by, reason, self.clock())
+        else:
+            self.control.records.put(kind, value, self.by, reason, self.clock())
 
     def close(self) -> None:
         """Let the store go."""

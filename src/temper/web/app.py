@@ -17,7 +17,7 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import agreement, audit, case, dashboard, door, incidents, operations, people, queue
+from temper.web import agreement, audit, case, dashboard, door, incidents, operations, people, policies, queue
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -55,6 +55,11 @@ SCREENS = (
     Screen("POST", "/incidents/{id:int}/close", Role.APPROVER, incidents.close),
     Screen("GET", "/agreement", Role.APPROVER, agreement.show),
     Screen("GET", "/audit", Role.APPROVER, audit.show),
+    Screen("GET", "/policies", Role.ANALYST, policies.show),
+    Screen("GET", "/policies/{id:int}", Role.ANALYST, policies.one),
+    Screen("POST", "/policies/{id:int}/approve", Role.APPROVER, policies.approve),
+    Screen("POST", "/policies/{id:int}/reject", Role.ANALYST, policies.reject),
+    Screen("POST", "/policies/rollback", Role.APPROVER, policies.rollback),
     Screen("GET", "/operations", Role.ADMIN, operations.show),
     Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),
     Screen("POST", "/operations/kill", Role.ADMIN, operations.kill),
@@ -143,7 +148,7 @@ def _to_the_door(visit: Visit, screen: Screen) -> Response:
 
 def _meant(error: TemperError, request: Request) -> Refused:
     """What the store refused, as a page. Its sentences name what was asked, so they are made harmless."""
-    case = str(request.path_params.get("id", ""))
+    case = str(request.path_params.get("id", "")) if request.url.path.startswith("/cases/") else ""
     said = [part[:1].upper() + part[1:].rstrip(".") + "." for part in (error.message, error.fix) if part]
     text = inert(" ".join(said))
     if isinstance(error, Conflict):

@@ -34,6 +34,6 @@ def _context(visit: Visit) -> dict[str, Any]:
         "late": sum(case.due is not None and case.due <= visit.now for case in waiting),
         "incidents": [incidents.line(one, visit.now) for one in visit.control.incidents.page(True, limit=URGENT)],
         "switches": operations.switches(visit),
-        "gateway": figures.asked(visit.desk.metrics) if visit.desk.metrics else None,
+        "gateway": figures.asked(visit.desk.metrics, visit.now) if visit.desk.metrics else None,
         "at": moments.clock(visit.now),
     }

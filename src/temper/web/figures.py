@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from temper.report._inert import inert
 from temper.response.figures import checked, number, series, text
+from temper.web import state
 from temper.web.sheet import shown
 
 
@@ -23,35 +24,39 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """`lines` in the gateway's order; `quantiles` are read off its histogram. `trouble` says why there are none."""
+    """`lines` in the gateway's order; `quantiles` are read off its histogram, `state` off all of it. `trouble` says why
+    there are none.
+    """
 
     lines: list[Figure] = field(default_factory=list)
+    state: state.State | None = None
     quantiles: list[tuple[str, str]] = field(default_factory=list)
     trouble: str = ""
 
 
-def asked(url: str) -> Figures:
+def asked(url: str, now: float) -> Figures:
     """The figures at this address; a gateway that cannot be reached is a sentence, never an error."""
     try:
-        return read(text(url))
+        return read(text(url), now)
     except (OSError, ValueError):
         return Figures(trouble=f"The gateway at {urlsplit(url).netloc} did not answer.")
 
 
-def read(told: str) -> Figures:
-    """Figures of Prometheus' text format.
+def read(told: str, now: float = 0.0) -> Figures:
+    """Figures of Prometheus' text format, seen at a time.
 
     >>> found = read('# TYPE temper_x counter\\ntemper_x{status="200"} 3\\n')
     >>> found.lines
     [Figure(name='x', labels='status 200', value='3')]
     """
+    every = list(series(told))
     lines, bars = [], []
-    for name, labels, value in series(told):
+    for name, labels, value in every:
         if name == "temper_request_seconds_bucket":
             bars.append((number(labels.get("le", "")), value))
         elif name.startswith("temper_") and not name.startswith("temper_request_seconds"):
             lines.append(_figure(name, labels, value))
-    return Figures(lines=lines, quantiles=_quantiles(bars))
+    return Figures(lines=lines, quantiles=_quantiles(bars), state=state.read(every, now))
 
 
 def _figure(name: str, labels: Mapping[str, str], value: float) -> Figure:

@@ -26,6 +26,7 @@ SECTIONS = (
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
     ("/incidents", "Incidents", Role.VIEWER),
+    ("/policies", "Policies", Role.ANALYST),
     ("/agreement", "Agreement", Role.APPROVER),
     ("/audit", "Audit", Role.APPROVER),
     ("/operations", "Operations", Role.ADMIN),
@@ -41,6 +42,10 @@ SAID = {
     "noted": "Your line is in the timeline.",
     "changed": "The incident is changed.",
     "closed": "The incident is closed.",
+    "approved": "The policy is in force.",
+    "rejected": "The policy is rejected.",
+    "back": "The policy before is in force again.",
+    "moved": "Another policy is in force by now: nothing was changed.",
     "out": "You are logged out.",
 }
 """Sentences a page shows after what was asked; an address carries only the word."""

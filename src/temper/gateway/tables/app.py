@@ -196,10 +196,12 @@ class Tables:
     async def _once(self, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]) -> Told:
         async def work() -> bytes:
             try:
-                return said(await self.answer(scoring), scoring.request)
+                answer = await self.answer(scoring)
             except Refuses as refused:
                 refused.request, refused.trace = scoring.request, scoring.trace
                 raise
+            self.counted.add("rows_total", (("source", answer.source.value),), len(answer.levels))
+            return said(answer, scoring.request)
 
         if scoring.request.startswith(self._own):
             return 200, await work(), (_JSON,)

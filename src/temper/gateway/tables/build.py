@@ -345,5 +345,6 @@ def _known(serving: Serving, keys: Callable[[], Snapshot]) -> Callable[[str], Cl
 
 _HELP = {
     "requests_total": "Requests, by the status of their answer.",
+    "rows_total": "Rows that were answered, by who answered them.",
     "stage_decisions_total": "What stages decided, but for ALLOW.",
 }

@@ -70,7 +70,7 @@ class Counted:
             yield from (f"temper_{name}{shown(labels)} {value}" for labels, value in sorted(rows))
         for name, (about, ask) in sorted(self.gauges.items()):
             yield from _head(name, about, "gauge")
-            yield f"temper_{name} {ask():g}"
+            yield f"temper_{name} {ask():.15g}"
         yield from _head("request_seconds", "How long requests took, from their last byte to the answer.", "histogram")
         seen = 0
         for bar, end in zip(self.seconds.bars, (*map(str, BUCKETS), "+Inf"), strict=True):

@@ -103,7 +103,7 @@ def effective(path: Path, control: Control) -> tuple[Protected, Serving, Trial |
         if found.trial is None
         else Trial(found.trial["mode"], loaded(plain, found.trial), found.trial.get("share", 0.0))
     )
-    record = control.records.current("policy")
+    record = control.policies.record()
     if record is None or record.value is None:
         return system, serving, trial
     serving, threshold = under(serving, record.value, f"policy {record.seq} of the control store")

@@ -15,6 +15,6 @@ def put(context: Context, kind: str, value: Any, found: str, does: str) -> Acted
     """
     before = context.control.records.current(kind)
     if not context.dry:
-        context.control.records.put(kind, value, context.by, context.reason, context.clock())
+        context.put(kind, value, context.reason)
     undo = Again(kind=kind, seq=0 if before is None else before.seq, run=context.run)
     return Acted(found=found, does=does, undo=undo)

@@ -35,9 +35,7 @@ class Again:
         if current is None or mark(self.run) not in current.reason or current.value == self._value(context):
             return Acted(found=f"the {self.kind} is not what run {self.run} set, so it stays as it is")
         if not context.dry:
-            context.control.records.put(
-                self.kind, self._value(context), context.by, f"undone: {context.why} {mark(self.run)}", context.clock()
-            )
+            context.put(self.kind, self._value(context), f"undone: {context.why} {mark(self.run)}")
         return Acted(
             found=f"the {self.kind} is as run {self.run} set it", does=f"the {self.kind} is what it was before"
         )

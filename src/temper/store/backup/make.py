@@ -14,7 +14,7 @@ from temper.store.failure import told
 from temper.store.ledger import segment
 from temper.store.ledger.verify import logs, size
 
-TABLES = ("audit", "person", "access_key", "review", "decision", "record")
+TABLES = ("audit", "person", "access_key", "review", "decision", "record", "policy")
 """What is counted of a control store."""
 
 

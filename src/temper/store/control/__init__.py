@@ -10,6 +10,8 @@ control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Ca
 control.exercises.plant(cases, by, now) -> ids;  control.exercises.set_share(0.05, by, now)
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
+control.policies.propose(value, before, digest, by, reason, now) -> Proposal
+control.policies.approve(id, by, note, now) -> Proposal
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
@@ -23,6 +25,7 @@ from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
+from temper.store.control.policies import Policies
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
 from temper.store.control.roster import Roster
@@ -42,6 +45,7 @@ class Control:
         self.exercises = Exercises(database)
         self.records = Records(database)
         self.incidents = Incidents(database)
+        self.policies = Policies(database)
         self.runs = Runs(database)
         self.audit = Audit(database)
         self.roster = Roster(database)

@@ -83,8 +83,8 @@ class Relay:
             "model": body.digest,
             "node": node,
         }
-        given = {"due": now + self.due, "eyes": self.eyes, "overdue": self.overdue}
-        self.control.reviews.enqueue(name, payload, now, **given)
+        due = now + self.due
+        self.control.reviews.enqueue(name, payload, now, due=due, eyes=self.eyes, overdue=self.overdue)
         return 1
 
     def _since(self) -> int:

@@ -15,6 +15,7 @@ control.incidents.open(title, severity, by, now) -> id;  control.incidents.signa
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
 control.policies.approve(id, by, note, now) -> Proposal
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.drills import Drills
 from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
@@ -48,6 +50,7 @@ class Control:
         self.exercises = Exercises(database)
         self.outbox = Outbox(database)
         self.records = Records(database)
+        self.drills = Drills(database)
         self.incidents = Incidents(database)
         self.policies = Policies(database)
         self.runs = Runs(database)

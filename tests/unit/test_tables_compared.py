@@ -24,9 +24,11 @@ __all__ = ["folder", "gateway", "models"]
 
 
 def shadow(**about: Any) -> dict[str, Any]:
-    usual = {"mode": "shadow", "digest": "d", "threshold": 0.5, "at": 100.0, "since": 0.0,
-             "seen": 5_000, "failed": 0, "dropped": 3, "largest": 0.25, "up": 10, "down": 2, "who": {"shop": [4_000, 9], "till": [1_000, 3]},
-             "live": [0.001] * 50, "new": [0.001] * 50}  # fmt: skip
+    usual = {
+        **{"mode": "shadow", "digest": "d", "threshold": 0.5, "at": 100.0, "since": 0.0},
+        **{"seen": 5_000, "failed": 0, "dropped": 3, "largest": 0.25, "up": 10, "down": 2},
+        **{"who": {"shop": [4_000, 9], "till": [1_000, 3]}, "live": [0.001] * 50, "new": [0.001] * 50},
+    }
     return {**usual, **about}
 
 

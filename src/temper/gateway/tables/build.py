@@ -234,7 +234,7 @@ def build(
         journal=journal,
         personal=personal,
         counted=counted,
-        known=_known(serving, lambda: tending.snapshot),
+        known=_known(serving, lambda: tending.snapshot, tending.uses.seen),
         ready=lambda: found.ready(),
         workers=seat.workers,
         spans=spans,
@@ -341,15 +341,19 @@ def _learnt(system: Protected) -> Any:
     return (system.data if system.train is None else system.train).x
 
 
-def _known(serving: Serving, keys: Callable[[], Snapshot]) -> Callable[[str], Client | None]:
-    """Who a token belongs to, by the keys as they were last loaded."""
+def _known(
+    serving: Serving, keys: Callable[[], Snapshot], seen: Callable[[str, float], None]
+) -> Callable[[str], Client | None]:
+    """Who a token belongs to, by the keys as they were last loaded; who is let in is `seen`."""
     if serving.open:
         return lambda token: Client(name="local")
 
     def known(token: str) -> Client | None:
-        key = keys().find(token, time.time())
+        now = time.time()
+        key = keys().find(token, now)
         if key is None or SCOPE not in key.scopes:
             return None
+        seen(key.kid, now)
         return Client(name=key.name, group=key.group, kid=key.kid)
 
     return known

@@ -14,6 +14,7 @@ import numpy as np
 from temper.core.review import Ruling
 from temper.core.serving import Mode
 from temper.gateway.events import tell
+from temper.gateway.tables.key_use import KeyUse
 from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
@@ -41,6 +42,7 @@ class Tending:
     relay: Relay
     presence: Presence
     snapshot: Snapshot = field(init=False)
+    uses: KeyUse = field(init=False)
     alarms: Callable[[], None] | None = None
     """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
@@ -53,11 +55,12 @@ class Tending:
 
     def __post_init__(self) -> None:
         self.snapshot = self.control.keys.snapshot()
+        self.uses = KeyUse(keys=self.control.keys)
 
     def start(self) -> None:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
-        works.append(self.presence.present)
+        works += [self.presence.present, self.uses.noted]
         works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
@@ -67,7 +70,8 @@ class Tending:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._tried, self.relay.once)
+        for work in (self.relay.once, self.uses.note):
+            await asyncio.to_thread(self._tried, work)
 
     async def _threaded(self, work: Callable[[], Any]) -> None:
         while True:

@@ -268,7 +268,7 @@ def _tried(
         chain=Chain(),
         learn=None,
     )
-    of = (model.digest, system.target.digest, trial.share, system.threshold)
+    same = (model.digest, system.target.digest, trial.share, system.threshold)
     canary = Canary(
         old=pipeline,
         new=new,
@@ -276,7 +276,7 @@ def _tried(
         model=model.digest,
         policy=policy,
         threshold=system.threshold,
-        ways=kept.part("ways", of, Ways),
+        ways=kept.part("ways", same, Ways),
     )
     return None, canary
 

@@ -473,7 +473,7 @@ def test_the_playbook_of_the_page_runs(desk: Desk) -> None:
     text = page.partition("\n## Playbooks\n")[2].partition("```yaml\n")[2].partition("```")[0]
     run, context = desk.run(text, late="10")
     context.control.reviews.enqueue("r1", {}, NOW, due=NOW + 60.0)
-    run.context.asked = lambda question: bool(context.control.reviews.expire(NOW + 61.0, "block")) or True
+    run.context.asked = lambda question: bool(context.control.reviews.expire(NOW + 61.0)) or True
     assert run.real()
     assert "late [queue]: 1 cases wait, 1 of them are due within 10 minutes" in desk.said
     assert context.control.records.current("policy").value["anomaly"]["mode"] == "shadow"  # type: ignore[union-attr]

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.serving import Mode
 from temper.gateway.events import tell
+from temper.gateway.tables.key_use import KeyUse
 from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
@@ -37,6 +39,7 @@ class Tending:
     relay: Relay
     presence: Presence
     snapshot: Snapshot = field(init=False)
+    uses: KeyUse = field(init=False)
     alarms: Callable[[], None] | None = None
     """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
@@ -49,11 +52,12 @@ class Tending:
 
     def __post_init__(self) -> None:
         self.snapshot = self.control.keys.snapshot()
+        self.uses = KeyUse(keys=self.control.keys)
 
     def start(self) -> None:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
-        works.append(self.presence.present)
+        works += [self.presence.present, self.uses.noted]
         works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
@@ -63,7 +67,8 @@ class Tending:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._tried, self.relay.once)
+        for work in (self.relay.once, self.uses.note):
+            await asyncio.to_thread(self._tried, work)
 
     async def _threaded(self, work: Callable[[], Any]) -> None:
         while True:
@@ -116,10 +121,19 @@ class Tending:
             live, now = self.live(), time.monotonic()
             golden = live.golden
             if golden is not None and golden.due(now):
-                fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
-                if fault:
-                    tell("model.wrong", why=fault)
+                await self.probe(live, golden, now)
             await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
+
+    async def probe(self, live: Version, golden: Golden, now: float) -> None:
+        """Ask the known rows now. Where `golden` is enforced a wrong answer opens a breaker that is not off."""
+        pipeline = live.pipeline
+        counts = pipeline.modes.golden is Mode.ENFORCE and pipeline.modes.breaker is not Mode.OFF
+        fault = golden.check(await self._known(pipeline, golden), pipeline.breaker if counts else None, now)
+        for one in live.pipelines:
+            if one.model is pipeline.model:
+                one.doubted = golden.wrong
+        if fault:
+            tell("model.wrong", why=fault)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows

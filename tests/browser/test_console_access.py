@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from browser.console import chromium, marks, served, tab
+from temper.core.review import Ruling
+from temper.store.control.exercises import Planted
 from unit.web_desk import NOW, PAYLOAD, World
 
 pytestmark = marks
-PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement")
-PAGES += ("/operations", "/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
+PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement", "/operations")
+PAGES += ("/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
 WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 
 NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea, select')]
@@ -21,6 +23,7 @@ NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hi
     || one.textContent.trim()))
   .map((one) => one.outerHTML.slice(0, 120))"""
 
+NONE = ("lost", "skipped", "mute", "loose", "heads")
 OUTLINE = """() => ({
   h1: document.querySelectorAll('h1').length,
   lang: document.documentElement.lang,
@@ -28,6 +31,11 @@ OUTLINE = """() => ({
   lost: [...document.querySelectorAll('[aria-labelledby], [aria-describedby]')]
     .map((one) => one.getAttribute('aria-labelledby') || one.getAttribute('aria-describedby'))
     .filter((id) => !document.getElementById(id)).length,
+  mains: document.querySelectorAll('main').length,
+  skipped: [...document.querySelectorAll('h1, h2, h3, h4')].map((one) => +one.tagName[1])
+    .filter((level, at, all) => level > (all[at - 1] ?? 0) + 1).length,
+  mute: document.querySelectorAll('svg[role=img]:not([aria-label]), img:not([alt])').length,
+  loose: [...document.querySelectorAll('ul > *, ol > *')].filter((one) => one.tagName !== 'LI').length,
   heads: [...document.querySelectorAll('table')].filter((one) => !one.querySelector('th[scope=col]')).length,
 })"""
 
@@ -76,6 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
             held = reviews.claim_one(number, name, NOW)
             verdict = "block" if name == "ben" else "allow"
             reviews.decide(number, name, verdict, "seen before", f"{number}{name}", held.version, NOW)
+        measured(world)
         reviews.claim_one(1, "ada", NOW)
         world.control.records.put("breaker", "open", "ada", "slow since noon", NOW)
         world.control.keys.add("fraud-web", "ada", NOW)
@@ -84,6 +93,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
         policies.approve(policies.propose(new, old, "ab" * 32, "ana", "strange rows", NOW).id, "pia", "seen", NOW)
         policies.propose(old | {"threshold": 0.4}, new, "cd" * 32, "ana", "too many false alarms", NOW)
         yield world, at
+
+
+def measured(world: World) -> None:
+    """Planted cases that were answered, so that there is something to tell of agreement."""
+    reviews, grey = world.control.reviews, {"reasons": ["decide: the score is undecided"]}
+    for at in range(6):
+        reviews.enqueue(f"grey{at}", PAYLOAD | grey | {"score": 0.4 + at / 50}, NOW, priority=-1)
+    for lean in Ruling:
+        planted = Planted(row=PAYLOAD["rows"][0], truth=Ruling.BLOCK, lean=lean)
+        number = world.control.exercises.plant([planted], "pia", NOW)[0]
+        held = reviews.claim_one(number, "ben", NOW)
+        reviews.decide(number, "ben", lean, "seen before", f"planted {lean}", held.version, NOW)
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
@@ -97,7 +118,9 @@ def test_every_page_can_be_read_named_and_fits(
         page.screenshot(path=picture, full_page=True)
         assert picture.stat().st_size > 8_000
         assert page.evaluate(NAMELESS) == [], where
-        assert page.evaluate(OUTLINE) == {"h1": 1, "lang": "en", "twice": [], "lost": 0, "heads": 0}, where
+        assert page.evaluate(OUTLINE) == {"h1": 1, "mains": 1, "lang": "en", "twice": []} | dict.fromkeys(NONE, 0), (
+            where
+        )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from browser.console import chromium, marks, served, tab
+from temper.core.drill import Slot, Turn
+from temper.core.incident import Severity
 from temper.core.review import Ruling
 from temper.store.control.exercises import Planted
 from unit.web_desk import NOW, PAYLOAD, World
@@ -16,6 +18,7 @@ from unit.web_desk import NOW, PAYLOAD, World
 pytestmark = marks
 PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement", "/operations")
 PAGES += ("/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
+PAGES += ("/incidents", "/incidents/1", "/incidents/2", "/drills/1", "/drills/2")
 WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 
 NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea, select')]
@@ -92,6 +95,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
         policies = world.control.policies
         policies.approve(policies.propose(new, old, "ab" * 32, "ana", "strange rows", NOW).id, "pia", "seen", NOW)
         policies.propose(old | {"threshold": 0.4}, new, "cd" * 32, "ana", "too many false alarms", NOW)
+        happened(world)
         yield world, at
 
 
@@ -105,6 +109,23 @@ def measured(world: World) -> None:
         number = world.control.exercises.plant([planted], "pia", NOW)[0]
         held = reviews.claim_one(number, "ben", NOW)
         reviews.decide(number, "ben", lean, "seen before", f"planted {lean}", held.version, NOW)
+
+
+def happened(world: World) -> None:
+    """An incident that is open, one that is over, a drill that failed some and one that was killed."""
+    incidents, drills = world.control.incidents, world.control.drills
+    incidents.signal(
+        "breaker", "The breaker is open", Severity.MAJOR, "20 of 20 failed", "gateway a-0", NOW, "model-down"
+    )
+    incidents.assign(1, "lead", "pia", "pia", NOW)
+    for rank in ("critical", "minor"):
+        incidents.rank(1, rank, "pia", NOW)
+    incidents.close(incidents.open("Odd scores", "critical", "pia", NOW), "it was the clock", "pia", NOW + 60)
+    for at in (0.0, 100.0):
+        number = drills.begin("primary-down", "fraud: killed", 10.0, 100.0, 0.5, "sam", NOW - 900 + at)
+        slots = [Slot(at=at, full=50 - 3 * at, other=2 * at, failed=at % 3) for at in range(12)]
+        drills.follow(number, slots, {turn: 1.0 + 0.2 * at for at, turn in enumerate(Turn)})
+    drills.end(1, False, {"failed": 12}, "sam", NOW - 880)
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)

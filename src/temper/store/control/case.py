@@ -106,13 +106,15 @@ def labels(tx: Transaction) -> list[Label]:
         "SELECT request, payload, outcome, round, eyes, closed FROM review "
         f"WHERE state = 'closed' AND {REAL} ORDER BY closed, id"
     )
-    return [
-        Label(
-            request=row["request"],
-            payload=from_json(row["payload"]),
-            verdict=Ruling(row["outcome"]),
-            agreed=None if row["eyes"] == 1 else row["round"] == 2,
-            at=row["closed"],
-        )
-        for row in rows
-    ]
+    return [label(row) for row in rows]
+
+
+def label(row: Row) -> Label:
+    """What people found about the request of this closed case."""
+    return Label(
+        request=row["request"],
+        payload=from_json(row["payload"]),
+        verdict=Ruling(row["outcome"]),
+        agreed=None if row["eyes"] == 1 else row["round"] == 2,
+        at=row["closed"],
+    )

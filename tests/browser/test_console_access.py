@@ -11,6 +11,8 @@ import pytest
 from browser.console import chromium, marks, served, tab
 from temper.core.drill import Slot, Turn
 from temper.core.incident import Severity
+from temper.core.review import Ruling
+from temper.store.control.exercises import Planted
 from unit.web_desk import NOW, PAYLOAD, World
 
 pytestmark = marks
@@ -24,6 +26,7 @@ NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hi
     || one.textContent.trim()))
   .map((one) => one.outerHTML.slice(0, 120))"""
 
+NONE = ("lost", "skipped", "mute", "loose", "heads")
 OUTLINE = """() => ({
   h1: document.querySelectorAll('h1').length,
   lang: document.documentElement.lang,
@@ -31,6 +34,11 @@ OUTLINE = """() => ({
   lost: [...document.querySelectorAll('[aria-labelledby], [aria-describedby]')]
     .map((one) => one.getAttribute('aria-labelledby') || one.getAttribute('aria-describedby'))
     .filter((id) => !document.getElementById(id)).length,
+  mains: document.querySelectorAll('main').length,
+  skipped: [...document.querySelectorAll('h1, h2, h3, h4')].map((one) => +one.tagName[1])
+    .filter((level, at, all) => level > (all[at - 1] ?? 0) + 1).length,
+  mute: document.querySelectorAll('svg[role=img]:not([aria-label]), img:not([alt])').length,
+  loose: [...document.querySelectorAll('ul > *, ol > *')].filter((one) => one.tagName !== 'LI').length,
   heads: [...document.querySelectorAll('table')].filter((one) => !one.querySelector('th[scope=col]')).length,
 })"""
 
@@ -79,6 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
             held = reviews.claim_one(number, name, NOW)
             verdict = "block" if name == "ben" else "allow"
             reviews.decide(number, name, verdict, "seen before", f"{number}{name}", held.version, NOW)
+        measured(world)
         reviews.claim_one(1, "ada", NOW)
         world.control.records.put("breaker", "open", "ada", "slow since noon", NOW)
         world.control.keys.add("fraud-web", "ada", NOW)
@@ -88,6 +97,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
         policies.propose(old | {"threshold": 0.4}, new, "cd" * 32, "ana", "too many false alarms", NOW)
         happened(world)
         yield world, at
+
+
+def measured(world: World) -> None:
+    """Planted cases that were answered, so that there is something to tell of agreement."""
+    reviews, grey = world.control.reviews, {"reasons": ["decide: the score is undecided"]}
+    for at in range(6):
+        reviews.enqueue(f"grey{at}", PAYLOAD | grey | {"score": 0.4 + at / 50}, NOW, priority=-1)
+    for lean in Ruling:
+        planted = Planted(row=PAYLOAD["rows"][0], truth=Ruling.BLOCK, lean=lean)
+        number = world.control.exercises.plant([planted], "pia", NOW)[0]
+        held = reviews.claim_one(number, "ben", NOW)
+        reviews.decide(number, "ben", lean, "seen before", f"planted {lean}", held.version, NOW)
 
 
 def happened(world: World) -> None:
@@ -118,7 +139,9 @@ def test_every_page_can_be_read_named_and_fits(
         page.screenshot(path=picture, full_page=True)
         assert picture.stat().st_size > 8_000
         assert page.evaluate(NAMELESS) == [], where
-        assert page.evaluate(OUTLINE) == {"h1": 1, "lang": "en", "twice": [], "lost": 0, "heads": 0}, where
+        assert page.evaluate(OUTLINE) == {"h1": 1, "mains": 1, "lang": "en", "twice": []} | dict.fromkeys(NONE, 0), (
+            where
+        )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
 

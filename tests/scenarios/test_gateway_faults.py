@@ -9,7 +9,6 @@ import sqlite3
 import statistics
 import subprocess
 import time
-import urllib.request
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from random import Random
@@ -17,6 +16,7 @@ from random import Random
 import pytest
 
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, client, ended, free, held, row, write
+from gateway_asked import asked, metric, waited
 from temper.engine.drill.messages import message
 from temper.store.control import Control
 
@@ -36,23 +36,6 @@ def gateways(*configs):
         yield found
 
 
-def asked(port, document, key="k", path="/v1/score"):
-    """(status, head, document) of one request."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line, line.makefile("rb") as reader:
-        line.sendall(message(json.dumps(document).encode(), key=key, path=path))
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += reader.readline()
-        length = int(head.lower().partition(b"content-length:")[2].split()[0])
-        return int(head[9:12]), head.lower(), json.loads(reader.read(length))
-
-
-def metric(port, name):
-    """A gauge as Prometheus reads it."""
-    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-    return next(float(one.split()[-1]) for one in text.splitlines() if one.startswith(f"temper_{name}"))
-
-
 async def under_load(ports, told, story, many=6):
     """Clients ask while the story goes on; a gateway that is gone is left for the next."""
     until = asyncio.Event()
@@ -70,15 +53,6 @@ def stopped(pid):
     """End a gateway in peace; seconds it took."""
     os.kill(pid, signal.SIGTERM)
     return ended(pid)
-
-
-def waited(condition, seconds=20.0):
-    """Until this holds; seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() < began + seconds, "it did not come about"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 def well(found, least):

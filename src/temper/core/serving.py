@@ -35,7 +35,8 @@ class Source(StrEnum):
 @dataclass(slots=True, kw_only=True, eq=False)
 class Scoring:
     """One request on its way. `rows` are (n, columns) float64 in the Schema's order, NaN where a value is missing;
-    `client` is who asks, `request` the id under which it is answered once; `at` and `deadline` are seconds of the
+    `client` is who asks (`who` the key's own name, where that is another), `request` the id under which it is answered
+    once, which the client has given where it is `named`; `at` and `deadline` are seconds of the
     monotonic clock. `scores` (n,) are there once something has answered, with their `source`.
 
     Stages look and decide; they change neither rows nor scores.
@@ -48,6 +49,8 @@ class Scoring:
     deadline: float
     scores: Array | None = None
     source: Source = Source.PRIMARY
+    who: str = ""
+    named: bool = False
     decisions: list[Decision] = field(default_factory=list)
 
     @property
@@ -67,7 +70,7 @@ class ServingStage(Protocol):
 class Answer:
     """What a request is answered: one score per row (none where only a decision is told), the level of each row, where
     the scores came from, and the decisions behind that. `model` and `policy` are the digests of what decided, "" where
-    that is what the gateway says of itself.
+    that is what the gateway says of itself. It is not `labelled` where the threshold of then is not known any more.
     """
 
     scores: Array
@@ -76,6 +79,7 @@ class Answer:
     decisions: tuple[Decision, ...] = ()
     model: str = ""
     policy: str = ""
+    labelled: bool = True
 
     @property
     def degraded(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from temper.core.chat import ChatTarget, Reply, Request
 from temper.core.errors import RunStopped, TemperError
+from temper.core.quota import QuotaConfig
 from temper.gateway import wire
 from temper.gateway.asgi import (
     App,
@@ -33,7 +34,7 @@ from temper.gateway.asgi import (
 from temper.gateway.keys import Keys, loopback
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
-from temper.guard.serving.quota import Quota, QuotaConfig
+from temper.guard.serving.quota import Quota
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 

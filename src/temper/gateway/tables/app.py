@@ -7,9 +7,9 @@ import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -57,14 +57,25 @@ class About:
     scores: bool = True
 
 
+class Limits(Protocol):
+    """How much a client may ask."""
+
+    def take(self, key: str, rows: int) -> float:
+        """Seconds to wait, 0 where it is allowed, which counts; asks nobody."""
+
+    async def patiently(self, key: str, rows: int) -> float:
+        """The same, after a moment in which more may be had."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Tables:
     """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/healthz`,
     `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
 
-    `known` says who a key belongs to (None: nobody), `wait` for how long a client has to (counting the rows if not at
-    all), `answer` is everything between decoding and the reply. What goes wrong inside is a 500 that names no value;
-    everything a client can do wrong is a 4xx with one sentence. `ready` says why not, "" where it is.
+    `known` says who a key belongs to (None: nobody), `limits` how many rows they may have scored, `answer` is
+    everything between decoding and the reply, `recall` what was answered elsewhere to a request with an id. What goes
+    wrong inside is a 500 that names no value; everything a client can do wrong is a 4xx with one sentence. `ready` says
+    why not, "" where it is.
     """
 
     about: About
@@ -72,7 +83,8 @@ class Tables:
     answer: Callable[[Scoring], Awaitable[Answer]]
     known: Callable[[str], Client | None]
     counted: Counted
-    wait: Callable[[str, int], float] = lambda client, rows: 0.0
+    limits: Limits | None = None
+    recall: Callable[[str, Scoring], Answer | None] | None = None
     ready: Callable[[], str] = lambda: ""
     start: Callable[[], None] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
@@ -157,13 +169,23 @@ class Tables:
         """The answer; a request with an id of its own is decided once, however often it comes."""
         client, scoring, body = await self._asked(scope, receive, decode)
 
-        async def work() -> bytes:
-            return said(await self.answer(scoring), scoring.request)
+        if not scoring.named:
+            return 200, said(await self.answer(scoring), scoring.request), (_JSON,)
+        recalled = False
 
-        if scoring.request.startswith(self._own):
-            return 200, await work(), (_JSON,)
+        async def work() -> bytes:
+            nonlocal recalled
+            known = self._recalled(client, scoring)
+            recalled = known is not None
+            return said(known or await self.answer(scoring), scoring.request)
+
         found, again = await self.once.once(client.name, scoring.request, body, scoring.at, work)
-        return 200, found, (_JSON, _AGAIN) if again else (_JSON,)
+        return 200, found, (_JSON, _AGAIN) if again or recalled else (_JSON,)
+
+    def _recalled(self, client: Client, scoring: Scoring) -> Answer | None:
+        """What another worker, or this one before it ended, has answered to this request."""
+        known = None if self.recall is None else self.recall(client.name, scoring)
+        return None if known is None else replace(known, labelled=known.policy == self.about.policy)
 
     async def _asked(
         self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]
@@ -171,19 +193,21 @@ class Tables:
         """Who asks, if they may now, the request, and its body."""
         at, headers = time.monotonic(), _headers(scope)
         client = self._client(headers)
-        if wait := self.wait(client.group or client.name, 1):
-            raise Refused(429, "this client has asked too much for now", after=wait)
+        if self.limits is not None:
+            await _within(self.limits, client, 1)
         body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
         try:
             asked = decode(body)
         except Wrong as wrong:
             raise Refused(400, str(wrong)) from None
-        if (more := len(asked.rows) - 1) and (wait := self.wait(client.group or client.name, more)):
-            raise Refused(429, "this client has asked too much for now", after=wait)
+        if self.limits is not None and len(asked.rows) > 1:
+            await _within(self.limits, client, len(asked.rows) - 1)
         scoring = Scoring(
             rows=asked.rows,
             client=client.group or client.name,
             request=asked.id or f"{self._own}{next(self._number):x}",
+            who=client.name if client.group and client.group != client.name else "",
+            named=bool(asked.id),
             at=at,
             deadline=at + self._seconds(headers),
         )
@@ -211,7 +235,7 @@ class Tables:
         results: list[dict[str, Any]] = [{"decision": level.name.lower()} for level in answer.levels]
         threshold = self.about.threshold
         for found, level, score in zip(results, answer.levels, answer.scores.tolist(), strict=False):
-            if threshold is not None:
+            if threshold is not None and answer.labelled:
                 found["label"] = self.about.classes[score >= threshold]
             if self.about.scores and level is not Level.REVISE:  # who is told less is told the decision alone
                 found["score"] = score
@@ -244,6 +268,13 @@ class Tables:
     async def _stopped(self) -> None:
         if self.stop is not None:
             await self.stop()
+
+
+async def _within(limits: Limits, client: Client, rows: int) -> None:
+    """Count these rows, or refuse them."""
+    key = client.group or client.name
+    if limits.take(key, rows) and (wait := await limits.patiently(key, rows)):
+        raise Refused(429, "this client has asked too much for now", after=wait)
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

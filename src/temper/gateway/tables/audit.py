@@ -10,6 +10,7 @@ from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.guard.serving.pipeline import Waiting
+from temper.guard.serving.remembered import same
 from temper.store.ledger import checkpoint
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
@@ -31,6 +32,8 @@ class Audit:
     model: str
     digest: str
     policy: str
+    secret: bytes = b""
+    """What is kept to know a request again by is keyed with it."""
     durable: bool = True
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
@@ -43,9 +46,9 @@ class Audit:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif self.durable:
-            self.journal.submit("decision", self._body(scoring, self.journal.commitment(data)), waiting)
+            self.journal.submit("decision", self._open(scoring, data), waiting)
         else:
-            self.journal.put("decision", self._body(scoring, self.journal.commitment(data)))
+            self.journal.put("decision", self._open(scoring, data))
             waiting.set_result(-1)
 
     async def _sealed(self, scoring: Scoring, data: bytes, waiting: Waiting) -> None:
@@ -57,8 +60,14 @@ class Audit:
             if not waiting.done():
                 waiting.set_exception(failure)
 
-    def _body(self, scoring: Scoring, bound: bytes) -> Decided:
-        return decided(scoring, model=self.model, digest=self.digest, policy=self.policy, commitment=bound)
+    def _open(self, scoring: Scoring, data: bytes) -> Decided:
+        """Of rows that were not kept, so that nobody can ask for them to be erased."""
+        known = same(self.secret, data) if scoring.named else b""
+        return self._body(scoring, self.journal.commitment(data), known)
+
+    def _body(self, scoring: Scoring, bound: bytes, known: bytes = b"") -> Decided:
+        about = {"model": self.model, "digest": self.digest, "policy": self.policy}
+        return decided(scoring, **about, commitment=bound, same=known)
 
 
 def key_in(folder: Path) -> bytes:

@@ -13,7 +13,7 @@ _STATES = {"closed": 0, "half_open": 1, "open": 2, "forced_closed": 0, "forced_o
 
 def gauges(gateway: Gateway) -> None:
     """Let Prometheus see its state."""
-    journal, tending = gateway.journal, gateway.tending
+    journal, tending, leasing = gateway.journal, gateway.tending, gateway.lasting.leasing
 
     def told(version: Version, name: str) -> float:
         return float(getattr(version.shadow or version.canary, name, 0))
@@ -40,6 +40,8 @@ def gauges(gateway: Gateway) -> None:
             lambda: sum(map(bool, tending.told.values())),
         ),
         workers=("Workers of gateways on the control store, this one too.", lambda: tending.presence.live),
+        quota_leased=("Queries of clients' quotas that are held here.", lambda: leasing.shares.leased),
+        quota_alone=("Part of every quota that is given out here without the control store.", lambda: leasing.alone),
         name_disputed=("1 where another gateway has the name of this one.", lambda: float(tending.presence.disputed)),
         golden_failed=(
             "Times that known rows had other scores.",

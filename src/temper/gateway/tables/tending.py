@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 
 _LOG = logging.getLogger(__name__)
-_PERIOD = 1.0
+_PERIOD, _HOUR = 1.0, 3_600.0
 SAFE = Ruling.BLOCK
 """What becomes of a case that no person decided in time."""
 FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
@@ -47,6 +48,7 @@ class Tending:
     """Whether people have switched the model off."""
     told: dict[str, str] = field(default_factory=dict)
     _worded: tuple[int, Breaker | None] = field(default=(-1, None), init=False, repr=False)
+    _forgotten: float = field(default=-math.inf, init=False, repr=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -55,7 +57,7 @@ class Tending:
     def start(self) -> None:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
-        works.append(self.presence.present)
+        works += [self.presence.present, self._forget, self._answered]
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
@@ -103,6 +105,17 @@ class Tending:
         while self.left:
             self.relay.relayed += replace(self.relay, path=self.left[-1], relayed=0).once()
             self.left.pop()
+
+    def _answered(self) -> None:
+        """What other workers have answered, where there are any."""
+        if self.presence.live > 1:
+            self.relay.recall.follow()
+
+    def _forget(self) -> None:
+        """What was counted of clients who have not come for long."""
+        if time.monotonic() >= self._forgotten + _HOUR:
+            self.control.quotas.prune(time.time())
+            self._forgotten = time.monotonic()
 
     def _overdue(self) -> None:
         """What no person decided in time gets the safe default, and says so."""

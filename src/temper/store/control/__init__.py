@@ -9,15 +9,18 @@ control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {client: Grant}
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
 
 from __future__ import annotations
 
+from temper.store.control.answers import Answers
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
+from temper.store.control.quotas import Quotas
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
 from temper.store.control.roster import Roster
@@ -36,6 +39,8 @@ class Control:
         self.records = Records(database)
         self.audit = Audit(database)
         self.roster = Roster(database)
+        self.quotas = Quotas(database)
+        self.answers = Answers(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

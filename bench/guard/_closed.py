@@ -16,7 +16,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """Requests answered well, others, per second, seconds at the median and at p99, and CPU microseconds a request."""
+    """Requests answered well, others, both in a second, seconds at the median and at p99, and CPU microseconds each."""
 
     answered: int
     failed: int

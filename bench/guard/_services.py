@@ -18,8 +18,8 @@ KINDS = ("naive xgboost", "naive lightgbm", "fastapi, same predictor", "bare, sa
 QUIET = {"host": "127.0.0.1", "log_level": "error", "access_log": False}
 
 
-def write(folder: Path) -> np.ndarray[Any, Any]:
-    """Fit the models, write what the services read; the rows that are asked."""
+def write(folder: Path, model: str = "model.ubj") -> np.ndarray[Any, Any]:
+    """Fit the models, write what the services read; the rows that are asked. The guard is given `model`."""
     import lightgbm
     import pandas as pd
     import xgboost
@@ -35,18 +35,18 @@ def write(folder: Path) -> np.ndarray[Any, Any]:
     frame = pd.DataFrame(x, columns=COLUMNS).assign(y=y)
     frame.iloc[learnt].to_parquet(folder / "train.parquet")
     frame.iloc[asked].to_parquet(folder / "test.parquet")
-    (folder / "temper.yaml").write_text(_yaml(x), encoding="utf-8")
+    (folder / "temper.yaml").write_text(_yaml(x, model), encoding="utf-8")
     return x[asked]
 
 
-def _yaml(x: np.ndarray[Any, Any]) -> str:
+def _yaml(x: np.ndarray[Any, Any], model: str) -> str:
     lows, highs = x.min(axis=0), x.max(axis=0)
     columns = "\n".join(
         f"    {name}: {{type: number, low: {low}, high: {high}}}"
         for name, low, high in zip(COLUMNS, lows, highs, strict=True)
     )
     return f"""system: {{name: bench, simulated: true}}
-model: {{path: model.ubj, kind: probabilities, threshold: 0.5}}
+model: {{path: {model}, kind: probabilities, threshold: 0.5}}
 data: {{test: test.parquet, train: train.parquet, target: y}}
 schema:
   columns:

@@ -1,13 +1,15 @@
 """A guarded gateway beside the services that teams write without one: cost, rates, tails, and what is left under too
 much load.
 
-    python -m bench.guard.serving [--quick]
+    python -m bench.guard.serving [closed] [open] [--quick]
 
-Generated table of 30 columns, one row a request, 795 bytes of JSON; XGBoost (200 trees, depth 6), LightGBM (200 trees,
-31 leaves). One process each, pinned to core 0, the generator to core 1; rounds are interleaved, figures are medians
-with their range. The guard has every stage on: keys open, quota, Schema, idempotency, three input detectors, the
-extraction detector in shadow (it would rightly object to this load), concurrency, breaker, output, and the audit on the
-disk before every reply. The naive services have none. CPU a request is the referee; rates on shared machines are soft.
+`closed` is the cost of each service and its rate (P1 to P3), `open` knees, tails and overload (P4 to P6); both without
+a word. Generated table of 30 columns, one row a request, 795 bytes of JSON; XGBoost (200 trees, depth 6), LightGBM (200
+trees, 31 leaves). One process each, pinned to core 0, the generator to core 1; rounds are interleaved, figures are
+medians with their range. The guard has every stage on: keys open, quota, Schema, idempotency, three input detectors,
+the extraction detector in shadow (it would rightly object to this load), concurrency, breaker, output, and the audit on
+the disk before every reply. The naive services have none. CPU a request is the referee; rates on shared machines are
+soft.
 """
 
 from __future__ import annotations
@@ -15,39 +17,44 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bench.guard import _services as services
 from bench.guard._closed import Closed, closed
-from bench.table import goal, median, table
+from bench.guard._served import Served, port
+from bench.table import goal, machine, median, table
 from temper.engine.drill.load import Played, arrivals, play
 from temper.engine.drill.messages import message
 
-ROOT = Path(__file__).parents[2]
 XGB, LGB, SAME, BARE, GUARD = services.KINDS
 LIMIT = 0.05
+LINES = 1_024
+"""Connections of the open loop: with fewer the clients, not the server, would hold back what is too much."""
 
 
 def main(words: list[str]) -> int:
-    """Print every table."""
-    quick = "--quick" in words
+    """Print every table of the phases that are named."""
+    quick, phases = "--quick" in words, {word for word in words if not word.startswith("-")} or {"closed", "open"}
+    if unknown := phases - {"closed", "open"}:
+        print(f"no phase {', '.join(sorted(unknown))}; there are closed and open")
+        return 2
     os.sched_setaffinity(0, {1})
+    print(machine("xgboost-cpu", "lightgbm", "fastapi", "uvicorn", "uvloop"), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         rows = services.write(Path(folder))[:2_000]
         asked = [message(_body(row), key="k") for row in rows]
         _fsync(Path(folder))
-        _closed(Path(folder), asked, rounds=2 if quick else 5, seconds=1.0 if quick else 2.0)
-        _open(Path(folder), asked, seconds=3.0 if quick else 10.0)
+        if "closed" in phases:
+            _closed(Path(folder), asked, rounds=2 if quick else 5, seconds=1.0 if quick else 2.0)
+        if "open" in phases:
+            _open(Path(folder), asked, seconds=3.0 if quick else 10.0)
     return 0
 
 
@@ -67,31 +74,11 @@ def _fsync(folder: Path) -> None:
     print(f"raw fdatasync on this disk: p50 {np.quantile(taken, 0.5):.2f} ms, p99 {np.quantile(taken, 0.99):.2f} ms")
 
 
-class Served:
-    """A service in a process of its own, pinned to core 0."""
-
-    def __init__(self, kind: str, folder: Path) -> None:
-        below_clients = 20_000 + int.from_bytes(os.urandom(2), "big") % 12_000
-        self.kind, self.port = kind, below_clients
-        shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
-        command = [sys.executable, "-m", "bench.guard._services", kind, str(self.port), str(folder)]
-        self.process = subprocess.Popen(["taskset", "-c", "0", *command], cwd=ROOT)
-
-    def __enter__(self) -> Served:
-        for _ in range(400):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1.0)
-            except urllib.error.HTTPError:
-                return self
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise RuntimeError(f"{self.kind} does not answer")
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
+def served(kind: str, folder: Path) -> Served:
+    """One of the services, with nothing in its audit."""
+    shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
+    at = port()
+    return Served(kind, [sys.executable, "-m", "bench.guard._services", kind, str(at), str(folder)], at)
 
 
 # -- closed loop ----------------------------------------------------------------------------------------------------
@@ -101,7 +88,7 @@ def _closed(folder: Path, asked: Sequence[bytes], rounds: int, seconds: float) -
     found: dict[tuple[str, int], list[Closed]] = {}
     for _ in range(rounds):
         for kind in services.KINDS:
-            with Served(kind, folder) as server:
+            with served(kind, folder) as server:
                 for wide in (8, 64):
                     one = closed(server.port, asked, wide, seconds, server.process.pid)
                     found.setdefault((kind, wide), []).append(one)
@@ -137,15 +124,24 @@ def _closed(folder: Path, asked: Sequence[bytes], rounds: int, seconds: float) -
 # -- open loop ------------------------------------------------------------------------------------------------------
 
 
+class Knee(NamedTuple):
+    """A rate that was held and one that was not; `kept` says that it was the server that failed, not the generator."""
+
+    low: float
+    high: float
+    kept: bool
+
+
 def _open(folder: Path, asked: Sequence[bytes], seconds: float) -> None:
     knees = {kind: _knee(kind, folder, asked, seconds / 3) for kind in (XGB, LGB, GUARD)}
     table(
         f"knee: the highest rate offered with p99 <= {1e3 * LIMIT:.0f} ms and 99 % answered",
-        ["service", "requests a second", "next rate tried, which failed"],
-        [[kind, f"{low:.0f}", f"{high:.0f}"] for kind, (low, high) in knees.items()],
+        ["service", "requests a second", "next rate tried, which failed", "generator kept time"],
+        [[kind, f"{at.low:.0f}", f"{at.high:.0f}", "yes" if at.kept else "NO"] for kind, at in knees.items()],
     )
-    goal("P5 knee over naive lightgbm", knees[GUARD][0] / max(knees[LGB][0], 1.0), 3.0, "x", at_least=True)
-    half = 0.5 * knees[XGB][0]
+    ratio = knees[GUARD].low / max(knees[LGB].low, 1.0)
+    _graded(knees[LGB].kept, "P5 knee over naive lightgbm", ratio, 3.0, "x", at_least=True)
+    half = 0.5 * knees[XGB].low
     tails = {kind: _played(kind, folder, asked, half, seconds) for kind in (XGB, BARE, GUARD)}
     table(
         f"tails at {half:.0f} requests a second, half the knee of naive xgboost, Poisson",
@@ -153,8 +149,17 @@ def _open(folder: Path, asked: Sequence[bytes], seconds: float) -> None:
         [[kind, len(one.due), int((one.status == 200).sum()), *_tail(one)] for kind, one in tails.items()],
     )
     p99 = {kind: float(np.quantile(one.response, 0.99)) for kind, one in tails.items()}
-    goal("P4 p99 of the guard over naive xgboost", p99[GUARD] / p99[XGB], 1.0, "x")
+    kept = all(one.trusted(LIMIT) for one in tails.values())
+    _graded(kept, "P4 p99 of the guard over naive xgboost", p99[GUARD] / p99[XGB], 1.0, "x")
     _overload(folder, asked, knees, seconds)
+
+
+def _graded(kept: bool, what: str, *reached: Any, **how: Any) -> None:
+    """A goal, where the generator kept its times."""
+    if kept:
+        goal(what, *reached, **how)
+    else:
+        print(f"goal {what}: not graded, the generator did not keep its times", flush=True)
 
 
 def _tail(one: Played) -> list[str]:
@@ -162,38 +167,42 @@ def _tail(one: Played) -> list[str]:
     return [f"{1e3 * p50:.2f}", f"{1e3 * p99:.2f}", f"{1e3 * np.quantile(one.lateness, 0.99):.2f}"]
 
 
-def _overload(folder: Path, asked: Sequence[bytes], knees: dict[str, tuple[float, float]], seconds: float) -> None:
-    """Goodput: answered well within the limit, a second. Then the same at half the knee, to see it come back."""
-    rows, share = [], {}
+def _overload(folder: Path, asked: Sequence[bytes], knees: dict[str, Knee], seconds: float) -> None:
+    """Goodput: answered well within the limit, a second. Then half the knee, to see it come back. A run in which the
+    generator did not keep its times says nothing: it is tried again, and then it is not graded.
+    """
+    rows: list[list[object]] = []
+    share: dict[tuple[str, float], float] = {}
     for kind in (LGB, GUARD):
-        knee = knees[kind][0]
-        best = max(knee, 1.0)
+        knee = best = max(knees[kind].low, 1.0)
         for times in (1.0, 2.0, 4.0):
-            with Served(kind, folder) as server:
-                one = _run(_play(server.port, asked, times * knee, seconds))
-                after = _run(_play(server.port, asked, 0.5 * knee, 5.0))
+            one, after = _pressed(kind, folder, asked, knee, times, seconds)
             good = one.good(LIMIT).sum() / seconds
-            best = max(best, good) if times == 1.0 else best
-            share[kind, times] = good / best
-            back = _back(after)
-            rows.append([kind, f"{times:g}", f"{times * knee:.0f}", f"{good:.0f}", f"{good / best:.2f}",
-                         f"{(one.status == 503).mean():.0%}", back, "yes" if one.trusted(LIMIT) else "NO"])  # fmt: skip
-    table(
-        "overload",
-        [
-            "service",
-            "times the knee",
-            "offered",
-            "goodput",
-            "of its best",
-            "turned away",
-            "back after s",
-            "generator kept time",
-        ],
-        rows,
-    )
-    goal("P6 goodput of the guard at twice the knee", share[GUARD, 2.0], 0.7, "of its best", at_least=True)
-    goal("P6 at four times the knee", share[GUARD, 4.0], 0.5, "of its best", at_least=True)
+            best = max(best, good)
+            kept = one.trusted(LIMIT) and knees[kind].kept
+            share[kind, times] = good / best if kept else np.nan
+            late = f"{1e3 * np.quantile(one.lateness, 0.99):.2f}"
+            rows.append([kind, f"{times:g}", f"{len(one.due) / seconds:.0f}", f"{good:.0f}", f"{good / best:.2f}",
+                         f"{(one.status == 503).mean():.0%}", f"{one.held:.0%}", _back(after), late,
+                         "yes" if kept else "NO"])  # fmt: skip
+    columns = ["service", "times the knee", "offered", "goodput", "of its best", "turned away", "found no line"]
+    table("overload", [*columns, "back after s", "generator late, p99 ms", "kept time"], rows)
+    for times, limit in ((2.0, 0.7), (4.0, 0.5)):
+        what, reached = f"P6 goodput of the guard at {times:g} times the knee", share[GUARD, times]
+        _graded(not np.isnan(reached), what, reached, limit, "of its best", at_least=True)
+
+
+def _pressed(
+    kind: str, folder: Path, asked: Sequence[bytes], knee: float, times: float, seconds: float
+) -> tuple[Played, Played]:
+    for _ in range(3):
+        with served(kind, folder) as server:
+            _run(_play(server.port, asked, 0.5 * knee, 1.0))
+            one = _run(_play(server.port, asked, times * knee, seconds))
+            after = _run(_play(server.port, asked, 0.5 * knee, 5.0))
+        if one.trusted(LIMIT):
+            break
+    return one, after
 
 
 def _back(after: Played) -> str:
@@ -206,15 +215,26 @@ def _back(after: Played) -> str:
     return "never"
 
 
-def _knee(kind: str, folder: Path, asked: Sequence[bytes], seconds: float) -> tuple[float, float]:
-    """A geometric climb, then a bisection; a rate that fails is tried once more, since one stall of a shared machine is
-    one in a hundred requests of a short run.
+def _knee(kind: str, folder: Path, asked: Sequence[bytes], seconds: float) -> Knee:
+    """A geometric climb, then a bisection. A rate fails when it failed twice, since one stall of a shared machine is
+    one in a hundred requests of a short run; runs in which the generator did not keep its times do not count.
     """
-    with Served(kind, folder) as server:
+    with served(kind, folder) as server:
         _run(_play(server.port, asked, 100.0, 1.0))
+        kept = True
 
         def run(rate: float) -> bool:
-            return any(_holds(_run(_play(server.port, asked, rate, seconds))) for _ in range(2))
+            nonlocal kept
+            failed = 0
+            for _ in range(5):
+                one = _run(_play(server.port, asked, rate, seconds))
+                if _holds(one):
+                    return True
+                failed += one.trusted(LIMIT)
+                if failed == 2:
+                    return False
+            kept = False
+            return False
 
         low, high = 0.0, 200.0
         while high < 30_000 and run(high):
@@ -222,7 +242,7 @@ def _knee(kind: str, folder: Path, asked: Sequence[bytes], seconds: float) -> tu
         for _ in range(3):
             middle = (low + high) / 2
             low, high = (middle, high) if run(middle) else (low, middle)
-    return low, high
+    return Knee(low, high, kept)
 
 
 def _holds(one: Played) -> bool:
@@ -231,7 +251,7 @@ def _holds(one: Played) -> bool:
 
 
 def _played(kind: str, folder: Path, asked: Sequence[bytes], rate: float, seconds: float) -> Played:
-    with Served(kind, folder) as server:
+    with served(kind, folder) as server:
         _run(_play(server.port, asked, rate, 1.0))
         return _run(_play(server.port, asked, rate, seconds))
 
@@ -245,7 +265,7 @@ def _run(playing: Any) -> Played:
 
 async def _play(port: int, asked: Sequence[bytes], rate: float, seconds: float) -> Played:
     due = arrivals(rate, seconds, np.random.default_rng(int(rate)))
-    return await play("127.0.0.1", port, asked, due, connections=128, timeout=2.0)
+    return await play("127.0.0.1", port, asked, due, connections=LINES, timeout=2.0)
 
 
 if __name__ == "__main__":

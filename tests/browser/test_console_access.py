@@ -13,7 +13,7 @@ from unit.web_desk import NOW, PAYLOAD, World
 
 pytestmark = marks
 PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/operations")
-PAGES += ("/audit?verify=1", "/people", "/keys", "/nowhere")
+PAGES += ("/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
 WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 
 NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea, select')]
@@ -79,6 +79,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
         reviews.claim_one(1, "ada", NOW)
         world.control.records.put("breaker", "open", "ada", "slow since noon", NOW)
         world.control.keys.add("fraud-web", "ada", NOW)
+        old, new = {"anomaly": {"mode": "shadow"}}, {"anomaly": {"mode": "enforce"}, "decide": {"review": [0.3, 0.6]}}
+        policies = world.control.policies
+        policies.approve(policies.propose(new, old, "ab" * 32, "ana", "strange rows", NOW).id, "pia", "seen", NOW)
+        policies.propose(old | {"threshold": 0.4}, new, "cd" * 32, "ana", "too many false alarms", NOW)
         yield world, at
 
 

@@ -31,7 +31,7 @@ class Model:
         self.rows += len(rows)
         return self.does(rows, rows.mean(axis=1))
 
-    async def ask(self, rows, seconds):
+    async def ask(self, rows, seconds, trace=""):
         self.calls.append((time.monotonic(), len(rows)))
         found = self.score(rows)
         return await found if asyncio.iscoroutine(found) else found
@@ -91,8 +91,8 @@ class Stalls:
 
 @pytest.mark.parametrize("stuck", ["model", "chain", "audit"])
 def test_whatever_hangs_nobody_waits_past_the_deadline(stuck):
-    """Deadlines of 20 to 300 ms; how late each answer comes is held against a timer of the loop that is due with it, since
-    a machine that stands still for a second makes both late.
+    """Deadlines of 20 to 300 ms; how late each answer comes is held against a timer of the loop that is due with it,
+    since a machine that stands still for a second makes both late.
     """
     about = {
         "model": {},

@@ -173,7 +173,7 @@ def test_records_follow_each_other_and_stay(control):
 
 def test_every_change_is_in_the_audit(control):
     control.keys.add("shop", "root", 1.0)
-    control.records.put("policy", {}, "root", "new", 2.0)
+    control.records.put("model", {}, "root", "new", 2.0)
     number = control.reviews.enqueue("r", {}, 3.0)
     case = control.reviews.claim("ann", 4.0)
     control.reviews.decide(number, "ann", "allow", "fine", "t", case.version, 5.0)
@@ -182,7 +182,7 @@ def test_every_change_is_in_the_audit(control):
         "review.decide",
         "review.claim",
         "review.enqueue",
-        "record.policy",
+        "record.model",
         "key.add",
     ]
     assert [one.seq for one in control.audit.page(limit=2, before=entries[-1].seq)] == [6, 5]

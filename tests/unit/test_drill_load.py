@@ -78,6 +78,13 @@ def test_a_stall_is_felt_by_everyone_who_was_due_in_it() -> None:
     assert float(found.response[late].mean()) == pytest.approx(expected[expected > 0.05].mean(), abs=0.06)
 
 
+def test_waiting_for_a_free_line_is_no_lateness_of_the_generator() -> None:
+    found = _played(_Server(stall=(0.3, 0.7)), 100.0, 1.2, 1)
+    assert float(np.nanmax(found.sent - found.due)) > 0.3
+    assert float(np.quantile(found.lateness, 0.99)) < 0.05
+    assert found.held == pytest.approx(0.4 / 1.2, abs=0.08)
+
+
 def test_a_line_that_breaks_is_told_and_replaced() -> None:
     found = _played(_Server(breaks=50), 200.0, 1.0, 2)
     assert (found.status == 0).sum() == 1
@@ -87,13 +94,14 @@ def test_a_line_that_breaks_is_told_and_replaced() -> None:
 def _kept(late: float) -> Played:
     due = np.arange(100) / 100
     none = np.zeros(100, dtype=int)
-    return Played(due=due, sent=due + late, done=due + late + 0.01, status=none + 200, marks=none)
+    return Played(due=due, taken=due + late, sent=due + late, done=due + late + 0.01, status=none + 200, marks=none)
 
 
 def test_a_generator_that_was_late_itself_is_not_trusted() -> None:
     assert _kept(0.001).trusted(0.05)
     assert not _kept(0.02).trusted(0.05)
     assert not _kept(np.nan).trusted(0.05)
+    assert (_kept(0.02).held, _kept(np.nan).held) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -379,7 +379,7 @@ def test_what_the_guard_stops_is_a_line_for_whoever_watches(stream: bool, caplog
     app = proxy(ChatFunction(call=greedy, tools=True), build([("decoys", {})], key=b"k"))
     post(app, ASKED | {"stream": stream, "tools": [{"type": "function", "function": {"name": "get_balance"}}]})
     assert [line.getMessage() for line in caplog.records if line.name.startswith("temper")] == [
-        "decoys stopped an exchange with this machine"
+        'exchange.stopped: the guard stopped an exchange with an assistant stage=decoys client="this machine"'
     ]
 
 

@@ -328,6 +328,52 @@ def test_a_disk_that_fails_is_told_at_once_and_gone_on_from(tmp_path, disk, gone
     assert verify(tmp_path / NAME).holds
 
 
+def test_a_disk_that_is_well_again_is_found_so_without_anybody_asking(tmp_path, disk):
+    """Nobody asks a gateway that says it is not ready."""
+
+    async def story(journal):
+        await journal.append("decision", {"n": 0})
+        disk["fails"] = True
+        waiting = [asyncio.ensure_future(journal.append("decision", {"n": n})) for n in (91, 92)]
+        assert all(isinstance(one, StoreError) for one in await asyncio.gather(*waiting, return_exceptions=True))
+        assert journal.fault is not None
+        assert journal.at_risk == 0
+        await asyncio.sleep(3 * journals.RETRY)
+        assert journal.fault is not None
+        disk["fails"] = False
+        assert await soon(lambda: journal.fault is None)
+        journal.put("decision", {"n": 1})
+        await journal.append("decision", {"n": 2})
+        assert journal.at_risk == 0
+
+    with opened(tmp_path, connect=lambda path: Broken(path, disk)) as journal:
+        asyncio.run(story(journal))
+    assert bodies(tmp_path) == [0, 1, 2]
+    notes = [line.document()["body"] for line in lines(tmp_path) if line.kind == "interrupted"]
+    assert notes == [{"refused": 2}]
+    assert verify(tmp_path / NAME).holds
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_disk_that_stays_broken_ends_with_what_was_put_alone(tmp_path, disk, kept):
+    async def story(journal):
+        disk["fails"] = True
+        with pytest.raises(StoreError):
+            await journal.append("decision", {"n": 91})
+        if kept:
+            journal.put("decision", {"n": 1})
+            await asyncio.sleep(2 * journals.RETRY)
+
+    journal = opened(tmp_path, connect=lambda path: Broken(path, disk))
+    asyncio.run(story(journal))
+    assert journal.at_risk == kept
+    if kept:
+        with pytest.raises(StoreError, match="1 records could not be written"):
+            journal.close()
+    else:
+        journal.close()
+
+
 def test_a_failed_commit_that_was_written_all_the_same_is_not_written_twice(tmp_path, disk):
     async def story(journal):
         disk.update({"fails": True, "written all the same": True})

@@ -1,4 +1,4 @@
-"""What an SRE copies is true: units, alerts and container, and the options, series and commands of the pages."""
+"""What an SRE copies is true: units and alerts, and the options, series and commands of the pages."""
 
 from __future__ import annotations
 
@@ -116,13 +116,6 @@ def test_units_are_hardened_and_systemd_takes_them(name: str) -> None:
     assert faults == []
 
 
-def test_the_container_is_not_root_and_keeps_nothing_but_its_volume() -> None:
-    text = (FILES / "Containerfile").read_text(encoding="utf-8")
-    assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
-    assert re.search(r"^VOLUME /var/lib/temper$", text, re.MULTILINE)
-    assert text.index("USER ") > text.index("COPY --from=build")
-
-
 def commands(text: str) -> list[list[str]]:
     """Every `temper` command line of a page's blocks and tables, without what stands behind a `#`."""
     blocks = "\n".join(re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
@@ -146,3 +139,10 @@ def test_every_command_of_the_page_exists_with_its_options() -> None:
         assert [word for word in left if word.startswith("--") and word not in known] == [], words
         needed = [param for param in command.params if param.required and param.param_type_name == "option"]
         assert not left or all({*param.opts} & {*left} for param in needed), words
+
+
+def test_the_page_names_every_playbook_and_no_other() -> None:
+    from temper.response.playbook import names
+
+    down = PAGE.partition("\n## When something is down\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| .* \| `([a-z-]+)` \|$", down, re.MULTILINE)) == {*names()}

@@ -36,7 +36,7 @@ class _Model:
         self.calls.append(len(rows))
         return self.does(rows)
 
-    async def ask(self, rows: Array, seconds: float) -> Any:
+    async def ask(self, rows: Array, seconds: float, trace: str = "") -> Any:
         found = self.score(rows)
         return await found if asyncio.iscoroutine(found) else found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from temper.core.budget import NORMS, Budget
 from temper.core.defence import Effect
 from temper.core.errors import StoreError
 from temper.core.finding import Finding
-from temper.core.incident import Entry, Incident
+from temper.core.incident import Entry, Incident, Kind, Severity
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.requirement import Judgement, Policy, Requirement, Verdict, Waiver
 from temper.core.run import Record, Skipped
@@ -24,6 +24,14 @@ from temper.core.schema import Column, Mutability, Schema
 from temper.core.target import Access
 from temper.core.threat import Actor, Scenario, Threat
 from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time, with or without a zone."""
+
+    at: datetime
+
 
 texts = st.text(max_size=20)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -102,16 +110,31 @@ threats = st.builds(
 )
 actors = st.builds(Actor, name=texts, cost=st.none() | finite, writes=st.lists(texts, max_size=2).map(tuple))
 scenarios = st.builds(Scenario, threat=threats, actor=actors, budget=budgets, rating=texts)
-entries = st.builds(Entry, at=st.datetimes(timezones=st.just(UTC)), actor=texts, text=texts, dry_run=st.booleans())
+entries = st.builds(
+    Entry,
+    seq=st.integers(0),
+    at=finite,
+    who=texts,
+    kind=st.sampled_from(Kind),
+    text=texts,
+    detail=st.just({"run": "a"}),
+)
 incidents = st.builds(
     Incident,
-    id=texts,
+    id=st.integers(0),
     title=texts,
-    severity=texts,
-    opened=st.datetimes(),
+    severity=st.sampled_from(Severity),
+    source=texts,
+    opened=finite,
+    by=texts,
+    closed=st.none() | finite,
     timeline=st.lists(entries, max_size=2).map(tuple),
 )
-everything = st.one_of(measurements, requirements, judgements, records, findings, budgets, scenarios, incidents, curves)
+moments = st.builds(Moment, at=st.datetimes(timezones=st.just(UTC)) | st.datetimes())
+
+everything = st.one_of(
+    measurements, requirements, judgements, records, findings, budgets, scenarios, incidents, moments, curves
+)
 
 
 def _finite(value: Any) -> bool:
@@ -207,7 +230,7 @@ def test_a_policy_with_a_naive_and_an_aware_time_come_back() -> None:
     policy = Policy(name="p", requirements=(Requirement(id="a", metric="m", at_least=0.5, line=3),), source="f.yaml")
     assert load(Policy, dump(policy)) == policy
     opened = datetime(2026, 1, 2, 3, 4, 5, 6)  # noqa: DTZ001
-    assert load(Incident, dump(Incident(id="i", title="t", severity="s", opened=opened))).opened == opened
+    assert load(Moment, dump(Moment(at=opened))).at == opened
 
 
 def test_broken_json_is_a_store_error() -> None:

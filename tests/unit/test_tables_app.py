@@ -183,12 +183,14 @@ def test_a_crash_inside_tells_nobody_what_it_was_about(caplog: pytest.LogCapture
 
 
 def test_it_says_when_it_is_not_ready_and_counts_what_it_answered() -> None:
-    app = _app(ready=lambda: "the model is being loaded")
-    assert _asked(app, "GET", "/readyz")[0] == 503
+    app = _app(ready=lambda: ("draining", "ledger"))
+    assert _asked(app, "GET", "/readyz")[::2] == (503, {"ready": False, "why": ["draining", "ledger"]})
     assert _asked(app, "GET", "/healthz", headers={"authorization": ""})[0] == 200
     text = _asked(app, "GET", "/metrics", headers={"authorization": ""})[2].decode()
     assert 'temper_requests_total{status="503"} 1' in text
     assert "temper_request_seconds_count 2" in text
+    assert _asked(_app(), "GET", "/readyz")[::2] == (200, {"ready": True})
+    assert _asked(_app(), "GET", "/livez") == _asked(_app(), "GET", "/healthz")
 
 
 def _answers(operation: Any) -> set[int]:

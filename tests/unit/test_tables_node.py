@@ -63,7 +63,7 @@ def test_who_lost_its_name_says_so_and_takes_it_back(folder):
         twin.leave()
         presence._renewed = 0.0
         presence.present()
-        assert gateway.ready() == ""
+        assert gateway.ready() == ()
     finally:
         gateway.close()
 

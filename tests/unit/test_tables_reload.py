@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from small_gateway import GUARD, asked, decisions, folder, gateway, models, written
+from temper.core.review import Role
 from temper.gateway.tables.build import Gateway
 from temper.guard.serving.breaker import State
 
@@ -106,15 +107,25 @@ def test_what_cannot_be_used_is_refused_in_one_line_and_the_old_goes_on(
 
 
 def test_a_policy_people_activate_holds_until_it_is_taken_back(folder: Path, gateway: Gateway) -> None:
-    put = gateway.control.records.put
+    policies = gateway.control.policies
+    for name, role in (("ann", Role.ANALYST), ("pat", Role.APPROVER)):
+        gateway.control.people.add(name, role, "a sentence to remember", "root", 0.0)
+
+    def activate(value: dict[str, Any]) -> None:
+        proposed = policies.propose(value, {}, "d" * 64, "ann", "a test", time.time())
+        policies.approve(proposed.id, "pat", "seen", time.time())
 
     async def story() -> list[str]:
-        policies = [gateway.live.policy]
-        for value in ({"threshold": 0.999, "anomaly": "shadow"}, {"open": True}, None):
-            put("policy", value, "ada", "a test", time.time())
+        found = [gateway.live.policy]
+        for change in (
+            lambda: activate({"threshold": 0.999, "anomaly": "shadow"}),
+            lambda: activate({"open": True}),  # past the command that would have refused it
+            lambda: [policies.rollback("pat", "wrong", time.time()) for _ in range(2)],
+        ):
+            change()
             await gateway.reloading.once()
-            policies.append(gateway.live.policy)
-        return policies
+            found.append(gateway.live.policy)
+        return found
 
     first, activated, refused, last = asyncio.run(story())
     assert activated not in (first,)

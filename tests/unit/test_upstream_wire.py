@@ -129,7 +129,7 @@ class Said:
     def __init__(self, status: int, body: bytes) -> None:
         self.status, self.body, self.asked = status, body, []
 
-    async def post(self, body: bytes, deadline: float) -> tuple[int, bytes]:
+    async def post(self, body: bytes, deadline: float, trace: str = "") -> tuple[int, bytes]:
         self.asked.append(body)
         return self.status, self.body
 

@@ -76,15 +76,15 @@ def test_the_dashboard_shows_the_figures_of_a_gateway(tmp_path: Path) -> None:
 
 def test_a_gateway_that_fails_or_points_elsewhere_is_a_sentence() -> None:
     with gateway(500, b"") as url:
-        assert "did not answer" in asked(url).trouble
+        assert "did not answer" in asked(url, 0.0).trouble
     with gateway(200, counted().encode()) as other, gateway(302, b"", location=other) as url:
-        assert "did not answer" in asked(url).trouble
-    assert "did not answer" in asked(url).trouble, "and one that is gone"
+        assert "did not answer" in asked(url, 0.0).trouble
+    assert "did not answer" in asked(url, 0.0).trouble, "and one that is gone"
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "metrics", "http:///metrics"])
 def test_an_address_of_figures_is_a_web_address(url: str) -> None:
-    with pytest.raises(ConfigError, match="no address of figures"):
+    with pytest.raises(ConfigError, match="no address of a gateway"):
         checked(url)
 
 
@@ -92,3 +92,34 @@ def test_an_address_of_figures_is_a_web_address(url: str) -> None:
 def test_passwords_do_not_travel_without_a_certificate(host: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unprotected"):
         serve(tmp_path / "temper.yaml", host, 8081)
+
+
+def test_a_gateway_is_shown_as_what_is_well_and_who_answered() -> None:
+    figures = "temper_breaker {0}\ntemper_audit_failing {1}\ntemper_stopped 0\n"
+    well = read(figures.format(0, 0), now=100.0).state
+    assert well is not None
+    assert {check.tone for check in well.checks} == {"pass"}
+    told = 'temper_rows_total{source="primary"} 3\ntemper_rows_total{source="last_known"} 1\n'
+    ill = read(figures.format(2, 1) + told, now=100.0).state
+    assert ill is not None
+    assert [check.name for check in ill.checks if check.tone == "fail"] == ["Breaker", "Ledger"]
+    assert [(one.name, one.percent, one.begin) for one in ill.sources] == [
+        ("primary", "75.0 %", 0.0),
+        ("last known", "25.0 %", 75.0),
+    ]
+
+
+def test_nothing_is_called_well_that_was_not_said() -> None:
+    assert read("temper_x 1\n").state is None
+    only = read("temper_breaker 1\n").state
+    assert only is not None
+    assert [(check.name, check.tone) for check in only.checks] == [("Breaker", "open")]
+    assert only.sources == only.load == ()
+
+
+def test_a_source_nobody_knows_is_no_part_of_the_bar() -> None:
+    found = read(
+        'temper_breaker 0\ntemper_rows_total{source="<script>"} 9\ntemper_rows_total{source="rules"} 1\n'
+    ).state
+    assert found is not None
+    assert [(one.name, one.length) for one in found.sources] == [("rules", 100.0)]

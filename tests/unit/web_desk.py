@@ -6,9 +6,7 @@ import asyncio
 import html
 import json
 import re
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookies import SimpleCookie
@@ -183,10 +181,11 @@ class World:
         request = options.pop("request", f"request-{sum(self.control.reviews.counts().values())}")
         return self.control.reviews.enqueue(request, payload, NOW, **options)
 
-    def fill(self, many: int) -> None:
+    def fill(self, many: int, payload: Mapping[str, Any] = PAYLOAD, state: str = "open", **options: Any) -> None:
         """Many more cases in one transaction, past the store: each put in by itself is a write to the disk."""
-        rows = [(f"many-{at}", json.dumps(PAYLOAD), at % 5, NOW + 9e4 + at, NOW) for at in range(many)]
-        columns = "request, payload, priority, due, created, state, eyes"
-        sql = f"INSERT INTO review ({columns}) VALUES (?, ?, ?, ?, ?, 'open', 1)"
-        with closing(sqlite3.connect(self.path)) as database, database:
-            database.executemany(sql, rows)
+        text, closing = json.dumps(payload), {"outcome": None, "closed": None} | options
+        columns = "request, payload, priority, due, created, state, eyes, outcome, closed"
+        sql = f"INSERT INTO review ({columns}) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)"
+        with self.control._database.write() as tx:
+            for at in range(many):
+                tx.all(sql, f"many-{at}", text, at % 5, NOW + 9e4 + at, NOW, state, *closing.values())

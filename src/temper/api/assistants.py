@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temper.api import Run, open_store, unfinished
-from temper.core.assistant import Assistant
+from temper.core.assistant import Assistant, Audit
 from temper.core.chat import ChatTarget
 from temper.core.errors import TemperError
 from temper.core.event import Listener, silent
@@ -50,6 +50,15 @@ def guard_of(assistant: Assistant) -> Guard:
         raise TemperError(f"{assistant.name} has no guard", fix="run temper harden, or write guard: into temper.yaml")
     key = {"key": key_from(Path(assistant.guard_key))} if assistant.guard_key else {}
     return build(assistant.guard, trusted=assistant.trusted, **key)
+
+
+def audit_of(assistant: Assistant, folder: Path | None = None) -> Audit | None:
+    """How its gateway writes exchanges down: as its temper.yaml says, into `folder` where one is given; None where
+    neither says anything.
+    """
+    if folder is None:
+        return assistant.audit
+    return replace(assistant.audit or Audit(folder=""), folder=str(folder))
 
 
 def without_end(assistant: Assistant) -> ChatTarget:

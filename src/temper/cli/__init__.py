@@ -18,6 +18,8 @@ COMMANDS = (
     "serve",
     "console",
     "deploy",
+    "backup",
+    "restore",
     "validate",
     "harden",
     "compare",
@@ -29,7 +31,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents")
 """Commands with commands of their own."""
 
 app = typer.Typer(

@@ -32,6 +32,14 @@ def opened(store: str) -> Iterator[tuple[Control, str, float]]:
         control.close()
 
 
+def signed_in(control: Control, name: str, now: float) -> None:
+    """Ask this person's password; raises `Forbidden` where it is not theirs."""
+    from temper.core.review import Forbidden
+
+    if control.people.check(name, typer.prompt("password", hide_input=True), now) is None:
+        raise Forbidden("that name and password do not open anything", fix="wait a minute and try again")
+
+
 def when(seconds: float | None) -> str:
     """A time to the second, or a dash.
 

@@ -31,3 +31,22 @@ def primary_down(
     typer.echo("\n".join(found.lines()))
     typer.echo("PASS" if found.held else "FAIL")
     raise typer.Exit(0 if found.held else 1)
+
+
+@app.command("restore")
+def restore(
+    source: Annotated[
+        Path, typer.Argument(metavar="FROM", help="A backup, or the folder of several: then the newest.")
+    ],
+    config: options.Config = Path("temper.yaml"),
+    scratch: Annotated[
+        Path | None, typer.Option(help="Where there is room for a copy; default the folder for temporary files.")
+    ] = None,
+) -> None:
+    """Restore the newest backup to a scratch place, verify it, and say how long it took and what would be lost now."""
+    from temper.engine.drill.restore import rehearse
+
+    found = rehearse(config, source, scratch)
+    typer.echo("\n".join(found.lines()))
+    typer.echo("PASS" if found.held else "FAIL")
+    raise typer.Exit(0 if found.held else 1)

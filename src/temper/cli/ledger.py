@@ -65,6 +65,16 @@ def replay(path: Where, config: options.Config = Path("temper.yaml")) -> None:
     raise typer.Exit(1 if found.different else 0)
 
 
+@app.command("open")
+def read(
+    path: Persons, commitment: Annotated[str, typer.Argument(help="As `temper ledger show` writes it.")], key: Private
+) -> None:
+    """Print what was kept beside the ledger under a commitment: the words of an exchange, the rows of a case."""
+    from temper.store.ledger import inspect
+
+    typer.echo(inspect.opened(path, commitment, key))
+
+
 @app.command()
 def erase(path: Persons, subject: Person, key: Private) -> None:
     """Delete a person's key and data for good. The ledger keeps its commitments, and its proofs stay valid."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from temper.cli._control import PLACE, Store, opened, when
+from temper.cli._control import PLACE, Store, opened, signed_in, when
 
 app = typer.Typer(help="The cases that wait for a person's decision.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The number of the case.")]
@@ -41,12 +41,8 @@ def decide(number: Number, verdict: Verdict, reason: Reason, reviewer: Reviewer,
     """Claim a case and decide it."""
     import secrets
 
-    from temper.core.review import Forbidden
-
-    password = typer.prompt("password", hide_input=True)
     with opened(store) as (control, _, now):
-        if control.people.check(reviewer, password, now) is None:
-            raise Forbidden("that name and password do not open anything", fix="wait a minute and try again")
+        signed_in(control, reviewer, now)
         held = control.reviews.claim_one(number, reviewer, now)
         case = control.reviews.decide(number, reviewer, verdict, reason, secrets.token_hex(16), held.version, now)
     typer.echo(f"case {number} is {case.state}" + (f": {case.outcome}" if case.outcome else ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -26,12 +27,21 @@ def command(
     init: Annotated[
         bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
     ] = False,
+    log_format: Annotated[str, typer.Option(help="Lines of the log on stderr: text or json.")] = "text",
+    otlp: Annotated[
+        str, typer.Option(help="A table model's: a collector's address for spans of sampled requests (extra otel).")
+    ] = "",
+    log_level: Annotated[str, typer.Option(help="From where on it is told: info, warning or error.")] = "info",
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
     per_minute: Annotated[
         float, typer.Option(help="An assistant's: questions a client may ask in a minute; 0 for no limit.")
     ] = 0.0,
+    audit: Annotated[
+        Path | None,
+        typer.Option(help="An assistant's: the folder of its ledger; else as temper.yaml says."),
+    ] = None,
 ) -> None:
     """Serve the model of temper.yaml behind its guard: a table model as JSON and Open Inference Protocol, an assistant
     as an OpenAI-compatible endpoint.
@@ -40,20 +50,37 @@ def command(
 
     if init and not assistants.is_assistant(config):
         return _init(config)
+    from temper.gateway.log import Signals
+
+    how = Signals(form=log_format, level=log_level, otlp=otlp)
+
+    def told(line: str) -> None:
+        if how.form == "text":
+            typer.echo(line, err=True)
+
     if not assistants.is_assistant(config):
         from temper.gateway.tables.build import serve as serve_tables
 
-        said = partial(typer.echo, err=True)
-        return serve_tables(config, host, port, told=said, workers=workers, node=node)
+        return serve_tables(config, host, port, told=told, workers=workers, node=node, signals=how)
+    _assistant(config, f"http://{host}:{port}/v1", told, keys, per_minute, audit)(host, port, signals=how)
+
+
+def _assistant(
+    config: Path, url: str, told: Callable[[str], None], keys: str, per_minute: float, audit: Path | None
+) -> Callable[..., None]:
+    """What serves the assistant of a temper.yaml; what was put together is told."""
+    from temper.api import assistants
     from temper.gateway.app import proxy, serve
 
     assistant = assistants.load_assistant(config)
     guard = assistants.guard_of(assistant)
     allowed = assistants.keys_of(os.environ.get(keys, ""))
-    app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute)
-    stages = ", ".join(name for name, _ in assistant.guard)
-    typer.echo(f"{assistant.name} behind {stages}: http://{host}:{port}/v1 (Ctrl-C ends it)", err=True)
-    serve(app, host, port)
+    kept = assistants.audit_of(assistant, audit)
+    app = proxy(assistants.without_end(assistant), guard, allowed, per_minute=per_minute, audit=kept)
+    told(f"{assistant.name} behind {', '.join(name for name, _ in assistant.guard)}: {url} (Ctrl-C ends it)")
+    if app.audit is not None:
+        told(f"policy {app.audit.policy[:12]}, every exchange in {app.audit.journal.path}")
+    return partial(serve, app)
 
 
 def _init(config: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from temper.config.document import Listing, Scalar, Section, as_number
 from temper.config.goals import goals, labelled
-from temper.config.guard import key_file_of, stages_of
+from temper.config.guard import audit_of, key_file_of, stages_of
 from temper.config.people import people
 from temper.config.policy import from_node
 from temper.config.reading import read
@@ -60,6 +60,7 @@ def load_assistant(path: str | Path) -> Assistant:
         **_own_goals(document, base),
         guard=tuple((name, _placed(options, base)) for name, options in stages_of(document)),
         guard_key=key_file_of(document, base),
+        audit=audit_of(document, base),
         policy=from_node(document, "policy", base, "assistant"),
         source=str(path),
         most_turns=section.whole("most_turns", 8),

@@ -5,6 +5,7 @@ guard: [rules, canary]
 guard:                  # gateways with one key make the same canaries, so a conversation may go on at any of them
   key_file: guard.key   # 32 random bytes or more, to be read by their owner alone
   stages: [rules, canary]
+  audit: {folder: .temper/audit, ack: durable, texts: none}     # every exchange is written down before it is answered
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.document import Node, Scalar, Section, describe
+from temper.core.assistant import TEXTS, Audit
 from temper.core.errors import ConfigError
 
+ACKS = ("durable", "async")
 Stages = tuple[tuple[str, Mapping[str, Any]], ...]
 
 
@@ -30,7 +33,7 @@ def stages_of(document: Section) -> Stages:
     """
     if not isinstance(document.entries.get("guard"), Section):
         return tuple(_stage(document, node) for node in document.items("guard"))
-    own = document.section("guard").only("key_file", "stages")
+    own = document.section("guard").only("key_file", "stages", "audit")
     return tuple(_stage(document, node) for node in own.items("stages"))
 
 
@@ -39,6 +42,26 @@ def key_file_of(document: Section, base: Path) -> str:
     own = document.entries.get("guard")
     path = own.text("key_file") if isinstance(own, Section) else ""
     return str(base / path) if path else ""
+
+
+def audit_of(document: Section, base: Path) -> Audit | None:
+    """How exchanges are written down, with paths seen from `base`; None where nothing is said of it.
+
+    >>> guard = Section(entries={"audit": Section(entries={"ack": Scalar("async", False, 2)})})
+    >>> audit_of(Section(entries={"guard": guard}), Path("/x"))
+    Audit(folder='/x/.temper/audit', durable=False, checkpoints='', texts='none')
+    """
+    own = document.entries.get("guard")
+    if not isinstance(own, Section) or not own.has("audit"):
+        return None
+    section = own.section("audit").only("folder", "ack", "checkpoints", "texts")
+    checkpoints = section.text("checkpoints")
+    return Audit(
+        folder=str(base / section.text("folder", ".temper/audit")),
+        durable=section.word("ack", ACKS, ACKS[0]) == ACKS[0],
+        checkpoints=str(base / checkpoints) if checkpoints else "",
+        texts=section.word("texts", TEXTS, TEXTS[0]),
+    )
 
 
 def _stage(document: Section, node: Node) -> tuple[str, Mapping[str, Any]]:
@@ -59,4 +82,4 @@ def _wrong(document: Section, node: Node, message: str) -> ConfigError:
     return ConfigError(f"{document.source}:{node.line}: {message}", fix="write `- name` or `- name: {option: value}`")
 
 
-__all__ = ["Stages", "key_file_of", "stages_of"]
+__all__ = ["ACKS", "Stages", "audit_of", "key_file_of", "stages_of"]

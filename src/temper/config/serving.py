@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.document import Node, Scalar, Section, describe
+from temper.config.guard import ACKS
 from temper.config.reading import parse
 from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 
 Stages = tuple[tuple[str, Mode, Mapping[str, Any]], ...]
-ACKS = ("durable", "async")
 PROTOCOLS = ("json", "v2")
 _OWN = ("deadline_ms", "drain_seconds", "rows", "control", "audit", "profile", "open", "upstream")
 
@@ -114,6 +114,18 @@ def under(serving: Serving, policy: Any, source: str = "the policy") -> tuple[Se
     return replace(serving, stages=stages, deadline=deadline), section.maybe("threshold")
 
 
+def plain(serving: Serving, threshold: float | None) -> dict[str, Any]:
+    """The policy of this guard, as `under` takes it.
+
+    >>> serving, _ = under(Serving(), {"anomaly": "shadow", "decide": {"review": [0.4, 0.6]}})
+    >>> plain(serving, 0.5)["anomaly"], under(Serving(), plain(serving, 0.5)) == (serving, 0.5)
+    ({'mode': 'shadow'}, True)
+    """
+    stages = {name: {"mode": mode.value, **options} for name, mode, options in serving.stages}
+    limits = {"deadline_ms": round(1e3 * serving.deadline, 6)}
+    return stages | limits | ({} if threshold is None else {"threshold": threshold})
+
+
 def _behind(section: Section) -> Behind:
     section.only("url", "protocol", "networks", "headers", "output", "connections")
     if section.entries and not section.has("url"):
@@ -148,4 +160,4 @@ def _mode(section: Section, name: str, word: str) -> Mode:
         ) from None
 
 
-__all__ = ["ACKS", "PROTOCOLS", "Behind", "Serving", "Stages", "serving_of", "under"]
+__all__ = ["ACKS", "PROTOCOLS", "Behind", "Serving", "Stages", "plain", "serving_of", "under"]

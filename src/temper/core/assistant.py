@@ -20,6 +20,23 @@ CANARY = "{canary}"
 """Where, in the instructions, the secret of this one conversation stands."""
 
 
+TEXTS = ("none", "stopped", "all")
+"""Of which exchanges a gateway may keep the words: of none, of those its guard stopped, of all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """How a gateway writes down what goes through it: the `folder` of its ledger, whether everything waits for the disk
+    (`durable`) or only what the guard stopped, a folder of signed `checkpoints` ("": none), and whose `texts` are kept,
+    sealed, where they can be erased.
+    """
+
+    folder: str
+    durable: bool = True
+    checkpoints: str = ""
+    texts: str = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A tool of the sandbox. Nothing it does is real: it answers with a text and the call is written down.
@@ -81,9 +98,10 @@ class Assistant:
 
     `trusted` are recipients, hosts and accounts that may receive something, `people` those whose data the tools hold.
     `guard` are the stages in front of the target, each by its name with its options, `guard_key` is the file of its
-    key, "" for one drawn when it serves. `attacker` is a model of the user's own that thinks of attacks. `goals` are
-    the user's own, beside those of the catalogue; `judge` is a model of the user's own that says whether a goal stated
-    in words has been reached, and `labelled` are replies by which it is known how often that is right.
+    key, "" for one drawn when it serves, `audit` how a gateway writes down what goes through. `attacker` is a model of
+    the user's own that thinks of attacks. `goals` are the user's own, beside those of the catalogue; `judge` is a model
+    of the user's own that says whether a goal stated in words has been reached, and `labelled` are replies by which it
+    is known how often that is right.
     """
 
     name: str
@@ -95,6 +113,7 @@ class Assistant:
     people: tuple[Person, ...] = ()
     guard: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     guard_key: str = ""
+    audit: Audit | None = None
     attacker: ChatTarget | None = None
     goals: tuple[Goal, ...] = ()
     judge: ChatTarget | None = None

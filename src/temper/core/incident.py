@@ -2,45 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
+
+PARTS = ("lead", "scribe", "contact")
+"""Who decides, who writes down, and who tells the others, while an incident is open."""
+
+
+class Severity(StrEnum):
+    """How bad it is: clients notice nothing, some do, or answers are wrong, missing or in other hands."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+
+class Kind(StrEnum):
+    """What a line of a timeline is."""
+
+    OPENED = "opened"
+    SIGNAL = "signal"
+    NOTE = "note"
+    SEVERITY = "severity"
+    PART = "part"
+    PLAYBOOK = "playbook"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of an incident's timeline, written before the action it announces."""
+    """One line of an incident's timeline: when, who, what. `at` is in seconds since 1970. Nothing is taken back."""
 
-    at: datetime
-    actor: str
+    seq: int
+    at: float
+    who: str
+    kind: Kind
     text: str
-    dry_run: bool = False
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Something that happened to a system in production."""
+    """Something that happened to a system in production. `source` is what a program opened it for, "" where a person
+    did; `closed` is None while it is open.
+    """
 
-    id: str
+    id: int
     title: str
-    severity: str
-    opened: datetime
-    scenario: str = ""
-    state: str = "open"
+    severity: Severity
+    source: str
+    opened: float
+    by: str
+    closed: float | None = None
     timeline: tuple[Entry, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Who has which part in it now."""
+        return {str(one.detail["part"]): str(one.detail["person"]) for one in self.timeline if one.kind is Kind.PART}
+
+    @property
+    def playbook(self) -> str:
+        """The playbook for it, "" where none is known."""
+        return next((str(one.detail["playbook"]) for one in self.timeline if "playbook" in one.detail), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Playbook:
-    """Responses in order for a kind of incident."""
+class Acted:
+    """What a response found, and what it does about it ("" where nothing is left to do). `well` is False where what was
+    found is not what was expected. `undo` takes it back; without one `lasting` says why it stays.
+    """
 
-    name: str
-    when: str
-    responses: tuple[str, ...]
+    found: str
+    does: str = ""
+    well: bool = True
+    undo: Response | None = None
+    lasting: str = ""
 
 
 class Response(Protocol):
     """A frozen keyword-only dataclass in one file of `response/responses`."""
 
-    def act(self, incident: Incident, context: Any) -> tuple[Entry, ...]:
-        """Timeline entries; twice is the same as once, and a dry run changes nothing."""
+    @property
+    def risky(self) -> bool:
+        """Whether a person is asked before it acts."""
+
+    def act(self, context: Any) -> Acted:
+        """What was found and done; twice is the same as once, and a dry run changes nothing."""

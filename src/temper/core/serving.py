@@ -52,6 +52,8 @@ class Scoring:
     who: str = ""
     named: bool = False
     decisions: list[Decision] = field(default_factory=list)
+    trace: str = ""
+    """The `traceparent` that goes on to whoever is asked for it, "" for none."""
 
     @property
     def level(self) -> Level:

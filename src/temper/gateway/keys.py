@@ -1,4 +1,4 @@
-"""Who may ask: keys that are kept as hashes and compared in constant time."""
+"""Keys: those of clients, kept as hashes and compared in constant time, and the one that signs a ledger."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,19 @@ class Keys:
             if hmac.compare_digest(given, known) and kind.lower() == "bearer":
                 found = name
         return found
+
+
+def key_in(folder: Path) -> bytes:
+    """The key that signs the ledger in this folder, drawn when the first gateway starts there."""
+    from temper.store.ledger import checkpoint
+    from temper.targets.signature import new_key
+
+    stem = folder / "ledger"
+    private = stem.with_suffix(".key")
+    if not private.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        private, _ = new_key(stem)
+    return checkpoint.private_key(private)
 
 
 def loopback(host: str) -> bool:

@@ -38,7 +38,7 @@ def whole(data: bytes) -> bool:
 def settings(door: Door | None = None) -> dict[str, Any]:
     """What uvicorn is to be run with, at this gateway and at that for assistants."""
     found: dict[str, Any] = {
-        "log_level": "warning",
+        "log_config": None,  # everything of this process goes through one log
         "access_log": False,
         "timeout_keep_alive": 30,
         "server_header": False,

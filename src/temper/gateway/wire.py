@@ -62,6 +62,13 @@ class Asked(msgspec.Struct):
     seed: int | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Whom the client asks for, as it calls them; "" where it does not say."""
+        return self.safety_identifier or self.user or ""
 
 
 def asked(body: bytes) -> tuple[Asked, dict[str, Any]]:

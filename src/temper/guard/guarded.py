@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from temper.core.chat import ChatTarget, Reply, Request
@@ -13,11 +14,19 @@ from temper.targets import _digest
 REFUSAL = "I can't help with that here."
 """What is said in place of a question or an answer that was stopped; it does not tell an attacker which layer did."""
 
+Told = Callable[[Reply | None, Judged], None]
+"""Hears what was decided of an answer, or of the question (None)."""
+
+
+def nobody(reply: Reply | None, judged: Judged) -> None:
+    """Where nobody wants to hear it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Guarded:
     """`target` behind `guard`. A question that is stopped never reaches the target; of an answer that is stopped
-    nothing comes through. What waits for a human (REVIEW) counts as stopped until it stands in `approved`.
+    nothing comes through. What waits for a human (REVIEW) counts as stopped until it stands in `approved`. `told`
+    hears what is decided: of the question (with None), and of the answer as the target gave it.
 
     >>> import asyncio
     >>> from temper.core.chat import Message, Role
@@ -34,6 +43,7 @@ class Guarded:
     guard: Guard
     client: str = ""
     approved: tuple[str, ...] = ()
+    told: Told = nobody
 
     @property
     def name(self) -> str:
@@ -54,12 +64,15 @@ class Guarded:
     async def ask(self, request: Request) -> Reply:
         """The answer, as far as the guard lets it through."""
         asked = self.guard.before(request, client=self.client, approved=self.approved)
+        self.told(None, asked)
         if asked.halts:
             return Reply(text=REFUSAL, blocked=why(asked))
         reply = await self.target.ask(asked.exchange.request)
         if reply.invalid:
             return reply
-        out = released(reply, self.guard.after(request, reply, client=self.client, approved=self.approved))
+        judged = self.guard.after(request, reply, client=self.client, approved=self.approved)
+        self.told(reply, judged)
+        out = released(reply, judged)
         return replace(out, blocked=why(asked)) if asked.level is Level.REVIEW and not out.blocked else out
 
     async def close(self) -> None:

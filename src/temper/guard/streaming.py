@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from temper.core.chat import Call, Reply, Request, Usage
 from temper.core.stage import Judged, Level
-from temper.guard.guarded import REFUSAL, released
+from temper.guard.guarded import REFUSAL, Told, nobody, released
 from temper.guard.out.inert import fence_open
 from temper.guard.pipeline import Guard, why
 
@@ -42,9 +42,9 @@ class Streaming:
 
     `feed` looks again whenever `every` signs have come, at these and the `overlap` before them, and lets out what lies
     `hold` signs back and ends between two plain words outside any bracket, so no secret, number or address is let out
-    in part. `finish` judges the whole answer: what has been let out together is what the guard lets out of an answer in
-    one piece, or ends in a refusal. Misleads where a secret is spread over more than `overlap` signs, as by the first
-    letters of long lines: its beginning is out when it is seen.
+    in part. `told` hears every such look. `finish` judges the whole answer: what has been let out together is what the
+    guard lets out of an answer in one piece, or ends in a refusal. Misleads where a secret is spread over more than
+    `overlap` signs, as by the first letters of long lines: its beginning is out when it is seen.
 
     >>> from temper.guard.pipeline import build
     >>> stream = Streaming(guard=build([("secrets", {})]), request=Request(messages=()))
@@ -60,6 +60,7 @@ class Streaming:
     every: int = 256
     hold: int = 256
     overlap: int = 1024
+    told: Told = nobody
 
     def feed(self, carry: Carry, chunk: str) -> tuple[Carry, str]:
         """(the answer so far, what may go out now)."""
@@ -116,9 +117,14 @@ class Streaming:
         return next((at for at in reversed(places) if not _inside(carry.text, at)), 0)
 
     def _shown(self, text: str) -> str:
-        return _text(self._judged(Reply(text=text)))
+        return _text(self._after(Reply(text=text)))
 
     def _judged(self, reply: Reply) -> Judged:
+        judged = self._after(reply)
+        self.told(reply, judged)
+        return judged
+
+    def _after(self, reply: Reply) -> Judged:
         return self.guard.after(self.request, reply, client=self.client, approved=self.approved)
 
 

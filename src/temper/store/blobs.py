@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import StoreError
-from temper.store.failure import told
+from temper.store.failure import RESUME, told
 
 
 class Damaged(StoreError):
@@ -30,7 +30,7 @@ class Blobs:
         """Store `content` durably and return its SHA-256 in hexadecimal. Raises `StoreError` when the disk is full."""
         name = hashlib.sha256(content).hexdigest()
         path = self._path(name)
-        with told(path):
+        with told(path, RESUME):
             if not self._holds(path, name):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_whole(path, content)
@@ -39,7 +39,7 @@ class Blobs:
     def get(self, name: str) -> bytes:
         """The content of this SHA-256; `Damaged` when it is missing or no longer what it was."""
         path = self._path(name)
-        with told(path):
+        with told(path, RESUME):
             if not path.exists():
                 raise Damaged(f"the stored array {name[:12]} is missing", fix="run its task again")
             content = path.read_bytes()

@@ -16,7 +16,7 @@ from temper.core.finding import Finding
 from temper.core.run import Record
 from temper.store.blobs import Blobs, Damaged
 from temper.store.codec import dump, from_json, to_json, unwrap, wrap
-from temper.store.failure import told
+from temper.store.failure import RESUME, told
 from temper.store.migrate import migrate
 
 WAIT = 30.0
@@ -40,7 +40,7 @@ class Store:
         """
         path = Path(path)
         path = (path / ".temper" / "temper.db" if path.is_dir() else path).absolute()
-        with told(path):
+        with told(path, RESUME):
             _make_folder(path.parent)
             with closing(_connect(path)) as database:
                 migrate(database, str(path))
@@ -144,13 +144,13 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with told(self.path), closing(_connect(self.path)) as database:
+        with told(self.path, RESUME), closing(_connect(self.path)) as database:
             yield database
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, holding the write lock from its start so that it never fails half way for a lock."""
-        with told(self.path), closing(_connect(self.path)) as database:
+        with told(self.path, RESUME), closing(_connect(self.path)) as database:
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database

@@ -12,23 +12,27 @@ from pathlib import Path
 from temper.core.errors import StoreError
 
 _ROOM = 2**20
+AGAIN = "free space and try again"
+RESUME = "free space and run with --resume"
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn failures of the disk and of SQLite into `StoreError`; nothing stored before is touched by them."""
+def told(path: Path, full: str = AGAIN) -> Iterator[None]:
+    """Turn failures of the disk and of SQLite into `StoreError`; nothing stored before is touched by them. `full` is
+    the way out of a full disk.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        raise _of_sqlite(path, error) from error
+        raise _of_sqlite(path, error, full) from error
     except OSError as error:
-        raise _of_disk(path, error) from error
+        raise _of_disk(path, error, full) from error
 
 
-def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
+def _of_sqlite(path: Path, error: sqlite3.Error, full: str) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _no_room(path)):
-        return _full(path)
+        return _full(path, full)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreError(f"{path} is held by another process", fix="let that run finish, or use another folder")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
@@ -38,9 +42,9 @@ def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"{path}: {error}", fix="check the disk, and that it is not a network folder")
 
 
-def _of_disk(path: Path, error: OSError) -> StoreError:
+def _of_disk(path: Path, error: OSError, full: str) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(path)
+        return _full(path, full)
     return StoreError(
         f"{error.filename or path}: {error.strerror or error}", fix="check the folder and its permissions"
     )
@@ -54,8 +58,5 @@ def _no_room(path: Path) -> bool:
         return False
 
 
-def _full(path: Path) -> StoreError:
-    return StoreError(
-        f"the disk is full while writing {path}; what was stored before is intact",
-        fix="free space and run with --resume",
-    )
+def _full(path: Path, fix: str) -> StoreError:
+    return StoreError(f"the disk is full while writing {path}; what was stored before is intact", fix=fix)

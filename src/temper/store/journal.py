@@ -13,7 +13,7 @@ import msgspec
 
 from temper.core.chat import Reply
 from temper.core.errors import StoreError
-from temper.store.failure import told
+from temper.store.failure import RESUME, told
 
 _HEAD = Struct("<II")
 _KEY = 16
@@ -40,7 +40,7 @@ class Journal:
         self._places: dict[bytes, tuple[int, int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Reply)
-        with told(path):
+        with told(path, RESUME):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._lock()
@@ -66,7 +66,7 @@ class Journal:
             return
         packed = self._encoder.encode(_clean(reply))
         frame = b"".join((_HEAD.pack(len(packed), zlib.crc32(key + packed)), key, packed))
-        with told(self.path):
+        with told(self.path, RESUME):
             written = os.pwrite(self._file, frame, self._end)
             if written != len(frame):  # a disk that is full takes a part; the next write goes over it
                 os.pwrite(self._file, frame[written:], self._end + written)
@@ -76,7 +76,7 @@ class Journal:
     def close(self) -> None:
         """Hand everything to the disk and let others write."""
         if self._file >= 0:
-            with told(self.path):
+            with told(self.path, RESUME):
                 os.fsync(self._file)
             os.close(self._file)
             self._file = -1

@@ -36,7 +36,7 @@ class Served:
     difference: float
     digest: str
 
-    async def ask(self, rows: Array, seconds: float) -> Array:
+    async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
         """The same on a thread, for what takes longer; `seconds` are the caller's to keep."""
         return await asyncio.to_thread(self.score, rows)
 

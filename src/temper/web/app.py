@@ -17,7 +17,7 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import audit, case, dashboard, door, operations, people, queue
+from temper.web import audit, case, dashboard, door, incidents, operations, people, policies, queue
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -46,7 +46,19 @@ SCREENS = (
     Screen("POST", "/cases/{id:int}/decide", Role.ANALYST, case.decide),
     Screen("GET", "/dashboard", Role.VIEWER, dashboard.show),
     Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
+    Screen("GET", "/incidents", Role.VIEWER, incidents.show),
+    Screen("POST", "/incidents", Role.APPROVER, incidents.begin),
+    Screen("GET", "/incidents/{id:int}", Role.VIEWER, incidents.one),
+    Screen("GET", "/incidents/{id:int}/review", Role.VIEWER, incidents.document),
+    Screen("POST", "/incidents/{id:int}/note", Role.APPROVER, incidents.note),
+    Screen("POST", "/incidents/{id:int}/change", Role.APPROVER, incidents.change),
+    Screen("POST", "/incidents/{id:int}/close", Role.APPROVER, incidents.close),
     Screen("GET", "/audit", Role.APPROVER, audit.show),
+    Screen("GET", "/policies", Role.ANALYST, policies.show),
+    Screen("GET", "/policies/{id:int}", Role.ANALYST, policies.one),
+    Screen("POST", "/policies/{id:int}/approve", Role.APPROVER, policies.approve),
+    Screen("POST", "/policies/{id:int}/reject", Role.ANALYST, policies.reject),
+    Screen("POST", "/policies/rollback", Role.APPROVER, policies.rollback),
     Screen("GET", "/operations", Role.ADMIN, operations.show),
     Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),
     Screen("POST", "/operations/kill", Role.ADMIN, operations.kill),
@@ -135,7 +147,7 @@ def _to_the_door(visit: Visit, screen: Screen) -> Response:
 
 def _meant(error: TemperError, request: Request) -> Refused:
     """What the store refused, as a page. Its sentences name what was asked, so they are made harmless."""
-    case = str(request.path_params.get("id", ""))
+    case = str(request.path_params.get("id", "")) if request.url.path.startswith("/cases/") else ""
     said = [part[:1].upper() + part[1:].rstrip(".") + "." for part in (error.message, error.fix) if part]
     text = inert(" ".join(said))
     if isinstance(error, Conflict):

@@ -9,6 +9,7 @@ from temper.core.errors import StoreError, TemperError
 from temper.core.review import Case, Conflict, Forbidden, Opinion, Role, Ruling, State
 from temper.web import moments, sheet, shown
 from temper.web.refused import Refused
+from temper.web.similar import similar
 from temper.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
         grounds=[*evidence.grounds, *outcome],
         facts=evidence.facts,
         seen=evidence.digest,
+        similar=similar(case, visit.control.reviews.past(case.id)),
+        ago=lambda at: moments.span(visit.now - at),
         lease=_lease(case, visit.now) if mine else None,
         may_claim=about["claimable"] and visit.may(Role.ANALYST),
         decide={"token": secrets.token_urlsafe(24), "verdict": "", "reason": ""} if mine else None,

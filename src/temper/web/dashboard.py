@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from temper.core.review import State
-from temper.web import figures, moments, operations
+from temper.web import figures, incidents, moments, operations
 from temper.web.case import STATES, summary
 from temper.web.visit import Visit
 
@@ -32,7 +32,8 @@ def _context(visit: Visit) -> dict[str, Any]:
         "counts": [(state.value, STATES[state], counts.get(state, 0)) for state in State],
         "urgent": [summary(case, visit) for case in waiting],
         "late": sum(case.due is not None and case.due <= visit.now for case in waiting),
+        "incidents": [incidents.line(one, visit.now) for one in visit.control.incidents.page(True, limit=URGENT)],
         "switches": operations.switches(visit),
-        "gateway": figures.asked(visit.desk.metrics) if visit.desk.metrics else None,
+        "gateway": figures.asked(visit.desk.metrics, visit.now) if visit.desk.metrics else None,
         "at": moments.clock(visit.now),
     }

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from temper.core.errors import ConfigError
 from temper.report._inert import inert
+from temper.response.figures import checked, number, series, text
+from temper.web import state
 from temper.web.sheet import shown
-
-MOST_BYTES = 1024 * 1024
-SECONDS = 2.0
-_LINE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)")
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,59 +24,39 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """`lines` in the gateway's order; `quantiles` are read off its histogram. `trouble` says why there are none."""
+    """`lines` in the gateway's order; `quantiles` are read off its histogram, `state` off all of it. `trouble` says why
+    there are none.
+    """
 
     lines: list[Figure] = field(default_factory=list)
+    state: state.State | None = None
     quantiles: list[tuple[str, str]] = field(default_factory=list)
     trouble: str = ""
 
 
-class _Stays(HTTPRedirectHandler):
-    """The address is the operator's word; where it points elsewhere nobody follows."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-def checked(url: str) -> str:
-    """The address of a gateway's figures, refused where it is no web address.
-
-    >>> checked("http://127.0.0.1:8080/metrics")
-    'http://127.0.0.1:8080/metrics'
-    """
-    parts = urlsplit(url)
-    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-        raise ConfigError(f"{url!r} is no address of figures", fix="give http://HOST:PORT/metrics")
-    return url
-
-
-def asked(url: str) -> Figures:
+def asked(url: str, now: float) -> Figures:
     """The figures at this address; a gateway that cannot be reached is a sentence, never an error."""
     try:
-        with build_opener(_Stays).open(Request(url, headers={"accept": "text/plain"}), timeout=SECONDS) as answer:
-            return read(answer.read(MOST_BYTES).decode("utf-8", "replace"))
-    except (URLError, OSError, ValueError):
+        return read(text(url), now)
+    except (OSError, ValueError):
         return Figures(trouble=f"The gateway at {urlsplit(url).netloc} did not answer.")
 
 
-def read(text: str) -> Figures:
-    """Figures of Prometheus' text format.
+def read(told: str, now: float = 0.0) -> Figures:
+    """Figures of Prometheus' text format, seen at a time.
 
     >>> found = read('# TYPE temper_x counter\\ntemper_x{status="200"} 3\\n')
     >>> found.lines
     [Figure(name='x', labels='status 200', value='3')]
     """
+    every = list(series(told))
     lines, bars = [], []
-    for line in text.splitlines():
-        found = None if line.startswith("#") else _LINE.match(line)
-        if found is None:
-            continue
-        name, labels, value = found[1], dict(_LABEL.findall(found[2] or "")), _value(found[3])
+    for name, labels, value in every:
         if name == "temper_request_seconds_bucket":
-            bars.append((_value(labels.get("le", "")), value))
+            bars.append((number(labels.get("le", "")), value))
         elif name.startswith("temper_") and not name.startswith("temper_request_seconds"):
             lines.append(_figure(name, labels, value))
-    return Figures(lines=lines, quantiles=_quantiles(bars))
+    return Figures(lines=lines, quantiles=_quantiles(bars), state=state.read(every, now))
 
 
 def _figure(name: str, labels: Mapping[str, str], value: float) -> Figure:
@@ -105,8 +78,4 @@ def _at_most(end: float) -> str:
     return f"within {1e3 * end:g} ms" if math.isfinite(end) else "slower than the last bar"
 
 
-def _value(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+__all__ = ["Figure", "Figures", "asked", "checked", "read"]

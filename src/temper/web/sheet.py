@@ -59,8 +59,8 @@ def cell(name: Any, value: Any, reference: Any) -> Cell:
     """
     text, usual = shown(value), _mapping(reference)
     short, long = inert(text, SHORT), inert(text, LONG)
-    low, high, values = _number(usual.get("low")), _number(usual.get("high")), _list(usual.get("values"))
-    place, where = _place(_number(value), low, high)
+    low, high, values = number(usual.get("low")), number(usual.get("high")), _list(usual.get("values"))
+    place, where = _place(number(value), low, high)
     strange = bool(values) and text != MISSING and value not in values
     return Cell(
         column=inert(name, SHORT),
@@ -106,6 +106,21 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def number(value: Any) -> float | None:
+    """The value as a finite or infinite number; None for everything else, and for what is no number.
+
+    >>> number(3), number(True), number("3"), number(float("nan"))
+    (3.0, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of four hundred digits
+        return math.inf if value > 0 else -math.inf
+    return None if math.isnan(number) else number
+
+
 def _figure(value: float) -> str:
     if not abs(value) < 1e15:
         return f"{value:g}" if isinstance(value, float) else str(value)[:LONG]
@@ -136,16 +151,6 @@ def _range(low: float | None, high: float | None, values: list[Any]) -> str:
 
 def _usual(cell: Cell) -> bool:
     return not cell.unusual
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:  # a whole number of four hundred digits
-        return math.inf if value > 0 else -math.inf
-    return None if math.isnan(number) else number
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

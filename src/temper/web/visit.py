@@ -25,6 +25,8 @@ LONGEST = 2_000
 SECTIONS = (
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
+    ("/incidents", "Incidents", Role.VIEWER),
+    ("/policies", "Policies", Role.ANALYST),
     ("/audit", "Audit", Role.APPROVER),
     ("/operations", "Operations", Role.ADMIN),
     ("/people", "People", Role.ADMIN),
@@ -36,6 +38,13 @@ SAID = {
     "empty": "Nothing is waiting for you.",
     "breaker": "The breaker is set.",
     "kill": "The kill switch is set.",
+    "noted": "Your line is in the timeline.",
+    "changed": "The incident is changed.",
+    "closed": "The incident is closed.",
+    "approved": "The policy is in force.",
+    "rejected": "The policy is rejected.",
+    "back": "The policy before is in force again.",
+    "moved": "Another policy is in force by now: nothing was changed.",
     "out": "You are logged out.",
 }
 """Sentences a page shows after what was asked; an address carries only the word."""

@@ -16,6 +16,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 LATE = 0.1
 """A run whose own lateness at p99 is over this share of the time limit says nothing about the server."""
+_AT_ONCE = 0.001
 
 
 def arrivals(rate: float, seconds: float, rng: np.random.Generator, *, poisson: bool = True) -> Array:
@@ -33,12 +34,13 @@ def arrivals(rate: float, seconds: float, rng: np.random.Generator, *, poisson: 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Played:
-    """What became of every request, in the order in which they were due: when it was due, sent and answered (NaN where
-    it was not), in seconds from the start, and its status (0 where the line broke or nothing came in time). `marks` is
-    what the reader made of each answer's body, 0 without one.
+    """What became of every request, in the order in which they were due: when it was due, taken up by the generator,
+    sent and answered (NaN where it was not), in seconds from the start, and its status (0 where the line broke or
+    nothing came in time). `marks` is what the reader made of each answer's body, 0 without one.
     """
 
     due: Array
+    taken: Array
     sent: Array
     done: Array
     status: Array
@@ -52,9 +54,18 @@ class Played:
 
     @property
     def lateness(self) -> Array:
-        """Seconds from when a request was due to when it was sent."""
-        found: Array = (self.sent - self.due)[np.isfinite(self.sent)]
+        """Seconds by which the generator itself was late with each request. What a request then waits for a free
+        connection is the server's doing, and no part of it.
+        """
+        found: Array = (self.taken - self.due)[np.isfinite(self.taken)]
         return found
+
+    @property
+    def held(self) -> float:
+        """The share of requests that found no free connection. Where it is much, the server was never asked as much as
+        was due: its clients queued where it could not see them.
+        """
+        return float((~(self.sent - self.taken <= _AT_ONCE)).mean()) if len(self.due) else 0.0
 
     def good(self, limit: float) -> Array:
         """Which requests were answered well (200) within `limit` seconds of when they were due."""
@@ -88,7 +99,7 @@ async def play(
     began(time.monotonic())
     await run.pace()
     await run.settle()
-    return Played(due=due, sent=run.sent, done=run.done, status=run.status, marks=run.marks)
+    return Played(due=due, taken=run.taken, sent=run.sent, done=run.done, status=run.status, marks=run.marks)
 
 
 class _Run:
@@ -99,7 +110,7 @@ class _Run:
     ) -> None:
         self.read, self.marks = read, np.zeros(len(due), dtype=np.int64)
         self.loop, self.place, self.requests, self.due, self.timeout = loop, (host, port), requests, due, timeout
-        self.sent, self.done = np.full(len(due), np.nan), np.full(len(due), np.nan)
+        self.taken, self.sent, self.done = (np.full(len(due), np.nan) for _ in range(3))
         self.status = np.zeros(len(due), dtype=np.int64)
         self.start, self.left = 0.0, len(due)
         self.lines: set[_Line] = set()
@@ -123,9 +134,10 @@ class _Run:
                 await asyncio.sleep(wait)
             now = self.now()
             while at < n and self.due[at] <= now:
+                self.taken[at] = self.now()
                 self.waiting.append(at)
+                self.hand_out()
                 at += 1
-            self.hand_out()
             await asyncio.sleep(0)
 
     def hand_out(self) -> None:

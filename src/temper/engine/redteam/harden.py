@@ -196,7 +196,10 @@ def write(hardened: HardenedAssistant, folder: Path) -> Path:
     guard = [(name, _beside(options, folder)) for name, options in hardened.assistant.guard]
     stages = [{name: options} if options else name for name, options in guard]
     key = hardened.assistant.guard_key  # a secret stays where it is
-    document["guard"] = {"key_file": str(Path(key).absolute()), "stages": stages} if key else stages
+    kept = document.get("guard")
+    audit = {"audit": kept["audit"]} if isinstance(kept, dict) and "audit" in kept else {}
+    named = {"key_file": str(Path(key).absolute())} if key else {}
+    document["guard"] = {**named, **audit, "stages": stages} if named or audit else stages
     path = folder / "temper.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,17 +17,20 @@ from temper.core.schema import Schema
 from temper.core.serving import Answer, Scoring
 from temper.core.stage import Level
 from temper.gateway.asgi import Receive, Refused, Scope, Send, body_of, lifespan
+from temper.gateway.events import tell
 from temper.gateway.tables import openapi, v2
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.decode import Asked, Decoder, Wrong
 from temper.gateway.tables.v2 import V2
+from temper.gateway.trace import Spans, carried, id_of, sampled
 from temper.guard.serving.idempotency import Conflict, Idempotency
 from temper.guard.serving.pipeline import Refuses
 
-_LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 _JSON, _TEXT = (b"content-type", b"application/json"), (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _BEARER = b"bearer "
+_EVENTS = {401: "key.refused", 429: "quota.refused"}
+_KID = re.compile(r"([0-9a-f]{16})\.")
 _AGAIN = (b"idempotency-replayed", b"true")
 Headers = tuple[tuple[bytes, bytes], ...]
 Told = tuple[int, bytes, Headers]
@@ -37,10 +40,11 @@ Handler = Callable[[Scope, Receive], Awaitable[Told]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who asks: a name, and the group whose queries are looked at together."""
+    """Who asks: a name, the group whose queries are looked at together, and the name of the key."""
 
     name: str
     group: str = ""
+    kid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +73,13 @@ class Limits(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Tables:
-    """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/healthz`,
-    `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
+    """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/livez`
+    (`/healthz`), `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
 
     `known` says who a key belongs to (None: nobody), `limits` how many rows they may have scored, `answer` is
     everything between decoding and the reply, `recall` what was answered elsewhere to a request with an id. What goes
-    wrong inside is a 500 that names no value; everything a client can do wrong is a 4xx with one sentence. `ready` says
-    why not, "" where it is.
+    wrong inside is a 500 that names no value; everything a client can do wrong is a 4xx with one sentence. `ready`
+    names in single words why not, nothing where it is: strangers may ask.
     """
 
     about: About
@@ -85,7 +89,7 @@ class Tables:
     counted: Counted
     limits: Limits | None = None
     recall: Callable[[str, Scoring], Answer | None] | None = None
-    ready: Callable[[], str] = lambda: ""
+    ready: Callable[[], tuple[str, ...]] = lambda: ()
     start: Callable[[], None] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
     most_bytes: int = 1024 * 1024
@@ -93,6 +97,7 @@ class Tables:
     deadline: float = 0.25
     once: Idempotency = field(default_factory=Idempotency)
     body_seconds: float = 10.0
+    spans: Spans | None = None
     _decoder: Decoder = field(init=False, repr=False)
     _v2: V2 = field(init=False, repr=False)
     _routes: dict[tuple[str, str], Handler] = field(init=False, repr=False)
@@ -114,6 +119,7 @@ class Tables:
             ("GET", "/v2/health/live"): self._told({"live": True}),
             ("GET", "/v2/health/ready"): self._ready,
             ("GET", "/healthz"): self._told({"status": "ok"}),
+            ("GET", "/livez"): self._told({"status": "ok"}),
             ("GET", "/readyz"): self._ready,
             ("GET", "/metrics"): self._metrics,
             ("GET", "/openapi.json"): self._told(openapi.document(self.about.name, self.schema, self.most_rows)),
@@ -130,10 +136,12 @@ class Tables:
             status, body, headers = await self._handler(scope)(scope, receive)
         except (Refused, Refuses) as refused:
             status, body, headers = _refusal(refused.status, refused.message, refused.after)
+            _logged(scope, status, refused)
         except Conflict as conflict:
             status, body, headers = _refusal(409, conflict.message)
+            _logged(scope, status, conflict)
         except Exception as crash:  # what went wrong may quote a row, so only its kind is told and logged
-            _LOG.error("a request failed: %s", type(crash).__name__)
+            tell("request.failed", key=kid(scope), trace=id_of(_trace(scope)), crash=type(crash).__name__)
             status, body, headers = _refusal(500, "the gateway failed")
         self.counted.seconds.add(time.perf_counter() - began)
         self.counted.add("requests_total", (("status", str(status)),))
@@ -168,19 +176,56 @@ class Tables:
     ) -> Told:
         """The answer; a request with an id of its own is decided once, however often it comes."""
         client, scoring, body = await self._asked(scope, receive, decode)
+        if self.spans is not None and sampled(scoring.trace):
+            return await self._spanned(self.spans, client, scoring, body, said)
+        return await self._once(client, scoring, body, said)
 
+    async def _spanned(
+        self, spans: Spans, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]
+    ) -> Told:
+        """The same inside a span, which whoever is asked for the answer gets for a parent."""
+        span, scoring.trace = spans.begin(scoring.trace, scoring.at)
+        status = 500
+        try:
+            told = await self._once(client, scoring, body, said)
+            status = told[0]
+            return told
+        except (Refused, Refuses) as refused:
+            status = refused.status
+            raise
+        finally:
+            about: dict[str, str | int | bool] = {
+                "http.response.status_code": status,
+                "temper.request": scoring.request,
+                "temper.key": client.kid,
+                "temper.rows": len(scoring.rows),
+                "temper.decision": scoring.level.name.lower(),
+                "temper.source": scoring.source.value,
+            }
+            spans.end(span, about, failed=status >= 500)
+
+    async def _once(self, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]) -> Told:
         if not scoring.named:
-            return 200, said(await self.answer(scoring), scoring.request), (_JSON,)
+            return 200, said(await self._decided(scoring), scoring.request), (_JSON,)
         recalled = False
 
         async def work() -> bytes:
             nonlocal recalled
             known = self._recalled(client, scoring)
             recalled = known is not None
-            return said(known or await self.answer(scoring), scoring.request)
+            return said(known or await self._decided(scoring), scoring.request)
 
         found, again = await self.once.once(client.name, scoring.request, body, scoring.at, work)
         return 200, found, (_JSON, _AGAIN) if again or recalled else (_JSON,)
+
+    async def _decided(self, scoring: Scoring) -> Answer:
+        try:
+            answer = await self.answer(scoring)
+        except Refuses as refused:
+            refused.request, refused.trace = scoring.request, scoring.trace
+            raise
+        self.counted.add("rows_total", (("source", answer.source.value),), len(answer.levels))
+        return answer
 
     def _recalled(self, client: Client, scoring: Scoring) -> Answer | None:
         """What another worker, or this one before it ended, has answered to this request."""
@@ -210,6 +255,7 @@ class Tables:
             named=bool(asked.id),
             at=at,
             deadline=at + self._seconds(headers),
+            trace=carried(headers.get(b"traceparent")),
         )
         return client, scoring, body
 
@@ -260,7 +306,9 @@ class Tables:
 
     async def _ready(self, scope: Scope, receive: Receive) -> Told:
         why = self.ready()
-        return _refusal(503, why, 1.0) if why else (200, b'{"ready":true}', (_JSON,))
+        if not why:
+            return 200, b'{"ready":true}', (_JSON,)
+        return 503, _ENCODER.encode({"ready": False, "why": why}), (_JSON, (b"retry-after", b"1"))
 
     async def _metrics(self, scope: Scope, receive: Receive) -> Told:
         return 200, self.counted.text().encode(), (_TEXT,)
@@ -280,9 +328,35 @@ async def _within(limits: Limits, client: Client, rows: int) -> None:
 def _headers(scope: Scope) -> dict[bytes, bytes]:
     """Headers by name; who asks must be said once, or whoever stands in front may have read another key."""
     found = dict(scope["headers"])
-    if len(found) < len(scope["headers"]) and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
-        raise Refused(400, "there are two keys")
+    if len(found) < len(scope["headers"]):
+        names = [name for name, _ in scope["headers"]]
+        if names.count(b"authorization") > 1:
+            raise Refused(400, "there are two keys")
+        if names.count(b"traceparent") > 1:  # which of them is meant nobody knows
+            del found[b"traceparent"]
     return found
+
+
+def kid(scope: Scope) -> str:
+    """The name of the key a request shows, which is no secret; "" where what it shows looks like none of ours."""
+    told = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    found = _KID.match(told[len(_BEARER) :].strip().decode("latin-1"))
+    return found[1] if found else ""
+
+
+def _logged(scope: Scope, status: int, refused: Refused | Refuses | Conflict) -> None:
+    """A line about a request that was refused. What is wrong with a body may name what the client wrote, so it is left
+    out.
+    """
+    name = _EVENTS.get(status, "request.refused" if status < 500 else "request.unanswered")
+    why = "" if status in (400, 401, 429) else refused.message
+    request, trace = (refused.request, refused.trace) if isinstance(refused, Refuses) else ("", _trace(scope))
+    tell(name, status=status, key=kid(scope), request=request, trace=id_of(trace), why=why)
+
+
+def _trace(scope: Scope) -> str:
+    found = [value for name, value in scope["headers"] if name == b"traceparent"]
+    return carried(found[0]) if len(found) == 1 else ""
 
 
 def _refusal(status: int, message: str, after: float = 0.0) -> Told:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.guard.serving.pipeline import Waiting
 from temper.guard.serving.remembered import same
-from temper.store.ledger import checkpoint
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
 from temper.store.ledger.record import Decided, decided
-from temper.targets.signature import new_key
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -68,13 +65,3 @@ class Audit:
     def _body(self, scoring: Scoring, bound: bytes, known: bytes = b"") -> Decided:
         about = {"model": self.model, "digest": self.digest, "policy": self.policy}
         return decided(scoring, **about, commitment=bound, same=known)
-
-
-def key_in(folder: Path) -> bytes:
-    """The key that signs this ledger, drawn when the first gateway starts in this folder."""
-    stem = folder / "ledger"
-    private = stem.with_suffix(".key")
-    if not private.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        private, _ = new_key(stem)
-    return checkpoint.private_key(private)

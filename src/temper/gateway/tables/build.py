@@ -17,10 +17,12 @@ from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 from temper.core.system import Protected
 from temper.gateway.asgi import Receive, Scope, Send, lifespan
-from temper.gateway.keys import loopback
+from temper.gateway.events import tell
+from temper.gateway.keys import key_in, loopback
+from temper.gateway.log import Log, Signals, logged
 from temper.gateway.tables import parts
+from temper.gateway.tables.alarms import alarm
 from temper.gateway.tables.app import Client
-from temper.gateway.tables.audit import key_in
 from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
@@ -32,7 +34,10 @@ from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
+from temper.gateway.tables.watching import Watching, limits
+from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
+from temper.gateway.upstream.wire import Upstream
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
@@ -87,6 +92,9 @@ class Gateway:
     """The process that started this one, if it has to be there."""
     leaving: bool = False
     """Whether the process is about to end."""
+    log: Log = field(default_factory=Log)
+    url: str = ""
+    """Where it answers, to be told."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -101,13 +109,20 @@ class Gateway:
         else:
             await self.live.app(scope, receive, send)
 
-    def ready(self) -> str:
-        """Why nothing should be sent here, "" where it may."""
-        if self.leaving:
-            return "going down"
-        if self.tending.presence.disputed:
-            return "another gateway has the name of this one"
-        return "decisions cannot be recorded now" if self.lasting.journal.fault is not None else ""
+    def ready(self) -> tuple[str, ...]:
+        """Why nothing should be sent here: nothing where it may. A model behind that fails later is no reason: it
+        fails for every gateway, and somebody else answers.
+        """
+        live = self.live
+        alone = not live.pipeline.chain.links and live.golden is not None  # known rows find out when it is there
+        unheard = alone and isinstance(live.pipeline.model, Upstream) and not live.pipeline.model.answered
+        faults = {
+            "draining": self.leaving,
+            "ledger": self.journal.fault is not None,
+            "model": unheard,
+            "name": self.tending.presence.disputed,
+        }
+        return tuple(name for name, wrong in faults.items() if wrong)
 
     def swap(self, new: Version) -> None:
         """Let this version answer from the next request on."""
@@ -131,6 +146,7 @@ class Gateway:
 
     def start(self) -> None:
         """Begin to follow what people set, on the running event loop."""
+        tell("gateway.started", process=os.getpid(), url=self.url, **limits(self.live))
         self.tending.start()
         self.lasting.leasing.start()
         self._tasks = [asyncio.create_task(self._every_second())]
@@ -144,10 +160,15 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.lasting.leasing.stop()
         await self.tending.stop()
+        if self.lasting.spans is not None:
+            await asyncio.to_thread(self.lasting.spans.close)
         self.close()
+        tell("gateway.stopped", requests=self.counted.seconds.count, records=self.journal.seq)
 
     async def _every_second(self) -> None:
+        watching = Watching(live=lambda: self.live, journal=self.journal, tending=self.tending, door=self.door)
         while True:
+            watching.look()
             with suppress(OSError):  # a full disk is told by the journal
                 await asyncio.to_thread(self.counted.save)
             if self.parent and os.getppid() != self.parent:
@@ -158,18 +179,21 @@ class Gateway:
         """The same where nothing was started."""
         if self.live.shadow is not None:
             self.live.shadow.close()
-        self.lasting.journal.close()
+        self.journal.close()
         self.lasting.personal.close()
         self.tending.presence.leave()
         self.control.close()
 
 
-def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1) -> Gateway:
-    """The gateway of this temper.yaml, under the policy people have activated; it follows both."""
+def opened(path: Path, *, node: str = "node", worker: str = "0", workers: int = 1, otlp: str = "") -> Gateway:
+    """The gateway of this temper.yaml, under the policy people have activated; it follows both. Spans go to the
+    collector at `otlp`, if there is one.
+    """
+    spans = Spans.to(otlp, "temper-gateway") if otlp else None
     seat, serving = Seat(node=node, worker=worker, workers=workers), guard(path)
     control = Control.open(serving.control)
     seen = state(path, serving, control)
-    gateway = build(*effective(path, control), seat=seat, control=control)
+    gateway = build(*effective(path, control), seat=seat, control=control, spans=spans)
     if gateway.live.pipeline.model is gateway.live.served:  # an upstream may be down for now
         asyncio.run(check(gateway.live))
     gateway.reloading = Reloading(
@@ -190,6 +214,7 @@ def build(
     *,
     seat: Seat = Seat(),
     control: Control | None = None,
+    spans: Spans | None = None,
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
@@ -207,6 +232,7 @@ def build(
         ready=lambda: found.ready(),
         recall=recall,
         leasing=Leasing.of(control.quotas.pool(presence.worker.token, f"{system.name}/"), lambda: presence.live),
+        spans=spans,
     )
 
     def full() -> bool:
@@ -221,6 +247,7 @@ def build(
         control=control,
         tending=tending,
     )
+    alarm(found, f"gateway {seat.node}-{seat.worker}")
     gauges(found)
     return found
 
@@ -232,20 +259,35 @@ def serve(
     told: Callable[[str], None] = lambda line: None,
     workers: int = 1,
     node: str = "",
+    signals: Signals = Signals(),
 ) -> None:
     """Answer until interrupted, by this many processes; `told` hears what was built and where it answers. Without a
     name the node has that of the machine.
     """
+    with logged(signals) as log:
+        _serve(path, address, port, told, workers, node or host(), log, signals)
+
+
+def _serve(
+    path: Path,
+    address: str,
+    port: int,
+    told: Callable[[str], None],
+    workers: int,
+    node: str,
+    log: Log,
+    signals: Signals,
+) -> None:
     from temper.gateway.tables.server import run
 
-    node = node or host()
-    gateway = opened(path, node=node)
+    gateway = opened(path, node=node, otlp=signals.otlp)
+    gateway.log, gateway.url = log, f"http://{address}:{port}"
     if gateway.live.serving.open and not loopback(address):
         gateway.close()
         raise ConfigError(
             f"{address} can be reached from elsewhere and there are no keys", fix="remove `open`, add keys"
         )
-    for line in described(gateway, f"http://{address}:{port}"):
+    for line in described(gateway, gateway.url):
         told(line)
     if workers == 1:
         return run(gateway, address, port)
@@ -254,7 +296,7 @@ def serve(
     gateway.close()  # now profile and keys are there, and what has to be compiled is
     for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
         file.unlink()
-    serve_many(path, address, port, workers, told, node)
+    serve_many(path, address, port, workers, told, node, signals)
 
 
 def described(gateway: Gateway, url: str) -> Iterator[str]:
@@ -316,12 +358,13 @@ def _known(serving: Serving, keys: Callable[[], Snapshot]) -> Callable[[str], Cl
         key = keys().find(token, time.time())
         if key is None or SCOPE not in key.scopes:
             return None
-        return Client(name=key.name, group=key.group)
+        return Client(name=key.name, group=key.group, kid=key.kid)
 
     return known
 
 
 _HELP = {
     "requests_total": "Requests, by the status of their answer.",
+    "rows_total": "Rows that were answered, by who answered them.",
     "stage_decisions_total": "What stages decided, but for ALLOW.",
 }

@@ -24,6 +24,11 @@ class Histogram:
     bars: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     total: float = 0.0
 
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self.bars)
+
     def add(self, seconds: float) -> None:
         """One more."""
         self.bars[bisect_left(BUCKETS, seconds)] += 1
@@ -65,7 +70,7 @@ class Counted:
             yield from (f"temper_{name}{shown(labels)} {value}" for labels, value in sorted(rows))
         for name, (about, ask) in sorted(self.gauges.items()):
             yield from _head(name, about, "gauge")
-            yield f"temper_{name} {ask():g}"
+            yield f"temper_{name} {ask():.15g}"
         yield from _head("request_seconds", "How long requests took, from their last byte to the answer.", "histogram")
         seen = 0
         for bar, end in zip(self.seconds.bars, (*map(str, BUCKETS), "+Inf"), strict=True):

@@ -1,10 +1,10 @@
-"""Which version of a model is live and which is on trial: the records people put, folded in their order."""
+"""A new version of a model is brought to its gateways, and taken back: the records that people put."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,58 +15,13 @@ from temper.core.errors import ConfigError
 from temper.core.system import Protected
 from temper.core.target import Target
 from temper.store.control import Control
+from temper.store.control.deployed import BACK, Deployed, deployed, named
 from temper.targets.load import open_target
-
-MODES = ("shadow", "canary", "live")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """The models that were live, the first being temper.yaml's own (None) and the last the one that is now; and the one
-    on trial, if any.
-    """
-
-    lives: tuple[Mapping[str, Any] | None, ...] = (None,)
-    trial: Mapping[str, Any] | None = None
-
-    @property
-    def live(self) -> Mapping[str, Any] | None:
-        """The one that answers."""
-        return self.lives[-1]
 
 
 def guard(path: Path) -> Serving:
     """The guard this temper.yaml wants."""
     return serving_of(read(path), path.absolute().parent)
-
-
-def folded(values: Iterable[Any]) -> Deployed:
-    """What holds after these values of records, the oldest first. Going back ends a trial, or else the last version.
-
-    >>> a, b = ({"path": name, "mode": "live"} for name in "ab")
-    >>> back = {"mode": "live", "back": True}
-    >>> folded([a, b, back]).live == a, folded([a, b, back, back]).live, folded([a, {"mode": "shadow"}, back]).live == a
-    (True, None, True)
-    """
-    lives: list[Mapping[str, Any] | None] = [None]
-    trial: Mapping[str, Any] | None = None
-    for value in values:
-        if not isinstance(value, Mapping) or value.get("mode") not in MODES:
-            raise ConfigError(f"a record of the model says {value!r}", fix=f"put a mode: {', '.join(MODES)}")
-        if value["mode"] != "live":
-            trial = value
-            continue
-        if not value.get("back"):
-            lives.append(value)
-        elif trial is None and len(lives) > 1:
-            lives.pop()
-        trial = None
-    return Deployed(lives=tuple(lives), trial=trial)
-
-
-def deployed(control: Control) -> Deployed:
-    """What people have put."""
-    return folded(record.value for record in reversed(control.records.history("model")))
 
 
 def loaded(system: Protected, value: Mapping[str, Any]) -> Target:
@@ -114,7 +69,7 @@ def rollback(config: Path, by: str, reason: str, now: float) -> str:
         found = deployed(control)
         if found.trial is None and found.live is None:
             raise ConfigError("nothing was deployed, so there is nothing to go back to", fix="see --status")
-        control.records.put("model", {"mode": "live", "back": True}, by, reason, now)
+        control.records.put("model", dict(BACK), by, reason, now)
         return named(deployed(control).live)
     finally:
         control.close()
@@ -133,11 +88,6 @@ def status(config: Path) -> Iterator[str]:
             yield f"before: {named(found.lives[-2])}"
     finally:
         control.close()
-
-
-def named(value: Mapping[str, Any] | None) -> str:
-    """A version as people read it."""
-    return "the model of temper.yaml" if value is None else f"{value['name']} ({value['digest'][:12]})"
 
 
 def _put(place: str, value: Mapping[str, Any], by: str, reason: str, now: float) -> None:

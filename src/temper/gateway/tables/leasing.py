@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,9 +10,9 @@ from dataclasses import dataclass, field
 
 from temper.core.errors import StoreError
 from temper.core.quota import Allowance, QuotaConfig, Trade
+from temper.gateway.events import tell
 from temper.guard.serving.shares import Shares
 
-_LOG = logging.getLogger(__name__)
 _PERIOD, _PACE = 1.0, 0.02
 """Seconds between exchanges where nobody waits for one, and at least."""
 
@@ -31,6 +30,7 @@ class Leasing:
     clock: Callable[[], float]
     _number: int = field(default=0, init=False, repr=False)
     _batch: Mapping[str, Trade] = field(default_factory=dict, init=False, repr=False)
+    _failing: bool = field(default=False, init=False, repr=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _over: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
@@ -110,13 +110,16 @@ class Leasing:
             told = self.shares.config, self._number, self._batch, now
             self.shares.put(await asyncio.to_thread(self.allowance.exchange, *told), now)
         except StoreError as trouble:
-            if not self.shares.lost:
-                _LOG.warning("quota: %s", trouble.message.partition("\n")[0])
+            if not self._failing:
+                tell("control.failing", part="quota", why=trouble.message.partition("\n")[0])
+            self._failing = True
             self._lost()
             return False
         finally:
             late.cancel()
-        self._batch, self.shares.lost = {}, False
+        if self._failing:
+            tell("control.recovered", part="quota")
+        self._batch, self.shares.lost, self._failing = {}, False, False
         self._waiters()
         return True
 

@@ -26,6 +26,7 @@ def document(name: str, schema: Schema, most_rows: int) -> dict[str, Any]:
             "/v1/score": {"post": _post("score", "Score one row, or several.", "Asked", "Answered")},
             f"/v2/models/{name}/infer": {"post": _post("infer", "The same, as tensors.", "Infer", "Inferred")},
             f"/v2/models/{name}": {"get": _get("model", "What the model takes and gives.")},
+            "/livez": {"get": _get("live", "Whether the process answers.", key=False)},
             "/healthz": {"get": _get("health", "Whether the process answers.", key=False)},
             "/readyz": {"get": _get("ready", "Whether requests should be sent here.", {"503": "Not now."}, key=False)},
         },

@@ -5,7 +5,6 @@ answers, tried, and put in its place at once; what cannot be used is refused in 
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,11 +16,13 @@ from temper.config.serving import Serving, under
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
-from temper.gateway.tables.deploy import deployed, guard, loaded, of
+from temper.gateway.events import tell
+from temper.gateway.tables.deploy import guard, loaded, of
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
+from temper.gateway.tables.watching import limits
 from temper.store.control import Control
+from temper.store.control.deployed import deployed
 
-_LOG = logging.getLogger(__name__)
 _PERIOD = 1.0
 FIXED = ("control", "audit", "checkpoints", "open")
 """What stays as it was until a restart, beside the columns."""
@@ -70,7 +71,7 @@ class Reloading:
             return False
         self.told = ""
         self.swap(new)
-        _LOG.warning("policy %s, model %s from now on", new.policy[:12], new.served.digest[:12])
+        tell("policy.changed", **limits(new))
         return True
 
     def _made(self) -> Version:
@@ -87,7 +88,7 @@ class Reloading:
         self.refused += 1
         said = str(trouble) if isinstance(trouble, TemperError) else type(trouble).__name__
         self.told = " ".join(said.split())
-        _LOG.error("refused, what was there goes on: %s", self.told)
+        tell("policy.refused", why=self.told)
 
 
 def effective(path: Path, control: Control) -> tuple[Protected, Serving, Trial | None]:
@@ -102,7 +103,7 @@ def effective(path: Path, control: Control) -> tuple[Protected, Serving, Trial |
         if found.trial is None
         else Trial(found.trial["mode"], loaded(plain, found.trial), found.trial.get("share", 0.0))
     )
-    record = control.records.current("policy")
+    record = control.policies.record()
     if record is None or record.value is None:
         return system, serving, trial
     serving, threshold = under(serving, record.value, f"policy {record.seq} of the control store")

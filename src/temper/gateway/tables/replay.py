@@ -16,8 +16,8 @@ import numpy as np
 from temper.core.errors import ConfigError
 from temper.core.serving import Scoring, Source
 from temper.core.stage import Level
+from temper.gateway.keys import key_in
 from temper.gateway.tables import parts
-from temper.gateway.tables.audit import key_in
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.reload import effective
 from temper.gateway.tables.version import Kept, decider

@@ -9,6 +9,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from temper.gateway.events import tell
 from temper.gateway.tables.build import Gateway
 from temper.gateway.transport import settings
 
@@ -28,6 +29,7 @@ class Draining:
         if sig == signal.SIGTERM and not self.gateway.leaving and drain:
             self.until = time.monotonic() + drain
             self.gateway.leaving = True
+            tell("gateway.draining", seconds=drain)
             return
         self.gateway.leaving = True
         super().handle_exit(sig, frame)  # type: ignore[misc]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.review import Ruling
+from temper.gateway.events import tell
 from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
@@ -23,7 +23,6 @@ from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 
-_LOG = logging.getLogger(__name__)
 _PERIOD, _HOUR = 1.0, 3_600.0
 SAFE = Ruling.BLOCK
 """What becomes of a case that no person decided in time."""
@@ -42,6 +41,8 @@ class Tending:
     relay: Relay
     presence: Presence
     snapshot: Snapshot = field(init=False)
+    alarms: Callable[[], None] | None = None
+    """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
     """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
@@ -58,6 +59,7 @@ class Tending:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
         works += [self.presence.present, self._forget, self._answered]
+        works += [self.alarms] if self.alarms is not None else []
         self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
@@ -79,9 +81,11 @@ class Tending:
             work()
         except Exception as trouble:  # the control store may be down in any way; requests go on without it
             if not self.told.get(name):
-                _LOG.warning("%s: %s", name, str(trouble).partition("\n")[0])
+                tell("control.failing", part=name, why=str(trouble).partition("\n")[0])
             self.told[name] = type(trouble).__name__
         else:
+            if self.told.get(name):
+                tell("control.recovered", part=name)
             self.told[name] = ""
 
     def _keys(self) -> None:
@@ -120,7 +124,7 @@ class Tending:
     def _overdue(self) -> None:
         """What no person decided in time gets the safe default, and says so."""
         for case in self.control.reviews.expire(time.time(), SAFE):
-            _LOG.warning("case %s was overdue and is decided: %s", case.id, SAFE.value)
+            tell("case.overdue", case=case.id, ruling=SAFE.value)
 
     async def _probing(self) -> None:
         """Known rows go past the breaker, or nobody would find out that the model is well again."""
@@ -130,12 +134,12 @@ class Tending:
             if golden is not None and golden.due(now):
                 fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
                 if fault:
-                    _LOG.warning("the model is wrong: %s", fault)
+                    tell("model.wrong", why=fault)
             await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows
         try:
-            return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0), 1.0)
+            return model.score(rows) if model.inline else await asyncio.wait_for(model.ask(rows, 1.0, ""), 1.0)
         except Exception:  # that a call fails is for the breaker to see
             return None

@@ -21,6 +21,7 @@ from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.leasing import Leasing
 from temper.gateway.tables.recall import Recall
 from temper.gateway.tables.trial import Canary, Shadow, only_own
+from temper.gateway.trace import Spans
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
@@ -53,7 +54,8 @@ class Lasting:
     known: Callable[[str], Client | None]
     leasing: Leasing
     recall: Recall
-    ready: Callable[[], str] = lambda: ""
+    ready: Callable[[], tuple[str, ...]] = lambda: ()
+    spans: Spans | None = None
     once: Idempotency = field(default_factory=Idempotency)
 
 
@@ -139,6 +141,7 @@ def version(
         counted=lasting.counted,
         once=lasting.once,
         recall=lasting.recall,
+        spans=lasting.spans,
         ready=lasting.ready,
         limits=None if quota is None else lasting.leasing,
         most_rows=serving.rows,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -13,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from temper.gateway.events import tell
+from temper.gateway.log import Signals, logged
 from temper.gateway.tables.build import opened
 from temper.gateway.tables.server import run
 
-_LOG = logging.getLogger(__name__)
 _LOOK, _SHORT = 0.1, 5.0
 """Seconds between looks at the processes, and how long one has to live to be restarted at once."""
 
@@ -35,6 +35,7 @@ class Workers:
     port: int
     many: int
     node: str
+    signals: Signals
     restarted: int = 0
     _socket: socket.socket = field(init=False, repr=False)
     _running: dict[int, tuple[Any, float]] = field(default_factory=dict, init=False, repr=False)
@@ -55,7 +56,7 @@ class Workers:
         self._socket.close()
 
     def _start(self, seat: int) -> None:
-        given = (self.path, self.host, self.port, self._socket, self.node, seat, self.many, os.getpid())
+        given = (self.path, self.host, self.port, self._socket, self.node, seat, self.many, os.getpid(), self.signals)
         process = multiprocessing.get_context("spawn").Process(target=_answer, args=given, name=f"worker {seat}")
         process.start()
         self._running[seat] = process, time.monotonic()
@@ -64,7 +65,7 @@ class Workers:
         del self._running[seat]
         if self._leaving:
             return
-        _LOG.error("worker %d ended with %s and is started again", seat, process.exitcode)
+        tell("worker.ended", worker=seat, code=process.exitcode)
         if time.monotonic() - since < _SHORT:
             time.sleep(1.0)
         self.restarted += 1
@@ -78,14 +79,25 @@ class Workers:
 
 
 def _answer(
-    path: Path, host: str, port: int, listening: socket.socket, node: str, seat: int, many: int, parent: int
+    path: Path,
+    host: str,
+    port: int,
+    listening: socket.socket,
+    node: str,
+    seat: int,
+    many: int,
+    parent: int,
+    signals: Signals,
 ) -> None:
-    gateway = opened(path, node=node, worker=str(seat), workers=many)
-    gateway.parent = parent
-    run(gateway, host, port, [listening])
+    with logged(signals) as log:
+        gateway = opened(path, node=node, worker=str(seat), workers=many, otlp=signals.otlp)
+        gateway.parent, gateway.log, gateway.url = parent, log, f"http://{host}:{port}"
+        run(gateway, host, port, [listening])
 
 
-def serve_many(path: Path, host: str, port: int, many: int, told: Callable[[str], None], node: str) -> None:
+def serve_many(
+    path: Path, host: str, port: int, many: int, told: Callable[[str], None], node: str, signals: Signals = Signals()
+) -> None:
     """Answer by this many processes; `told` hears what cannot be shared."""
     told(f"{many} processes: quotas are shared; each has its own breaker, trails and request ids")
-    Workers(path=path, host=host, port=port, many=many, node=node).run()
+    Workers(path=path, host=host, port=port, many=many, node=node, signals=signals).run()

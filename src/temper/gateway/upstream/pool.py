@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     import ssl
 
 _NAME, _VALUE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"[\t -~]*")
-_OURS = ("host", "content-length", "content-type", "transfer-encoding", "connection", "expect", "te", "upgrade")
+_OURS = (
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "connection",
+    "expect",
+    "te",
+    "upgrade",
+    "traceparent",
+)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -64,10 +74,13 @@ class Pool:
 
             self.context = ssl.create_default_context()
 
-    async def post(self, body: bytes, deadline: float) -> tuple[int, bytes]:
-        """Status and body of the answer; `deadline` in seconds of the loop's clock. `UpstreamError` where none came."""
+    async def post(self, body: bytes, deadline: float, trace: str = "") -> tuple[int, bytes]:
+        """Status and body of the answer; `deadline` in seconds of the loop's clock, `trace` a valid `traceparent` or
+        nothing. `UpstreamError` where no answer came.
+        """
         loop = asyncio.get_running_loop()
-        request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+        traced = b"\r\ntraceparent: %b" % trace.encode("ascii") if trace else b""
+        request = b"%b%d%b\r\n\r\n%b" % (self._head, len(body), traced, body)
         while True:
             connection, used = await self._take(loop, deadline)
             try:

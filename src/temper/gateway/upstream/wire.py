@@ -122,19 +122,23 @@ class Upstream:
     pool: Pool
     wire: Wire = Plain()
     inline: bool = field(default=False, init=False)
+    answered: bool = field(default=False, init=False)
+    """Whether it ever did."""
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, init=False, repr=False)
 
-    async def ask(self, rows: Array, seconds: float) -> Array:
-        """Scores (n,) of rows (n, columns) within so many seconds."""
+    async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
+        """Scores (n,) of rows (n, columns) within so many seconds; `trace` is the `traceparent` of whoever asks."""
         number = f"temper-{self._numbers()}"
         deadline = asyncio.get_running_loop().time() + seconds
-        status, body = await self.pool.post(self.wire.ask(rows, number), deadline)
+        status, body = await self.pool.post(self.wire.ask(rows, number), deadline, trace)
         if status != 200:
             raise UpstreamError(f"status {status}", status)
         try:
-            return self.wire.read(body, len(rows), number)
+            scores = self.wire.read(body, len(rows), number)
         except ValueError as wrong:
             raise UpstreamError(str(wrong), status) from None
+        self.answered = True
+        return scores
 
     def score(self, rows: Array) -> Array:
         """The same for whoever has no event loop and has time: in pieces, over connections of its own."""

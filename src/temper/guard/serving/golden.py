@@ -116,6 +116,11 @@ class Golden:
         """Whether to ask the known rows now."""
         return now >= self._next or self._run >= self._enough
 
+    @property
+    def wrong(self) -> bool:
+        """Whether the last answer that came was a wrong one."""
+        return self._tripped
+
     def check(self, scores: Array | None, breaker: Breaker, now: float) -> str:
         """What is wrong with the answer; None is no answer, which says nothing about scores: that calls fail is the
         breaker's own to see.

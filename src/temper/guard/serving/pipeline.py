@@ -31,7 +31,12 @@ _TICK, _SWEEP = 0.002, 0.05
 
 
 class Refuses(Exception):
-    """A request that is not answered now: why, and after how many seconds it may be asked again."""
+    """A request that is not answered now: why, and after how many seconds it may be asked again. Whoever knows the
+    request's id and its trace adds them.
+    """
+
+    request: str = ""
+    trace: str = ""
 
     def __init__(self, status: int, message: str, after: float = 0.0) -> None:
         super().__init__(message)
@@ -50,8 +55,10 @@ class Model(Protocol):
         """Scores (n,) of rows (n, columns)."""
 
     @property
-    def ask(self) -> Callable[[Array, float], Awaitable[Array]]:
-        """The same for those that take time, which has to be over in so many seconds."""
+    def ask(self) -> Callable[[Array, float, str], Awaitable[Array]]:
+        """The same for those that take time, which has to be over in so many seconds; the text is the `traceparent` of
+        whoever asks, "" for none.
+        """
 
 
 class Record(Protocol):
@@ -181,7 +188,8 @@ class Pipeline:
         left = min(one[0].deadline for one, _ in permits) - began
         try:
             # A little is kept for whoever answers instead.
-            scores = await asyncio.wait_for(self.model.ask(_rows([one[0] for one, _ in permits]), left), 0.8 * left)
+            rows, trace = _rows([one[0] for one, _ in permits]), _trace([one[0] for one, _ in permits])
+            scores = await asyncio.wait_for(self.model.ask(rows, left, trace), 0.8 * left)
             outcome = True
         except Exception as failed:
             scores = _NONE
@@ -301,6 +309,12 @@ def _answer(scoring: Scoring) -> Answer:
     return Answer(
         scores=told, levels=(level,) * len(scoring.rows), source=scoring.source, decisions=tuple(scoring.decisions)
     )
+
+
+def _trace(scorings: Sequence[Scoring]) -> str:
+    """The trace that goes on with a call: one call has one, so of several that go together it is the first sampled."""
+    found = [one.trace for one in scorings if one.trace]
+    return next((one for one in found if one.endswith("1")), found[0]) if found else ""
 
 
 def _scores(scoring: Scoring) -> Array:

@@ -9,6 +9,9 @@ from temper.core.review import Case, Label, Opinion, Role, Ruling, State
 from temper.store.codec import from_json
 from temper.store.control.database import Row, Transaction
 
+COMPARED = 65_536
+"""Characters of a payload above which a past case is not read: a page must not wait for it."""
+
 
 def row(tx: Transaction, id: int) -> Row:
     """The row of a case; raises `TemperError` where there is none."""
@@ -28,16 +31,30 @@ def seen(tx: Transaction, row: Row, viewer: str | None) -> Case:
     state = State(row["state"])
     given = opinions(tx, row["id"]) if row["round"] > 1 or state.final else []
     shown = state.final or state is State.ESCALATED or any(opinion.reviewer == viewer for opinion in given)
+    return _case(row, given if shown else [])
+
+
+def past(tx: Transaction, id: int, limit: int) -> list[Case]:
+    """The latest closed cases but this one, without who decided what. Very large ones are passed over."""
+    rows = tx.all(
+        "SELECT * FROM (SELECT * FROM review WHERE state = 'closed' ORDER BY closed DESC, id DESC LIMIT ?) newest "
+        "WHERE id <> ? AND length(payload) <= ? ORDER BY closed DESC, id DESC",
+        *(limit, id, COMPARED),
+    )
+    return [_case(row, []) for row in rows]
+
+
+def _case(row: Row, decisions: list[Opinion]) -> Case:
     kept = {name: row[name] for name in ("id", "request", "priority", "eyes", "round", "owner", "lease", "version")}
     return Case(
         payload=from_json(row["payload"]),
-        state=state,
+        state=State(row["state"]),
         due=None if math.isinf(row["due"]) else row["due"],
         level=Role(row["level"]),
         created=row["created"],
         outcome=Ruling(row["outcome"]) if row["outcome"] else None,
         closed=row["closed"],
-        decisions=tuple(given) if shown else (),
+        decisions=tuple(decisions),
         **kept,
     )
 

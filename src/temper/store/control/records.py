@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from temper.core.errors import StoreError, TemperError
+from temper.core.review import Forbidden
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
-from temper.store.control.database import Database, Row
+from temper.store.control.database import Database, Row, Transaction
 
 KINDS = ("breaker", "kill", "policy", "model")
+APPROVED = "policy"
+"""The kind that takes two people: it is put by `Policies` alone."""
 SWITCHES: dict[str, tuple[bool | str, ...]] = {"kill": (True, False), "breaker": ("automatic", "open", "closed")}
 """Every value that a switch can have: one that the gateway would read as something else is not written."""
 
@@ -36,23 +39,21 @@ class Records:
     def put(self, kind: str, value: Any, by: str, reason: str, now: float) -> Record:
         """Set what holds from now on. Going back is putting the earlier value again.
 
-        `value` is one of SWITCHES for the breaker and the kill switch, and plain JSON for the rest.
+        `value` is one of SWITCHES for the breaker and the kill switch, and plain JSON for the rest. A policy takes two
+        people and is none of them: `Policies`.
         """
         text, reason = _json(value), wording.reason(reason)
         _switchable(_known(kind), text)
+        if kind == APPROVED:
+            raise Forbidden("a policy takes two people", fix="propose it, and let somebody else approve it")
         with self._database.write() as tx:
-            last = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM record")
-            seq = (last["seq"] if last else 0) + 1
-            sql = "INSERT INTO record (seq, kind, value, author, reason, at) VALUES (?, ?, ?, ?, ?, ?)"
-            tx.all(sql, seq, kind, text, by, reason, now)
-            audit.write(tx, now, by, f"record.{kind}", str(seq), value=from_json(text), reason=reason)
+            seq = write(tx, kind, text, by, reason, now)
         return Record(seq=seq, kind=kind, value=from_json(text), by=by, reason=reason, at=now)
 
     def current(self, kind: str) -> Record | None:
         """What holds; None where nothing was ever put."""
         with self._database.read() as tx:
-            row = tx.one("SELECT * FROM record WHERE kind = ? ORDER BY seq DESC LIMIT 1", _known(kind))
-        return _record(row) if row else None
+            return latest(tx, kind)
 
     def history(self, kind: str) -> list[Record]:
         """Everything that was put, the newest first."""
@@ -66,6 +67,22 @@ class Records:
         with self._database.read() as tx:
             row = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM record")
         return int(row["seq"]) if row else 0
+
+
+def write(tx: Transaction, kind: str, text: str, by: str, reason: str, now: float) -> int:
+    """Add a record in a transaction that changes more than that; gives its seq. `text` is its value as JSON."""
+    last = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM record")
+    seq = (last["seq"] if last else 0) + 1
+    sql = "INSERT INTO record (seq, kind, value, author, reason, at) VALUES (?, ?, ?, ?, ?, ?)"
+    tx.all(sql, seq, kind, text, by, reason, now)
+    audit.write(tx, now, by, f"record.{kind}", str(seq), value=from_json(text), reason=reason)
+    return seq
+
+
+def latest(tx: Transaction, kind: str) -> Record | None:
+    """What holds of a kind; None where nothing was ever put."""
+    row = tx.one("SELECT * FROM record WHERE kind = ? ORDER BY seq DESC LIMIT 1", _known(kind))
+    return _record(row) if row else None
 
 
 def _known(kind: str) -> str:

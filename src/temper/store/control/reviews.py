@@ -166,6 +166,11 @@ class Reviews:
         with self._database.read() as tx:
             return [case.seen(tx, row, viewer) for row in tx.all(sql, *values, limit, offset)]
 
+    def past(self, id: int, limit: int = 200) -> list[Case]:
+        """What people have closed of late, to hold this case against; what only the clock decided is not among it."""
+        with self._database.read() as tx:
+            return case.past(tx, id, limit)
+
     def counts(self) -> dict[State, int]:
         """How many cases stand in each state."""
         with self._database.read() as tx:

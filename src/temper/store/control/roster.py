@@ -53,6 +53,11 @@ class Roster:
         with self._database.write() as tx:
             tx.all("UPDATE worker SET until = 0 WHERE name = ? AND token = ?", worker.name, worker.token)
 
+    def clear(self) -> None:
+        """Let every name go: nobody who was there at a backup is there where it was restored."""
+        with self._database.write() as tx:
+            tx.all("UPDATE worker SET until = 0")
+
     def live(self, now: float) -> int:
         """How many there are."""
         with self._database.read() as tx:

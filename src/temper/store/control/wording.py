@@ -30,6 +30,14 @@ def reason(text: str) -> str:
     return _printable(text, "the reason", LONGEST_REASON)
 
 
+def title(text: str) -> str:
+    """A title in one line; an empty one is refused."""
+    text = text.strip()
+    if not text or "\n" in text:
+        raise TemperError("a title is one line of text", fix="say in a few words what is wrong")
+    return _printable(text, "the title", LONGEST_ID)
+
+
 def identifier(text: str, what: str) -> str:
     """An id that somebody else gave."""
     if not text:

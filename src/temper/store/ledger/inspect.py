@@ -109,6 +109,24 @@ def _text(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else f"<{type(value).__name__}>"
 
 
+def opened(path: Path, bound: str, private_key: Path) -> str:
+    """What was kept under a commitment, as `shown` writes it: words as they are, other bytes in base64."""
+    if not path.is_file():
+        raise TemperError(f"there is no {path}", fix="give the file of personal data")
+    try:
+        commitment = base64.b64decode(bound, validate=True)
+    except ValueError:
+        raise TemperError(f"{bound!r} is no commitment", fix="copy it from `temper ledger show`") from None
+    with Personal(path, notes.private_key(private_key)) as personal:
+        found = personal.open(commitment)
+    if found is None:
+        raise TemperError(f"{path} has nothing under {bound}", fix="it was erased, or never kept")
+    try:
+        return json.dumps(json.loads(found.data), indent=2)
+    except ValueError:
+        return base64.b64encode(found.data).decode()
+
+
 def erased(path: Path, subject: str, private_key: Path) -> str:
     """Erase a person; a file that is not there or a person it does not know is no success."""
     if not path.is_file():

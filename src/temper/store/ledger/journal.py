@@ -38,7 +38,9 @@ class Journal:
     all that wait are written by one commit (group commit). `put` does not wait: its records are written within
     `window` seconds and counted in `at_risk` until then.
 
-    When the disk fails, those who wait are told at once; what was put is kept and written when there is room again.
+    When the disk fails, those who wait are told at once; what was put is kept and written when there is room again. If
+    nothing was, a record of its own ("interrupted": how many were refused) is tried instead, so that `fault` ends when
+    the disk is well and not when somebody asks next.
     A queue that is full refuses. All calls come from the thread of the event loop.
 
     >>> import tempfile
@@ -58,7 +60,7 @@ class Journal:
         self._late: list[Entry] = []
         self._gate, self._sleep, self._urgent, self._closing = Lock(), _BUSY, False, False
         self._gate.acquire()
-        self._put = self._written = self._tried = 0
+        self._put = self._written = self._tried = self._noted = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._checkpointer: Checkpointer | None = None
         self._thread = Thread(target=self._run, name=log.path.stem, daemon=True)
@@ -213,7 +215,7 @@ class Journal:
         try:
             with told(self._log.path):
                 if self._log.ready():  # the failed transaction was written after all, with the late that were tried
-                    self._written += self._tried
+                    self._count(self._tried)
                     del batch[: self._tried], self._late[: self._tried]
                 self._tried = sum(entry[4] is None for entry in batch)
                 first = self._log.write(batch) if batch else self._log.seq
@@ -244,10 +246,16 @@ class Journal:
     def _stored(self, batch: Sequence[Entry], first: int) -> None:
         self.fault, self._late = None, []
         waiting = [(entry[4], at) for at, entry in enumerate(batch, start=first) if entry[4] is not None]
-        self._written += len(batch) - len(waiting)
+        self._count(len(batch) - len(waiting))
         self._release(waiting)
         if self._log.unsettled >= UNSETTLED:
             self._settle()
+
+    def _count(self, many: int) -> None:
+        """So many that nobody waits for are on the disk; the journal's own was not put by anybody."""
+        if many:
+            self._written += many - self._noted
+            self._noted = 0
 
     def _settle(self) -> None:
         try:
@@ -258,6 +266,9 @@ class Journal:
     def _failed(self, batch: Sequence[Entry], error: Exception) -> None:
         self.fault = fault = _explained(self._log.path, error)
         self._late = [entry for entry in batch if entry[4] is None]
+        if batch and not self._late:  # with the time of the last: what has come meanwhile is written after it
+            body = lines.packed({"refused": len(batch)})
+            self._late, self._noted = [(batch[-1][0], batch[-1][1], "interrupted", body, None)], 1
         self._release([(entry[4], StoreError(fault.message, fix=fault.fix)) for entry in batch if entry[4] is not None])
 
     def _release(self, waiting: Sequence[tuple[Any, int | StoreError]]) -> None:

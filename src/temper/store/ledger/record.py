@@ -56,6 +56,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     The input itself is not here: `commitment` binds it, and what may have to be erased lies in `personal`. Where the
     client `named` the request, `same` tells its rows from others; it is left out where they may have to be erased.
+    `trace` is the id of the trace the client was in, "" where it was in none.
     """
 
     request: str
@@ -72,6 +73,7 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     named: bool = False
     rows: int = 1
     same: bytes = b""
+    trace: str = ""
 
 
 def decided(
@@ -100,6 +102,7 @@ def decided(
         named=scoring.named,
         rows=len(scoring.rows),
         same=same,
+        trace=scoring.trace[3:35],
     )
 
 

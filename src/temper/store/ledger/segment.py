@@ -65,7 +65,7 @@ def connected(path: Path) -> Database:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE)
 
 
-def reading(path: Path) -> Database:
+def reading(path: Path) -> sqlite3.Connection:
     """A connection that writes nothing; also on a medium that is read-only."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     found = sqlite3.connect(address, uri=True, isolation_level=None, timeout=5.0)

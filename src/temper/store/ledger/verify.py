@@ -126,6 +126,13 @@ def growth(path: Path, first: int, second: int) -> list[bytes]:
     return tree.consistency(leaves, first)
 
 
+def root(path: Path, size: int) -> bytes:
+    """The root of the tree over the first `size` records of a log: two copies of it have the same."""
+    if len(leaves := _leaves(path, size)) != size:
+        raise TemperError(f"there are no {size:,} records in {path}", fix=f"it has {len(leaves):,}")
+    return tree.root(leaves)
+
+
 def _leaves(path: Path, size: int) -> Sequence[bytes]:
     return [tree.leaf(data) for seq, data in records(path) if seq < size]
 

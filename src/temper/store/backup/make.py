@@ -1,0 +1,96 @@
+"""A backup of a gateway while it runs: ledger, control store, models and settings, with the digest of each file."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temper.core.errors import StoreError
+from temper.store.backup import copy
+from temper.store.backup.manifest import NAME, Kept, Manifest, place
+from temper.store.failure import told
+from temper.store.ledger import segment
+from temper.store.ledger.verify import logs, size
+
+TABLES = ("audit", "person", "access_key", "review", "decision", "record", "policy")
+"""What is counted of a control store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What there is to back up. `control` is None where the control store is a database server's; `files` may be
+    folders; `secrets` are copied only where they are asked for.
+    """
+
+    config: Path
+    control: Path | None
+    audit: Path
+    checkpoints: Path | None
+    files: tuple[Path, ...] = ()
+    secrets: tuple[Path, ...] = ()
+
+    def name(self, path: Path) -> str:
+        """What the backup calls this file."""
+        return place(path, self.config.absolute().parent)
+
+
+def make(sources: Sources, to: Path, now: float, version: str, *, secrets: bool = False) -> tuple[Path, Manifest]:
+    """A new backup in the folder `to`, named by its time. It is there whole, or not at all.
+
+    First the checkpoints, then the control store, then the ledger, then what people were asked about: whatever one of
+    them names is in those that come later. What was acknowledged before the start is in it.
+    """
+    target = to / f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H-%M-%SZ}"
+    with copy.alone(to):
+        if target.exists():
+            raise StoreError(f"{target} exists", fix="a backup is never overwritten: wait a second")
+        with copy.whole(target) as draft:
+            found = _filled(sources, draft, now, version, secrets)
+            copy.written(draft / NAME, found.text())
+    return target, found
+
+
+def rows(control: Path) -> dict[str, int]:
+    """How much is in a control store, by table."""
+    with told(control), closing(segment.reading(control)) as database:
+        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+
+
+def _filled(sources: Sources, draft: Path, now: float, version: str, secrets: bool) -> Manifest:
+    files: dict[str, Kept] = {}
+    _files(sources, draft, files, sources.checkpoints)
+    if sources.control is not None:
+        _database(sources, draft, files, sources.control)
+    ledgers = logs(sources.audit)
+    for log in ledgers:
+        files |= copy.log(log, draft, sources.name)
+    _database(sources, draft, files, sources.audit / "personal.db")
+    _files(sources, draft, files, *sources.files, *(sources.secrets if secrets else ()))
+    return Manifest(
+        made=now,
+        version=version,
+        config=sources.name(sources.config),
+        control="" if sources.control is None else sources.name(sources.control),
+        audit=sources.name(sources.audit),
+        checkpoints="" if sources.checkpoints is None else sources.name(sources.checkpoints),
+        secrets=secrets,
+        files=files,
+        logs={log.stem: size(draft / sources.name(log)) for log in ledgers},
+        rows={} if sources.control is None else rows(draft / sources.name(sources.control)),
+    )
+
+
+def _database(sources: Sources, draft: Path, files: dict[str, Kept], path: Path) -> None:
+    if path.exists():
+        name = sources.name(path)
+        files[name] = copy.database(path, draft / name)
+
+
+def _files(sources: Sources, draft: Path, files: dict[str, Kept], *paths: Path | None) -> None:
+    for path in paths:
+        every = [] if path is None else sorted(path.rglob("*")) if path.is_dir() else [path]
+        for one in every:
+            if one.is_file() and (name := sources.name(one)) not in files:
+                files[name] = copy.file(one, draft / name)

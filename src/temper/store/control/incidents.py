@@ -1,0 +1,156 @@
+"""Incidents and their timelines: opened by people or by gateways, one at a time of each source, added to, closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temper.core.errors import TemperError
+from temper.core.incident import PARTS, Entry, Incident, Kind, Severity
+from temper.core.review import Conflict
+from temper.store.codec import from_json, to_json
+from temper.store.control import audit, wording
+from temper.store.control.database import Database, Row, Transaction
+
+
+class Incidents:
+    """The incidents of a control store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, title: str, severity: Severity | str, by: str, now: float, text: str = "") -> int:
+        """A new incident, by a person: its number."""
+        title, rank = wording.title(title), _severity(severity)
+        with self._database.write() as tx:
+            return _opened(tx, title, rank, "", by, now, wording.reason(text) if text else title, {})
+
+    def signal(
+        self, source: str, title: str, severity: Severity, text: str, by: str, now: float, playbook: str = ""
+    ) -> int:
+        """What a program saw: a line of the open incident of this source, or a new one. Gives its number."""
+        wording.name(source, "the source of an incident")
+        title, text = wording.title(title), wording.reason(text)
+        detail = {"playbook": playbook} if playbook else {}
+        with self._database.write() as tx:
+            row = tx.one("SELECT * FROM incident WHERE source = ? AND closed IS NULL", source)
+            if row is None:
+                return _opened(tx, title, severity, source, by, now, text, detail)
+            _added(tx, row["id"], Kind.SIGNAL, by, now, text, detail)
+            return int(row["id"])
+
+    def passed(self, source: str, text: str, by: str, now: float) -> None:
+        """That what a program saw is over: a line of the open incident of this source, if there is one."""
+        with self._database.write() as tx:
+            row = tx.one("SELECT id FROM incident WHERE source = ? AND closed IS NULL", source)
+            if row is not None:
+                _added(tx, row["id"], Kind.SIGNAL, by, now, wording.reason(text), {})
+
+    def note(self, id: int, text: str, by: str, now: float) -> None:
+        """A person's line, also after it was closed: what a review finds belongs here too."""
+        text = wording.reason(text)
+        with self._database.write() as tx:
+            _row(tx, id)
+            _added(tx, id, Kind.NOTE, by, now, text, {})
+
+    def rank(self, id: int, severity: Severity | str, by: str, now: float) -> None:
+        """How bad it is, as people see it now."""
+        new = _severity(severity)
+        with self._database.write() as tx:
+            row = _open(tx, id)
+            if row["severity"] != new:
+                tx.all("UPDATE incident SET severity = ? WHERE id = ?", str(new), id)
+                text = f"severity {new}, was {row['severity']}"
+                _added(tx, id, Kind.SEVERITY, by, now, text, {"severity": str(new)})
+
+    def assign(self, id: int, part: str, person: str, by: str, now: float) -> None:
+        """Give somebody a part in it: lead, scribe or contact."""
+        if part not in PARTS:
+            raise TemperError(f"nobody can be {part[:80]!r}", fix=f"use one of {', '.join(PARTS)}")
+        wording.name(person, "a person")
+        with self._database.write() as tx:
+            _open(tx, id)
+            _added(tx, id, Kind.PART, by, now, f"{person} is {part}", {"part": part, "person": person})
+
+    def close(self, id: int, text: str, by: str, now: float) -> None:
+        """End it, with what ended it; it stays closed."""
+        text = wording.reason(text)
+        with self._database.write() as tx:
+            _open(tx, id)
+            _added(tx, id, Kind.CLOSED, by, now, text, {})
+            tx.all("UPDATE incident SET closed = ? WHERE id = ?", now, id)
+
+    def get(self, id: int) -> Incident:
+        """An incident with its timeline. Raises `TemperError` where there is none."""
+        with self._database.read() as tx:
+            row = _row(tx, id)
+            lines = tx.all("SELECT * FROM incident_entry WHERE incident = ? ORDER BY seq", id)
+        return _incident(row, tuple(map(_entry, lines)))
+
+    def page(self, open_only: bool = False, limit: int = 50, offset: int = 0) -> list[Incident]:
+        """Incidents without their timelines, those that are open first, then the newest."""
+        where = "WHERE closed IS NULL" if open_only else ""
+        sql = f"SELECT * FROM incident {where} ORDER BY (closed IS NULL) DESC, id DESC LIMIT ? OFFSET ?"
+        with self._database.read() as tx:
+            return [_incident(row) for row in tx.all(sql, limit, offset)]
+
+    def counts(self) -> tuple[int, int]:
+        """How many are open, and how many there ever were."""
+        with self._database.read() as tx:
+            row = tx.one("SELECT count(*) AS n, count(closed) AS ended FROM incident")
+        return (row["n"] - row["ended"], row["n"]) if row else (0, 0)
+
+
+def told(tx: Transaction, id: int, text: str, by: str, now: float, run: str) -> None:
+    """A line about a playbook that is run for it."""
+    _row(tx, id)
+    _added(tx, id, Kind.PLAYBOOK, by, now, text, {"run": run})
+
+
+def _opened(
+    tx: Transaction, title: str, severity: Severity, source: str, by: str, now: float, text: str, detail: dict[str, Any]
+) -> int:
+    last = tx.one("SELECT coalesce(max(id), 0) AS id FROM incident")
+    new = (last["id"] if last else 0) + 1
+    sql = "INSERT INTO incident (id, title, severity, source, opened, author) VALUES (?, ?, ?, ?, ?, ?)"
+    tx.all(sql, new, title, str(severity), source, now, by)
+    _added(tx, new, Kind.OPENED, by, now, text, detail)
+    return int(new)
+
+
+def _added(tx: Transaction, id: int, kind: Kind, by: str, now: float, text: str, detail: dict[str, Any]) -> None:
+    last = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM incident_entry")
+    seq = (last["seq"] if last else 0) + 1
+    sql = "INSERT INTO incident_entry (seq, incident, at, who, kind, text, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    tx.all(sql, seq, id, now, by, str(kind), text, to_json(detail))
+    audit.write(tx, now, by, f"incident.{kind}", str(id), entry=seq, text=text, **detail)
+
+
+def _row(tx: Transaction, id: int) -> Row:
+    found = tx.one("SELECT * FROM incident WHERE id = ?", id)
+    if found is None:
+        raise TemperError(f"there is no incident {id}", fix="`temper incidents list` shows which there are")
+    return found
+
+
+def _open(tx: Transaction, id: int) -> Row:
+    found = _row(tx, id)
+    if found["closed"] is not None:
+        raise Conflict(f"incident {id} is closed", fix="open another, or add a note")
+    return found
+
+
+def _severity(word: Severity | str) -> Severity:
+    try:
+        return Severity(word)
+    except ValueError:
+        raise TemperError(f"{str(word)[:80]!r} is no severity", fix=f"use one of {', '.join(Severity)}") from None
+
+
+def _incident(row: Row, timeline: tuple[Entry, ...] = ()) -> Incident:
+    kept = {name: row[name] for name in ("id", "title", "source", "opened", "closed")}
+    return Incident(severity=Severity(row["severity"]), by=row["author"], timeline=timeline, **kept)
+
+
+def _entry(row: Row) -> Entry:
+    kept = {name: row[name] for name in ("seq", "at", "who", "text")}
+    return Entry(kind=Kind(row["kind"]), detail=from_json(row["detail"]), **kept)

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import statistics
 import subprocess
 import time
@@ -16,6 +15,7 @@ from random import Random
 import pytest
 
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, client, ended, free, held, row, write
+from bench.guard.outage import outage
 from gateway_asked import asked, metric, waited
 from temper.engine.drill.messages import message
 from temper.store.control import Control
@@ -97,26 +97,12 @@ def test_asked_to_end_under_load_it_ends_in_seconds_and_loses_nothing(tmp_path):
 
 
 def test_while_the_control_store_takes_nothing_decisions_go_on_and_cases_come_later(tmp_path):
-    told, control = Told(), tmp_path / "s" / "control.db"
-    with gateways(write(tmp_path / "s", {"audit": {"folder": "audit"}, **GREY})) as ((port, pid, _),):
-
-        async def story():
-            await asyncio.sleep(0.3)
-            other = sqlite3.connect(control, isolation_level=None)
-            other.execute("BEGIN IMMEDIATE")
-            stood, before = len(cases_in(control)), len(told.kept)
-            await asyncio.sleep(3.0)
-            went_on, new = len(told.kept) - before, len(cases_in(control)) - stood
-            other.execute("ROLLBACK")
-            other.close()
-            return went_on, new
-
-        went_on, new = asyncio.run(under_load([port], told, story))
-        assert (went_on > 30, new) == (True, 0)
-        reviews = sum(said[0] == "review" for said in told.kept.values())
-        waited(lambda: len(cases_in(control)) >= reviews)
-        stopped(pid)
-    well(held([tmp_path / "s" / "audit"], cases_in(control), told), 30)
+    got = outage(tmp_path / "s", 3.0)
+    assert got.during > 30
+    assert got.waiting > 0
+    assert got.caught_up < 20.0
+    assert not got.told.refused, "nobody waits for the control store"
+    well(got.found, 30)
 
 
 def test_postgresql_goes_away_and_comes_back(tmp_path, cluster, monkeypatch):

@@ -119,6 +119,11 @@ def cases_at(place):
         control.close()
 
 
+def degraded(port, token):
+    """Whether somebody else than the model answers."""
+    return asked(port, {"row": row(Random(1))}, token)[2].get("degraded")
+
+
 async def loaded(ports, tokens, told, story):
     until = asyncio.Event()
     clients = [
@@ -173,15 +178,11 @@ def test_two_nodes_on_postgresql_one_killed(tmp_path, cluster, monkeypatch):
         assert PER_DAY <= shop.got[200] <= PER_DAY + PER_DAY // 20, (at_once, later)
         assert metric(west.port, "workers") == 1
         east.start()  # under its name, at once
-        # A policy that people activate is that of both.
-        policy = asked(west.port, {"row": row(Random(1))}, tokens[0])[2]["policy"]
-        control.records.put("policy", {"decide": {"review": [0.3, 0.7]}}, "root", "more cases", time.time())
-
-        def same():
-            found = [asked(n.port, {"row": row(Random(1))}, tokens[0])[2].get("policy") for n in (east, west)]
-            return found[0] == found[1] != policy
-
-        waited(same, 20.0)
+        # What people switch at one place is followed by both.
+        for stopped in (True, False):
+            control.records.put("kill", stopped, "root", "to see it followed", time.time())
+            for node in (east, west):
+                waited(lambda port=node.port, now=stopped: degraded(port, tokens[0]) is now, 10.0)
         waited(lambda: metric(west.port, "workers") == 2, 5.0)
         assert metric(west.port, "name_disputed") == 0
         reviews = sum(said[0] == "review" for said in told.kept.values())

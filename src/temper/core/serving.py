@@ -36,8 +36,9 @@ class Source(StrEnum):
 class Scoring:
     """One request on its way. `rows` are (n, columns) float64 in the Schema's order, NaN where a value is missing;
     `client` is who asks (`who` the key's own name, where that is another), `request` the id under which it is answered
-    once, which the client has given where it is `named`; `at` and `deadline` are seconds of the
-    monotonic clock. `scores` (n,) are there once something has answered, with their `source`.
+    once, which the client has given where it is `named`; `subject` is the person it is about, where that was said; `at`
+    and `deadline` are seconds of the monotonic clock. `scores` (n,) are there once something has answered, with their
+    `source`.
 
     Stages look and decide; they change neither rows nor scores.
     """
@@ -51,9 +52,15 @@ class Scoring:
     source: Source = Source.PRIMARY
     who: str = ""
     named: bool = False
+    subject: str = ""
     decisions: list[Decision] = field(default_factory=list)
     trace: str = ""
     """The `traceparent` that goes on to whoever is asked for it, "" for none."""
+
+    @property
+    def person(self) -> str:
+        """Under which name its rows are kept, and can be erased: the person's, else that of this request alone."""
+        return f"{self.client}:{self.subject}" if self.subject else self.request
 
     @property
     def level(self) -> Level:

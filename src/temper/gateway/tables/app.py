@@ -253,6 +253,7 @@ class Tables:
             request=asked.id or f"{self._own}{next(self._number):x}",
             who=client.name if client.group and client.group != client.name else "",
             named=bool(asked.id),
+            subject=asked.subject,
             at=at,
             deadline=at + self._seconds(headers),
             trace=carried(headers.get(b"traceparent")),

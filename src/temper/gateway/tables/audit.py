@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from temper.core.errors import StoreError
@@ -32,6 +33,8 @@ class Audit:
     secret: bytes = b""
     """What is kept to know a request again by is keyed with it."""
     durable: bool = True
+    sealing: ThreadPoolExecutor | None = None
+    """A thread that nobody else uses, or answers for people would wait for whatever else waits."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def record(self, scoring: Scoring, waiting: Waiting) -> None:
@@ -51,7 +54,8 @@ class Audit:
     async def _sealed(self, scoring: Scoring, data: bytes, waiting: Waiting) -> None:
         """First what was asked, then the decision that names it."""
         try:
-            bound = await asyncio.to_thread(self.personal.keep, scoring.request, data)
+            loop = asyncio.get_running_loop()
+            bound = await loop.run_in_executor(self.sealing, self.personal.keep, scoring.person, data)
             self.journal.submit("decision", self._body(scoring, bound), waiting)
         except StoreError as failure:
             if not waiting.done():

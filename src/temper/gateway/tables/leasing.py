@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from temper.core.errors import StoreError
 from temper.core.quota import Allowance, QuotaConfig, Trade
 from temper.gateway.events import tell
 from temper.guard.serving.shares import Shares
@@ -109,9 +108,9 @@ class Leasing:
         try:
             told = self.shares.config, self._number, self._batch, now
             self.shares.put(await asyncio.to_thread(self.allowance.exchange, *told), now)
-        except StoreError as trouble:
+        except Exception as trouble:  # the control store may be down in any way
             if not self._failing:
-                tell("control.failing", part="quota", why=trouble.message.partition("\n")[0])
+                tell("control.failing", part="quota", why=str(trouble).partition("\n")[0])
             self._failing = True
             self._lost()
             return False

@@ -137,4 +137,4 @@ def _answer(level: str, rows: int, scores: tuple[float, ...], source: str, model
 def _newest(log: Path) -> float:
     """When a log was written last."""
     beside = log.with_name(f"{log.name}-wal")
-    return max(path.stat().st_mtime for path in (log, beside) if path.exists())
+    return max((path.stat().st_mtime for path in (log, beside) if path.exists()), default=0.0)

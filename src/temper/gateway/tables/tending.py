@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Tending:
     _worded: tuple[int, Breaker | None] = field(default=(-1, None), init=False, repr=False)
     _forgotten: float = field(default=-math.inf, init=False, repr=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
+    _threads: ThreadPoolExecutor | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.snapshot = self.control.keys.snapshot()
@@ -60,7 +62,9 @@ class Tending:
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
         works += [self.presence.present, self._forget, self._answered]
         works += [self.alarms] if self.alarms is not None else []
-        self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
+        # Threads of their own: those that wait for the control store must not keep one from who seals or answers.
+        self._threads = ThreadPoolExecutor(len(works), "tending")
+        self._tasks = [asyncio.create_task(self._threaded(self._threads, work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
     async def stop(self) -> None:
@@ -68,11 +72,13 @@ class Tending:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._tried, self.relay.once)
 
-    async def _threaded(self, work: Callable[[], Any]) -> None:
+    async def _threaded(self, threads: ThreadPoolExecutor, work: Callable[[], Any]) -> None:
         while True:
-            await asyncio.to_thread(self._tried, work)
+            await asyncio.get_running_loop().run_in_executor(threads, self._tried, work)
             await asyncio.sleep(_PERIOD)
 
     def _tried(self, work: Callable[[], Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -57,6 +58,7 @@ class Lasting:
     ready: Callable[[], tuple[str, ...]] = lambda: ()
     spans: Spans | None = None
     once: Idempotency = field(default_factory=Idempotency)
+    sealing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "sealing"))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -229,6 +231,7 @@ def _audit(system: Protected, serving: Serving, lasting: Lasting, digest: str, p
         digest=digest,
         policy=policy,
         secret=lasting.recall.secret,
+        sealing=lasting.sealing,
         durable=serving.ack == "durable",
     ).record
 

@@ -7,6 +7,7 @@ One model and one table for all (generated: 30 columns), one process each. The n
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ def write(folder: Path, model: str = "model.ubj") -> np.ndarray[Any, Any]:
     frame.iloc[asked].to_parquet(folder / "test.parquet")
     (folder / "temper.yaml").write_text(_yaml(x, model), encoding="utf-8")
     return x[asked]
+
+
+def forget(folder: Path) -> None:
+    """Let the guard begin anew: no decisions, and no gateway of its name that has only just gone."""
+    shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
+    for file in (folder / ".temper").glob("control.db*"):
+        file.unlink()
 
 
 def _yaml(x: np.ndarray[Any, Any], model: str) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 import urllib.request
@@ -164,10 +163,10 @@ def _first(reply: Any) -> float:
 
 
 def _guard(folder: Path) -> Served:
-    shutil.rmtree(folder / ".temper" / "audit", ignore_errors=True)
+    services.forget(folder)
     at = port()
     command = [sys.executable, "-m", "bench.guard._services", "guard, all stages", str(at), str(folder)]
-    return Served("the guard", command, at)
+    return Served("the guard", command, at, log=folder / "guard.log")
 
 
 _OURS = Side(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -24,7 +25,7 @@ from temper.engine.drill.restore import rehearse
 from temper.gateway.keys import key_in
 from temper.gateway.tables.build import opened as opened_gateway
 from temper.store.backup import copy, manifest
-from temper.store.backup.make import make
+from temper.store.backup.make import make, rows
 from temper.store.backup.restore import restore
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
@@ -316,3 +317,11 @@ def test_a_restored_gateway_answers_by_the_model_and_policy_of_before(folder, tm
         assert after.journal.seq == 4, "the ledger goes on where it was: opened, decided, opened, decided"
     finally:
         after.close()
+
+
+def test_a_store_of_an_older_temper_is_counted_as_far_as_it_goes(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "old.db")) as database:
+        database.execute("CREATE TABLE person (name TEXT)")
+        database.execute("INSERT INTO person VALUES ('ada')")
+        database.commit()
+    assert rows(tmp_path / "old.db") == {"person": 1}

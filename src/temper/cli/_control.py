@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from temper.core.errors import TemperError
+
 if TYPE_CHECKING:
     from temper.store.control import Control
 
@@ -18,6 +20,7 @@ Store = Annotated[
     str, typer.Option(envvar="TEMPER_CONTROL", help="The control store: a file, its folder, or a postgresql:// URL.")
 ]
 PLACE = ".temper/control.db"
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @contextlib.contextmanager
@@ -38,6 +41,19 @@ def signed_in(control: Control, name: str, now: float) -> None:
 
     if control.people.check(name, typer.prompt("password", hide_input=True), now) is None:
         raise Forbidden("that name and password do not open anything", fix="wait a minute and try again")
+
+
+def duration(text: str) -> float:
+    """Seconds of a time as people write it.
+
+    >>> duration("24h"), duration("0")
+    (86400.0, 0.0)
+    """
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
+    try:
+        return float(number) * UNITS[unit]
+    except ValueError:
+        raise TemperError(f"{text!r} is no time", fix="write 24h, 30m, 7d or 90s") from None
 
 
 def when(seconds: float | None) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from temper.cli._control import PLACE, Store, opened, when
+from temper.cli._control import PLACE, Store, duration, opened, when
 
 app = typer.Typer(help="The keys of programs that ask a gateway for scores.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Whose key it is.")]
@@ -26,11 +26,26 @@ def add(name: Name, scope: Scopes = ["score"], group: Group = "", days: Days = N
 
 @app.command(name="list")
 def show(store: Store = PLACE) -> None:
-    """Every key without its secret: kid, name, group, scopes, made, until, revoked."""
+    """Every key without its secret: kid, name, group, scopes, made, until, revoked, last used, in place of which."""
     with opened(store) as (control, _, _):
         for key in control.keys.all():
-            times = (when(key.created), when(key.expires), when(key.revoked))
-            typer.echo("\t".join((key.kid, key.name, key.group or "-", ",".join(key.scopes), *times)))
+            times = (when(key.created), when(key.expires), when(key.revoked), when(key.used))
+            typer.echo(
+                "\t".join((key.kid, key.name, key.group or "-", ",".join(key.scopes), *times, key.follows or "-"))
+            )
+
+
+@app.command()
+def rotate(
+    kid: Kid,
+    overlap: Annotated[
+        str, typer.Option(help="For how long the old one still holds: 24h, 30m, 7d; 0 ends it at once.")
+    ] = "24h",
+    store: Store = PLACE,
+) -> None:
+    """Make a key in place of another and print it, the only time it can be seen; the old one holds on for a while."""
+    with opened(store) as (control, me, now):
+        typer.echo(control.keys.rotate(kid, me, now, overlap=duration(overlap)))
 
 
 @app.command()

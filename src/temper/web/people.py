@@ -29,18 +29,22 @@ def show(visit: Visit) -> Response:
 
 def keys(visit: Visit) -> Response:
     """Every key that was given, without its secret."""
-    rows = [_key(one, visit.now) for one in visit.control.keys.all()]
+    found = visit.control.keys.all()
+    after = {one.follows: one.kid for one in found if one.follows}
+    rows = [_key(one, after.get(one.kid, ""), visit.now) for one in found]
     return visit.page(
         "list.html",
         heading="Keys",
-        about="Keys of the programs that ask for scores. Add and revoke them with `temper keys`.",
-        columns=("Key", "Name", "Group", "Scopes", "Since", "State"),
+        about="Keys of the programs that ask for scores. Add, rotate and revoke them with `temper keys`.",
+        columns=("Key", "Name", "Group", "Scopes", "Since", "Last used", "State"),
         rows=rows,
     )
 
 
-def _key(key: Key, now: float) -> list[str]:
-    return [key.kid, key.name, key.group, ", ".join(key.scopes), moments.clock(key.created), _state(key, now)]
+def _key(key: Key, after: str, now: float) -> list[str]:
+    used = "never" if key.used is None else moments.clock(key.used)
+    state = _state(key, now) + (f", replaced by {after}" if after else "")
+    return [key.kid, key.name, key.group, ", ".join(key.scopes), moments.clock(key.created), used, state]
 
 
 def _state(key: Key, now: float) -> str:

@@ -96,6 +96,7 @@ class _Stack:
 
     def _started(self, config: Path, port: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "temper", "serve", "--config", str(config), "--port", str(port)]
+        command += ["--node", config.stem]
         with open(config.with_suffix(".log"), "ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self._cleared.callback(_ended, process)
@@ -209,7 +210,8 @@ def _answers(port: int, process: subprocess.Popen[bytes], config: Path) -> None:
     for _ in range(600):
         if process.poll() is not None:
             lines = config.with_suffix(".log").read_text(encoding="utf-8", errors="replace").splitlines()
-            raise TemperError(f"a process of the drill ended: {lines[-1] if lines else 'without a word'}")
+            said = " ".join(line.strip() for line in lines[-2:]) or "without a word"
+            raise TemperError(f"a process of the drill ended: {said}")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1.0).close()
         except (urllib.error.URLError, OSError):

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from temper.core.review import Ruling
+from temper.core.serving import Mode
 from temper.gateway.events import tell
+from temper.gateway.tables.key_use import KeyUse
 from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
@@ -42,6 +44,7 @@ class Tending:
     relay: Relay
     presence: Presence
     snapshot: Snapshot = field(init=False)
+    uses: KeyUse = field(init=False)
     alarms: Callable[[], None] | None = None
     """Tells people by itself what is wrong."""
     left: list[Path] = field(default_factory=list)
@@ -56,11 +59,12 @@ class Tending:
 
     def __post_init__(self) -> None:
         self.snapshot = self.control.keys.snapshot()
+        self.uses = KeyUse(keys=self.control.keys)
 
     def start(self) -> None:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
-        works += [self.presence.present, self._forget, self._answered]
+        works += [self.presence.present, self._forget, self._answered, self.uses.noted]
         works += [self.alarms] if self.alarms is not None else []
         # Threads of their own: those that wait for the control store must not keep one from who seals or answers.
         self._threads = ThreadPoolExecutor(len(works), "tending")
@@ -74,7 +78,8 @@ class Tending:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(self._tried, self.relay.once)
+        for work in (self.relay.once, self.uses.note):
+            await asyncio.to_thread(self._tried, work)
 
     async def _threaded(self, threads: ThreadPoolExecutor, work: Callable[[], Any]) -> None:
         while True:
@@ -138,10 +143,19 @@ class Tending:
             live, now = self.live(), time.monotonic()
             golden = live.golden
             if golden is not None and golden.due(now):
-                fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
-                if fault:
-                    tell("model.wrong", why=fault)
+                await self.probe(live, golden, now)
             await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
+
+    async def probe(self, live: Version, golden: Golden, now: float) -> None:
+        """Ask the known rows now. Where `golden` is enforced a wrong answer opens a breaker that is not off."""
+        pipeline = live.pipeline
+        counts = pipeline.modes.golden is Mode.ENFORCE and pipeline.modes.breaker is not Mode.OFF
+        fault = golden.check(await self._known(pipeline, golden), pipeline.breaker if counts else None, now)
+        for one in live.pipelines:
+            if one.model is pipeline.model:
+                one.doubted = golden.wrong
+        if fault:
+            tell("model.wrong", why=fault)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows

@@ -53,9 +53,11 @@ def make(sources: Sources, to: Path, now: float, version: str, *, secrets: bool 
 
 
 def rows(control: Path) -> dict[str, int]:
-    """How much is in a control store, by table."""
+    """How much is in a control store, by table; one that an older Temper wrote has fewer tables."""
     with told(control), closing(segment.reading(control)) as database:
-        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+        there = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        every = (table for table in TABLES if table in there)
+        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in every}
 
 
 def _filled(sources: Sources, draft: Path, now: float, version: str, secrets: bool) -> Manifest:

@@ -3,10 +3,12 @@
 control = Control.open(place)              # a file, or postgresql://...; every call that needs the time takes `now`
 control.people.add(name, role, password, by, now);  control.people.check(name, password, now) -> Person | None
 control.sessions.open(name, now) -> token;  control.sessions.find(token, now) -> Person | None
-control.keys.add(name, by, now) -> "kid.secret";  control.keys.snapshot().find(token, now) -> Key | None
+control.keys.add(name, by, now) -> "kid.secret";  control.keys.rotate(kid, by, now, overlap=3600.0) -> "kid.secret"
+control.keys.snapshot().find(token, now) -> Key | None
 control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> id
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
+control.exercises.plant(cases, by, now) -> ids;  control.exercises.set_share(0.05, by, now)
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
@@ -22,6 +24,7 @@ from __future__ import annotations
 from temper.store.control.answers import Answers
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
 from temper.store.control.people import People
@@ -43,6 +46,7 @@ class Control:
         self.sessions = Sessions(database)
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
+        self.exercises = Exercises(database)
         self.records = Records(database)
         self.incidents = Incidents(database)
         self.policies = Policies(database)

@@ -16,6 +16,7 @@ from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
 
 LONGEST = 128
+LONGEST_OVERLAP = 90 * 86400.0
 VERSION = "keys"
 CHECK = "pepper"
 _NOBODY = bytes(32)
@@ -23,7 +24,9 @@ _NOBODY = bytes(32)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key without its secret."""
+    """A key without its secret. `follows` is the key it replaces, `used` when a gateway last let it in (up to a
+    minute late), None where it never was.
+    """
 
     kid: str
     name: str
@@ -32,6 +35,8 @@ class Key:
     expires: float | None
     created: float = 0.0
     revoked: float | None = None
+    follows: str | None = None
+    used: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +83,52 @@ class Keys:
         if not scopes or (expires is not None and not now < expires < math.inf):
             raise TemperError("a key needs a scope, and an end that is still to come", fix="correct scopes or expires")
         with self._database.write() as tx:
-            pepper = self._checked_pepper(tx)
-            token = f"{secrets.token_hex(8)}.{secrets.token_urlsafe(32)}"
-            kid, digest = token.partition(".")[0], _digest(pepper, token).hex()
-            tx.all(
-                "INSERT INTO access_key (kid, name, team, scopes, digest, created, expires) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                *(kid, name, group, to_json(list(scopes)), digest, now, expires),
-            )
-            _changed(tx)
+            kid, token = self._made(tx, name, group, to_json(list(scopes)), now, expires)
             audit.write(tx, now, by, "key.add", kid, name=name, group=group, scopes=list(scopes), expires=expires)
+        return token
+
+    def rotate(self, kid: str, by: str, now: float, *, overlap: float) -> str:
+        """A new key in place of this one, which holds for `overlap` seconds longer, and no longer than it did. The new
+        one has its name, group and scopes, and holds as long as it was made for. Gives the new token.
+        """
+        if not 0.0 <= overlap <= LONGEST_OVERLAP:
+            raise TemperError(f"an overlap of {overlap:g} s", fix=f"give 0 to {LONGEST_OVERLAP / 86400:.0f} days")
+        with self._database.write() as tx:
+            row = _existing(tx, kid)
+            if row["revoked"] is not None or _end(row) <= now:
+                raise TemperError(f"the key {kid} does not hold any more", fix="make a new one with `temper keys add`")
+            if after := tx.one("SELECT kid FROM access_key WHERE follows = ?", kid):
+                raise TemperError(f"the key {kid} was replaced by {after['kid']}", fix="rotate that one")
+            expires = None if row["expires"] is None else now + row["expires"] - row["created"]
+            new, token = self._made(tx, row["name"], row["team"], row["scopes"], now, expires, kid)
+            until = min(_end(row), now + overlap)
+            tx.all("UPDATE access_key SET expires = ? WHERE kid = ?", until, kid)
+            audit.write(tx, now, by, "key.rotate", kid, new=new, until=until, expires=expires)
         return token
 
     def revoke(self, kid: str, by: str, now: float) -> None:
         """End a key for good; a worker drops it when it looks at `version` next."""
         with self._database.write() as tx:
-            row = tx.one("SELECT revoked FROM access_key WHERE kid = ?", kid)
-            if row is None:
-                raise TemperError(f"there is no key {kid[:80]!r}", fix="`temper keys list` shows which there are")
-            if row["revoked"] is None:
+            if _existing(tx, kid)["revoked"] is None:
                 tx.all("UPDATE access_key SET revoked = ? WHERE kid = ?", now, kid)
                 _changed(tx)
                 audit.write(tx, now, by, "key.revoke", kid)
 
     def all(self) -> list[Key]:
         """Every key, revoked and expired ones too, the oldest first."""
+        sql = "SELECT k.*, u.at AS used FROM access_key k LEFT JOIN key_use u ON u.kid = k.kid ORDER BY created, k.kid"
         with self._database.read() as tx:
-            return [_key(row) for row in tx.all("SELECT * FROM access_key ORDER BY created, kid")]
+            return [_key(row) for row in tx.all(sql)]
+
+    def used(self, times: Mapping[str, float]) -> None:
+        """Note when keys, by kid, were last let in; what was noted later by another gateway stays."""
+        sql = (
+            "INSERT INTO key_use (kid, at) VALUES (?, ?) ON CONFLICT (kid) DO UPDATE SET at = excluded.at "
+            "WHERE excluded.at > key_use.at"
+        )
+        with self._database.write() as tx:
+            for kid, at in sorted(times.items()):
+                tx.all(sql, kid, at)
 
     def snapshot(self) -> Snapshot:
         """The keys that are not revoked, to look tokens up in."""
@@ -120,6 +144,27 @@ class Keys:
         with self._database.read() as tx:
             return _version(tx)
 
+    def _made(
+        self,
+        tx: Transaction,
+        name: str,
+        group: str,
+        scopes: str,
+        now: float,
+        expires: float | None,
+        follows: str | None = None,
+    ) -> tuple[str, str]:
+        """The kid and the token of a new key."""
+        token = f"{secrets.token_hex(8)}.{secrets.token_urlsafe(32)}"
+        kid, digest = token.partition(".")[0], _digest(self._checked_pepper(tx), token).hex()
+        tx.all(
+            "INSERT INTO access_key (kid, name, team, scopes, digest, created, expires, follows) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(kid, name, group, scopes, digest, now, expires, follows),
+        )
+        _changed(tx)
+        return kid, token
+
     def _checked_pepper(self, tx: Transaction, make: bool = True) -> bytes:
         """The pepper, if it is the one that the keys were made with; it is made with the first key only."""
         row = tx.one("SELECT value FROM setting WHERE name = ?", CHECK)
@@ -130,6 +175,12 @@ class Keys:
         if row is None and make:
             tx.all("INSERT INTO setting (name, value) VALUES (?, ?)", CHECK, mark)
         return pepper
+
+
+def _existing(tx: Transaction, kid: str) -> Row:
+    if (row := tx.one("SELECT * FROM access_key WHERE kid = ?", kid)) is None:
+        raise TemperError(f"there is no key {kid[:80]!r}", fix="`temper keys list` shows which there are")
+    return row
 
 
 def _digest(pepper: bytes, token: str) -> bytes:
@@ -157,5 +208,6 @@ def _end(row: Row) -> float:
 
 
 def _key(row: Row) -> Key:
-    kept: dict[str, Any] = {name: row[name] for name in ("kid", "name", "expires", "created", "revoked")}
+    kept: dict[str, Any] = {name: row[name] for name in ("kid", "name", "expires", "created", "revoked", "follows")}
+    kept["used"] = row.get("used")
     return Key(group=row["team"], scopes=tuple(from_json(row["scopes"])), **kept)

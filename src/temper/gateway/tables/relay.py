@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from temper.core.review import Ruling
 from temper.core.schema import Schema
 from temper.core.stage import Level
 from temper.gateway.tables.recall import Recall
@@ -34,7 +35,7 @@ class Relay:
     """Reads the journal at `path` from where it stopped, puts what waits for a person into the queue, and lets other
     workers know what was answered to requests with an id. A case is named by its record, so one that is put twice is
     one case; where it stopped is remembered only once the case is there. `due` seconds are given to a person, `eyes`
-    people have to agree.
+    people have to agree, and after that it is `overdue`.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Relay:
     reference: Mapping[str, Any]
     due: float = 3_600.0
     eyes: int = 1
+    overdue: Ruling = Ruling.BLOCK
     wall: Callable[[], float]
     relayed: int = 0
     _mark: Path = field(init=False, repr=False)
@@ -90,7 +92,8 @@ class Relay:
             "model": body.digest,
             "node": node,
         }
-        self.control.reviews.enqueue(name, payload, now, due=now + self.due, eyes=self.eyes)
+        due = now + self.due
+        self.control.reviews.enqueue(name, payload, now, due=due, eyes=self.eyes, overdue=self.overdue)
         return 1
 
     def _since(self) -> int:

@@ -298,7 +298,8 @@ def _serve(
     for line in described(gateway, gateway.url):
         told(line)
     if workers == 1:
-        return run(gateway, address, port)
+        run(gateway, address, port)
+        return told(ended(gateway))
     from temper.gateway.tables.workers import serve_many
 
     gateway.close()  # now profile and keys are there, and what has to be compiled is
@@ -319,6 +320,12 @@ def described(gateway: Gateway, url: str) -> Iterator[str]:
     yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
     yield f"policy {live.policy[:12]}, every decision in {gateway.journal.path}"
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
+
+
+def ended(gateway: Gateway) -> str:
+    """What was done, at the end."""
+    answered, journal = gateway.counted.seconds.count, gateway.journal
+    return f"ended: {answered:,} answers, {journal.seq:,} records in {journal.path}; temper ledger verify checks them"
 
 
 def _full(pipeline: Pipeline) -> bool:

@@ -68,6 +68,25 @@ def test_sigterm_drains(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_good_order_and_says_so(
+    folder: Path, sig: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(folder)
+    port = free()
+    process = started(folder, port, "--log-format", "json")
+    try:
+        assert said(port, "POST", "/v1/score", ROW)[0] == 200
+        process.send_signal(sig)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+    lines = [json.loads(one) for one in capfd.readouterr().err.splitlines()]  # and nothing else is there
+    assert [one["event"] for one in lines] == ["gateway.started", "gateway.draining", "gateway.stopped"]
+    assert lines[-1]["records"] == 2
+
+
+@pytest.mark.slow
 def test_several_processes_are_one_gateway(folder: Path) -> None:
     """They share the port, add up what they count, and one that is killed comes again."""
     port = free()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from unit.web_desk import NOW, PAYLOAD, World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.at(tmp_path)
+def world(place: str) -> Iterator[World]:
+    with closing(World.at(place)) as found:
+        yield found
 
 
 def row(**change: Any) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def test_what_is_open_expired_or_half_decided_is_never_among_them(world: World) 
     held = world.control.reviews.claim_one(second, "ana", NOW)
     world.control.reviews.decide(second, "ana", "block", "a telling reason", "t", held.version, NOW)
     world.case(due=NOW + 1)
-    world.control.reviews.expire(NOW + 2, "block")
+    world.control.reviews.expire(NOW + 2)
     number = world.case()
     assert near(world, number).looked == 0
     assert "Nobody has closed another case yet" in world.browser("ben").get(f"/cases/{number}").text

@@ -111,3 +111,54 @@ def _kappa(kappa: Kappa) -> str:
 
 def _share(share: Share) -> str:
     return f"{share.count} of {share.n}" + (f" ({share.low:.0%} to {share.high:.0%})" if share.n else "")
+
+
+@app.command()
+def export(
+    since: Annotated[int, typer.Option(min=0, help="The `cursor` of the last label one has.")] = 0,
+    store: Store = PLACE,
+) -> None:
+    """What people decided, as labels, one JSON document a line; a cursor misses none and gives none twice."""
+    with opened(store) as (control, _, _):
+        for one in control.outbox.after(since):
+            typer.echo(one.line())
+            since = one.cursor
+    typer.echo(f"the next: --since {since}", err=True)
+
+
+@app.command()
+def relay(
+    to: Annotated[str, typer.Option(help="A file that labels are appended to, or the https:// URL of a webhook.")],
+    every: Annotated[float, typer.Option(min=0.0, help="Go on, with so many seconds between; 0 for once.")] = 0.0,
+    header: Annotated[
+        list[str], typer.Option(help="A header for the webhook, `Authorization: Bearer {NAME}` from a variable.")
+    ] = [],  # noqa: B006
+    store: Store = PLACE,
+) -> None:
+    """Hand labels on, in their order: a file gets each once, a webhook at least once under one Idempotency-Key."""
+    import time
+
+    from temper.core.errors import StoreError
+    from temper.engine.labels import relay as out
+
+    headers = dict(_header(one) for one in header)
+    with opened(store) as (control, _, _):
+        while True:
+            try:
+                typer.echo(f"{sum(1 for _ in out(control.outbox, to, headers))} labels handed on", err=True)
+            except StoreError as trouble:
+                if not every:
+                    raise
+                typer.echo(f"{trouble.message}", err=True)
+            if not every:
+                return
+            time.sleep(every)
+
+
+def _header(text: str) -> tuple[str, str]:
+    from temper.core.errors import TemperError
+
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise TemperError("a header is NAME: VALUE", fix='write --header "Authorization: Bearer {NAME}"')
+    return name.strip(), value.strip()

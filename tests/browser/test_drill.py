@@ -49,7 +49,9 @@ def place(tmp_path: Path) -> Iterator[tuple[World, str, Path]]:
     """A console, and a system whose control store it reads."""
     with served(tmp_path) as (world, at):
         path = fraud.write(tmp_path / "bank", 0, customers=300, days=40)
-        path.write_text(path.read_text(encoding="utf-8") + GUARD.format(control=world.path), encoding="utf-8")
+        path.write_text(
+            path.read_text(encoding="utf-8") + GUARD.format(control=tmp_path / "control.db"), encoding="utf-8"
+        )
         world.clock.__class__ = Wall
         yield world, at, path
 

@@ -181,7 +181,7 @@ def _tended(model, period):
     """A pipeline, its known rows, and what asks them."""
     golden = Golden(probes=Probes.choose(ROWS, ROWS.mean(axis=1)), period=period)
     whole = pipeline(model, learn=lambda rows, scores: golden.watch(scores))
-    live = SimpleNamespace(pipeline=whole, golden=golden)
+    live = SimpleNamespace(pipeline=whole, pipelines=(whole,), golden=golden)
     tending = object.__new__(Tending)
     tending.live = lambda: live
     return whole, golden, tending

@@ -17,12 +17,16 @@ pytestmark = pytest.mark.slow
 CASES = 400
 CROWD = [f"p{n}" for n in range(8)]
 WORK = """
-import sys
+import sys, time
+from temper.core.review import State
 from temper.store.control import Control
 control = Control.open(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
-while case := control.reviews.claim(sys.argv[2], 2.0):
+while control.reviews.counts().get(State.CLOSED, 0) < int(sys.argv[3]):
+    if (case := control.reviews.claim(sys.argv[2], 2.0)) is None:
+        time.sleep(0.01)  # somebody still holds what this one may look at next
+        continue
     print(case.id, flush=True)
     done = control.reviews.decide(case.id, sys.argv[2], "allow", "seen", f"{case.id}-{sys.argv[2]}", case.version, 3.0)
 """
@@ -63,7 +67,7 @@ def test_processes_get_a_case_each_and_four_eyes_are_two_people(control, place):
     settings = os.environ | ENVIRONMENT | {"PYTHONPATH": str(SRC)}
     crowd = [
         subprocess.Popen(
-            [sys.executable, "-c", WORK, place, name],
+            [sys.executable, "-c", WORK, place, name, str(CASES // 2)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

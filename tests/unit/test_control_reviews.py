@@ -221,9 +221,9 @@ def test_agreement_beyond_chance(control):
         first = "block" if n % 2 else "allow"
         answered(reviews, reviews.claim_one(n + 1, "ann", 2.0), "ann", first)
         answered(reviews, reviews.claim_one(n + 1, "bob", 2.0), "bob", "allow" if n in (1, 3, 5) else first)
-    kappa, low, high, n = reviews.agreement()
+    whole = reviews.agreement().whole
     # 21 of 24 agree; blocks are 21 of 48 answers: chance is (21/48)^2 + (27/48)^2.
     chance = (21 / 48) ** 2 + (27 / 48) ** 2
-    assert kappa == pytest.approx((21 / 24 - chance) / (1 - chance))
-    assert low < kappa < high <= 1.0
-    assert n == 24
+    assert whole.value == pytest.approx((21 / 24 - chance) / (1 - chance))
+    assert whole.low < whole.value < whole.high <= 1.0
+    assert (whole.agreed.count, whole.agreed.n) == (21, 24)

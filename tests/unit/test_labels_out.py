@@ -97,6 +97,18 @@ def test_every_case_that_people_close_leaves_once_and_no_other(control):
     assert [one.label for one in found] == control.reviews.labels()
 
 
+def test_a_case_that_comes_again_to_measure_reviewers_is_no_label(control):
+    control.exercises.set_share(1.0, "pat", 1.0)
+    decided(control, "a")
+    case = control.reviews.claim("bob", 4.0)
+    control.reviews.decide(case.id, "bob", "block", "seen", "again", case.version, 5.0)
+    control.exercises.set_share(0.0, "pat", 6.0)
+    decided(control, "b")
+    found = list(control.outbox.after(0))
+    assert [(one.cursor, one.label.request, one.label.verdict) for one in found] == [(1, "a", "allow"), (3, "b", "allow")]
+    assert control.outbox.at(2) is None
+
+
 def test_a_decision_that_is_undone_leaves_nothing(control, monkeypatch):
     from temper.store.control import audit
 

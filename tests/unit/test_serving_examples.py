@@ -34,7 +34,7 @@ KINDS = {
     "output": Output,
 }
 USUAL = {"concurrency": {"start": 128, "cap": 1_024}}
-OTHERS = {"golden": ("period", "many", "tolerance"), "decide": ("review",), "people": ("due", "eyes")}
+OTHERS = {"bounds": (), "golden": ("period", "many", "tolerance"), "decide": ("review",), "people": ("due", "eyes")}
 
 
 def series() -> set[str]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, signed_in, when
+
+if TYPE_CHECKING:
+    from temper.store.control.agreement import Kappa, Share
 
 app = typer.Typer(help="The cases that wait for a person's decision.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="The number of the case.")]
@@ -14,6 +20,8 @@ Which = Annotated[str | None, typer.Option(help="open, claimed, second, escalate
 Limit = Annotated[int, typer.Option(min=1, help="How many at most.")]
 Verdict = Annotated[str, typer.Argument(help="allow or block.")]
 Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
+Part = Annotated[float, typer.Argument(min=0.0, max=1.0, help="The share: 0.05 is one in twenty, 0 is none.")]
+Approver = Annotated[str, typer.Option("--as", help="An approver; their password is asked for.")]
 Reviewer = Annotated[str, typer.Option("--as", help="Who decides; their password is asked for.")]
 
 
@@ -50,10 +58,59 @@ def decide(number: Number, verdict: Verdict, reason: Reason, reviewer: Reviewer,
 
 @app.command()
 def agreement(store: Store = PLACE) -> None:
-    """How far two people agree beyond chance, where the second did not see the first one's answer."""
+    """How far people agree beyond chance where the second did not see the first one's answer, how they answer planted
+    cases, and how often they follow a score that misleads.
+    """
     with opened(store) as (control, _, _):
-        kappa, low, high, n = control.reviews.agreement()
-    typer.echo(f"kappa {kappa:.3f}, 95 % interval {low:.3f} to {high:.3f}, {n} cases decided by two")
+        found, share = control.reviews.agreement(), control.exercises.share()
+    typer.echo(f"all: {_kappa(found.whole)}")
+    for pair in found.pairs:
+        typer.echo(f"{pair.one} and {pair.two}: {_kappa(pair.kappa)}")
+    for reader in (found.everybody, *found.people) if found.people else ():
+        typer.echo(f"planted, {reader.name or 'all'}: right {_share(reader.right)}")
+        typer.echo(f"  wrong where the score misled {_share(reader.followed)}, where not {_share(reader.strayed)}")
+    for one in found.differing:
+        typer.echo(f"case {one.first} was {one.said}, and {one.replied} when it came again as {one.second}")
+    typer.echo(f"{100 * share:g} % of what one person closes come again; {found.waiting} wait, planted ones among them")
+
+
+@app.command()
+def again(share: Part, reviewer: Approver, store: Store = PLACE) -> None:
+    """Let a share of the cases that one person closes come again to another, who does not see the first answer."""
+    with opened(store) as (control, _, now):
+        signed_in(control, reviewer, now)
+        control.exercises.set_share(share, reviewer, now)
+    typer.echo(f"{100 * share:g} % of what one person closes come again")
+
+
+@app.command()
+def plant(
+    many: Annotated[int, typer.Argument(min=1, help="How many.")],
+    reviewer: Approver,
+    config: options.Config = Path("temper.yaml"),
+    misled: Annotated[float, typer.Option(min=0.0, max=1.0, help="The share whose score leans the wrong way.")] = 0.5,
+    store: Store = PLACE,
+) -> None:
+    """Put labelled training rows among the cases of other people, who cannot tell them from real ones."""
+    from temper.config.system import load_system
+    from temper.gateway.tables.planting import plantings
+
+    with opened(store) as (control, _, now):
+        signed_in(control, reviewer, now)
+        numbers = control.exercises.plant(plantings(load_system(config), many, misled), reviewer, now)
+    typer.echo(f"planted {len(numbers)} cases")
+
+
+def _kappa(kappa: Kappa) -> str:
+    agreed = f"agreed {_share(kappa.agreed)}"
+    if math.isnan(kappa.value):
+        return f"no kappa yet, {agreed}"
+    ends = "" if math.isnan(kappa.low) else f", 95 % interval {kappa.low:.2f} to {kappa.high:.2f}"
+    return f"kappa {kappa.value:.2f}{ends}, {agreed}"
+
+
+def _share(share: Share) -> str:
+    return f"{share.count} of {share.n}" + (f" ({share.low:.0%} to {share.high:.0%})" if share.n else "")
 
 
 @app.command()

@@ -91,8 +91,8 @@ class Case:
 
     `version` is the fencing token: whoever decides names the version they claimed. `owner` holds the case until
     `lease` (seconds since 1970); a lease that has run out holds nothing. `decisions` stays empty for whoever has not
-    decided while a second, blind answer is wanted. `outcome` is there once the case is closed or expired. `level` is
-    the role it takes to decide.
+    decided while a second, blind answer is wanted. `outcome` is there once the case is closed or expired, but not for
+    whoever may be asked to look at it again. `level` is the role it takes to decide.
     """
 
     id: int

@@ -13,7 +13,8 @@ from temper.core.errors import ContractError, Unsupported
 from temper.core.schema import Schema
 from temper.core.target import Access, Recipe, ScoreKind, Target
 from temper.core.trees import TreeEnsemble
-from temper.targets import _digest, _estimator, _trees_sklearn
+from temper.kernels.dense import Dense
+from temper.targets import _dense_sklearn, _digest, _estimator, _trees_sklearn
 from temper.targets._score import one_hot, shaped
 from temper.targets._trees_build import TREELESS
 from temper.targets.frame import Coding, agree, coding, to_frame
@@ -76,6 +77,16 @@ class Sklearn:
         if Access.TREES not in self.access:
             raise Unsupported(f"{type(self.model).__name__} is no tree model that can be read", fix=TREELESS)
         return self._trees
+
+    def dense(self, rows: Array) -> Dense | None:
+        """The model as a few products over the Schema's columns, asked for around real `rows`; None for a model that
+        does not come down to that. Whoever uses it holds it against `scores` first.
+        """
+        if self.classes > 2 or not _dense_sklearn.readable(self.model, self.kind, self.method):
+            return None
+        columns = self.schema.columns if self.schema else ()
+        codes = {at: len(c.categories) or 2 for at, c in enumerate(columns) if c.type in ("category", "boolean")}
+        return _dense_sklearn.dense(self.model, self.kind, self._input, codes, np.asarray(rows, dtype=np.float64))
 
     def refit(self, data: Data, recipe: Recipe) -> Target:
         """The same estimator with its parameters, single threaded and seeded, fitted on `data`."""

@@ -17,7 +17,7 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import audit, case, dashboard, door, incidents, operations, people, policies, queue, versions
+from temper.web import agreement, audit, case, dashboard, door, incidents, operations, people, policies, queue, versions
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -53,6 +53,7 @@ SCREENS = (
     Screen("POST", "/incidents/{id:int}/note", Role.APPROVER, incidents.note),
     Screen("POST", "/incidents/{id:int}/change", Role.APPROVER, incidents.change),
     Screen("POST", "/incidents/{id:int}/close", Role.APPROVER, incidents.close),
+    Screen("GET", "/agreement", Role.APPROVER, agreement.show),
     Screen("GET", "/audit", Role.APPROVER, audit.show),
     Screen("GET", "/policies", Role.ANALYST, policies.show),
     Screen("GET", "/policies/{id:int}", Role.ANALYST, policies.one),

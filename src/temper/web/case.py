@@ -129,6 +129,8 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
 
 def _cannot(case: Case, visit: Visit) -> str:
     """Why there is no form on this page."""
+    if case.state is State.CLOSED and case.outcome is None:
+        return "The case is closed, and looked at again. Its answer is shown once that is done: it might be you."
     if case.state.final:
         return "The case is closed." if case.state is State.CLOSED else "The case ran out of time and took its default."
     if _overdue(case, visit.now):

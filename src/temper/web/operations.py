@@ -1,4 +1,4 @@
-"""What an operator switches by hand: breaker, kill switch and the way back to a model. Gateways follow the last records."""
+"""What an operator sets by hand: breaker, kill switch, the way back to a model. Gateways follow the last records."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ SECTIONS = (
     ("/dashboard", "Dashboard", Role.VIEWER),
     ("/incidents", "Incidents", Role.VIEWER),
     ("/policies", "Policies", Role.ANALYST),
+    ("/agreement", "Agreement", Role.APPROVER),
     ("/audit", "Audit", Role.APPROVER),
     ("/operations", "Operations", Role.ADMIN),
     ("/people", "People", Role.ADMIN),

@@ -13,6 +13,7 @@ from temper.core.stage import Level
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.version import Version
 from temper.guard.serving.breaker import State
+from temper.guard.serving.modes import acting
 from temper.store.control import Control
 from temper.store.ledger.journal import Journal
 
@@ -111,8 +112,9 @@ class Alarms:
         """Each source with what is wrong with it now, "" where nothing is."""
         wrong = self._golden()
         yield GOLDEN, wrong
-        breaker = self.live().pipeline.breaker
-        opened = breaker.state in (State.OPEN, State.HALF_OPEN) and not wrong  # known rows open it too
+        pipeline = self.live().pipeline
+        breaker, state = pipeline.breaker, acting(pipeline.breaker, pipeline.modes.breaker)
+        opened = state in (State.OPEN, State.HALF_OPEN) and not wrong  # known rows open it too
         yield BREAKER, breaker.reason or "it is open" if opened else ""
         yield KILL, "somebody has stopped the model" if self.stopped() else ""
         fault = self.journal.fault

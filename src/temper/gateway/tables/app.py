@@ -14,16 +14,17 @@ from typing import Any
 import msgspec
 
 from temper.core.schema import Schema
-from temper.core.serving import Answer, Scoring
-from temper.core.stage import Level
+from temper.core.serving import Answer, Mode, Scoring
+from temper.core.stage import Decision, Level
 from temper.gateway.asgi import Receive, Refused, Scope, Send, body_of, lifespan
 from temper.gateway.events import tell
 from temper.gateway.tables import openapi, v2
 from temper.gateway.tables.counted import Counted
-from temper.gateway.tables.decode import Asked, Decoder, Wrong
+from temper.gateway.tables.decode import Asked, Decoder, Wrong, outside, unbounded
 from temper.gateway.tables.v2 import V2
 from temper.gateway.trace import Spans, carried, id_of, sampled
 from temper.guard.serving.idempotency import Conflict, Idempotency
+from temper.guard.serving.modes import shadowed
 from temper.guard.serving.pipeline import Refuses
 
 _ENCODER = msgspec.json.Encoder()
@@ -87,6 +88,8 @@ class Tables:
     once: Idempotency = field(default_factory=Idempotency)
     body_seconds: float = 10.0
     spans: Spans | None = None
+    quota: Mode = Mode.ENFORCE
+    bounds: Mode = Mode.ENFORCE
     _decoder: Decoder = field(init=False, repr=False)
     _v2: V2 = field(init=False, repr=False)
     _routes: dict[tuple[str, str], Handler] = field(init=False, repr=False)
@@ -94,8 +97,9 @@ class Tables:
     _number: Iterator[int] = field(default_factory=count, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._decoder = Decoder(schema=self.schema, most=self.most_rows)
-        self._v2 = V2(self.schema, self.most_rows)
+        read = self.schema if self.bounds is Mode.ENFORCE else unbounded(self.schema)
+        self._decoder = Decoder(schema=read, most=self.most_rows)
+        self._v2 = V2(read, self.most_rows)
         model = f"/v2/models/{self.about.name}"
         described = v2.described(self.about.name, self.about.model, self.schema)
         server = {"name": "temper", "version": "1", "extensions": []}
@@ -213,16 +217,17 @@ class Tables:
     ) -> tuple[Client, Scoring, bytes]:
         """Who asks, if they may now, the request, and its body."""
         at, headers = time.monotonic(), _headers(scope)
-        client = self._client(headers)
-        if wait := self.wait(client.group or client.name, 1):
-            raise Refused(429, "this client has asked too much for now", after=wait)
+        client, noted = self._client(headers), list[Decision]()
+        self._within(client, 1, noted)
         body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
         try:
             asked = decode(body)
         except Wrong as wrong:
             raise Refused(400, str(wrong)) from None
-        if (more := len(asked.rows) - 1) and (wait := self.wait(client.group or client.name, more)):
-            raise Refused(429, "this client has asked too much for now", after=wait)
+        if more := len(asked.rows) - 1:
+            self._within(client, more, noted)
+        if self.bounds is Mode.SHADOW and (where := outside(asked.rows, self.schema)):
+            self._against("bounds", self.bounds, f"{where} is out of bounds", noted)
         scoring = Scoring(
             rows=asked.rows,
             client=client.group or client.name,
@@ -230,8 +235,21 @@ class Tables:
             at=at,
             deadline=at + self._seconds(headers),
             trace=carried(headers.get(b"traceparent")),
+            decisions=noted,
         )
         return client, scoring, body
+
+    def _within(self, client: Client, rows: int, noted: list[Decision]) -> None:
+        """Count these rows, or refuse them, or note that they would be."""
+        if wait := self.wait(client.group or client.name, rows):
+            self._against("quota", self.quota, "this client has asked too much", noted)
+            if self.quota is Mode.ENFORCE:
+                raise Refused(429, "this client has asked too much for now", after=wait)
+
+    def _against(self, stage: str, mode: Mode, reason: str, noted: list[Decision]) -> None:
+        self.counted.add("stage_decisions_total", (("stage", stage), ("level", "BLOCK"), ("mode", mode.value)))
+        if mode is Mode.SHADOW:
+            noted.append(shadowed(stage, Level.BLOCK, reason))
 
     def _client(self, headers: Mapping[bytes, bytes]) -> Client:
         told = headers.get(b"authorization", b"")

@@ -32,7 +32,7 @@ from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
-from temper.gateway.tables.watching import Watching, limits
+from temper.gateway.tables.watching import Watching, limits, stages
 from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
 from temper.gateway.upstream.wire import Upstream
@@ -230,8 +230,9 @@ def build(
     )
 
     def full() -> bool:
-        limiter = found.live.pipeline.limiter
-        return limiter.running + 1 > limiter.limit
+        pipeline = found.live.pipeline
+        limited = pipeline.modes.concurrency is Mode.ENFORCE
+        return limited and pipeline.limiter.running + 1 > pipeline.limiter.limit
 
     found = Gateway(
         live=version(system, serving, lasting, trial=trial),
@@ -300,8 +301,7 @@ def described(gateway: Gateway, url: str) -> Iterator[str]:
     exact = f", at most {model.difference:.0e} from the model on {model.checked:,} rows" if model.checked else ""
     behind = "an upstream" if pipeline.model is not model else f"{model.engine}{exact}"
     yield f"{live.system.name} by {behind}"
-    every = (*pipeline.each, *pipeline.before, *pipeline.after)
-    yield "stages: " + ", ".join(name if mode is Mode.ENFORCE else f"{name} ({mode.value})" for name, mode, _ in every)
+    yield "stages: " + ", ".join(stages(live.serving))
     links = [link.source.value for link in pipeline.chain.links]
     yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
     yield f"policy {live.policy[:12]}, every decision in {gateway.journal.path}"

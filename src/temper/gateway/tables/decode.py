@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -92,6 +92,21 @@ class Decoder:
                 for at, codes in self._codes:
                     row[at] = codes.get(row[at])  # type: ignore[index]
         return np.array(rows, dtype=np.float64)
+
+
+def unbounded(schema: Schema) -> Schema:
+    """The same columns without bounds: everything a number can be is read."""
+    return replace(schema, columns=tuple(replace(one, low=-np.inf, high=np.inf) for one in schema.columns))
+
+
+def outside(rows: Array, schema: Schema) -> str:
+    """The first column with a value out of its bounds, "" where there is none; a missing value is not out of them.
+
+    >>> outside(np.array([[1.0], [np.nan], [7.0]]), Schema(columns=(Column(name="age", low=0.0, high=6.0),)))
+    "column 'age'"
+    """
+    wrong = ((rows < schema.lows) | (rows > schema.highs)).any(axis=0)
+    return f"column {schema.names[int(np.argmax(wrong))]!r}" if wrong.any() else ""
 
 
 def struct_of(schema: Schema) -> Any:

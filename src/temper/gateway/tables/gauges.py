@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from temper.guard.serving.modes import acting
+
 if TYPE_CHECKING:
     from temper.gateway.tables.build import Gateway
     from temper.gateway.tables.version import Version
+    from temper.guard.serving.pipeline import Pipeline
 
 _STATES = {"closed": 0, "half_open": 1, "open": 2, "forced_closed": 0, "forced_open": 2}
 
@@ -15,14 +18,14 @@ def gauges(gateway: Gateway) -> None:
     """Let Prometheus see its state."""
     journal, tending = gateway.journal, gateway.tending
 
-    def told(version: Version, name: str) -> float:
-        return float(getattr(version.shadow or version.canary, name, 0))
+    def state(pipeline: Pipeline) -> int:
+        return _STATES[acting(pipeline.breaker, pipeline.modes.breaker).value]
 
     def live() -> Version:
         return gateway.live
 
     gateway.counted.gauges.update(
-        breaker=("0 closed, 1 half open, 2 open.", lambda: _STATES[live().pipeline.breaker.state.value]),
+        breaker=("0 closed, 1 half open, 2 open.", lambda: state(live().pipeline)),
         breaker_rejected=("Calls the breaker turned away.", lambda: live().pipeline.breaker.rejected),
         stopped=("1 where the kill switch is on.", lambda: float(tending.stopped)),
         running=("Requests that are being decided.", lambda: live().pipeline.limiter.running),
@@ -50,13 +53,24 @@ def gauges(gateway: Gateway) -> None:
             "Changed policies that could not be used.",
             lambda: gateway.reloading.refused if gateway.reloading else 0,
         ),
-        shadow_rows=("Rows a model on trial has scored along.", lambda: told(live(), "seen")),
-        shadow_changed=("Decisions of them it would have changed.", lambda: told(live(), "changed")),
-        shadow_failed=("Rows it had no score for.", lambda: told(live(), "failed")),
-        shadow_largest=("The largest difference of a score.", lambda: told(live(), "largest")),
-        canary_answered=("Requests a model on trial has answered.", lambda: told(live(), "answered")),
-        canary_passed=("Requests it had no answer for.", lambda: told(live(), "passed")),
         unready=("Processes that should be sent no requests.", lambda: float(bool(gateway.ready()))),
         log_dropped=("Lines of the log that found no room.", lambda: gateway.log.dropped),
         keys=("Keys that are known.", lambda: len(tending.snapshot)),
+    )
+    _trial(gateway)
+
+
+def _trial(gateway: Gateway) -> None:
+    """What a model on trial did."""
+
+    def told(name: str) -> float:
+        return float(getattr(gateway.live.shadow or gateway.live.canary, name, 0))
+
+    gateway.counted.gauges.update(
+        shadow_rows=("Rows a model on trial has scored along.", lambda: told("seen")),
+        shadow_changed=("Decisions of them it would have changed.", lambda: told("changed")),
+        shadow_failed=("Rows it had no score for.", lambda: told("failed")),
+        shadow_largest=("The largest difference of a score.", lambda: told("largest")),
+        canary_answered=("Requests a model on trial has answered.", lambda: told("answered")),
+        canary_passed=("Requests it had no answer for.", lambda: told("passed")),
     )

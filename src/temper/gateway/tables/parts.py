@@ -16,6 +16,7 @@ from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
+from temper.guard.serving.modes import Modes
 from temper.guard.serving.pipeline import Layer
 from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.targets.load import open_target
@@ -26,8 +27,11 @@ Options = Mapping[str, Mapping[str, Any]]
 STAGES = Room("temper.guard.serving.stages")
 EACH, BEFORE, AFTER = ("extraction",), ("anomaly",), ("output",)
 """Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
-PARTS = ("quota", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
+PARTS = ("quota", "bounds", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
 """What can be set, in the order in which a request meets it."""
+AROUND = ("quota", "bounds", "concurrency", "breaker", "golden", "fallback")
+"""What is decided by the moment and not by the rows alone, so that it cannot be decided again."""
+_ASKED_FOR = ("quota", "decide")  # off where nothing is written; all others are on, with their defaults
 
 
 def options_of(serving: Serving) -> Options:
@@ -35,7 +39,26 @@ def options_of(serving: Serving) -> Options:
     for name, _, _ in serving.stages:
         if name not in PARTS:
             raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(PARTS)}")
+    if any(name == "people" and mode is not Mode.ENFORCE for name, mode, _ in serving.stages):
+        raise ConfigError("guard.people has no mode", fix="write how long they have and how many agree: due, eyes")
     return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
+
+
+def mode_of(serving: Serving, name: str) -> Mode:
+    """The mode of this part."""
+    usual = Mode.OFF if name in _ASKED_FOR else Mode.ENFORCE
+    return next((mode for written, mode, _ in serving.stages if written == name), usual)
+
+
+def modes(serving: Serving) -> Modes:
+    """The modes of the parts around the model."""
+    return Modes(**{one.name: mode_of(serving, one.name) for one in fields(Modes)})
+
+
+def bounds(serving: Serving) -> Mode:
+    """Whether values outside the bounds of the Schema are refused."""
+    known("bounds", options_of(serving).get("bounds", {}), [])
+    return mode_of(serving, "bounds")
 
 
 def made(kind: Callable[..., Made], name: str, options: Options, **usual: Any) -> Made:

@@ -30,6 +30,7 @@ from temper.store.ledger.verify import logs, records
 
 _BODY = msgspec.msgpack.Decoder(Decided)
 _SECONDS = 60.0
+_NOT_AGAIN = (*parts.EACH, *parts.AROUND)
 _CLOSE = 1e-9
 """How far a score may lie from what was written down: one row and many are added up in another order."""
 
@@ -118,10 +119,12 @@ async def _again(body: Decided, rows: Any, pipeline: Pipeline) -> Scoring:
 
 
 def _apart(body: Decided, told: Scoring) -> str:
-    """What is different, "" where nothing is; rulings on what a client had asked before are taken as they were."""
+    """What is different, "" where nothing is; rulings on what a client had asked before, and those of the moment, are
+    taken as they were.
+    """
     scores = () if told.scores is None else tuple(told.scores.tolist())
     if len(scores) != len(body.scores) or not np.allclose(scores, body.scores, rtol=0, atol=_CLOSE):
         return f"scores {list(scores)[:3]}, not {list(body.scores)[:3]}"
-    now = [(one.stage, one.level.name, one.reason) for one in told.decisions]
-    then = [(one.stage, one.level, one.reason) for one in body.rulings if one.stage not in parts.EACH]
+    now = [(one.stage, one.level.name, one.reason) for one in told.decisions if one.stage not in _NOT_AGAIN]
+    then = [(one.stage, one.level, one.reason) for one in body.rulings if one.stage not in _NOT_AGAIN]
     return "" if now == then else f"{now[:3]}, not {then[:3]}"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.review import Ruling
+from temper.core.serving import Mode
 from temper.gateway.events import tell
 from temper.gateway.tables.key_use import KeyUse
 from temper.gateway.tables.presence import Presence
@@ -123,10 +124,19 @@ class Tending:
             live, now = self.live(), time.monotonic()
             golden = live.golden
             if golden is not None and golden.due(now):
-                fault = golden.check(await self._known(live.pipeline, golden), live.pipeline.breaker, now)
-                if fault:
-                    tell("model.wrong", why=fault)
+                await self.probe(live, golden, now)
             await asyncio.sleep(min(_PERIOD, _PERIOD if golden is None else golden.period) / 20)
+
+    async def probe(self, live: Version, golden: Golden, now: float) -> None:
+        """Ask the known rows now. Where `golden` is enforced a wrong answer opens a breaker that is not off."""
+        pipeline = live.pipeline
+        counts = pipeline.modes.golden is Mode.ENFORCE and pipeline.modes.breaker is not Mode.OFF
+        fault = golden.check(await self._known(pipeline, golden), pipeline.breaker if counts else None, now)
+        for one in live.pipelines:
+            if one.model is pipeline.model:
+                one.doubted = golden.wrong
+        if fault:
+            tell("model.wrong", why=fault)
 
     async def _known(self, pipeline: Pipeline, golden: Golden) -> np.ndarray[Any, Any] | None:
         model, rows = pipeline.model, golden.probes.rows

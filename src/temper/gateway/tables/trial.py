@@ -118,7 +118,7 @@ class Canary:
         except Passed:
             self.passed += 1
             scoring.scores, scoring.source = None, Source.PRIMARY
-            scoring.decisions[:] = [one for one in scoring.decisions if one.stage in parts.EACH]
+            scoring.decisions[:] = [one for one in scoring.decisions if one.stage in ("quota", "bounds", *parts.EACH)]
             return await self._bare.answer(scoring)
         self.answered += 1
         return replace(found, model=self.model, policy=self.policy)

@@ -136,6 +136,8 @@ def version(
         counted=lasting.counted,
         once=lasting.once,
         spans=lasting.spans,
+        quota=parts.mode_of(serving, "quota"),
+        bounds=parts.bounds(serving),
         ready=lasting.ready,
         wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options, lasting.workers)),
         most_rows=serving.rows,
@@ -205,7 +207,7 @@ async def _probed(new: Version, rows: Any, each: tuple[Layer, ...], pipeline: Pi
     probe = replace(
         pipeline or new.pipeline, record=unrecorded, each=each, learn=None, breaker=Breaker(), limiter=Limiter()
     )
-    probe.stopped = False
+    probe.stopped, probe.doubted = False, ""
     await probe.answer(scoring)
     if broken := [one for one in scoring.decisions if one.reason.startswith("the stage failed")]:
         raise ConfigError(f"{broken[0].stage}: {broken[0].reason}", fix="look at its options")
@@ -292,6 +294,7 @@ def made(system: Protected, serving: Serving, profile: Profile, model: Served, k
         before=parts.layers(parts.BEFORE, serving, stage),
         after=parts.layers(parts.AFTER, serving, stage),
         review=parts.review(options),
+        modes=parts.modes(serving),
         fair=serving.deadline / 2,
         learn=None if memory is None else memory.learn,
     )

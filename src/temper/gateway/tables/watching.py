@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from temper.config.serving import Serving
 from temper.core.errors import StoreError
+from temper.core.serving import Mode
 from temper.gateway.events import Value, tell
 from temper.gateway.tables import parts
 from temper.gateway.tables.tending import Tending
@@ -67,6 +69,12 @@ class Watching:
             tell(f"{name}.failing", why=fault.message)
 
 
+def stages(serving: Serving) -> list[str]:
+    """Every part of the guard that is on, and which of them only look."""
+    modes = {name: parts.mode_of(serving, name) for name in parts.PARTS if name != "people"}
+    return [name + " (shadow)" * (mode is Mode.SHADOW) for name, mode in modes.items() if mode is not Mode.OFF]
+
+
 def limits(live: Version) -> dict[str, Value]:
     """Which policy and model answer, what a client may ask, and the stages that are on."""
     options = parts.options_of(live.serving).get("quota", {})
@@ -74,7 +82,7 @@ def limits(live: Version) -> dict[str, Value]:
     return {
         "policy": live.policy[:12],
         "model": live.served.digest[:12],
-        "stages": ", ".join(f"{name} {mode.value}" for name, mode, _ in live.serving.stages),
+        "stages": ", ".join(stages(live.serving)),
         "deadline_ms": round(1e3 * live.serving.deadline),
         "rows": live.serving.rows,
         "at_once": round(pipeline.limiter.limit),

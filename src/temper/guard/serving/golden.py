@@ -93,11 +93,12 @@ class Golden:
     most: int = 200
     asked: int = field(default=0, init=False)
     failed: int = field(default=0, init=False)
+    wrong: str = field(default="", init=False)
+    """What was wrong with the latest answer that came."""
     _next: float = field(default=-np.inf, init=False, repr=False)
     _last: float = field(default=np.nan, init=False, repr=False)
     _run: int = field(default=0, init=False, repr=False)
     _enough: int = field(default=0, init=False, repr=False)
-    _tripped: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not (self.period > 0 and 2 <= self.suspicious <= self.most):
@@ -116,14 +117,9 @@ class Golden:
         """Whether to ask the known rows now."""
         return now >= self._next or self._run >= self._enough
 
-    @property
-    def wrong(self) -> bool:
-        """Whether the last answer that came was a wrong one."""
-        return self._tripped
-
-    def check(self, scores: Array | None, breaker: Breaker, now: float) -> str:
+    def check(self, scores: Array | None, breaker: Breaker | None, now: float) -> str:
         """What is wrong with the answer; None is no answer, which says nothing about scores: that calls fail is the
-        breaker's own to see.
+        breaker's own to see. Without a breaker nothing is opened.
         """
         self.asked += 1
         suspected, self._run, self._next = self._run >= self._enough, 0, now + self.period
@@ -131,12 +127,13 @@ class Golden:
             return ""
         if fault := self.probes.fault(scores):
             self.failed += 1
-            self._tripped, self._enough = True, self.suspicious
-            breaker.trip(now, fault, 2 * self.period)
+            self.wrong, self._enough = fault, self.suspicious
+            if breaker is not None:
+                breaker.trip(now, fault, 2 * self.period)
             return fault
         if suspected:
             self._enough = min(self.most, 2 * self._enough)
-        if self._tripped:
-            self._tripped = False
+        if self.wrong and breaker is not None:
             breaker.trip(now, "known rows have their scores again", 0.0)
+        self.wrong = ""
         return ""

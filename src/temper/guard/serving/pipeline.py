@@ -18,9 +18,10 @@ import numpy as np
 from temper.core.errors import StoreError
 from temper.core.serving import Answer, Mode, Scoring, ServingStage
 from temper.core.stage import Decision, Level
-from temper.guard.serving.breaker import Breaker, Outcome
+from temper.guard.serving.breaker import Breaker, Outcome, State
 from temper.guard.serving.concurrency import Limiter
-from temper.guard.serving.fallback import Chain
+from temper.guard.serving.fallback import Chain, Degraded
+from temper.guard.serving.modes import Modes, shadowed
 
 Array = np.ndarray[Any, Any]
 Layer = tuple[str, Mode, ServingStage]
@@ -28,6 +29,10 @@ Waiting = asyncio.Future[Any]
 _NONE = np.empty(0)
 _TICK, _SWEEP = 0.002, 0.05
 """Seconds between looks at whose time is up, at least and at most."""
+_FREE = -1
+"""A permit of no breaker: how its call ended is held against nobody."""
+_ASIDE = 0.2
+"""Which share of the time that is left a chain in shadow may take."""
 
 
 class Refuses(Exception):
@@ -72,7 +77,8 @@ class Record(Protocol):
 class Pipeline:
     """The stages around one model. `each` looks at one request at a time (they know the client), `before` and `after`
     at all rows at hand, before and after these have scores. A decision of a stage in shadow is written down and changes
-    nothing. `review` are the scores between which a human looks; `learn` is told what the model said when it was well.
+    nothing; `modes` says the same of the other parts. `review` are the scores between which a human looks; `learn` is
+    told what the model said when it was well, and `doubted` is why known rows say that it is not.
 
     BLOCK before the model means that it is not asked, behind it that its score is told to nobody. A stage that raises
     counts as BLOCK. A request whose deadline passes is refused then, whatever it waits for. One that comes with less
@@ -92,7 +98,9 @@ class Pipeline:
     counts: Callable[[str, str, str], None] = lambda stage, level, mode: None
     fair: float = 0.0
     clock: Callable[[], float] = time.monotonic
+    modes: Modes = field(default_factory=Modes)
     stopped: bool = False
+    doubted: str = ""
     _queue: list[tuple[Scoring, Waiting]] = field(default_factory=list, init=False, repr=False)
     _pending: list[tuple[float, Waiting]] = field(default_factory=list, init=False, repr=False)
     _due: float = field(default=np.inf, init=False, repr=False)
@@ -101,9 +109,7 @@ class Pipeline:
 
     async def answer(self, scoring: Scoring) -> Answer:
         """The answer to this request; `Refuses` where there is none now."""
-        if not self.limiter.admit():
-            raise Refuses(503, "too busy, ask again", 1.0)
-        ok: bool | None = None
+        admitted, ok = self._admitted(scoring), None
         try:
             self._looked(scoring, self.each)
             await self._waiting(scoring)
@@ -114,8 +120,27 @@ class Pipeline:
         except StoreError as failure:
             raise Refuses(503, "decisions cannot be recorded now, so none is made", 1.0) from failure
         finally:
-            self.limiter.leave(self.clock() - scoring.at, ok)
+            if admitted:
+                self.limiter.leave(self.clock() - scoring.at, ok)
         return _answer(scoring)
+
+    def _admitted(self, scoring: Scoring) -> bool:
+        """Whether this request has a place, to be given back; refused where there is none and that counts."""
+        mode = self.modes.concurrency
+        if mode is Mode.OFF:
+            return False
+        if self.limiter.admit():
+            return True
+        self._against(scoring, "concurrency", mode, Level.BLOCK, "too busy")
+        if mode is Mode.ENFORCE:
+            raise Refuses(503, "too busy, ask again", 1.0)
+        return False
+
+    def _against(self, scoring: Scoring, part: str, mode: Mode, level: Level, reason: str) -> None:
+        """Count what a part decides, and write down what it would have."""
+        self.counts(part, level.name, mode.value)
+        if mode is Mode.SHADOW:
+            scoring.decisions.append(shadowed(part, level, reason))
 
     def _waiting(self, scoring: Scoring) -> Waiting:
         """What is done when this request has been decided and that has been recorded."""
@@ -154,7 +179,7 @@ class Pipeline:
         self._together([scoring for scoring, _ in batch], self.before)
         asked = [one for one in batch if not blocked(one[0])]
         self._decided([one for one in batch if blocked(one[0])])
-        permits = [(one, permit) for one in asked if (permit := self._permit()) is not None]
+        permits = [(one, permit) for one in asked if (permit := self._permit(one[0])) is not None]
         if permits and self.model.inline:
             self._scored(permits)
         elif permits:
@@ -163,8 +188,21 @@ class Pipeline:
             held = {id(one) for one, _ in permits}
             self._task(self._instead([one for one in asked if id(one) not in held]))
 
-    def _permit(self) -> int | None:
-        return None if self.stopped else self.breaker.allow(self.clock())
+    def _permit(self, scoring: Scoring) -> int | None:
+        """A permit to ask the model, None where it is left alone."""
+        if self.stopped:
+            return None
+        if self.doubted:
+            self._against(scoring, "golden", self.modes.golden, Level.BLOCK, self.doubted)
+            if self.modes.golden is Mode.ENFORCE:
+                return None
+        mode = self.modes.breaker
+        if mode is not Mode.ENFORCE and self.breaker.state is State.FORCED_OPEN:
+            return None
+        permit = _FREE if mode is Mode.OFF else self.breaker.allow(self.clock())
+        if permit is None:
+            self._against(scoring, "breaker", mode, Level.BLOCK, self.breaker.reason)
+        return permit or _FREE if mode is Mode.SHADOW else permit
 
     def _scored(self, permits: Sequence[tuple[tuple[Scoring, Waiting], int]]) -> None:
         """Scores of a model that answers at once."""
@@ -232,10 +270,22 @@ class Pipeline:
         of its rows must not depend on the rows of others.
         """
         now = self.clock()
-        found = await asyncio.gather(*(self.chain.answer(one.rows, one.deadline - now) for one, _ in batch))
+        found = await asyncio.gather(*(self._degraded(one, one.deadline - now) for one, _ in batch))
         for (scoring, _), told in zip(batch, found, strict=True):
             scoring.scores, scoring.source = told.scores, told.source
         self._decided(batch)
+
+    async def _degraded(self, scoring: Scoring, seconds: float) -> Degraded:
+        """What the chain says; where that does not count, the safe default, in a fraction of the time."""
+        mode, n = self.modes.fallback, len(scoring.rows)
+        default = Degraded(scores=np.full(n, self.chain.score, np.float32), source=self.chain.last)
+        if mode is Mode.OFF:
+            return default
+        said = await self.chain.answer(scoring.rows, seconds * (1.0 if mode is Mode.ENFORCE else _ASIDE))
+        if said.source is not self.chain.last:
+            score = f"{said.source.value} says {said.scores[0]:.4g}" + (f" and {n - 1} more" if n > 1 else "")
+            self._against(scoring, "fallback", mode, Level.REVISE, score)
+        return said if mode is Mode.ENFORCE else default
 
     def _decided(self, batch: Sequence[tuple[Scoring, Waiting]]) -> None:
         """Look at what was said, and write down what is decided."""
@@ -244,11 +294,18 @@ class Pipeline:
             if waiting.done():
                 continue
             if self.review is not None and any(grey(scoring, self.review)):
-                scoring.decisions.append(Decision(level=Level.REVIEW, stage="decide", reason="the score is undecided"))
+                self._undecided(scoring)
             try:
                 self.record(scoring, waiting)
             except StoreError as failure:
                 waiting.set_exception(failure)
+
+    def _undecided(self, scoring: Scoring) -> None:
+        """A person looks at it, or would."""
+        reason = "the score is undecided"
+        self._against(scoring, "decide", self.modes.decide, Level.REVIEW, reason)
+        if self.modes.decide is Mode.ENFORCE:
+            scoring.decisions.append(Decision(level=Level.REVIEW, stage="decide", reason=reason))
 
     def _together(self, scorings: Sequence[Scoring], layers: tuple[Layer, ...]) -> None:
         """Let stages that judge rows see all of them at once, and request by request where one objects."""
@@ -281,7 +338,8 @@ class Pipeline:
                 continue
             self.counts(name, found.level.name, mode.value)
             if mode is Mode.SHADOW:
-                found = replace(found, level=Level.ALLOW, reason=f"shadow, {found.level.name}: {found.reason}")
+                scoring.decisions.append(shadowed(name, found.level, found.reason))
+                continue
             scoring.decisions.append(replace(found, stage=name))
             if found.level >= Level.BLOCK:
                 return

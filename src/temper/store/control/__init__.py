@@ -9,6 +9,7 @@ control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> 
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
 control.outbox.after(cursor) -> labels as they left; whoever keeps the last cursor misses none
+control.exercises.plant(cases, by, now) -> ids;  control.exercises.set_share(0.05, by, now)
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
 from temper.store.control.outbox import Outbox
@@ -44,6 +46,7 @@ class Control:
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
         self.outbox = Outbox(database)
+        self.exercises = Exercises(database)
         self.records = Records(database)
         self.incidents = Incidents(database)
         self.policies = Policies(database)

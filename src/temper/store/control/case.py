@@ -1,4 +1,4 @@
-"""Cases as they are read: what a viewer may see, the labels they become, and how far two people agreed."""
+"""Cases as they are read: what a viewer may see, and the labels they become."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from temper.core.review import Case, Label, Opinion, Role, Ruling, State
 from temper.store.codec import from_json
 from temper.store.control.database import Row, Transaction
 
+REAL = "id NOT IN (SELECT review FROM exercise)"
+"""Of a client, and not there to measure reviewers."""
+_AGAIN = "SELECT e.origin FROM exercise e JOIN review n ON n.id = e.review WHERE n.closed IS NULL"
 COMPARED = 65_536
 """Characters of a payload above which a past case is not read: a page must not wait for it."""
 
@@ -27,19 +30,28 @@ def read(tx: Transaction, id: int, viewer: str | None) -> Case:
 
 
 def seen(tx: Transaction, row: Row, viewer: str | None) -> Case:
-    """The case of this row. Who decided what is shown to whoever has decided, and to all once nobody must be blind."""
+    """The case of this row. Who decided what is shown to whoever has decided, and to all once nobody must be blind:
+    not before, and not while a closed case waits for somebody to look at it again.
+    """
     state = State(row["state"])
     given = opinions(tx, row["id"]) if row["round"] > 1 or state.final else []
-    shown = state.final or state is State.ESCALATED or any(opinion.reviewer == viewer for opinion in given)
-    return _case(row, given if shown else [])
+    if any(opinion.reviewer == viewer for opinion in given):
+        return _case(row, given)
+    if state is State.CLOSED and tx.one(f"{_AGAIN} AND e.origin = ?", row["id"]):
+        return _case(row | {"outcome": None}, [])
+    return _case(row, given if state.final or state is State.ESCALATED else [])
 
 
 def past(tx: Transaction, id: int, limit: int) -> list[Case]:
-    """The latest closed cases but this one, without who decided what. Very large ones are passed over."""
+    """The latest closed cases but this one, without who decided what. Very large ones are passed over, and so are those
+    that measure reviewers, or wait for a second look, or that this one is a second look at.
+    """
     rows = tx.all(
         "SELECT * FROM (SELECT * FROM review WHERE state = 'closed' ORDER BY closed DESC, id DESC LIMIT ?) newest "
-        "WHERE id <> ? AND length(payload) <= ? ORDER BY closed DESC, id DESC",
-        *(limit, id, COMPARED),
+        f"WHERE id <> ? AND length(payload) <= ? AND {REAL} AND id NOT IN ({_AGAIN} AND e.origin IS NOT NULL) "
+        "AND id NOT IN (SELECT origin FROM exercise WHERE review = ? AND origin IS NOT NULL) "
+        "ORDER BY closed DESC, id DESC",
+        *(limit, id, COMPARED, id),
     )
     return [_case(row, []) for row in rows]
 
@@ -76,9 +88,10 @@ def opinions(tx: Transaction, id: int) -> list[Opinion]:
 
 
 def labels(tx: Transaction) -> list[Label]:
-    """One label for each case that people closed."""
+    """One label for each case of a client that people closed."""
     rows = tx.all(
-        "SELECT request, payload, outcome, round, eyes, closed FROM review WHERE state = 'closed' ORDER BY closed, id"
+        "SELECT request, payload, outcome, round, eyes, closed FROM review "
+        f"WHERE state = 'closed' AND {REAL} ORDER BY closed, id"
     )
     return [label(row) for row in rows]
 
@@ -92,39 +105,3 @@ def label(row: Row) -> Label:
         agreed=None if row["eyes"] == 1 else row["round"] == 2,
         at=row["closed"],
     )
-
-
-def pairs(tx: Transaction) -> list[Row]:
-    """The first two answers, `one` and `two`, of every case that has them: the second person did not see the first."""
-    return tx.all(
-        "SELECT a.verdict AS one, b.verdict AS two FROM decision a JOIN decision b ON b.review = a.review "
-        "WHERE a.round = 1 AND b.round = 2 ORDER BY a.review"
-    )
-
-
-def agreement(rows: list[Row]) -> tuple[float, float, float, int]:
-    """Scott's pi of pairs of answers, with its 95 % bootstrap interval over cases, and how many there are.
-
-    Who comes first is chance, so both orders count (Cohen's kappa over both is Scott's pi). NaN where everybody always
-    gave one answer: then there is nothing beyond chance. Misleads below about 20 cases.
-    Source: Scott, "Reliability of content analysis", 1955.
-
-    >>> agreement([{"one": "allow", "two": "allow"}, {"one": "block", "two": "block"}])[0]
-    1.0
-    """
-    import numpy as np
-
-    from temper.core.seed import Draws
-    from temper.kernels.bootstrap import interval
-    from temper.kernels.ranking import kappa
-
-    if not rows:
-        return math.nan, math.nan, math.nan, 0
-    one, two = (np.array([row[side] == Ruling.BLOCK for row in rows]) for side in ("one", "two"))
-    value, low, high = interval(
-        lambda a, b: kappa(np.concatenate((a, b)), np.concatenate((b, a))),
-        one,
-        two,
-        rng=Draws(0, "store.agreement").generator(),
-    )
-    return value, low, high, len(rows)

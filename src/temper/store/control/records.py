@@ -37,8 +37,8 @@ class Records:
         self._database = database
 
     def put(self, kind: str, value: Any, by: str, reason: str, now: float, *, after: int | None = None) -> Record:
-        """Set what holds from now on. Going back is putting the earlier value again. With `after`, the seq of the record
-        that was seen to hold (0 for none), another one in between is a `Conflict`.
+        """Set what holds from now on. Going back is putting the earlier value again. With `after`, the seq of the
+        record that was seen to hold (0 for none), another one in between is a `Conflict`.
 
         `value` is one of SWITCHES for the breaker and the kill switch, and plain JSON for the rest. A policy takes two
         people and is none of them: `Policies`.

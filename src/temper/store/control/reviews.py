@@ -15,7 +15,8 @@ from typing import Any
 from temper.core.errors import TemperError
 from temper.core.review import Case, Conflict, Label, Opinion, Role, Ruling, State
 from temper.store.codec import to_json
-from temper.store.control import audit, case, wording
+from temper.store.control import agreement, audit, case, exercises, wording
+from temper.store.control.agreement import Agreement
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.people import allowed
 
@@ -26,7 +27,9 @@ _CLAIM = (
     "UPDATE review SET owner = ?, lease = ?, version = version + 1, "
     "state = CASE state WHEN 'open' THEN 'claimed' ELSE state END "
     f"WHERE id = (SELECT id FROM review r WHERE {WAITING} AND lease <= ? AND level <= ? AND due > ? AND NOT EXISTS "
-    "(SELECT 1 FROM decision d WHERE d.review = r.id AND d.reviewer = ?) ORDER BY priority DESC, due, id LIMIT 1) "
+    "(SELECT 1 FROM decision d WHERE d.reviewer = ? AND d.review IN "
+    "(r.id, (SELECT origin FROM exercise WHERE review = r.id))) AND NOT EXISTS "
+    "(SELECT 1 FROM exercise e WHERE e.review = r.id AND e.author = ?) ORDER BY priority DESC, due, id LIMIT 1) "
     "RETURNING *"
 )
 
@@ -69,7 +72,7 @@ class Reviews:
         _positive(lease)
         with self._database.write() as tx:
             role = allowed(tx, reviewer, Role.ANALYST).role
-            row = tx.one(_CLAIM, reviewer, now + lease, now, int(role), now, reviewer)
+            row = tx.one(_CLAIM, reviewer, now + lease, now, int(role), now, reviewer, reviewer)
             return _claimed(tx, row, reviewer, now) if row else None
 
     def claim_one(self, id: int, reviewer: str, now: float, *, lease: float = LEASE) -> Case:
@@ -82,6 +85,8 @@ class Reviews:
                 raise Conflict(f"case {id} is held by {row['owner']}", fix="take another, or wait for the lease to end")
             if tx.one("SELECT 1 AS given FROM decision WHERE review = ? AND reviewer = ?", id, reviewer):
                 raise Conflict(f"{reviewer} has decided case {id} already", fix="leave it to somebody else")
+            if exercises.barred(tx, id, reviewer):
+                raise Conflict(f"case {id} is for others than {reviewer} to decide", fix="take another case")
             state = State.CLAIMED if row["state"] == State.OPEN else row["state"]
             sql = "UPDATE review SET owner = ?, lease = ?, version = version + 1, state = ? WHERE id = ? RETURNING *"
             taken = tx.one(sql, reviewer, now + lease, str(state), id)
@@ -139,7 +144,7 @@ class Reviews:
             return case.read(tx, id, reviewer)
 
     def expire(self, now: float, safe: Ruling | str) -> list[Case]:
-        """Close what is overdue with the safe default, held or not: the cases that were closed so."""
+        """Close what is overdue with the safe default, held or not: the cases of clients that were closed so."""
         ruling = _ruling(safe)
         with self._database.write() as tx:
             rows = tx.all(
@@ -148,9 +153,11 @@ class Reviews:
                 *(str(ruling), now, now),
             )
             numbers = sorted(row["id"] for row in rows)
+            lapsed = {number for number in numbers if exercises.is_one(tx, number)}
             for number in numbers:
-                audit.write(tx, now, "clock", "review.expire", str(number), outcome=str(ruling))
-            return [case.read(tx, number, None) for number in numbers]
+                action = "exercise.lapse" if number in lapsed else "review.expire"
+                audit.write(tx, now, "clock", action, str(number), outcome=str(ruling))
+            return [case.read(tx, number, None) for number in numbers if number not in lapsed]
 
     def get(self, id: int, viewer: str | None = None) -> Case:
         """A case as this person may see it, or as anybody may. Raises `TemperError` where there is none."""
@@ -183,11 +190,11 @@ class Reviews:
         with self._database.read() as tx:
             return case.labels(tx)
 
-    def agreement(self) -> tuple[float, float, float, int]:
-        """How far two people agree beyond chance, where the second was blind: (kappa, low, high, n)."""
+    def agreement(self) -> Agreement:
+        """How far people agree where the second was blind, and how they answer cases whose answer is known."""
         with self._database.read() as tx:
-            rows = case.pairs(tx)
-        return case.agreement(rows)
+            found = agreement.read(tx)
+        return agreement.measured(found)
 
 
 def _claimed(tx: Transaction, row: Row, reviewer: str, now: float) -> Case:
@@ -249,6 +256,7 @@ def _settle(tx: Transaction, row: Row, ruling: Ruling, now: float) -> State:
         "WHERE id = ?",
         *(str(ruling), now, number),
     )
+    exercises.again(tx, row, now)
     return State.CLOSED
 
 

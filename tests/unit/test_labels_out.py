@@ -105,7 +105,10 @@ def test_a_case_that_comes_again_to_measure_reviewers_is_no_label(control):
     control.exercises.set_share(0.0, "pat", 6.0)
     decided(control, "b")
     found = list(control.outbox.after(0))
-    assert [(one.cursor, one.label.request, one.label.verdict) for one in found] == [(1, "a", "allow"), (3, "b", "allow")]
+    assert [(one.cursor, one.label.request, one.label.verdict) for one in found] == [
+        (1, "a", "allow"),
+        (3, "b", "allow"),
+    ]
     assert control.outbox.at(2) is None
 
 

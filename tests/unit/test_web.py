@@ -324,6 +324,15 @@ def test_an_operator_takes_a_model_back_once_a_click(world: World) -> None:
     assert world.control.records.current("model").by == "ada"
 
 
+@pytest.mark.parametrize("value", [{"mode": "sideways"}, "x", None, {"mode": "live"}])
+def test_a_record_of_a_model_that_nobody_can_read_leaves_the_other_switches(world: World, value: object) -> None:
+    world.control.records.put("model", value, "ada", "by hand", NOW)
+    page = world.browser("ada").get("/operations")
+    assert page.status == 200
+    assert "not readable" in page.text
+    assert "/operations/kill" in page.text
+
+
 def test_the_audit_is_verified_and_a_change_in_it_is_seen(tmp_path: Path) -> None:
     import sqlite3
 

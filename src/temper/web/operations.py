@@ -93,15 +93,16 @@ def _history(visit: Visit) -> list[dict[str, str]]:
 
 
 def _line(record: Record) -> dict[str, str]:
-    states = {
-        "kill": lambda: "on" if record.value else "off",
-        "breaker": lambda: STATES[_breaker(record)],
-        "model": lambda: versions.stood(record),
-    }
     return {
         "at": moments.clock(record.at),
         "name": NAMES[record.kind],
-        "state": states[record.kind](),
+        "state": _state(record),
         "by": record.by,
         "reason": record.reason,
     }
+
+
+def _state(record: Record) -> str:
+    if record.kind == "model":
+        return versions.stood(record)
+    return ("on" if record.value else "off") if record.kind == "kill" else STATES[_breaker(record)]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from temper.core.errors import ConfigError
-from temper.store.control.deployed import BACK, deployed, named
+from temper.store.control.deployed import BACK, Deployed, deployed, named
 from temper.store.control.records import Record
 from temper.web.refused import Refused
 from temper.web.visit import Visit
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, ConfigError)
+"""What a record raises that was not put by `temper deploy`."""
 
 
 def back(visit: Visit) -> Response:
@@ -27,18 +30,22 @@ def back(visit: Visit) -> Response:
 
 
 def shown(visit: Visit) -> dict[str, Any]:
-    """What answers, what is on trial and what going back would lead to; "" where there is nothing to go back from."""
-    found, record = deployed(visit.control), visit.control.records.current("model")
+    """What answers, what is on trial and what going back would lead to; "" where there is nothing to go back from.
+    Records that no gateway could follow are told as such: the other switches of the page are needed then.
+    """
+    record = visit.control.records.current("model")
+    try:
+        return _told(deployed(visit.control)) | {"record": 0 if record is None else record.seq}
+    except UNREADABLE:
+        return {"live": "not readable", "trial": "", "leads": "", "record": 0}
+
+
+def _told(found: Deployed) -> dict[str, Any]:
     if found.trial is not None:
         leads = f"end the trial: {named(found.live)} answers everybody"
     else:
         leads = f"go back to {named(found.lives[-2])}" if len(found.lives) > 1 else ""
-    return {
-        "live": named(found.live),
-        "trial": "" if found.trial is None else line(found.trial),
-        "leads": leads,
-        "record": 0 if record is None else record.seq,
-    }
+    return {"live": named(found.live), "trial": "" if found.trial is None else line(found.trial), "leads": leads}
 
 
 def line(value: Any) -> str:
@@ -53,5 +60,5 @@ def stood(record: Record) -> str:
     """The same of any record, also one that no gateway could follow."""
     try:
         return line(record.value)
-    except (AttributeError, KeyError, TypeError, ValueError, ConfigError):
+    except UNREADABLE:
         return "not readable"

@@ -60,7 +60,7 @@ bench: $(PEERS)/.stamp ## sizes, start-up and the comparisons with peers, which 
 peers: .venv-garak/.stamp .venv-pyrit/.stamp ## garak and PyRIT, 7 GB in environments of their own, for bench.injection.runner
 	@echo 'BENCH_GARAK=$$PWD/.venv-garak/bin/python BENCH_PYRIT=$$PWD/.venv-pyrit/bin/python $(PEERS)/bin/python -m bench.injection.runner'
 
-servers: .venv-bentoml/.stamp .venv-mlserver/.stamp ## BentoML and MLServer, 1 GB in environments of their own, for bench.guard.frameworks
+servers: .venv-bentoml/.stamp .venv-mlserver/.stamp ## BentoML and MLServer, 0.5 GB in environments of their own, for bench.guard.frameworks
 	@echo '$(PEERS)/bin/python -m bench.guard.frameworks'
 
 # pip's resolver does not come to an end on garak; uv's does. A bare torch would pull gigabytes more.

@@ -107,7 +107,7 @@ def test_only_what_one_person_decided_comes_again_and_never_what_came_again(cont
     answered(control.reviews, two, "ann", "block")
     answered(control.reviews, two, "bob", "block", 11.0)
     control.reviews.enqueue("late", payload(), 1.0, due=11.0)
-    assert len(control.reviews.expire(12.0, "block")) == 1
+    assert len(control.reviews.expire(12.0)) == 1
     assert control.reviews.page() == []
 
 
@@ -125,7 +125,7 @@ def test_time_that_runs_out_lapses_and_is_nobodys_answer(control):
     control.exercises.set_share(1.0, "pat", 1.0)
     first = control.reviews.enqueue("r1", payload(), 1.0, due=100.0)
     answered(control.reviews, first, "ann", "allow")
-    assert control.reviews.expire(500.0, "block") == [], "no client waits for it"
+    assert control.reviews.expire(500.0) == [], "no client waits for it"
     assert control.audit.page(1)[0].action == "exercise.lapse"
     assert control.reviews.get(first, "bob").outcome is Ruling.ALLOW
     assert control.reviews.page() == []

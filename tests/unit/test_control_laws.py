@@ -27,6 +27,7 @@ class Queue(RuleBasedStateMachine):
         self.now = 1.0
         self.eyes = {}
         self.due = {}
+        self.safe = {}
         self.claims = []  # every claim ever made, so that old ones can be used again
         self.holder = {}  # case -> (reviewer, version, end of the lease)
         self.given = {}  # case -> [(reviewer, verdict)]
@@ -42,14 +43,15 @@ class Queue(RuleBasedStateMachine):
     def wait(self, seconds):
         self.now += seconds
 
-    @rule(eyes=st.sampled_from([1, 2]), wait=st.sampled_from([None, 100.0]), priority=st.integers(0, 2))
-    def enqueue(self, eyes, wait, priority):
+    @rule(eyes=st.sampled_from([1, 2]), wait=st.sampled_from([None, 100.0]), priority=st.integers(0, 2), safe=VERDICTS)
+    def enqueue(self, eyes, wait, priority, safe):
         request = f"r{len(self.eyes)}"
         due = None if wait is None else self.now + wait
-        number = self.reviews.enqueue(request, {}, self.now, eyes=eyes, due=due, priority=priority)
+        number = self.reviews.enqueue(request, {}, self.now, eyes=eyes, due=due, priority=priority, overdue=safe)
         assert number not in self.eyes
         assert self.reviews.enqueue(request, {"other": 1}, self.now, eyes=1) == number
         self.eyes[number], self.due[number], self.given[number] = eyes, due, []
+        self.safe[number] = safe
 
     @rule(reviewer=REVIEWERS)
     def claim(self, reviewer):
@@ -101,12 +103,12 @@ class Queue(RuleBasedStateMachine):
             self.reviews.release(number, reviewer, version, self.now)
             del self.holder[number]
 
-    @rule(safe=VERDICTS)
-    def expire(self, safe):
+    @rule()
+    def expire(self):
         overdue = {n for n in self.eyes if n not in self.final and self.due[n] is not None and self.due[n] <= self.now}
-        assert {case.id for case in self.reviews.expire(self.now, safe)} == overdue
+        assert {case.id for case in self.reviews.expire(self.now)} == overdue
         for number in overdue:
-            self.final[number] = (State.EXPIRED, safe)
+            self.final[number] = (State.EXPIRED, self.safe[number])
             self.holder.pop(number, None)
 
     @invariant()

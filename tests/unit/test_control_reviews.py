@@ -67,7 +67,7 @@ def test_a_form_sent_twice_counts_once(control):
         (lambda reviews, case: reviews.release(case.id, "ann", case.version, 3.0), "does not hold"),
         (lambda reviews, case: reviews.claim("bob", 500.0), "does not hold"),
         (lambda reviews, case: reviews.claim_one(case.id, "ann", 3.0), "moved on from version"),
-        (lambda reviews, case: reviews.expire(1000.0, "block"), "is expired with block"),
+        (lambda reviews, case: reviews.expire(1000.0), "is expired with block"),
     ],
 )
 def test_a_decision_on_what_has_moved_on_is_refused(control, spoil, match):
@@ -155,11 +155,31 @@ def test_what_is_overdue_gets_the_safe_default_and_says_so(control):
     control.reviews.claim("ann", 2.0)
     assert control.reviews.claim_one(2, "bob", 9.0)
     assert control.reviews.claim("cyd", 10.5) is None
-    (case,) = control.reviews.expire(10.0, "block")
+    (case,) = control.reviews.expire(10.0)
     assert (case.id, case.state, case.outcome, case.closed) == (number, State.EXPIRED, Ruling.BLOCK, 10.0)
-    assert control.reviews.expire(10.0, "block") == []
+    assert control.reviews.expire(10.0) == []
     assert control.reviews.labels() == []
     assert control.audit.page()[0].action == "review.expire"
+
+
+@pytest.mark.parametrize("overdue", list(Ruling))
+def test_every_case_has_its_own_default_wherever_it_stands(control, overdue):
+    """Two gateways with two policies on one store; a case that people differ about is no exception."""
+    reviews = control.reviews
+    other = reviews.enqueue("r0", {}, 1.0, due=10.0)
+    number = reviews.enqueue("r1", {}, 1.0, due=20.0, eyes=2, overdue=overdue)
+    for name, verdict in (("ann", "block"), ("bob", "allow")):
+        answered(reviews, reviews.claim_one(number, name, 2.0), name, verdict, 3.0)
+    assert reviews.get(number).state is State.ESCALATED
+    reviews.claim_one(number, "pat", 15.0)
+    found = {case.id: (case.state, case.outcome, len(case.decisions)) for case in reviews.expire(30.0)}
+    assert found == {other: (State.EXPIRED, Ruling.BLOCK, 0), number: (State.EXPIRED, overdue, 2)}
+    assert [(one.action, one.who, one.detail["outcome"]) for one in control.audit.page(2)] == [
+        ("review.expire", "clock", overdue),
+        ("review.expire", "clock", "block"),
+    ]
+    with pytest.raises(TemperError, match="no verdict"):
+        reviews.enqueue("r2", {}, 1.0, overdue="maybe")
 
 
 def test_who_may_not_decide(control):
@@ -173,8 +193,10 @@ def test_who_may_not_decide(control):
     with pytest.raises(Conflict, match="held by ann"):
         control.reviews.claim_one(case.id, "bob", 3.0)
     control.people.set_role("ann", Role.VIEWER, "root", 3.0)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Conflict):
         answered(control.reviews, case, "ann", "allow")
+    with pytest.raises(Forbidden):
+        control.reviews.claim_one(case.id, "ann", 3.0)
     control.people.disable("ann", "root", 4.0)
     with pytest.raises(Conflict):
         answered(control.reviews, case, "ann", "allow")

@@ -110,7 +110,10 @@ def test_a_session_ends_idle_at_last_and_when_closed(control):
         assert sessions.find(lively, float(now))
     assert sessions.find(lively, 43200.0) is None
     first, second = sessions.open("bob", 0.0), sessions.open("bob", 0.0)
-    sessions.close(first)
+    sessions.close(first, 1.0)
+    sessions.close(first, 1.0)
+    assert [one.action for one in control.audit.page(2)] == ["session.close", "session.open"]
+    assert control.audit.page(1)[0].who == "bob"
     assert sessions.find(first, 1.0) is None
     assert sessions.find(second, 1.0).name == "bob"
     assert sessions.find("\ud800 nonsense", 1.0) is None
@@ -122,6 +125,34 @@ def test_who_is_disabled_is_out_at_once(control):
     assert control.sessions.find(token, 2.0) is None
     with pytest.raises(TemperError, match="nobody"):
         control.sessions.open("ann", 3.0)
+
+
+@pytest.mark.parametrize("change", ["role", "disable"])
+def test_who_gets_another_role_or_leaves_signs_in_again_and_holds_nothing(control, change):
+    reviews, token = control.reviews, control.sessions.open("ann", 0.0)
+    first, second = reviews.enqueue("r1", {}, 1.0), reviews.enqueue("r2", {}, 1.0, eyes=2)
+    other = reviews.enqueue("r3", {}, 1.0)
+    held = reviews.claim_one(second, "bob", 2.0)
+    reviews.decide(second, "bob", "block", "seen", "t", held.version, 2.0)
+    mine = [reviews.claim_one(number, "ann", 3.0) for number in (first, second)]
+    reviews.claim_one(other, "cyd", 3.0)
+    if change == "role":
+        control.people.set_role("ann", Role.APPROVER, "root", 4.0)
+    else:
+        control.people.disable("ann", "root", 4.0)
+    assert control.sessions.find(token, 4.0) is None
+    assert [(reviews.get(case.id).state, reviews.get(case.id).owner) for case in mine] == [
+        ("open", None),
+        ("second", None),
+    ]
+    assert reviews.get(other).owner == "cyd"
+    for case in mine:
+        with pytest.raises(TemperError):
+            reviews.decide(case.id, "ann", "allow", "late", f"t{case.id}", case.version, 5.0)
+    told = [(one.action, one.who, one.subject) for one in control.audit.page(3)]
+    assert told[1:] == [("review.release", "root", "2"), ("review.release", "root", "1")]
+    assert told[0][0] == f"person.{change}"
+    assert control.audit.verify() == []
 
 
 def test_a_key_opens_until_it_ends_or_is_revoked(control):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from temper.cli import app as cli
 from temper.config.assistant import load_assistant
 from temper.core.assistant import Audit
-from temper.core.chat import Reply, Request
+from temper.core.chat import Message, Reply, Request, Role
 from temper.core.errors import ConfigError, StoreError
 from temper.gateway.app import Proxy, proxy
 from temper.gateway.keys import key_in
@@ -59,6 +60,9 @@ def test_an_exchange_stands_in_the_ledger_without_a_word_of_it(tmp_path: Path) -
     assert (body["policy"], body["level"], body["written"] > 0) == (GUARD.digest, "ALLOW", True)
     assert [len(body["asked"]), len(body["answers"][0]["said"])] == [32, 32]
     assert "wrote" not in body["answers"][0], "what was said is what the model wrote"
+    ask(gateway(tmp_path, lambda request: "the parcel is at the harbour"), ASKED)
+    again = written(tmp_path)[1][1]["answers"][0]["said"]
+    assert again != body["answers"][0]["said"], "nobody sees who was told the same"
     assert b"harbour" not in raw(tmp_path)
     assert b"marzipan" not in raw(tmp_path)
     assert not (tmp_path / "personal.db").exists()
@@ -93,7 +97,8 @@ def test_a_stream_is_written_down_before_its_first_piece_and_before_its_end(tmp_
     assert (body["stream"], body["level"]) == (True, "REVISE")
     assert opening["asked"] == body["asked"]
     assert app.audit is not None
-    assert body["answers"][0]["said"] == app.audit.journal.commitment(packed({"text": said, "calls": ()}))
+    words = packed({"request": body["request"], "words": Message(role=Role.ASSISTANT, text=said)})
+    assert body["answers"][0]["said"] == app.audit.journal.commitment(words)
     assert body["answers"][0]["wrote"] != body["answers"][0]["said"]
 
 
@@ -116,6 +121,28 @@ def test_what_fails_is_written_down_too(tmp_path: Path) -> None:
     kinds = [(kind, body.get("failed", "")) for kind, body in written(tmp_path)]
     said = "the model behind gave no answer that can be used"
     assert kinds == [("exchange", said), ("begun", ""), ("exchange", said)]
+
+
+@pytest.mark.parametrize("body", [ASKED, STREAM])
+def test_an_answer_that_is_lost_on_the_way_out_is_one_record(tmp_path: Path, body: Any) -> None:
+    app, sent = gateway(tmp_path, lambda request: "hi"), []
+
+    async def story() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": json.dumps(body).encode()}
+
+        async def send(event: dict[str, Any]) -> None:
+            sent.append(event)
+            if len(sent) == 1:
+                raise ConnectionResetError
+
+        headers = [(b"authorization", b"Bearer a-long-random-key")]
+        scope = {"type": "http", "method": "POST", "path": "/v1/chat/completions", "headers": headers}
+        await app(scope, receive, send)
+
+    asyncio.run(story())
+    app.audit.close()  # type: ignore[union-attr]
+    assert [body.get("failed", "") for kind, body in written(tmp_path) if kind == "exchange"] == [""]
 
 
 @pytest.mark.parametrize("body", [ASKED, STREAM])

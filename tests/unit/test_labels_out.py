@@ -97,21 +97,6 @@ def test_every_case_that_people_close_leaves_once_and_no_other(control):
     assert [one.label for one in found] == control.reviews.labels()
 
 
-def test_a_case_that_comes_again_to_measure_reviewers_is_no_label(control):
-    control.exercises.set_share(1.0, "pat", 1.0)
-    decided(control, "a")
-    case = control.reviews.claim("bob", 4.0)
-    control.reviews.decide(case.id, "bob", "block", "seen", "again", case.version, 5.0)
-    control.exercises.set_share(0.0, "pat", 6.0)
-    decided(control, "b")
-    found = list(control.outbox.after(0))
-    assert [(one.cursor, one.label.request, one.label.verdict) for one in found] == [
-        (1, "a", "allow"),
-        (3, "b", "allow"),
-    ]
-    assert control.outbox.at(2) is None
-
-
 def test_a_decision_that_is_undone_leaves_nothing(control, monkeypatch):
     from temper.store.control import audit
 
@@ -316,3 +301,12 @@ def test_the_commands_export_and_hand_on(tmp_path, monkeypatch):
     assert requests((tmp_path / "labels.jsonl").read_text().splitlines()) == ["a", "b", "c"]
     with pytest.raises(TemperError, match="NAME: VALUE"):
         run("reviews", "relay", "--to", tmp_path / "x", "--header", "nothing")
+
+
+def test_a_case_that_comes_again_leaves_only_once(control):
+    control.exercises.set_share(1.0, "pat", 1.0)
+    decided(control, ["first"])
+    case = control.reviews.claim("bob", 4.0)
+    assert case.request != "first", "it comes again under another name"
+    control.reviews.decide(case.id, "bob", "block", "seen", "token again", case.version, 5.0)
+    assert [(one.case, one.label.request) for one in control.outbox.after(0)] == [(1, "first")]

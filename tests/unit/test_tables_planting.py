@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from small_gateway import GUARD, asked, folder, models, written
 from temper.cli import app
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
-from temper.core.review import Role, Ruling
+from temper.core.review import Role, Ruling, State
 from temper.gateway.tables.build import Gateway, opened
 from temper.gateway.tables.planting import plantings
 from temper.store.control.people import People
@@ -91,6 +92,26 @@ def test_what_is_planted_are_labelled_rows_half_of_each_and_as_many_mislead_as_a
     assert truths != sorted(truths)
     assert plantings(system, 40, 0.25, seed=1) == found
     assert plantings(system, 40, 0.25) != plantings(system, 40, 0.25), "nobody can foretell them"
+
+
+def test_what_nobody_decides_gets_what_the_policy_says_and_is_told(folder: Path) -> None:
+    found: list[str] = []
+    for word in ("allow", "block"):
+        written(folder, REVIEW + f"  people: {{due: 0.001, overdue: {word}}}\n")
+        gateway = opened(folder / "temper.yaml")
+        asyncio.run(asked(gateway, (0.0, 0.0, 0.1)))
+        gateway.tending.relay.once()
+        time.sleep(0.01)
+        gateway.tending._overdue()
+        case = gateway.control.reviews.page(State.EXPIRED)[-1]
+        found.append(str(case.outcome))
+        assert gateway.control.audit.page(1)[0].action == "review.expire"
+        assert gateway.control.reviews.labels() == []
+        gateway.close()
+    assert sorted(found) == ["allow", "block"]
+    written(folder, REVIEW + "  people: {overdue: maybe}\n")
+    with pytest.raises(ConfigError, match="overdue is 'maybe'"):
+        opened(folder / "temper.yaml")
 
 
 def test_what_cannot_be_planted_is_said(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from temper.core.review import State
 from temper.store.codec import to_json
 from temper.web import shown
-from unit.web_desk import FIELDS, PAYLOAD, Answer, Browser, World
+from unit.web_desk import FIELDS, NOW, PAYLOAD, Answer, Browser, World
 
 
 @pytest.fixture
@@ -46,6 +46,15 @@ def test_a_decision_and_its_audit_row_keep_what_was_seen(world: World) -> None:
     assert "saw what this page shows" in browser.get(f"/cases/{number}").text
     assert f"seen {page.hidden('seen')[:16]}…" in world.browser("pia").get("/audit").text
     assert world.control.audit.verify() == []
+
+
+def test_a_page_says_what_becomes_of_a_case_that_nobody_decides(world: World) -> None:
+    number = world.case(due=NOW + 60, overdue="allow")
+    browser = world.browser("ana")
+    assert "allow at 2027-01-15 08:01:00 UTC" in browser.get(f"/cases/{number}").text
+    world.clock.now += 61
+    assert "overdue: it gets its default, allow" in browser.get(f"/cases/{number}").text
+    assert browser.send("/queue", f"/cases/{number}/claim").status == 409
 
 
 def test_both_of_two_people_saw_the_same_page(world: World) -> None:

@@ -61,7 +61,7 @@ def test_what_is_open_expired_or_half_decided_is_never_among_them(world: World) 
     held = world.control.reviews.claim_one(second, "ana", NOW)
     world.control.reviews.decide(second, "ana", "block", "a telling reason", "t", held.version, NOW)
     world.case(due=NOW + 1)
-    world.control.reviews.expire(NOW + 2, "block")
+    world.control.reviews.expire(NOW + 2)
     number = world.case()
     assert near(world, number).looked == 0
     assert "Nobody has closed another case yet" in world.browser("ben").get(f"/cases/{number}").text

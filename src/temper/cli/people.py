@@ -40,7 +40,7 @@ def add(name: Name, role: Wanted = Rank.VIEWER, store: Store = PLACE) -> None:
 def role(
     name: Name, role: Annotated[Rank, typer.Argument(help="What they may do from now on.")], store: Store = PLACE
 ) -> None:
-    """Give somebody another role; the last admin stays one."""
+    """Give somebody another role: their sessions end, cases they hold go back. The last admin stays one."""
     from temper.core.review import Role
 
     with opened(store) as (control, me, now):

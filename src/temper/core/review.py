@@ -92,7 +92,8 @@ class Case:
     `version` is the fencing token: whoever decides names the version they claimed. `owner` holds the case until
     `lease` (seconds since 1970); a lease that has run out holds nothing. `decisions` stays empty for whoever has not
     decided while a second, blind answer is wanted. `outcome` is there once the case is closed or expired, but not for
-    whoever may be asked to look at it again. `level` is the role it takes to decide.
+    whoever may be asked to look at it again. `level` is the role it takes to decide,
+    `overdue` what becomes of it if nobody decides by `due`.
     """
 
     id: int
@@ -110,6 +111,7 @@ class Case:
     created: float
     outcome: Ruling | None
     closed: float | None
+    overdue: Ruling = Ruling.BLOCK
     decisions: tuple[Opinion, ...] = ()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from temper.core.assistant import Audit
-from temper.core.chat import Reply
+from temper.core.chat import Message, Request
 from temper.core.stage import Decision, Level
 from temper.gateway.keys import key_in
 from temper.gateway.trail import Course, Trail
@@ -63,13 +63,17 @@ class Exchanges:
 
     async def begun(self, course: Course) -> None:
         """An answer in pieces is about to go out."""
-        asked = b"" if self.personal else self.journal.commitment(packed({"asked": course.request}))
+        asked = b"" if self.personal else self._bound(course.id, course.request)
         body = Begun(request=course.id, client=course.client, model=self.model, policy=self.policy, asked=asked)
         await self._write(BEGUN, body, course.asked)
 
     async def over(self, course: Course, failed: str = "") -> None:
-        """An exchange is about to be answered, or has `failed`."""
-        kept = b""
+        """An exchange is about to be answered, or has `failed`. What fails later, on the way out, changes nothing of
+        what was decided: it is one record all the same.
+        """
+        if course.over:
+            return
+        course.over, kept = True, b""
         if self.personal is not None and (self.texts == "all" or course.level >= Level.REVIEW):
             words = json.dumps(msgspec.to_builtins(course.words())).encode()
             kept = await asyncio.to_thread(self.personal.keep, course.subject, words)
@@ -95,9 +99,9 @@ class Exchanges:
             digest=self.digest,
             policy=self.policy,
             level=course.level.name,
-            asked=b"" if kept else self.journal.commitment(packed({"asked": course.request})),
+            asked=b"" if kept else self._bound(course.id, course.request),
             rulings=_ruled(course.trails[0].asked),
-            answers=tuple(self._answered(trail, bool(kept)) for trail in course.trails),
+            answers=tuple(self._answered(course.id, trail, bool(kept)) for trail in course.trails),
             kept=kept,
             stream=course.stream,
             failed=failed,
@@ -105,8 +109,8 @@ class Exchanges:
             written=sum(trail.usage.written for trail in course.trails),
         )
 
-    def _answered(self, trail: Trail, kept: bool) -> Answered:
-        wrote, said = self._bound(trail.wrote), self._bound(trail.said)
+    def _answered(self, request: str, trail: Trail, kept: bool) -> Answered:
+        wrote, said = (b"" if one is None else self._bound(request, one.message) for one in (trail.wrote, trail.said))
         return Answered(
             level=trail.level.name,
             rulings=_ruled(trail.answered),
@@ -114,9 +118,11 @@ class Exchanges:
             wrote=b"" if kept or wrote == said else wrote,
         )
 
-    def _bound(self, reply: Reply | None) -> bytes:
-        """The commitment to the words and calls of a reply."""
-        return b"" if reply is None else self.journal.commitment(packed({"text": reply.text, "calls": reply.calls}))
+    def _bound(self, request: str, words: Request | Message) -> bytes:
+        """The commitment to words of an exchange: the same words of another have another, so that nobody who reads the
+        ledger sees who said the same.
+        """
+        return self.journal.commitment(packed({"request": request, "words": words}))
 
 
 def _ruled(found: dict[str, Decision]) -> tuple[Ruled, ...]:

@@ -42,7 +42,9 @@ class Trail:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Course:
-    """A whole exchange: its `id`, who asks, for which `person`, whether in pieces, the question, and its answers."""
+    """A whole exchange: its `id`, who asks, for which `person`, whether in pieces, the question, and its answers;
+    `over` once that is being written down.
+    """
 
     id: str
     client: str
@@ -50,6 +52,7 @@ class Course:
     stream: bool
     request: Request
     trails: list[Trail]
+    over: bool = False
 
     @property
     def level(self) -> Level:

@@ -17,7 +17,20 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import agreement, audit, case, dashboard, door, incidents, operations, people, policies, queue, versions
+from temper.web import (
+    agreement,
+    audit,
+    case,
+    dashboard,
+    door,
+    drills,
+    incidents,
+    operations,
+    people,
+    policies,
+    queue,
+    versions,
+)
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -46,6 +59,8 @@ SCREENS = (
     Screen("POST", "/cases/{id:int}/decide", Role.ANALYST, case.decide),
     Screen("GET", "/dashboard", Role.VIEWER, dashboard.show),
     Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
+    Screen("GET", "/dashboard/drill", Role.VIEWER, drills.fragment),
+    Screen("GET", "/drills/{id:int}", Role.VIEWER, drills.show),
     Screen("GET", "/incidents", Role.VIEWER, incidents.show),
     Screen("POST", "/incidents", Role.APPROVER, incidents.begin),
     Screen("GET", "/incidents/{id:int}", Role.VIEWER, incidents.one),

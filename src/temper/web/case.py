@@ -134,7 +134,7 @@ def _cannot(case: Case, visit: Visit) -> str:
     if case.state.final:
         return "The case is closed." if case.state is State.CLOSED else "The case ran out of time and took its default."
     if _overdue(case, visit.now):
-        return "The case is overdue: it gets the safe default, and nobody decides it any more."
+        return f"The case is overdue: it gets its default, {case.overdue.value}, and nobody decides it any more."
     if not visit.may(Role.ANALYST):
         return "You may read cases. Deciding takes the role analyst."
     if not visit.may(_needed(case)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from temper.core.review import State
-from temper.web import figures, incidents, moments, operations
+from temper.web import drills, figures, incidents, moments, operations
 from temper.web.case import STATES, summary
 from temper.web.visit import Visit
 
@@ -17,7 +17,7 @@ URGENT = 5
 
 def show(visit: Visit) -> Response:
     """The whole page."""
-    return visit.page("dashboard.html", **_context(visit))
+    return visit.page("dashboard.html", **_context(visit), **drills.panel(visit))
 
 
 def fragment(visit: Visit) -> Response:

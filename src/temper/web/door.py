@@ -36,7 +36,7 @@ def enter(visit: Visit) -> Response:
 
 def leave(visit: Visit) -> Response:
     """End the session here and in the store."""
-    visit.control.sessions.close(visit.token)
+    visit.control.sessions.close(visit.token, visit.now)
     return visit.cookie(visit.go("/login", "out"), fresh())
 
 

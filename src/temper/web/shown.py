@@ -59,6 +59,7 @@ def _facts(case: Case) -> Figures:
         ("Record", case.request),
         ("Came in", moments.clock(case.created)),
         ("Answers wanted", "one" if case.eyes == 1 else "two, independent"),
+        ("If nobody does", "" if case.due is None else f"{case.overdue.value} at {moments.clock(case.due)}"),
         ("Model", sheet.word(case.payload, "model", 16)),
         ("Policy", sheet.word(case.payload, "policy", 16)),
     ]

@@ -133,7 +133,7 @@ class Visit:
             "nonce": self.request.scope["nonce"],
             "person": self.person,
             "sections": sections,
-            "here": "/" + self.request.url.path.split("/")[1].replace("cases", "queue"),
+            "here": "/" + self.request.url.path.split("/")[1].replace("cases", "queue").replace("drills", "dashboard"),
             "csrf": csrf(self.token),
             "said": SAID.get(self.request.query_params.get("said", ""), ""),
         }

@@ -88,12 +88,14 @@ async def play(
     timeout: float = 2.0,
     read: Callable[[bytes], int] | None = None,
     began: Callable[[float], None] = lambda at: None,
+    heard: Callable[[float, int, int], None] = lambda at, status, mark: None,
 ) -> Played:
     """Send `requests`, whole HTTP/1.1 messages, each again in turn, at the times in `due`. A request with no free
-    connection waits for one, and that wait counts. `began` is told the monotonic time of the start.
+    connection waits for one, and that wait counts. `began` is told the monotonic time of the start, `heard` of
+    every request that ended: when, in seconds from the start, its status and its mark.
     """
     loop = asyncio.get_running_loop()
-    run = _Run(loop=loop, host=host, port=port, requests=requests, due=due, timeout=timeout, read=read)
+    run = _Run(loop=loop, host=host, port=port, requests=requests, due=due, timeout=timeout, read=read, heard=heard)
     await run.connect(connections)
     run.start = time.perf_counter()
     began(time.monotonic())
@@ -106,8 +108,9 @@ class _Run:
     """One run: its lines, those that are free, the requests that wait for one, and the clock."""
 
     def __init__(
-        self, *, loop: Any, host: str, port: int, requests: Any, due: Array, timeout: float, read: Any
+        self, *, loop: Any, host: str, port: int, requests: Any, due: Array, timeout: float, read: Any, heard: Any
     ) -> None:
+        self.heard = heard
         self.read, self.marks = read, np.zeros(len(due), dtype=np.int64)
         self.loop, self.place, self.requests, self.due, self.timeout = loop, (host, port), requests, due, timeout
         self.taken, self.sent, self.done = (np.full(len(due), np.nan) for _ in range(3))
@@ -160,8 +163,10 @@ class _Run:
     def ended(self, at: int, status: int) -> None:
         self.left -= 1
         self.status[at] = status
+        now = self.now()
         if status:
-            self.done[at] = self.now()
+            self.done[at] = now
+        self.heard(now, status, int(self.marks[at]))
 
     def lost(self, line: _Line) -> None:
         """A line broke: another takes its place."""

@@ -10,20 +10,24 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from temper.config.reading import read
+from temper.config.serving import serving_of
 from temper.config.system import load_system
+from temper.core.drill import Turn
 from temper.core.errors import TemperError
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.engine.drill.load import Played, arrivals, play
 from temper.engine.drill.messages import messages
+from temper.engine.drill.recording import Recording
 
 Array = np.ndarray[Any, Any]
 _PRIMARY, _OTHER = 1, 2
@@ -33,7 +37,9 @@ _STEADY, _GOOD = 1.0, 0.999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drilled:
-    """What came of it. Times are seconds after the fault, or after the model was there again; None: never."""
+    """What came of it. Times are seconds after the fault, `full_again` after the model was there again; None: never.
+    `detected` is when the breaker was seen open, `restored` when everybody was answered by the model again.
+    """
 
     fault: str
     rate: float
@@ -43,6 +49,8 @@ class Drilled:
     degraded: int
     first_other: float | None
     full_again: float | None
+    detected: float | None
+    restored: float | None
     p99_steady: float
     p99: float
     worst: float
@@ -56,10 +64,17 @@ class Drilled:
         yield f"failed: {self.failed}{bound}; answered after the deadline of {1e3 * self.deadline:.0f} ms: {self.late}"
         yield f"answered by somebody else: {self.degraded}, the first {_ms(self.first_other)} after the fault"
         yield f"the model answers everybody again {_ms(self.full_again)} after it was back"
+        away = "never" if self.restored is None else f"{self.restored:.1f} s"
+        yield f"detected {_ms(self.detected)} after the fault (the breaker opened), restored after {away}"
         tails = (_ms(one, 1) for one in (self.p99_steady, self.p99, self.worst))
         yield "p99 {} before the fault and {} over the whole run, the slowest {}".format(*tails)
         if not self.trusted:
             yield "the generator could not keep its own times: lower --rate, the latencies say nothing"
+
+    def figures(self) -> dict[str, Any]:
+        """What is kept of it; a number that is none is left out."""
+        told = {name: getattr(self, name) for name in (one.name for one in fields(self)) if name != "fault"}
+        return {name: value for name, value in told.items() if value is None or np.isfinite(value)}
 
     @property
     def held(self) -> bool:
@@ -67,19 +82,30 @@ class Drilled:
         return self.failed == 0 and self.full_again is not None
 
 
-def primary_down(config: Path, rate: float, seconds: float, hang: bool, told: Callable[[str], None]) -> Drilled:
+def primary_down(
+    config: Path, rate: float, seconds: float, hang: bool, told: Callable[[str], None], by: str = "drill"
+) -> Drilled:
     """Start the model and its gateway as two processes, and take the model away in the middle of a steady load.
 
     The gateway has the guard of `config`; where that has no fallback, the model itself stands in, in the gateway's
-    process. Everything lies in a folder of its own beside the configuration and is removed with the next drill.
+    process. Everything lies in a folder of its own beside the configuration, with control stores of its own, so that
+    nothing of it reaches people's queue; the record of the drill, by `by`, is in the control store of `config`.
     """
     system = load_system(config)
+    place = serving_of(read(config), config.absolute().parent).control
     with ExitStack() as cleared:
         stack = _Stack(config, cleared)
         told(f"the model at {stack.primary_port}, the gateway at {stack.port}; load for {seconds:g} s")
         asked = messages(system.schema, system.data.x[:2_000], key="drill")
-        played, fault, back = asyncio.run(_drilled(stack, asked, rate, seconds, hang))
-    return _read(system, played, rate, fault, back, stack.deadline, hang)
+        metrics = f"http://127.0.0.1:{stack.port}/metrics"
+        recording = Recording(place=place, by=by, told=told, seconds=seconds, rate=rate, metrics=metrics)
+        recording.open("primary-down", _fault(system, hang))
+        played, fault, back = asyncio.run(_drilled(stack, asked, rate, seconds, hang, recording))
+    found = _read(system, played, rate, fault, back, stack.deadline, hang, recording.turns)
+    if found.full_again is not None:
+        recording.turned(Turn.FULL, back + found.full_again)
+    recording.end(found.held, found.figures())
+    return found
 
 
 class _Stack:
@@ -123,6 +149,7 @@ def _configs(config: Path, folder: Path, port: int) -> tuple[Path, Path, float]:
     guard = dict(document.get("guard") or {})
     off = dict.fromkeys(("anomaly", "extraction", "output"), "off")
     alone = {**off, "open": True, "audit": {"folder": str(folder / "primary"), "ack": "async"}}
+    alone["control"], guard["control"] = str(folder / "primary.db"), str(folder / "gateway.db")
     alone["profile"] = guard["profile"] = str(folder / "profile.npz")
     guard |= {"open": True, "audit": {"folder": str(folder / "gateway")}, "quota": "off"}
     guard["upstream"] = {"url": f"http://127.0.0.1:{port}/v2/models/{name}/infer", "protocol": "v2", "output": "score"}
@@ -135,7 +162,7 @@ def _configs(config: Path, folder: Path, port: int) -> tuple[Path, Path, float]:
 
 
 async def _drilled(
-    stack: _Stack, asked: Sequence[bytes], rate: float, seconds: float, hang: bool
+    stack: _Stack, asked: Sequence[bytes], rate: float, seconds: float, hang: bool, recording: Recording
 ) -> tuple[Played, float, float]:
     """The load, and from when to when the model was away, in its seconds."""
     due = arrivals(rate, seconds, Draws(0, "drill").generator())
@@ -145,6 +172,7 @@ async def _drilled(
     async def fault(start: float) -> None:
         await asyncio.sleep(seconds / 4)
         times[0] = time.monotonic() - start
+        recording.turned(Turn.FAULT, times[0])
         os.kill(stack.primary.pid, signal.SIGSTOP if hang else signal.SIGKILL)
         await asyncio.sleep(seconds / 4)
         if hang:
@@ -152,8 +180,14 @@ async def _drilled(
         else:
             await asyncio.to_thread(stack.again)
         times[1] = time.monotonic() - start
+        recording.turned(Turn.BACK, times[1])
 
     tasks: list[asyncio.Task[None]] = []
+
+    def began(start: float) -> None:
+        recording.start(start)
+        tasks.append(asyncio.create_task(fault(start)))
+
     played = await play(
         "127.0.0.1",
         stack.port,
@@ -161,9 +195,11 @@ async def _drilled(
         due,
         read=_source,
         timeout=5.0,
-        began=lambda start: tasks.append(asyncio.create_task(fault(start))),
+        began=began,
+        heard=recording.heard,
     )
     await tasks[0]
+    await recording.stop()
     return played, times[0], times[1]
 
 
@@ -172,28 +208,42 @@ def _source(body: bytes) -> int:
 
 
 def _read(
-    system: Protected, played: Played, rate: float, fault: float, back: float, deadline: float, hang: bool
+    system: Protected,
+    played: Played,
+    rate: float,
+    fault: float,
+    back: float,
+    deadline: float,
+    hang: bool,
+    turns: Mapping[Turn, float],
 ) -> Drilled:
     well = played.status == 200
     other = well & (played.marks == _OTHER)
     response = played.response
     before = (played.done - played.due)[well & (played.due < fault)]
+    again = _recovered(played, back)
     first = played.done[other & (played.done >= fault)]
     return Drilled(
-        fault=f"{system.name}: the model's process {'was stopped' if hang else 'was killed'}",
+        fault=_fault(system, hang),
         rate=rate,
         requests=len(played.due),
         failed=int((~well).sum()),
         late=int((response > deadline + 0.01).sum()),
         degraded=int(other.sum()),
         first_other=float(first.min() - fault) if len(first) else None,
-        full_again=_recovered(played, back),
+        full_again=again,
+        detected=turns[Turn.OPEN] - fault if Turn.OPEN in turns else None,
+        restored=None if again is None else back + again - fault,
         p99_steady=float(np.quantile(before, 0.99)) if len(before) else np.nan,
         p99=float(np.quantile(response, 0.99)),
         worst=float(response.max()),
         deadline=deadline,
         trusted=played.trusted(deadline),
     )
+
+
+def _fault(system: Protected, hang: bool) -> str:
+    return f"{system.name}: the model's process {'was stopped' if hang else 'was killed'}"
 
 
 def _recovered(played: Played, back: float) -> float | None:

@@ -23,6 +23,7 @@ from temper.gateway.log import Log, Signals, logged
 from temper.gateway.tables import parts
 from temper.gateway.tables.alarms import alarm
 from temper.gateway.tables.app import Client
+from temper.gateway.tables.compared import save
 from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
@@ -36,6 +37,7 @@ from temper.gateway.tables.watching import Watching, limits, stages
 from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
 from temper.gateway.upstream.wire import Upstream
+from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal
@@ -82,6 +84,8 @@ class Gateway:
     live: Version
     lasting: Lasting
     counted: Metrics
+    figures: Path
+    """Where it keeps what it sees of a model on trial."""
     door: Door
     control: Control
     tending: Tending
@@ -157,11 +161,18 @@ class Gateway:
         watching = Watching(live=lambda: self.live, journal=self.journal, tending=self.tending, door=self.door)
         while True:
             watching.look()
-            with suppress(OSError):  # a full disk is told by the journal
-                await asyncio.to_thread(self.counted.save)
+            await self.saved()
             if self.parent and os.getppid() != self.parent:
                 os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(1.0)
+
+    async def saved(self) -> None:
+        """Let other processes, and whoever asks at the command line, see what this one has counted."""
+        trial = self.live.shadow or self.live.canary
+        document = None if trial is None else {"at": time.time(), **trial.document()}
+        with suppress(OSError):  # a full disk is told by the journal
+            await asyncio.to_thread(self.counted.save)
+            await asyncio.to_thread(save, self.figures, document)
 
     def close(self) -> None:
         """The same where nothing was started."""
@@ -229,16 +240,12 @@ def build(
         spans=spans,
     )
 
-    def full() -> bool:
-        pipeline = found.live.pipeline
-        limited = pipeline.modes.concurrency is Mode.ENFORCE
-        return limited and pipeline.limiter.running + 1 > pipeline.limiter.limit
-
     found = Gateway(
         live=version(system, serving, lasting, trial=trial),
         lasting=lasting,
         counted=counted,
-        door=Door(full=full),
+        figures=journal.path.parent / f"trial-{seat.node}-{seat.worker}.json",
+        door=Door(full=lambda: _full(found.live.pipeline)),
         control=control,
         tending=tending,
     )
@@ -306,6 +313,11 @@ def described(gateway: Gateway, url: str) -> Iterator[str]:
     yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
     yield f"policy {live.policy[:12]}, every decision in {gateway.journal.path}"
     yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
+
+
+def _full(pipeline: Pipeline) -> bool:
+    """Whether another request would be turned away."""
+    return pipeline.modes.concurrency is Mode.ENFORCE and pipeline.limiter.running + 1 > pipeline.limiter.limit
 
 
 def _labels(live: Version, seat: Seat) -> Labels:

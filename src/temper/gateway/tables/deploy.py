@@ -14,6 +14,7 @@ from temper.config.system import load_system
 from temper.core.errors import ConfigError
 from temper.core.system import Protected
 from temper.core.target import Target
+from temper.gateway.tables.compared import seen, told
 from temper.store.control import Control
 from temper.store.control.deployed import BACK, Deployed, deployed, named
 from temper.targets.load import open_target
@@ -75,19 +76,31 @@ def rollback(config: Path, by: str, reason: str, now: float) -> str:
         control.close()
 
 
-def status(config: Path) -> Iterator[str]:
-    """What is live, what is on trial, and what was before."""
-    control = Control.open(guard(config).control)
+def status(config: Path, now: float) -> Iterator[str]:
+    """What is live, what is on trial and what gateways on this machine have seen of it, what was before, and advice."""
+    serving = guard(config)
+    control = Control.open(serving.control)
     try:
         found = deployed(control)
         yield f"live: {named(found.live)}"
         if found.trial is not None:
             share = f" for {found.trial['share']:.0%} of the clients" if "share" in found.trial else ""
             yield f"{found.trial['mode']}: {named(found.trial)}{share}"
+        *figures, advice = _seen(found, Path(serving.audit), now)
+        yield from figures
         if len(found.lives) > 1:
             yield f"before: {named(found.lives[-2])}"
+        yield advice
     finally:
         control.close()
+
+
+def _seen(found: Deployed, folder: Path, now: float) -> Iterator[str]:
+    if found.trial is None:
+        yield "advice: nothing is on trial; temper deploy MODEL --shadow tries one that nobody is answered by"
+        return
+    mode = str(found.trial["mode"])
+    yield from told(seen(folder, mode, str(found.trial["digest"])), mode, now)
 
 
 def _put(place: str, value: Mapping[str, Any], by: str, reason: str, now: float) -> None:

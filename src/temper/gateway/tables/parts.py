@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from temper.config.serving import Serving
 from temper.core.errors import ConfigError
+from temper.core.review import Ruling
 from temper.core.room import Room
 from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
@@ -106,10 +107,17 @@ def waits(options: Options, workers: int = 1) -> Callable[[str, int], float]:
 
 
 def people(options: Options) -> Mapping[str, Any]:
-    """How long a person has for a case, and how many have to agree."""
+    """How long a person has for a case, how many have to agree, and what becomes of it where nobody decides."""
     given = dict(options.get("people", {}))
-    known("people", given, ["due", "eyes"])
-    return {"due": float(given.get("due", 3_600.0)), "eyes": int(given.get("eyes", 1))}
+    known("people", given, ["due", "eyes", "overdue"])
+    overdue = str(given.get("overdue", Ruling.BLOCK))
+    if overdue not in set(Ruling):
+        raise ConfigError(f"guard.people.overdue is {overdue!r}", fix="use block or allow")
+    return {
+        "due": float(given.get("due", 3_600.0)),
+        "eyes": int(given.get("eyes", 1)),
+        "overdue": Ruling(overdue),
+    }
 
 
 def golden(options: Options, system: Protected, model: Served, serving: Serving) -> Golden | None:

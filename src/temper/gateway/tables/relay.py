@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from temper.core.review import Ruling
 from temper.core.schema import Schema
 from temper.core.stage import Level
 from temper.store.control import Control
@@ -32,7 +33,7 @@ _BODY = msgspec.msgpack.Decoder(Decided)
 class Relay:
     """Reads the journal at `path` from where it stopped and puts what waits for a person into the queue. A case is
     named by its record, so one that is put twice is one case; where it stopped is remembered only once the case is
-    there. `due` seconds are given to a person, `eyes` people have to agree.
+    there. `due` seconds are given to a person, `eyes` people have to agree, and after that it is `overdue`.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Relay:
     reference: Mapping[str, Any]
     due: float = 3_600.0
     eyes: int = 1
+    overdue: Ruling = Ruling.BLOCK
     wall: Callable[[], float]
     relayed: int = 0
     _mark: Path = field(init=False, repr=False)
@@ -81,7 +83,8 @@ class Relay:
             "model": body.digest,
             "node": node,
         }
-        self.control.reviews.enqueue(name, payload, now, due=now + self.due, eyes=self.eyes)
+        due = now + self.due
+        self.control.reviews.enqueue(name, payload, now, due=due, eyes=self.eyes, overdue=self.overdue)
         return 1
 
     def _since(self) -> int:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.review import Ruling
 from temper.core.serving import Mode
 from temper.gateway.events import tell
 from temper.gateway.tables.key_use import KeyUse
@@ -25,8 +24,6 @@ from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 
 _PERIOD = 1.0
-SAFE = Ruling.BLOCK
-"""What becomes of a case that no person decided in time."""
 FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
 
 
@@ -114,9 +111,9 @@ class Tending:
             self.left.pop()
 
     def _overdue(self) -> None:
-        """What no person decided in time gets the safe default, and says so."""
-        for case in self.control.reviews.expire(time.time(), SAFE):
-            tell("case.overdue", case=case.id, ruling=SAFE.value)
+        """What no person decided in time gets what its policy says, and says so."""
+        for case in self.control.reviews.expire(time.time()):
+            tell("case.overdue", case=case.id, ruling=case.overdue.value)
 
     async def _probing(self) -> None:
         """Known rows go past the breaker, or nobody would find out that the model is well again."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,8 +17,8 @@ import numpy as np
 from temper.core.serving import Answer, Scoring, Source
 from temper.core.stage import Level
 from temper.gateway.tables import parts
+from temper.gateway.tables.compared import Arm, Changes, times
 from temper.guard.serving.pipeline import Pipeline, Record, Waiting
-from temper.kernels.rate import wilson
 from temper.targets.served import Served
 
 Array = np.ndarray[Any, Any]
@@ -34,50 +37,77 @@ class Shadow:
     model: Served
     threshold: float | None
     seen: int = 0
-    changed: int = 0
+    changes: Changes = field(default_factory=Changes)
     failed: int = 0
     dropped: int = 0
     largest: float = 0.0
+    since: float = field(default_factory=time.time)
+    _live: deque[float] = field(default_factory=times, init=False, repr=False)
+    _new: deque[float] = field(default_factory=times, init=False, repr=False)
     _waiting: int = field(default=0, init=False, repr=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="shadow"), init=False, repr=False
     )
 
-    def learn(self, rows: Array, scores: Array) -> None:
-        """Take these rows along, and what was said of them; it never waits."""
+    @property
+    def changed(self) -> int:
+        """Decisions that would be others."""
+        return self.changes.up + self.changes.down
+
+    def heard(self, scorings: Sequence[Scoring], seconds: float) -> None:
+        """Take these rows along, what was said of them, to whom, and in how many seconds; it never waits."""
         if self._waiting >= _WAITING:
-            self.dropped += len(rows)
+            self.dropped += sum(len(one.rows) for one in scorings)
             return
         with self._lock:
             self._waiting += 1
+            self._live.append(seconds)
+        rows = np.concatenate([one.rows for one in scorings])
+        scores = np.concatenate([np.empty(0) if one.scores is None else one.scores for one in scorings])
+        clients = [(one.client, len(one.rows)) for one in scorings]
         with suppress(RuntimeError):  # closed, and a request under way did not know
-            self._pool.submit(self._compared, rows, scores)
+            self._pool.submit(self._compared, rows, scores, clients)
 
     def close(self, *, wait: bool = True) -> None:
         """Take nothing more, and finish what waits."""
         self._pool.shutdown(wait=wait)
 
-    def told(self) -> dict[str, Any]:
-        """What was found: of `seen` rows `changed` decisions, with the 95 % interval of their rate."""
-        low, high = wilson(self.changed, self.seen) if self.seen else (0.0, 1.0)
-        counts = {name: getattr(self, name) for name in ("seen", "changed", "failed", "dropped", "largest")}
-        return {**counts, "rate": [low, high]}
+    def document(self) -> dict[str, Any]:
+        """What was found, in plain values."""
+        with self._lock:
+            counts = {name: getattr(self, name) for name in ("seen", "failed", "dropped", "largest", "since")}
+            changes = {"up": self.changes.up, "down": self.changes.down, "who": dict(self.changes.who)}
+            times = {"live": list(self._live), "new": list(self._new)}
+        about = {"mode": "shadow", "digest": self.model.digest, "threshold": self.threshold}
+        return {**about, **counts, **changes, **times}
 
-    def _compared(self, rows: Array, scores: Array) -> None:
+    def _compared(self, rows: Array, scores: Array, clients: Sequence[tuple[str, int]]) -> None:
+        began = time.perf_counter()
         try:
             own = self.model.score(rows)
         except Exception:  # a model on trial may fail in any way
             own = np.empty(0)
         with self._lock:
             self._waiting -= 1
+            self._new.append(time.perf_counter() - began)
             if own.shape != scores.shape or not np.isfinite(own).all():
                 self.failed += len(rows)
                 return
             self.seen += len(rows)
             self.largest = max(self.largest, float(np.abs(own - scores).max(initial=0.0)))
             if self.threshold is not None:
-                self.changed += int(((own >= self.threshold) != (scores >= self.threshold)).sum())
+                self.changes.add(clients, scores >= self.threshold, own >= self.threshold)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Ways:
+    """What both models of a canary did; a new version of the same trial goes on with it."""
+
+    live: Arm = field(default_factory=Arm)
+    new: Arm = field(default_factory=Arm)
+    passed: int = 0
+    since: float = field(default_factory=time.time)
 
 
 class Passed(Exception):
@@ -97,8 +127,8 @@ class Canary:
     share: float
     model: str
     policy: str
-    answered: int = 0
-    passed: int = 0
+    threshold: float | None
+    ways: Ways = field(default_factory=Ways)
     _bare: Pipeline = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -109,23 +139,38 @@ class Canary:
         """Every way to a model."""
         return self.old, self.new, self._bare
 
+    @property
+    def answered(self) -> int:
+        """Requests the new model has answered."""
+        return self.ways.new.requests
+
+    @property
+    def passed(self) -> int:
+        """Requests it had no answer for."""
+        return self.ways.passed
+
     async def answer(self, scoring: Scoring) -> Answer:
         """The answer of one of the two; one by the new model names it."""
         if not chosen(scoring.client, self.share):
-            return await self.old.answer(scoring)
+            found = await self.old.answer(scoring)
+            self.ways.live.add(found, self.old.clock() - scoring.at, self.threshold)
+            return found
         try:
             found = await self.new.answer(scoring)
         except Passed:
-            self.passed += 1
+            self.ways.passed += 1
             scoring.scores, scoring.source = None, Source.PRIMARY
             scoring.decisions[:] = [one for one in scoring.decisions if one.stage in ("quota", "bounds", *parts.EACH)]
             return await self._bare.answer(scoring)
-        self.answered += 1
+        self.ways.new.add(found, self.new.clock() - scoring.at, self.threshold)
         return replace(found, model=self.model, policy=self.policy)
 
-    def told(self) -> dict[str, Any]:
-        """How often each answered."""
-        return {"share": self.share, "answered": self.answered, "passed": self.passed}
+    def document(self) -> dict[str, Any]:
+        """What was seen, in plain values."""
+        ways = self.ways
+        arms = {"live": ways.live.document(), "new": ways.new.document()}
+        about = {"mode": "canary", "digest": self.model, "threshold": self.threshold, "since": ways.since}
+        return {**about, "passed": ways.passed, "arms": arms}
 
 
 def only_own(record: Record) -> Record:

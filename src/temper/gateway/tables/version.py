@@ -17,7 +17,7 @@ from temper.gateway.tables import parts
 from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit
 from temper.gateway.tables.counted import Counted
-from temper.gateway.tables.trial import Canary, Shadow, only_own
+from temper.gateway.tables.trial import Canary, Shadow, Ways, only_own
 from temper.gateway.trace import Spans
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
@@ -205,7 +205,13 @@ async def _probed(new: Version, rows: Any, each: tuple[Layer, ...], pipeline: Pi
     at = time.monotonic()
     scoring = Scoring(rows=rows, client="", request="", at=at, deadline=at + _SECONDS)
     probe = replace(
-        pipeline or new.pipeline, record=unrecorded, each=each, learn=None, breaker=Breaker(), limiter=Limiter()
+        pipeline or new.pipeline,
+        record=unrecorded,
+        each=each,
+        learn=None,
+        heard=None,
+        breaker=Breaker(),
+        limiter=Limiter(),
     )
     probe.stopped, probe.doubted = False, ""
     await probe.answer(scoring)
@@ -249,7 +255,7 @@ def _tried(
     if trial.mode == "shadow":
         of = (model.digest, system.target.digest, system.threshold)
         shadow = kept.part("shadow", of, lambda: Shadow(model=model, threshold=system.threshold))
-        pipeline.learn = _both(pipeline.learn, shadow.learn)
+        pipeline.heard = shadow.heard
         return shadow, None
     policy = policy_of(system, serving, profile, model)
     options = parts.options_of(serving)
@@ -262,7 +268,17 @@ def _tried(
         chain=Chain(),
         learn=None,
     )
-    return None, Canary(old=pipeline, new=new, share=trial.share, model=model.digest, policy=policy)
+    same = (model.digest, system.target.digest, trial.share, system.threshold)
+    canary = Canary(
+        old=pipeline,
+        new=new,
+        share=trial.share,
+        model=model.digest,
+        policy=policy,
+        threshold=system.threshold,
+        ways=kept.part("ways", same, Ways),
+    )
+    return None, canary
 
 
 def made(system: Protected, serving: Serving, profile: Profile, model: Served, kept: Kept, record: Record) -> Pipeline:

@@ -78,7 +78,8 @@ class Pipeline:
     """The stages around one model. `each` looks at one request at a time (they know the client), `before` and `after`
     at all rows at hand, before and after these have scores. A decision of a stage in shadow is written down and changes
     nothing; `modes` says the same of the other parts. `review` are the scores between which a human looks; `learn` is
-    told what the model said when it was well, and `doubted` is why known rows say that it is not.
+    told what the model said when it was well, `heard` of whose requests and after how many seconds, and `doubted` is
+    why known rows say that it is not.
 
     BLOCK before the model means that it is not asked, behind it that its score is told to nobody. A stage that raises
     counts as BLOCK. A request whose deadline passes is refused then, whatever it waits for. One that comes with less
@@ -95,6 +96,7 @@ class Pipeline:
     after: tuple[Layer, ...] = ()
     review: tuple[float, float] | None = None
     learn: Callable[[Array, Array], None] | None = None
+    heard: Callable[[Sequence[Scoring], float], None] | None = None
     counts: Callable[[str, str, str], None] = lambda stage, level, mode: None
     fair: float = 0.0
     clock: Callable[[], float] = time.monotonic
@@ -261,6 +263,8 @@ class Pipeline:
             (well if good else ill).append(one)
         if well and self.learn is not None:
             self.learn(_rows([one[0] for one in well]), np.concatenate([_scores(one[0]) for one in well]))
+        if well and self.heard is not None:
+            self.heard([one[0] for one in well], seconds)
         self._decided(well)
         if ill:
             self._task(self._instead(ill))

@@ -8,13 +8,14 @@ control.keys.snapshot().find(token, now) -> Key | None
 control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> id
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case
-control.outbox.after(cursor) -> labels as they left; whoever keeps the last cursor misses none
 control.exercises.plant(cases, by, now) -> ids;  control.exercises.set_share(0.05, by, now)
+control.outbox.after(cursor) -> labels as they left; whoever keeps the last cursor misses none
 control.records.put(kind, value, by, reason, now);  control.records.current(kind) -> Record | None
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
 control.policies.approve(id, by, note, now) -> Proposal
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
+from temper.store.control.drills import Drills
 from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
 from temper.store.control.keys import Keys
@@ -45,9 +47,10 @@ class Control:
         self.sessions = Sessions(database)
         self.keys = Keys(database, database.pepper)
         self.reviews = Reviews(database)
-        self.outbox = Outbox(database)
         self.exercises = Exercises(database)
+        self.outbox = Outbox(database)
         self.records = Records(database)
+        self.drills = Drills(database)
         self.incidents = Incidents(database)
         self.policies = Policies(database)
         self.runs = Runs(database)

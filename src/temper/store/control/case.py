@@ -7,6 +7,7 @@ import math
 from temper.core.errors import TemperError
 from temper.core.review import Case, Label, Opinion, Role, Ruling, State
 from temper.store.codec import from_json
+from temper.store.control import audit
 from temper.store.control.database import Row, Transaction
 
 REAL = "id NOT IN (SELECT review FROM exercise)"
@@ -66,9 +67,21 @@ def _case(row: Row, decisions: list[Opinion]) -> Case:
         created=row["created"],
         outcome=Ruling(row["outcome"]) if row["outcome"] else None,
         closed=row["closed"],
+        overdue=Ruling(row["overdue"]),
         decisions=tuple(decisions),
         **kept,
     )
+
+
+def let_go(tx: Transaction, name: str, by: str, now: float) -> None:
+    """Put back, undecided, every case that somebody holds."""
+    rows = tx.all(
+        "UPDATE review SET owner = NULL, lease = 0, version = version + 1, "
+        "state = CASE state WHEN 'claimed' THEN 'open' ELSE state END WHERE owner = ? AND closed IS NULL RETURNING id",
+        name,
+    )
+    for number in sorted(row["id"] for row in rows):
+        audit.write(tx, now, by, "review.release", str(number), held=name)
 
 
 def opinions(tx: Transaction, id: int) -> list[Opinion]:

@@ -155,9 +155,10 @@ def _put(tx: Transaction, like: Row, payload: str, now: float) -> int:
     """A new case with the priority, the eyes and the time of another, and a name like its."""
     due = now + like["due"] - like["created"]
     new = tx.one(
-        "INSERT INTO review (request, payload, state, priority, due, eyes, created) "
-        "VALUES (?, ?, 'open', ?, ?, ?, ?) RETURNING id",
-        *(_named(like["request"]), payload, like["priority"], due if due > now else math.inf, like["eyes"], now),
+        "INSERT INTO review (request, payload, state, priority, due, eyes, overdue, created) "
+        "VALUES (?, ?, 'open', ?, ?, ?, ?, ?) RETURNING id",
+        *(_named(like["request"]), payload, like["priority"]),
+        *(due if due > now else math.inf, like["eyes"], like["overdue"], now),
     )
     return int(new["id"]) if new else 0
 

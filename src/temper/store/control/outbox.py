@@ -2,8 +2,7 @@
 
 The database writes the row in the transaction that closes the case, so no decision is without it and none that was not
 kept has one. Numbers are given under the store's one lock: whoever has seen one has seen all before it, and a cursor
-misses nothing. A label never changes, so telling it again tells the same. Cases that only measure reviewers have a
-number and are passed over.
+misses nothing. A label never changes, so telling it again tells the same.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class Outbox:
     def _page(self, cursor: int, many: int = PAGE) -> list[Leaving]:
         sql = (
             "SELECT o.seq, o.review, r.* FROM outbox o JOIN review r ON r.id = o.review "
-            f"WHERE o.seq > ? AND {case.REAL} ORDER BY o.seq LIMIT ?"
+            "WHERE o.seq > ? ORDER BY o.seq LIMIT ?"
         )
         with self._database.read() as tx:
             return [Leaving(row["seq"], row["review"], case.label(row)) for row in tx.all(sql, cursor, many)]

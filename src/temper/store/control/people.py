@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from temper.core.errors import StoreError, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Role
-from temper.store.control import audit, wording
+from temper.store.control import audit, case, wording
 from temper.store.control.database import Database, Row, Transaction
 
 if TYPE_CHECKING:
@@ -70,11 +70,13 @@ class People:
             return [_person(row) for row in tx.all("SELECT * FROM person ORDER BY name")]
 
     def set_role(self, name: str, role: Role, by: str, now: float) -> None:
-        """Give somebody another role; the last admin stays one."""
+        """Give somebody another role: their sessions end and cases they hold go back. The last admin stays one."""
         with self._database.write() as tx:
             before = _existing(tx, name)
             _keep_an_admin(tx, before, role is Role.ADMIN)
             tx.all("UPDATE person SET role = ? WHERE name = ?", int(role), name)
+            tx.all("DELETE FROM session WHERE person = ?", name)
+            case.let_go(tx, name, by, now)
             audit.write(tx, now, by, "person.role", name, role=Role(role).label, before=before.role.label)
 
     def set_password(self, name: str, password: str, by: str, now: float) -> None:
@@ -92,7 +94,7 @@ class People:
             _keep_an_admin(tx, _existing(tx, name), False)
             tx.all("UPDATE person SET disabled = 1 WHERE name = ?", name)
             tx.all("DELETE FROM session WHERE person = ?", name)
-            tx.all("UPDATE review SET lease = 0, version = version + 1 WHERE owner = ? AND closed IS NULL", name)
+            case.let_go(tx, name, by, now)
             audit.write(tx, now, by, "person.disable", name)
 
     def _tried(self, name: str, now: float) -> Row | None:

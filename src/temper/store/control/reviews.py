@@ -3,7 +3,7 @@
 A claim is a lease: it runs out, and then the case is anybody's again. Every change of hands raises the case's version,
 and a decision names the version it is about, so that a slow browser decides nothing that has moved on (a fencing
 token). With two pairs of eyes the second person does not see the first one's answer; where they differ, a third with
-a higher role decides. Whatever is overdue gets the safe default, and says so.
+a higher role decides. Whatever is overdue gets what its policy says, the safe default, and says so.
 """
 
 from __future__ import annotations
@@ -49,19 +49,22 @@ class Reviews:
         priority: int = 0,
         due: float | None = None,
         eyes: int = 1,
+        overdue: Ruling | str = Ruling.BLOCK,
     ) -> int:
-        """Put a request before people: the id of its case. Told twice of one request, it is one case, the first."""
+        """Put a request before people: the id of its case. Told twice of one request, it is one case, the first. What
+        nobody decides until `due` gets `overdue`.
+        """
         wording.identifier(request, "the id of a request")
-        text = _fitting(payload)
+        text, action = _fitting(payload), str(_ruling(overdue))
         if eyes not in (1, 2):
             raise TemperError(f"a case is decided by 1 or 2 people, not {eyes}", fix="give eyes=1 or eyes=2")
         with self._database.write() as tx:
             if old := tx.one("SELECT id FROM review WHERE request = ?", request):
                 return int(old["id"])
             new = tx.one(
-                "INSERT INTO review (request, payload, state, priority, due, eyes, created) "
-                "VALUES (?, ?, 'open', ?, ?, ?, ?) RETURNING id",
-                *(request, text, priority, math.inf if due is None else due, eyes, now),
+                "INSERT INTO review (request, payload, state, priority, due, eyes, overdue, created) "
+                "VALUES (?, ?, 'open', ?, ?, ?, ?, ?) RETURNING id",
+                *(request, text, priority, math.inf if due is None else due, eyes, action, now),
             )
             identity = int(new["id"]) if new else 0
             audit.write(tx, now, "gateway", "review.enqueue", str(identity), request=request, eyes=eyes)
@@ -143,21 +146,20 @@ class Reviews:
                 audit.write(tx, now, reviewer, "review.decide", str(id), **detail, seen=given["seen"])
             return case.read(tx, id, reviewer)
 
-    def expire(self, now: float, safe: Ruling | str) -> list[Case]:
-        """Close what is overdue with the safe default, held or not: the cases of clients that were closed so."""
-        ruling = _ruling(safe)
+    def expire(self, now: float) -> list[Case]:
+        """Close what is overdue with what its policy says, held or not: the cases of clients that were closed so."""
         with self._database.write() as tx:
             rows = tx.all(
-                "UPDATE review SET state = 'expired', outcome = ?, closed = ?, owner = NULL, lease = 0, "
-                f"version = version + 1 WHERE {WAITING} AND due <= ? RETURNING id",
-                *(str(ruling), now, now),
+                "UPDATE review SET state = 'expired', outcome = overdue, closed = ?, owner = NULL, lease = 0, "
+                f"version = version + 1 WHERE {WAITING} AND due <= ? RETURNING id, outcome",
+                *(now, now),
             )
-            numbers = sorted(row["id"] for row in rows)
-            lapsed = {number for number in numbers if exercises.is_one(tx, number)}
-            for number in numbers:
+            rulings = {row["id"]: row["outcome"] for row in sorted(rows, key=lambda row: row["id"])}
+            lapsed = {number for number in rulings if exercises.is_one(tx, number)}
+            for number, ruling in rulings.items():
                 action = "exercise.lapse" if number in lapsed else "review.expire"
-                audit.write(tx, now, "clock", action, str(number), outcome=str(ruling))
-            return [case.read(tx, number, None) for number in numbers if number not in lapsed]
+                audit.write(tx, now, "clock", action, str(number), outcome=ruling)
+            return [case.read(tx, number, None) for number in rulings if number not in lapsed]
 
     def get(self, id: int, viewer: str | None = None) -> Case:
         """A case as this person may see it, or as anybody may. Raises `TemperError` where there is none."""
@@ -207,7 +209,7 @@ def _waiting(tx: Transaction, id: int, now: float) -> Row:
     if State(row["state"]).final:
         raise Conflict(f"case {id} is {row['state']} with {row['outcome']}", fix="take another case")
     if row["due"] <= now:
-        raise Conflict(f"case {id} is overdue and gets the safe default", fix="take another case")
+        raise Conflict(f"case {id} is overdue and gets its default, {row['overdue']}", fix="take another case")
     return row
 
 

@@ -51,10 +51,11 @@ class Sessions:
                 tx.all("UPDATE session SET seen = ? WHERE token = ? AND seen < ?", now, digest, now)
         return Person(name=row["name"], role=Role(row["role"]), created=row["created"])
 
-    def close(self, token: str) -> None:
-        """Sign out."""
+    def close(self, token: str, now: float) -> None:
+        """Sign out; a session that has ended already says nothing."""
         with self._database.write() as tx:
-            tx.all("DELETE FROM session WHERE token = ?", _digest(token))
+            for row in tx.all("DELETE FROM session WHERE token = ? RETURNING person", _digest(token)):
+                audit.write(tx, now, row["person"], "session.close", row["person"])
 
 
 def _digest(token: str) -> str:

@@ -82,7 +82,7 @@ def hook():
 def test_every_case_that_people_close_leaves_once_and_no_other(control):
     decided(control, ["a", "b"], "block")
     control.reviews.enqueue("overdue", {}, 4.0, due=5.0)
-    control.reviews.expire(6.0, "block")
+    control.reviews.expire(6.0)
     number = control.reviews.enqueue("two", {}, 7.0, eyes=2)
     for name in ("ann", "bob"):
         case = control.reviews.claim(name, 8.0)

@@ -23,11 +23,11 @@ marks = [
 
 
 @contextmanager
-def served(folder: Path, **options: Any) -> Iterator[tuple[World, str]]:
+def served(place: Path | str, **options: Any) -> Iterator[tuple[World, str]]:
     """A world and the address of its console."""
     import uvicorn
 
-    world = World.at(folder, **options)
+    world = World.at(place, **options)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(world.app, log_level="warning", ws="none", lifespan="off"))
@@ -41,6 +41,7 @@ def served(folder: Path, **options: Any) -> Iterator[tuple[World, str]]:
         server.should_exit = True
         thread.join(10)
         listening.close()
+        world.close()
 
 
 @contextmanager

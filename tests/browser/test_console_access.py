@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 
 from browser.console import chromium, marks, served, tab
+from temper.core.drill import Slot, Turn
+from temper.core.incident import Severity
+from temper.core.review import Ruling
+from temper.store.control.exercises import Planted
 from unit.web_desk import NOW, PAYLOAD, World
 
 pytestmark = marks
-PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement")
-PAGES += ("/operations", "/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
+PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement", "/operations")
+PAGES += ("/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
+PAGES += ("/incidents", "/incidents/1", "/incidents/2", "/drills/1", "/drills/2")
 WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 
 NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea, select')]
@@ -21,6 +26,7 @@ NAMELESS = """() => [...document.querySelectorAll('a, button, input:not([type=hi
     || one.textContent.trim()))
   .map((one) => one.outerHTML.slice(0, 120))"""
 
+NONE = ("lost", "skipped", "mute", "loose", "heads")
 OUTLINE = """() => ({
   h1: document.querySelectorAll('h1').length,
   lang: document.documentElement.lang,
@@ -28,6 +34,11 @@ OUTLINE = """() => ({
   lost: [...document.querySelectorAll('[aria-labelledby], [aria-describedby]')]
     .map((one) => one.getAttribute('aria-labelledby') || one.getAttribute('aria-describedby'))
     .filter((id) => !document.getElementById(id)).length,
+  mains: document.querySelectorAll('main').length,
+  skipped: [...document.querySelectorAll('h1, h2, h3, h4')].map((one) => +one.tagName[1])
+    .filter((level, at, all) => level > (all[at - 1] ?? 0) + 1).length,
+  mute: document.querySelectorAll('svg[role=img]:not([aria-label]), img:not([alt])').length,
+  loose: [...document.querySelectorAll('ul > *, ol > *')].filter((one) => one.tagName !== 'LI').length,
   heads: [...document.querySelectorAll('table')].filter((one) => !one.querySelector('th[scope=col]')).length,
 })"""
 
@@ -76,6 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
             held = reviews.claim_one(number, name, NOW)
             verdict = "block" if name == "ben" else "allow"
             reviews.decide(number, name, verdict, "seen before", f"{number}{name}", held.version, NOW)
+        measured(world)
         reviews.claim_one(1, "ada", NOW)
         world.control.records.put("breaker", "open", "ada", "slow since noon", NOW)
         world.control.keys.add("fraud-web", "ada", NOW)
@@ -83,7 +95,37 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
         policies = world.control.policies
         policies.approve(policies.propose(new, old, "ab" * 32, "ana", "strange rows", NOW).id, "pia", "seen", NOW)
         policies.propose(old | {"threshold": 0.4}, new, "cd" * 32, "ana", "too many false alarms", NOW)
+        happened(world)
         yield world, at
+
+
+def measured(world: World) -> None:
+    """Planted cases that were answered, so that there is something to tell of agreement."""
+    reviews, grey = world.control.reviews, {"reasons": ["decide: the score is undecided"]}
+    for at in range(6):
+        reviews.enqueue(f"grey{at}", PAYLOAD | grey | {"score": 0.4 + at / 50}, NOW, priority=-1)
+    for lean in Ruling:
+        planted = Planted(row=PAYLOAD["rows"][0], truth=Ruling.BLOCK, lean=lean)
+        number = world.control.exercises.plant([planted], "pia", NOW)[0]
+        held = reviews.claim_one(number, "ben", NOW)
+        reviews.decide(number, "ben", lean, "seen before", f"planted {lean}", held.version, NOW)
+
+
+def happened(world: World) -> None:
+    """An incident that is open, one that is over, a drill that failed some and one that was killed."""
+    incidents, drills = world.control.incidents, world.control.drills
+    incidents.signal(
+        "breaker", "The breaker is open", Severity.MAJOR, "20 of 20 failed", "gateway a-0", NOW, "model-down"
+    )
+    incidents.assign(1, "lead", "pia", "pia", NOW)
+    for rank in ("critical", "minor"):
+        incidents.rank(1, rank, "pia", NOW)
+    incidents.close(incidents.open("Odd scores", "critical", "pia", NOW), "it was the clock", "pia", NOW + 60)
+    for at in (0.0, 100.0):
+        number = drills.begin("primary-down", "fraud: killed", 10.0, 100.0, 0.5, "sam", NOW - 900 + at)
+        slots = [Slot(at=at, full=50 - 3 * at, other=2 * at, failed=at % 3) for at in range(12)]
+        drills.follow(number, slots, {turn: 1.0 + 0.2 * at for at, turn in enumerate(Turn)})
+    drills.end(1, False, {"failed": 12}, "sam", NOW - 880)
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
@@ -97,7 +139,9 @@ def test_every_page_can_be_read_named_and_fits(
         page.screenshot(path=picture, full_page=True)
         assert picture.stat().st_size > 8_000
         assert page.evaluate(NAMELESS) == [], where
-        assert page.evaluate(OUTLINE) == {"h1": 1, "lang": "en", "twice": [], "lost": 0, "heads": 0}, where
+        assert page.evaluate(OUTLINE) == {"h1": 1, "mains": 1, "lang": "en", "twice": []} | dict.fromkeys(NONE, 0), (
+            where
+        )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
 

@@ -6,12 +6,12 @@ import pytest
 
 from control_store import opened, peopled
 from temper.core.errors import StoreError
-from temper.store.control import Control
+from temper.store.control import Control, audit
 from temper.store.control.migrate import migrations
 
 COLUMNS = {
     "sqlite": "SELECT m.name AS name, c.name AS item FROM sqlite_master m, pragma_table_info(m.name) c "
-    "WHERE m.type = 'table'",
+    "WHERE m.type = 'table' AND m.name <> 'sqlite_sequence'",
     "postgresql": "SELECT table_name AS name, column_name AS item FROM information_schema.columns "
     "WHERE table_schema = current_schema()",
 }
@@ -145,4 +145,35 @@ def test_without_the_right_pepper_no_key_is_checked(cluster, monkeypatch):
         monkeypatch.setenv("TEMPER_PEPPER", pepper)
         with pytest.raises(StoreError, match=match):
             control.keys.snapshot()
+    control.close()
+
+
+def test_a_store_of_the_first_version_keeps_its_cases_and_decisions(place, monkeypatch):
+    """Columns that came later have what was true before: nothing was shown, the safe default, no exercise."""
+    first = {kind: migrations(kind)[:1] for kind in ("sqlite", "postgresql")}
+    with monkeypatch.context() as patch:
+        patch.setattr("temper.store.control.migrate.migrations", first.get)
+        old = peopled(place)
+        with old._database.write() as tx:
+            tx.all(
+                "INSERT INTO review (request, payload, state, priority, due, eyes, created, outcome, closed) "
+                "VALUES ('r1', '{}', 'closed', 0, 9.0, 1, 1.0, 'block', 3.0), "
+                "('r2', '{}', 'open', 0, 9.0, 1, 1.0, NULL, NULL)"
+            )
+            tx.all(
+                "INSERT INTO decision (review, round, reviewer, verdict, reason, token, at) "
+                "VALUES (1, 1, 'ann', 'block', 'seen', 't', 3.0)"
+            )
+            row = tx.one("SELECT * FROM decision") or {}
+            detail = {"decision": row["seq"], "digest": audit._sha(row), "state": "closed"}
+            audit.write(tx, 3.0, "ann", "review.decide", "1", **detail)
+        old.close()
+    control = Control.open(place)
+    case = control.reviews.get(1)
+    assert (case.state, case.outcome, case.overdue, case.decisions[0].seen) == ("closed", "block", "block", "")
+    assert control.audit.verify() == []
+    assert [one.verdict for one in control.reviews.labels()] == ["block"]
+    assert [one.id for one in control.reviews.past(2)] == [1]
+    assert [one.outcome for one in control.reviews.expire(10.0)] == ["block"]
+    assert control.audit.verify() == []
     control.close()

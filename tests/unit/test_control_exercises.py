@@ -166,6 +166,18 @@ def test_what_is_planted_is_no_label_no_past_case_and_does_not_come_again(contro
     assert control.reviews.agreement().whole.agreed.n == 0
 
 
+def test_what_waits_is_counted_without_exercises(control):
+    real(control, due=3600.0)
+    planted(control)
+    planted(control)
+    control.reviews.enqueue("whenever", {}, 1.0)
+    assert control.reviews.waiting(3599.0) == (10, 0)
+    assert control.reviews.waiting(1e9) == (10, 9)
+    control.exercises.set_share(1.0, "pat", 1.0)
+    answered(control.reviews, 1, "ann", "allow")
+    assert control.reviews.waiting(1e9) == (9, 8), "what came again waits, and no client for it"
+
+
 def test_who_planted_a_case_does_not_get_it(control):
     real(control)
     for number in range(1, 10):

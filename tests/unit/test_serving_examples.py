@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from temper.config import serving
+from temper.core.quota import QuotaConfig
 from temper.gateway.tables import parts
 from temper.guard.serving.breaker import BreakerConfig
 from temper.guard.serving.concurrency import LimiterConfig
-from temper.guard.serving.quota import QuotaConfig
 from temper.guard.serving.stages.anomaly import Anomaly
 from temper.guard.serving.stages.extraction import Extraction
 from temper.guard.serving.stages.output import Output
@@ -71,6 +71,24 @@ def test_the_page_has_every_option_of_the_other_parts(name: str) -> None:
 def test_the_page_names_every_key_of_the_guard_and_no_other() -> None:
     options = PAGE.partition("\n## Options\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", options, re.MULTILINE)) == {*serving._OWN, *parts.PARTS}
+
+
+def test_the_page_has_every_option_of_the_command_with_its_default() -> None:
+    import typer
+
+    from temper.cli import app
+
+    root: Any = typer.main.get_command(app)
+    table = PAGE.partition("\n## Options\n")[2].partition("\n## ")[0]
+    said: dict[str, str] = {}
+    for names, defaults in re.findall(r"^\| (`--[^|]+) \| ([^|]*) \|", table, re.MULTILINE):
+        options = re.findall(r"`(--[a-z-]+)`", names)
+        said.update(zip(options, defaults.split(", ") if len(options) > 1 else [defaults.strip()], strict=True))
+    params = {param.opts[0]: param for param in root.commands["serve"].params if param.name != "help"}
+    assert said.keys() == params.keys()
+    for name, param in params.items():
+        if param.default not in ("", None, False):
+            assert said[name] == str(param.default), name
 
 
 def test_the_page_and_the_alerts_speak_of_series_there_are() -> None:

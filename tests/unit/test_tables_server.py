@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway_asked import children
 from small_gateway import GUARD, folder, models, written
 
 __all__ = ["folder", "models"]
@@ -68,6 +69,25 @@ def test_sigterm_drains(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_good_order_and_says_so(
+    folder: Path, sig: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(folder)
+    port = free()
+    process = started(folder, port, "--log-format", "json")
+    try:
+        assert said(port, "POST", "/v1/score", ROW)[0] == 200
+        process.send_signal(sig)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+    lines = [json.loads(one) for one in capfd.readouterr().err.splitlines()]  # and nothing else is there
+    assert [one["event"] for one in lines] == ["gateway.started", "gateway.draining", "gateway.stopped"]
+    assert lines[-1]["records"] == 2
+
+
+@pytest.mark.slow
 def test_several_processes_are_one_gateway(folder: Path) -> None:
     """They share the port, add up what they count, and one that is killed comes again."""
     port = free()
@@ -93,13 +113,6 @@ def test_several_processes_are_one_gateway(folder: Path) -> None:
         assert not children(process.pid)
     finally:
         process.kill()
-
-
-def children(pid: int) -> list[int]:
-    """The workers of this process: what was spawned, without what watches over semaphores."""
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    every = [int(one) for one in found.read_text().split()] if found.exists() else []
-    return [one for one in every if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 def until(found: Callable[[], bool]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -14,8 +15,9 @@ GREY = PAYLOAD | {"reasons": ["decide: the score is undecided"]}
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.at(tmp_path)
+def world(place: str) -> Iterator[World]:
+    with closing(World.at(place)) as found:
+        yield found
 
 
 def decided(world: World, number: int, name: str, verdict: str) -> None:

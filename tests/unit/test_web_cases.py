@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -27,8 +28,9 @@ HOSTILE = (
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.at(tmp_path)
+def world(place: str) -> Iterator[World]:
+    with closing(World.at(place)) as found:
+        yield found
 
 
 def decide(world: World, name: str, number: int, verdict: str = "allow") -> int:

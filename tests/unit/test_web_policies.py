@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,10 +13,11 @@ AFTER = {"anomaly": {"mode": "enforce"}, "decide": {"review": [0.3, 0.6]}, "thre
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    found = World.at(tmp_path)
+def world(place: str) -> Iterator[World]:
+    found = World.at(place)
     found.control.policies.propose(AFTER, BEFORE, "ab" * 32, "ana", "too many false alarms", NOW)
-    return found
+    yield found
+    found.close()
 
 
 def state(world: World) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from unit.web_desk import NOW, PAYLOAD, World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.at(tmp_path)
+def world(place: str) -> Iterator[World]:
+    with closing(World.at(place)) as found:
+        yield found
 
 
 def row(**change: Any) -> dict[str, Any]:

@@ -19,19 +19,19 @@ def command(
         str, typer.Option(help="Where to listen; elsewhere than on this machine only with keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8080,
+    init: Annotated[
+        bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
+    ] = False,
+    log_format: Annotated[str, typer.Option(help="What a line of the log on stderr is: text or json.")] = "text",
+    log_level: Annotated[str, typer.Option(help="The least that is logged: info, warning or error.")] = "info",
     workers: Annotated[int, typer.Option(min=1, help="A table model's: how many processes answer.")] = 1,
     node: Annotated[
         str,
         typer.Option(envvar="TEMPER_NODE", help="A table model's: the name of this gateway; else that of the machine."),
     ] = "",
-    init: Annotated[
-        bool, typer.Option("--init", help="Write a first `guard:` from the last assessment, and end.")
-    ] = False,
-    log_format: Annotated[str, typer.Option(help="Lines of the log on stderr: text or json.")] = "text",
     otlp: Annotated[
         str, typer.Option(help="A table model's: a collector's address for spans of sampled requests (extra otel).")
     ] = "",
-    log_level: Annotated[str, typer.Option(help="From where on it is told: info, warning or error.")] = "info",
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",
@@ -45,6 +45,9 @@ def command(
 ) -> None:
     """Serve the model of temper.yaml behind its guard: a table model as JSON and Open Inference Protocol, an assistant
     as an OpenAI-compatible endpoint.
+
+    First time: `temper serve --init`, then `temper keys add NAME`. It answers until Ctrl-C or SIGTERM, and follows
+    temper.yaml meanwhile; what stands in `guard:`, and how to run it, is in docs/guides/operations.md.
     """
     from temper.api import assistants
 

@@ -289,7 +289,8 @@ def _told(folder: Path, port: int, people: list[tuple[str, str, str]]) -> Iterat
         yield f"  a new password: temper people password NAME --store {folder / '.temper' / 'control.db'}"
     yield "try      clear a case in the console as ana; as ada, open the breaker under Operations and see who answers"
     yield f"         temper ledger verify {folder / '.temper' / 'audit'}"
-    yield f"         and when this has ended: temper drill primary-down --config {config}"
+    yield f"         temper drill primary-down --rate 50 --config {config}   (the dashboard draws it)"
+    yield f"         temper respond run model-down --dry-run --gateway http://{HOST}:{port} --config {config}"
     yield "Ctrl-C ends everything."
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from temper.core.assistant import Audit
 from temper.core.chat import ChatTarget, Reply, Request
 from temper.core.errors import RunStopped, StoreError, TemperError
+from temper.core.quota import QuotaConfig
 from temper.gateway import wire
 from temper.gateway.asgi import (
     App,
@@ -35,9 +36,10 @@ from temper.gateway.exchanges import Exchanges
 from temper.gateway.keys import Keys, loopback
 from temper.gateway.log import Signals, logged
 from temper.gateway.trail import Course, Trail
+from temper.gateway.transport import Orderly
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
-from temper.guard.serving.quota import Quota, QuotaConfig
+from temper.guard.serving.quota import Quota
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 
@@ -291,17 +293,19 @@ def serve(
     if not app.keys.hashes and not loopback(host):
         raise TemperError(f"{host} can be reached from elsewhere and there are no keys", fix="give keys, or 127.0.0.1")
     application: App = app
+    config = uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=connections,
+        timeout_keep_alive=30,
+        server_header=False,
+    )
+    kind: Any = type("Server", (Orderly, uvicorn.Server), {})
     with logged(signals):
-        uvicorn.run(
-            application,
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            limit_concurrency=connections,
-            timeout_keep_alive=30,
-            server_header=False,
-        )
+        kind(config).run()
 
 
 async def _pieces(target: ChatTarget, request: Request) -> AsyncGenerator[str | Reply]:

@@ -5,8 +5,10 @@ there is too much to do.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
@@ -24,6 +26,20 @@ class Door:
     shed: int = 0
     slow: int = 0
     long: int = 0
+
+
+class Orderly:
+    """Before uvicorn's Server: SIGTERM and Ctrl-C end the process in good order and with status 0, where uvicorn would
+    raise them again and lose what is still to be written. Whoever presses Ctrl-C twice cuts off what is under way.
+    """
+
+    should_exit: bool
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to go down."""
+        if self.should_exit and sig == signal.SIGINT:
+            super().handle_exit(sig, frame)  # type: ignore[misc]
+        self.should_exit = True
 
 
 def whole(data: bytes) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 
 from temper.gateway.events import tell
 from temper.gateway.tables.build import Gateway
-from temper.gateway.transport import settings
+from temper.gateway.transport import Orderly, settings
 
 
-class Draining:
+class Draining(Orderly):
     """Before uvicorn's Server: at SIGTERM `/readyz` says 503 for `drain` seconds, in which requests are answered as
     before and whoever spreads them looks elsewhere; then no more are let in, those under way are answered, and the
     journal is closed. A second signal skips the wait.
@@ -25,14 +25,14 @@ class Draining:
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to go down."""
-        drain = self.gateway.live.serving.drain
-        if sig == signal.SIGTERM and not self.gateway.leaving and drain:
-            self.until = time.monotonic() + drain
-            self.gateway.leaving = True
+        drain = self.gateway.live.serving.drain if sig == signal.SIGTERM else 0.0
+        first, self.gateway.leaving = not self.gateway.leaving, True
+        if first:
             tell("gateway.draining", seconds=drain)
-            return
-        self.gateway.leaving = True
-        super().handle_exit(sig, frame)  # type: ignore[misc]
+        if first and drain:
+            self.until = time.monotonic() + drain
+        else:
+            super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop letting requests in."""

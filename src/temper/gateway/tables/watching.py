@@ -76,18 +76,25 @@ def stages(serving: Serving) -> list[str]:
 
 
 def limits(live: Version) -> dict[str, Value]:
-    """Which policy and model answer, what a client may ask, and the stages that are on."""
+    """Which policy and model answer, which one is on trial, what a client may ask, and the stages that are on."""
     options = parts.options_of(live.serving).get("quota", {})
     pipeline = live.pipeline
     return {
         "policy": live.policy[:12],
         "model": live.served.digest[:12],
         "stages": ", ".join(stages(live.serving)),
+        "trial": _trial(live),
         "deadline_ms": round(1e3 * live.serving.deadline),
         "rows": live.serving.rows,
         "at_once": round(pipeline.limiter.limit),
         **{name: float(options[name]) for name in ("per_second", "burst", "per_day") if name in options},
     }
+
+
+def _trial(live: Version) -> str:
+    if live.shadow is not None:
+        return f"shadow {live.shadow.model.digest[:12]}"
+    return f"canary {live.canary.model[:12]}" if live.canary is not None else ""
 
 
 def _since(history: Sequence[Any], last: Any) -> Sequence[Any]:

@@ -7,17 +7,16 @@ from typing import ClassVar
 
 from temper.core.incident import Acted
 from temper.response.context import Context
-from temper.store.control import Control
 
 PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """Counts the cases that wait for people and are due within `minutes`, overdue ones too, and holds them against
-    `at_least` and `at_most`; for `seconds` they are counted again until they fit.
+    """Counts the cases of clients that wait for people and are due within `minutes`, overdue ones too, and holds them
+    against `at_least` and `at_most`; for `seconds` they are counted again until they fit.
 
-    The gateway closes what is overdue with the safe default, so a queue can look well because nobody was in time.
+    The gateway closes what is overdue with what its policy says, so a queue can look well because nobody was in time.
     """
 
     risky: ClassVar[bool] = False
@@ -29,21 +28,13 @@ class Queue:
     def act(self, context: Context) -> Acted:
         ends = 0.0 if context.dry else self.seconds
         while True:
-            waiting, soon = _counted(context.control, context.clock() + 60.0 * self.minutes)
+            waiting, soon = context.control.reviews.waiting(context.clock() + 60.0 * self.minutes)
             well = self.at_least <= soon <= self.at_most
             if well or ends <= 0:
                 said = f"{waiting:,} cases wait, {soon:,} of them are due within {self.minutes:g} minutes"
                 return Acted(found=said, well=well)
             context.wait(min(PAUSE, ends))
             ends -= PAUSE
-
-
-def _counted(control: Control, until: float) -> tuple[int, int]:
-    waiting = soon = 0
-    while page := control.reviews.page(None, limit=1_000, offset=waiting):
-        waiting += len(page)
-        soon += sum(case.due is not None and case.due <= until for case in page)
-    return waiting, soon
 
 
 PLUGIN = Queue

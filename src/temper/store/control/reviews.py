@@ -187,6 +187,16 @@ class Reviews:
         found = {row["state"]: row["n"] for row in rows}
         return {state: found.get(str(state), 0) for state in State}
 
+    def waiting(self, until: float) -> tuple[int, int]:
+        """How many cases of clients wait for people, and how many of them are due by then, overdue ones among them."""
+        sql = (
+            "SELECT count(*) AS every, count(CASE WHEN due <= ? THEN 1 END) AS soon "
+            f"FROM review WHERE {WAITING} AND {case.REAL}"
+        )
+        with self._database.read() as tx:
+            row = tx.one(sql, until)
+        return (int(row["every"]), int(row["soon"])) if row else (0, 0)
+
     def labels(self) -> list[Label]:
         """What people decided, as labels to learn from; what only the clock decided is none."""
         with self._database.read() as tx:

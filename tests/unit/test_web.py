@@ -336,11 +336,6 @@ def test_a_record_of_a_model_that_nobody_can_read_leaves_the_other_switches(worl
     assert "/operations/kill" in page.text
 
 
-def test_the_audit_is_verified_and_a_change_in_it_is_seen(tmp_path: Path) -> None:
-
-    world = World.at(tmp_path)
-
-
 def test_the_audit_is_verified_and_a_change_in_it_is_seen(world: World) -> None:
     world.case()
     browser = world.browser("pia")

@@ -167,6 +167,17 @@ def test_what_was_acknowledged_before_the_start_is_in_it_while_segments_are_put_
     assert drill.lost["records of the ledger"] >= 1
 
 
+def test_a_log_whose_next_segment_is_not_begun_yet_is_waited_for(place):
+    """Between a full segment put aside and the next one begun there is no file that is written."""
+    active, full = place.audit / "audit-node-0.db", place.audit / "audit-node-0.000000000000.db"
+    active.rename(full)
+    later = threading.Timer(0.1, full.rename, [active])
+    later.start()
+    _, said = place.backup()
+    later.join()
+    assert said.logs == {"audit-node-0": 51}
+
+
 def changed(target, name, edit):
     path = next(target.rglob(name))
     data = bytearray(path.read_bytes())

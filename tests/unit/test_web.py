@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from temper.core.review import Role, State
 from temper.store.control import Control
+from temper.store.control.deployed import deployed
 from temper.web import operations, visit
 from temper.web.app import SCREENS, console
 from unit.web_desk import NOW, PASSWORD, Browser, World
@@ -302,6 +303,37 @@ def test_a_kill_switch_wants_the_right_word(world: World, word: str, status: int
 def test_a_breaker_is_set_to_a_state_with_a_reason(world: World, form: dict[str, str]) -> None:
     assert world.browser("ada").send("/operations", "/operations/breaker", **form).status == 422
     assert world.control.records.current("breaker") is None
+
+
+def test_an_operator_takes_a_model_back_once_a_click(world: World) -> None:
+    put, browser = world.control.records.put, world.browser("ada")
+    page = browser.get("/operations").text
+    assert "the model of temper.yaml" in page
+    assert "/operations/model" not in page
+    for name, mode in (("old", "live"), ("new", "live"), ("next", "canary")):
+        value = {"path": name, "name": f"{name}.ubj", "digest": name * 20, "mode": mode}
+        put("model", value | ({"share": 0.1} if mode == "canary" else {}), "ada", "trained", NOW)
+    page = browser.get("/operations")
+    assert "canary: next.ubj (nextnextnext) for 10% of the clients" in page.text
+    form = {"csrf": page.hidden("csrf"), "record": page.hidden("record"), "reason": "wrong scores"}
+    assert browser.post("/operations/model", form).status == 303
+    assert browser.post("/operations/model", form).status == 409, "a double click"
+    assert "Live: <b>new.ubj (newnewnewnew)</b>" in browser.get("/operations").text
+    page = browser.get("/operations")
+    assert "go back to old.ubj (oldoldoldold)" in page.text
+    browser.send("/operations", "/operations/model", record=page.hidden("record"), reason="wrong scores")
+    assert deployed(world.control).live["name"] == "old.ubj"
+    assert "wrong scores" in browser.get("/operations").text
+    assert world.control.records.current("model").by == "ada"
+
+
+@pytest.mark.parametrize("value", [{"mode": "sideways"}, "x", None, {"mode": "live"}])
+def test_a_record_of_a_model_that_nobody_can_read_leaves_the_other_switches(world: World, value: object) -> None:
+    world.control.records.put("model", value, "ada", "by hand", NOW)
+    page = world.browser("ada").get("/operations")
+    assert page.status == 200
+    assert "not readable" in page.text
+    assert "/operations/kill" in page.text
 
 
 def test_the_audit_is_verified_and_a_change_in_it_is_seen(world: World) -> None:

@@ -17,7 +17,20 @@ from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
-from temper.web import agreement, audit, case, dashboard, door, drills, incidents, operations, people, policies, queue
+from temper.web import (
+    agreement,
+    audit,
+    case,
+    dashboard,
+    door,
+    drills,
+    incidents,
+    operations,
+    people,
+    policies,
+    queue,
+    versions,
+)
 from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
@@ -65,6 +78,7 @@ SCREENS = (
     Screen("GET", "/operations", Role.ADMIN, operations.show),
     Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),
     Screen("POST", "/operations/kill", Role.ADMIN, operations.kill),
+    Screen("POST", "/operations/model", Role.ADMIN, versions.back),
     Screen("GET", "/people", Role.ADMIN, people.show),
     Screen("GET", "/keys", Role.ADMIN, people.keys),
 )

@@ -1,11 +1,11 @@
-"""What an operator switches by hand: the breaker and the kill switch. The gateway follows the last record of each."""
+"""What an operator sets by hand: breaker, kill switch, the way back to a model. Gateways follow the last records."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from temper.store.control.records import Record
-from temper.web import moments
+from temper.web import moments, versions
 from temper.web.refused import Refused
 from temper.web.visit import Visit
 
@@ -22,6 +22,7 @@ STATES = {"automatic": "automatic", "open": "forced open", "closed": "forced clo
 WORDS = {True: "STOP", False: "START"}
 """What is typed to confirm a record of kind `kill`, whose value is true or false."""
 SHOWN = 10
+NAMES = {"breaker": "Breaker", "kill": "Kill switch", "model": "Model"}
 
 
 def show(visit: Visit) -> Response:
@@ -34,6 +35,7 @@ def show(visit: Visit) -> Response:
         choices=BREAKER,
         on=on,
         word=WORDS[not on],
+        model=versions.shown(visit),
         history=_history(visit),
     )
 
@@ -85,18 +87,22 @@ def _breaker(record: Record | None) -> str:
 
 
 def _history(visit: Visit) -> list[dict[str, str]]:
-    found = [*visit.control.records.history("breaker"), *visit.control.records.history("kill")]
+    found = [record for kind in NAMES for record in visit.control.records.history(kind)]
     newest = sorted(found, key=lambda record: record.seq, reverse=True)[:SHOWN]
     return [_line(record) for record in newest]
 
 
 def _line(record: Record) -> dict[str, str]:
-    kill = record.kind == "kill"
-    state = ("on" if record.value else "off") if kill else STATES[_breaker(record)]
     return {
         "at": moments.clock(record.at),
-        "name": "Kill switch" if kill else "Breaker",
-        "state": state,
+        "name": NAMES[record.kind],
+        "state": _state(record),
         "by": record.by,
         "reason": record.reason,
     }
+
+
+def _state(record: Record) -> str:
+    if record.kind == "model":
+        return versions.stood(record)
+    return ("on" if record.value else "off") if record.kind == "kill" else STATES[_breaker(record)]

@@ -59,10 +59,8 @@ def reject(visit: Visit) -> Response:
 
 def rollback(visit: Visit) -> Response:
     """Back to the policy before. The form names the record it is about, so that a stale page takes back no other."""
-    record = visit.control.policies.record()
-    if record is None or record.seq != visit.whole("record"):
-        return visit.go("/policies", "moved")
-    visit.control.policies.rollback(visit.me.name, visit.text("reason"), visit.now)
+    after = visit.whole("record")
+    visit.control.policies.rollback(visit.me.name, visit.text("reason"), visit.now, after=after)
     return visit.go("/policies", "back")
 
 

@@ -42,10 +42,10 @@ SAID = {
     "noted": "Your line is in the timeline.",
     "changed": "The incident is changed.",
     "closed": "The incident is closed.",
+    "model": "Gateways go back to the model before.",
     "approved": "The policy is in force.",
     "rejected": "The policy is rejected.",
     "back": "The policy before is in force again.",
-    "moved": "Another policy is in force by now: nothing was changed.",
     "out": "You are logged out.",
 }
 """Sentences a page shows after what was asked; an address carries only the word."""

@@ -17,7 +17,7 @@ from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.people import allowed
-from temper.store.control.records import Record, latest, write
+from temper.store.control.records import Record, latest, unchanged, write
 
 PROPOSES, APPROVES = Role.ANALYST, Role.APPROVER
 STATES = ("open", "approved", "rejected", "retired")
@@ -117,13 +117,14 @@ class Policies:
             audit.write(tx, now, by, "policy.reject", str(id), author=row["author"], note=note)
             return _proposal(_row(tx, id))
 
-    def rollback(self, by: str, reason: str, now: float) -> Proposal | None:
+    def rollback(self, by: str, reason: str, now: float, *, after: int | None = None) -> Proposal | None:
         """Go back to the policy approved before the one that holds: what holds now, None for that of temper.yaml. Where
-        one holds that no second person saw, it is back to the last that was approved.
+        one holds that no second person saw, it is back to the last that was approved. `after` as for `Records.put`.
         """
         reason = wording.reason(reason)
         with self._database.write() as tx:
             allowed(tx, by, APPROVES)
+            unchanged(tx, KIND, after)
             approved = tx.all("SELECT * FROM policy WHERE state = 'approved' ORDER BY record DESC LIMIT 2")
             overridden = _unseen(tx, approved)
             if not (approved or overridden):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from temper.core.errors import StoreError, TemperError
-from temper.core.review import Forbidden
+from temper.core.review import Conflict, Forbidden
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
@@ -36,8 +36,9 @@ class Records:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, kind: str, value: Any, by: str, reason: str, now: float) -> Record:
-        """Set what holds from now on. Going back is putting the earlier value again.
+    def put(self, kind: str, value: Any, by: str, reason: str, now: float, *, after: int | None = None) -> Record:
+        """Set what holds from now on. Going back is putting the earlier value again. With `after`, the seq of the
+        record that was seen to hold (0 for none), another one in between is a `Conflict`.
 
         `value` is one of SWITCHES for the breaker and the kill switch, and plain JSON for the rest. A policy takes two
         people and is none of them: `Policies`.
@@ -47,6 +48,7 @@ class Records:
         if kind == APPROVED:
             raise Forbidden("a policy takes two people", fix="propose it, and let somebody else approve it")
         with self._database.write() as tx:
+            unchanged(tx, kind, after)
             seq = write(tx, kind, text, by, reason, now)
         return Record(seq=seq, kind=kind, value=from_json(text), by=by, reason=reason, at=now)
 
@@ -77,6 +79,13 @@ def write(tx: Transaction, kind: str, text: str, by: str, reason: str, now: floa
     tx.all(sql, seq, kind, text, by, reason, now)
     audit.write(tx, now, by, f"record.{kind}", str(seq), value=from_json(text), reason=reason)
     return seq
+
+
+def unchanged(tx: Transaction, kind: str, after: int | None) -> None:
+    """Raises `Conflict` where another record of a kind holds than the one that was seen."""
+    record = latest(tx, kind)
+    if after is not None and after != (0 if record is None else record.seq):
+        raise Conflict(f"the {kind} was set meanwhile", fix="look at it again")
 
 
 def latest(tx: Transaction, kind: str) -> Record | None:

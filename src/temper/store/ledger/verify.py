@@ -45,10 +45,11 @@ class Verified:
 
 
 def logs(path: Path) -> list[Path]:
-    """The logs in a folder, or the one file named."""
+    """The logs in a folder, or the one file named. One whose next segment is just about to be begun is there too."""
     if path.is_file():
         return [path]
-    found = sorted(one for one in path.glob("audit-*.db") if "." not in one.stem) if path.is_dir() else []
+    files = path.glob("audit-*.db") if path.is_dir() else ()
+    found = sorted({one.with_name(f"{one.name.partition('.')[0]}.db") for one in files})
     if not found:
         raise TemperError(f"there is no audit ledger in {path}", fix="give a folder with audit-*.db, or such a file")
     return found

@@ -65,10 +65,12 @@ def written(folder: Path, guard: str = GUARD, threshold: float = 0.5) -> None:
     (folder / "temper.yaml").write_text(YAML.format(guard=guard, threshold=threshold))
 
 
-async def asked(gateway: Any, row: tuple[float, ...] = (1.0, 0.0, 0.0), id_: str | None = None) -> dict[str, Any]:
+async def asked(
+    gateway: Any, row: tuple[float, ...] = (1.0, 0.0, 0.0), id_: str | None = None, **more: str
+) -> dict[str, Any]:
     """The answer to one row, over ASGI."""
     told: list[dict[str, Any]] = []
-    document = {"row": dict(zip(COLUMNS, row, strict=True))} | ({"id": id_} if id_ else {})
+    document = {"row": dict(zip(COLUMNS, row, strict=True))} | ({"id": id_} if id_ else {}) | more
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": json.dumps(document).encode()}

@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 
 from bench.table import MEDIANS, alternate, goal, machine, median, table
+from temper.core.quota import Grant, QuotaConfig
 from temper.guard.serving.breaker import Breaker, BreakerConfig, Outcome
 from temper.guard.serving.concurrency import Limiter
 from temper.guard.serving.fallback import Chain, LastKnown, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.idempotency import Idempotency
-from temper.guard.serving.quota import Grant, Quota, QuotaConfig, Shares
+from temper.guard.serving.quota import Quota
+from temper.guard.serving.shares import Shares
 
 OPEN = 0.05
 Call = Callable[[], Awaitable[None]]
@@ -188,8 +190,8 @@ def _costs(sides: list[Any], many: int, rounds: int) -> None:
 def _stages(many: int, rounds: int) -> None:
     """The same for the other primitives, which have no peer that fits."""
     day = QuotaConfig(per_second=1e6, burst=100, per_day=10**12)
-    rate, daily, shares = Quota(config=QuotaConfig(per_second=1e6, burst=100)), Quota(config=day), Shares()
-    shares.put("shop", Grant(10**12), 0.0)
+    rate, daily, shares = Quota(config=QuotaConfig(per_second=1e6, burst=100)), Quota(config=day), Shares(config=day)
+    shares.put({"shop": Grant(10**12)}, 0.0)
     limiter = Limiter()
 
     def admit() -> None:

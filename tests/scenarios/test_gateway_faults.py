@@ -5,11 +5,9 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import statistics
 import subprocess
 import time
-import urllib.request
 from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from random import Random
@@ -17,6 +15,8 @@ from random import Random
 import pytest
 
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, client, ended, free, held, row, write
+from bench.guard.outage import outage
+from gateway_asked import asked, metric, waited
 from temper.engine.drill.messages import message
 from temper.store.control import Control
 
@@ -36,23 +36,6 @@ def gateways(*configs):
         yield found
 
 
-def asked(port, document, key="k", path="/v1/score"):
-    """(status, head, document) of one request."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as line, line.makefile("rb") as reader:
-        line.sendall(message(json.dumps(document).encode(), key=key, path=path))
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += reader.readline()
-        length = int(head.lower().partition(b"content-length:")[2].split()[0])
-        return int(head[9:12]), head.lower(), json.loads(reader.read(length))
-
-
-def metric(port, name):
-    """A gauge as Prometheus reads it."""
-    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-    return next(float(one.split()[-1]) for one in text.splitlines() if one.startswith(f"temper_{name}"))
-
-
 async def under_load(ports, told, story, many=6):
     """Clients ask while the story goes on; a gateway that is gone is left for the next."""
     until = asyncio.Event()
@@ -70,15 +53,6 @@ def stopped(pid):
     """End a gateway in peace; seconds it took."""
     os.kill(pid, signal.SIGTERM)
     return ended(pid)
-
-
-def waited(condition, seconds=20.0):
-    """Until this holds; seconds it took."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() < began + seconds, "it did not come about"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 def well(found, least):
@@ -123,26 +97,12 @@ def test_asked_to_end_under_load_it_ends_in_seconds_and_loses_nothing(tmp_path):
 
 
 def test_while_the_control_store_takes_nothing_decisions_go_on_and_cases_come_later(tmp_path):
-    told, control = Told(), tmp_path / "s" / "control.db"
-    with gateways(write(tmp_path / "s", {"audit": {"folder": "audit"}, **GREY})) as ((port, pid, _),):
-
-        async def story():
-            await asyncio.sleep(0.3)
-            other = sqlite3.connect(control, isolation_level=None)
-            other.execute("BEGIN IMMEDIATE")
-            stood, before = len(cases_in(control)), len(told.kept)
-            await asyncio.sleep(3.0)
-            went_on, new = len(told.kept) - before, len(cases_in(control)) - stood
-            other.execute("ROLLBACK")
-            other.close()
-            return went_on, new
-
-        went_on, new = asyncio.run(under_load([port], told, story))
-        assert (went_on > 30, new) == (True, 0)
-        reviews = sum(said[0] == "review" for said in told.kept.values())
-        waited(lambda: len(cases_in(control)) >= reviews)
-        stopped(pid)
-    well(held([tmp_path / "s" / "audit"], cases_in(control), told), 30)
+    got = outage(tmp_path / "s", 3.0)
+    assert got.during > 30
+    assert got.waiting > 0
+    assert got.caught_up < 20.0
+    assert not got.told.refused, "nobody waits for the control store"
+    well(got.found, 30)
 
 
 def test_postgresql_goes_away_and_comes_back(tmp_path, cluster, monkeypatch):

@@ -11,7 +11,7 @@ from temper.store.control.migrate import migrations
 
 COLUMNS = {
     "sqlite": "SELECT m.name AS name, c.name AS item FROM sqlite_master m, pragma_table_info(m.name) c "
-    "WHERE m.type = 'table'",
+    "WHERE m.type = 'table' AND m.name <> 'sqlite_sequence'",
     "postgresql": "SELECT table_name AS name, column_name AS item FROM information_schema.columns "
     "WHERE table_schema = current_schema()",
 }

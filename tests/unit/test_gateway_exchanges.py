@@ -239,7 +239,7 @@ def test_words_are_kept_as_asked_for_and_erased_by_person(tmp_path: Path, texts:
     assert document["answers"][0]["said"]["text"] == REFUSAL
     assert "canary" in document["answers"][0]["reasons"]["canary"]["reason"]
     assert b"harbour" not in raw(tmp_path)
-    erased = CliRunner().invoke(cli, ["ledger", "erase", words[2], "shop:ann", "--key", str(key)])
+    erased = CliRunner().invoke(cli, ["ledger", "erase", words[2], "--subject", "shop:ann", "--key", str(key)])
     assert f"{many} item(s)" in erased.stdout
     assert CliRunner().invoke(cli, words).exit_code != 0
     assert CliRunner().invoke(cli, ["ledger", "verify", str(tmp_path)]).exit_code == 0

@@ -17,13 +17,14 @@ from aiohttp import web
 
 from temper.core.chat import Call, Reply, Request, Role
 from temper.core.errors import TemperError
+from temper.core.quota import QuotaConfig
 from temper.demos.assistant.faults import Faults
 from temper.demos.assistant.server import Server
 from temper.gateway.app import Proxy, proxy, serve
 from temper.gateway.keys import Keys
 from temper.guard.guarded import REFUSAL
 from temper.guard.pipeline import build
-from temper.guard.serving.quota import Quota, QuotaConfig
+from temper.guard.serving.quota import Quota
 from temper.targets.chat.function import ChatFunction
 from temper.targets.chat.limits import Limits
 from temper.targets.chat.line import Line

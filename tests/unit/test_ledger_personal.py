@@ -149,14 +149,14 @@ def test_the_command_erases(tmp_path, file):
     def run(*words):
         return CliRunner().invoke(app, ["ledger", "erase", *map(str, words)])
 
-    told = run(file, "client 7", "--key", secret)
+    told = run(file, "--subject", "client 7", "--key", secret)
     assert told.exit_code == 0, told.output
     assert "1 item" in told.output
     assert "backups" in told.output
     with Personal(file, notes.private_key(secret)) as personal:
         assert personal.open(bound) is None
-    missing = run(tmp_path / "no.db", "client 7", "--key", secret)
+    missing = run(tmp_path / "no.db", "--subject", "client 7", "--key", secret)
     assert "there is no" in str(missing.exception)
     assert not (tmp_path / "no.db").exists()
-    nobody = run(file, "client 8", "--key", secret)
+    nobody = run(file.parent, "--subject", "client 8", "--key", secret)
     assert "nothing" in str(nobody.exception)

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from temper.config import serving
+from temper.core.quota import QuotaConfig
 from temper.gateway.tables import parts
 from temper.guard.serving.breaker import BreakerConfig
 from temper.guard.serving.concurrency import LimiterConfig
-from temper.guard.serving.quota import QuotaConfig
 from temper.guard.serving.stages.anomaly import Anomaly
 from temper.guard.serving.stages.extraction import Extraction
 from temper.guard.serving.stages.output import Output

@@ -157,11 +157,15 @@ def test_a_request_with_an_id_is_decided_once() -> None:
 def test_whoever_asks_too_much_is_told_when_to_come_back() -> None:
     rows: list[int] = []
 
-    def wait(client: str, many: int) -> float:
-        rows.append(many)
-        return 2.5 if sum(rows) > 3 else 0.0
+    class Limits:
+        def take(self, client: str, many: int) -> float:
+            rows.append(many)
+            return 2.5 if sum(rows) > 3 else 0.0
 
-    app = _app(wait=wait)
+        async def patiently(self, client: str, many: int) -> float:
+            return 2.5
+
+    app = _app(limits=Limits())
     assert _score(app, {"rows": [ROW] * 3})[0] == 200
     status, headers, _ = _score(app, {"row": ROW})
     assert (status, headers["retry-after"]) == (429, "3")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway_asked import children
 from small_gateway import GUARD, folder, models, written
 
 __all__ = ["folder", "models"]
@@ -112,13 +113,6 @@ def test_several_processes_are_one_gateway(folder: Path) -> None:
         assert not children(process.pid)
     finally:
         process.kill()
-
-
-def children(pid: int) -> list[int]:
-    """The workers of this process: what was spawned, without what watches over semaphores."""
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    every = [int(one) for one in found.read_text().split()] if found.exists() else []
-    return [one for one in every if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 def until(found: Callable[[], bool]) -> None:

@@ -17,8 +17,14 @@ Marks = Annotated[Path | None, typer.Option(help="The folder of signed checkpoin
 Public = Annotated[Path | None, typer.Option(help="The public key of whoever signs them.")]
 Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
 Number = Annotated[int | None, typer.Option(help="One record by its number: to be proved, or shown alone.")]
-Persons = Annotated[Path, typer.Argument(help="The file of personal data beside the ledger.")]
-Person = Annotated[str, typer.Argument(help="Whose data; the name it was kept under.")]
+Persons = Annotated[Path, typer.Argument(help="The folder of the ledger, or the personal.db in it.")]
+Subjects = Annotated[
+    list[str],
+    typer.Option(
+        help="Whose data: CLIENT:SUBJECT as the client named the person, or the id of a request that named nobody. "
+        "May be given several times."
+    ),
+]
 
 
 @app.command()
@@ -76,8 +82,11 @@ def read(
 
 
 @app.command()
-def erase(path: Persons, subject: Person, key: Private) -> None:
-    """Delete a person's key and data for good. The ledger keeps its commitments, and its proofs stay valid."""
+def erase(path: Persons, subject: Subjects, key: Private) -> None:
+    """Delete a person's key and all that was kept of them, for good. The ledger keeps its commitments, and its proofs
+    stay valid.
+    """
     from temper.store.ledger import inspect
 
-    typer.echo(inspect.erased(path, subject, key))
+    for line in inspect.erased(path, subject, key):
+        typer.echo(line)

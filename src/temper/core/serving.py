@@ -35,8 +35,10 @@ class Source(StrEnum):
 @dataclass(slots=True, kw_only=True, eq=False)
 class Scoring:
     """One request on its way. `rows` are (n, columns) float64 in the Schema's order, NaN where a value is missing;
-    `client` is who asks, `request` the id under which it is answered once; `at` and `deadline` are seconds of the
-    monotonic clock. `scores` (n,) are there once something has answered, with their `source`.
+    `client` is who asks (`who` the key's own name, where that is another), `request` the id under which it is answered
+    once, which the client has given where it is `named`; `subject` is the person it is about, where that was said; `at`
+    and `deadline` are seconds of the monotonic clock. `scores` (n,) are there once something has answered, with their
+    `source`.
 
     Stages look and decide; they change neither rows nor scores.
     """
@@ -48,9 +50,17 @@ class Scoring:
     deadline: float
     scores: Array | None = None
     source: Source = Source.PRIMARY
+    who: str = ""
+    named: bool = False
+    subject: str = ""
     decisions: list[Decision] = field(default_factory=list)
     trace: str = ""
     """The `traceparent` that goes on to whoever is asked for it, "" for none."""
+
+    @property
+    def person(self) -> str:
+        """Under which name its rows are kept, and can be erased: the person's, else that of this request alone."""
+        return f"{self.client}:{self.subject}" if self.subject else self.request
 
     @property
     def level(self) -> Level:
@@ -69,7 +79,7 @@ class ServingStage(Protocol):
 class Answer:
     """What a request is answered: one score per row (none where only a decision is told), the level of each row, where
     the scores came from, and the decisions behind that. `model` and `policy` are the digests of what decided, "" where
-    that is what the gateway says of itself.
+    that is what the gateway says of itself. It is not `labelled` where the threshold of then is not known any more.
     """
 
     scores: Array
@@ -78,6 +88,7 @@ class Answer:
     decisions: tuple[Decision, ...] = ()
     model: str = ""
     policy: str = ""
+    labelled: bool = True
 
     @property
     def degraded(self) -> bool:

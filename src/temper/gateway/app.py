@@ -14,6 +14,7 @@ from typing import Any
 from temper.core.assistant import Audit
 from temper.core.chat import ChatTarget, Reply, Request
 from temper.core.errors import RunStopped, StoreError, TemperError
+from temper.core.quota import QuotaConfig
 from temper.gateway import wire
 from temper.gateway.asgi import (
     App,
@@ -38,7 +39,7 @@ from temper.gateway.trail import Course, Trail
 from temper.gateway.transport import Orderly
 from temper.guard.guarded import REFUSAL, Guarded
 from temper.guard.pipeline import Guard, why
-from temper.guard.serving.quota import Quota, QuotaConfig
+from temper.guard.serving.quota import Quota
 from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 

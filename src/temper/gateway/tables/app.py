@@ -7,9 +7,9 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -62,15 +62,25 @@ class About:
     scores: bool = True
 
 
+class Limits(Protocol):
+    """How much a client may ask."""
+
+    def take(self, key: str, rows: int) -> float:
+        """Seconds to wait, 0 where it is allowed, which counts; asks nobody."""
+
+    async def patiently(self, key: str, rows: int) -> float:
+        """The same, after a moment in which more may be had."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Tables:
     """`POST /v1/score`, the Open Inference Protocol's `POST /v2/models/{name}/infer` and its metadata, `/livez`
     (`/healthz`), `/readyz`, `/metrics`, `/openapi.json`. Everything else is 404.
 
-    `known` says who a key belongs to (None: nobody), `wait` for how long a client has to (counting the rows if not at
-    all), `answer` is everything between decoding and the reply. What goes wrong inside is a 500 that names no value;
-    everything a client can do wrong is a 4xx with one sentence. `ready` names in single words why not, nothing where it
-    is: strangers may ask.
+    `known` says who a key belongs to (None: nobody), `limits` how many rows they may have scored, `answer` is
+    everything between decoding and the reply, `recall` what was answered elsewhere to a request with an id. What goes
+    wrong inside is a 500 that names no value; everything a client can do wrong is a 4xx with one sentence. `ready`
+    names in single words why not, nothing where it is: strangers may ask.
     """
 
     about: About
@@ -78,7 +88,8 @@ class Tables:
     answer: Callable[[Scoring], Awaitable[Answer]]
     known: Callable[[str], Client | None]
     counted: Counted
-    wait: Callable[[str, int], float] = lambda client, rows: 0.0
+    limits: Limits | None = None
+    recall: Callable[[str, Scoring], Answer | None] | None = None
     ready: Callable[[], tuple[str, ...]] = lambda: ()
     start: Callable[[], None] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
@@ -198,19 +209,32 @@ class Tables:
             spans.end(span, about, failed=status >= 500)
 
     async def _once(self, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]) -> Told:
-        async def work() -> bytes:
-            try:
-                answer = await self.answer(scoring)
-            except Refuses as refused:
-                refused.request, refused.trace = scoring.request, scoring.trace
-                raise
-            self.counted.add("rows_total", (("source", answer.source.value),), len(answer.levels))
-            return said(answer, scoring.request)
+        if not scoring.named:
+            return 200, said(await self._decided(scoring), scoring.request), (_JSON,)
+        recalled = False
 
-        if scoring.request.startswith(self._own):
-            return 200, await work(), (_JSON,)
+        async def work() -> bytes:
+            nonlocal recalled
+            known = self._recalled(client, scoring)
+            recalled = known is not None
+            return said(known or await self._decided(scoring), scoring.request)
+
         found, again = await self.once.once(client.name, scoring.request, body, scoring.at, work)
-        return 200, found, (_JSON, _AGAIN) if again else (_JSON,)
+        return 200, found, (_JSON, _AGAIN) if again or recalled else (_JSON,)
+
+    async def _decided(self, scoring: Scoring) -> Answer:
+        try:
+            answer = await self.answer(scoring)
+        except Refuses as refused:
+            refused.request, refused.trace = scoring.request, scoring.trace
+            raise
+        self.counted.add("rows_total", (("source", answer.source.value),), len(answer.levels))
+        return answer
+
+    def _recalled(self, client: Client, scoring: Scoring) -> Answer | None:
+        """What another worker, or this one before it ended, has answered to this request."""
+        known = None if self.recall is None else self.recall(client.name, scoring)
+        return None if known is None else replace(known, labelled=known.policy == self.about.policy)
 
     async def _asked(
         self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]
@@ -218,20 +242,23 @@ class Tables:
         """Who asks, if they may now, the request, and its body."""
         at, headers = time.monotonic(), _headers(scope)
         client, noted = self._client(headers), list[Decision]()
-        self._within(client, 1, noted)
+        await self._within(client, 1, noted)
         body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
         try:
             asked = decode(body)
         except Wrong as wrong:
             raise Refused(400, str(wrong)) from None
         if more := len(asked.rows) - 1:
-            self._within(client, more, noted)
+            await self._within(client, more, noted)
         if self.bounds is Mode.SHADOW and (where := outside(asked.rows, self.schema)):
             self._against("bounds", self.bounds, f"{where} is out of bounds", noted)
         scoring = Scoring(
             rows=asked.rows,
             client=client.group or client.name,
             request=asked.id or f"{self._own}{next(self._number):x}",
+            who=client.name if client.group and client.group != client.name else "",
+            named=bool(asked.id),
+            subject=asked.subject,
             at=at,
             deadline=at + self._seconds(headers),
             trace=carried(headers.get(b"traceparent")),
@@ -239,12 +266,14 @@ class Tables:
         )
         return client, scoring, body
 
-    def _within(self, client: Client, rows: int, noted: list[Decision]) -> None:
+    async def _within(self, client: Client, rows: int, noted: list[Decision]) -> None:
         """Count these rows, or refuse them, or note that they would be."""
-        if wait := self.wait(client.group or client.name, rows):
-            self._against("quota", self.quota, "this client has asked too much", noted)
-            if self.quota is Mode.ENFORCE:
-                raise Refused(429, "this client has asked too much for now", after=wait)
+        key, limits = client.group or client.name, self.limits
+        if limits is None or not limits.take(key, rows) or not (wait := await limits.patiently(key, rows)):
+            return
+        self._against("quota", self.quota, "this client has asked too much", noted)
+        if self.quota is Mode.ENFORCE:
+            raise Refused(429, "this client has asked too much for now", after=wait)
 
     def _against(self, stage: str, mode: Mode, reason: str, noted: list[Decision]) -> None:
         self.counted.add("stage_decisions_total", (("stage", stage), ("level", "BLOCK"), ("mode", mode.value)))
@@ -273,7 +302,7 @@ class Tables:
         results: list[dict[str, Any]] = [{"decision": level.name.lower()} for level in answer.levels]
         threshold = self.about.threshold
         for found, level, score in zip(results, answer.levels, answer.scores.tolist(), strict=False):
-            if threshold is not None:
+            if threshold is not None and answer.labelled:
                 found["label"] = self.about.classes[score >= threshold]
             if self.about.scores and level is not Level.REVISE:  # who is told less is told the decision alone
                 found["score"] = score

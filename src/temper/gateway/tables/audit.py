@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.guard.serving.pipeline import Waiting
+from temper.guard.serving.remembered import same
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
 from temper.store.ledger.record import Decided, decided
@@ -28,7 +30,11 @@ class Audit:
     model: str
     digest: str
     policy: str
+    secret: bytes = b""
+    """What is kept to know a request again by is keyed with it."""
     durable: bool = True
+    sealing: ThreadPoolExecutor | None = None
+    """A thread that nobody else uses, or answers for people would wait for whatever else waits."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
 
     def record(self, scoring: Scoring, waiting: Waiting) -> None:
@@ -40,19 +46,26 @@ class Audit:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif self.durable:
-            self.journal.submit("decision", self._body(scoring, self.journal.commitment(data)), waiting)
+            self.journal.submit("decision", self._open(scoring, data), waiting)
         else:
-            self.journal.put("decision", self._body(scoring, self.journal.commitment(data)))
+            self.journal.put("decision", self._open(scoring, data))
             waiting.set_result(-1)
 
     async def _sealed(self, scoring: Scoring, data: bytes, waiting: Waiting) -> None:
         """First what was asked, then the decision that names it."""
         try:
-            bound = await asyncio.to_thread(self.personal.keep, scoring.request, data)
+            loop = asyncio.get_running_loop()
+            bound = await loop.run_in_executor(self.sealing, self.personal.keep, scoring.person, data)
             self.journal.submit("decision", self._body(scoring, bound), waiting)
         except StoreError as failure:
             if not waiting.done():
                 waiting.set_exception(failure)
 
-    def _body(self, scoring: Scoring, bound: bytes) -> Decided:
-        return decided(scoring, model=self.model, digest=self.digest, policy=self.policy, commitment=bound)
+    def _open(self, scoring: Scoring, data: bytes) -> Decided:
+        """Of rows that were not kept, so that nobody can ask for them to be erased."""
+        known = same(self.secret, data) if scoring.named else b""
+        return self._body(scoring, self.journal.commitment(data), known)
+
+    def _body(self, scoring: Scoring, bound: bytes, known: bytes = b"") -> Decided:
+        about = {"model": self.model, "digest": self.digest, "policy": self.policy}
+        return decided(scoring, **about, commitment=bound, same=known)

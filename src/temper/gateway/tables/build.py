@@ -27,8 +27,10 @@ from temper.gateway.tables.compared import save
 from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
+from temper.gateway.tables.leasing import Leasing
 from temper.gateway.tables.metrics import Metrics
 from temper.gateway.tables.presence import Presence, host
+from temper.gateway.tables.recall import Recall
 from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
@@ -130,6 +132,7 @@ class Gateway:
         """Let this version answer from the next request on."""
         for one in new.pipelines:
             one.stopped = self.tending.stopped
+        self._limited(new)
         relay = self.tending.relay
         relay.reference = reference(new.system.schema, _learnt(new.system))
         for name, value in parts.people(parts.options_of(new.serving)).items():
@@ -138,10 +141,18 @@ class Gateway:
         if old.shadow is not None and old.shadow is not new.shadow:
             old.shadow.close(wait=False)
 
+    def __post_init__(self) -> None:
+        self._limited(self.live)
+
+    def _limited(self, version: Version) -> None:
+        if version.quota is not None:
+            self.lasting.leasing.follow(version.quota)
+
     def start(self) -> None:
         """Begin to follow what people set, on the running event loop."""
         tell("gateway.started", process=os.getpid(), url=self.url, **limits(self.live))
         self.tending.start()
+        self.lasting.leasing.start()
         self._tasks = [asyncio.create_task(self._every_second())]
         if self.reloading is not None:
             self._tasks.append(asyncio.create_task(self.reloading.run()))
@@ -151,6 +162,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.lasting.leasing.stop()
         await self.tending.stop()
         if self.lasting.spans is not None:
             await asyncio.to_thread(self.lasting.spans.close)
@@ -218,15 +230,8 @@ def build(
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
     journal, personal, presence = _named(serving, seat, control)
-    relay = Relay(
-        path=journal.path,
-        personal=personal,
-        control=control,
-        schema=system.schema,
-        reference=reference(system.schema, _learnt(system)),
-        wall=time.time,
-        **parts.people(parts.options_of(serving)),
-    )
+    recall = Recall.begin(control, personal, presence.worker.token)
+    relay = _relay(system, serving, journal, recall, presence)
     tending = Tending(control=control, live=lambda: found.live, relay=relay, presence=presence)
     tending.left = seat.left(journal.path.parent)
     counted = Metrics(help=_HELP, live=lambda: _labels(found.live, seat), **seat.files(Path(serving.audit)))
@@ -236,7 +241,8 @@ def build(
         counted=counted,
         known=_known(serving, lambda: tending.snapshot, tending.uses.seen),
         ready=lambda: found.ready(),
-        workers=seat.workers,
+        recall=recall,
+        leasing=Leasing.of(control.quotas.pool(presence.worker.token, f"{system.name}/"), lambda: presence.live),
         spans=spans,
     )
 
@@ -342,6 +348,20 @@ def _named(serving: Serving, seat: Seat, control: Control) -> tuple[Journal, Per
     except BaseException:
         journal.close()
         raise
+
+
+def _relay(system: Protected, serving: Serving, journal: Journal, recall: Recall, presence: Presence) -> Relay:
+    return Relay(
+        path=journal.path,
+        personal=recall.personal,
+        control=recall.control,
+        recall=recall,
+        shared=lambda: presence.live > 1,
+        schema=system.schema,
+        reference=reference(system.schema, _learnt(system)),
+        wall=time.time,
+        **parts.people(parts.options_of(serving)),
+    )
 
 
 def _learnt(system: Protected) -> Any:

@@ -15,6 +15,7 @@ from temper.core.schema import Column, Schema
 
 Array = np.ndarray[Any, Any]
 _SHOWN = 200
+_Name = Annotated[str, msgspec.Meta(max_length=128)]
 _QUOTED = re.compile(r"Invalid enum value .* - at ", re.DOTALL)
 
 
@@ -24,15 +25,18 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Rows as the model reads them, and the id under which the client wants them answered once ("" for none)."""
+    """Rows as the model reads them, the id under which the client wants them answered once, and the person they are
+    about ("" for none).
+    """
 
     rows: Array
     id: str = ""
+    subject: str = ""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Decoder:
-    """Reads `{"id": ..., "row": {column: value}}`, or `"rows": [{...}, ...]` with at most `most` rows.
+    """Reads `{"id": ..., "row": {column: value}}`, or `"rows": [{...}, ...]` with at most `most` rows, and a `subject`.
 
     Every column is required, but for those that may be missing; unknown and repeated keys, values out of bounds and
     words outside the vocabulary are refused. A whole number may be written 3 or 3.0, a boolean true or 1.
@@ -54,7 +58,8 @@ class Decoder:
         body = msgspec.defstruct(
             "Body",
             [
-                ("id", Annotated[str, msgspec.Meta(max_length=128)], ""),
+                ("id", _Name, ""),
+                ("subject", _Name, ""),
                 ("row", row | None, None),
                 ("rows", _several(row, self.most), msgspec.field(default_factory=list)),
             ],
@@ -80,9 +85,9 @@ class Decoder:
         values = [msgspec.structs.astuple(row) for row in rows]
         keys = sum(map(len, values)) if self._full else sum(value is not None for row in values for value in row)
         # Where there are as many colons as keys, none can stand twice.
-        if body.count(b":") != keys + 1 + (found.id != ""):
+        if body.count(b":") != keys + 1 + (found.id != "") + (found.subject != ""):
             once(body)
-        return Asked(rows=self.matrix(values), id=found.id)
+        return Asked(rows=self.matrix(values), id=found.id, subject=found.subject)
 
     def matrix(self, rows: Sequence[Sequence[Any]]) -> Array:
         """Values in the Schema's order as numbers."""

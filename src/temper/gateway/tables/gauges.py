@@ -16,6 +16,7 @@ _STATES = {"closed": 0, "half_open": 1, "open": 2, "forced_closed": 0, "forced_o
 
 def gauges(gateway: Gateway) -> None:
     """Let Prometheus see its state."""
+    _shared(gateway)
     journal, tending = gateway.journal, gateway.tending
 
     def state(pipeline: Pipeline) -> int:
@@ -37,13 +38,6 @@ def gauges(gateway: Gateway) -> None:
         audit_unsigned=("Records that no signed checkpoint covers yet.", lambda: journal.unsigned),
         checkpoints_failing=("1 where they cannot be written.", lambda: float(journal.unsigned_because is not None)),
         audit_failing=("1 where the disk takes no records.", lambda: float(journal.fault is not None)),
-        cases=("Cases handed on to people.", lambda: tending.relay.relayed),
-        control_failing=(
-            "Parts of the control store that do not answer.",
-            lambda: sum(map(bool, tending.told.values())),
-        ),
-        workers=("Workers of gateways on the control store, this one too.", lambda: tending.presence.live),
-        name_disputed=("1 where another gateway has the name of this one.", lambda: float(tending.presence.disputed)),
         golden_failed=(
             "Times that known rows had other scores.",
             lambda: golden.failed if (golden := live().golden) else 0,
@@ -55,6 +49,22 @@ def gauges(gateway: Gateway) -> None:
         ),
         unready=("Processes that should be sent no requests.", lambda: float(bool(gateway.ready()))),
         log_dropped=("Lines of the log that found no room.", lambda: gateway.log.dropped),
+    )
+
+
+def _shared(gateway: Gateway) -> None:
+    """What it has from the control store, or hands on to it."""
+    tending, leasing = gateway.tending, gateway.lasting.leasing
+    gateway.counted.gauges.update(
+        cases=("Cases handed on to people.", lambda: tending.relay.relayed),
+        control_failing=(
+            "Parts of the control store that do not answer.",
+            lambda: sum(map(bool, tending.told.values())),
+        ),
+        workers=("Workers of gateways on the control store, this one too.", lambda: tending.presence.live),
+        quota_leased=("Queries of clients' quotas that are held here.", lambda: leasing.shares.leased),
+        quota_alone=("Part of every quota that is given out here without the control store.", lambda: leasing.alone),
+        name_disputed=("1 where another gateway has the name of this one.", lambda: float(tending.presence.disputed)),
         keys=("Keys that are known.", lambda: len(tending.snapshot)),
     )
     _trial(gateway)

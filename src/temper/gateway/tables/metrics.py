@@ -11,7 +11,17 @@ from typing import Any
 
 from temper.gateway.tables.counted import Counted, Histogram, Labels, shown
 
-ONE = ("breaker", "stopped", "policy_since", "policy_refused", "control_failing", "shadow_largest", "keys", "workers")
+ONE = (
+    "breaker",
+    "stopped",
+    "policy_since",
+    "policy_refused",
+    "control_failing",
+    "shadow_largest",
+    "keys",
+    "workers",
+    "quota_alone",
+)
 """Gauges of which the largest counts; all others are added up."""
 
 

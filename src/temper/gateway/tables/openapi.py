@@ -50,8 +50,8 @@ def _schemas(schema: Schema, most_rows: int) -> dict[str, Any]:
         "Row": row,
         "Asked": {
             "oneOf": [
-                _closed({"id": id_, "row": one}, "row"),
-                _closed({"id": id_, "rows": many}, "rows"),
+                _closed({"id": id_, "subject": id_, "row": one}, "row"),
+                _closed({"id": id_, "subject": id_, "rows": many}, "rows"),
             ]
         },
         "Answered": {"type": "object", "required": ["id", "results", "source", "degraded"]},

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from temper.config.serving import Serving
 from temper.core.errors import ConfigError
+from temper.core.quota import QuotaConfig
 from temper.core.review import Ruling
 from temper.core.room import Room
 from temper.core.serving import Mode, ServingStage, Source
@@ -19,7 +19,6 @@ from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Ru
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
 from temper.guard.serving.pipeline import Layer
-from temper.guard.serving.quota import Quota, QuotaConfig
 from temper.targets.load import open_target
 from temper.targets.served import Served, served
 
@@ -88,22 +87,10 @@ def layers(
     return tuple(found)
 
 
-def waits(options: Options, workers: int = 1) -> Callable[[str, int], float]:
-    """For how long a client has to wait before so many more rows; without a quota nobody has to. Of several processes
-    each gives out its share.
-    """
-    if "quota" not in options:
-        return lambda client, rows: 0.0
-    whole = made(QuotaConfig, "quota", options)
-    share = replace(
-        whole,
-        per_second=whole.per_second / workers,
-        burst=max(1, whole.burst // workers),
-        per_day=math.ceil(whole.per_day / workers),
-    )
-    quota = Quota(config=share)
-    epoch = time.time() - time.monotonic()  # of a clock that never steps
-    return lambda client, rows: quota.take(client, epoch + time.monotonic(), rows)
+def quota(options: Options) -> QuotaConfig | None:
+    """How much a client may ask; None where nobody is limited."""
+    found = made(QuotaConfig, "quota", options) if "quota" in options else QuotaConfig()
+    return found if found.most < math.inf else None
 
 
 def people(options: Options) -> Mapping[str, Any]:

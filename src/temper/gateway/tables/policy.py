@@ -68,7 +68,7 @@ def _laid(old: Any, new: Any) -> Any:
 def _tried(system: Protected, serving: Serving) -> str:
     """The digest of a policy all of whose parts could be built."""
     options = parts.options_of(serving)
-    parts.waits(options)
+    parts.quota(options)
     parts.people(options)
     parts.golden(options, system, served(system.target, system.data.x, system.threshold), serving)
     return decider(system, serving, Kept())[1]

@@ -15,6 +15,7 @@ import numpy as np
 from temper.core.review import Ruling
 from temper.core.schema import Schema
 from temper.core.stage import Level
+from temper.gateway.tables.recall import Recall
 from temper.store.control import Control
 from temper.store.ledger import record as lines
 from temper.store.ledger.personal import Personal
@@ -31,14 +32,18 @@ _BODY = msgspec.msgpack.Decoder(Decided)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Relay:
-    """Reads the journal at `path` from where it stopped and puts what waits for a person into the queue. A case is
-    named by its record, so one that is put twice is one case; where it stopped is remembered only once the case is
-    there. `due` seconds are given to a person, `eyes` people have to agree, and after that it is `overdue`.
+    """Reads the journal at `path` from where it stopped, puts what waits for a person into the queue, and lets other
+    workers know what was answered to requests with an id. A case is named by its record, so one that is put twice is
+    one case; where it stopped is remembered only once the case is there. `due` seconds are given to a person, `eyes`
+    people have to agree, and after that it is `overdue`.
     """
 
     path: Path
     personal: Personal
     control: Control
+    recall: Recall
+    shared: Callable[[], bool]
+    """Whether there are other workers who should hear of answers."""
     schema: Schema
     reference: Mapping[str, Any]
     due: float = 3_600.0
@@ -53,14 +58,18 @@ class Relay:
 
     def once(self) -> int:
         """How many cases were put before people."""
-        since, many = self._since(), 0
+        since, many, answered, shared = self._since(), 0, [], self.shared()
         for seq, data in records(self.path, since):
             record = lines.decode(data)
             if record.kind == "decision":
                 # Two gateways may have had the same name, and never the same record.
                 name = f"{record.node}-{record.worker}-{seq}-{leaf(data).hex()[:16]}"
-                many += self._put(name, record.node, _BODY.decode(record.body))
+                body = _BODY.decode(record.body)
+                many += self._put(name, record.node, body)
+                if shared and (told := self.recall.told(body, record.wall / 1e9)) is not None:
+                    answered.append(told)
             since = seq + 1
+        self.recall.tell(answered)
         if since > self._since():
             self._remember(since)
         self.relayed += many

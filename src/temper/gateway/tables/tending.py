@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 
-_PERIOD = 1.0
+_PERIOD, _HOUR = 1.0, 3_600.0
 FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
 
 
@@ -48,7 +50,9 @@ class Tending:
     """Whether people have switched the model off."""
     told: dict[str, str] = field(default_factory=dict)
     _worded: tuple[int, Breaker | None] = field(default=(-1, None), init=False, repr=False)
+    _forgotten: float = field(default=-math.inf, init=False, repr=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
+    _threads: ThreadPoolExecutor | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.snapshot = self.control.keys.snapshot()
@@ -57,9 +61,11 @@ class Tending:
     def start(self) -> None:
         """Begin, on the running event loop."""
         works: list[Callable[[], Any]] = [self._keys, self._records, self.relay.once, self._left, self._overdue]
-        works += [self.presence.present, self.uses.noted]
+        works += [self.presence.present, self._forget, self._answered, self.uses.noted]
         works += [self.alarms] if self.alarms is not None else []
-        self._tasks = [asyncio.create_task(self._threaded(work)) for work in works]
+        # Threads of their own: those that wait for the control store must not keep one from who seals or answers.
+        self._threads = ThreadPoolExecutor(len(works), "tending")
+        self._tasks = [asyncio.create_task(self._threaded(self._threads, work)) for work in works]
         self._tasks.append(asyncio.create_task(self._probing()))
 
     async def stop(self) -> None:
@@ -67,12 +73,14 @@ class Tending:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
         for work in (self.relay.once, self.uses.note):
             await asyncio.to_thread(self._tried, work)
 
-    async def _threaded(self, work: Callable[[], Any]) -> None:
+    async def _threaded(self, threads: ThreadPoolExecutor, work: Callable[[], Any]) -> None:
         while True:
-            await asyncio.to_thread(self._tried, work)
+            await asyncio.get_running_loop().run_in_executor(threads, self._tried, work)
             await asyncio.sleep(_PERIOD)
 
     def _tried(self, work: Callable[[], Any]) -> None:
@@ -109,6 +117,17 @@ class Tending:
         while self.left:
             self.relay.relayed += replace(self.relay, path=self.left[-1], relayed=0).once()
             self.left.pop()
+
+    def _answered(self) -> None:
+        """What other workers have answered, where there are any."""
+        if self.presence.live > 1:
+            self.relay.recall.follow()
+
+    def _forget(self) -> None:
+        """What was counted of clients who have not come for long."""
+        if time.monotonic() >= self._forgotten + _HOUR:
+            self.control.quotas.prune(time.time())
+            self._forgotten = time.monotonic()
 
     def _overdue(self) -> None:
         """What no person decided in time gets what its policy says, and says so."""

@@ -34,7 +34,7 @@ class _Infer(msgspec.Struct):
 
 class V2:
     """Reads an inference request: one tensor (n, columns) in the Schema's order with categories as their codes, or one
-    tensor per column, (n,) or (n, 1), by name, with categories as words.
+    tensor per column, (n,) or (n, 1), by name, with categories as words. `parameters` may name a `subject`.
 
     >>> from temper.core.schema import Column
     >>> asked = b'{"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [2.5]}]}'
@@ -68,7 +68,8 @@ class V2:
             checked = msgspec.convert(rows, list[self._row])  # type: ignore[name-defined]
         except msgspec.ValidationError as wrong:
             raise Wrong(f"the request cannot be scored: {said(wrong)}") from None
-        return Asked(rows=self._matrix([msgspec.structs.astuple(row) for row in checked]), id=found.id)
+        matrix = self._matrix([msgspec.structs.astuple(row) for row in checked])
+        return Asked(rows=matrix, id=found.id, subject=_subject(found.parameters))
 
     def _rows(self, tensors: Sequence[_Tensor]) -> list[dict[str, Any]]:
         names = [column.name for column in self.schema.columns]
@@ -108,6 +109,13 @@ class V2:
             ],
             dtype=np.float64,
         )  # fmt: skip
+
+
+def _subject(parameters: Mapping[str, Any] | None) -> str:
+    found = (parameters or {}).get("subject", "")
+    if not isinstance(found, str) or len(found) > 128:
+        raise Wrong("parameters.subject is no text of at most 128 characters")
+    return found
 
 
 def _word(categories: Sequence[str], code: Any) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from temper.config.serving import Behind, Serving
 from temper.core.errors import ConfigError
+from temper.core.quota import QuotaConfig
 from temper.core.serving import Scoring, Source
 from temper.core.system import Protected
 from temper.core.target import Target
@@ -17,6 +19,8 @@ from temper.gateway.tables import parts
 from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit
 from temper.gateway.tables.counted import Counted
+from temper.gateway.tables.leasing import Leasing
+from temper.gateway.tables.recall import Recall
 from temper.gateway.tables.trial import Canary, Shadow, Ways, only_own
 from temper.gateway.trace import Spans
 from temper.gateway.upstream.address import Address
@@ -49,10 +53,12 @@ class Lasting:
     personal: Personal
     counted: Counted
     known: Callable[[str], Client | None]
+    leasing: Leasing
+    recall: Recall
     ready: Callable[[], tuple[str, ...]] = lambda: ()
-    workers: int = 1
     spans: Spans | None = None
     once: Idempotency = field(default_factory=Idempotency)
+    sealing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "sealing"))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -97,6 +103,7 @@ class Version:
     pipeline: Pipeline
     app: Tables
     golden: Golden | None
+    quota: QuotaConfig | None
     policy: str
     kept: Kept
     shadow: Shadow | None = None
@@ -121,7 +128,7 @@ def version(
     model = served(system.target, system.data.x, system.threshold)
     profile = _profile(system, serving, model)
     options = parts.options_of(serving)
-    policy = policy_of(system, serving, profile, model)
+    policy, quota = policy_of(system, serving, profile, model), parts.quota(options)
     pipeline = made(system, serving, profile, model, kept, _audit(system, serving, lasting, model.digest, policy))
     pipeline.counts = _counting(lasting.counted)
     golden = parts.golden(options, system, model, serving)
@@ -135,16 +142,18 @@ def version(
         known=lasting.known,
         counted=lasting.counted,
         once=lasting.once,
+        recall=lasting.recall,
         spans=lasting.spans,
         quota=parts.mode_of(serving, "quota"),
         bounds=parts.bounds(serving),
         ready=lasting.ready,
-        wait=kept.part("quota", options.get("quota"), lambda: parts.waits(options, lasting.workers)),
+        limits=None if quota is None else lasting.leasing,
         most_rows=serving.rows,
         deadline=serving.deadline,
         body_seconds=0.0,  # the door sees to that
     )
     return Version(
+        quota=quota,
         system=system,
         serving=serving,
         profile=profile,
@@ -229,6 +238,8 @@ def _audit(system: Protected, serving: Serving, lasting: Lasting, digest: str, p
         model=system.name,
         digest=digest,
         policy=policy,
+        secret=lasting.recall.secret,
+        sealing=lasting.sealing,
         durable=serving.ack == "durable",
     ).record
 

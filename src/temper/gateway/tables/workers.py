@@ -1,4 +1,4 @@
-"""Several processes behind one port: each with its own journal and its share of every quota."""
+"""Several processes behind one port: each with its own journal; what they share of a quota they lease."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Workers:
     passed on; where this process is gone, the others leave too.
 
     A client's requests meet any of them: what one process remembers (a request id, a trail of queries, a breaker's
-    state, a client's share of a quota) the others do not.
+    state) the others do not.
     """
 
     path: Path
@@ -99,5 +99,5 @@ def serve_many(
     path: Path, host: str, port: int, many: int, told: Callable[[str], None], node: str, signals: Signals = Signals()
 ) -> None:
     """Answer by this many processes; `told` hears what cannot be shared."""
-    told(f"{many} processes: each has 1/{many} of every quota, and its own breaker, trails and request ids")
+    told(f"{many} processes: quotas are shared; each has its own breaker, trails and request ids")
     Workers(path=path, host=host, port=port, many=many, node=node, signals=signals).run()

@@ -36,7 +36,7 @@ class Idempotency:
     and is not kept, so it may be tried again; where the first is cancelled, the next does the work.
 
     At most `answers` and `bytes_` are kept, for `seconds`, the oldest forgotten first. Misleads after a restart or on
-    another node: this memory is of one process.
+    another node: this memory is of one process, and Remembered has what others know.
     Source: draft-ietf-httpapi-idempotency-key-header.
 
     >>> store, done = Idempotency(), []

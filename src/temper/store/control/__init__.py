@@ -15,6 +15,7 @@ control.incidents.open(title, severity, by, now) -> id;  control.incidents.signa
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
 control.policies.approve(id, by, note, now) -> Proposal
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
+control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {client: Grant}
 control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
@@ -22,6 +23,7 @@ control.audit.verify() -> []                # every change is a row of one hash 
 
 from __future__ import annotations
 
+from temper.store.control.answers import Answers
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
 from temper.store.control.drills import Drills
@@ -31,6 +33,7 @@ from temper.store.control.keys import Keys
 from temper.store.control.outbox import Outbox
 from temper.store.control.people import People
 from temper.store.control.policies import Policies
+from temper.store.control.quotas import Quotas
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
 from temper.store.control.roster import Roster
@@ -56,6 +59,8 @@ class Control:
         self.runs = Runs(database)
         self.audit = Audit(database)
         self.roster = Roster(database)
+        self.quotas = Quotas(database)
+        self.answers = Answers(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

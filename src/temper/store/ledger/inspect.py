@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -111,13 +111,12 @@ def _text(value: Any) -> Any:
 
 def opened(path: Path, bound: str, private_key: Path) -> str:
     """What was kept under a commitment, as `shown` writes it: words as they are, other bytes in base64."""
-    if not path.is_file():
-        raise TemperError(f"there is no {path}", fix="give the file of personal data")
+    file = _personal(path)
     try:
         commitment = base64.b64decode(bound, validate=True)
     except ValueError:
         raise TemperError(f"{bound!r} is no commitment", fix="copy it from `temper ledger show`") from None
-    with Personal(path, notes.private_key(private_key)) as personal:
+    with Personal(file, notes.private_key(private_key)) as personal:
         found = personal.open(commitment)
     if found is None:
         raise TemperError(f"{path} has nothing under {bound}", fix="it was erased, or never kept")
@@ -127,12 +126,17 @@ def opened(path: Path, bound: str, private_key: Path) -> str:
         return base64.b64encode(found.data).decode()
 
 
-def erased(path: Path, subject: str, private_key: Path) -> str:
-    """Erase a person; a file that is not there or a person it does not know is no success."""
-    if not path.is_file():
-        raise TemperError(f"there is no {path}", fix="give the file of personal data")
-    with Personal(path, notes.private_key(private_key)) as personal:
-        many = personal.erase(subject)
-    if not many:
-        raise TemperError(f"{path} has nothing of {subject!r} under this key", fix="check the name and the key")
-    return f"{many} item(s) of {subject!r} erased; erase them in backups too, or let those run out"
+def erased(path: Path, subjects: Sequence[str], private_key: Path) -> Iterator[str]:
+    """Erase people; a file that is not there or a person it does not know is no success."""
+    with Personal(_personal(path), notes.private_key(private_key)) as personal:
+        for subject in subjects:
+            if not (many := personal.erase(subject)):
+                raise TemperError(f"{path} has nothing of {subject!r} under this key", fix="check the name and the key")
+            yield f"{many} item(s) of {subject!r} erased; erase them in backups too, or let those run out"
+
+
+def _personal(path: Path) -> Path:
+    found = path / "personal.db" if path.is_dir() else path
+    if not found.is_file():
+        raise TemperError(f"there is no {found}", fix="give the file of personal data, or the folder it is in")
+    return found

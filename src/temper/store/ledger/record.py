@@ -54,8 +54,9 @@ class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
 class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The body of a `decision`: who asked, which model and policy answered, and what came of it.
 
-    The input itself is not here: `commitment` binds it, and what may have to be erased lies in `personal`. `trace` is
-    the id of the trace the client was in, "" where it was in none.
+    The input itself is not here: `commitment` binds it, and what may have to be erased lies in `personal`. Where the
+    client `named` the request, `same` tells its rows from others; it is left out where they may have to be erased.
+    `trace` is the id of the trace the client was in, "" where it was in none.
     """
 
     request: str
@@ -68,10 +69,16 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     source: str = "primary"
     rulings: tuple[Ruling, ...] = ()
     commitment: bytes = b""
+    who: str = ""
+    named: bool = False
+    rows: int = 1
+    same: bytes = b""
     trace: str = ""
 
 
-def decided(scoring: Scoring, *, model: str, digest: str, policy: str, commitment: bytes = b"") -> Decided:
+def decided(
+    scoring: Scoring, *, model: str, digest: str, policy: str, commitment: bytes = b"", same: bytes = b""
+) -> Decided:
     """What the ledger says of a request that has been answered.
 
     >>> import numpy as np
@@ -91,6 +98,10 @@ def decided(scoring: Scoring, *, model: str, digest: str, policy: str, commitmen
         source=scoring.source.value,
         rulings=tuple(map(_ruling, scoring.decisions)),
         commitment=commitment,
+        who=scoring.who,
+        named=scoring.named,
+        rows=len(scoring.rows),
+        same=same,
         trace=scoring.trace[3:35],
     )
 

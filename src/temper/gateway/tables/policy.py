@@ -44,7 +44,7 @@ def changed(policy: Mapping[str, Any], assignment: str) -> dict[str, Any]:
     >>> changed({"anomaly": {"mode": "shadow"}}, "anomaly.mode=enforce")
     {'anomaly': {'mode': 'enforce'}}
     >>> changed({"anomaly": "shadow"}, "decide.review=[0.3, 0.6]")
-    {'anomaly': 'shadow', 'decide': {'review': [0.3, 0.6]}}
+    {'anomaly': 'shadow', 'decide': {'review': (0.3, 0.6)}}
     """
     path, equals, text = assignment.partition("=")
     first, *rest = path.strip().split(".")

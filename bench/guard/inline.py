@@ -72,7 +72,7 @@ class Known:
         self.at += len(rows)
         return self.scores[start : start + len(rows)]
 
-    async def ask(self, rows: np.ndarray[Any, Any], seconds: float) -> np.ndarray[Any, Any]:
+    async def ask(self, rows: np.ndarray[Any, Any], seconds: float, trace: str = "") -> np.ndarray[Any, Any]:
         """The same."""
         return self.score(rows)
 
@@ -179,7 +179,7 @@ def _steps(gateway: Gateway, model: Known) -> dict[str, Step]:
         pipeline.limiter.leave(now() - one.scoring.at, True)
 
     def permitted(one: Request) -> None:
-        permit = pipeline._permit()
+        permit = pipeline._permit(one.scoring)
         if permit is None:
             raise RuntimeError("the breaker is open")
         pipeline.breaker.record(permit, Outcome.SUCCESS, 1e-5, now())

@@ -16,8 +16,8 @@ from temper.store.control.exercises import Planted
 from unit.web_desk import NOW, PAYLOAD, World
 
 pytestmark = marks
-PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement", "/operations")
-PAGES += ("/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
+PAGES = ("/queue", "/queue?state=closed", "/cases/1", "/cases/2", "/cases/3", "/dashboard", "/agreement")
+PAGES += ("/operations", "/audit?verify=1", "/people", "/keys", "/policies", "/policies/1", "/policies/2", "/nowhere")
 PAGES += ("/incidents", "/incidents/1", "/incidents/2", "/drills/1", "/drills/2")
 WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]
 

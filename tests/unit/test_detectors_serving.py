@@ -84,6 +84,18 @@ def test_what_is_no_profile_is_refused(tmp_path: Path, text: bytes) -> None:
         Profile.load(path)
 
 
+def test_a_profile_of_earlier_detectors_is_refused_with_the_way_out(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "profile.npz"
+    with monkeypatch.context() as earlier:
+        earlier.setattr("temper.guard.serving.profile._FORMAT", 1)
+        profile.save(path)
+    with pytest.raises(StoreError, match="fitted for other detectors") as told:
+        Profile.load(path)
+    assert "move it away" in told.value.fix
+
+
 def test_a_pickle_in_a_profile_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
     np.savez(path, digest=np.array([Path.cwd()], dtype=object))

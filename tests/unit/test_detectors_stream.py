@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from temper.core.schema import Schema
+from temper.core.schema import Column, Schema
 from temper.detectors.stream._followed import Trail
 from temper.detectors.stream.extraction import Extraction
+from temper.kernels._jit_steps import STEPS, repeated
 from temper.kernels.betting import bet
 from temper.kernels.chow_liu import dependence, together
 from temper.kernels.codes import codes, encoded
@@ -49,6 +50,53 @@ def test_rows_anywhere_in_the_box_are_caught_within_twenty_queries(start: Trail)
 def test_a_walk_around_one_row_is_caught_within_thirty_queries(start: Trail) -> None:
     asked = rows(1, 5) + 0.01 * rng(2).normal(size=(300, 6)).astype(np.float32)
     assert 0 < alarm_after(start, asked) <= 30
+
+
+def apart(n: int, seed: int = 0) -> np.ndarray:
+    """Five numbers and three words that have nothing to do with each other."""
+    return np.column_stack([rng(seed).normal(size=(n, 5)), rng(seed + 1).integers(4, size=(n, 3))]).astype(np.float32)
+
+
+def stepping(many: int = 150) -> np.ndarray:
+    """Ordinary rows, and every one of them again with each number one step up or down, as a copy's slopes say."""
+    known = apart(many, 3)
+    moved = known.copy()
+    moved[:, :5] += 0.5 * rng(3).choice([-1.0, 1.0], (many, 5)).astype(np.float32)
+    return np.concatenate([known, moved])
+
+
+def test_steps_of_one_size_are_caught_though_every_row_is_ordinary() -> None:
+    words = [Column(name=f"w{at}", type="category", categories=("a", "b", "c", "d")) for at in range(3)]
+    schema = Schema(columns=(*(Column(name=f"n{at}", type="number") for at in range(5)), *words))
+    trail, asked = Extraction().fit(apart(8_000), schema), stepping()
+    assert not alarm_after(trail, asked[:150])
+    assert 150 < alarm_after(trail, asked) <= 200
+    signal = Extraction().step(trail.fresh(), asked)[1]
+    assert signal.reason.startswith("steps of one size")
+    assert not any(alarm_after(trail, apart(2_000, seed)) for seed in range(10, 20))
+
+
+def test_steps_say_nothing_of_columns_that_agree_by_themselves() -> None:
+    """Amounts on a grid repeat their steps column by column, and not together."""
+    random, steps = rng(5), np.zeros((STEPS, 5), np.float32)
+    masks, logs = np.empty(STEPS, np.uint64), np.empty(5)
+    steps[:] = random.integers(1, 4, steps.shape)
+    said = [repeated(random.integers(1, 4, 5).astype(np.float32), steps, masks, logs) for _ in range(500)]
+    assert np.mean(np.array(said) > 0) < 0.05
+    steps[::6] = [3.5, 7.25, 1.5, 9.75, 2.5]
+    assert repeated(steps[0].copy(), steps, masks, logs) > 10.0
+    assert repeated(np.zeros(5, np.float32), steps, masks, logs) == 0.0
+    assert repeated(np.full(5, np.nan, np.float32), steps, masks, logs) == 0.0
+
+
+def test_what_a_client_is_told_does_not_depend_on_how_its_rows_are_cut(start: Trail) -> None:
+    watch, asked = Extraction(), rows(500, 6)
+    whole = watch.step(start.fresh(), asked)[1].values
+    trail, told = start.fresh(), []
+    for part in np.array_split(asked, 37):
+        trail, signal = watch.step(trail, part)
+        told.append(signal.values)
+    np.testing.assert_array_equal(np.concatenate(told), whole)
 
 
 def test_natural_rows_are_not_seen_whoever_asks(start: Trail) -> None:

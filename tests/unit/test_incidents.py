@@ -151,7 +151,7 @@ def alarms(gateway: Gateway, clock: Clock, **options: Any) -> Alarms:  # noqa: F
         "control": gateway.control,
         "live": lambda: gateway.live,
         "journal": gateway.journal,
-        "stopped": lambda: gateway.tending.stopped,
+        "stopped": lambda: gateway.tending.because,
         "counted": gateway.counted,
         "wall": clock,
     }
@@ -195,12 +195,16 @@ def test_an_operators_breaker_is_no_incident_and_a_kill_switch_is(gateway: Gatew
     gateway.live.pipeline.breaker.force_open(0.0)
     seen.incidents()
     assert told(gateway) == []
-    gateway.control.records.put("kill", True, "ada", "stop", 1.0)
+    gateway.control.records.put("kill", True, "ada", "it is wrong\n" + "x" * 1_900, 1.0)
     gateway.tending._records()
     seen.incidents()
-    gateway.tending.stopped = False
+    gateway.control.records.put("kill", False, "ada", "it is well", 2.0)
+    gateway.tending._records()
     seen.incidents()
-    assert told(gateway) == [("kill", ["somebody has stopped the model", "over after 0 s"])]
+    ((source, (first, last)),) = told(gateway)
+    assert (source, last) == ("kill", "over after 0 s")
+    assert first.startswith("the model was stopped by ada: it is wrong xxx")
+    assert len(first) <= 500, "a text that the store refused would hold up all behind it"
 
 
 def test_known_rows_that_fail_are_one_incident_although_they_open_the_breaker(gateway: Gateway) -> None:  # noqa: F811

@@ -457,7 +457,7 @@ def test_the_commands(desk: Desk) -> None:
     assert (code, said.splitlines()[-1]) == (0, "WORKED")
     assert "left to a person: nobody was asked" in said
     run = said.partition("\nrun ")[2].partition(",")[0]
-    assert "the kill is what it was before" in told("undo", run, *where)[1]
+    assert "the kill switch is what it was before" in told("undo", run, *where)[1]
     with pytest.raises(ConfigError, match="there is no playbook 'nothing'"):
         told("run", "nothing", *where)
 
@@ -466,3 +466,15 @@ def test_every_response_is_used_by_a_playbook_or_by_undo() -> None:
     every = [playbook(name) for name in names()]
     used = {step.do for one in every for step in (*one.checks, *one.steps, *one.worked)}
     assert {*RESPONSES.names()} == used | {"again"}
+
+
+def test_the_playbook_of_the_page_runs(desk: Desk) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    text = page.partition("\n## Playbooks\n")[2].partition("```yaml\n")[2].partition("```")[0]
+    run, context = desk.run(text, late="10")
+    context.control.reviews.enqueue("r1", {}, NOW, due=NOW + 60.0)
+    run.context.asked = lambda question: bool(context.control.reviews.expire(NOW + 61.0)) or True
+    assert run.real()
+    assert "late [queue]: 1 cases wait, 1 of them are due within 10 minutes" in desk.said
+    assert context.control.records.current("policy").value["anomaly"]["mode"] == "shadow"  # type: ignore[union-attr]
+    context.close()

@@ -13,6 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -119,6 +120,28 @@ def test_tables_of_words_gaps_and_numbers_are_folded_in(core: Any) -> None:
     assert found.engine == "matrix products"
     x[:, 2] = np.arange(len(x)) % 4
     x[::5, 0] = np.nan
+    np.testing.assert_allclose(found.score(x), np.asarray(target.scores(x))[:, 1], atol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["default", "pandas"])
+def test_a_search_and_nested_parts_are_looked_through(form: str) -> None:
+    """Rare words that share a column, a word left out, a column that says what was missing, a scaler for the rest."""
+    words = np.array(["a", "b", "rare", "b"])[RNG.integers(4, size=400) * (RNG.random(400) < 0.5)]
+    frame = pd.DataFrame({"gone": np.where(X[:, 0] > 1, np.nan, X[:, 0]), "word": words, "rest": X[:, 1] * 900 + 1e4})
+    before = ColumnTransformer(
+        [
+            ("gone", make_pipeline(SimpleImputer(add_indicator=True), StandardScaler()), ["gone"]),
+            ("word", OneHotEncoder(min_frequency=60, drop="first", sparse_output=False), ["word"]),
+        ],
+        remainder=MinMaxScaler(),
+    ).set_output(transform=form)
+    model = GridSearchCV(make_pipeline(before, LogisticRegression()), {"logisticregression__C": [0.1, 1.0]}, cv=2)
+    word = Column(name="word", type="category", categories=("a", "b", "rare"))
+    schema = Schema(columns=(Column(name="gone", type="number"), word, Column(name="rest", type="number")))
+    target = temper.target(model.fit(frame, Y), schema=schema)
+    x = np.column_stack([frame["gone"], np.unique(words, return_inverse=True)[1], frame["rest"]])
+    found = served(target, x, 0.5)
+    assert found.engine == "matrix products"
     np.testing.assert_allclose(found.score(x), np.asarray(target.scores(x))[:, 1], atol=1e-9)
 
 

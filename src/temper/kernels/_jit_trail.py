@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from temper.kernels._jit_ecod import tail_sums
+from temper.kernels._jit_steps import STEPS, repeated
 
 _GAP, _LAST = np.uint8(255), 239
 RECENT, GRAIN = 4, 8
@@ -14,8 +15,8 @@ _TO, _MIX = np.uint64(1099511628211), np.uint64(14695981039346656037)
 
 @numba.njit(cache=True)
 def _nearest(code, ring, filled, numbers, away):  # type: ignore[no-untyped-def]
-    """The smallest distance, in bytes, of a coded row to the first `filled` of a ring (d, m): ranks apart, or 255 per
-    category. `away` (m,) is room to count in.
+    """The smallest distance, in bytes, of a coded row to the first `filled` of a ring (d, m), ranks apart, or 255 per
+    category, and the place of that row. `away` (m,) is room to count in.
     """
     away[:filled] = 0
     for at in range(len(code)):
@@ -26,7 +27,8 @@ def _nearest(code, ring, filled, numbers, away):  # type: ignore[no-untyped-def]
         else:
             for row in range(filled):
                 away[row] += 255 * np.int32(own != ring[at, row])
-    return away[:filled].min()
+    place = away[:filled].argmin()
+    return away[place], place
 
 
 @numba.njit(cache=True)
@@ -44,14 +46,16 @@ def _apart(code, ring, place, numbers):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def _back(code, ring, count, filled, numbers, reference, away, values):  # type: ignore[no-untyped-def]
     """How much nearer the last few rows are on average, and the nearest of all that are kept, than the nearest of some
-    ordinary rows: where these lie close together, small steps say nothing.
+    ordinary rows: where these lie close together, small steps say nothing. Gives how far that one is, and the place of
+    the nearest that is kept.
     """
-    recent, usual = 0, _nearest(code, reference, reference.shape[1], numbers, away) + GRAIN
+    recent, usual = 0, _nearest(code, reference, reference.shape[1], numbers, away)[0] + GRAIN
     for back in range(1, RECENT + 1):
         recent += _apart(code, ring, (count - back) % ring.shape[1], numbers) + GRAIN
     values[0] = RECENT * usual / recent
-    values[1] = usual / (_nearest(code, ring, filled, numbers, away) + GRAIN)
-    return usual
+    near, place = _nearest(code, ring, filled, numbers, away)
+    values[1] = usual / (near + GRAIN)
+    return usual, place
 
 
 @numba.njit(cache=True)
@@ -62,7 +66,36 @@ def steps_back(code, rings, numbers, reference, out):  # type: ignore[no-untyped
     filled = rings.shape[2]
     away = np.empty(max(filled, reference.shape[1]), np.int32)
     for row in range(len(code)):
-        out[row, 2] = _back(code[row], rings[row], filled, filled, numbers, reference, away, out[row])
+        out[row, 2] = _back(code[row], rings[row], filled, filled, numbers, reference, away, out[row])[0]
+
+
+@numba.njit(cache=True)
+def _stepped(x, order, count, place, known, steps, masks, logs):  # type: ignore[no-untyped-def]
+    """What the step from the nearest own row says beside earlier ones, NaN before there are enough; it becomes the last
+    of them.
+    """
+    step, made = np.empty(len(known), np.float32), count - RECENT
+    for at in range(len(known)):
+        step[at] = abs(x[order[at]] - known[at, place])
+    found = repeated(step, steps, masks, logs) if made >= STEPS else np.nan
+    steps[made % STEPS] = step
+    return found
+
+
+@numba.njit(cache=True)
+def step_values(x, code, order, numbers, capacity, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (n,) with what the steps of one client with these rows say, of whom nothing was known."""
+    ring, away = np.zeros((code.shape[1], capacity), np.uint8), np.empty(capacity, np.int32)
+    known, steps = np.zeros((numbers, capacity), np.float32), np.zeros((STEPS, numbers), np.float32)
+    masks, logs = np.empty(STEPS, np.uint64), np.empty(numbers)
+    for row in range(len(x)):
+        out[row] = np.nan
+        if row >= RECENT:
+            place = _nearest(code[row], ring, min(row, capacity), numbers, away)[1]
+            out[row] = _stepped(x[row], order, row, place, known, steps, masks, logs)
+        ring[:, row % capacity] = code[row]
+        for at in range(numbers):
+            known[at, row % capacity] = x[row, order[at]]
 
 
 @numba.njit(cache=True)
@@ -131,8 +164,12 @@ def _wager(values, filled, edges, factors, trail, most):  # type: ignore[no-unty
     for kind in range(len(values) if filled >= RECENT else 2):
         at = kind
         if kind == 3:
-            while 4 ** (at - 2) < filled and at < len(edges) - 1:
+            while 4 ** (at - 2) < filled and at < len(edges) - 2:
                 at += 1
+        if kind == 4:
+            at = len(edges) - 1
+        if values[kind] != values[kind]:
+            continue
         trail[2 + kind] = min((1.0 + trail[2 + kind]) * _bet(edges[at], factors[at], values[kind]), most)
 
 
@@ -151,16 +188,20 @@ def follow(  # type: ignore[no-untyped-def]
     factors,
     reference,
     ring,
+    known,
+    steps,
     names,
     trail,
     most,
     out,
 ):
-    """Follow rows (n, d) of one client: `ring` and `names` hold its last distinct rows, `trail` counts them, what it
-    repeated, and the evidence of each kind; `out` (n,) is the mean evidence after each row, and the largest is given.
+    """Follow rows (n, d) of one client: `ring`, `known` and `names` hold its last distinct rows as bytes, numbers and
+    hashes, `steps` how far each of the last was from its nearest; `trail` counts them, what it repeated, and the
+    evidence of each kind; `out` (n,) is the mean evidence after each row, and the largest is given.
     """
     capacity, code = len(names), np.empty(x.shape[1], np.uint8)
     away = np.empty(max(capacity, reference.shape[1]), np.int32)
+    masks, logs = np.empty(STEPS, np.uint64), np.empty(len(known))
     tail, values, largest = np.empty(1), np.empty(len(trail) - 2), 0.0
     for row in range(len(x)):
         name = _name(x[row])
@@ -173,8 +214,11 @@ def follow(  # type: ignore[no-untyped-def]
             tail_sums(x[row : row + 1], tables, columns, tail)
             values[0], values[1] = -_gained(code, bins, parent, gain), tail[0]
             if filled >= RECENT:
-                _back(code, ring, count, filled, numbers, reference, away, values[2:])
+                place = _back(code, ring, count, filled, numbers, reference, away, values[2:])[1]
+                values[4] = _stepped(x[row], order, count, place, known, steps, masks, logs)
             ring[:, count % capacity], names[count % capacity] = code, name
+            for at in range(numbers):
+                known[at, count % capacity] = x[row, order[at]]
             trail[0] += 1
             _wager(values, filled, edges, factors, trail, most)
         out[row] = np.mean(trail[2:])

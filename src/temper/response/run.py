@@ -36,7 +36,8 @@ class Run:
         self.context.dry = True
         fits = True
         for part, steps in (("checks", self.playbook.checks), ("steps", self.playbook.steps)):
-            self.say(part)
+            if steps:
+                self.say(part)
             for at, (_, step, response) in enumerate(self._lines(part, steps), start=1):
                 acted = self._planned(step, response)
                 self._tell(at, step, acted, "would: ", risky=response.risky and bool(acted.does))
@@ -74,7 +75,8 @@ class Run:
             return Acted(found=_said(trouble), well=False)
 
     def _fits(self, checks: list[Line]) -> bool:
-        self.say("checks")
+        if checks:
+            self.say("checks")
         wrong = 0
         for at, (_, step, response) in enumerate(checks, start=1):
             acted = self._planned(step, response)

@@ -21,10 +21,13 @@ KINDS = (
     "values in the tails",
     "last queries all alike",
     "small steps from its own earlier queries",
+    "steps of one size in several columns",
 )
 _FILLED = (4, 16, 64, 256, 1_024)  # how many earlier queries there are at most; the kernel has the same levels
 _REFERENCE, _ASKED = 256, 2_000
 _FEWEST, _SLICE, _SLICES, _NEIGHBOURS = 200, 250, 200, 100
+_STEPS, _STREAM, _ORDERED, _ATTACK, _ATTACKS = 64, 4_000, 400, 100, 12
+_BY_NATURE = 0.01
 _CUTS = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 GRAIN = 8  # a distance in bytes that counts as none, as in the kernel
 _CLOSE = np.array([0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7])
@@ -44,12 +47,15 @@ class Ordinary:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trail:
-    """One client: its last distinct rows as bytes (`ring`, (columns, rows)) and by hash (`names`); `counts` are
-    distinct rows, repeats, and the evidence of each kind.
+    """One client: its last distinct rows as bytes (`ring`, (columns, rows)), their numbers (`known`) and hashes
+    (`names`), and its last `steps` from the nearest of them; `counts` are distinct rows, repeats, and the evidence of
+    each kind.
     """
 
     ordinary: Ordinary
     ring: Array
+    known: Array
+    steps: Array
     names: Array
     counts: Array
 
@@ -69,14 +75,22 @@ class Trail:
             return self
         more = min(4 * size, most) - size
         ring = np.concatenate([self.ring, np.zeros((len(self.ring), more), np.uint8)], axis=1)
-        return replace(self, ring=ring, names=np.concatenate([self.names, np.zeros(more, np.uint64)]))
+        known = np.concatenate([self.known, np.zeros((len(self.known), more), np.float32)], axis=1)
+        names = np.concatenate([self.names, np.zeros(more, np.uint64)])
+        return replace(self, ring=ring, known=known, names=names)
 
 
 def begun(ordinary: Ordinary, size: int = 16) -> Trail:
     """An empty trail."""
-    columns = len(ordinary.codes.order)
-    ring, names = np.zeros((columns, size), np.uint8), np.zeros(size, np.uint64)
-    return Trail(ordinary=ordinary, ring=ring, names=names, counts=np.zeros(2 + len(KINDS)))
+    columns, numbers = len(ordinary.codes.order), int(ordinary.codes.numbers)
+    return Trail(
+        ordinary=ordinary,
+        ring=np.zeros((columns, size), np.uint8),
+        known=np.zeros((numbers, size), np.float32),
+        steps=np.zeros((_STEPS, numbers), np.float32),
+        names=np.zeros(size, np.uint64),
+        counts=np.zeros(2 + len(KINDS)),
+    )
 
 
 def learnt(x: Array, schema: Schema, tolerated: float) -> Ordinary:
@@ -96,6 +110,7 @@ def learnt(x: Array, schema: Schema, tolerated: float) -> Ordinary:
         bet(usual, parts, loose, tolerated),
         bet(tail_scores(tail, held_out)[0], parts, tail_scores(tail, anywhere)[0], tolerated),
         *_near(code, held_out, table.numbers, reference, tolerated, rng),
+        _bet_on_steps(table, rows, held_out, schema, tolerated, rng),
     ]
     edges, factors = padded(bets)
     return Ordinary(codes=table, tree=tree, tails=tail, edges=edges, factors=factors, reference=reference)
@@ -151,6 +166,45 @@ def _bet_on_near(values: list[Array], usual: Array, tolerated: float) -> Bet:
     where = [np.arange(end - len(one), end) for one, end in zip(values, ends, strict=True)]
     stepped = usual[:, None] / (_CLOSE * (usual[:, None] - GRAIN) + GRAIN)
     return bet(np.concatenate(values), where, stepped.ravel(), tolerated)
+
+
+def _bet_on_steps(
+    table: Codes, x: Array, held_out: Array, schema: Schema, tolerated: float, rng: np.random.Generator
+) -> Bet:
+    """The bet on steps of one size, against clients whose numbers move by one step each, up or down; fair to rows in no
+    order, and to rows in the order of any column. There is none where columns agree by nature, as the same amount in
+    several months does.
+    """
+    if len(held_out) < 2 * _STEPS + _ATTACK:
+        return bet(np.zeros(1), [], np.zeros(0), tolerated)
+    orders = [rng.permutation(len(held_out))[:_STREAM], *_slices(held_out, _ORDERED)]
+    usual = [_said(table, held_out[rows]) for rows in orders]
+    if (usual[0] > 0.0).mean() > _BY_NATURE:
+        return bet(np.zeros(1), [], np.zeros(0), tolerated)
+    ends = np.cumsum([len(one) for one in usual])
+    parts = [np.arange(end - len(one), end) for one, end in zip(usual, ends, strict=True)]
+    moved = [_said(table, _attack(x, held_out, schema, rng))[_ATTACK:] for _ in range(_ATTACKS)]
+    return bet(np.concatenate(usual), parts, np.concatenate(moved), tolerated)
+
+
+def _said(table: Codes, x: Array) -> Array:
+    """What the steps of a client with these rows say, from where they say anything."""
+    from temper.kernels._jit_trail import step_values
+
+    rows, out = np.ascontiguousarray(x, dtype=np.float32), np.empty(len(x))
+    step_values(rows, encoded(table, rows), table.order, int(table.numbers), _FILLED[3], out)
+    return out[np.isfinite(out)]
+
+
+def _attack(x: Array, held_out: Array, schema: Schema, rng: np.random.Generator) -> Array:
+    """Known rows, then the same ones with every number moved by one size, inside the range of ordinary ones."""
+    finite = np.where(np.isfinite(x), x, 0.0).astype(float)
+    whole = np.array([column.discrete for column in schema.columns] or [False] * x.shape[1])
+    size = finite.std(axis=0) * rng.uniform(0.3, 1.0)
+    size = np.where(categories(schema, x.shape[1]), 0.0, np.where(whole, np.round(size), size))
+    known = held_out[rng.permutation(len(held_out))[:_ATTACK]]
+    moved = known + size * rng.choice([-1.0, 1.0], known.shape)
+    return np.concatenate([known, np.clip(moved, finite.min(axis=0), finite.max(axis=0))])
 
 
 def _slices(x: Array, size: int) -> list[Array]:

@@ -20,7 +20,7 @@ _MOST = 1e15
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """Alarms when a client's queries are too unlike those of any ordinary client: columns that do not go together,
-    values in the tails, steps away from its own earlier queries.
+    values in the tails, small steps away from its own earlier queries, steps of one size in several columns at once.
 
     At most a share `rate` of ordinary clients is alarmed at within `horizon` queries, as far as held-out rows show it,
     if theirs are any mixture of rows alike in one column and up to a share `tolerated` looks as in an attack. A row
@@ -70,7 +70,8 @@ def _follow(state: Trail, rows: Array, out: Array) -> float:
     table, tree, tail = one.codes, one.tree, one.tails
     found: float = _compiled()(
         rows, table.knots, table.bins, table.order, table.numbers, tree.parent, tree.gain, tail.tables, tail.columns,
-        one.edges, one.factors, one.reference, state.ring, state.names, state.counts, _MOST, out,
+        one.edges, one.factors, one.reference, state.ring, state.known, state.steps, state.names, state.counts,
+        _MOST, out,
     )  # fmt: skip
     return found
 

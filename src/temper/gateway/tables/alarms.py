@@ -14,6 +14,7 @@ from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.version import Version
 from temper.guard.serving.breaker import State
 from temper.guard.serving.modes import acting
+from temper.report._inert import inert
 from temper.store.control import Control
 from temper.store.ledger.journal import Journal
 
@@ -24,6 +25,8 @@ HUSH = 60.0
 """Seconds in which one source says no more than once that it is wrong: a breaker may open and close all day."""
 QUIET = 600.0
 """Seconds without a word of the stage after which extraction counts as over."""
+LONGEST = 500
+"""Characters of a line: what the store would refuse would hold up all that comes after it."""
 MOST = 100
 """Lines that are kept while the control store is down."""
 _ALARMS = (Level.REVISE.name, Level.REVIEW.name, Level.BLOCK.name)
@@ -55,7 +58,7 @@ def alarm(gateway: Gateway, node: str) -> None:
         control=gateway.control,
         live=lambda: gateway.live,
         journal=gateway.journal,
-        stopped=lambda: gateway.tending.stopped,
+        stopped=lambda: gateway.tending.because,
         counted=gateway.counted,
         wall=time.time,
     ).incidents
@@ -71,7 +74,7 @@ class Alarms:
     control: Control
     live: Callable[[], Version]
     journal: Journal
-    stopped: Callable[[], bool]
+    stopped: Callable[[], str]
     counted: Counted
     wall: Callable[[], float]
     waiting: deque[tuple[Source, str, bool, float]] = field(default_factory=lambda: deque(maxlen=MOST), init=False)
@@ -102,7 +105,7 @@ class Alarms:
             self._wrong[source.name] = now
             if now - self._told.get(source.name, -HUSH) >= HUSH:
                 self._told[source.name] = now
-                self.waiting.append((source, fault, True, now))
+                self.waiting.append((source, inert(fault, LONGEST), True, now))
         elif before and not fault:
             lasted = now - self._wrong.pop(source.name)
             if self._told.get(source.name, 0.0) >= now - lasted - 0.001:
@@ -116,7 +119,8 @@ class Alarms:
         breaker, state = pipeline.breaker, acting(pipeline.breaker, pipeline.modes.breaker)
         opened = state in (State.OPEN, State.HALF_OPEN) and not wrong  # known rows open it too
         yield BREAKER, breaker.reason or "it is open" if opened else ""
-        yield KILL, "somebody has stopped the model" if self.stopped() else ""
+        because = self.stopped()
+        yield KILL, f"the model was stopped by {because}" if because else ""
         fault = self.journal.fault
         yield LEDGER, "" if fault is None else " ".join(fault.message.split())
         yield EXTRACTION, self._extraction(now)

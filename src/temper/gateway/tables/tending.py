@@ -48,6 +48,8 @@ class Tending:
     """Ledgers nobody writes any more (a node was renamed, there are fewer workers), perhaps with cases in them."""
     stopped: bool = False
     """Whether people have switched the model off."""
+    because: str = ""
+    """Who has, and why."""
     told: dict[str, str] = field(default_factory=dict)
     _worded: tuple[int, Breaker | None] = field(default=(-1, None), init=False, repr=False)
     _forgotten: float = field(default=-math.inf, init=False, repr=False)
@@ -104,6 +106,7 @@ class Tending:
         """The operator's word, told once to every breaker there is, and the switch, to every version that answers."""
         kill, breaker = self.control.records.current("kill"), self.control.records.current("breaker")
         self.stopped = bool(kill is not None and kill.value)
+        self.because = f"{kill.by}: {kill.reason}" if kill is not None and kill.value else ""
         live = self.live()
         pipeline = live.pipeline
         for one in live.pipelines:

@@ -22,7 +22,7 @@ _OF_ONE_ROW = ("input.ecod", "input.mahalanobis", "input.missing")
 ON_ROWS = (*_OF_ONE_ROW, "stream.extraction")
 ON_SCORES = "output.sane"
 _ROOM = Room("temper.detectors")
-_FORMAT, _RATE = 1, 0.001
+_FORMAT, _RATE = 2, 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +95,10 @@ class Profile:
         if told != _digest(arrays):
             raise StoreError(f"{path} is damaged: its contents do not have the digest it names", fix="fit it again")
         if int(arrays["format"]) != _FORMAT:
-            raise StoreError(f"{path} has format {arrays['format']}, not {_FORMAT}", fix="fit it again")
+            raise StoreError(
+                f"{path} was fitted for other detectors (format {arrays['format']}, not {_FORMAT})",
+                fix="move it away, and `temper serve` fits it again",
+            )
         states = {name: _state(name, arrays) for name in (*ON_ROWS, ON_SCORES)}
         return Profile(columns=tuple(map(str, arrays["columns"])), states=states)
 

@@ -12,6 +12,7 @@ from temper.store.control.deployed import BACK
 
 NEVER = {"breaker": "automatic", "kill": False, "policy": None, "model": dict(BACK)}
 """What holds where nothing was ever put."""
+WORDS = {"breaker": "breaker", "kill": "kill switch", "policy": "policy", "model": "live model"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +34,12 @@ class Again:
     def act(self, context: Context) -> Acted:
         current = context.control.records.current(self.kind)
         if current is None or mark(self.run) not in current.reason or current.value == self._value(context):
-            return Acted(found=f"the {self.kind} is not what run {self.run} set, so it stays as it is")
+            return Acted(found=f"the {WORDS[self.kind]} is not what run {self.run} set, so it stays as it is")
         if not context.dry:
             context.put(self.kind, self._value(context), f"undone: {context.why} {mark(self.run)}")
         return Acted(
-            found=f"the {self.kind} is as run {self.run} set it", does=f"the {self.kind} is what it was before"
+            found=f"the {WORDS[self.kind]} is as run {self.run} set it",
+            does=f"the {WORDS[self.kind]} is what it was before",
         )
 
     def _value(self, context: Context) -> object:

@@ -16,7 +16,7 @@ class Queue:
     """Counts the cases of clients that wait for people and are due within `minutes`, overdue ones too, and holds them
     against `at_least` and `at_most`; for `seconds` they are counted again until they fit.
 
-    The gateway closes what is overdue with what its policy says, so a queue can look well because nobody was in time.
+    The gateway closes what is overdue as the policy says, so a queue can look well because nobody was in time.
     """
 
     risky: ClassVar[bool] = False

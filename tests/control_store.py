@@ -30,3 +30,8 @@ def peopled(place):
     for name, role in PEOPLE.items():
         control.people.add(name, role, PASSWORD, "root", 0.0)
     return control
+
+
+def labels(control):
+    """What has left as a label."""
+    return [one.label for one in control.outbox.after(0)]

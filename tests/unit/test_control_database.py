@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from control_store import opened, peopled
+from control_store import labels, opened, peopled
 from temper.core.errors import StoreError
 from temper.store.control import Control, audit
 from temper.store.control.migrate import migrations
@@ -172,7 +172,7 @@ def test_a_store_of_the_first_version_keeps_its_cases_and_decisions(place, monke
     case = control.reviews.get(1)
     assert (case.state, case.outcome, case.overdue, case.decisions[0].seen) == ("closed", "block", "block", "")
     assert control.audit.verify() == []
-    assert [one.verdict for one in control.reviews.labels()] == ["block"]
+    assert [one.verdict for one in labels(control)] == ["block"]
     assert [one.id for one in control.reviews.past(2)] == [1]
     assert [one.outcome for one in control.reviews.expire(10.0)] == ["block"]
     assert control.audit.verify() == []

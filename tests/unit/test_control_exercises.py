@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from control_store import peopled
+from control_store import labels, peopled
 from temper.core.errors import StoreError, TemperError
 from temper.core.review import Conflict, Forbidden, Ruling, State
 from temper.store.control.exercises import FEWEST, Planted
@@ -91,7 +91,7 @@ def test_what_comes_again_is_no_label_and_no_past_case(control):
     other = control.reviews.enqueue("r2", payload(), 1.0)
     assert [one.id for one in control.reviews.past(other)] == [], "its outcome would be the first answer"
     answered(control.reviews, number, "bob", "allow", 12.0)
-    assert [(one.request, one.verdict) for one in control.reviews.labels()] == [("r1", "block")]
+    assert [(one.request, one.verdict) for one in labels(control)] == [("r1", "block")]
     assert [one.id for one in control.reviews.past(other)] == [first]
     assert control.reviews.past(number) == []
     found = control.reviews.agreement()
@@ -160,7 +160,7 @@ def test_what_is_planted_is_no_label_no_past_case_and_does_not_come_again(contro
     number = planted(control)
     done = answered(control.reviews, number, "ann", "block", 30.0)
     assert (done.state, done.outcome) == (State.CLOSED, Ruling.BLOCK)
-    assert control.reviews.labels() == []
+    assert labels(control) == []
     assert control.reviews.past(1) == []
     assert len(control.reviews.page()) == 9
     assert control.reviews.agreement().whole.agreed.n == 0

@@ -100,15 +100,6 @@ def opinions(tx: Transaction, id: int) -> list[Opinion]:
     ]
 
 
-def labels(tx: Transaction) -> list[Label]:
-    """One label for each case of a client that people closed."""
-    rows = tx.all(
-        "SELECT request, payload, outcome, round, eyes, closed FROM review "
-        f"WHERE state = 'closed' AND {REAL} ORDER BY closed, id"
-    )
-    return [label(row) for row in rows]
-
-
 def label(row: Row) -> Label:
     """What people found about the request of this closed case."""
     return Label(

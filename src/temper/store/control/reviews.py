@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.review import Case, Conflict, Label, Opinion, Role, Ruling, State
+from temper.core.review import Case, Conflict, Opinion, Role, Ruling, State
 from temper.store.codec import to_json
 from temper.store.control import agreement, audit, case, exercises, wording
 from temper.store.control.agreement import Agreement
@@ -196,11 +196,6 @@ class Reviews:
         with self._database.read() as tx:
             row = tx.one(sql, until)
         return (int(row["every"]), int(row["soon"])) if row else (0, 0)
-
-    def labels(self) -> list[Label]:
-        """What people decided, as labels to learn from; what only the clock decided is none."""
-        with self._database.read() as tx:
-            return case.labels(tx)
 
     def agreement(self) -> Agreement:
         """How far people agree where the second was blind, and how they answer cases whose answer is known."""

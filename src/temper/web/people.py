@@ -21,7 +21,8 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "list.html",
         heading="People",
-        about="Who may sign in here. Add and change people with `temper people`.",
+        about="Who may sign in here. Add and change people with",
+        command="temper people",
         columns=("Name", "Role", "Since", "Account"),
         rows=rows,
     )
@@ -35,7 +36,8 @@ def keys(visit: Visit) -> Response:
     return visit.page(
         "list.html",
         heading="Keys",
-        about="Keys of the programs that ask for scores. Add, rotate and revoke them with `temper keys`.",
+        about="Keys of the programs that ask for scores. Add, rotate and revoke them with",
+        command="temper keys",
         columns=("Key", "Name", "Group", "Scopes", "Since", "Last used", "State"),
         rows=rows,
     )

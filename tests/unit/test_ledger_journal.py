@@ -237,6 +237,27 @@ def test_records_are_read_from_any_of_them_on(tmp_path, monkeypatch, largest):
     assert (len(segments(tmp_path / NAME)) > 1) == (largest < 10**4)
 
 
+@pytest.mark.parametrize("look", [lambda path: list(records(path)), size, lambda path: verify(path).faults])
+def test_a_segment_that_is_put_aside_under_way_is_read_once_more(tmp_path, monkeypatch, look):
+    with opened(tmp_path) as journal:
+        asyncio.run(appended(journal, range(9)))
+    whole, rows, left = look(tmp_path / NAME), segment.rows, [2]
+
+    def going(database, since=0):
+        if left[0]:
+            left[0] -= 1
+            error = sqlite3.OperationalError("attempt to write a readonly database")
+            error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+            raise error
+        return rows(database, since)
+
+    monkeypatch.setattr(segment, "rows", going)
+    assert look(tmp_path / NAME) == whole
+    left[0] = 100
+    with pytest.raises((StoreError, sqlite3.Error)):
+        look(tmp_path / NAME)
+
+
 def test_a_new_day_begins_a_new_segment(tmp_path):
     day = 86_400 * 10**9
     with opened(tmp_path, wall=lambda: 5 * day) as journal:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from temper.core.errors import StoreError, TemperError
 from temper.store.failure import told
@@ -20,8 +22,9 @@ LIMITS = (
     "shows that nothing up to the last checkpoint was changed, as long as that checkpoint lies where whoever could "
     "change the log could not write; what came after it could have been rewritten by a holder of the signing key"
 )
+T = TypeVar("T")
 _MOST = 20
-_TRIES = 5
+_TRIES, _PAUSE = 5, 0.01
 
 
 @dataclass(slots=True)
@@ -72,15 +75,33 @@ def records(path: Path, since: int = 0) -> Iterator[tuple[int, bytes]]:
             else:
                 if segments(path) == files:
                     return
-        except StoreError:
-            if segments(path) == files:
+        except (StoreError, sqlite3.OperationalError) as error:
+            if segments(path) == files and not _closing(error):
                 raise
+            time.sleep(_PAUSE)
     raise StoreError(f"{path}: record {since} is missing", fix="run `temper ledger verify`")
+
+
+def _closing(error: Exception) -> bool:
+    """Whether a segment was just put aside: the log that SQLite kept beside it went between two looks of a reader."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
 
 
 def size(path: Path) -> int:
     """How many records a log has."""
-    return max((segment.size(database) for _, database in _files(path, 10**12)), default=0)
+    return _patiently(lambda: max((segment.size(database) for _, database in _files(path, 10**12)), default=0))
+
+
+def _patiently(look: Callable[[], T]) -> T:
+    """What is seen; looked again where a segment was put aside meanwhile."""
+    for _ in range(_TRIES):
+        try:
+            return look()
+        except sqlite3.OperationalError as error:
+            if not _closing(error):
+                raise
+            time.sleep(_PAUSE)
+    return look()
 
 
 def verify(path: Path, checkpoints: Path | None = None, key: bytes | None = None) -> Verified:
@@ -91,7 +112,7 @@ def verify(path: Path, checkpoints: Path | None = None, key: bytes | None = None
     """
     for _ in range(_TRIES):
         files = segments(path)
-        found = _verified(path, checkpoints, key)
+        found = _patiently(lambda: _verified(path, checkpoints, key))
         if segments(path) == files:  # no segment was put aside while it was read
             break
     return found
@@ -106,6 +127,8 @@ def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verifi
             for seq, data in segment.rows(database):
                 reader.read(seq, data)
     except (StoreError, sqlite3.Error) as error:
+        if _closing(error):
+            raise
         _fault(found, error.message if isinstance(error, StoreError) else f"{path}: {error}")
     reader.close()
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -124,11 +125,13 @@ class Upstream:
     inline: bool = field(default=False, init=False)
     answered: bool = field(default=False, init=False)
     """Whether it ever did."""
+    _own: str = field(default_factory=lambda: secrets.token_hex(6), init=False, repr=False)
+    """No id is that of another gateway, or of one that ran here before: who answers an id once remembers it."""
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, init=False, repr=False)
 
     async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
         """Scores (n,) of rows (n, columns) within so many seconds; `trace` is the `traceparent` of whoever asks."""
-        number = f"temper-{self._numbers()}"
+        number = f"{self._own}-{self._numbers():x}"
         deadline = asyncio.get_running_loop().time() + seconds
         status, body = await self.pool.post(self.wire.ask(rows, number), deadline, trace)
         if status != 200:

@@ -151,6 +151,8 @@ def _steps(gateway: Gateway, model: Known) -> dict[str, Step]:
     """The gateway's own parts in the order of a request."""
     live, now = gateway.live, time.monotonic
     app, pipeline, counted = live.app, live.pipeline, gateway.counted
+    limits = app.limits
+    assert limits is not None, "the guard that is measured has a quota"
 
     def each(work: Callable[[Request], object]) -> Step:
         def step(batch: Batch) -> None:
@@ -203,7 +205,7 @@ def _steps(gateway: Gateway, model: Known) -> dict[str, Step]:
 
     return {
         "key": each(lambda one: app._client(one.headers)),
-        "quota": each(lambda one: app.wait("shop", 1)),
+        "quota": each(lambda one: limits.take("shop", 1)),
         "decode, schema, bounds": each(decode),
         "idempotency": each(once),
         "extraction": each(lambda one: pipeline._looked(one.scoring, pipeline.each)),

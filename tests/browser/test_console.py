@@ -14,18 +14,12 @@ from typing import Any
 
 import pytest
 
-from browser.console import chromium, marks, served, tab
+from browser.console import marks, served, tab
 from temper.core.review import State
 from unit.test_web_cases import HOSTILE
 from unit.web_desk import PASSWORD, World
 
 pytestmark = marks
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

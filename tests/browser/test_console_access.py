@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from browser.console import chromium, marks, served, tab
+from browser.console import marks, served, tab
 from temper.core.drill import Slot, Turn
 from temper.core.incident import Severity
 from temper.core.review import Ruling
@@ -66,12 +66,6 @@ FAINT = """() => {
   }
   return faint;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

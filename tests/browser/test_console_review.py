@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 
-from browser.console import chromium, marks, served, tab
+from browser.console import marks, served, tab
 from temper.core.review import State
 from temper.store.codec import to_json
 from unit.web_desk import NOW, PAYLOAD, World
 
 pytestmark = marks
 CLAIM = "document.querySelector('main .head [data-claim]').click()"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

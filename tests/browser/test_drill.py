@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from browser.console import chromium, marks, served, tab
+from browser.console import marks, served, tab
 from temper.core.drill import Turn
 from temper.demos import fraud
 from temper.engine.drill.primary import Drilled, primary_down
@@ -36,12 +36,6 @@ class Wall(Clock):
 
     def __call__(self) -> float:
         return time.time()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

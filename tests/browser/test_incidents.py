@@ -9,19 +9,13 @@ from typing import Any
 
 import pytest
 
-from browser.console import chromium, marks, served, tab
+from browser.console import marks, served, tab
 from temper.core.incident import Severity
 from unit.web_desk import NOW, World
 
 pytestmark = marks
 PICTURES = os.environ.get("TEMPER_PICTURES", "")
 """A folder for pictures of what was seen, to be looked at; none are made without it."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

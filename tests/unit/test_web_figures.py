@@ -12,7 +12,8 @@ import pytest
 
 from temper.core.errors import ConfigError
 from temper.gateway.tables.counted import Counted
-from temper.web.figures import asked, checked, read
+from temper.response.figures import checked
+from temper.web.figures import asked, read
 from temper.web.serve import serve
 from unit.web_desk import World
 

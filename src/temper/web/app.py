@@ -15,6 +15,7 @@ from urllib.parse import quote
 from temper.core.errors import StoreError, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Role
 from temper.report._inert import inert
+from temper.response.figures import checked
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
 from temper.web import (
@@ -31,7 +32,6 @@ from temper.web import (
     queue,
     versions,
 )
-from temper.web.figures import checked
 from temper.web.form import form_of
 from temper.web.headers import Headers
 from temper.web.refused import Refused

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from temper.report._inert import inert
-from temper.response.figures import checked, number, series, text
+from temper.response.figures import number, series, text
 from temper.web import state
 from temper.web.sheet import shown
 
@@ -76,6 +76,3 @@ def _quantiles(bars: list[tuple[float, float]]) -> list[tuple[str, str]]:
 
 def _at_most(end: float) -> str:
     return f"within {1e3 * end:g} ms" if math.isfinite(end) else "slower than the last bar"
-
-
-__all__ = ["Figure", "Figures", "asked", "checked", "read"]

@@ -64,7 +64,7 @@ SUITES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """`room` is "attacks", "stress" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of the
+    """`room` is "attacks", "stress", "fuzz" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of the
     attacked rows (evasion only, else 0, 0). `seconds` is its time cap.
     """
 
@@ -184,7 +184,7 @@ Run = Callable[[Task, World], Part]
 def room_of(name: str) -> tuple[str, str]:
     """Room and plugin of a full name: ("stress", "missing"), ("attacks", "evasion.noise")."""
     head, _, rest = name.partition(".")
-    return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+    return (head, rest) if head in ("stress", "validation", "fuzz") else ("attacks", name)
 
 
 def actor_slice(task: Task, world: World) -> str:

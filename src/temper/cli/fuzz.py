@@ -21,7 +21,9 @@ def command(
     deadline: Annotated[float, typer.Option(help="Seconds after which a request counts as hanging.")] = 5.0,
     strict: Annotated[
         bool | None,
-        typer.Option(help="Whether input outside of the schema must be refused; default: of a service, not of a model."),
+        typer.Option(
+            help="Whether input outside of the schema must be refused; default: of a service, not of a model."
+        ),
     ] = None,
     again: Annotated[
         Path | None, typer.Option("--replay", metavar="CASES", help="Show the cases of a cases.json again.")
@@ -38,7 +40,11 @@ def command(
     from temper.engine.fuzz.run import Asked
 
     system = api.load(config, trust_pickle=trust_pickle)
-    asked = Asked(url=url, key_env=key_env, body=body, answer=answer, deadline=deadline, confirmed=host) if url else None
+    asked = (
+        Asked(url=url, key_env=key_env, body=body, answer=answer, deadline=deadline, confirmed=host) if url else None
+    )
     if again is not None:
         raise typer.Exit(replayed(again, system, asked, typer.echo))
-    raise typer.Exit(run(system, config, asked, suite, seed, strict=strict, deadline=deadline, json=json, out=typer.echo))
+    raise typer.Exit(
+        run(system, config, asked, suite, seed, strict=strict, deadline=deadline, json=json, out=typer.echo)
+    )

@@ -22,7 +22,9 @@ ROOMS = {
 }
 
 
-def command(room: Annotated[str, typer.Argument(help="attacks, checks, stressors, fuzz, defences or judges.")] = "") -> None:
+def command(
+    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, fuzz, defences or judges.")] = "",
+) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""
     if room and room not in ROOMS:
         raise TemperError(f"there is no room {room!r}", fix=f"use one of {', '.join(ROOMS)}")

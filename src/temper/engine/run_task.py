@@ -50,10 +50,8 @@ def _short(finding: Finding) -> Finding:
 
 
 def _absent(task: Task, part: Part) -> Measurement:
-    named = {"stress": f"stress.{task.plugin}", "fuzz": "fuzz"}  # as the plugin's own figures are named
-    name = named.get(task.room, task.plugin)
     return Measurement(
-        plugin=name, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
+        plugin=task.figures, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
     )
 
 

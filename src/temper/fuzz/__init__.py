@@ -1,1 +1,1 @@
-"""Inputs at the edge of what a model or service can be sent, the laws it must keep, and the smallest case that shows."""
+"""Inputs at the edge of what can be sent, the laws that must hold, and the smallest case that breaks one."""

@@ -120,7 +120,7 @@ class Case:
     @property
     def frame(self) -> str:
         """How the message is sent, "" as usual."""
-        return next((change.edge.label for change in self.changes if change.field == MESSAGE), "")
+        return next((change.edge.label for change in self.changes if change.field == MESSAGE and not change.places), "")
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.changes)) or "a row as it was recorded"
@@ -151,7 +151,9 @@ def read(document: dict[str, Any]) -> Case:
         base = tuple(_value(entry) for entry in document["base"])
         return Case(base=base, changes=changes)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as fault:
-        raise TemperError(f"this is no fuzz case: {type(fault).__name__}: {fault}", fix="keep the file as written")
+        raise TemperError(
+            f"this is no fuzz case: {type(fault).__name__}: {fault}", fix="keep the file as written"
+        ) from None
 
 
 def _changed(entry: dict[str, Any]) -> Change:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal, quoted
+from temper.fuzz._edges import HEAVY, Field, settled
 from temper.fuzz._oracle import Outcome, judged
-from temper.fuzz._edges import Field, settled
 from temper.fuzz._search import Search
 
 MISSING = "values beyond the list are not drawn: pip install temper-ml[fuzz]"
@@ -23,7 +23,7 @@ def installed() -> bool:
 
 
 def explore(search: Search, seed: int, *, wire: bool) -> None:
-    """Draw cases until the budget is spent; every cause that is new is shrunk and kept, and looked past from then on."""
+    """Draw cases until the budget is spent; every cause that is new is shrunk, kept, and passed over from then on."""
     import hypothesis
     from hypothesis import HealthCheck, Phase, settings
 
@@ -35,7 +35,8 @@ def explore(search: Search, seed: int, *, wire: bool) -> None:
             max_examples=_ROUND, database=None, deadline=None, phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False,
         )  # fmt: skip
-        asked = hypothesis.seed(seed * 10_007 + turn)(chosen(hypothesis.given(cases)(_test(search))))
+        given: Any = hypothesis.given(cases)
+        asked: Any = hypothesis.seed(seed * 10_007 + turn)(chosen(given(_test(search))))
         try:
             asked()
         except _Shown as shown:
@@ -82,8 +83,10 @@ def _cases(search: Search, wire: bool) -> Any:
 def _change(search: Search, one: Field, wire: bool) -> Any:
     from hypothesis import strategies as st
 
-    options = [st.sampled_from(one.edges)]
-    if one.edges and any(isinstance(edge.value, str) for edge in one.edges):
+    options = [st.sampled_from([edge for edge in one.edges if edge.family not in HEAVY])]
+    if not one.places:
+        return options[0].map(lambda edge: Change(field=one.name, places=(), edge=edge))
+    if any(isinstance(edge.value, str) for edge in one.edges):
         options.append(st.text(max_size=60).map(_text))
     else:
         column = search.schema.columns[one.places[0]] if search.schema.columns else None

@@ -13,8 +13,9 @@ from temper.core.text import HOMOGLYPHS, ZERO_WIDTH, TextSchema
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal, quoted
 
 TINY, BIG, HUGE = 5e-324, 2.0**53 + 2.0, 1e308
+_WIDE = 4.0 * float(np.finfo(np.float32).max)
 _PIXELS = 8
-_HEAVY = ("a vast text", "deep nesting")  # megabytes that one column of a type shows as well as all of them
+HEAVY = ("a vast text", "deep nesting")  # megabytes that one column of a type shows as well as all of them
 _LONG, _VAST, _DEEP = 100_000, 10_000_000, 100_000
 
 
@@ -45,7 +46,7 @@ def fields_of(schema: Schema, width: int, *, wire: bool = False) -> tuple[Field,
         Field(
             name=column.name,
             places=(at,),
-            edges=tuple(e for e in edges(column, wire=wire) if e.family not in _HEAVY or first[column.type] == at),
+            edges=tuple(e for e in edges(column, wire=wire) if e.family not in HEAVY or first[column.type] == at),
         )
         for at, column in enumerate(schema.columns)
     )
@@ -89,7 +90,7 @@ def _numbers(column: Column, wire: bool) -> Iterator[Edge]:
     for value, label in ((0.0, "zero"), (-0.0, "minus zero"), (TINY, "the smallest number above zero"),
                          (-TINY, "the largest number below zero"), (BIG, "a whole number beyond 2^53"),
                          (-BIG, "a whole number below -2^53"), (HUGE, "1e308"), (-HUGE, "-1e308"),
-                         (float(np.finfo(np.float32).max) * 4, "a number beyond 32 bits"), (0.5, "a half")):  # fmt: skip
+                         (_WIDE, "a number beyond 32 bits"), (0.5, "a half")):  # fmt: skip
         inside = column.low <= value <= column.high and (not whole or value == round(value))
         bounded = math.isfinite(column.low) or math.isfinite(column.high) or whole
         fate = Fate.ANSWER if inside and bounded and abs(value) < BIG else Fate.EITHER if inside else Fate.REFUSE
@@ -118,7 +119,10 @@ def _bounds(column: Column) -> Iterator[tuple[float, str]]:
 
 def _beyond(column: Column) -> Iterator[tuple[float, str]]:
     step = 1.0 if column.type == "integer" else 0.0
-    for end, outward, word in ((column.low, -math.inf, "below the lowest"), (column.high, math.inf, "above the highest")):
+    for end, outward, word in (
+        (column.low, -math.inf, "below the lowest"),
+        (column.high, math.inf, "above the highest"),
+    ):
         if math.isfinite(end):
             yield (end + math.copysign(step, outward) if step else float(np.nextafter(end, outward))), f"a step {word}"
             yield end + math.copysign(max(abs(end), 1.0) * 9, outward), f"far {word}"
@@ -173,7 +177,7 @@ def _other_types(column: Column) -> Iterator[Edge]:
         yield Edge(label=label, family=_text_family(label), fate=Fate.REFUSE, literal=quoted(text))
     for word in column.categories[:2]:
         for odd, label in ((f" {word}", "a word with a blank before it"), (word.swapcase(), "a word in other case"),
-                           (f"{word}\u200b", "a word with a mark of no width"), (word + word, "an unseen word")):  # fmt: skip
+                           (f"{word}\u200b", "a word with no-width mark"), (word * 2, "an unseen word")):  # fmt: skip
             if odd not in column.categories:
                 yield Edge(label=label, family="an unseen word", fate=Fate.REFUSE, literal=quoted(odd))
     long = Literal.of('"').then("a", _LONG).then('"')
@@ -192,11 +196,13 @@ def _texts() -> Iterator[Edge]:
     """Texts for a model that reads texts: it must answer every one of them, but may refuse the empty one."""
     swapped = "".join(HOMOGLYPHS.get(letter, letter) for letter in "please call now")
     for text, label, family in (
-        ("", "nothing", "an empty text"), (" \t\n", "blanks", "an empty text"), ("\x00", "a null character", "a control"),
+        ("", "nothing", "an empty text"), (" \t\n", "blanks", "an empty text"),
+        ("\x00", "a null character", "a control"),
         ("\ud800", "a lone surrogate", "a lone surrogate"), ("\ufeffhello", "a byte order mark", "a control"),
         (ZERO_WIDTH * 4, "marks without width", "an empty text"), ("e\u0301" * 40, "letters with marks", "letters"),
         (swapped, "look-alike letters", "letters"), ("\u202eevil", "right to left", "a control"),
-        ("😀" * 50, "fifty faces", "letters"), ("9" * 400, "400 digits", "digits"), ("%s%n{0}{x}", "a template", "marks"),
+        ("😀" * 50, "fifty faces", "letters"), ("9" * 400, "400 digits", "digits"),
+        ("%s%n{0}{x}", "a template", "marks"),
         ("a" * 50_000, "50,000 letters in one word", "a long text"), ("a " * 50_000, "50,000 words", "a long text"),
         ("a" * 40 + "!", "forty letters and a mark", "repeated letters"), ("(" * 2_000, "2,000 brackets", "marks"),
         ("<b>" * 500, "500 tags", "marks"), ("\\" * 999, "999 backslashes", "marks"), ("1e999", "1e999", "digits"),

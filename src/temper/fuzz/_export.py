@@ -9,15 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from temper.fuzz._case import Case
 from temper.fuzz._oracle import MEANING
 from temper.fuzz._search import Defect
 from temper.fuzz._service import Service
 from temper.fuzz._wire import framed
 
-_RUNNER = Path(__file__).with_name("_case_runner.py")
+_TAIL = """
+
+CASES = [
+{cases}
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_the_law_holds(case):
+    assert not broken(case), f"{case['meaning']}: {case['note']}"
+"""
 _SECRET = "{key}"
 Named = Sequence[tuple[str, Defect]]
 
@@ -28,13 +36,13 @@ def service_tests(defects: Named, service: Service) -> str:
     A key is not written into it: it is read from TEMPER_FUZZ_KEY.
     """
     url = f"{'https' if service.where.context() else 'http'}://{service.where.told}{service.where.path}"
-    settings = {"url": url, "low": _plain(service.low), "high": _plain(service.high), "deadline": service.deadline,
+    settings = {"url": url, "low": str(service.low), "high": str(service.high), "deadline": service.deadline,
                 "answer": service.form.answer}  # fmt: skip
     cases = [_case(id_, one, service) for id_, one in defects]
-    return _filled({"settings": settings, "cases": cases}, "service")
+    return _filled("_cases_of_a_service", settings, cases)
 
 
-def model_tests(defects: Named, source: str, *, strict: bool, names: Sequence[str]) -> str:
+def model_tests(defects: Named, source: str, *, deadline: float) -> str:
     """A file that opens `source` with `temper.load` and asks its model for the rows."""
     cases = [
         {
@@ -46,19 +54,21 @@ def model_tests(defects: Named, source: str, *, strict: bool, names: Sequence[st
         }
         for id_, one in defects
     ]
-    settings = {"source": str(Path(source).absolute()), "strict": strict, "columns": list(names)}
-    return _filled({"settings": settings, "cases": cases}, "model")
-
-
-def _filled(document: dict[str, Any], kind: str) -> str:
-    """The runner with its cases; the half of it that is for the other kind is left out."""
-    text = _RUNNER.read_text(encoding="utf-8")
-    head, rest = text.split("# -- model\n", 1)
-    model, service = rest.split("# -- service\n", 1)
-    literal = json.dumps(document, ensure_ascii=True, allow_nan=False, indent=1)
-    return head.replace("DOCUMENT: Any = {}", f'DOCUMENT: Any = json.loads(r"""{literal}""")') + (
-        model if kind == "model" else service
+    settings = {"source": str(Path(source).absolute()), "deadline": deadline}
+    text = _filled("_cases_of_a_model", settings, cases).replace(
+        "import pytest\n", "import pytest\n\nimport temper\n", 1
     )
+    return text.replace("MODEL: Any = None", 'MODEL: Any = temper.load(SETTINGS["source"]).target', 1)
+
+
+def _filled(runner: str, settings: dict[str, Any], cases: Sequence[dict[str, Any]]) -> str:
+    """The runner with its settings and cases."""
+    text = Path(__file__).with_name(f"{runner}.py").read_text(encoding="utf-8")
+    text = text.replace("from typing import Any\n", "from typing import Any\n\nimport pytest\n", 1)
+    text = text.replace("SETTINGS: dict[str, Any] = {}", f"SETTINGS: dict[str, Any] = {settings!r}", 1)
+    lines = "\n".join(f"    json.loads({json.dumps(case)!r})," for case in cases)
+    start = "" if "\nimport json\n" in text else "import json\n"
+    return text.replace("import math\n", f"{start}import math\n", 1) + _TAIL.replace("{cases}", lines)
 
 
 def _case(id_: str, defect: Defect, service: Service) -> dict[str, Any]:
@@ -88,4 +98,4 @@ def _plain(value: Any) -> Any:
     """A number as text that Python reads back to the bit; a text in a list."""
     if isinstance(value, str):
         return [value]
-    return float(value).hex() if np.isfinite(value) else str(float(value))
+    return float(value).hex()

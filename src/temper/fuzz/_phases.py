@@ -12,7 +12,7 @@ import numpy as np
 from temper.core.schema import Column
 from temper.core.seed import Draws
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal
-from temper.fuzz._edges import settled, whole_rows
+from temper.fuzz._edges import whole_rows
 from temper.fuzz._oracle import Outcome, alone, differ, out_of_range, own_answer, repeats
 from temper.fuzz._search import Search
 
@@ -46,7 +46,7 @@ def singles(search: Search, share: float) -> None:
 
 
 def mixtures(search: Search, rng: Draws, share: float) -> None:
-    """Several fields at valid edges, values drawn from the range, values close by; now and then one that is not valid."""
+    """Several fields at once: valid edges, values of the range, values close by; now and then one that is not valid."""
     step = 0
     while search.bases and not search.spent(share):
         step += 1
@@ -70,7 +70,7 @@ def drawn(search: Search, rng: Draws, step: int) -> Case:
 
 def _one_of(search: Search, name: str, places: tuple[int, ...], base: Case, which: float, what: float) -> Change | None:
     column = search.schema.columns[places[0]] if search.schema.columns else None
-    if column is not None and not column.type == "category" and which < 0.5:
+    if column is not None and column.type != "category" and which < 0.5:
         return Change(field=name, places=places, edge=inside(column, base.base[places[0]], which * 2, what))
     edges = next(one.edges for one in search.fields if one.name == name)
     return Change(field=name, places=places, edge=edges[int(what * len(edges))])

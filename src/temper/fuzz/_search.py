@@ -52,38 +52,54 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searched:
-    """What a search says: per law how many cases were tried, the defects, and why it stopped early ("" if not)."""
+    """What a search says: per law how many cases were tried, the defects, and why it stopped early ("" if not).
+
+    `left_out`: cases like those that hung; `late`: cases that were answered too late once and not again.
+    """
 
     tried: dict[str, int]
     defects: tuple[Defect, ...]
     asked: int
     stopped: str = ""
     left_out: int = 0
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hear:
+    """Who is told of a search while it runs: of each new defect, and of the share of its cases that were asked."""
+
+    defect: Callable[[Defect], None] = lambda defect: None
+    share: Callable[[float], None] = lambda share: None
+
+
+SILENT = Hear()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Search:
-    """The state of a search. `over` says whether its time is up; `tell` hears of each new defect."""
+    """The state of a search. `over` says whether (a share of) its time is up."""
 
     subject: Subject
     schema: Any
     fields: Sequence[Field]
     bases: list[Case]
     most: int
-    over: Callable[[], bool]
-    tell: Callable[[Defect], None] = lambda defect: None
+    over: Callable[..., bool]
+    hear: Hear = SILENT
     tried: Counter[str] = field(default_factory=Counter)
     known: dict[tuple[str, str], Defect] = field(default_factory=dict)
     answered: list[tuple[Case, Any]] = field(default_factory=list)
     cases: int = 0
     asked: int = 0
     left_out: int = 0
+    late: int = 0
     busy: int = 0
     _feared: Counter[str] = field(default_factory=Counter)
 
     def spent(self, share: float = 1.0) -> bool:
-        """Whether this share of the cases, or all the time, is used up."""
-        return self.cases >= share * self.most or self.over()
+        """Whether this share of the cases, or of the time, is used up: what comes later needs some too."""
+        return self.cases >= share * self.most or self.over(share)
 
     def clean(self, case: Case) -> Any:
         """The scores of the row without changes, None where it was never answered."""
@@ -101,6 +117,7 @@ class Search:
         self.busy += reply.outcome is Outcome.BUSY
         breach = judged(self.subject, case, reply, self.clean(case) if any(c.edge.same for c in case.changes) else None)
         self._count(case, reply)
+        self.hear.share(min(self.cases / self.most, 1.0))
         if reply.outcome is Outcome.HUNG or reply.cause.startswith("the process"):
             known = self._feared.keys() & {change.field for change in case.changes}
             self._feared.update(known or {change.field for change in case.changes[:1]})
@@ -117,6 +134,9 @@ class Search:
         if (breach.law, breach.cause) in self.known:
             return
         again, smallest = self._smaller(breach, list(cases))
+        if again is None and breach.law == "in_time":
+            self.late += 1
+            return
         final = again or breach
         key = (final.law, final.cause)
         if key in self.known:
@@ -125,7 +145,7 @@ class Search:
         defect = Defect(law=final.law, cause=final.cause, said=final.said, cases=tuple(smallest),
                         repeated=again is not None)  # fmt: skip
         self.known[key] = self.known[breach.law, breach.cause] = defect
-        self.tell(defect)
+        self.hear.defect(defect)
 
     def _fears(self, case: Case) -> bool:
         """Whether a field of the case has hung or killed so often that nothing is learnt from another time."""
@@ -192,4 +212,5 @@ def result(search: Search, stopped: str) -> Searched:
         asked=search.asked,
         stopped=stopped,
         left_out=search.left_out,
+        late=search.late,
     )

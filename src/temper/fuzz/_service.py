@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,9 +33,17 @@ _WAITS = {429, 503}
 class Where(Protocol):
     """The address of a service that may be asked."""
 
-    host: str
-    port: int
-    path: str
+    @property
+    def host(self) -> str:
+        """Its name."""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+
+    @property
+    def path(self) -> str:
+        """Path and query."""
 
     @property
     def told(self) -> str:
@@ -46,9 +55,9 @@ class Where(Protocol):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Service:
-    """A scoring service. `deadline` is seconds per request, `rate` the most requests a second, `most` a hard cap on them.
+    """A scoring service. `deadline` is seconds per request, `rate` the most requests a second, `most` their cap.
 
-    `headers` go with every request. Not answered after it was busy four times: nothing is said of the case.
+    `headers` go with every request. Of a case that met a busy service four times nothing is said.
     """
 
     where: Where
@@ -112,23 +121,37 @@ class Service:
         unowed = frame in WITHOUT_WORD
         reused = getattr(self._held, "line", None) is not None and not frame
         try:
-            line = self._line(fresh=bool(frame))
-            for _ in range(sending.answers):
-                answer = line.exchange(sending if _ == 0 else None, _SHORT if unowed else self.deadline)
-            self._keep(line if not frame and answer.kept else None)
-            return self._read(answer, n, sending.answers), self._wait(answer)
+            answer = self._exchanged(sending, frame, _SHORT if unowed else self.deadline)
         except TimeoutError:
-            self._drop()
-            if unowed:
-                return self._still(), None
-            return Reply(outcome=Outcome.HUNG, said=f"no answer within {self.deadline:g} s"), None
+            hung = Reply(outcome=Outcome.HUNG, said=f"no answer within {self.deadline:g} s")
+            return (self._still() if unowed else hung), None
         except (OSError, EOFError, ValueError) as broken:
-            self._drop()
             if reused:
                 return self._once(sending, n, frame)  # it was closed while nobody asked anything
             return self._broken(broken, sending, unowed), None
+        return self._read(answer, n), self._wait(answer)
 
-    def _read(self, answer: _Answer, n: int, answers: int) -> Reply:
+    def _exchanged(self, sending: Sending, frame: str, seconds: float) -> _Answer:
+        """The last answer to a request, over the connection of this thread or, for an odd message, one of its own."""
+        if frame:
+            with closing(_Line(self.where, self.deadline)) as own:
+                for turn in range(sending.answers):
+                    answer = own.exchange(None if turn else sending, seconds)
+                return answer
+        line, self._held.line = getattr(self._held, "line", None), None
+        line = line or _Line(self.where, self.deadline)
+        try:
+            answer = line.exchange(sending, seconds)
+        except BaseException:
+            line.close()
+            raise
+        if answer.kept:
+            self._held.line = line
+        else:
+            line.close()
+        return answer
+
+    def _read(self, answer: _Answer, n: int) -> Reply:
         if answer.status >= 500 and not (answer.status == 503 and "retry-after" in answer.headers):
             return Reply(outcome=Outcome.FAILED, said=f"status {answer.status}: {_shown(answer.body)}")
         if answer.status in _WAITS:
@@ -184,8 +207,8 @@ class Service:
             if self._sent > self.most:
                 raise RunStopped(f"the cap of {self.most:,} requests is spent", fix="ask for fewer cases")
             now = time.monotonic()
-            self._next = max(self._next, now) + 1.0 / self.rate
-            wait = self._next - now - 1.0 / self.rate
+            wait = max(self._next - now, 0.0)
+            self._next = now + wait + 1.0 / self.rate
         if wait > 0:
             time.sleep(wait)
 
@@ -194,14 +217,9 @@ class Service:
         """Requests so far."""
         return self._sent
 
-    def _line(self, *, fresh: bool) -> _Line:
-        kept = None if fresh else getattr(self._held, "line", None)
-        return kept or _Line(self.where, self.deadline)
-
-    def _keep(self, line: _Line | None) -> None:
-        if line is not getattr(self._held, "line", None):
-            self._drop()
-        self._held.line = line
+    def close(self) -> None:
+        """Hang up."""
+        self._drop()
 
     def _drop(self) -> None:
         line = getattr(self._held, "line", None)
@@ -238,7 +256,8 @@ class _Line:
             try:
                 for piece in sending.pieces:
                     self._socket.sendall(piece)
-                    time.sleep(sending.pause)
+                    if sending.pause:
+                        time.sleep(sending.pause)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # it may have answered before it closed
         return self._response(ends)

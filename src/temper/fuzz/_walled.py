@@ -104,7 +104,7 @@ class Walled:
         theirs.close()
         self._pipe = ours
         with contextlib.suppress(EOFError, OSError):
-            if ours.poll(_START) and (said := ours.recv()) == "ready":
+            if ours.poll(_START) and ours.recv() == "ready":
                 return
         self._end()
         raise Unsupported("the model could not be loaded in a process of its own", fix="try it with --engine serial")

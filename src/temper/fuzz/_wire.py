@@ -51,7 +51,9 @@ class Form:
         """The text of a request for the rows of these cases."""
         if self.tensors:
             return _tensors(schema, cases)
-        rows = ["{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in pairs(schema, case)) + "}" for case in cases]
+        rows = [
+            "{" + ", ".join(f"{json.dumps(name)}: {text}" for name, text in pairs(schema, case)) + "}" for case in cases
+        ]
         listed = f"[{', '.join(rows)}]"
         if len(cases) == 1:
             return self.one.replace("$rows", listed).replace("$row", rows[0])

@@ -19,7 +19,8 @@ class Edges:
 
     Misleads where the schema is wider than what is ever sent (defects nobody meets), or has no bounds (nothing is
     invalid, so nothing must be refused). No defect in n cases says that at most 3/n of such cases show one, and nothing
-    of cases that are not drawn. `cases` 0 takes the suite's; `strict` demands a refusal of what is outside of the schema.
+    of cases that are not drawn. `cases` 0 takes the suite's; `strict` demands that what is outside of the
+    schema is refused.
 
     Source: MacIver et al., "Hypothesis: a new approach to property-based testing", 2019; Zeller & Hildebrandt,
     "Simplifying and isolating failure-inducing input", 2002.

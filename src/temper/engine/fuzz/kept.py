@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ class Kept:
     ids: tuple[str, ...]
 
 
-def keep(folder: Path, system: Protected, found: Searched, asked: Asked | None, *, strict: bool, deadline: float) -> Kept:
+def keep(
+    folder: Path, system: Protected, found: Searched, asked: Asked | None, *, strict: bool, deadline: float
+) -> Kept:
     """Write `cases.json` and, where there is a defect, `test_fuzz.py`."""
     ids = tuple(defect_id(system, one) for one in found.defects)
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +51,7 @@ def keep(folder: Path, system: Protected, found: Searched, asked: Asked | None, 
         tests = folder / "test_fuzz.py"
         named = list(zip(ids, found.defects, strict=True))
         if asked is None:
-            text = _export.model_tests(named, system.source, strict=strict, names=system.schema.names)
+            text = _export.model_tests(named, system.source, deadline=deadline)
         else:
             text = _export.service_tests(named, service(system, asked, strict=strict))
         tests.write_text(text, encoding="utf-8")
@@ -73,8 +76,8 @@ def replay(path: Path, system: Protected, wanted: Sequence[str], asked: Asked | 
     strict = bool(document["strict"])
     if document["service"] is not None or asked is not None:
         told = asked or Asked(**document["service"], deadline=document["deadline"])
-        subject: Subject = service(system, told, strict=strict)
-        return [_again(subject, id_, one) for id_, one in chosen]
+        with closing(service(system, told, strict=strict)) as served:
+            return [_again(served, id_, one) for id_, one in chosen]
     with model(system, strict=strict, deadline=document["deadline"]) as subject:
         return [_again(subject, id_, one) for id_, one in chosen]
 
@@ -102,4 +105,3 @@ def _document(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError) as fault:
         raise TemperError(f"{path} holds no fuzz cases: {fault}", fix="name the cases.json of a temper fuzz") from None
     return document
-

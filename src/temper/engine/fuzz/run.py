@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +16,14 @@ from temper.core.system import Protected
 from temper.core.target import ScoreKind
 from temper.fuzz._campaign import Effort, search
 from temper.fuzz._oracle import Subject
-from temper.fuzz._search import Defect, Searched
+from temper.fuzz._search import SILENT, Hear, Searched
 from temper.fuzz._service import Service
 from temper.fuzz._walled import Walled
 from temper.fuzz._wire import Form
 from temper.load.address import address
 
-Tell = Callable[[Defect], None]
 EFFORTS = {
-    "quick": Effort(cases=700, seconds=30.0),
+    "quick": Effort(cases=400, seconds=30.0),
     "standard": Effort(cases=3_000, seconds=120.0),
     "deep": Effort(cases=20_000, seconds=600.0),
 }
@@ -45,16 +44,22 @@ class Asked:
     confirmed: str = ""
 
 
-def fuzz_model(system: Protected, effort: Effort, seed: int, *, strict: bool, deadline: float, tell: Tell) -> Searched:
+def fuzz_model(
+    system: Protected, effort: Effort, seed: int, *, strict: bool, deadline: float, hear: Hear = SILENT
+) -> Searched:
     """Search the model of `system` in a process of its own."""
     with model(system, strict=strict, deadline=deadline) as subject:
-        return search(subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), tell=tell)
+        return search(subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), hear=hear, endure=True)
 
 
-def fuzz_service(system: Protected, asked: Asked, effort: Effort, seed: int, *, strict: bool, tell: Tell) -> Searched:
+def fuzz_service(
+    system: Protected, asked: Asked, effort: Effort, seed: int, *, strict: bool, hear: Hear = SILENT
+) -> Searched:
     """Search a service with rows of `system`; a service that answers none of them is a `TemperError`."""
-    subject = service(system, asked, strict=strict)
-    found = search(subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), wire=True, tell=tell)
+    with closing(service(system, asked, strict=strict)) as subject:
+        found = search(
+            subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), wire=True, hear=hear, endure=True
+        )
     if not any(found.tried[law] for law in ("in_range", "repeats")):
         said = next((one.said for one in found.defects), "it was busy")
         raise TemperError(f"{asked.url} answered no row with a score: {said}", fix="see --body, --answer and --key-env")

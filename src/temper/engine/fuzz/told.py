@@ -31,7 +31,13 @@ def document(found: Searched, kept: Kept) -> dict[str, Any]:
          **one.plain()}
         for id_, one in zip(kept.ids, found.defects, strict=True)
     ]  # fmt: skip
-    told = {"asked": found.asked, "stopped": found.stopped, "left_out": found.left_out, "cases": str(kept.cases)}
+    told = {
+        "asked": found.asked,
+        "stopped": found.stopped,
+        "left_out": found.left_out,
+        "late": found.late,
+        "cases": str(kept.cases),
+    }
     return {"defects": defects, "laws": laws, **told}
 
 
@@ -51,12 +57,12 @@ def blocks(found: Searched, kept: Kept, replay: str) -> list[RenderableType]:
     if found.defects:
         table = grid("Broken law", "Smallest case", "What is seen", first="Id")
         for id_, one in zip(kept.ids, found.defects, strict=True):
-            law = styled(one.law, SEVERITY_STYLES.get(one.severity, ""))
-            law.append(f"\n{one.severity}", style="dim")
+            broken = styled(one.law, SEVERITY_STYLES.get(one.severity, ""))
+            broken.append(f"\n{one.severity}", style="dim")
             beside = f"; beside {len(one.cases) - 1} more" if len(one.cases) > 1 else ""
             once = "" if one.repeated else " (seen once, not again)"
             table.add_row(
-                styled(id_), law, styled(inert(one.cases[0], _SAID) + beside), styled(inert(one.said, _SAID) + once)
+                styled(id_), broken, styled(inert(one.cases[0], _SAID) + beside), styled(inert(one.said, _SAID) + once)
             )
         shown.append(table)
     laws = grid("Cases", "Defects", "Bound", first="Law")
@@ -74,6 +80,8 @@ def _notes(found: Searched, kept: Kept, replay: str) -> Sequence[str]:
         notes += [f"again: {replay}", f"as a test: pytest {kept.tests}"]
     if found.left_out:
         notes.append(f"{found.left_out:,} cases like one that hung or killed the model were left out")
+    if found.late:
+        notes.append(f"{found.late:,} cases were answered too late once, and in time when they were asked again")
     if found.stopped:
         notes.append(f"stopped early: {found.stopped}")
     if not _drawn.installed():

@@ -1,4 +1,4 @@
-"""Fuzzing of the model in a run: defects per law, a finding for each, and the cases kept so that they can be replayed."""
+"""Fuzzing of the model in a run: defects by law, a finding for each, and its cases kept to be replayed."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ _EXTRAS = {
     "torch": ("torch",),
     "ray": ("ray",),
     "skops": ("skops",),
+    "fuzz": ("hypothesis",),
 }
 
 

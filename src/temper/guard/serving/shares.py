@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from temper.core.quota import DAY, Grant, QuotaConfig, Trade
@@ -118,6 +118,12 @@ class Shares:
             if share.left:
                 midnight = (now // DAY + 1) * DAY if self.config.per_day else math.inf
                 share.until = min(now + self.seconds, midnight)
+
+    def give_back(self, keys: Iterable[str]) -> None:
+        """Let go of what is held of these clients, whether or not it could still be spent: others were refused."""
+        for key in keys:
+            if share := self._held.get(key):
+                self._close(key, share)
 
     def sweep(self, now: float, *, closing: bool = False) -> None:
         """Let go of what ran out, or of everything, and forget who does not come any more."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from temper.config.reading import read
-from temper.config.rewrite import rewritten
+from temper.config.rewrite import repointed, rewritten
 from temper.config.serving import serving_of
-from temper.config.yaml_text import flow
 from temper.core.errors import ConfigError
 from temper.store.backup.manifest import ELSEWHERE, newest
 from temper.store.backup.manifest import read as manifest_of
@@ -29,7 +24,7 @@ def possible(place: Path, control: str) -> None:
         )
 
 
-def set_apart(found: Restored, control: str = "") -> Iterator[str]:
+def set_apart(found: Restored, control: str = "") -> list[str]:
     """Point the restored temper.yaml at what was restored with it, wherever it names an absolute path, and at `control`
     for a control store. What was not in the backup is read where it is, and written below the restored folder. Tells
     what was changed.
@@ -38,25 +33,13 @@ def set_apart(found: Restored, control: str = "") -> Iterator[str]:
     text = config.read_text(encoding="utf-8")
     if control:
         text = rewritten(text, {("guard", "control"): control})
-        yield f"guard.control is {control}"
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    for node, written in reversed([*_paths(root, written=False)]):
-        if node.value != control and (new := _moved(found, Path(node.value), written)) is not None:
-            text = text[: node.start_mark.index] + flow(str(new)) + text[node.end_mark.index :]
-            yield f"{node.value} is {new}"
+
+    def now(path: Path, section: str) -> Path | None:
+        return None if str(path) == control else _moved(found, path, section == "guard")
+
+    text, moved = repointed(text, now)
     config.write_text(text, encoding="utf-8")
-
-
-def _paths(node: Any, *, written: bool) -> Iterator[tuple[Any, bool]]:
-    """Absolute paths of a document in their order, and whether a gateway writes there: what `guard` names may be."""
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            yield from _paths(value, written=written or name.value == "guard")
-    elif isinstance(node, yaml.SequenceNode):
-        for one in node.value:
-            yield from _paths(one, written=written)
-    elif isinstance(node, yaml.ScalarNode) and node.value.startswith("/"):
-        yield node, written
+    return [*([f"guard.control is {control}"] if control else []), *(f"{old} is {new}" for old, new in moved.items())]
 
 
 def _moved(found: Restored, path: Path, written: bool) -> Path | None:

@@ -91,6 +91,12 @@ class Personal:
         plain = _unseal(key, found[0][1], bound, self.path)
         return Opening(plain[32:], plain[:32])
 
+    def of(self, subject: str) -> list[bytes]:
+        """The commitments to all that is kept of a person."""
+        with self._turn, told(self.path):
+            found = self._database.execute("SELECT commitment FROM item WHERE subject = ?", (self._name(subject),))
+            return [bound for (bound,) in found.fetchall()]
+
     def erase(self, subject: str) -> int:
         """Delete a person's key and everything under it, from the file and its log; gives how many items there were."""
         name = self._name(subject)

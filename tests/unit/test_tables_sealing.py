@@ -20,7 +20,7 @@ from temper.guard.serving.pipeline import Pipeline, Refuses
 from temper.store.ledger.personal import Personal
 from temper.targets.served import Served
 
-BURST, DEADLINE = 16, 0.5
+BURST = 16
 
 
 class Disk:
@@ -53,7 +53,7 @@ class Journal:
             waiting.set_result(len(self.bodies))
 
 
-def burst(tmp_path, seconds, broken=False):
+def burst(tmp_path, deadline, seconds, broken=False):
     """A burst at a model that hangs, where a person is the only one behind it."""
     hung, journal, personal = threading.Event(), Journal(), Personal(tmp_path / "personal.db", bytes(32))
     disk = personal._database = Disk(personal._database, seconds, broken)
@@ -74,13 +74,13 @@ def burst(tmp_path, seconds, broken=False):
         await asyncio.sleep(0.001 * at)  # so that each is a call of its own
         now = time.monotonic()
         rows = np.array([[float(at)]])
-        asked = Scoring(rows=rows, client="shop", request=f"r{at}", at=now, deadline=now + DEADLINE)
+        asked = Scoring(rows=rows, client="shop", request=f"r{at}", at=now, deadline=now + deadline)
         return await pipeline.answer(asked)
 
     async def story():
-        asyncio.get_running_loop().call_later(3 * DEADLINE, hung.set)  # the test's own threads have to end
+        asyncio.get_running_loop().call_later(3 * deadline, hung.set)  # the test's own threads have to end
         found = await asyncio.gather(*map(one, range(BURST)), return_exceptions=True)
-        free = await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 1.0)
+        free = await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2.0)
         hung.set()
         return found, free
 
@@ -90,8 +90,8 @@ def burst(tmp_path, seconds, broken=False):
 
 
 def test_a_burst_that_only_people_can_answer_waits_for_a_slow_disk_together(tmp_path):
-    """One after the other 16 commits of 20 ms take 320 ms, and when the model is given up 100 are left."""
-    found, free, disk, journal = burst(tmp_path, 0.02)
+    """One after the other 16 commits of 60 ms take 960 ms, and when the model is given up 600 are left."""
+    found, free, disk, journal = burst(tmp_path, 3.0, 0.06)
     assert [getattr(one, "levels", one) for one in found] == [(Level.REVIEW,)] * BURST
     assert {one.source for one in found} == {Source.HUMAN}
     assert disk.commits < BURST / 2
@@ -100,7 +100,7 @@ def test_a_burst_that_only_people_can_answer_waits_for_a_slow_disk_together(tmp_
 
 
 def test_a_disk_that_fails_refuses_all_that_waited_for_it_and_records_none(tmp_path):
-    found, _, _, journal = burst(tmp_path, 0.0, broken=True)
+    found, _, _, journal = burst(tmp_path, 0.5, 0.0, broken=True)
     assert {(type(one), one.status) for one in found} == {(Refuses, 503)}
     assert all(isinstance(one.__cause__, StoreError) for one in found)
     assert not journal.bodies

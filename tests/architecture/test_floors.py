@@ -21,6 +21,7 @@ FLOORS = {
     "threats": 6,
     "attacks": 6,
     "stress": 6,
+    "chaos": 6,
     "validation": 6,
     "hardening": 6,
     "guard": 6,
@@ -37,7 +38,7 @@ FLOORS = {
 }
 API = FLOORS["api"]
 PRODUCTION = ("gateway", "web", "guard", "monitoring")
-ATTACKING = ("engine", "attacks", "stress", "hardening")
+ATTACKING = ("engine", "attacks", "stress", "chaos", "hardening")
 
 
 def room(module: str) -> str:

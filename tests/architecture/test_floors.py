@@ -21,6 +21,8 @@ FLOORS = {
     "threats": 6,
     "attacks": 6,
     "stress": 6,
+    "load": 6,
+    "fuzz": 6,
     "chaos": 6,
     "validation": 6,
     "hardening": 6,
@@ -38,7 +40,7 @@ FLOORS = {
 }
 API = FLOORS["api"]
 PRODUCTION = ("gateway", "web", "guard", "monitoring")
-ATTACKING = ("engine", "attacks", "stress", "chaos", "hardening")
+ATTACKING = ("engine", "attacks", "stress", "load", "fuzz", "chaos", "hardening")
 
 
 def room(module: str) -> str:

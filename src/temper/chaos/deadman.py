@@ -129,7 +129,7 @@ class DeadMan:
         """Take this back in so many seconds, unless it is released before. Returns once the second process knows: only
         then may the thing itself be done. TemperError where there is no second process.
         """
-        number = next(self._numbers)
+        number = int(next(self._numbers))
         self._held[number] = undo
         try:
             self._say({"hold": number, "undo": undo.document(), "seconds": seconds})

@@ -221,14 +221,16 @@ def test_in_a_process_of_its_own_it_obeys_and_ends_with_whoever_started_it() -> 
     def ordered(upstream: int) -> None:
         with Outside(upstream=("127.0.0.1", upstream)) as proxy:
             assert answers(proxy.port) == 200
-            proxy.set("wire.status", {"code": 503}, seconds=0.8, scope=Scope(share=1.0))
+            proxy.set("wire.status", {"code": 503}, seconds=4.0, scope=Scope(share=1.0))
             assert answers(proxy.port) == 503
             with pytest.raises(TemperError, match="no plugin"):
                 proxy.set("wire.gremlins", seconds=1.0)
             assert answers(proxy.port) == 503, "a wrong order changes nothing"
-            time.sleep(0.8)
+            end = time.monotonic() + 8.0
+            while answers(proxy.port) == 503 and time.monotonic() < end:
+                time.sleep(0.1)
             assert answers(proxy.port) == 200, "over by itself"
-            assert proxy.clear() == 2
+            assert proxy.clear() >= 2
             os.kill(proxy._process.pid, signal.SIGKILL)
             with pytest.raises(TemperError, match="has ended"):
                 proxy.clear()

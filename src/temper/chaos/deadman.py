@@ -72,11 +72,21 @@ def spread(pid: int, cores: Iterable[int]) -> None:
 
 def born(pid: int) -> str:
     """When a process was started, in the kernel's ticks; "" where there is none or it is only waited for."""
+    words = _told(pid)
+    return "" if not words or words[0] in "ZX" else words[19]
+
+
+def state(pid: int) -> str:
+    """The letter of its state, "" where there is no such process."""
+    return next(iter(_told(pid)), "")
+
+
+def _told(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on."""
     try:
-        words = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return ""
-    return "" if words[0] in "ZX" else words[19]
+        return []
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

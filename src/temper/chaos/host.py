@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from temper.chaos.deadman import LIMITS, DeadMan, Undo, spread
+from temper.chaos.deadman import LIMITS, DeadMan, Undo, spread, state
 from temper.chaos.orders import Orders
 from temper.core.errors import Unsupported
 
@@ -39,11 +39,13 @@ class Host:
         """Let it do nothing."""
         self._hold(Undo.of("continue", self.pid))
         os.kill(self.pid, signal.SIGSTOP)
+        self._until("T")
 
     def kill(self) -> None:
         """End it, without a word."""
         self._undone.append(self.again)
         os.kill(self.pid, signal.SIGKILL)
+        self._until("ZX")
 
     def limit(self, name: str, soft: int) -> None:
         """Give it no more than this much of `memory` (of its address space) or of `file` (the size of what it writes),
@@ -68,7 +70,7 @@ class Host:
             self._press("compute", str(core))
 
     def lock(self) -> None:
-        """Let nobody use the control store, by locks that end with whoever holds them."""
+        """Let nobody else write to the control store, by a lock that ends with whoever holds it."""
         if not self.store:
             raise Unsupported("there is no control store in a file here", fix="run the drill with an SQLite store")
         self._press("lock", self.store)
@@ -93,6 +95,12 @@ class Host:
     def _hold(self, undo: Undo) -> None:
         number = self.dead_man.hold(undo, self.seconds + _GRACE)
         self._undone.append(lambda: self.dead_man.release(number))
+
+    def _until(self, letters: str) -> None:
+        """Wait until the process is in one of these states, as the kernel names them; a signal takes its time."""
+        end = time.monotonic() + _GRACE
+        while state(self.pid) not in (*letters, "") and time.monotonic() < end:
+            time.sleep(0.001)
 
     def _press(self, *words: str) -> None:
         """A process that presses until its time is over, or whoever started it is gone."""

@@ -9,6 +9,7 @@ own flushes, `datetime.now`) is not met.
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 import time
 from collections.abc import Callable
@@ -31,14 +32,13 @@ def slowed(flush: Callable[[Any], None], orders: Orders) -> Callable[[Any], None
 
 def wrap(orders: Orders) -> None:
     """From now on this process is told by `orders`."""
-    os.fsync, os.fdatasync = slowed(os.fsync, orders), slowed(os.fdatasync, orders)
-    true = time.time
-    time.time = lambda: true() + orders.clock
+    for name in ("fsync", "fdatasync"):
+        setattr(os, name, slowed(getattr(os, name), orders))
+    true = vars(time)["time"]
+    vars(time)["time"] = lambda: true() + orders.clock
 
 
 if __name__ == "__main__":
     wrap(Orders(path=Path(sys.argv[1])))
     sys.argv = ["temper", *sys.argv[2:]]
-    from temper.cli import main
-
-    main()
+    runpy.run_module("temper", run_name="__main__")

@@ -1,4 +1,4 @@
-"""A process that takes something away from others for a time: computing time, or the locks of a store.
+"""A process that takes something away from others for a time: computing time, or the write lock of a store.
 
     python -m temper.chaos.press SECONDS compute CORE | lock FILE
 
@@ -12,14 +12,13 @@ import os
 import selectors
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-_WAL = 120, 8
-"""The bytes of an SQLite database's shared memory in which readers and writers lock each other out."""
-_ROLLBACK = 0x40000000, 512
-"""The same of a database without a write-ahead log."""
+_WAL = 120
+"""The byte of an SQLite database's shared memory that a writer locks."""
+_ROLLBACK = 0x40000001
+"""The byte of a database without a write-ahead log that a writer locks first."""
 _SPIN = 0.02
 _PATIENCE = 10.0
 
@@ -35,13 +34,11 @@ def compute(core: int, until: float) -> None:
 
 
 def lock(place: str, until: float) -> None:
-    """Hold every lock of this SQLite database; TimeoutError where somebody else keeps one for long."""
-    with ExitStack() as cleared:
-        shared = Path(f"{place}-shm")
-        for path, (start, length) in ((shared, _WAL),) if shared.exists() else ((Path(place), _ROLLBACK),):
-            file = cleared.enter_context(open(path, "rb+"))
-            for at in range(start, start + length):
-                _lock(file, at)
+    """Hold the write lock of this SQLite database; TimeoutError where somebody else keeps it for long."""
+    shared = Path(f"{place}-shm")
+    path, at = (shared, _WAL) if shared.exists() else (Path(place), _ROLLBACK)
+    with open(path, "rb+") as file:
+        _lock(file, at)
         _ready()
         while time.monotonic() < until and not _alone(min(1.0, max(0.0, until - time.monotonic()))):
             pass

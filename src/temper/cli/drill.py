@@ -5,14 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
 from temper.core.requirement import Verdict
 from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
-app = typer.Typer(help="Break something on purpose, under load, and count what clients notice.", no_args_is_help=True)
+
+class Drills(TyperGroup):
+    """The commands below, and one for each drill, made when it is asked for: two dozen would slow every start down."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The drills first, then what is done with them."""
+        own = super().list_commands(ctx)
+        return [*DRILLS, *(name for name in own if name not in DRILLS)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them."""
+        own = super().get_command(ctx, cmd_name)
+        return own or (_command(DRILLS[cmd_name]) if cmd_name in DRILLS else None)
+
+
+app = typer.Typer(
+    cls=Drills, help="Break something on purpose, under load, and count what clients notice.", no_args_is_help=True
+)
 Rate = Annotated[float, typer.Option(help="Requests a second.")]
 Seconds = Annotated[float, typer.Option(help="How long; the fault has the second quarter.")]
 Share = Annotated[float, typer.Option(help="The share of requests that a fault of the line meets.")]
@@ -23,6 +42,25 @@ Seed = Annotated[int, typer.Option(help="Draws when requests come, and which of 
 @app.callback()
 def _several() -> None:
     """More drills than one."""
+
+
+def _command(drill: Drill) -> click.Command:
+    """A command of this drill's name."""
+
+    def command(
+        config: options.Config = Path("temper.yaml"),
+        rate: Rate = 200.0,
+        seconds: Seconds = 20.0,
+        slo: Slo = 0.99,
+        share: Share = 1.0,
+        seed: Seed = 0,
+    ) -> None:
+        _ran(config, drill.name, rate=rate, seconds=seconds, slo=slo, share=share, seed=seed)
+
+    text = f"Under load, {drill.words}."
+    one = typer.Typer(add_completion=False, rich_markup_mode=None)
+    one.command(drill.name, help=text, short_help=text)(command)
+    return typer.main.get_command(one)
 
 
 def _ran(config: Path, name: str, **load: Any) -> None:
@@ -51,28 +89,6 @@ def primary_down(
     it while it runs.
     """
     _ran(config, "primary-hang" if hang else "primary-down", rate=rate, seconds=seconds, slo=slo, seed=seed)
-
-
-def _command(drill: Drill) -> None:
-    """A command of this drill's name."""
-
-    def command(
-        config: options.Config = Path("temper.yaml"),
-        rate: Rate = 200.0,
-        seconds: Seconds = 20.0,
-        slo: Slo = 0.99,
-        share: Share = 1.0,
-        seed: Seed = 0,
-    ) -> None:
-        _ran(config, drill.name, rate=rate, seconds=seconds, slo=slo, share=share, seed=seed)
-
-    text = f"Under load, {drill.words}."
-    app.command(drill.name, help=text, short_help=text)(command)
-
-
-for _drill in DRILLS.values():
-    if _drill.name != "primary-down":
-        _command(_drill)
 
 
 @app.command("all")

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from temper.chaos.deadman import DeadMan, born
+from temper.chaos.deadman import DeadMan, born, state
 from temper.chaos.host import Host
 from temper.chaos.orders import Orders
 from temper.testing.law import require
@@ -46,10 +46,9 @@ class _Victim:
         pid = self.process.pid
         if not born(pid):
             return ("gone",)
-        letter = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
         limits = [resource.prlimit(pid, one) for one in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)]
         cores = tuple(sorted(os.sched_getaffinity(pid)))
-        return letter == "T", *limits, cores, orders.fsync, orders.clock, _writable(self.folder / "control.db")
+        return state(pid) == "T", *limits, cores, orders.fsync, orders.clock, _writable(self.folder / "control.db")
 
 
 def law_is_noticed_and_taken_back(fault: type[Any]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from temper.chaos.deadman import state
 from temper.chaos.effect import NOTHING, Effect
 from temper.chaos.host import Host
 from temper.core.seed import Draws
@@ -125,6 +127,8 @@ class Direct(Still):
 
     def strike(self, host: Host) -> None:
         os.kill(host.pid, signal.SIGSTOP)
+        while state(host.pid) != "T":
+            time.sleep(0.001)
 
 
 HOST = {

@@ -97,7 +97,7 @@ DRILLS = {
             inside=True,
             seconds=3_600.0,
         ),
-        _gateway("store-down", "host.store_down", "cannot use its control store"),
+        _gateway("store-locked", "host.store_locked", "cannot write to its control store"),
     )
 }
 

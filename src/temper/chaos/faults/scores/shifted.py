@@ -12,7 +12,7 @@ from temper.core.seed import Draws
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shifted:
-    """`by` is added to every score, cut off at `low` and `high`, as by a calibration of another model.
+    """The number `by` is added to every score, cut off at `low` and `high`, as by a calibration of another model.
 
     Misleads about small shifts: those that hardly change a decision are not found, and need not be.
     Source: Guo et al., "On calibration of modern neural networks", 2017.

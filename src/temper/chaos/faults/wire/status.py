@@ -11,7 +11,8 @@ from temper.core.seed import Draws
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """`code` is answered at once in place of the model: 503 for one that is not well, 429 for one that has too much.
+    """The status `code` is answered at once in place of the model: 503 for one that is not well, 429 for one that has
+    too much.
 
     Misleads about overload: a model that has too much answers slowly first, and errors later.
     Source: RFC 9110, section 15.6; RFC 6585 (429).

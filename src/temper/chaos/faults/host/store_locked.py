@@ -1,4 +1,4 @@
-"""The control store cannot be used."""
+"""Nobody can write to the control store."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from temper.chaos.host import Host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoreDown:
-    """Somebody else holds every lock of the control store's file: whoever reads or writes it waits, and gives up.
+class StoreLocked:
+    """Somebody else holds the write lock of the control store's file: whoever writes waits, and gives up.
 
-    Misleads about a store that is a server: its clients learn at once that nobody listens. For SQLite only.
+    Misleads about a store that is away: what is read is still there. For SQLite only.
     Source: SQLite's documentation of its locks (file format, WAL-index).
 
-    >>> StoreDown()
-    StoreDown()
+    >>> StoreLocked()
+    StoreLocked()
     """
 
     def strike(self, host: Host) -> None:
@@ -23,4 +23,4 @@ class StoreDown:
         host.lock()
 
 
-PLUGIN = StoreDown
+PLUGIN = StoreLocked

@@ -12,6 +12,7 @@ from conformance.culprits import check as checkers
 from conformance.culprits import defence as defenders
 from conformance.culprits import detector as watchers
 from conformance.culprits import edges, payload
+from conformance.culprits import fault as faults
 from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
@@ -26,6 +27,7 @@ from temper.testing import (
     defence,
     detector,
     extraction,
+    fault,
     gate,
     injection,
     inversion,
@@ -37,6 +39,7 @@ from temper.testing import (
     stage,
     store,
     stressor,
+    struck,
     target,
     told,
 )
@@ -62,6 +65,9 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("extraction", extraction.LAWS, payload.EXTRACTION, payload.INNOCENT_EXTRACTION),
     ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
     ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
+    ("fault.wire", fault.WIRE, faults.WIRE, faults.Late),
+    ("fault.scores", fault.SCORES, faults.SCORES, faults.Halved),
+    ("fault.host", struck.LAWS, faults.HOST, faults.Still),
     ("gate", gate.LAWS, edges.GATE, edges.INNOCENT_GATE),
     ("report", report.LAWS, edges.REPORT, edges.INNOCENT_REPORT),
     ("store", store.LAWS, edges.STORE, edges.INNOCENT_STORE),

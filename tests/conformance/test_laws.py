@@ -30,6 +30,7 @@ from temper.testing import (
     judge,
     plugin,
     poisoning,
+    scenario,
     stage,
     stressor,
     told,
@@ -113,7 +114,9 @@ def test_attack_keeps(name: str, law: Law) -> None:
     law(Room("temper.attacks").get(name))
 
 
-@pytest.mark.parametrize(("name", "law"), pairs("stress", lambda name: stressor.LAWS))
+@pytest.mark.parametrize(
+    ("name", "law"), pairs("stress", lambda name: scenario.LAWS if name.startswith("events.") else stressor.LAWS)
+)
 def test_stressor_keeps(name: str, law: Law) -> None:
     law(Room("temper.stress").get(name))
 

@@ -35,6 +35,7 @@ def build_system(
     positive: str | int = "",
     id: str = "",
     supplier: str = "",
+    time: str = "",
     drop: Sequence[str] = (),
     schema: Schema | None = None,
     policy: Any = None,
@@ -53,12 +54,14 @@ def build_system(
 
     `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data`, `train` and `accepted` (the training
     rows of an earlier version) are pairs (X, y) or frames with the column `target`; `id` names a column of stable
-    sample numbers, `supplier` one that says who delivered a training row, `drop` columns that are no features.
+    sample numbers, `supplier` one that says who delivered a training row, `time` one that says when a test row
+    came, `drop` columns that are no features.
     Without `schema` an attacker may change every column. `positive` is the class called 1 of two, `classes` how many
     scores a callable gives. `about` holds other fields of `Protected`. Raises `ConfigError` for what does not fit.
     """
     _refuse_unknown(about)
-    columns: dict[str, Any] = {"target": target, "id_column": id, "supplier": supplier, "drop": drop}
+    columns: dict[str, Any] = {"target": target, "id_column": id, "supplier": supplier, "time": time, "drop": drop}
+    columns["features"] = schema.names if schema else ()
     tables = _tables({"data": data, "train": train, "accepted": accepted}, **columns)
     parts = list(tables.values())
     schema = schema or inferred(*parts)
@@ -98,13 +101,19 @@ def _sets(tables: Mapping[str, Rows], ys: Sequence[Any], schema: Schema) -> dict
     sets = {}
     for (key, part), y in zip(tables.items(), ys, strict=True):
         with _naming(_PLACES[key]):
-            sets[key] = Data(x=matrix(part, schema), y=y, ids=part.ids, supplier=part.supplier)
+            sets[key] = Data(x=matrix(part, schema), y=y, ids=part.ids, supplier=part.supplier, time=part.time)
     return sets
 
 
-def _tables(given: Mapping[str, Any], *, supplier: str, **columns: Any) -> dict[str, Rows]:
-    found = {key: rows_of(part, supplier=supplier, **columns) for key, part in given.items() if part is not None}
+def _tables(given: Mapping[str, Any], *, supplier: str, time: str, **columns: Any) -> dict[str, Rows]:
+    told = {"supplier": supplier, "time": time}
+    found = {key: rows_of(part, **told, **columns) for key, part in given.items() if part is not None}
     _refuse_untold(found, supplier)
+    if time and found["data"].time is None:
+        raise ConfigError(
+            f"the test data has no column {time!r}, which data.time names",
+            fix="name a column of the test table that says when each row came",
+        )
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,13 @@ def _start(section: Section) -> int:
     """The first judged moment in seconds: a date, or a number of days."""
     if not section.has("from"):
         return -(2**62)
-    import pandas as pd
-
     text = section.text("from")
     try:
         return round(float(text) * DAY)
     except ValueError:
         pass
-    moment = pd.to_datetime(text, errors="coerce", utc=True)
-    if moment is pd.NaT:
-        raise section.error(f"stress.events.from is {text!r}, expected a date or a number of days", "from")
-    return int(moment.timestamp())
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise section.error(f"stress.events.from is {text!r}, expected a date or a number of days", "from") from None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

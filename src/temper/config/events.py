@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.config.document import Section
+from temper.config.document import Section, as_number
 from temper.config.rows import moments
 from temper.config.table import header, read_table, require
 from temper.config.truth import encode
@@ -155,10 +155,9 @@ def _start(section: Section) -> int:
     if not section.has("from"):
         return -(2**62)
     text = section.text("from")
-    try:
-        return round(float(text) * DAY)
-    except ValueError:
-        pass
+    days = as_number(text)
+    if days is not None:
+        return round(days * DAY)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

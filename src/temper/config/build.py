@@ -54,17 +54,15 @@ def build_system(
 
     `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data`, `train` and `accepted` (the training
     rows of an earlier version) are pairs (X, y) or frames with the column `target`; `id` names a column of stable
-    sample numbers, `supplier` one that says who delivered a training row, `time` one that says when a test row
-    came, `drop` columns that are no features.
-    Without `schema` an attacker may change every column. `positive` is the class called 1 of two, `classes` how many
-    scores a callable gives. `about` holds other fields of `Protected`. Raises `ConfigError` for what does not fit.
+    sample numbers, `supplier` one that says who delivered a training row, `time` one that says when a test row came,
+    `drop` columns that are no features. Without `schema` an attacker may change every column. `positive` is the class
+    called 1 of two, `classes` how many scores a callable gives. `about` holds other fields of `Protected`. Raises
+    `ConfigError` for what does not fit.
     """
     _refuse_unknown(about)
     columns: dict[str, Any] = {"target": target, "id_column": id, "supplier": supplier, "time": time, "drop": drop}
-    columns["features"] = schema.names if schema else ()
-    tables = _tables({"data": data, "train": train, "accepted": accepted}, **columns)
-    parts = list(tables.values())
-    schema = schema or inferred(*parts)
+    tables = _tables({"data": data, "train": train, "accepted": accepted}, schema, **columns)
+    parts, schema = list(tables.values()), schema or inferred(*tables.values())
     how = {"stochastic": stochastic, "version": version, "authorised_by": authorised_by, "trust_pickle": trust_pickle}
     count = classes or _count(model, parts, _kind(kind))
     opened = _open(model, schema=schema, kind=_kind(kind), classes=count, http=http, **how)
@@ -105,8 +103,10 @@ def _sets(tables: Mapping[str, Rows], ys: Sequence[Any], schema: Schema) -> dict
     return sets
 
 
-def _tables(given: Mapping[str, Any], *, supplier: str, time: str, **columns: Any) -> dict[str, Rows]:
-    told = {"supplier": supplier, "time": time}
+def _tables(
+    given: Mapping[str, Any], schema: Schema | None, *, supplier: str, time: str, **columns: Any
+) -> dict[str, Rows]:
+    told: dict[str, Any] = {"supplier": supplier, "time": time, "features": schema.names if schema else ()}
     found = {key: rows_of(part, **told, **columns) for key, part in given.items() if part is not None}
     _refuse_untold(found, supplier)
     if time and found["data"].time is None:

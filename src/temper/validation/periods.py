@@ -130,7 +130,7 @@ def _rise(lapse: Lapse, series: _Series) -> Measurement:
 
 def _line(lapse: Lapse, series: _Series) -> Iterator[Measurement]:
     line = armitage(series.events, series.rows)
-    shared = {"plugin": NAME, "n": int(series.rows.sum()), "better": Better.LOWER}
+    shared: dict[str, Any] = {"plugin": NAME, "n": int(series.rows.sum()), "better": Better.LOWER}
     bent = (f"the periods do not lie on a line (p = {line.bent:.2g})",) if line.bent < 0.05 else ()
     yield Measurement(
         metric=f"{lapse.metric}_trend",

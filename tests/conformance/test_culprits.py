@@ -17,6 +17,7 @@ from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
+from conformance.culprits import scenario as scenarios
 from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
 from conformance.culprits import target as targets
@@ -36,6 +37,7 @@ from temper.testing import (
     plugin,
     poisoning,
     report,
+    scenario,
     stage,
     store,
     stressor,
@@ -59,6 +61,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
+    ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
     ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),
     ("poisoning", poisoning.LAWS, payload.POISONING, payload.INNOCENT_POISONING),
@@ -115,7 +118,8 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
 
 
 @pytest.mark.parametrize(
-    "module", [plugin, attack, oracle, target, judge, detector, stressor, check, defence, poisoning, injection]
+    "module",
+    [plugin, attack, oracle, target, judge, detector, stressor, scenario, check, defence, poisoning, injection],
 )
 def test_every_law_of_a_file_is_listed(module: Any) -> None:
     assert {law.__name__ for law in module.LAWS} == {word for word in vars(module) if word.startswith("law_")}

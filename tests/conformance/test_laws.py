@@ -31,6 +31,7 @@ from temper.testing import (
     judge,
     plugin,
     poisoning,
+    scenario,
     stage,
     stressor,
     struck,
@@ -122,7 +123,9 @@ def test_fault_keeps(name: str, law: Law) -> None:
     law(Room("temper.chaos.faults").get(name))
 
 
-@pytest.mark.parametrize(("name", "law"), pairs("stress", lambda name: stressor.LAWS))
+@pytest.mark.parametrize(
+    ("name", "law"), pairs("stress", lambda name: scenario.LAWS if name.startswith("events.") else stressor.LAWS)
+)
 def test_stressor_keeps(name: str, law: Law) -> None:
     law(Room("temper.stress").get(name))
 

@@ -177,6 +177,13 @@ TWINS = {
     "stress": dict.fromkeys(
         ("category_swap", "category_unseen", "missing", "noise", "stale", "unit_error"),
         (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
+    )
+    | dict.fromkeys(
+        [f"events.{name}" for name in ("burst", "dormant", "holiday", "new_merchant", "split", "travel")],
+        (
+            f"{UNIT}/test_events.py::test_a_model_that_leans_on_what_changes_refuses_honest_customers",
+            f"{UNIT}/test_events.py::test_a_model_that_does_not_look_is_left_alone",
+        ),
     ),
     "validation": {
         "net_bounds": (f"{UNIT}/test_net_bounds.py::test_a_weak_net_proves_little_and_a_robust_one_all",) * 2,
@@ -235,6 +242,18 @@ TWINS = {
             f"{UNIT}/test_trigger_inversion.py::test_a_clean_model_is_not_accused",
         ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
+        "weak_slice": (
+            f"{UNIT}/test_weak_slice.py::test_a_planted_segment_comes_first_with_its_rule_and_its_rate",
+            f"{UNIT}/test_weak_slice.py::test_a_sound_model_is_not_accused",
+        ),
+        "subpopulation": (
+            f"{UNIT}/test_shift.py::test_a_weak_segment_that_grows_is_seen_and_alarms_are_not",
+            f"{UNIT}/test_shift.py::test_a_model_that_is_alike_everywhere_stays_as_it_is",
+        ),
+        "periods": (
+            f"{UNIT}/test_shift.py::test_a_model_that_ages_is_caught_with_its_periods",
+            f"{UNIT}/test_shift.py::test_a_steady_model_is_not_accused_of_ageing",
+        ),
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",
             f"{UNIT}/test_validation.py::test_a_perfect_model_is_near_zero_and_never_fails_where_the_raw_error_would",
@@ -402,7 +421,7 @@ def loss_of(part: Part) -> Measurement:
     return next(m for m in part.measurements if m.metric == "loss")
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", [name for name in TWINS["stress"] if not name.startswith("events.")])
 def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     part = stressed(leaning("kind" if plugin.startswith("category") else "amount"), plugin)
     loss, flips = loss_of(part), next(m for m in part.measurements if m.metric == "flip_rate")
@@ -412,7 +431,7 @@ def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     assert verdict(part.measurements, "stress.*.flip_rate", at_most=0.0) is Verdict.FAIL
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", [name for name in TWINS["stress"] if not name.startswith("events.")])
 def test_a_model_that_does_not_keeps(plugin: str) -> None:
     part = stressed(Constant(share=0.9), plugin)
     assert loss_of(part).value == 0.0

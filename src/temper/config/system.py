@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -33,20 +34,26 @@ _COLUMN = (
 )
 
 
-def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | None = None) -> Protected:
+def load_system(
+    path: str | Path, *, trust_pickle: bool = False, today: date | None = None, history: bool = False
+) -> Protected:
     """The system described in this temper.yaml, with its model opened and its tables read.
 
     Paths in it are relative to its folder. A model with a `manifest` is held against it first; `today` decides whether
-    the key is still valid, and without it a key that ends is refused. Raises `ConfigError` with file, line, what was
+    the key is still valid, and without it a key that ends is refused. `history` reads the events behind the rows, which
+    an assessment needs and a gateway does not. Raises `ConfigError` with file, line, what was
     expected and what came.
     """
     path = Path(path)
-    document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard")
+    document = read(path).only(
+        "system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress"
+    )
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))
     assess = document.section("assess").only("options", "plugins")
-    return build_system(
+    stress = document.section("stress").only("events")
+    system = build_system(
         **_model(document.section("model"), base, trust_pickle, today),
         **_data(document.section("data"), base, schema),
         schema=schema,
@@ -63,6 +70,11 @@ def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | N
         source=str(path),
         lines=dict(document.every_line()),
     )
+    if not (history and stress.has("events")):
+        return system
+    from temper.config.events import read_events
+
+    return replace(system, events=read_events(stress.section("events"), document.section("data"), base, system))
 
 
 _SIGNED = ("manifest", "public_key")
@@ -137,10 +149,10 @@ def _callable(name: str, base: Path) -> str:
 
 
 def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]:
-    section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier")
+    section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier", "time", "history")
     section.needed("test")
     drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
-    found: dict[str, Any] = {"positive": section.text("positive"), "supplier": section.text("supplier")}
+    found: dict[str, Any] = {key: section.text(key) for key in ("positive", "supplier", "time")}
     for key, part in (("test", "data"), ("train", "train"), ("accepted", "accepted")):
         file = base / section.text(key)
         if not section.has(key):
@@ -150,15 +162,20 @@ def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]
         else:
             section.needed("target")
             found |= {"target": section.text("target"), "id": section.text("id")}
-            optional = {found["supplier"]} - {""}
+            optional = {found["supplier"]: True, found["time"]: False}
             found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional))
     return found
 
 
-def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: set[str]) -> Any:
-    """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it."""
+def _table(
+    file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: dict[str, bool]
+) -> Any:
+    """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it.
+
+    `optional` columns need not be there; true for those that are words.
+    """
     names = header(file)
-    told = optional & set(names)
+    told = [name for name in optional if name in names]
     named = [*named, *told]
     for name in (*named, *drop):
         require(name, names, file.name)
@@ -171,7 +188,10 @@ def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str,
                 fix="describe them in schema.columns, or list them in data.drop",
             )
         wanted = [*schema.names, *named]
-    text = [*told, *(column.name for column in (schema.columns if schema else ()) if column.type == "category")]
+    text = [
+        *(name for name in told if optional[name]),
+        *(column.name for column in (schema.columns if schema else ()) if column.type == "category"),
+    ]
     return read_table(file, list(dict.fromkeys(wanted)), text)
 
 

@@ -57,4 +57,5 @@ def _absent(task: Task, part: Part) -> Measurement:
 
 
 def _room(task: Task) -> Any:
-    return importlib.import_module(f"temper.engine.rooms.{task.family}")
+    family = "events" if task.room == "stress" and task.plugin.startswith("events.") else task.family
+    return importlib.import_module(f"temper.engine.rooms.{family}")

@@ -137,6 +137,7 @@ class World:
             "sensitive": tuple(c.name for c in self.system.schema.columns if c.sensitive),
             "budget": task.budget,
             "tolerance": self.tolerance,
+            "time": data.time,
         }
         return Scene(x=data.x, y=data.y, ids=data.ids, schema=self.system.schema, **(settings | more))
 

@@ -73,6 +73,8 @@ def answers(system: Protected) -> dict[str, str]:
         "schema.sensitive": _yes(any(column.sensitive for column in schema.columns)),
         "data.train": _yes(system.train is not None),
         "data.accepted": _yes(system.train is not None and system.accepted is not None),
+        "data.events": _yes(system.events is not None),
+        "data.time": _yes(system.data.time is not None),
         "data.supplier": _yes(system.train is not None and system.train.supplier is not None),
         "data.labelled_classes": _yes(target.kind is not ScoreKind.VALUE),
         "model.retrain": _yes(Access.RETRAIN in target.access),

@@ -1,0 +1,1 @@
+"""Stress: planted weaknesses and peers, one file per question."""

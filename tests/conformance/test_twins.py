@@ -175,7 +175,19 @@ TWINS = {
         ),
     },
     "stress": dict.fromkeys(
-        ("category_swap", "category_unseen", "missing", "noise", "stale", "unit_error"),
+        (
+            *(
+                "category_spelling",
+                "category_swap",
+                "category_unseen",
+                "clock_skew",
+                "currency",
+                "duplicated",
+                "frozen",
+            ),
+            *("join_lost", "missing", "missing_at_random", "missing_not_at_random", "noise", "overflow", "rounded"),
+            *("sentinel", "stale", "swapped", "truncated", "unit_error"),
+        ),
         (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
     ),
     "validation": {
@@ -383,12 +395,27 @@ def test_a_model_that_ignores_its_labels_is_not() -> None:
 # -- stress ---------------------------------------------------------------------------------------------------------
 
 
+LEANS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"category_{kind}": ("kind", {}) for kind in ("spelling", "swap", "unseen")},
+    "clock_skew": ("count", {"hours": ("count",)}),
+    "frozen": ("amount", {"columns": ("amount",)}),
+    "join_lost": ("amount", {"columns": ("amount",)}),
+    "missing_at_random": ("amount", {"driver": "count"}),
+    "overflow": ("limit", {"types": ("int8",) * 5}),
+    "rounded": ("amount", {"digits": (1,) * 5}),
+    "swapped": ("amount", {"columns": ("amount", "limit")}),
+    "truncated": ("limit", {"widths": (2,) * 5}),
+}
+"""Where it is not the amount: the column that the weak model leans on, and what makes the stressor work there."""
+
+
 def stressed(target: Target, plugin: str) -> Part:
     data = labelled(2_000, 7)
     data = replace(data, x=table(2_000, 7), y=np.asarray(target.scores(data.x)[:, 1] > 0.5).astype(np.int64))
     if data.y.min() == data.y.max():
         data.y[::2] = 1 - data.y[::2]
-    return execute(Task(room="stress", plugin=plugin, sizes=SIZES), made(target, data))
+    options = tuple(LEANS.get(plugin, ("", {}))[1].items())
+    return execute(Task(room="stress", plugin=plugin, options=options, sizes=SIZES), made(target, data))
 
 
 def leaning(name: str) -> Linear:
@@ -404,7 +431,7 @@ def loss_of(part: Part) -> Measurement:
 
 @pytest.mark.parametrize("plugin", TWINS["stress"])
 def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
-    part = stressed(leaning("kind" if plugin.startswith("category") else "amount"), plugin)
+    part = stressed(leaning(LEANS.get(plugin, ("amount", {}))[0]), plugin)
     loss, flips = loss_of(part), next(m for m in part.measurements if m.metric == "flip_rate")
     assert loss.low is not None
     assert loss.low > 0

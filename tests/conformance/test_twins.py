@@ -174,23 +174,33 @@ TWINS = {
             f"{UNIT}/test_poisoning.py::test_a_model_that_ignores_its_labels_loses_nothing",
         ),
     },
-    "stress": dict.fromkeys(
-        (
-            *(
-                "category_spelling",
-                "category_swap",
-                "category_unseen",
-                "clock_skew",
-                "currency",
-                "duplicated",
-                "frozen",
+    "stress": {
+        **dict.fromkeys(
+            (
+                *(
+                    "category_spelling",
+                    "category_swap",
+                    "category_unseen",
+                    "clock_skew",
+                    "currency",
+                    "duplicated",
+                    "frozen",
+                ),
+                *("join_lost", "missing", "missing_at_random", "missing_not_at_random", "noise", "overflow", "rounded"),
+                *("sentinel", "stale", "swapped", "truncated", "unit_error"),
             ),
-            *("join_lost", "missing", "missing_at_random", "missing_not_at_random", "noise", "overflow", "rounded"),
-            *("sentinel", "stale", "swapped", "truncated", "unit_error"),
+            (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
         ),
-        (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
-    ),
+        "combined": (
+            f"{UNIT}/test_stress_room.py::test_the_race_finds_the_pair_of_columns_that_a_model_leans_on",
+            f"{UNIT}/test_stress_room.py::test_the_worst_of_nothing_is_measured_on_rows_that_had_no_part_in_the_choice",
+        ),
+    },
     "validation": {
+        "metamorphic": (
+            f"{UNIT}/test_metamorphic.py::test_a_dip_is_found_with_the_row_that_shows_it_best_and_what_repairs_it",
+            f"{UNIT}/test_metamorphic.py::test_a_model_that_rises_with_the_column_keeps_the_relation",
+        ),
         "net_bounds": (f"{UNIT}/test_net_bounds.py::test_a_weak_net_proves_little_and_a_robust_one_all",) * 2,
         "tree_bounds": (
             f"{UNIT}/test_tree_verify.py::test_a_fragile_ensemble_is_not",
@@ -395,6 +405,7 @@ def test_a_model_that_ignores_its_labels_is_not() -> None:
 # -- stress ---------------------------------------------------------------------------------------------------------
 
 
+STRESSED = [name for name in TWINS["stress"] if name != "combined"]
 LEANS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"category_{kind}": ("kind", {}) for kind in ("spelling", "swap", "unseen")},
     "clock_skew": ("count", {"hours": ("count",)}),
@@ -429,7 +440,7 @@ def loss_of(part: Part) -> Measurement:
     return next(m for m in part.measurements if m.metric == "loss")
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", STRESSED)
 def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     part = stressed(leaning(LEANS.get(plugin, ("amount", {}))[0]), plugin)
     loss, flips = loss_of(part), next(m for m in part.measurements if m.metric == "flip_rate")
@@ -439,7 +450,7 @@ def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     assert verdict(part.measurements, "stress.*.flip_rate", at_most=0.0) is Verdict.FAIL
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", STRESSED)
 def test_a_model_that_does_not_keeps(plugin: str) -> None:
     part = stressed(Constant(share=0.9), plugin)
     assert loss_of(part).value == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -98,6 +99,12 @@ def numbers(schema: Schema | None, x: Array, names: Sequence[str] = ()) -> tuple
     """The features that are quantities; `Unsupported` where there are none."""
     found = features(schema, x, names)
     return only(found, [feature for feature in found if feature.numeric], "numeric column")
+
+
+def half(found: tuple[Feature, ...], rng: Draws) -> list[Feature]:
+    """Half of the features, drawn once per seed."""
+    order = rng.generator().permutation(len(found))
+    return [found[at] for at in sorted(order[: math.ceil(len(found) / 2)])]
 
 
 def faulty(rng: Draws, rows: int, share: float, count: int) -> np.ndarray[Any, Any]:

@@ -44,7 +44,8 @@ def chances(rng: Draws, rows: int, found: Sequence[Feature], step: int = 0) -> n
 
 def normals(rng: Draws, rows: int, found: Sequence[Feature]) -> np.ndarray[Any, Any]:
     """Standard normal numbers per feature and row (k, n), in 65,536 steps."""
-    return _quantiles()[chances(rng, rows, found) >> np.uint64(64 - _STEPS)]
+    drawn: np.ndarray[Any, Any] = _quantiles()[chances(rng, rows, found) >> np.uint64(64 - _STEPS)]
+    return drawn
 
 
 def follow(schema: Schema | None, out: Array, clean: Array) -> Array:

@@ -55,18 +55,19 @@ class CategorySpelling:
         """A copy of `x` (n, d) with misspelt categories; `Unsupported` where no spelling changes any."""
         out, share = table(x), level(self.shares, severity)
         found = features(self.schema, out, self.columns)
-        books = {feature.name: self._book(feature, rng) for feature in found if feature.texts}
-        spelt = [feature for feature in found if books.get(feature.name) is not None]
+        told = {feature.name: self._book(feature, rng) for feature in found if feature.texts}
+        books = {name: book for name, book in told.items() if book}
+        spelt = [feature for feature in found if feature.name in books]
         for feature, rows in strikes(rng, len(out), only(found, spelt, "category that is written in letters"), share):
             _look_up(out, rows, feature, books[feature.name])
         return follow(self.schema, out, x)
 
-    def _book(self, feature: Feature, rng: Draws) -> list[int] | None:
-        """The code of every text after misspelling, -1 where it is not in the list; None where nothing changes."""
+    def _book(self, feature: Feature, rng: Draws) -> list[int]:
+        """The code of every text after misspelling, -1 where it is not in the list; empty where nothing changes."""
         known = {text: code for code, text in enumerate(feature.texts)}
         books = [[known.get(_SPELLINGS[name](text), -1) for text in known] for name in self.spellings]
         changing = [book for book in books if book != list(range(len(known)))]
-        return changing[rng.child(feature.name).integer() % len(changing)] if changing else None
+        return changing[rng.child(feature.name).integer() % len(changing)] if changing else []
 
 
 def _look_up(out: np.ndarray[Any, Any], rows: Any, feature: Feature, book: list[int]) -> None:

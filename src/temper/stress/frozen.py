@@ -9,9 +9,8 @@ import numpy as np
 from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.stress._choice import features, level, table
+from temper.stress._choice import features, half, level, table
 from temper.stress._strike import follow
-from temper.stress.join_lost import half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

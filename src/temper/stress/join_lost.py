@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.stress._choice import Feature, features, level, table
+from temper.stress._choice import features, half, level, table
 from temper.stress._strike import follow
 
 
@@ -40,12 +39,6 @@ class JoinLost:
         for feature in found if self.columns else half(found, rng):
             out[np.ix_(rows, feature.where)] = feature.empty
         return follow(self.schema, out, x)
-
-
-def half(found: tuple[Feature, ...], rng: Draws) -> list[Feature]:
-    """Half of the features, drawn once per seed."""
-    order = rng.generator().permutation(len(found))
-    return [found[at] for at in sorted(order[: math.ceil(len(found) / 2)])]
 
 
 PLUGIN = JoinLost

@@ -58,7 +58,8 @@ def _pressed(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
         return np.where(np.isfinite(short) | ~np.isfinite(values), short, np.nan)
     size = _WHOLE[name]
     with np.errstate(invalid="ignore"):
-        return np.mod(np.trunc(values) + size / 2, size) - size / 2
+        wrapped: np.ndarray[Any, Any] = np.mod(np.trunc(values) + size / 2, size) - size / 2
+    return wrapped
 
 
 PLUGIN = Overflow

@@ -18,7 +18,7 @@ from temper.stress._strike import follow, strikes
 class Rounded:
     """Numbers are rounded to a few significant digits, as an export or a privacy rule does.
 
-    Severity 1-5: 10, 20, 40, 80, 100 % of the values of each quantity, to 3, 2, 2, 1, 1 digits.
+    Severity 1-5: 10, 20, 40, 60, 80 % of the values of each quantity, to 3, 2, 2, 1, 1 digits.
     Misleads for a model with thresholds on round numbers: rounding moves values exactly onto them.
     Source: Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions", 2019 (severities).
 
@@ -27,7 +27,7 @@ class Rounded:
     array([[ 1.2e+02, -5.7e-02,  0.0e+00]])
     """
 
-    shares: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.0)
+    shares: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8)
     digits: tuple[int, ...] = (3, 2, 2, 1, 1)
     columns: tuple[str, ...] = ()
     schema: Schema | None = None

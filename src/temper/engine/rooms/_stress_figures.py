@@ -14,6 +14,7 @@ from temper.stress._drop import Drop
 
 
 def loss(trial: Trial, answers: Sequence[Any]) -> Measurement:
+    """The drop at severity 3 with its bootstrap interval, and the curve over all severities."""
     y, yard = trial.scene.y, trial.yardstick
     rng = trial.world.rng(trial.task).child("bootstrap").generator()
     gated = yard.bootstrap(y, trial.clean, answers[GATED - 1], rng, trial.world.sizes.replicates, 0.95)
@@ -39,6 +40,7 @@ def loss(trial: Trial, answers: Sequence[Any]) -> Measurement:
 
 
 def flips(trial: Trial, answers: Sequence[Any]) -> Measurement:
+    """The share of decisions that change, at severity 3 and over all severities."""
     kind, threshold = trial.scene.kind, trial.scene.threshold
     before = decide(trial.clean, kind, threshold)
     counts = [int((decide(answer, kind, threshold) != before).sum()) for answer in answers]

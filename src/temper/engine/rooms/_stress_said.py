@@ -16,6 +16,7 @@ MATERIAL = 0.02  # a drop that a finding is worth
 
 
 def error(trial: Trial, metric: str, reason: str, **more: Any) -> Measurement:
+    """A figure that could not be taken, and why."""
     return Measurement(
         plugin=trial.name,
         metric=metric,
@@ -30,6 +31,7 @@ def error(trial: Trial, metric: str, reason: str, **more: Any) -> Measurement:
 
 
 def broken(trial: Trial, severity: int, message: str, asked: int) -> Part:
+    """What is left to say of a model that fails at this severity."""
     reason = f"at severity {severity}: {message}"
     metrics = ("loss",) if trial.scene.kind is ScoreKind.VALUE else ("loss", "flip_rate")
     found = Finding(
@@ -67,6 +69,8 @@ def findings(trial: Trial, measured: Sequence[Measurement]) -> tuple[Finding, ..
 def _title(trial: Trial, worst: Measurement, columns: Sequence[Measurement]) -> str:
     what = trial.plugin.replace("_", " ").capitalize()
     lost = f"{worst.unit} of {worst.value:.3f}" if worst.value is not None else "the model stops working"
+    if worst.metric == "worst_combination_loss":
+        return f"Worst combination, {worst.slice}: {lost}"
     return f"{what}: {lost}" + "".join(f", worst column {m.slice.removeprefix('column:')}" for m in columns)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -11,8 +12,11 @@ from temper.core.attack import Scene
 from temper.core.errors import Unsupported
 from temper.core.measure import Better, Measurement, Status
 from temper.core.target import ScoreKind
+from temper.engine.rooms._stress_breaks import breaks
 from temper.engine.rooms._stress_column import worst_column
+from temper.engine.rooms._stress_cost import cost
 from temper.engine.rooms._stress_figures import first, flips, loss
+from temper.engine.rooms._stress_race import race, raced
 from temper.engine.rooms._stress_said import broken, findings
 from temper.engine.rooms._stress_trial import Trial, ask
 from temper.engine.task import Part, Task, World, clock
@@ -42,8 +46,13 @@ def run(task: Task, world: World) -> Part:
         plugin=task.plugin, stressor=stressor, scene=scene, target=world.target, clean=clean, yardstick=yardstick,
         task=task, world=world,
     )  # fmt: skip
-    part = _measured(trial)
+    part = _raced(trial) if raced(task) else _measured(trial)
     return replace(part, seconds=clock() - start, queries=part.queries + len(scene.x))
+
+
+def beside(measured: Sequence[Measurement], world: World) -> tuple[Measurement, ...]:
+    """Where each requirement of the policy breaks; not stored, since a changed policy changes no measurement."""
+    return breaks(measured, world.system.policy)
 
 
 def _build(task: Task, scene: Scene, world: World) -> Any:
@@ -61,6 +70,13 @@ def _nothing(task: Task, metric: str, status: Status, reason: str) -> Part:
     return Part(measurements=(empty,), status=status, reason=reason)
 
 
+def _raced(trial: Trial) -> Part:
+    measured, asked = race(trial)
+    if not measured:
+        return _nothing(trial.task, NOT_APPLICABLE, Status.UNTRIED, "there are no two faults to combine")
+    return Part(measurements=measured, findings=findings(trial, measured), queries=asked)
+
+
 def _measured(trial: Trial) -> Part:
     draws = trial.world.rng(trial.task, trial.scene.ids)
     stressed = (trial.stressor.apply(trial.scene.x, severity, draws) for severity in SEVERITIES)
@@ -72,6 +88,8 @@ def _measured(trial: Trial) -> Part:
     measured = [loss(trial, answers)]
     if trial.scene.kind is not ScoreKind.VALUE:
         measured.append(flips(trial, answers))
+    if trial.world.system.cost is not None and trial.scene.classes == 2:
+        measured.append(cost(trial, answers, trial.world.system.cost))
     worst, more = worst_column(trial)
     measured = [*measured, first(measured[0], trial, answers), *worst]
     return Part(measurements=tuple(measured), findings=findings(trial, measured), queries=asked + more)

@@ -1,6 +1,6 @@
 """Stress of tables: what a corruption costs beside a prediction, whether what was planted is found and nothing else.
 
-    python -m bench.stress.tabular [--quick | --full]
+    python -m bench.stress.tabular [--quick | --full] [overhead] [planted] [sound] [real] [peer]
 
 Overhead: 20,000 x 24 rows against LightGBM and XGBoost on them, one core. Planted: models that lean on one column, on
 two, or that break under one corruption, each a seeded trial with other weights; a sound twin's scores follow nothing.
@@ -67,12 +67,16 @@ def main(words: list[str]) -> int:
     """Print overheads, planted weaknesses, the sound twin, real tables and the peer."""
     print(machine("numpy", "scikit-learn", "xgboost-cpu", "lightgbm"))
     trials = 10 if "--quick" in words else 100
-    overhead(3 if "--quick" in words else 15)
-    planted(trials)
-    sound(4 * trials)
-    if folder := os.environ.get("TEMPER_DATA"):
-        real(Path(folder))
-    peer()
+    folder = os.environ.get("TEMPER_DATA")
+    parts: dict[str, Callable[[], None]] = {
+        "overhead": lambda: overhead(3 if "--quick" in words else 15),
+        "planted": lambda: planted(trials),
+        "sound": lambda: sound(4 * trials),
+        "real": lambda: real(Path(folder)) if folder else print("\nreal tables: set TEMPER_DATA"),
+        "peer": peer,
+    }
+    for name in [word for word in words if word in parts] or parts:
+        parts[name]()
     return 0
 
 

@@ -49,7 +49,7 @@ def draws(seed: int = 0, ids: Any = None) -> Draws:
 
 TABLES = tuple(name for name in ROOM.names() if "." not in name)  # those of pictures and texts have folders
 OPTIONS: dict[str, dict[str, Any]] = {"clock_skew": {"hours": ("count",)}}
-WHOLE_ROWS = ("clock_skew", "duplicated")  # have no `columns`
+WHOLE_ROWS = ("clock_skew", "combined", "duplicated")  # have no `columns`
 ACROSS = ("stale", "frozen", "duplicated", "missing_at_random", "missing_not_at_random")  # a row depends on the others
 
 
@@ -104,8 +104,9 @@ class TestEveryStressor:
     def test_an_unknown_column_is_refused(self, name: str) -> None:
         if name == "duplicated":  # whole rows
             return
+        named = {"clock_skew": {"hours": ("amonut",)}, "combined": {"faults": (("missing", ("amonut",)),)}}
         with pytest.raises(TemperError, match="no column 'amonut'"):
-            build(name, **{"hours" if name == "clock_skew" else "columns": ("amonut",)}).apply(table(), 1, draws())
+            build(name, **named.get(name, {"columns": ("amonut",)})).apply(table(), 1, draws())
 
     def test_a_one_hot_group_stays_one_hot_or_empty(self, name: str) -> None:
         stressed = build(name).apply(table(), 5, draws())[:, 4:]

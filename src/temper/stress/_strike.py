@@ -14,7 +14,7 @@ from temper.core.seed import Draws
 from temper.stress._choice import Feature
 
 _BITS = 53  # what `Draws.integers` gives exactly
-_STEPS = 16  # bits of a normal number: 65,536 of them, up to 4.3 standard deviations
+_STEPS = 12  # bits of a normal number: 4,096 of them, up to 3.7 standard deviations, in the nearest cache
 
 
 def strikes(
@@ -43,7 +43,7 @@ def chances(rng: Draws, rows: int, found: Sequence[Feature], step: int = 0) -> n
 
 
 def normals(rng: Draws, rows: int, found: Sequence[Feature]) -> np.ndarray[Any, Any]:
-    """Standard normal numbers per feature and row (k, n), in 65,536 steps."""
+    """Standard normal numbers per feature and row (k, n), in 4,096 steps."""
     drawn: np.ndarray[Any, Any] = _quantiles()[chances(rng, rows, found) >> np.uint64(64 - _STEPS)]
     return drawn
 

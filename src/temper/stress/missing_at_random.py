@@ -11,7 +11,7 @@ from temper.core.errors import Unsupported
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import Feature, features, level, table
-from temper.stress._lost import chance, places
+from temper.stress._lost import limits, places
 from temper.stress._strike import chances, follow
 
 
@@ -42,8 +42,7 @@ class MissingAtRandom:
         found = features(self.schema, out, self.columns)
         driver = self._driver(out, found, rng)
         others = [feature for feature in found if feature.name != driver.name]
-        limit = chance(places(out, driver), rate) * 2.0**64
-        hit = chances(rng, len(out), others) < limit
+        hit = chances(rng, len(out), others) < limits(places(out, driver, np.arange(len(out))), rate)
         for feature, rows in zip(others, hit, strict=True):
             out[np.ix_(rows, feature.where)] = feature.empty
         return follow(self.schema, out, x)

@@ -10,7 +10,7 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, level, table
-from temper.stress._lost import chance, places
+from temper.stress._lost import limits, places
 from temper.stress._strike import chances, follow
 
 
@@ -39,8 +39,8 @@ class MissingNotAtRandom:
         rate, out = level(self.rates, severity), table(x)
         found = features(self.schema, out, self.columns)
         for feature, drawn in zip(found, chances(rng, len(out), found), strict=True):
-            rows = np.flatnonzero(drawn < 3.0 * rate * 2.0**64)  # nobody is lost more often than at the top
-            lost = rows[drawn[rows] < chance(places(out, feature)[rows], rate) * 2.0**64]
+            rows = np.flatnonzero(drawn < np.uint64(3.0 * rate * 2.0**64))  # none is lost more often than at the top
+            lost = rows[drawn[rows] < limits(places(out, feature, rows), rate)]
             out[np.ix_(lost, feature.where)] = feature.empty
         return follow(self.schema, out, x)
 

@@ -48,7 +48,9 @@ def _noisy(clean: Array, feature: Feature, drawn: Array) -> Array:
     moved = clean + column.scale * drawn
     if column.discrete:
         moved = np.where(clean == np.round(clean), np.round(moved), moved)
-    return np.clip(moved, np.fmin(column.low, clean), np.fmax(column.high, clean))
+    if np.isfinite(column.low):
+        moved = np.maximum(moved, np.fmin(column.low, clean))
+    return np.minimum(moved, np.fmax(column.high, clean)) if np.isfinite(column.high) else moved
 
 
 def _in_box(x: Array, size: float, schema: Schema, rng: Draws) -> Array:

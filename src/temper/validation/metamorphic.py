@@ -123,19 +123,22 @@ def _breach(
         slice=one.text,
         severity="high" if (m.low or 0.0) > _SERIOUS else "medium",
         detail=f"{m.count:,} of {m.n:,} rows, {100 * (m.low or 0):.2g} to {100 * (m.high or 0):.2g} %; {m.caveats[1]}",
-        examples=tuple(_example(scene, rows, clean, copies, wrong, int(row)) for row in worst) if copies else (),
+        examples=tuple(_example(one, scene, rows, clean, copies, wrong, int(row)) for row in worst) if copies else (),
         defences=("monotone",) if one.kind in ("rises", "falls") else (),
     )
 
 
-def _example(scene: Scene, rows: Any, clean: Floats, copies: Followed, wrong: Floats, row: int) -> Example:
+def _example(
+    one: Declared, scene: Scene, rows: Any, clean: Floats, copies: Followed, wrong: Floats, row: int
+) -> Example:
     copy = copies.x[int(wrong[:, row].argmax())][row]
     before = np.asarray(scene.x)[rows[row]]
     after = _ask(scene, copy[None])[0]
     at = int(np.abs(after - clean[row]).argmax())
+    changes = scene.schema.decode(copy, before)
     return Example(
         sample=int(np.asarray(scene.ids)[rows[row]]),
-        changes=tuple(scene.schema.decode(copy, before)),
+        changes=tuple(replace(c, derived=c.derived and c.column not in one.columns) for c in changes),
         score_before=float(clean[row, at]),
         score_after=float(after[at]),
         queries=1,

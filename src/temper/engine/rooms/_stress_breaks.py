@@ -1,4 +1,4 @@
-"""The first severity at which a requirement of the policy breaks, by the verdict's own arithmetic."""
+"""The first severity at which a requirement of the policy is no longer kept, by the verdict's own arithmetic."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from temper.validation.gate import judge
 
 
 def breaks(measured: Sequence[Measurement], policy: Policy) -> tuple[Measurement, ...]:
-    """One figure per requirement and curve over severities that it speaks of."""
+    """One figure per requirement and curve over severities that it speaks of and does not pass to the end."""
     curved = [m for m in measured if m.status is Status.OK and m.curve is not None and m.curve.axis == "severity"]
     found = ((requirement, m, list(_verdicts(requirement, m))) for requirement in policy.requirements for m in curved)
-    return tuple(_told(requirement, m, verdicts) for requirement, m, verdicts in found if verdicts)
+    told = (_told(requirement, m, verdicts) for requirement, m, verdicts in found)
+    return tuple(figure for figure in told if figure is not None)
 
 
 def _verdicts(requirement: Requirement, m: Measurement) -> Iterable[tuple[float, Verdict]]:
@@ -39,21 +40,20 @@ def _at(m: Measurement, point: Point) -> Measurement:
     return replace(m, value=point.value, low=point.low, high=point.high, n=point.n, count=count, curve=None)
 
 
-def _told(requirement: Requirement, m: Measurement, verdicts: Sequence[tuple[float, Verdict]]) -> Measurement:
+def _told(requirement: Requirement, m: Measurement, verdicts: Sequence[tuple[float, Verdict]]) -> Measurement | None:
     broken = [at for at, verdict in verdicts if verdict is Verdict.FAIL]
     unsure = [at for at, verdict in verdicts if verdict is not Verdict.PASS]
-    caveat = f"passes at every severity up to {verdicts[-1][0]:g}"
-    if unsure:
-        caveat = f"no longer passes at severity {unsure[0]:g}" + ("" if broken else ", and fails at none")
+    if not unsure:
+        return None
     return Measurement(
         plugin=m.plugin,
         metric="breaking_severity",
-        value=broken[0] if broken else None,
+        value=unsure[0],
         n=m.n,
         unit="severity",
         better=Better.HIGHER,
         slice=f"{requirement.id}: {m.metric}",
         method=f"verdict at each severity; at {GATED} the figure of the run, else the band of its curve",
-        caveats=(caveat,),
+        caveats=(f"fails at severity {broken[0]:g}" if broken else "fails at none: more rows would decide it",),
         simulated=m.simulated,
     )

@@ -197,6 +197,10 @@ TWINS = {
         ),
     },
     "validation": {
+        "label_delay": (
+            f"{UNIT}/test_label_delay.py::test_a_good_model_reads_worse_the_more_labels_are_late",
+            f"{UNIT}/test_label_delay.py::test_a_model_that_knows_nothing_reads_as_before",
+        ),
         "metamorphic": (
             f"{UNIT}/test_metamorphic.py::test_a_dip_is_found_with_the_row_that_shows_it_best_and_what_repairs_it",
             f"{UNIT}/test_metamorphic.py::test_a_model_that_rises_with_the_column_keeps_the_relation",

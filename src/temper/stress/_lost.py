@@ -35,6 +35,7 @@ def limits(place: np.ndarray[Any, Any], rate: float) -> np.ndarray[Any, Any]:
 
 def _values(out: np.ndarray[Any, Any], feature: Feature, rows: Any) -> np.ndarray[Any, Any]:
     if feature.hot:
-        return out[rows][:, feature.where].argmax(axis=1).astype(np.float64)
+        hot: np.ndarray[Any, Any] = out[rows][:, feature.where].argmax(axis=1).astype(np.float64)
+        return hot
     values: np.ndarray[Any, Any] = out[rows, feature.at[0]]
     return values

@@ -1,1 +1,1 @@
-"""Stress: planted weaknesses and peers, one file per question."""
+"""Stress against what is known to be there, what it costs, and peers."""

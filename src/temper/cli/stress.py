@@ -6,9 +6,7 @@ from pathlib import Path
 
 from temper.cli import _options as options
 
-ROOMS = [
-    "stress",
-]
+ROOMS = ["stress", "validation.metamorphic", "validation.label_delay"]
 
 
 def command(

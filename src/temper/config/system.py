@@ -15,8 +15,10 @@ from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.rows import read_arrays
+from temper.config.stress import costs, relations
 from temper.config.table import header, read_table, require
 from temper.core.errors import ConfigError, TemperError
+from temper.core.metamorphic import Metamorphic
 from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
 from temper.core.target import ScoreKind
@@ -52,7 +54,8 @@ def load_system(
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))
     assess = document.section("assess").only("options", "plugins")
-    stress = document.section("stress").only("events")
+    stress = document.section("stress").only("cost", "events", "relations")
+    declared = relations(stress.sections("relations"), schema)
     system = build_system(
         **_model(document.section("model"), base, trust_pickle, today),
         **_data(document.section("data"), base, schema),
@@ -65,7 +68,8 @@ def load_system(
         simulated=about.flag("simulated", False),
         exposure=_exposure(document.section("exposure")),
         actors=tuple(_actor(section) for section in document.sections("actors")),
-        options=_options(assess.section("options"), document.section("model"), base),
+        options=_options(assess.section("options"), document.section("model"), base, declared),
+        cost=costs(stress.section("cost"), schema),
         plugins=assess.texts("plugins"),
         source=str(path),
         lines=dict(document.every_line()),
@@ -228,11 +232,15 @@ def _actor(section: Section) -> Actor:
     )
 
 
-def _options(section: Section, model: Section, base: Path) -> dict[str, dict[str, Any]]:
-    """Options by plugin; the check of artifacts is told where the model's file is."""
+def _options(
+    section: Section, model: Section, base: Path, declared: tuple[Metamorphic, ...]
+) -> dict[str, dict[str, Any]]:
+    """Options by plugin; the check of artifacts is told where the model's file is, and that of relations which."""
     found = {plugin: section.section(plugin).plain() for plugin in section.entries}
     if model.has("path"):
         found["validation.artifact"] = {"file": str(base / model.text("path"))} | found.get("validation.artifact", {})
+    if declared:
+        found["validation.metamorphic"] = found.get("validation.metamorphic", {}) | {"relations": declared}
     return found
 
 

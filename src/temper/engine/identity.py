@@ -49,7 +49,8 @@ def world_key(world: World, threshold: float | None) -> str:
     parts += [] if system.events is None else [_events_digest(system.events)]
     rows = [_hash_array(world.attacked), _hash_array(world.held_out), _plain(asdict(world.sizes)), world.seed]
     kind = (system.target.kind.value, system.target.stochastic, system.simulated, world.tolerance)
-    return digest_of(parts, rows, box, threshold, *kind)
+    cost = _plain(asdict(system.cost)) if system.cost is not None else None
+    return digest_of(parts, rows, box, threshold, *kind, cost)
 
 
 def finding_id(plugin: str, metric: str, system: Protected, scenario: str = "") -> str:

@@ -41,6 +41,8 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     for part in parts:
         if part.status is not Status.OK and not part.measurements:
             measurements.append(_absent(task, part))
+    if hasattr(module, "beside"):
+        measurements += module.beside(measurements, world)
     return tuple(measurements), tuple(_short(finding) for part in parts for finding in part.findings)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from temper.core.accused import Accused
 from temper.core.attack import Scene
+from temper.core.breach import Breach, Breached
 from temper.core.certificate import Certificate, Certified
 from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
@@ -67,13 +68,15 @@ def run(task: Task, world: World) -> Part:
     check = _build(task, world)
     bounded = getattr(check, "attacked", False)
     evidence: dict[str, Any] = {}
+    breaches: tuple[Breach, ...] = ()
     try:
         found = check.measure(_scene(check, task, world))
         if isinstance(found, Certified):
             evidence = _kept(found.certificate)
         if isinstance(found, Accused):
             evidence = {"accused": np.asarray(found.ids)}
-        told = isinstance(found, Certified | Accused)
+        breaches = found.breaches if isinstance(found, Breached) else ()
+        told = isinstance(found, Certified | Accused | Breached)
         measured: tuple[Measurement, ...] = found.measurements if told else tuple(found)
     except Unsupported:
         raise
@@ -90,11 +93,28 @@ def run(task: Task, world: World) -> Part:
     status, reason = _status(measured)
     return Part(
         measurements=measured,
-        findings=tuple(f for m in measured for f in _findings(m, task, world, evidence.get("accused", ()))),
+        findings=(
+            *(f for m in measured for f in _findings(m, task, world, evidence.get("accused", ()))),
+            *(_broken(breach, task, world) for breach in breaches),
+        ),
         evidence=evidence,
         status=status,
         reason=reason,
         seconds=clock() - start,
+    )
+
+
+def _broken(breach: Breach, task: Task, world: World) -> Finding:
+    """What a check shows rows for, as a finding; the defences are those that this model can be given."""
+    return Finding(
+        id=finding_id(task.plugin, breach.metric, world.system, breach.slice),
+        title=breach.title,
+        plugin=task.plugin,
+        metric=breach.metric,
+        severity=breach.severity,
+        detail=breach.detail,
+        examples=breach.examples,
+        defences=world.applicable(breach.defences),
     )
 
 

@@ -165,8 +165,7 @@ def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:
     """When the figures of each plugin mislead, in its own words, under the name that its figures carry."""
     found = {}
     for task in plan.tasks:
-        name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin
-        found[name] = misleads(plan.world.room(task.room).get(task.plugin))
+        found[task.figures] = misleads(plan.world.room(task.room).get(task.plugin))
     return tuple((name, words) for name, words in sorted(found.items()) if words)
 
 

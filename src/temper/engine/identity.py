@@ -30,7 +30,7 @@ _LIBRARIES = (
     "onnxruntime",
     "torch",
 )
-_SHARED = ("core", "kernels", "judges", "targets", "engine/rooms")
+_SHARED = ("core", "kernels", "judges", "targets", "engine/rooms", "engine/fuzz")
 
 
 def task_key(task: Task, world_key: str) -> str:

@@ -22,6 +22,7 @@ from temper.kernels.loss import decide
 from temper.threats.rules import catalogue, scenarios
 
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
+ROOMS["fuzz"] = Room("temper.fuzz")
 OPTIONED = ROOMS | {"hardening": Room("temper.hardening")}
 _BATCH = 4_096
 SHORTER = {"evasion.standard": ("evasion.apgd", "evasion.apgd_targeted")}

@@ -52,9 +52,8 @@ def _short(finding: Finding) -> Finding:
 
 
 def _absent(task: Task, part: Part) -> Measurement:
-    name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin  # as the plugin's own figures are named
     return Measurement(
-        plugin=name, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
+        plugin=task.figures, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
     )
 
 

@@ -39,6 +39,7 @@ FAMILIES = {
     "injection": "Prompt injection: what users and outsiders can make it do",
     "assistant": "Honest work: what users get, with and without an attack",
     "stress": "Stress: bad conditions without an adversary",
+    "fuzz": "Edge cases: crashes, hangs, scores that are none, answers that are somebody else's",
     "performance": "Performance: what the model is worth",
     "calibration": "Calibration: whether its probabilities mean what they say",
     "weak_slice": "Weak segments: where it is worse than elsewhere",

@@ -14,6 +14,7 @@ from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.rows import read_arrays
+from temper.config.service import service_of
 from temper.config.table import header, read_table, require
 from temper.core.errors import ConfigError, TemperError
 from temper.core.schema import TYPES, Column, Mutability, Schema
@@ -24,6 +25,7 @@ from temper.targets.signature import verify
 
 Made = TypeVar("Made")
 
+_SECTIONS = ("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "service")
 _LEVELS = ("low", "medium", "high", "critical")
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
@@ -41,7 +43,7 @@ def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | N
     expected and what came.
     """
     path = Path(path)
-    document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard")
+    document = read(path).only(*_SECTIONS)
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))
@@ -60,6 +62,7 @@ def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | N
         actors=tuple(_actor(section) for section in document.sections("actors")),
         options=_options(assess.section("options"), document.section("model"), base),
         plugins=assess.texts("plugins"),
+        service=service_of(document, base),
         source=str(path),
         lines=dict(document.every_line()),
     )

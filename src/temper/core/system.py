@@ -9,6 +9,7 @@ from typing import Any
 from temper.core.data import Data
 from temper.core.requirement import Policy
 from temper.core.schema import Schema
+from temper.core.service import Service
 from temper.core.target import Recipe, Target
 from temper.core.threat import Actor
 
@@ -34,8 +35,9 @@ class Protected:
     `threshold` is the operating threshold on the score of class 1 (binary), `source` the temper.yaml it came from and
     `lines` the line of each answer there. `options` holds per-plugin options. `tolerance` is the shift of a predicted
     value that counts as an attacker's success (regression), None where nobody has said. `accepted` holds the training
-    rows of an earlier version that somebody has accepted. `defend` fits a model behind
-    the defences of a system that was hardened just now, so that whoever refits meets them too.
+    rows of an earlier version that somebody has accepted. `service` is where the system is asked, if anywhere.
+    `defend` fits a model behind the defences of a system that was hardened just now, so that whoever refits meets them
+    too.
     """
 
     name: str
@@ -60,4 +62,5 @@ class Protected:
     version: str = ""
     simulated: bool = False
     tolerance: float | None = None
+    service: Service | None = None
     defend: Callable[[Data, Recipe], Target] | None = None

@@ -39,6 +39,7 @@ FAMILIES = {
     "injection": "Prompt injection: what users and outsiders can make it do",
     "assistant": "Honest work: what users get, with and without an attack",
     "stress": "Stress: bad conditions without an adversary",
+    "load": "Load: what the service bears, and what it does beyond",
     "performance": "Performance: what the model is worth",
     "calibration": "Calibration: whether its probabilities mean what they say",
     "fairness": "Fairness: how it treats groups",

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +21,7 @@ from typer.testing import CliRunner
 from bench.load._server import served
 from temper.cli import app
 from temper.core.errors import TemperError
-from temper.core.load import Limit, Loaded
+from temper.core.load import Glance, Limit, Loaded
 from temper.core.seed import Draws
 from temper.engine.load.course import Course
 from temper.engine.load.order import LoadTest
@@ -24,7 +30,7 @@ from temper.load.arrivals import due
 from temper.load.plan import plan
 from temper.load.played import Played
 from temper.report.load import document, following, held, page, sentences
-from temper.report.load_terminal import show
+from temper.report.load_terminal import Watching, show
 
 
 class _Simulated:
@@ -194,3 +200,46 @@ def test_a_service_that_dies_in_the_search_is_told() -> None:
         )
         with pytest.raises(TemperError, match=r"was gone|takes no connection"):
             test.run(lambda line: None)
+
+
+def test_ctrl_c_ends_the_load_with_a_word(tmp_path: Path) -> None:
+    with served(0.0) as (port, _):
+        words = [f"http://127.0.0.1:{port}/", "--method", "GET", "--plan", "constant:20", "--seconds", "60"]
+        command = [sys.executable, "-m", "temper", "stress", *words]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True) as running:
+            _until(lambda: _asked_by_now(running.pid))
+            os.killpg(running.pid, signal.SIGINT)
+            assert running.stderr is not None
+            said = running.stderr.read().decode()
+            assert running.wait(20) == 4
+    assert "nothing is graded" in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob("runs/load/*"))
+
+
+def _asked_by_now(pid: int) -> bool:
+    """Whether its generator runs and has opened its lines."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return any(len(list(Path(f"/proc/{child}/fd").iterdir())) > 200 for child in children)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_the_line_that_changes_says_what_the_last_second_was() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=60, legacy_windows=False)
+    with Watching(console) as watching:
+        watching.line("found \x1b[31msomething")
+        watching.glance(Glance(at=2.0, offered=200.0, good=150.0, failed=50.0, p50=0.002, p99=float("nan"), late=0.001))
+    told = screen.getvalue()
+    assert "in time 150/s" in told
+    assert "‹U+001B›" in told
+    quiet = io.StringIO()
+    with Watching(Console(file=quiet, force_terminal=True), quiet=True) as watching:
+        watching.line("nothing")
+    assert quiet.getvalue() == ""

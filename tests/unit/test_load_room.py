@@ -146,6 +146,18 @@ def test_a_mistake_in_the_section_is_told_with_its_line(text: str, told: str) ->
         service_of(parse(text, "temper.yaml"), Path("/x"))
 
 
+@pytest.mark.parametrize("target", ["http://127.0.0.1:9/", "serve"])
+def test_the_key_of_a_service_is_sent_to_no_other(folder: Path, target: str) -> None:
+    (folder / "temper.yaml").write_text(
+        YAML + "service: {url: u, key_env: K, headers: {X: y}, ca: c, yes_this_host: h, limit_ms: 7}"
+    )
+    system = api.load(folder / "temper.yaml")
+    found = LoadTest(target=target)._service(system)
+    assert (found.key_env, found.headers, found.ca, found.confirmed) == ("", (), "", "")
+    assert found.limit.seconds == 0.007
+    assert LoadTest(target="service")._service(system).key_env == "K"
+
+
 def test_the_section_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "service: {url: u, key_env: K, limit_ms: 50, answered: 0.9, headers: {X-A: b}, ca: c.pem, most: 9}"
     found = service_of(parse(text, "temper.yaml"), Path("/x"))

@@ -104,17 +104,22 @@ class LoadTest:
             return course.planned(planned(self.plan, self.seconds), words, started, samples)
 
     def _system(self) -> Protected | None:
-        """The system of temper.yaml, for its rows and its service; none where there is no file and none is needed."""
-        if not self.config.exists() and self.target not in (OWN, NAMED):
+        """The system of temper.yaml, for its rows and its service; none where a URL needs neither."""
+        fed = self.body is not None or (self.method or "").upper() == "GET" or not self.config.exists()
+        if fed and self.target not in (OWN, NAMED):
             return None
         return load_system(self.config, trust_pickle=self.trust_pickle)
 
     def _service(self, system: Protected | None) -> Service:
-        """What temper.yaml says of the service, under what was given."""
+        """What temper.yaml says of the service, under what was given. What was meant for that service alone (its key
+        above all) is sent to no other.
+        """
         told = system.service if system is not None else None
         if self.target == NAMED and told is None:
             raise TemperError(f"{self.config} names no service", fix="write `service:` with its `url:`")
         base = told if told is not None else Service(url="")
+        if self.target != NAMED:
+            base = replace(base, method="POST", key_env="", headers=(), ca="", confirmed="")
         found = replace(
             base,
             url=base.url if self.target in (NAMED, OWN) else self.target,
@@ -126,7 +131,7 @@ class LoadTest:
             ca=base.ca if self.ca is None else str(self.ca),
             confirmed=self.confirmed or base.confirmed,
         )
-        if found.method not in METHODS or found.limit.seconds <= 0 or found.most < 1 or self.seconds <= 0:
+        if found.method not in METHODS or not (found.limit.seconds > 0 and found.most >= 1 and self.seconds > 0):
             raise TemperError(
                 "a method, limit, rate or time is none that can be used",
                 fix=f"--method is one of {', '.join(METHODS)}; --limit-ms, --seconds above 0; --most at least 1",
@@ -141,7 +146,7 @@ class LoadTest:
             return
         told("the gateway starts")
         with gateway(self.config) as (url, pid):
-            yield replace(service, url=url, key_env="", headers=(), body='{"row":$row}', ca=""), pid
+            yield replace(service, url=url, method="POST", body=Service(url="").body), pid
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.rows import read_arrays
+from temper.config.service import service_of
 from temper.config.stress import costs, relations
 from temper.config.table import header, read_table, require
 from temper.core.errors import ConfigError, TemperError
@@ -27,6 +28,9 @@ from temper.targets.signature import verify
 
 Made = TypeVar("Made")
 
+_SECTIONS = (
+    *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
+)
 _LEVELS = ("low", "medium", "high", "critical")
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
@@ -43,13 +47,10 @@ def load_system(
 
     Paths in it are relative to its folder. A model with a `manifest` is held against it first; `today` decides whether
     the key is still valid, and without it a key that ends is refused. `history` reads the events behind the rows, which
-    an assessment needs and a gateway does not. Raises `ConfigError` with file, line, what was
-    expected and what came.
+    an assessment needs and a gateway does not. Raises `ConfigError` with file, line, what was expected and what came.
     """
     path = Path(path)
-    document = read(path).only(
-        "system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress"
-    )
+    document = read(path).only(*_SECTIONS)
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))
@@ -71,6 +72,7 @@ def load_system(
         options=_options(assess.section("options"), document.section("model"), base, declared),
         cost=costs(stress.section("cost"), schema),
         plugins=assess.texts("plugins"),
+        service=service_of(document, base),
         source=str(path),
         lines=dict(document.every_line()),
     )

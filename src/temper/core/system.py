@@ -12,6 +12,7 @@ from temper.core.errors import ConfigError
 from temper.core.events import Events
 from temper.core.requirement import Policy
 from temper.core.schema import Schema
+from temper.core.service import Service
 from temper.core.target import Recipe, Target
 from temper.core.threat import Actor
 
@@ -38,8 +39,8 @@ class Protected:
     `lines` the line of each answer there. `options` holds per-plugin options. `tolerance` is the shift of a predicted
     value that counts as an attacker's success (regression), None where nobody has said. `cost` prices wrong decisions
     of two classes. `accepted` holds the training rows of an earlier version that somebody has accepted. `events` is the
-    history behind the rows, where it is declared. `defend` fits a model behind the defences of a system that was
-    hardened just now, so that whoever refits meets them too.
+    history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
+    model behind the defences of a system that was hardened just now, so that whoever refits meets them too.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Protected:
     tolerance: float | None = None
     cost: CostMatrix | None = None
     events: Events | None = None
+    service: Service | None = None
     defend: Callable[[Data, Recipe], Target] | None = None
 
     def __post_init__(self) -> None:

@@ -40,6 +40,7 @@ FAMILIES = {
     "assistant": "Honest work: what users get, with and without an attack",
     "stress": "Stress: bad conditions without an adversary",
     "fuzz": "Edge cases: crashes, hangs, scores that are none, answers that are somebody else's",
+    "load": "Load: what the service bears, and what it does beyond",
     "performance": "Performance: what the model is worth",
     "calibration": "Calibration: whether its probabilities mean what they say",
     "weak_slice": "Weak segments: where it is worse than elsewhere",

@@ -177,6 +177,13 @@ TWINS = {
     "stress": dict.fromkeys(
         ("category_swap", "category_unseen", "missing", "noise", "stale", "unit_error"),
         (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
+    )
+    | dict.fromkeys(
+        [name for name in Room("temper.stress").names() if "." in name],
+        (
+            f"{UNIT}/test_stress_unstructured.py::test_a_model_of_single_values_loses",
+            f"{UNIT}/test_stress_unstructured.py::test_a_model_of_the_whole_keeps",
+        ),
     ),
     "validation": {
         "net_bounds": (f"{UNIT}/test_net_bounds.py::test_a_weak_net_proves_little_and_a_robust_one_all",) * 2,
@@ -402,7 +409,10 @@ def loss_of(part: Part) -> Measurement:
     return next(m for m in part.measurements if m.metric == "loss")
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+TABLE_STRESS = [name for name in TWINS["stress"] if "." not in name]
+
+
+@pytest.mark.parametrize("plugin", TABLE_STRESS)
 def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     part = stressed(leaning("kind" if plugin.startswith("category") else "amount"), plugin)
     loss, flips = loss_of(part), next(m for m in part.measurements if m.metric == "flip_rate")
@@ -412,7 +422,7 @@ def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     assert verdict(part.measurements, "stress.*.flip_rate", at_most=0.0) is Verdict.FAIL
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", TABLE_STRESS)
 def test_a_model_that_does_not_keeps(plugin: str) -> None:
     part = stressed(Constant(share=0.9), plugin)
     assert loss_of(part).value == 0.0

@@ -19,6 +19,7 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
 from temper.core.target import ScoreKind
+from temper.core.text import TextSchema
 from temper.core.threat import Actor
 from temper.targets.signature import verify
 
@@ -48,7 +49,7 @@ def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | N
     assess = document.section("assess").only("options", "plugins")
     return build_system(
         **_model(document.section("model"), base, trust_pickle, today),
-        **_data(document.section("data"), base, schema),
+        **_data(document.section("data"), base, schema, document.section("schema").text("text")),
         schema=schema,
         policy=from_node(document, "policy", base),
         name=about.text("name", base.name),
@@ -136,7 +137,8 @@ def _callable(name: str, base: Path) -> str:
     return name
 
 
-def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]:
+def _data(section: Section, base: Path, schema: Schema | None, message: str) -> dict[str, Any]:
+    """The tables; of texts the column `message` alone."""
     section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier")
     section.needed("test")
     drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
@@ -151,16 +153,18 @@ def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]
             section.needed("target")
             found |= {"target": section.text("target"), "id": section.text("id")}
             optional = {found["supplier"]} - {""}
-            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional))
+            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional, message))
     return found
 
 
-def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: set[str]) -> Any:
+def _table(
+    file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: set[str], message: str
+) -> Any:
     """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it."""
     names = header(file)
     told = optional & set(names)
     named = [*named, *told]
-    for name in (*named, *drop):
+    for name in (*named, *drop, *([message] if message else [])):
         require(name, names, file.name)
     wanted = [name for name in names if name not in drop]
     if schema is not None and schema.columns:
@@ -171,6 +175,8 @@ def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str,
                 fix="describe them in schema.columns, or list them in data.drop",
             )
         wanted = [*schema.names, *named]
+    if message:
+        return read_table(file, [message, *named], [message, *told])
     text = [*told, *(column.name for column in (schema.columns if schema else ()) if column.type == "category")]
     return read_table(file, list(dict.fromkeys(wanted)), text)
 
@@ -217,7 +223,11 @@ def _options(section: Section, model: Section, base: Path) -> dict[str, dict[str
 
 
 def _schema(section: Section) -> Schema | None:
-    section.only("columns", "relations", "box")
+    section.only("columns", "relations", "box", "text")
+    if section.has("text"):
+        if section.has("columns") or section.has("box") or section.has("relations"):
+            raise section.error("schema.text stands alone", "text", fix="remove what describes numbers")
+        return TextSchema()
     if section.has("box"):
         box = section.numbers("box")
         if len(box) != 2 or not box[0] < box[1] or section.has("columns"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from temper.core.schema import Column, Schema
 from temper.core.seed import Draws
 
 SEVERITIES = (1, 2, 3, 4, 5)
+Level = TypeVar("Level")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def table(x: Array) -> np.ndarray[Any, Any]:
     return out if np.issubdtype(out.dtype, np.floating) else out.astype(np.float64)
 
 
-def level(levels: Sequence[float], severity: int) -> float:
+def level(levels: Sequence[Level], severity: int) -> Level:
     """The level of a severity 1..5; anything else is refused."""
     if severity not in SEVERITIES or len(levels) != len(SEVERITIES):
         raise TemperError(

@@ -1,0 +1,1 @@
+"""Stress against what is known to be there, and what it costs."""

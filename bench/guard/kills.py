@@ -34,7 +34,7 @@ import msgspec
 import numpy as np
 
 from bench.table import goal, machine, table
-from temper.engine.drill.messages import message
+from temper.load.messages import message
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger.record import Decided

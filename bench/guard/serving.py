@@ -1,15 +1,15 @@
 """A guarded gateway beside the services that teams write without one: cost, rates, tails, and what is left under too
 much load.
 
-    python -m bench.guard.serving [closed] [open] [--quick]
+    python -m bench.guard.serving [closed] [open] [overload] [--quick]
 
-`closed` is the cost of each service and its rate (P1 to P3), `open` knees, tails and overload (P4 to P6); both without
-a word. Generated table of 30 columns, one row a request, 795 bytes of JSON; XGBoost (200 trees, depth 6), LightGBM (200
-trees, 31 leaves). One process each, pinned to core 0, the generator to core 1; rounds are interleaved, figures are
-medians with their range. The guard has every stage on: keys open, quota, Schema, idempotency, three input detectors,
-the extraction detector in shadow (it would rightly object to this load), concurrency, breaker, output, and the audit on
-the disk before every reply. The naive services have none. CPU a request is the referee; rates on shared machines are
-soft.
+`closed` is the cost of each service and its rate (P1 to P3), `open` knees and tails (P4, P5), `overload` what is left
+above the knee (P6); all three without a word. Generated table of 30 columns, one row a request, 795 bytes of JSON;
+XGBoost (200 trees, depth 6), LightGBM (200 trees, 31 leaves). One process each, pinned to core 0, the generator to core
+1; rounds are interleaved, figures are medians with their range. The guard has every stage on: keys open, quota, Schema,
+idempotency, three input detectors, the extraction detector in shadow (it would rightly object to this load),
+concurrency, breaker, output, and the audit on the disk before every reply. The naive services have none. CPU a request
+is the referee; rates on shared machines are soft.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ from bench.guard import _services as services
 from bench.guard._closed import Closed, closed
 from bench.guard._served import Served, port
 from bench.table import goal, machine, median, table
-from temper.engine.drill.load import Played, arrivals, play
-from temper.engine.drill.messages import message
+from temper.load.arrivals import arrivals
+from temper.load.generator import play
+from temper.load.messages import message
+from temper.load.played import Played
 
 XGB, LGB, SAME, BARE, GUARD = services.KINDS
+PHASES = {"closed", "open", "overload"}
 LIMIT = 0.05
 LINES = 1_024
 """Connections of the open loop: with fewer the clients, not the server, would hold back what is too much."""
@@ -40,9 +43,9 @@ LINES = 1_024
 
 def main(words: list[str]) -> int:
     """Print every table of the phases that are named."""
-    quick, phases = "--quick" in words, {word for word in words if not word.startswith("-")} or {"closed", "open"}
-    if unknown := phases - {"closed", "open"}:
-        print(f"no phase {', '.join(sorted(unknown))}; there are closed and open")
+    quick, phases = "--quick" in words, {word for word in words if not word.startswith("-")} or PHASES
+    if unknown := phases - PHASES:
+        print(f"no phase {', '.join(sorted(unknown))}; there are {', '.join(sorted(PHASES))}")
         return 2
     os.sched_setaffinity(0, {1})
     print(machine("xgboost-cpu", "lightgbm", "fastapi", "uvicorn", "uvloop"), flush=True)
@@ -52,8 +55,11 @@ def main(words: list[str]) -> int:
         _fsync(Path(folder))
         if "closed" in phases:
             _closed(Path(folder), asked, rounds=2 if quick else 5, seconds=1.0 if quick else 2.0)
+        knees = Knees(Path(folder), asked, 3.0 if quick else 10.0)
         if "open" in phases:
-            _open(Path(folder), asked, seconds=3.0 if quick else 10.0)
+            _open(knees)
+        if "overload" in phases:
+            _overload(knees)
     return 0
 
 
@@ -132,13 +138,29 @@ class Knee(NamedTuple):
     kept: bool
 
 
-def _open(folder: Path, asked: Sequence[bytes], seconds: float) -> None:
-    knees = {kind: _knee(kind, folder, asked, seconds / 3) for kind in (XGB, LGB, GUARD)}
-    table(
-        f"knee: the highest rate offered with p99 <= {1e3 * LIMIT:.0f} ms and 99 % answered",
-        ["service", "requests a second", "next rate tried, which failed", "generator kept time"],
-        [[kind, f"{at.low:.0f}", f"{at.high:.0f}", "yes" if at.kept else "NO"] for kind, at in knees.items()],
-    )
+class Knees:
+    """The knee of each service that is asked for, found once."""
+
+    def __init__(self, folder: Path, asked: Sequence[bytes], seconds: float) -> None:
+        self.folder, self.asked, self.seconds = folder, asked, seconds
+        self._found: dict[str, Knee] = {}
+
+    def of(self, *kinds: str) -> dict[str, Knee]:
+        """Find what is not known yet, and print all of it."""
+        for kind in kinds:
+            if kind not in self._found:
+                self._found[kind] = _knee(kind, self.folder, self.asked, self.seconds / 3)
+        found = {kind: self._found[kind] for kind in kinds}
+        table(
+            f"knee: the highest rate offered with p99 <= {1e3 * LIMIT:.0f} ms and 99 % answered",
+            ["service", "requests a second", "next rate tried, which failed", "generator kept time"],
+            [[kind, f"{at.low:.0f}", f"{at.high:.0f}", "yes" if at.kept else "NO"] for kind, at in found.items()],
+        )
+        return found
+
+
+def _open(at: Knees) -> None:
+    folder, asked, seconds, knees = at.folder, at.asked, at.seconds, at.of(XGB, LGB, GUARD)
     ratio = knees[GUARD].low / max(knees[LGB].low, 1.0)
     _graded(knees[LGB].kept and knees[GUARD].kept, "P5 knee over naive lightgbm", ratio, 3.0, "x", at_least=True)
     half = 0.5 * knees[XGB].low
@@ -151,7 +173,6 @@ def _open(folder: Path, asked: Sequence[bytes], seconds: float) -> None:
     p99 = {kind: float(np.quantile(one.response, 0.99)) for kind, one in tails.items()}
     kept = all(one.trusted(LIMIT) for one in tails.values())
     _graded(kept, "P4 p99 of the guard over naive xgboost", p99[GUARD] / p99[XGB], 1.0, "x")
-    _overload(folder, asked, knees, seconds)
 
 
 def _graded(kept: bool, what: str, *reached: Any, **how: Any) -> None:
@@ -167,10 +188,11 @@ def _tail(one: Played) -> list[str]:
     return [f"{1e3 * p50:.2f}", f"{1e3 * p99:.2f}", f"{1e3 * np.quantile(one.lateness, 0.99):.2f}"]
 
 
-def _overload(folder: Path, asked: Sequence[bytes], knees: dict[str, Knee], seconds: float) -> None:
+def _overload(at: Knees) -> None:
     """Goodput: answered well within the limit, a second. Then half the knee, to see it come back. A run in which the
     generator did not keep its times says nothing: it is tried again, and then it is not graded.
     """
+    folder, asked, seconds, knees = at.folder, at.asked, at.seconds, at.of(LGB, GUARD)
     rows: list[list[object]] = []
     share: dict[tuple[str, float], float] = {}
     for kind in (LGB, GUARD):

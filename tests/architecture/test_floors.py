@@ -21,6 +21,9 @@ FLOORS = {
     "threats": 6,
     "attacks": 6,
     "stress": 6,
+    "load": 6,
+    "fuzz": 6,
+    "chaos": 6,
     "validation": 6,
     "hardening": 6,
     "guard": 6,
@@ -37,7 +40,7 @@ FLOORS = {
 }
 API = FLOORS["api"]
 PRODUCTION = ("gateway", "web", "guard", "monitoring")
-ATTACKING = ("engine", "attacks", "stress", "hardening")
+ATTACKING = ("engine", "attacks", "stress", "load", "fuzz", "chaos", "hardening")
 
 
 def room(module: str) -> str:

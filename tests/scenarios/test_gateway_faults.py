@@ -17,7 +17,7 @@ import pytest
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, client, ended, free, held, row, write
 from bench.guard.outage import outage
 from gateway_asked import asked, metric, waited
-from temper.engine.drill.messages import message
+from temper.load.messages import message
 from temper.store.control import Control
 
 pytestmark = pytest.mark.slow

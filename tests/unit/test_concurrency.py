@@ -76,6 +76,18 @@ def test_it_does_not_grow_where_it_is_not_reached() -> None:
     assert limiter.limit == 16
 
 
+def test_it_grows_again_where_only_the_door_turns_away() -> None:
+    """Whoever asks `full` first never calls `admit` in vain; the limit must not stay at its floor for that."""
+    limiter = Limiter(config=LimiterConfig(start=2, floor=2, cap=40))
+    for _ in range(2_000):
+        while not limiter.full(0):
+            assert limiter.admit()
+        limiter.leave(0.001, True)
+    assert limiter.limit == 40
+    assert limiter.shed == 0
+    assert (limiter.running, limiter.full(0), limiter.full(1)) == (39, False, True)
+
+
 def test_it_grows_to_its_cap_where_answers_stay_fast_and_comes_back_after_trouble() -> None:
     limiter = Limiter(config=LimiterConfig(start=4, cap=40))
 

@@ -78,13 +78,13 @@ def test_steps_of_one_size_are_caught_though_every_row_is_ordinary() -> None:
 
 def test_steps_say_nothing_of_columns_that_agree_by_themselves() -> None:
     """Amounts on a grid repeat their steps column by column, and not together."""
-    random, steps = rng(5), np.zeros((STEPS, 5), np.float32)
+    random, steps = rng(5), np.zeros((5, STEPS), np.float32)
     masks, logs = np.empty(STEPS, np.uint64), np.empty(5)
     steps[:] = random.integers(1, 4, steps.shape)
     said = [repeated(random.integers(1, 4, 5).astype(np.float32), steps, masks, logs) for _ in range(500)]
     assert np.mean(np.array(said) > 0) < 0.05
-    steps[::6] = [3.5, 7.25, 1.5, 9.75, 2.5]
-    assert repeated(steps[0].copy(), steps, masks, logs) > 10.0
+    steps.T[::6] = [3.5, 7.25, 1.5, 9.75, 2.5]
+    assert repeated(steps[:, 0].copy(), steps, masks, logs) > 10.0
     assert repeated(np.zeros(5, np.float32), steps, masks, logs) == 0.0
     assert repeated(np.full(5, np.nan, np.float32), steps, masks, logs) == 0.0
 

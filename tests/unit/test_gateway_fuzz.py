@@ -83,7 +83,7 @@ def _app() -> Tables:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    door = Door(full=lambda: False, seconds=SLOW)
+    door = Door(full=lambda entered: False, seconds=SLOW)
     server = uvicorn.Server(uvicorn.Config(_app(), host="127.0.0.1", port=0, **transport(door)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -82,7 +83,7 @@ def test_where_it_is_full_a_post_is_turned_away_and_the_line_stays_open() -> Non
         async with _serving(door) as port:
             return await _two_on_one_line(port, door, full)
 
-    door = Door(full=lambda: full[0])
+    door = Door(full=lambda entered: full[0])
     away, answered = asyncio.run(story())
     assert away.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1" in away
@@ -91,16 +92,37 @@ def test_where_it_is_full_a_post_is_turned_away_and_the_line_stays_open() -> Non
     assert seen == [BODY]
 
 
+def test_of_many_that_come_at_once_no_more_are_let_in_than_there_are_places() -> None:
+    """All that has come is read before any of it is looked at, so those already let in have to be counted."""
+
+    async def story() -> list[bytes]:
+        loop = asyncio.get_running_loop()
+        async with _serving(door) as port:
+            with contextlib.ExitStack() as open_:
+                lines = [open_.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(20)]
+                await asyncio.sleep(0.05)
+                for line in lines:
+                    line.sendall(POST)  # the loop does not turn meanwhile
+                    line.setblocking(False)
+                return [await asyncio.wait_for(loop.sock_recv(line, 65_536), 2.0) for line in lines]
+
+    door = Door(full=lambda entered: entered >= 3)
+    told = asyncio.run(story())
+    assert sum(one.startswith(b"HTTP/1.1 200") for one in told) == 3
+    assert door.shed == 17
+    assert len(seen) == 3
+
+
 def test_what_tells_of_health_is_answered_where_it_is_full() -> None:
     async def story() -> bytes:
-        async with _serving(Door(full=lambda: True)) as port:
+        async with _serving(Door(full=lambda entered: True)) as port:
             return await _said(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
 
     assert asyncio.run(story()).startswith(b"HTTP/1.1 200")
 
 
 def test_a_request_in_pieces_is_answered_and_one_that_dawdles_is_cut_off() -> None:
-    door = Door(full=lambda: False, seconds=0.3)
+    door = Door(full=lambda entered: False, seconds=0.3)
 
     async def story() -> tuple[bytes, bytes]:
         async with _serving(door) as port:
@@ -116,7 +138,7 @@ def test_a_request_in_pieces_is_answered_and_one_that_dawdles_is_cut_off() -> No
 
 @pytest.mark.parametrize("line", [b"X: " + b"a" * 40_000, b"\r\n".join(b"X-%d: a" % at for at in range(5_000))])
 def test_a_head_that_does_not_end_is_cut_off(line: bytes) -> None:
-    door = Door(full=lambda: False, head=8_192)
+    door = Door(full=lambda entered: False, head=8_192)
 
     async def story() -> bytes:
         async with _serving(door) as port:
@@ -129,7 +151,7 @@ def test_a_head_that_does_not_end_is_cut_off(line: bytes) -> None:
 
 def test_what_is_no_http_is_refused() -> None:
     async def story() -> bytes:
-        async with _serving(Door(full=lambda: False)) as port:
+        async with _serving(Door(full=lambda entered: False)) as port:
             return await _said(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
 
     assert asyncio.run(story()).startswith(b"HTTP/1.1 400")

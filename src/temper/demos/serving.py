@@ -26,8 +26,8 @@ from temper.core.review import Role, State
 from temper.core.system import Protected
 from temper.demos import fraud
 from temper.demos.traffic import Tally, Traffic, traffic
-from temper.engine.drill.load import play
-from temper.engine.drill.messages import messages
+from temper.load.generator import play
+from temper.load.messages import messages
 from temper.store.control import Control
 
 HOST, KEY = "127.0.0.1", "demo-traffic"

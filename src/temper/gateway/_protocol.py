@@ -37,12 +37,16 @@ class Guarded:
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
-        if self.door.full() and self._idle() and whole(data):
-            self.door.shed += 1
+        door = self.door
+        if door.full(door.entered) and self._idle() and whole(data):
+            door.shed += 1
             self._unset_keepalive_if_required()
             self.transport.write(_SHED)
             self._wait()
             return
+        if not door.entered:
+            self.loop.call_soon(self._met)
+        door.entered += 1
         self._head += len(data)
         super().data_received(data)  # type: ignore[misc]
         if self._inside and self._timer is None:
@@ -75,6 +79,10 @@ class Guarded:
             self._timer.cancel()
             self._timer = None
         super().connection_lost(exc)  # type: ignore[misc]
+
+    def _met(self) -> None:
+        """Whoever came in this pass is met before the next one reads."""
+        self.door.entered = 0
 
     def _idle(self) -> bool:
         return not self._inside and (self.cycle is None or self.cycle.response_complete)

@@ -16,13 +16,16 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n", re.IGNORECASE)
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Door:
-    """`full` says whether another request would only wait; `shed` counts those that were turned away, `slow` those that
-    did not come within `seconds`, `long` those whose head passed `head` bytes.
+    """`full` says whether one more request would only wait, where so many have been let in that nobody has met yet;
+    `shed` counts those that were turned away, `slow` those that did not come within `seconds`, `long` those whose head
+    passed `head` bytes. `entered` are those of this pass of the event loop: all that is ready is read before any of it
+    is looked at.
     """
 
-    full: Callable[[], bool]
+    full: Callable[[int], bool]
     seconds: float = 10.0
     head: int = 16 * 1024
+    entered: int = 0
     shed: int = 0
     slow: int = 0
     long: int = 0

@@ -8,27 +8,35 @@ import numpy as np
 from temper.kernels._jit_ecod import tail_sums
 from temper.kernels._jit_steps import STEPS, repeated
 
-_GAP, _LAST = np.uint8(255), 239
+_GAP, _NOUGHT, _LAST = np.uint8(255), np.uint8(0), 239
+_FIT = 257  # columns, each at most 255 away
 RECENT, GRAIN = 4, 8
 _TO, _MIX = np.uint64(1099511628211), np.uint64(14695981039346656037)
 
 
 @numba.njit(cache=True)
-def _nearest(code, ring, filled, numbers, away):  # type: ignore[no-untyped-def]
+def _nearest(code, ring, filled, numbers, away, part):  # type: ignore[no-untyped-def]
     """The smallest distance, in bytes, of a coded row to the first `filled` of a ring (d, m), ranks apart, or 255 per
-    category, and the place of that row. `away` (m,) is room to count in.
+    category, and the place of that row. `away` (m,) and `part` (m,) are room to count in: the distances of so many
+    columns as fit into 16 bits, of which the processor adds many at once.
     """
     away[:filled] = 0
-    for at in range(len(code)):
-        own = np.int32(code[at])
-        if at < numbers:
-            for row in range(filled):
-                away[row] += abs(own - np.int32(ring[at, row]))
-        else:
-            for row in range(filled):
-                away[row] += 255 * np.int32(own != ring[at, row])
-    place = away[:filled].argmin()
-    return away[place], place
+    for start in range(0, len(code), _FIT):
+        part[:filled] = 0
+        for at in range(start, min(start + _FIT, len(code))):
+            own, line = code[at], ring[at]
+            if at < numbers:
+                for row in range(filled):
+                    part[row] += max(own, line[row]) - min(own, line[row])
+            else:
+                for row in range(filled):
+                    part[row] += _GAP if own != line[row] else _NOUGHT
+        for row in range(filled):
+            away[row] += part[row]
+    least, place = away[:filled].min(), 0
+    while away[place] != least:
+        place += 1
+    return least, place
 
 
 @numba.njit(cache=True)
@@ -44,16 +52,16 @@ def _apart(code, ring, place, numbers):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _back(code, ring, count, filled, numbers, reference, away, values):  # type: ignore[no-untyped-def]
+def _back(code, ring, count, filled, numbers, reference, away, part, values):  # type: ignore[no-untyped-def]
     """How much nearer the last few rows are on average, and the nearest of all that are kept, than the nearest of some
     ordinary rows: where these lie close together, small steps say nothing. Gives how far that one is, and the place of
     the nearest that is kept.
     """
-    recent, usual = 0, _nearest(code, reference, reference.shape[1], numbers, away)[0] + GRAIN
+    recent, usual = 0, _nearest(code, reference, reference.shape[1], numbers, away, part)[0] + GRAIN
     for back in range(1, RECENT + 1):
         recent += _apart(code, ring, (count - back) % ring.shape[1], numbers) + GRAIN
     values[0] = RECENT * usual / recent
-    near, place = _nearest(code, ring, filled, numbers, away)
+    near, place = _nearest(code, ring, filled, numbers, away, part)
     values[1] = usual / (near + GRAIN)
     return usual, place
 
@@ -64,9 +72,10 @@ def steps_back(code, rings, numbers, reference, out):  # type: ignore[no-untyped
     nearest ordinary row is.
     """
     filled = rings.shape[2]
-    away = np.empty(max(filled, reference.shape[1]), np.int32)
+    most = max(filled, reference.shape[1])
+    away, part = np.empty(most, np.int32), np.empty(most, np.uint16)
     for row in range(len(code)):
-        out[row, 2] = _back(code[row], rings[row], filled, filled, numbers, reference, away, out[row])[0]
+        out[row, 2] = _back(code[row], rings[row], filled, filled, numbers, reference, away, part, out[row])[0]
 
 
 @numba.njit(cache=True)
@@ -74,11 +83,11 @@ def _stepped(x, order, count, place, known, steps, masks, logs):  # type: ignore
     """What the step from the nearest own row says beside earlier ones, NaN before there are enough; it becomes the last
     of them.
     """
-    step, made = np.empty(len(known), np.float32), count - RECENT
-    for at in range(len(known)):
-        step[at] = abs(x[order[at]] - known[at, place])
+    step, made = np.empty(known.shape[1], np.float32), count - RECENT
+    for at in range(len(step)):
+        step[at] = abs(x[order[at]] - known[place, at])
     found = repeated(step, steps, masks, logs) if made >= STEPS else np.nan
-    steps[made % STEPS] = step
+    steps[:, made % STEPS] = step
     return found
 
 
@@ -86,16 +95,17 @@ def _stepped(x, order, count, place, known, steps, masks, logs):  # type: ignore
 def step_values(x, code, order, numbers, capacity, out):  # type: ignore[no-untyped-def]
     """Fill `out` (n,) with what the steps of one client with these rows say, of whom nothing was known."""
     ring, away = np.zeros((code.shape[1], capacity), np.uint8), np.empty(capacity, np.int32)
-    known, steps = np.zeros((numbers, capacity), np.float32), np.zeros((STEPS, numbers), np.float32)
+    part = np.empty(capacity, np.uint16)
+    known, steps = np.zeros((capacity, numbers), np.float32), np.zeros((numbers, STEPS), np.float32)
     masks, logs = np.empty(STEPS, np.uint64), np.empty(numbers)
     for row in range(len(x)):
         out[row] = np.nan
         if row >= RECENT:
-            place = _nearest(code[row], ring, min(row, capacity), numbers, away)[1]
+            place = _nearest(code[row], ring, min(row, capacity), numbers, away, part)[1]
             out[row] = _stepped(x[row], order, row, place, known, steps, masks, logs)
         ring[:, row % capacity] = code[row]
         for at in range(numbers):
-            known[at, row % capacity] = x[row, order[at]]
+            known[row % capacity, at] = x[row, order[at]]
 
 
 @numba.njit(cache=True)
@@ -200,8 +210,9 @@ def follow(  # type: ignore[no-untyped-def]
     evidence of each kind; `out` (n,) is the mean evidence after each row, and the largest is given.
     """
     capacity, code = len(names), np.empty(x.shape[1], np.uint8)
-    away = np.empty(max(capacity, reference.shape[1]), np.int32)
-    masks, logs = np.empty(STEPS, np.uint64), np.empty(len(known))
+    most_rows = max(capacity, reference.shape[1])
+    away, part = np.empty(most_rows, np.int32), np.empty(most_rows, np.uint16)
+    masks, logs = np.empty(STEPS, np.uint64), np.empty(known.shape[1])
     tail, values, largest = np.empty(1), np.empty(len(trail) - 2), 0.0
     for row in range(len(x)):
         name = _name(x[row])
@@ -214,11 +225,11 @@ def follow(  # type: ignore[no-untyped-def]
             tail_sums(x[row : row + 1], tables, columns, tail)
             values[0], values[1] = -_gained(code, bins, parent, gain), tail[0]
             if filled >= RECENT:
-                place = _back(code, ring, count, filled, numbers, reference, away, values[2:])[1]
+                place = _back(code, ring, count, filled, numbers, reference, away, part, values[2:])[1]
                 values[4] = _stepped(x[row], order, count, place, known, steps, masks, logs)
             ring[:, count % capacity], names[count % capacity] = code, name
             for at in range(numbers):
-                known[at, count % capacity] = x[row, order[at]]
+                known[count % capacity, at] = x[row, order[at]]
             trail[0] += 1
             _wager(values, filled, edges, factors, trail, most)
         out[row] = np.mean(trail[2:])

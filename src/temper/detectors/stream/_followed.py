@@ -75,7 +75,7 @@ class Trail:
             return self
         more = min(4 * size, most) - size
         ring = np.concatenate([self.ring, np.zeros((len(self.ring), more), np.uint8)], axis=1)
-        known = np.concatenate([self.known, np.zeros((len(self.known), more), np.float32)], axis=1)
+        known = np.concatenate([self.known, np.zeros((more, self.known.shape[1]), np.float32)])
         names = np.concatenate([self.names, np.zeros(more, np.uint64)])
         return replace(self, ring=ring, known=known, names=names)
 
@@ -86,8 +86,8 @@ def begun(ordinary: Ordinary, size: int = 16) -> Trail:
     return Trail(
         ordinary=ordinary,
         ring=np.zeros((columns, size), np.uint8),
-        known=np.zeros((numbers, size), np.float32),
-        steps=np.zeros((_STEPS, numbers), np.float32),
+        known=np.zeros((size, numbers), np.float32),
+        steps=np.zeros((numbers, _STEPS), np.float32),
         names=np.zeros(size, np.uint64),
         counts=np.zeros(2 + len(KINDS)),
     )

@@ -25,9 +25,11 @@ from temper.core.drill import Turn
 from temper.core.errors import TemperError
 from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.engine.drill.load import Played, arrivals, play
-from temper.engine.drill.messages import messages
 from temper.engine.drill.recording import Recording
+from temper.load.arrivals import arrivals
+from temper.load.generator import play
+from temper.load.messages import messages
+from temper.load.played import Played
 
 Array = np.ndarray[Any, Any]
 _PRIMARY, _OTHER = 1, 2

@@ -251,7 +251,7 @@ def build(
         lasting=lasting,
         counted=counted,
         figures=journal.path.parent / f"trial-{seat.node}-{seat.worker}.json",
-        door=Door(full=lambda: _full(found.live.pipeline)),
+        door=Door(full=lambda entered: _full(found.live.pipeline, entered)),
         control=control,
         tending=tending,
     )
@@ -328,9 +328,9 @@ def ended(gateway: Gateway) -> str:
     return f"ended: {answered:,} answers, {journal.seq:,} records in {journal.path}; temper ledger verify checks them"
 
 
-def _full(pipeline: Pipeline) -> bool:
-    """Whether another request would be turned away."""
-    return pipeline.modes.concurrency is Mode.ENFORCE and pipeline.limiter.running + 1 > pipeline.limiter.limit
+def _full(pipeline: Pipeline, entered: int) -> bool:
+    """Whether another request would be turned away, where so many are on their way to the pipeline."""
+    return pipeline.modes.concurrency is Mode.ENFORCE and pipeline.limiter.full(entered)
 
 
 def _labels(live: Version, seat: Seat) -> Labels:

@@ -93,12 +93,16 @@ class Leasing:
             await asyncio.sleep(_PACE)
 
     async def once(self) -> None:
-        """Tell and ask all there is to tell and to ask; what cannot be told now stays for the next time."""
+        """Tell and ask all there is now to tell and to ask; what cannot be told stays for the next time, as does what
+        is spent meanwhile: where it is busy there would be no end.
+        """
         self._wake.clear()
         self.shares.nodes = self.nodes()
-        while self._batch or (trades := self.shares.trades(self.clock())):
+        left = self.shares.stirred
+        while self._batch or (left > 0 and (trades := self.shares.trades(self.clock()))):
             if not self._batch:
                 self._number, self._batch = self._number + 1, trades
+                left -= len(trades)
             if not await self._exchanged():
                 return
 

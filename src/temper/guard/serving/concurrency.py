@@ -71,6 +71,13 @@ class Limiter:
         self.running += 1
         return True
 
+    def full(self, more: int) -> bool:
+        """Whether a call would not be admitted after so many more; being asked in vain counts as having been full."""
+        if self.running + more + 1 > self.limit:
+            self._full = True
+            return True
+        return False
+
     def leave(self, seconds: float, ok: bool | None) -> None:
         """A call is over: it took `seconds`; `ok` is False where no answer came, None where it says nothing (cancelled
         by the client, refused for the client's own mistake).

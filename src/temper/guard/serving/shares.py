@@ -23,6 +23,7 @@ class _Share:
     used: float = -math.inf
     spent: int = 0
     need: int = 0  # a lease is wanted, or on its way, that has to have so many
+    size: int = 0  # of the lease it likes to hold
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -73,7 +74,7 @@ class Shares:
             share.left -= cost
             share.spent += cost
             self._stirred.add(key)
-            if 2 * share.left < self.config.lease or now > share.until - self.seconds / 2:
+            if 2 * share.left < share.size or now > share.until - self.seconds / 2:
                 self._want(key, share, 1)
             return 0.0
         if cost > self.config.most:
@@ -93,6 +94,11 @@ class Shares:
         """How many queries are held."""
         return sum(share.left for share in self._held.values())
 
+    @property
+    def stirred(self) -> int:
+        """How many clients there is something to tell of, or to ask for."""
+        return len(self._stirred)
+
     def trades(self, now: float, most: int = 256) -> dict[str, Trade]:
         """What to tell and to ask now, of so many clients; it counts as told once this returns."""
         found: dict[str, Trade] = {}
@@ -102,11 +108,16 @@ class Shares:
             if now >= share.until:
                 share.left = 0
             need = max(0, share.need - share.left)
-            want = max(need, self.config.lease - share.left) if share.need else 0
+            share.size = self._size(share.spent)
+            want = max(need, share.size - share.left) if share.need else 0
             found[key] = Trade(spent=share.spent, left=share.left, want=want, need=need)
             share.spent = 0
         self.asking = self.asking and bool(self._stirred)
         return found
+
+    def _size(self, spent: int) -> int:
+        """A lease that lasts twice as long as it took to ask for this one, within half of what can be had at once."""
+        return max(self.config.lease, int(min(2 * spent, self.config.most / 2)))
 
     def put(self, grants: Mapping[str, Grant], now: float) -> None:
         """What was granted by the exchange that was begun at `now`."""
@@ -118,6 +129,7 @@ class Shares:
             if share.left:
                 midnight = (now // DAY + 1) * DAY if self.config.per_day else math.inf
                 share.until = min(now + self.seconds, midnight)
+        self.asking = any(self._held[key].need for key in self._stirred)
 
     def sweep(self, now: float, *, closing: bool = False) -> None:
         """Let go of what ran out, or of everything, and forget who does not come any more."""

@@ -1,0 +1,1 @@
+"""Load on a service: requests that leave when they are due, and what became of them."""

@@ -1,0 +1,254 @@
+"""An open-loop generator: requests leave when they are due, whatever became of those before, so a slow answer cannot
+hide the ones that should have followed it (coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import TemperError
+from temper.load.played import Played
+
+Array = np.ndarray[Any, Any]
+_TICK, _SWEEP, _LOOK = 0.001, 0.05, 0.25
+"""Seconds: the finest that the loop's timer knows, between looks for requests that take too long, and for watchers."""
+
+
+async def play(
+    host: str,
+    port: int,
+    requests: Sequence[bytes],
+    due: Array,
+    *,
+    connections: int = 64,
+    timeout: float = 2.0,
+    tls: ssl.SSLContext | None = None,
+    read: Callable[[bytes], int] | None = None,
+    began: Callable[[float], None] = lambda at: None,
+    heard: Callable[[float, int, int], None] = lambda at, status, mark: None,
+    ready: Callable[[], float] = time.perf_counter,
+    look: Callable[[float, Played], None] | None = None,
+) -> Played:
+    """Send `requests`, whole HTTP/1.1 messages, each again in turn, at the times in `due`. A request with no free
+    connection waits for one, and that wait counts; nobody waits longer than `timeout` in all.
+
+    `ready` is called once the lines stand and gives the time of `time.perf_counter` that is the start, `began` is told
+    its monotonic time, `heard` of every request that ended: when, in seconds from the start, its status and its mark.
+    `look` sees what is known so far, four times a second. Errors: a host that takes no connection at all is refused.
+    """
+    loop = asyncio.get_running_loop()
+    run = _Run(loop=loop, place=(host, port), tls=tls, requests=requests, due=due, timeout=timeout, read=read)
+    run.heard, run.look = heard, look
+    await run.connect(connections)
+    spent = time.process_time()
+    run.start = ready()
+    began(time.monotonic() + run.start - time.perf_counter())
+    await run.through()
+    return run.played(time.process_time() - spent)
+
+
+class _Run:
+    """One run: its lines, those that are free, the requests that wait for one, and the clock."""
+
+    heard: Callable[[float, int, int], None]
+    look: Callable[[float, Played], None] | None
+
+    def __init__(
+        self, *, loop: Any, place: tuple[str, int], tls: Any, requests: Any, due: Array, timeout: float, read: Any
+    ) -> None:
+        self.loop, self.place, self.requests, self.timeout, self.read = loop, place, requests, timeout, read
+        self.open = {"ssl": tls, "server_hostname": place[0]} if tls is not None else {}
+        self._due, self.due = due, array("d", due.tobytes())
+        self.taken, self.sent, self.done = (array("d", [np.nan]) * len(due) for _ in range(3))
+        self.status, self.marks = (array("q", [0]) * len(due) for _ in range(2))
+        self.start, self.left, self.next, self.refused = 0.0, len(due), 0, 0
+        self.lines: set[_Line] = set()
+        self.free: deque[_Line] = deque()
+        self.waiting: deque[int] = deque()
+        self.over = False
+
+    def now(self) -> float:
+        return time.perf_counter() - self.start
+
+    def played(self, cpu: float = 0.0) -> Played:
+        """What is known so far; the arrays are shared with the run."""
+        times = {name: np.frombuffer(getattr(self, name)) for name in ("taken", "sent", "done")}
+        counts = {name: np.frombuffer(getattr(self, name), dtype=np.int64) for name in ("status", "marks")}
+        return Played(due=self._due, refused=self.refused, cpu=cpu, **times, **counts)
+
+    async def connect(self, many: int) -> None:
+        """Open the lines; those that are refused while others stand are tried again while it runs."""
+        found = await asyncio.gather(*(self._line() for _ in range(many)), return_exceptions=True)
+        failed = [one for one in found if isinstance(one, BaseException)]
+        if len(failed) == many:
+            raise _refused(self.place, failed[0])
+        self.refused = len(failed)
+        for _ in failed:
+            self.loop.create_task(self._again())
+
+    async def _line(self) -> None:
+        make = self.loop.create_connection(partial(_Line, self), *self.place, **self.open)
+        await asyncio.wait_for(make, max(self.timeout, 5.0))
+
+    async def through(self) -> None:
+        """Hand every request out when it is due, and wait for what is on its way, no longer than one may take."""
+        self.tick()
+        end = (self.due[-1] if self.left else 0.0) + self.timeout + 2 * _SWEEP
+        looked = 0.0
+        while self.left > 0 and self.now() < end:
+            await asyncio.sleep(_SWEEP)
+            self.sweep()
+            if self.look is not None and self.now() - looked >= _LOOK:
+                looked = self.now()
+                self.look(looked, self.played())
+        self.over = True
+        for line in tuple(self.lines):
+            line.transport.abort()
+        await asyncio.sleep(0)
+
+    def tick(self) -> None:
+        """Hand out what is due, together; come again when the next is."""
+        at, n, due, start = self.next, len(self.due), self.due, self.start
+        while at < n and due[at] <= (now := time.perf_counter() - start):
+            self.taken[at] = now
+            if self.free and not self.waiting:
+                self.free.popleft().send(at, now)
+            else:
+                self.waiting.append(at)
+            at += 1
+        self.next = at
+        if at < n and not self.over:
+            self.loop.call_later(max(due[at] - self.now(), _TICK), self.tick)
+
+    def hand_out(self) -> None:
+        """Give free lines to those that wait; who has waited too long has gone."""
+        now = self.now()
+        while self.waiting and self.free:
+            at = self.waiting.popleft()
+            if now - self.due[at] > self.timeout:
+                self.ended(at, 0, now)
+            else:
+                self.free.popleft().send(at, now)
+
+    def sweep(self) -> None:
+        """End what takes too long, on a line or before it has one."""
+        now = self.now()
+        for line in tuple(self.lines):
+            if line.at >= 0 and now - self.sent[line.at] > self.timeout:
+                line.transport.abort()
+        while self.waiting and now - self.due[self.waiting[0]] > self.timeout:
+            self.ended(self.waiting.popleft(), 0, now)
+        self.hand_out()
+
+    def ended(self, at: int, status: int, now: float) -> None:
+        self.left -= 1
+        self.status[at] = status
+        if status:
+            self.done[at] = now
+        self.heard(now, status, self.marks[at])
+
+    def lost(self, line: _Line) -> None:
+        """A line broke: another takes its place."""
+        self.lines.discard(line)
+        if line in self.free:
+            self.free.remove(line)
+        if not self.over:
+            self.loop.create_task(self._again())
+
+    async def _again(self) -> None:
+        while not self.over:
+            try:
+                return await self._line()
+            except (OSError, TimeoutError):
+                self.refused += 1
+                await asyncio.sleep(_SWEEP)
+
+
+class _Line(asyncio.Protocol):
+    """A connection with at most one request on its way."""
+
+    def __init__(self, run: _Run) -> None:
+        import httptools
+
+        self.run, self.at = run, -1
+        self.transport: Any = None
+        self._new = partial(httptools.HttpResponseParser, self)
+        self._parser, self._body = self._new(), b""
+        if run.read is None:
+            self.on_body = _ignored  # type: ignore[method-assign]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.run.lines.add(self)
+        self._free()
+
+    def send(self, at: int, now: float) -> None:
+        self.at = at
+        self.run.sent[at] = now
+        self.transport.write(self.run.requests[at % len(self.run.requests)])
+
+    def data_received(self, data: bytes) -> None:
+        import httptools
+
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.transport.abort()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        run, at, status = self.run, self.at, self._parser.get_status_code()
+        if at < 0:  # an answer that nobody asked for
+            self.transport.abort()
+            return
+        self.at = -1
+        if run.read is not None:
+            run.marks[at], self._body = run.read(self._body), b""
+        run.ended(at, status, run.now())
+        if self._parser.should_keep_alive():
+            self._free()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.at >= 0:
+            at, self.at = self.at, -1
+            self.run.ended(at, 0, self.run.now())
+        self.run.lost(self)
+
+    def _free(self) -> None:
+        self.run.free.append(self)
+        if self.run.waiting:
+            self.run.hand_out()
+
+
+def _ignored(body: bytes) -> None:
+    """Nobody reads the bodies of this run."""
+
+
+def _refused(place: tuple[str, int], trouble: BaseException) -> TemperError:
+    """Why no line at all could be opened, in one sentence."""
+    where = f"{place[0]}:{place[1]}"
+    if isinstance(trouble, ssl.SSLCertVerificationError):
+        return TemperError(
+            f"the certificate of {where} is not trusted: {trouble.verify_message}",
+            fix="name the file of the certificates to trust with --ca FILE",
+        )
+    if isinstance(trouble, ssl.SSLError):
+        return TemperError(f"{where} does not speak TLS as it should: {trouble.reason}", fix="is it http://?")
+    if isinstance(trouble, TimeoutError):
+        return TemperError(f"{where} takes no connection in time", fix="is the service up, and the port open?")
+    if isinstance(trouble, OSError):
+        return TemperError(f"{where} takes no connection: {trouble.strerror or trouble}", fix="is the service up?")
+    raise trouble

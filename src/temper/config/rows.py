@@ -14,6 +14,7 @@ from temper.config.table import FEWEST, refuse_duplicates, require
 from temper.core.data import Array
 from temper.core.errors import ConfigError
 from temper.core.schema import Mutability, Schema
+from temper.core.text import TextSchema, as_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,7 +141,9 @@ def inferred(*parts: Rows) -> Schema:
 
 
 def matrix(rows: Rows, schema: Schema) -> Array:
-    """The inputs as the target takes them: float64 (n, d) of the schema's columns, or float32 arrays in its box."""
+    """What the target takes: float64 (n, d) of the schema's columns, float32 arrays in its box, or texts (n,)."""
+    if isinstance(schema, TextSchema):
+        return _texts(rows.x)
     if not schema.columns:
         return _boxed(np.asarray(rows.x), schema)
     if hasattr(rows.x, "columns"):
@@ -151,6 +154,21 @@ def matrix(rows: Rows, schema: Schema) -> Array:
     found = np.asarray(rows.x, dtype=np.float64)
     if found.ndim != 2 or found.shape[1] != len(schema.columns):
         raise ConfigError(f"X has the shape {found.shape}, the schema has {len(schema.columns)} columns")
+    return found
+
+
+def _texts(x: Any) -> Array:
+    """Texts (n,) from a list, an array, or a frame of one column."""
+    if hasattr(x, "columns"):
+        if len(x.columns) != 1:
+            raise ConfigError(
+                f"texts come in one column, and the data has {len(x.columns)}: {', '.join(map(str, x.columns))[:80]}",
+                fix="name it in schema.text, and list the others in data.drop",
+            )
+        x = x.iloc[:, 0]
+    found = as_texts(np.asarray(x, dtype=object))
+    if found is None:
+        raise ConfigError("the schema speaks of texts and the data holds none", fix="give one str per row")
     return found
 
 

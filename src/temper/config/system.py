@@ -23,6 +23,7 @@ from temper.core.metamorphic import Metamorphic
 from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
 from temper.core.target import ScoreKind
+from temper.core.text import TextSchema
 from temper.core.threat import Actor
 from temper.targets.signature import verify
 
@@ -59,7 +60,7 @@ def load_system(
     declared = relations(stress.sections("relations"), schema)
     system = build_system(
         **_model(document.section("model"), base, trust_pickle, today),
-        **_data(document.section("data"), base, schema),
+        **_data(document.section("data"), base, schema, document.section("schema").text("text")),
         schema=schema,
         policy=from_node(document, "policy", base),
         name=about.text("name", base.name),
@@ -154,7 +155,8 @@ def _callable(name: str, base: Path) -> str:
     return name
 
 
-def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]:
+def _data(section: Section, base: Path, schema: Schema | None, message: str) -> dict[str, Any]:
+    """The tables; of texts the column `message` alone."""
     section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier", "time", "history")
     section.needed("test")
     drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
@@ -168,13 +170,18 @@ def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]
         else:
             section.needed("target")
             found |= {"target": section.text("target"), "id": section.text("id")}
-            optional = {found["supplier"]: True, found["time"]: False}
-            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional))
+            optional = {name: word for name, word in ((found["supplier"], True), (found["time"], False)) if name}
+            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional, message))
     return found
 
 
 def _table(
-    file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: dict[str, bool]
+    file: Path,
+    schema: Schema | None,
+    named: list[str],
+    drop: tuple[str, ...],
+    optional: dict[str, bool],
+    message: str,
 ) -> Any:
     """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it.
 
@@ -183,7 +190,7 @@ def _table(
     names = header(file)
     told = [name for name in optional if name in names]
     named = [*named, *told]
-    for name in (*named, *drop):
+    for name in (*named, *drop, *([message] if message else [])):
         require(name, names, file.name)
     wanted = [name for name in names if name not in drop]
     if schema is not None and schema.columns:
@@ -194,10 +201,10 @@ def _table(
                 fix="describe them in schema.columns, or list them in data.drop",
             )
         wanted = [*schema.names, *named]
-    text = [
-        *(name for name in told if optional[name]),
-        *(column.name for column in (schema.columns if schema else ()) if column.type == "category"),
-    ]
+    words = [name for name in told if optional[name]]
+    if message:
+        return read_table(file, [message, *named], [message, *words])
+    text = [*words, *(column.name for column in (schema.columns if schema else ()) if column.type == "category")]
     return read_table(file, list(dict.fromkeys(wanted)), text)
 
 
@@ -247,7 +254,11 @@ def _options(
 
 
 def _schema(section: Section) -> Schema | None:
-    section.only("columns", "relations", "box")
+    section.only("columns", "relations", "box", "text")
+    if section.has("text"):
+        if section.has("columns") or section.has("box") or section.has("relations"):
+            raise section.error("schema.text stands alone", "text", fix="remove what describes numbers")
+        return TextSchema()
     if section.has("box"):
         box = section.numbers("box")
         if len(box) != 2 or not box[0] < box[1] or section.has("columns"):

@@ -18,6 +18,7 @@ from temper.core.requirement import Judgement
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
+from temper.engine.corruptions import means
 from temper.engine.executors import Executor
 from temper.engine.identity import data_digest, digest_of, library_versions, task_key
 from temper.engine.memory import recall, remember
@@ -209,7 +210,11 @@ def _conclude(
         findings += [replace(finding, task=key, scenario=first.scenario) for finding in found]
     own, joint, alarms = together(groups, plan.world)
     order = {"critical": 0, "high": 1, "medium": 2, "low": 3}
-    return (*own, *joint), tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9))), alarms
+    return (
+        (*own, *joint, *means(own)),
+        tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9))),
+        alarms,
+    )
 
 
 def _evidence(job: Job, keys: Sequence[str], task: Task, parts: Sequence[Part]) -> str:

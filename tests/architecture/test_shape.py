@@ -29,9 +29,18 @@ VERBS = {
     "guard/stages": "check",
     "detectors": "step",
     "response/responses": "act",
+    "chaos/faults/wire": "meet",
+    "chaos/faults/scores": "answer",
+    "chaos/faults/host": "strike",
 }
 PREPARES = {"detectors": ["fit"]}  # what a room's plugins do once, before their verb
-SPEAKS = ("attacks", "stress", "validation", "hardening")  # rooms whose plugins name their source and show an example
+SPEAKS = (
+    "attacks",
+    "stress",
+    "chaos",
+    "validation",
+    "hardening",
+)  # rooms whose plugins name their source and show an example
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -16,12 +16,15 @@ ROOMS = {
     "attacks": "temper.attacks",
     "checks": "temper.validation",
     "defences": "temper.hardening",
+    "faults": "temper.chaos.faults",
     "judges": "temper.judges",
     "stressors": "temper.stress",
 }
 
 
-def command(room: Annotated[str, typer.Argument(help="attacks, checks, stressors, defences or judges.")] = "") -> None:
+def command(
+    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, faults, defences or judges.")] = "",
+) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""
     if room and room not in ROOMS:
         raise TemperError(f"there is no room {room!r}", fix=f"use one of {', '.join(ROOMS)}")

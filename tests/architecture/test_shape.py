@@ -23,6 +23,7 @@ VERBS = {
     "attacks": "run",
     "judges": "judge",
     "stress": "apply",
+    "fuzz": "search",
     "validation": "measure",
     "hardening": "apply",
     "guard/stages": "check",

@@ -15,6 +15,7 @@ from temper.core.target import Access
 ROOMS = {
     "attacks": "temper.attacks",
     "checks": "temper.validation",
+    "fuzz": "temper.fuzz",
     "defences": "temper.hardening",
     "faults": "temper.chaos.faults",
     "judges": "temper.judges",
@@ -23,7 +24,7 @@ ROOMS = {
 
 
 def command(
-    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, faults, defences or judges.")] = "",
+    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences or judges.")] = "",
 ) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""
     if room and room not in ROOMS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,11 @@ class Draws:
         if isinstance(unit, np.ndarray):
             return (unit * high).astype(np.int64)
         return (unit * high).long()
+
+    def each(self, rows: Any, step: int) -> Iterator[np.random.Generator]:
+        """One NumPy generator per row, keyed like its other numbers: for rows that take thousands of numbers each."""
+        for key in np.asarray(self._bits(rows, step, 1))[:, 0]:
+            yield np.random.Generator(np.random.Philox(key=int(key)))
 
     def generator(self, step: int = 0) -> np.random.Generator:
         """A NumPy generator for work that is not per sample (a refit, a bootstrap), keyed by (seed, name, step)."""

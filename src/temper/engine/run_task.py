@@ -52,11 +52,11 @@ def _short(finding: Finding) -> Finding:
 
 
 def _absent(task: Task, part: Part) -> Measurement:
-    name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin  # as the plugin's own figures are named
     return Measurement(
-        plugin=name, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
+        plugin=task.figures, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
     )
 
 
 def _room(task: Task) -> Any:
-    return importlib.import_module(f"temper.engine.rooms.{task.family}")
+    family = "events" if task.room == "stress" and task.plugin.startswith("events.") else task.family
+    return importlib.import_module(f"temper.engine.rooms.{family}")

@@ -32,7 +32,7 @@ def run(task: Task, world: World) -> Part:
     raises, or scores NaN, on stressed rows gives ERROR measurements and a finding.
     """
     start = clock()
-    scene = world.scene(task, np.sort(world.held_out))
+    scene = world.scene(task, world.under_stress(task))
     stressor = _build(task, scene, world)
     yardstick = Yardstick.of(scene.kind, scene.classes)
     if lack := yardstick.lack(scene.y):

@@ -21,11 +21,19 @@ from temper.engine.task import Part, Task, World, actor_slice, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
 
 DELIVERED = 1.45  # set where bench/poisoning/delivered.py parts clean models from poisoned ones
-# Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say.
+# Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say
+# ({where}: the figure's first caveat).
 _WORTH = (
     ("fairness.selection_gap", 0.10, True, "Groups are flagged at different rates"),
     ("fairness.tpr_gap", 0.10, True, "Class 1 is found at different rates in different groups"),
     ("fairness.fpr_gap", 0.10, True, "Class 0 is flagged at different rates in different groups"),
+    ("weak_slice.misses", 0.10, True, "Class 1 is missed more often where {where}"),
+    ("weak_slice.alarms", 0.10, True, "Class 0 is flagged more often where {where}"),
+    ("weak_slice.errors", 0.10, True, "Mistakes are more frequent where {where}"),
+    ("weak_slice.large_errors", 0.10, True, "Large errors are more frequent where {where}"),
+    ("periods.misses_rise", 0.05, True, "Class 1 is missed more often in later periods: {where}"),
+    ("periods.alarms_rise", 0.05, True, "Class 0 is flagged more often in later periods: {where}"),
+    ("periods.errors_rise", 0.05, True, "Mistakes are more frequent in later periods: {where}"),
     ("calibration.ece", 0.05, True, "Scores are not the probabilities they claim to be"),
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
@@ -176,7 +184,7 @@ def _findings(m: Measurement, task: Task, world: World, accused: Any) -> tuple[F
             return (
                 Finding(
                     id=finding_id(m.plugin, m.metric, world.system),
-                    title=title,
+                    title=title.replace("{where}", m.caveats[0] if m.caveats else ""),
                     plugin=m.plugin,
                     metric=m.metric,
                     severity="medium",

@@ -23,7 +23,7 @@ demo: $(DEMO)/.stamp ## attack, judge and fix a bank's fraud model, offline, in 
 
 test: $(VENV)/.stamp ## every test that is not slow, and the doctests
 	@PYTHON=$(PYTHON) bash scripts/debian_packages.sh
-	$(PYTEST) -n $(WORKERS) -m "not slow"
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow"
 
 check: $(VENV)/.stamp ## format, lint, types, architecture, generated documents up to date
 	$(BIN)/ruff format --check .

@@ -25,19 +25,23 @@ from temper.testing import (
     defence,
     detector,
     extraction,
+    fault,
     injection,
     inversion,
     judge,
     plugin,
     poisoning,
+    scenario,
     stage,
     stressor,
+    struck,
     told,
 )
 from temper.testing.law import LawBroken, sealed
 from temper.testing.scenes import trained_scene
 
 Law = Callable[..., None]
+FAULTS = {"wire": fault.WIRE, "scores": fault.SCORES, "host": struck.LAWS}
 FAMILIES = {
     "evasion": attack.LAWS,
     "poisoning": poisoning.LAWS,
@@ -67,6 +71,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     "each answer stays as it is",
     ("partitions", "law_gives_at_least_the_same_access"): "a vote is flat between the points where it turns",
     ("injection.minimal", "law_other_seed_tries_others"): "it takes parts away in a fixed order and draws nothing",
+    ("host.kill", "law_outlasts_nobody"): "a process is started anew by whoever had started it",
     ("injection.crescendo_model", "law_other_seed_tries_others"): "its attacker model decides everything",
     ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",
     (
@@ -97,7 +102,7 @@ def _pair(name: str, law: Law) -> Any:
 
 
 def every_plugin() -> Iterator[Any]:
-    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages", "detectors"):
+    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages", "detectors", "chaos.faults"):
         for name in Room(f"temper.{room}").names():
             for law in plugin.LAWS:
                 yield pytest.param(room, name, law, id=f"{room}-{name}-{law.__name__}")
@@ -113,7 +118,14 @@ def test_attack_keeps(name: str, law: Law) -> None:
     law(Room("temper.attacks").get(name))
 
 
-@pytest.mark.parametrize(("name", "law"), pairs("stress", lambda name: stressor.LAWS))
+@pytest.mark.parametrize(("name", "law"), pairs("chaos.faults", lambda name: FAULTS[name.split(".")[0]]))
+def test_fault_keeps(name: str, law: Law) -> None:
+    law(Room("temper.chaos.faults").get(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "law"), pairs("stress", lambda name: scenario.LAWS if name.startswith("events.") else stressor.LAWS)
+)
 def test_stressor_keeps(name: str, law: Law) -> None:
     law(Room("temper.stress").get(name))
 

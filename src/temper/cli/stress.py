@@ -9,9 +9,7 @@ import typer
 
 from temper.cli import _options as options
 
-ROOMS = [
-    "stress",
-]
+ROOMS = ["stress", "validation.metamorphic", "validation.label_delay"]
 Target = Annotated[
     str | None,
     typer.Argument(

@@ -182,8 +182,7 @@ def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:
         if task.room == LOAD:
             found[LOAD] = load.MISLEADS
             continue
-        name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin
-        found[name] = misleads(plan.world.room(task.room).get(task.plugin))
+        found[task.figures] = misleads(plan.world.room(task.room).get(task.plugin))
     return tuple((name, words) for name, words in sorted(found.items()) if words)
 
 

@@ -22,6 +22,7 @@ from temper.kernels.loss import decide
 from temper.threats.rules import catalogue, scenarios
 
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
+ROOMS["fuzz"] = Room("temper.fuzz")
 LOAD = "load"
 """The task that puts the system's own service under load, where temper.yaml names one."""
 OPTIONED = ROOMS | {"hardening": Room("temper.hardening")}

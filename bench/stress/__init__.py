@@ -1,1 +1,1 @@
-"""Stress against what is known to be there, and what it costs."""
+"""Stress against what is known to be there, what it costs, and peers."""

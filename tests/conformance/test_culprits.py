@@ -12,10 +12,12 @@ from conformance.culprits import check as checkers
 from conformance.culprits import defence as defenders
 from conformance.culprits import detector as watchers
 from conformance.culprits import edges, payload
+from conformance.culprits import fault as faults
 from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
+from conformance.culprits import scenario as scenarios
 from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
 from conformance.culprits import stressor_unstructured as unstructured
@@ -27,6 +29,7 @@ from temper.testing import (
     defence,
     detector,
     extraction,
+    fault,
     gate,
     injection,
     inversion,
@@ -35,10 +38,12 @@ from temper.testing import (
     plugin,
     poisoning,
     report,
+    scenario,
     stage,
     store,
     stressor,
     stressor_unstructured,
+    struck,
     target,
     told,
 )
@@ -59,12 +64,16 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("stressor_unstructured", stressor_unstructured.LAWS, unstructured.BITES, unstructured.INNOCENT[0]),
+    ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
     ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),
     ("poisoning", poisoning.LAWS, payload.POISONING, payload.INNOCENT_POISONING),
     ("extraction", extraction.LAWS, payload.EXTRACTION, payload.INNOCENT_EXTRACTION),
     ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
     ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
+    ("fault.wire", fault.WIRE, faults.WIRE, faults.Late),
+    ("fault.scores", fault.SCORES, faults.SCORES, faults.Halved),
+    ("fault.host", struck.LAWS, faults.HOST, faults.Still),
     ("gate", gate.LAWS, edges.GATE, edges.INNOCENT_GATE),
     ("report", report.LAWS, edges.REPORT, edges.INNOCENT_REPORT),
     ("store", store.LAWS, edges.STORE, edges.INNOCENT_STORE),
@@ -121,18 +130,8 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
 @pytest.mark.parametrize(
     "module",
     [
-        plugin,
-        attack,
-        oracle,
-        target,
-        judge,
-        detector,
-        stressor,
-        stressor_unstructured,
-        check,
-        defence,
-        poisoning,
-        injection,
+        *(plugin, attack, oracle, target, judge, detector, stressor, scenario, stressor_unstructured, check, defence),
+        *(poisoning, injection),
     ],
 )
 def test_every_law_of_a_file_is_listed(module: Any) -> None:

@@ -92,7 +92,7 @@ def test_what_a_killed_node_has_answered_the_other_one_knows_after_the_relay(tmp
             waited(lambda port=port: metric(port, "workers") == 2, 6.0)
         documents = [{"id": f"r{at}", "row": row(rng)} for at in range(60)]
         first = [asked(ports[0], one)[2] for one in documents]
-        time.sleep(2.5)  # the relay's second, and the other's
+        time.sleep(1.5)  # a second is promised, and this machine may be busy
         os.kill(pids[0], signal.SIGKILL)
         for one, said in zip(documents, first, strict=True):
             status, head, again = asked(ports[1], one)

@@ -1,10 +1,14 @@
 """The review queue as stories: one case after another, and everything a reviewer may not do."""
 
+import math
+import time
+
 import pytest
 
 from control_store import PASSWORD, labels, peopled
 from temper.core.errors import TemperError
 from temper.core.review import Conflict, Forbidden, Role, Ruling, State
+from temper.store.control.migrate import migrations
 
 
 @pytest.fixture
@@ -160,6 +164,59 @@ def test_what_is_overdue_gets_the_safe_default_and_says_so(control):
     assert control.reviews.expire(10.0) == []
     assert labels(control) == []
     assert control.audit.page()[0].action == "review.expire"
+
+
+def test_a_second_look_that_nobody_may_take_is_known_and_ends_when_it_is_due(control):
+    reviews = control.reviews
+    number, other = reviews.enqueue("r1", {}, 1.0, eyes=2), reviews.enqueue("r2", {}, 1.0)
+    assert answered(reviews, reviews.claim_one(number, "ann", 2.0), "ann", "allow").state is State.SECOND
+    assert reviews.stuck() == set()
+    for name in ("bob", "cyd", "pat"):
+        control.people.disable(name, "root", 11.0)
+    assert reviews.stuck() == set(), "an admin may do it"
+    control.people.set_role("pat", Role.VIEWER, "root", 11.0)
+    held = reviews.claim_one(other, "root", 12.0)
+    reviews.release(other, "root", held.version, 12.0)
+    assert reviews.get(number).due == 1.0 + 86_400.0
+    with control._database.write() as tx:  # the last admin cannot be disabled, and here has left all the same
+        tx.all("UPDATE person SET disabled = 1 WHERE name = ?", "root")
+    assert reviews.stuck() == {number}, "the other may still be decided by whoever answered this one"
+    assert reviews.expire(86_400.0) == []
+    assert {case.id for case in reviews.expire(86_401.0)} == {number, other}
+    assert reviews.stuck() == set()
+
+
+def test_a_case_of_before_that_had_no_due_time_gets_one(place):
+    control = peopled(place)
+    waits, done = (control.reviews.enqueue(name, {}, 1.0, due=9e99) for name in ("r1", "r2"))
+    with control._database.write() as tx:
+        tx.all("UPDATE review SET due = ?", math.inf)
+        tx.all("UPDATE review SET state = 'closed', outcome = 'allow', closed = 2 WHERE id = ?", done)
+        tx.script(migrations("postgresql" if "://" in place else "sqlite")[14])
+    assert control.reviews.get(waits).due == pytest.approx(time.time() + 86_400, abs=60)
+    assert control.reviews.get(done).due is None
+    control.close()
+
+
+def test_what_a_client_sent_is_erased_in_every_state_and_nothing_else_of_a_closed_case_can_change(control):
+    reviews, secret = control.reviews, {"rows": [{"iban": "NL91"}], "score": 0.5}
+    control.exercises.set_share(1.0, "pat", 1.0)
+    for name in ("waits", "closed", "late", "other"):
+        reviews.enqueue(name, secret, 1.0, due=20.0 if name == "late" else None)
+    answered(reviews, reviews.claim_one(2, "ann", 2.0), "ann", "block")
+    reviews.expire(20.0)
+    again = reviews.page()[-1]
+    assert again.id not in (1, 2, 3, 4), "the closed one comes again, with its rows"
+    assert reviews.erase(["waits", "nobody"], "root", 21.0) == 1
+    for _ in range(2):
+        assert reviews.erase(["waits", "closed", "late"], "root", 22.0) == 3
+    assert [one.action for one in control.audit.page(5)].count("review.erase") == 4, "what has gone goes once"
+    assert [dict(reviews.get(number).payload) for number in (1, 2, 3, again.id)] == [{"erased": True}] * 4
+    assert dict(reviews.get(4).payload) == secret
+    assert (reviews.get(3).state, reviews.get(3).outcome) == (State.EXPIRED, Ruling.BLOCK)
+    for change in ("payload = '{}'", "outcome = 'allow'", "payload = '{\"erased\":true}', outcome = 'allow'"):
+        with pytest.raises(TemperError), control._database.write() as tx:
+            tx.all(f"UPDATE review SET {change} WHERE id = 3")
 
 
 @pytest.mark.parametrize("overdue", list(Ruling))

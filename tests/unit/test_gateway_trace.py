@@ -15,15 +15,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from small_gateway import COLUMNS, GUARD, decisions, folder, gateway, models, written
+from temper.core.chat import Request
 from temper.core.errors import ConfigError
+from temper.gateway.app import proxy
 from temper.gateway.log import Signals, logged
 from temper.gateway.tables.build import Gateway, opened
 from temper.gateway.trace import Spans, carried, id_of, sampled
+from temper.guard.pipeline import build
+from temper.targets.chat.function import ChatFunction
+from unit.test_gateway_proxy import running
 
 __all__ = ["folder", "gateway", "models"]
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -178,6 +184,56 @@ def test_a_sampled_request_is_a_span_at_the_collector_and_the_parent_of_what_it_
     asked = [headers.get("traceparent") for path, headers, _ in came if path == "/m"]
     assert asked[0] == f"00-{TRACE}-{first.span_id.hex()}-01"
     assert asked[1] == PLAIN
+
+
+def test_a_sampled_exchange_with_an_assistant_is_a_span_that_says_what_became_of_it_and_none_of_its_words(
+    other: Any,
+) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    url, came = other
+    guard = build([("secrets", {}), ("limits", {"characters": 200})], key=b"k")
+
+    def answer(request: Request) -> str:
+        if "fall" in request.messages[-1].text:
+            raise RuntimeError("over")
+        return "the parcel is at the harbour"
+
+    app = proxy(ChatFunction(call=answer, tools=True, version="v1"), guard, {"shop": "a-long-random-key"})
+    app.spans = Spans.to(f"{url}/v1/traces", "temper-gateway")
+
+    asked = [
+        ("where is my marzipan", SAMPLED, False, 200),
+        ("where is my marzipan", SAMPLED, True, 200),
+        ("x" * 500, SAMPLED, False, 200),  # stopped, which is an ordinary answer
+        ("where is it", PLAIN, False, 200),
+        ("fall over", SAMPLED, False, 502),
+        ("where is it", SAMPLED, False, 401),
+    ]
+
+    async def use(address: str) -> list[int]:
+        told = []
+        async with aiohttp.ClientSession() as session:
+            for said, trace, stream, status in asked:
+                key = "wrong" if status == 401 else "a-long-random-key"
+                body = {"model": "m", "messages": [{"role": "user", "content": said}], "stream": stream}
+                headers = {"Authorization": f"Bearer {key}", "traceparent": trace}
+                async with session.post(f"{address}/v1/chat/completions", json=body, headers=headers) as reply:
+                    await reply.read()
+                    told.append(reply.status)
+        return told
+
+    assert running(app, use) == [status for *_, status in asked]
+    found = [{one.key: one.value for one in span.attributes} for span in spans_of(came)]
+    assert {(span.name, span.trace_id.hex(), span.parent_span_id.hex()) for span in spans_of(came)} == {
+        ("exchange", TRACE, SPAN)
+    }
+    assert [one["http.response.status_code"].int_value >= 400 for one in found] == [False, False, False, True, True]
+    assert [one["temper.client"].string_value for one in found[:4]] == ["shop"] * 4
+    assert "temper.client" not in found[4]
+    assert [one["temper.stopped"].string_value for one in found[:3]] == ["", "", "limits"]
+    assert all(one["temper.request"].string_value.startswith("chatcmpl-") for one in found[:4])
+    assert b"marzipan" not in b"".join(body for _, _, body in came)
+    assert b"harbour" not in b"".join(body for _, _, body in came)
 
 
 def test_a_collector_that_is_down_costs_an_answer_nothing_and_the_end_seconds(folder: Path) -> None:

@@ -76,7 +76,7 @@ class Node:
 STEPS = st.lists(
     st.tuples(
         st.integers(0, 2),
-        st.sampled_from(["take"] * 12 + ["turn"] * 6 + ["down", "unheard", "die", "wait", "rest"]),
+        st.sampled_from(["take"] * 12 + ["turn"] * 6 + ["look"] * 2 + ["down", "unheard", "die", "wait", "rest"]),
         st.integers(1, 4),
         st.floats(0, 0.5),
     ),
@@ -99,6 +99,8 @@ def test_a_daily_budget_is_exceeded_by_no_more_than_was_told_too_late_or_never(t
                 node.take(now, cost)
             elif what in ("turn", "down", "unheard"):
                 node.turn(now, "" if what == "turn" else what)
+            elif what == "look":
+                node.shares.give_back(node.pool.wanted())
             elif what == "die":
                 dead.append(node)
                 nodes[at] = Node(control, f"n{at}-{len(dead)}", config)
@@ -234,6 +236,11 @@ def test_the_allowance_of_a_control_store(place):
             told = {"shop": Trade(spent=20, left=30, want=0)}
             assert a.exchange(config, 2, told, NOON + 1) == {"shop": Grant(0)}
         assert b.exchange(config, 3, {"shop": Trade(left=25, need=26, want=26)}, NOON + 2) == {"shop": Grant(0, 1.0)}
+        # b is refused what a holds: a hears of it, until it has told again.
+        assert (list(a.wanted()), list(b.wanted())) == (["shop"], [])
+        assert list(second.quotas.pool("a", "other/").wanted()) == []
+        assert a.exchange(config, 3, {"shop": Trade(left=30)}, NOON + 1) == {"shop": Grant(0)}
+        assert list(a.wanted()) == []
         # a dies with 30: they can be had when its lease has ended.
         found = b.exchange(config, 4, {"shop": Trade(left=25, need=55, want=55)}, NOON + 1 + SECONDS)
         assert found == {"shop": Grant(55)}
@@ -242,7 +249,7 @@ def test_the_allowance_of_a_control_store(place):
         assert found["shop"].wait == pytest.approx(NOON + 43_200 - NOON - 2 - SECONDS)
         assert b.exchange(config, 6, {"shop": Trade(left=0)}, NOON + 3 + SECONDS) == {"shop": Grant(0)}
         many = {f"c{at}": Trade(want=5, need=1) for at in range(256)}
-        assert set(a.exchange(config, 3, many, NOON + 20).values()) == {Grant(5)}
+        assert set(a.exchange(config, 4, many, NOON + 20).values()) == {Grant(5)}
         first.quotas.prune(NOON + 30 * DAY)
         assert a.exchange(config, 1, want, NOON + 30 * DAY) == {"shop": Grant(50)}
     finally:
@@ -255,6 +262,9 @@ class Slow:
 
     def __init__(self, pool):
         self.pool, self.gate, self.down = pool, None, False
+
+    def wanted(self):
+        return self.pool.wanted()
 
     def exchange(self, *given):
         if self.gate is not None:
@@ -284,6 +294,35 @@ def test_a_worker_waits_for_its_first_lease_and_never_again_while_it_holds_one(c
         QuotaConfig(per_second=10, burst=20), 1, {"shop": Trade(want=20, need=12)}, time.time()
     )
     assert found["shop"].queries >= 12, "what was not spent came back"
+
+
+@pytest.mark.parametrize("limit", [QuotaConfig(per_second=1e-6, burst=2), QuotaConfig(per_day=2)], ids=["burst", "day"])
+def test_the_last_query_that_a_neighbour_holds_is_had_when_the_client_asks_again_as_told(place, limit):
+    """Two workers of one store: the first holds the last query for its own next request, the second is asked for it."""
+    stores = Control.open(place), Control.open(place)
+
+    async def story():
+        one, other = (Leasing.of(store.quotas.pool(name), lambda: 2) for store, name in zip(stores, "ab", strict=True))
+        for worker in (one, other):
+            worker.follow(limit)
+            worker.start()
+        first = await one.patiently("shop", 1)
+        while not one.shares.leased:  # it leases before it is out of them
+            await asyncio.sleep(0.01)
+        told = await other.patiently("shop", 1)
+        await asyncio.sleep(told)
+        again = await other.patiently("shop", 1)
+        more = [await worker.patiently("shop", 1) for worker in (one, other)]
+        for worker in (one, other):
+            await worker.stop()
+        return first, told, again, more
+
+    first, told, again, more = asyncio.run(story())
+    for store in stores:
+        store.close()
+    assert (first, again) == (0, 0)
+    assert 0 < told <= 1.0
+    assert min(more) > 0, "both are gone, and no third is given out"
 
 
 def test_a_store_that_hangs_holds_nobody_up_and_one_part_of_the_limit_goes_on(control):

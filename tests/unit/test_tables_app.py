@@ -186,9 +186,16 @@ def test_it_says_when_it_is_not_ready_and_counts_what_it_answered() -> None:
     app = _app(ready=lambda: ("draining", "ledger"))
     assert _asked(app, "GET", "/readyz")[::2] == (503, {"ready": False, "why": ["draining", "ledger"]})
     assert _asked(app, "GET", "/healthz", headers={"authorization": ""})[0] == 200
+    assert _score(app, {"row": ROW})[0] == 200
+    assert _score(app, {"row": {}})[0] == 400
+    assert _asked(app, "GET", "/v1/score")[0] == 405
+    assert _asked(app, "GET", "/nowhere")[0] == 404
     text = _asked(app, "GET", "/metrics", headers={"authorization": ""})[2].decode()
-    assert 'temper_requests_total{status="503"} 1' in text
-    assert "temper_request_seconds_count 2" in text
+    assert {line for line in text.splitlines() if line.startswith(("temper_requests", "temper_probes"))} == {
+        *(f'temper_requests_total{{status="{status}"}} 1' for status in (200, 400, 404, 405)),
+        *(f'temper_probes_total{{status="{status}"}} 1' for status in (200, 503)),
+    }
+    assert "temper_request_seconds_count 4" in text, "a probe is no request, and would make the others look fast"
     assert _asked(_app(), "GET", "/readyz")[::2] == (200, {"ready": True})
     assert _asked(_app(), "GET", "/livez") == _asked(_app(), "GET", "/healthz")
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
+from control_store import opened as opened_control
 from small_gateway import GUARD, asked, decisions, folder, models, written
 from temper.cli import app
+from temper.core.review import Role
 from temper.core.schema import Column, Schema
 from temper.gateway.tables.build import opened
 from temper.gateway.tables.decode import Decoder, Wrong
@@ -68,6 +72,48 @@ def test_the_name_of_a_person_is_in_no_record_and_no_case(folder: Path) -> None:
         assert "Jane" not in str(decisions(gateway))
     finally:
         gateway.close()
+
+
+def test_erasing_a_person_reaches_their_cases_and_nobody_else_s(folder: Path) -> None:
+    written(folder, REVIEWED)
+    gateway = opened(folder / "temper.yaml")
+    audit = folder / ".temper" / "audit"
+
+    async def story() -> None:
+        for at, subject in enumerate(("Jane Doe", "Jane Doe", "John")):
+            await asked(gateway, (1.234375 + at, 0.0, 0.0), id_=f"r{at}", subject=subject)
+
+    asyncio.run(story())
+    gateway.tending.relay.once()
+    reviews = gateway.control.reviews
+    gateway.control.people.add("ann", Role.ANALYST, "a sentence to remember", "root", time.time())
+    closed = reviews.claim("ann", time.time())
+    assert closed is not None
+    reviews.decide(closed.id, "ann", "block", "seen", "t", closed.version, time.time())
+    before = {case.id: reviews.get(case.id) for case in [closed, *reviews.page()]}
+    gateway.close()
+    erase = ("erase", audit, "--subject", "local:Jane Doe", "--key", audit / "ledger.key")
+    assert run(*erase, "--store", folder / "x.db").exit_code != 0
+    opened_control(folder / "y.db").close()
+    assert run(*erase, "--store", folder / "y.db").exit_code != 0, "nothing is erased while its cases cannot be found"
+    told = run(*erase)
+    assert (told.exit_code, "2 item(s) of 'local:Jane Doe' erased, and the rows in 2 case(s)" in told.output) == (
+        0,
+        True,
+    )
+    control = opened_control(folder / ".temper" / "control.db")
+    after = {number: control.reviews.get(number) for number in before}
+    kept = [number for number, case in after.items() if case.payload == before[number].payload]
+    assert [before[number].payload["rows"][0]["a"] for number in kept] == [3.234375], "John's"
+    assert [dict(case.payload) for number, case in after.items() if number not in kept] == [{"erased": True}] * 2
+    assert replace(after[closed.id], payload={}) == replace(before[closed.id], payload={}), "what was decided stays"
+    (label,) = control.outbox.after(0)
+    assert dict(label.label.payload) == {"erased": True}
+    assert control.audit.verify() == []
+    assert [one.action for one in control.audit.page(2)] == ["review.erase"] * 2
+    control.close()
+    assert b"1.234375" not in (folder / ".temper" / "control.db").read_bytes()
+    assert run("verify", audit).exit_code == 0
 
 
 def test_both_protocols_name_a_person_and_refuse_what_is_no_name() -> None:

@@ -71,6 +71,23 @@ def test_a_double_click_is_one_decision(world: World) -> None:
     assert len(world.control.reviews.get(number, "ana").decisions) == 1
 
 
+def test_a_case_that_nobody_may_take_says_so_and_what_becomes_of_it(world: World) -> None:
+    number, other = world.case(eyes=2), world.case()
+    assert decide(world, "ana", number) == 303
+    assert "nobody may take it" not in world.browser("ben").get("/queue?state=second").text
+    with world.control._database.write() as tx:
+        tx.all("UPDATE person SET disabled = 1 WHERE name <> ?", "ana")
+    ana = world.browser("ana")
+    queue = ana.get("/queue?state=second").text
+    assert "1 case waits for people who are not there" in queue
+    assert queue.count("nobody may take it") == 1
+    assert "nobody may take it" not in ana.get("/queue").text, "the other is there for ana"
+    page = ana.get(f"/cases/{number}").text
+    assert "Nobody may decide this case: all with the role analyst have answered it or are disabled." in page
+    assert "its default, block, when it is due" in page
+    assert "Nobody may decide" not in ana.get(f"/cases/{other}").text
+
+
 def test_of_two_who_claim_one_the_second_sees_who_has_it(world: World) -> None:
     number = world.case()
     ana, ben = world.browser("ana"), world.browser("ben")

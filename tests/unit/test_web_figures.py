@@ -116,6 +116,10 @@ def test_nothing_is_called_well_that_was_not_said() -> None:
     assert only is not None
     assert [(check.name, check.tone) for check in only.checks] == [("Breaker", "open")]
     assert only.sources == only.load == ()
+    figures = "temper_breaker 0\ntemper_checkpoints_kept {0}\ntemper_checkpoints_failing 0\n"
+    states = [state for kept in (0, 1) if (state := read(figures.format(kept)).state) is not None]
+    assert [state.checks[1].state for state in states] == ["there is no second place", "written to the second place"]
+    assert [state.checks[1].tone for state in states] == ["open", "pass"]
 
 
 def test_a_source_nobody_knows_is_no_part_of_the_bar() -> None:

@@ -21,9 +21,15 @@ def command(
     ] = "http://127.0.0.1:8080/metrics",
     certificate: Annotated[Path | None, typer.Option(help="The certificate chain of this host, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    log_format: Annotated[str, typer.Option(help="What a line of the log on stderr is: text or json.")] = "text",
+    log_level: Annotated[str, typer.Option(help="The least that is logged: info, warning or error.")] = "info",
 ) -> None:
     """Show people the cases they are to decide, and operators their switches, in a browser."""
+    from temper.gateway.log import Signals, logged
     from temper.web.serve import serve
 
-    typer.echo(f"console: {'https' if certificate else 'http'}://{host}:{port} (Ctrl-C ends it)", err=True)
-    serve(config, host, port, metrics, certificate, key)
+    how = Signals(form=log_format, level=log_level)
+    if how.form == "text":
+        typer.echo(f"console: {'https' if certificate else 'http'}://{host}:{port} (Ctrl-C ends it)", err=True)
+    with logged(how):
+        serve(config, host, port, metrics, certificate, key)

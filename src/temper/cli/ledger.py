@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from temper.cli import _control
 from temper.cli import _options as options
+from temper.core.errors import TemperError
 
 app = typer.Typer(
     help="The audit ledger of a gateway: check it, read it, sign it, erase from it.", no_args_is_help=True
@@ -18,6 +22,14 @@ Public = Annotated[Path | None, typer.Option(help="The public key of whoever sig
 Private = Annotated[Path, typer.Option(help="The private key of the ledger; `temper sign --new-key` makes one.")]
 Number = Annotated[int | None, typer.Option(help="One record by its number: to be proved, or shown alone.")]
 Persons = Annotated[Path, typer.Argument(help="The folder of the ledger, or the personal.db in it.")]
+Cases = Annotated[
+    str,
+    typer.Option(
+        envvar="TEMPER_CONTROL",
+        help="The control store with their cases: a file or a postgresql:// URL; else control.db beside the ledger.",
+    ),
+]
+With = Annotated[bool, typer.Option("--cases/--no-cases", help="Whether the rows in their cases go too.")]
 Subjects = Annotated[
     list[str],
     typer.Option(
@@ -82,11 +94,24 @@ def read(
 
 
 @app.command()
-def erase(path: Persons, subject: Subjects, key: Private) -> None:
-    """Delete a person's key and all that was kept of them, for good. The ledger keeps its commitments, and its proofs
-    stay valid.
+def erase(path: Persons, subject: Subjects, key: Private, store: Cases = "", cases: With = True) -> None:
+    """Delete a person's key and all that was kept of them, for good, and the rows in their cases. The ledger keeps its
+    commitments, and its proofs stay valid; what people decided stays too.
     """
     from temper.store.ledger import inspect
 
-    for line in inspect.erased(path, subject, key):
+    folder = path if path.is_dir() else path.parent
+    for line in inspect.erased(path, subject, key, partial(_cases, folder, store) if cases else None):
         typer.echo(line)
+
+
+def _cases(folder: Path, store: str, names: Sequence[str]) -> int:
+    """Erase the rows in these cases; the control store is beside the ledger, or has to be named."""
+    place = store or str(folder.absolute().parent / "control.db")
+    if "://" not in place and not Path(place).exists():
+        raise TemperError(
+            f"{len(names)} case(s) hold rows of this person, and there is no control store at {place}",
+            fix="name it with --store or TEMPER_CONTROL, as in guard.control; --no-cases where it is gone",
+        )
+    with _control.opened(place) as (control, by, now):
+        return control.reviews.erase(names, by, now)

@@ -29,9 +29,7 @@ def command(
         str,
         typer.Option(envvar="TEMPER_NODE", help="A table model's: the name of this gateway; else that of the machine."),
     ] = "",
-    otlp: Annotated[
-        str, typer.Option(help="A table model's: a collector's address for spans of sampled requests (extra otel).")
-    ] = "",
+    otlp: Annotated[str, typer.Option(help="A collector's address for spans of sampled requests (extra otel).")] = "",
     keys: Annotated[
         str, typer.Option(help="An assistant's: the environment variable with its clients' keys: name=key,name=key.")
     ] = "TEMPER_KEYS",

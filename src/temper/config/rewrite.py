@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -28,6 +29,34 @@ def rewritten(text: str, answers: Mapping[tuple[str, str], Any]) -> str:
         else:
             text = _added(text, inner, f"{key}: {flow(value)}")
     return text
+
+
+def repointed(text: str, answer: Callable[[Path, str], Path | None]) -> tuple[str, dict[str, Path]]:
+    """The text with its absolute paths replaced by what `answer` says of each and its section (None leaves it), and
+    what was replaced.
+
+    >>> repointed("guard: {profile: /var/p.npz} # kept", lambda path, section: Path("/new") / section / path.name)
+    ('guard: {profile: "/new/guard/p.npz"} # kept', {'/var/p.npz': PosixPath('/new/guard/p.npz')})
+    """
+    replaced = {}
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for node, section in reversed([*_paths(root, "")]):
+        if (new := answer(Path(node.value), section)) is not None:
+            text = text[: node.start_mark.index] + flow(str(new)) + text[node.end_mark.index :]
+            replaced[node.value] = new
+    return text, replaced
+
+
+def _paths(node: Any, section: str) -> Iterator[tuple[Any, str]]:
+    """The values that are absolute paths, in their order."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from _paths(value, section or name.value)
+    elif isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            yield from _paths(one, section)
+    elif isinstance(node, yaml.ScalarNode) and node.value.startswith("/"):
+        yield node, section
 
 
 def _child(node: Any, key: str) -> Any:

@@ -19,18 +19,31 @@ from temper.core.text import TextSchema, as_texts
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """`x` a frame or an array (n, ...), `y` (n,) as it was given, `ids` (n,) int64, `supplier` (n,) words or None."""
+    """`x` a frame or an array (n, ...), `y` (n,) as it was given, `ids` (n,) int64, `supplier` (n,) words and `time`
+    (n,) datetime64[s] or numbers, or None.
+    """
 
     x: Any
     y: Any
     ids: np.ndarray[Any, np.dtype[np.int64]]
     supplier: np.ndarray[Any, Any] | None = None
+    time: np.ndarray[Any, Any] | None = None
 
 
-def rows_of(data: Any, *, target: str, id_column: str = "", supplier: str = "", drop: Sequence[str] = ()) -> Rows:
+def rows_of(
+    data: Any,
+    *,
+    target: str,
+    id_column: str = "",
+    supplier: str = "",
+    time: str = "",
+    features: Sequence[str] = (),
+    drop: Sequence[str] = (),
+) -> Rows:
     """Rows of a frame with its target column, or of a pair (X, y). Raises `ConfigError` naming what does not fit.
 
-    `supplier` is a column that need not be there: it says who delivered a row.
+    `supplier` and `time` are columns that need not be there: they say who delivered a row, and when it came. They are
+    no features unless `features` names them.
     """
     if isinstance(data, tuple) and len(data) == 2:
         x, y = data
@@ -48,8 +61,34 @@ def rows_of(data: Any, *, target: str, id_column: str = "", supplier: str = "", 
     frame = data.set_axis(names, axis=1)
     ids = stable_ids(frame[id_column]) if id_column else np.arange(len(frame))
     told = frame[supplier].astype(str).to_numpy(dtype=str) if supplier in names else None
-    left_out = {target, id_column, *drop, *(() if told is None else (supplier,))} - {""}
-    return _enough(Rows(x=frame.drop(columns=list(left_out)), y=frame[target], ids=ids, supplier=told))
+    when = moments(frame[time], time) if time in names else None
+    left_out = {target, id_column, *drop, *(() if told is None else (supplier,))}
+    left_out |= set() if when is None or time in features else {time}
+    x = frame.drop(columns=list(left_out - {""}))
+    return _enough(Rows(x=x, y=frame[target], ids=ids, supplier=told, time=when))
+
+
+def moments(column: Any, name: str) -> np.ndarray[Any, Any]:
+    """When each row came: dates and times to the second (of a time zone, in UTC), numbers as they are.
+
+    Raises `ConfigError` for a value that is missing or no time.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column):
+        found = np.asarray(column, dtype=np.float64)
+        lost = ~np.isfinite(found)
+    else:
+        parsed = pd.to_datetime(column, errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
+        found, lost = parsed.to_numpy().astype("datetime64[s]"), parsed.isna().to_numpy()
+    if lost.any():
+        row = int(np.argmax(lost))
+        raise ConfigError(
+            f"{int(lost.sum()):,} values of the time column {name!r} are no time,"
+            f" first {column.iloc[row]!r} in row {row}",
+            fix="give dates such as 2027-01-31 12:00, or numbers that rise with time",
+        )
+    return found
 
 
 def stable_ids(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:

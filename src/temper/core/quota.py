@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -140,3 +140,6 @@ class Allowance(Protocol):
         """What each client is granted. What was spent counts once under a `number`, however often that comes; numbers
         grow.
         """
+
+    def wanted(self) -> Collection[str]:
+        """Clients that this node holds queries of and another one was refused, for want of what is held here."""

@@ -86,7 +86,8 @@ class Draws:
 
     def _bits(self, rows: Any, step: Any, width: int) -> Array:
         """53 random bits per position as signed 64-bit integers."""
-        ids: Array = np.asarray(rows.tolist() if hasattr(rows, "tolist") else rows, dtype=np.int64)
+        listed = rows if isinstance(rows, np.ndarray) or not hasattr(rows, "tolist") else rows.tolist()
+        ids: Array = np.asarray(listed, dtype=np.int64)
         if self.ids is not None:
             ids = np.asarray(self.ids, dtype=np.int64)[ids]
         count: Array = np.arange(1, width + 1, dtype=np.int64)

@@ -16,7 +16,7 @@ from temper.store.backup.restore import Restored
 
 SIGNING = "ledger.key"
 PEPPER = "pepper"
-DATA = ("test", "train", "accepted")
+DATA = ("test", "train", "accepted", "history")
 
 
 def sources(config: Path, *, data: bool = False) -> Sources:
@@ -54,17 +54,24 @@ def backup(config: Path, to: Path, version: str, *, secrets: bool, data: bool) -
 
 
 def told(restored: Restored, seconds: float) -> Iterator[str]:
-    """What was restored, and what somebody still has to do, in a few lines."""
+    """What was restored, in a few lines."""
     yield f"{restored.backup} is in {restored.to} after {seconds:.1f} s"
     yield from _contents(restored.manifest)
     yield from (f"fault: {one}" for one in restored.faults)
     signed = sum(one.signed for one in restored.ledger)
     if not restored.faults:
         yield f"the ledger follows from record to record; {signed:,} records are under signed checkpoints"
-    if restored.outside:
+
+
+def left_to_do(restored: Restored, *, apart: bool = False) -> Iterator[str]:
+    """What somebody has to do before a gateway starts on it; one set `apart` has its absolute paths seen to."""
+    if restored.outside and not apart:
         yield f"temper.yaml names absolute paths: move what is in {restored.to / 'elsewhere'} to where it points"
     if not restored.manifest.secrets:
-        yield f"put {PEPPER} beside the control store and {SIGNING} beside the ledger before you serve"
+        manifest = restored.manifest
+        yield f"before you serve, put {SIGNING} into {restored.place(manifest.audit)}"
+        if manifest.control:
+            yield f"and {PEPPER} into {restored.place(manifest.control).parent}"
 
 
 def _contents(manifest: Manifest) -> Iterator[str]:

@@ -34,6 +34,7 @@ _EXTRAS = {
     "lightgbm": ("lightgbm",),
     "catboost": ("catboost",),
     "onnx": ("onnxruntime",),
+    "postgres": ("psycopg",),
     "otel": ("opentelemetry-sdk",),
     "torch": ("torch",),
     "ray": ("ray",),

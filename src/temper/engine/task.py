@@ -67,8 +67,8 @@ SUITES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """`room` is "attacks", "stress" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of the
-    attacked rows (evasion only, else 0, 0). `seconds` is its time cap.
+    """`room` is "attacks", "stress", "fuzz" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of
+    the attacked rows (evasion only, else 0, 0). `seconds` is its time cap.
     """
 
     room: str
@@ -87,6 +87,11 @@ class Task:
         """What a person sees: plugin and slice."""
         rows = f"[{self.start}:{self.stop}]" if self.stop else ""
         return f"{self.plugin}{rows}"
+
+    @property
+    def figures(self) -> str:
+        """The name that its figures carry: "stress.missing", "fuzz", else the plugin's own."""
+        return {"stress": f"stress.{self.plugin}", "fuzz": "fuzz"}.get(self.room, self.plugin)
 
     @property
     def family(self) -> str:
@@ -140,6 +145,7 @@ class World:
             "sensitive": tuple(c.name for c in self.system.schema.columns if c.sensitive),
             "budget": task.budget,
             "tolerance": self.tolerance,
+            "time": data.time,
         }
         return Scene(x=data.x, y=data.y, ids=data.ids, schema=self.system.schema, **(settings | more))
 
@@ -156,7 +162,7 @@ class World:
         """Held-out rows in their order: all of a table, so many pictures or texts, whose corruption takes time."""
         rows = np.sort(self.held_out)
         few = self.sizes.unstructured
-        if "." not in task.plugin or len(rows) <= few:
+        if not task.plugin.startswith(("image.", "text.")) or len(rows) <= few:
             return rows
         return rows[np.linspace(0, len(rows) - 1, few).astype(np.int64)]
 
@@ -195,7 +201,7 @@ Run = Callable[[Task, World], Part]
 def room_of(name: str) -> tuple[str, str]:
     """Room and plugin of a full name: ("stress", "missing"), ("attacks", "evasion.noise")."""
     head, _, rest = name.partition(".")
-    return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+    return (head, rest) if head in ("stress", "validation", "fuzz") else ("attacks", name)
 
 
 def actor_slice(task: Task, world: World) -> str:

@@ -35,6 +35,7 @@ from temper.gateway.events import tell
 from temper.gateway.exchanges import Exchanges
 from temper.gateway.keys import Keys, loopback
 from temper.gateway.log import Signals, logged
+from temper.gateway.trace import Spans, asked, id_of, sampled
 from temper.gateway.trail import Course, Trail
 from temper.gateway.transport import Orderly
 from temper.guard.guarded import REFUSAL, Guarded
@@ -44,6 +45,7 @@ from temper.guard.streaming import Carry, Streaming
 from temper.targets.chat.openai import OpenAI
 
 _HEADER = b"x-temper-guard"
+_COMPLETIONS = "/v1/chat/completions"
 _SLOW = ("no answer", "no more came")
 
 
@@ -67,13 +69,28 @@ class Proxy:
     body_seconds: float = 30.0
     seconds: float = 300.0
     audit: Exchanges | None = None
+    spans: Spans | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "lifespan":
             return await lifespan(receive, send, self._stop)
         if scope["type"] != "http":
-            return None
+            return
+        at, found = time.monotonic(), dict[str, str]()
+        trace = "" if self.spans is None or scope["path"] != _COMPLETIONS else asked(scope["headers"])
+        if self.spans is None or not sampled(trace):
+            await self._guarded(scope, receive, send, found)
+            return
+        span, _ = self.spans.begin(trace, at, "exchange")
+        status = 499  # the client went away
+        try:
+            status = await self._guarded(scope, receive, send, found)
+        finally:
+            self.spans.end(span, {"http.response.status_code": status, **found}, failed=status >= 500)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, found: dict[str, str]) -> int:
+        """The answer, or what there is instead; its status. What a span tells of the exchange goes into `found`."""
         begun = False
 
         async def begin(event: dict[str, Any]) -> None:
@@ -82,18 +99,21 @@ class Proxy:
             await send(event)
 
         try:
-            await self._answer(scope, receive, begin)
+            await self._answer(scope, receive, begin, found)
+            return 200
         except StoreError:
             tell("exchange.unrecorded")
             words = "exchanges cannot be recorded now, so none is answered"
-            await (_broken_off(send) if begun else _error(send, Refused(503, words, "api_error", 1.0)))
+            trouble = Refused(503, words, "api_error", 1.0)
         except Refused as refused:
-            await (_broken_off(send) if begun else _error(send, refused))
+            trouble = refused
         except Exception as crash:  # what went wrong may quote the conversation, so only its kind is told and logged
-            tell("request.failed", crash=type(crash).__name__)
-            await (_broken_off(send) if begun else _error(send, Refused(500, "the gateway failed", "api_error")))
+            tell("request.failed", trace=id_of(asked(scope["headers"])), crash=type(crash).__name__)
+            trouble = Refused(500, "the gateway failed", "api_error")
+        await (_broken_off(send) if begun else _error(send, trouble))
+        return trouble.status
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, told: dict[str, str]) -> None:
         method, path = scope["method"], scope["path"]
         if method == "GET" and path in ("/livez", "/healthz"):
             return await send_json(send, 200, {"status": "ok"})
@@ -101,7 +121,8 @@ class Proxy:
             ready = self.audit is None or not self.audit.fault
             return await send_json(send, 200 if ready else 503, {"ready": ready})
         client = self._client(scope)
-        if path not in ("/v1/models", "/v1/chat/completions"):
+        told["temper.client"] = client
+        if path not in ("/v1/models", _COMPLETIONS):
             raise Refused(404, "there is nothing here")
         if method != ("GET" if path == "/v1/models" else "POST"):
             raise Refused(405, f"{method} is not answered here")
@@ -128,10 +149,12 @@ class Proxy:
             request=request,
             trails=[Trail() for _ in range(1 if found.stream else found.n or 1)],
         )
+        told["temper.request"] = course.id
         target = _with(self.target, settings)
         exchange = _Exchange(target=target, guard=self.guard, course=course, about=about, audit=self.audit)
         try:
             await self._held(exchange, send, usage=bool((found.stream_options or {}).get("include_usage")))
+            told |= {"temper.decision": course.level.name.lower(), "temper.stopped": _stopped(course)}
         except StoreError:
             raise
         except Exception as failure:  # whatever it was, that it was is written down
@@ -153,6 +176,8 @@ class Proxy:
     async def _stop(self) -> None:
         """Let go of the model and of the ledger."""
         await self.target.close()
+        if self.spans is not None:
+            await asyncio.to_thread(self.spans.close)
         if self.audit is not None:
             await asyncio.to_thread(self.audit.close)
 
@@ -304,6 +329,7 @@ def serve(
         server_header=False,
     )
     kind: Any = type("Server", (Orderly, uvicorn.Server), {})
+    app.spans = Spans.to(signals.otlp, "temper-gateway") if signals.otlp else None
     with logged(signals):
         kind(config).run()
 
@@ -326,6 +352,12 @@ def _with(target: ChatTarget, settings: Mapping[str, Any]) -> ChatTarget:
     if isinstance(target, OpenAI) and settings:
         return replace(target, settings={**settings, **target.settings})
     return target
+
+
+def _stopped(course: Course) -> str:
+    """The stage that stopped one of the answers, "" where none did."""
+    said = (trail.said.blocked for trail in course.trails if trail.said is not None)
+    return next(filter(None, said), "").partition(":")[0]
 
 
 def _valid(reply: Reply) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,12 @@ def carried(header: bytes | None) -> str:
     if version == b"ff" or (version == b"00" and more is not None) or not (trace.strip(b"0") and span.strip(b"0")):
         return ""
     return f"00-{trace.decode()}-{span.decode()}-{int(flags, 16) & 3:02x}"
+
+
+def asked(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The trace of a request, as `carried`; "" too where there are two, since which is meant nobody knows."""
+    found = [value for name, value in headers if name == b"traceparent"]
+    return carried(found[0]) if len(found) == 1 else ""
 
 
 def id_of(trace: str) -> str:
@@ -75,7 +82,7 @@ class Spans:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=_SECONDS)))
         return cls(url=url, _provider=provider, _tracer=provider.get_tracer("temper"))
 
-    def begin(self, trace: str, at: float) -> tuple[Any, str]:
+    def begin(self, trace: str, at: float, name: str = "score") -> tuple[Any, str]:
         """A span of this trace that began at this second of the monotonic clock, and the `traceparent` of what it asks
         of others.
         """
@@ -84,7 +91,7 @@ class Spans:
         whose = api.SpanContext(int(trace[3:35], 16), int(trace[36:52], 16), True, api.TraceFlags(1))
         since = time.time_ns() - int(1e9 * (time.monotonic() - at))
         context = api.set_span_in_context(api.NonRecordingSpan(whose))
-        span = self._tracer.start_span("score", context=context, kind=api.SpanKind.SERVER, start_time=since)
+        span = self._tracer.start_span(name, context=context, kind=api.SpanKind.SERVER, start_time=since)
         return span, f"{trace[:36]}{span.get_span_context().span_id:016x}-01"
 
     def end(self, span: Any, about: dict[str, str | int | bool], *, failed: bool) -> None:

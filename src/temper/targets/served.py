@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,10 +46,12 @@ class Served:
     checked: int
     difference: float
     digest: str
+    threads: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, thread_name_prefix="model"))
+    """Its own: a model that hangs must not take those on which quotas and cases are told of."""
 
     async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
         """The same on a thread, for what takes longer; `seconds` are the caller's to keep."""
-        return await asyncio.to_thread(self.score, rows)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self.score, rows)
 
 
 def served(target: Target, rows: Array, threshold: float | None = None) -> Served:

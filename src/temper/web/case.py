@@ -122,12 +122,12 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
         decide={"token": secrets.token_urlsafe(24), "verdict": "", "reason": ""} if mine else None,
         blind=case.round > 1 and not case.decisions,
         verdicts=VERDICTS,
-        cannot="" if mine else _cannot(case, visit),
+        cannot="" if mine else _cannot(case, visit, stuck=case.id in visit.control.reviews.stuck()),
         decisions=[_told(one, evidence.digest) for one in case.decisions],
     )
 
 
-def _cannot(case: Case, visit: Visit) -> str:
+def _cannot(case: Case, visit: Visit, *, stuck: bool) -> str:
     """Why there is no form on this page."""
     if case.state is State.CLOSED and case.outcome is None:
         return "The case is closed, and looked at again. Its answer is shown once that is done: it might be you."
@@ -135,6 +135,11 @@ def _cannot(case: Case, visit: Visit) -> str:
         return "The case is closed." if case.state is State.CLOSED else "The case ran out of time and took its default."
     if _overdue(case, visit.now):
         return f"The case is overdue: it gets its default, {case.overdue.value}, and nobody decides it any more."
+    if stuck:
+        return (
+            f"Nobody may decide this case: all with the role {_needed(case).label} have answered it or are disabled. "
+            f"An admin can add a person; else it gets its default, {case.overdue.value}, when it is due."
+        )
     if not visit.may(Role.ANALYST):
         return "You may read cases. Deciding takes the role analyst."
     if not visit.may(_needed(case)):

@@ -31,6 +31,7 @@ def show(visit: Visit) -> Response:
     pages = max(1, math.ceil(total / PAGE))
     page = min(_whole(visit.request.query_params.get("page", "1")), pages)
     found = visit.control.reviews.page(state, limit=PAGE, offset=PAGE * (page - 1), viewer=visit.me.name)
+    stuck = visit.control.reviews.stuck()
     _, about, nothing = TABS[state]
     return visit.page(
         "queue.html",
@@ -39,7 +40,8 @@ def show(visit: Visit) -> Response:
         total=total,
         about=about,
         nothing=nothing,
-        cases=[summary(one, visit) for one in found],
+        cases=[summary(one, visit) | {"stuck": one.id in stuck} for one in found],
+        stuck=len(stuck),
         page=page,
         pages=pages,
         may_claim=visit.may(Role.ANALYST),

@@ -35,7 +35,7 @@ def serve(
             port=port,
             ssl_certfile=certificate,
             ssl_keyfile=key,
-            log_level="warning",
+            log_config=None,  # it goes where everything that this process says goes
             access_log=False,
             server_header=False,
             limit_concurrency=200,

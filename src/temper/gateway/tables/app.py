@@ -23,6 +23,7 @@ from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.decode import Asked, Decoder, Wrong, outside, unbounded
 from temper.gateway.tables.v2 import V2
 from temper.gateway.trace import Spans, carried, id_of, sampled
+from temper.gateway.trace import asked as trace_of
 from temper.guard.serving.idempotency import Conflict, Idempotency
 from temper.guard.serving.modes import shadowed
 from temper.guard.serving.pipeline import Refuses
@@ -145,13 +146,19 @@ class Tables:
             status, body, headers = _refusal(409, conflict.message)
             _logged(scope, status, conflict)
         except Exception as crash:  # what went wrong may quote a row, so only its kind is told and logged
-            tell("request.failed", key=kid(scope), trace=id_of(_trace(scope)), crash=type(crash).__name__)
+            tell("request.failed", key=kid(scope), trace=id_of(trace_of(scope["headers"])), crash=type(crash).__name__)
             status, body, headers = _refusal(500, "the gateway failed")
-        self.counted.seconds.add(time.perf_counter() - began)
-        self.counted.add("requests_total", (("status", str(status)),))
+        self._count(scope, status, time.perf_counter() - began)
         length = (b"content-length", b"%d" % len(body))
         await send({"type": "http.response.start", "status": status, "headers": (*headers, length)})
         await send({"type": "http.response.body", "body": body})
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        """Probes apart: a balancer that asks for readiness is no client, and would make all the others look fast."""
+        if scope["method"] == "GET" and ("GET", scope["path"]) in self._routes:
+            return self.counted.add("probes_total", (("status", str(status)),))
+        self.counted.seconds.add(seconds)
+        self.counted.add("requests_total", (("status", str(status)),))
 
     def _handler(self, scope: Scope) -> Handler:
         found = self._routes.get((scope["method"], scope["path"]))
@@ -364,13 +371,10 @@ def _logged(scope: Scope, status: int, refused: Refused | Refuses | Conflict) ->
     """
     name = _EVENTS.get(status, "request.refused" if status < 500 else "request.unanswered")
     why = "" if status in (400, 401, 429) else refused.message
-    request, trace = (refused.request, refused.trace) if isinstance(refused, Refuses) else ("", _trace(scope))
+    request, trace = (
+        (refused.request, refused.trace) if isinstance(refused, Refuses) else ("", trace_of(scope["headers"]))
+    )
     tell(name, status=status, key=kid(scope), request=request, trace=id_of(trace), why=why)
-
-
-def _trace(scope: Scope) -> str:
-    found = [value for name, value in scope["headers"] if name == b"traceparent"]
-    return carried(found[0]) if len(found) == 1 else ""
 
 
 def _refusal(status: int, message: str, after: float = 0.0) -> Told:

@@ -35,31 +35,39 @@ class Audit:
     durable: bool = True
     sealing: ThreadPoolExecutor | None = None
     """A thread that nobody else uses, or answers for people would wait for whatever else waits."""
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False, repr=False)
+    _unsealed: list[tuple[Scoring, bytes, Waiting]] = field(default_factory=list, init=False, repr=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
 
     def record(self, scoring: Scoring, waiting: Waiting) -> None:
         """`waiting` is done once the record is where it has to be; it, or this, fails with `StoreError`."""
         data = scoring.rows.tobytes()
         level = scoring.level if scoring.decisions else Level.ALLOW
         if level >= Level.REVIEW:
-            task = asyncio.get_running_loop().create_task(self._sealed(scoring, data, waiting))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._unsealed.append((scoring, data, waiting))
+            if self._task is None or self._task.done():
+                self._task = asyncio.get_running_loop().create_task(self._sealed())
         elif self.durable:
             self.journal.submit("decision", self._open(scoring, data), waiting)
         else:
             self.journal.put("decision", self._open(scoring, data))
             waiting.set_result(-1)
 
-    async def _sealed(self, scoring: Scoring, data: bytes, waiting: Waiting) -> None:
-        """First what was asked, then the decision that names it."""
-        try:
-            loop = asyncio.get_running_loop()
-            bound = await loop.run_in_executor(self.sealing, self.personal.keep, scoring.person, data)
-            self.journal.submit("decision", self._body(scoring, bound), waiting)
-        except StoreError as failure:
-            if not waiting.done():
-                waiting.set_exception(failure)
+    async def _sealed(self) -> None:
+        """First what was asked, then the decision that names it. All that wait go together: a burst that nobody but
+        people can answer would else wait for the disk as many times as it has requests, beyond its deadline.
+        """
+        loop = asyncio.get_running_loop()
+        while self._unsealed:
+            batch, self._unsealed = self._unsealed, []
+            entries = [(scoring.person, data) for scoring, data, _ in batch]
+            try:
+                bounds = await loop.run_in_executor(self.sealing, self.personal.keep_all, entries)
+                for (scoring, _, waiting), bound in zip(batch, bounds, strict=True):
+                    self.journal.submit("decision", self._body(scoring, bound), waiting)
+            except StoreError as failure:
+                for _, _, waiting in batch:
+                    if not waiting.done():
+                        waiting.set_exception(failure)
 
     def _open(self, scoring: Scoring, data: bytes) -> Decided:
         """Of rows that were not kept, so that nobody can ask for them to be erased."""

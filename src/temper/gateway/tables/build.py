@@ -387,7 +387,8 @@ def _known(
 
 
 _HELP = {
-    "requests_total": "Requests, by the status of their answer.",
+    "requests_total": "Requests for scores, and to nowhere, by the status of their answer.",
+    "probes_total": "Requests for health, figures and descriptions, by the status of their answer.",
     "rows_total": "Rows that were answered, by who answered them.",
     "stage_decisions_total": "What stages decided, but for ALLOW.",
 }

@@ -36,6 +36,7 @@ def gauges(gateway: Gateway) -> None:
         audit_records=("Records of this worker's ledger.", lambda: journal.seq),
         audit_at_risk=("Decisions that are not yet on the disk.", lambda: journal.at_risk),
         audit_unsigned=("Records that no signed checkpoint covers yet.", lambda: journal.unsigned),
+        checkpoints_kept=("Processes with a place for checkpoints.", lambda: float(journal.signing)),
         checkpoints_failing=("1 where they cannot be written.", lambda: float(journal.unsigned_because is not None)),
         audit_failing=("1 where the disk takes no records.", lambda: float(journal.fault is not None)),
         golden_failed=(

@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from temper.core.quota import Allowance, QuotaConfig, Trade
 from temper.gateway.events import tell
 from temper.guard.serving.shares import Shares
 
-_PERIOD, _PACE = 1.0, 0.02
-"""Seconds between exchanges where nobody waits for one, and at least."""
+Found = TypeVar("Found")
+_PERIOD, _PACE, _LOOK = 0.5, 0.02, 0.5
+"""Seconds between exchanges where nobody waits for one, and at least; and between looks at who wants what is held."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -30,6 +33,7 @@ class Leasing:
     _number: int = field(default=0, init=False, repr=False)
     _batch: Mapping[str, Trade] = field(default_factory=dict, init=False, repr=False)
     _failing: bool = field(default=False, init=False, repr=False)
+    _looked: float = field(default=0.0, init=False, repr=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _over: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
@@ -89,6 +93,7 @@ class Leasing:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _PERIOD)
             self.shares.sweep(self.clock())
+            await self._look()
             await self.once()
             await asyncio.sleep(_PACE)
 
@@ -106,25 +111,42 @@ class Leasing:
             if not await self._exchanged():
                 return
 
+    async def _look(self) -> None:
+        """Let go of what others were refused for want of; a lost store is left alone until an exchange succeeds."""
+        now = self.clock()
+        if self.shares.lost or not self.shares.leased or now < self._looked + _LOOK:
+            return
+        self._looked = now
+        self.shares.give_back(await self._reached(self.allowance.wanted) or ())
+
     async def _exchanged(self) -> bool:
-        loop, now = asyncio.get_running_loop(), self.clock()
-        late = loop.call_later(self.shares.patience, self._lost)
+        now = self.clock()
+        told = self.shares.config, self._number, self._batch, now
+        grants = await self._reached(partial(self.allowance.exchange, *told))
+        if grants is None:
+            return False
+        self.shares.put(grants, now)
+        self._batch = {}
+        self._waiters()
+        return True
+
+    async def _reached(self, question: Callable[[], Found]) -> Found | None:
+        """What the control store says; None where it says nothing, and then it counts as lost."""
+        late = asyncio.get_running_loop().call_later(self.shares.patience, self._lost)
         try:
-            told = self.shares.config, self._number, self._batch, now
-            self.shares.put(await asyncio.to_thread(self.allowance.exchange, *told), now)
+            found = await asyncio.to_thread(question)
         except Exception as trouble:  # the control store may be down in any way
             if not self._failing:
                 tell("control.failing", part="quota", why=str(trouble).partition("\n")[0])
             self._failing = True
             self._lost()
-            return False
+            return None
         finally:
             late.cancel()
         if self._failing:
             tell("control.recovered", part="quota")
-        self._batch, self.shares.lost, self._failing = {}, False, False
-        self._waiters()
-        return True
+        self.shares.lost = self._failing = False
+        return found
 
     def _lost(self) -> None:
         self.shares.lost = True

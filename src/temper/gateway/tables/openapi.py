@@ -11,6 +11,13 @@ from temper.core.schema import Column, Schema
 
 _KEY: list[dict[str, list[str]]] = [{"key": []}]
 
+_ID = (
+    "Names this request. Sent again within ten minutes it gets the same answer, and Idempotency-Replayed: true; with "
+    "other rows it gets 409. The process that answered knows it at once, every other one of this service within a "
+    "second; two that have it in the meantime may both decide, so wait for a second before you send it again."
+)
+_SUBJECT = "Whom it is about, in your words: what is kept of them can be erased under this name."
+
 
 def document(name: str, schema: Schema, most_rows: int) -> dict[str, Any]:
     """The document, version 3.1.
@@ -45,17 +52,18 @@ def _schemas(schema: Schema, most_rows: int) -> dict[str, Any]:
         "required": [column.name for column in schema.columns if not column.missing],
     }
     one, id_ = {"$ref": "#/components/schemas/Row"}, {"type": "string", "maxLength": 128}
+    asked = id_ | {"description": _ID}
     many = {"type": "array", "items": one, "minItems": 1, "maxItems": most_rows}
     return {
         "Row": row,
         "Asked": {
             "oneOf": [
-                _closed({"id": id_, "subject": id_, "row": one}, "row"),
-                _closed({"id": id_, "subject": id_, "rows": many}, "rows"),
+                _closed({"id": asked, "subject": id_ | {"description": _SUBJECT}, "row": one}, "row"),
+                _closed({"id": asked, "subject": id_ | {"description": _SUBJECT}, "rows": many}, "rows"),
             ]
         },
         "Answered": {"type": "object", "required": ["id", "results", "source", "degraded"]},
-        "Infer": {"type": "object", "properties": {"id": id_, "inputs": {"type": "array", "items": _tensor()}},
+        "Infer": {"type": "object", "properties": {"id": asked, "inputs": {"type": "array", "items": _tensor()}},
                   "required": ["inputs"]},
         "Inferred": {"type": "object", "required": ["model_name", "outputs"]},
         "Error": _closed({"error": {"type": "string"}}, "error"),

@@ -20,8 +20,7 @@ from temper.store.control import Control
 from temper.store.ledger import record as lines
 from temper.store.ledger.personal import Personal
 from temper.store.ledger.record import Decided
-from temper.store.ledger.tree import leaf
-from temper.store.ledger.verify import records
+from temper.store.ledger.verify import handed_on, mark, records
 
 Array = np.ndarray[Any, Any]
 _COMMON = 0.005
@@ -54,7 +53,7 @@ class Relay:
     _mark: Path = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._mark = self.path.with_suffix(".relayed")
+        self._mark = mark(self.path)
 
     def once(self) -> int:
         """How many cases were put before people."""
@@ -62,10 +61,8 @@ class Relay:
         for seq, data in records(self.path, since):
             record = lines.decode(data)
             if record.kind == "decision":
-                # Two gateways may have had the same name, and never the same record.
-                name = f"{record.node}-{record.worker}-{seq}-{leaf(data).hex()[:16]}"
                 body = _BODY.decode(record.body)
-                many += self._put(name, record.node, body)
+                many += self._put(record.case(data), record.node, body)
                 if shared and (told := self.recall.told(body, record.wall / 1e9)) is not None:
                     answered.append(told)
             since = seq + 1
@@ -97,7 +94,7 @@ class Relay:
         return 1
 
     def _since(self) -> int:
-        return int(self._mark.read_text(encoding="ascii")) if self._mark.exists() else 0
+        return handed_on(self.path)
 
     def _remember(self, seq: int) -> None:
         beside = self._mark.with_suffix(".part")

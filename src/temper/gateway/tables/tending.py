@@ -25,7 +25,8 @@ from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 
-_PERIOD, _HOUR = 1.0, 3_600.0
+_PERIOD, _BRISK, _HOUR = 1.0, 0.25, 3_600.0
+"""Seconds between two looks; between those by which workers hear of each other's answers, where there are several."""
 FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
 
 
@@ -81,9 +82,10 @@ class Tending:
             await asyncio.to_thread(self._tried, work)
 
     async def _threaded(self, threads: ThreadPoolExecutor, work: Callable[[], Any]) -> None:
+        between = work in (self.relay.once, self._answered)
         while True:
             await asyncio.get_running_loop().run_in_executor(threads, self._tried, work)
-            await asyncio.sleep(_PERIOD)
+            await asyncio.sleep(_BRISK if between and self.presence.live > 1 else _PERIOD)
 
     def _tried(self, work: Callable[[], Any]) -> None:
         name = work.__name__.strip("_")

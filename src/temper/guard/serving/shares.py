@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from temper.core.quota import DAY, Grant, QuotaConfig, Trade
@@ -130,6 +130,12 @@ class Shares:
                 midnight = (now // DAY + 1) * DAY if self.config.per_day else math.inf
                 share.until = min(now + self.seconds, midnight)
         self.asking = any(self._held[key].need for key in self._stirred)
+
+    def give_back(self, keys: Iterable[str]) -> None:
+        """Let go of what is held of these clients, whether or not it could still be spent: others were refused."""
+        for key in keys:
+            if share := self._held.get(key):
+                self._close(key, share)
 
     def sweep(self, now: float, *, closing: bool = False) -> None:
         """Let go of what ran out, or of everything, and forget who does not come any more."""

@@ -12,6 +12,16 @@ from temper.store.control.database import Row, Transaction
 
 REAL = "id NOT IN (SELECT review FROM exercise)"
 """Of a client, and not there to measure reviewers."""
+DUE = 86_400.0
+"""Seconds that people have where nobody says how long: a case that nobody may take must not wait for ever."""
+ERASED = '{"erased":true}'
+"""The payload of a case whose rows were erased: the only one that the tables take for a case that is closed."""
+_STUCK = (
+    "SELECT r.id FROM review r WHERE r.state NOT IN ('closed', 'expired') "
+    "AND r.id NOT IN (SELECT review FROM exercise) AND NOT EXISTS "
+    "(SELECT 1 FROM person p WHERE p.disabled = 0 AND p.role >= r.level AND NOT EXISTS "
+    "(SELECT 1 FROM decision d WHERE d.review = r.id AND d.reviewer = p.name))"
+)
 _AGAIN = "SELECT e.origin FROM exercise e JOIN review n ON n.id = e.review WHERE n.closed IS NULL"
 COMPARED = 65_536
 """Characters of a payload above which a past case is not read: a page must not wait for it."""
@@ -55,6 +65,23 @@ def past(tx: Transaction, id: int, limit: int) -> list[Case]:
         *(limit, id, COMPARED, id),
     )
     return [_case(row, []) for row in rows]
+
+
+def erase(tx: Transaction, request: str, by: str, now: float) -> bool:
+    """Let go of what the client sent in the case of this record, whatever state it is in, and in those that are second
+    looks at it. Who decided, what and when stays. Whether there is such a case.
+    """
+    again = "id IN (SELECT review FROM exercise WHERE origin = (SELECT id FROM review WHERE request = ?))"
+    found = tx.all(f"SELECT id FROM review WHERE payload <> ? AND (request = ? OR {again})", ERASED, request, request)
+    for number in sorted(row["id"] for row in found):
+        tx.all("UPDATE review SET payload = ? WHERE id = ?", ERASED, number)
+        audit.write(tx, now, by, "review.erase", str(number))
+    return tx.one("SELECT 1 AS found FROM review WHERE request = ?", request) is not None
+
+
+def stuck(tx: Transaction) -> frozenset[int]:
+    """Cases of clients that wait for people who are not there: all with the role have answered, or are disabled."""
+    return frozenset(row["id"] for row in tx.all(_STUCK))
 
 
 def _case(row: Row, decisions: list[Opinion]) -> Case:

@@ -158,7 +158,7 @@ def _put(tx: Transaction, like: Row, payload: str, now: float) -> int:
         "INSERT INTO review (request, payload, state, priority, due, eyes, overdue, created) "
         "VALUES (?, ?, 'open', ?, ?, ?, ?, ?) RETURNING id",
         *(_named(like["request"]), payload, like["priority"]),
-        *(due if due > now else math.inf, like["eyes"], like["overdue"], now),
+        *(due if now < due < math.inf else now + case.DUE, like["eyes"], like["overdue"], now),
     )
     return int(new["id"]) if new else 0
 

@@ -41,6 +41,12 @@ class Pool:
     holder: str
     prefix: str
 
+    def wanted(self) -> list[str]:
+        """Clients of which others were refused since this holder told last, and might have had what it holds."""
+        with self._database.read() as tx:
+            rows = tx.all("SELECT client FROM share WHERE holder = ? AND wanted = 1", self.holder)
+        return [row["client"].removeprefix(self.prefix) for row in rows if row["client"].startswith(self.prefix)]
+
     def exchange(
         self, config: QuotaConfig, number: int, trades: Mapping[str, Trade], now: float
     ) -> Mapping[str, Grant]:
@@ -78,7 +84,11 @@ class _Turn:
         if len(live) < len(leases):
             self.tx.all("DELETE FROM share WHERE client = ? AND until <= ?", client, now)
         _lease(self.tx, client, self.holder, trade.left + grant.queries, now)
-        return _sooner(grant, any(row is not own for row in live))
+        if grant.queries or not any(row is not own for row in live):
+            return grant
+        if trade.need:
+            self.tx.all("UPDATE share SET wanted = 1 WHERE client = ? AND holder <> ?", client, self.holder)
+        return Grant(0, min(grant.wait, _AGAIN))  # others have some, and are asked for it
 
 
 def _back(config: QuotaConfig, debt: Debt, queries: int, day: float, now: float) -> Debt:
@@ -124,11 +134,6 @@ def _lease(tx: Transaction, client: str, holder: str, queries: int, now: float) 
     tx.all(
         "INSERT INTO share (client, holder, queries, day, until) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (client, holder) DO UPDATE "
-        "SET queries = excluded.queries, day = excluded.day, until = excluded.until",
+        "SET queries = excluded.queries, day = excluded.day, until = excluded.until, wanted = 0",
         *(client, holder, queries, now // DAY * DAY, now + SECONDS),
     )
-
-
-def _sooner(grant: Grant, others: bool) -> Grant:
-    """While others hold some, it may come back before the limit would give more."""
-    return grant if grant.queries or not others else Grant(0, min(grant.wait, _AGAIN))

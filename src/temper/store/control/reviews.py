@@ -9,7 +9,7 @@ a higher role decides. Whatever is overdue gets what its policy says, the safe d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from temper.core.errors import TemperError
@@ -52,7 +52,7 @@ class Reviews:
         overdue: Ruling | str = Ruling.BLOCK,
     ) -> int:
         """Put a request before people: the id of its case. Told twice of one request, it is one case, the first. What
-        nobody decides until `due` gets `overdue`.
+        nobody decides until `due` (a day from now, where that is not said) gets `overdue`.
         """
         wording.identifier(request, "the id of a request")
         text, action = _fitting(payload), str(_ruling(overdue))
@@ -64,7 +64,7 @@ class Reviews:
             new = tx.one(
                 "INSERT INTO review (request, payload, state, priority, due, eyes, overdue, created) "
                 "VALUES (?, ?, 'open', ?, ?, ?, ?, ?) RETURNING id",
-                *(request, text, priority, math.inf if due is None else due, eyes, action, now),
+                *(request, text, priority, now + case.DUE if due is None else due, eyes, action, now),
             )
             identity = int(new["id"]) if new else 0
             audit.write(tx, now, "gateway", "review.enqueue", str(identity), request=request, eyes=eyes)
@@ -196,6 +196,20 @@ class Reviews:
         with self._database.read() as tx:
             row = tx.one(sql, until)
         return (int(row["every"]), int(row["soon"])) if row else (0, 0)
+
+    def erase(self, requests: Sequence[str], by: str, now: float) -> int:
+        """Let go for good of what clients sent in the cases of these records: how many of them there are. The audit
+        says that it was done, and what was decided stays. Labels of them have no rows from then on.
+
+        Misleads where copies exist: backups, labels that have left, old pages of the database until they are reused.
+        """
+        with self._database.write() as tx:
+            return sum(case.erase(tx, request, by, now) for request in requests)
+
+    def stuck(self) -> frozenset[int]:
+        """Which cases of clients nobody may decide any more, unless a person comes: until they are due."""
+        with self._database.read() as tx:
+            return case.stuck(tx)
 
     def agreement(self) -> Agreement:
         """How far people agree where the second was blind, and how they answer cases whose answer is known."""

@@ -39,7 +39,7 @@ class File:
         with told(self.path):
             raw = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
             raw.row_factory = _by_column
-            for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL"):
+            for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
                 raw.execute(f"PRAGMA {setting}")
         return _Connection(raw)
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from temper.core.errors import TemperError
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger import tree
 from temper.store.ledger.personal import Personal
-from temper.store.ledger.verify import LIMITS, Verified, logs, proof, records, size, verify
+from temper.store.ledger.record import Decided
+from temper.store.ledger.verify import LIMITS, Verified, handed_on, logs, proof, records, size, verify
 
+Cases = Callable[[Sequence[str]], int]
+"""Erases the rows in the cases of these names; how many of them there are."""
+_DECIDED = msgspec.msgpack.Decoder(Decided)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -126,13 +132,47 @@ def opened(path: Path, bound: str, private_key: Path) -> str:
         return base64.b64encode(found.data).decode()
 
 
-def erased(path: Path, subjects: Sequence[str], private_key: Path) -> Iterator[str]:
-    """Erase people; a file that is not there or a person it does not know is no success."""
-    with Personal(_personal(path), notes.private_key(private_key)) as personal:
+def erased(path: Path, subjects: Sequence[str], private_key: Path, cases: Cases | None) -> Iterator[str]:
+    """Erase people, their cases first: what they are found by goes with the rest. None leaves cases alone. A file that
+    is not there, a person it does not know or a case that cannot be found is no success.
+    """
+    file = _personal(path)
+    with Personal(file, notes.private_key(private_key)) as personal:
         for subject in subjects:
-            if not (many := personal.erase(subject)):
+            if not (bounds := personal.of(subject)):
                 raise TemperError(f"{path} has nothing of {subject!r} under this key", fix="check the name and the key")
-            yield f"{many} item(s) of {subject!r} erased; erase them in backups too, or let those run out"
+            named = _cases(file.parent, frozenset(bounds)) if cases is not None else {}
+            before = _handed_on(named)
+            if cases is not None and before and cases(before) < len(before):
+                raise TemperError(
+                    f"not all {len(before)} case(s) of {subject!r} are in this control store, so the rest was left",
+                    fix="name the store that they were handed on to; --no-cases where it is gone",
+                )
+            many = personal.erase(subject)
+            after = [name for name in _handed_on(named) if name not in before]
+            if cases is not None and after:  # handed on by a gateway in the meantime
+                cases(after)
+            told = f", and the rows in {len(before) + len(after)} case(s)" if cases is not None else ""
+            yield f"{many} item(s) of {subject!r} erased{told}"
+        yield "erase them in backups and in labels that have left too, or let those run out"
+
+
+def _cases(folder: Path, bounds: frozenset[bytes]) -> dict[str, tuple[Path, int]]:
+    """The cases whose rows these commitments were made to, by name, with log and seq of their records."""
+    found = {}
+    for log in logs(folder):
+        for seq, data in records(log):
+            record = lines.decode(data)
+            if record.kind == "decision":
+                body = _DECIDED.decode(record.body)
+                if body.level == "REVIEW" and body.commitment in bounds:
+                    found[record.case(data)] = log, seq
+    return found
+
+
+def _handed_on(named: Mapping[str, tuple[Path, int]]) -> list[str]:
+    """Those that people have by now; of the others the rows are not there any more when they would be handed on."""
+    return [name for name, (log, seq) in named.items() if seq < handed_on(log)]
 
 
 def _personal(path: Path) -> Path:

@@ -115,6 +115,11 @@ class Journal:
         return self._put - self._written
 
     @property
+    def signing(self) -> bool:
+        """Whether there is a place for checkpoints."""
+        return self._checkpointer is not None
+
+    @property
     def unsigned(self) -> int:
         """Records that no checkpoint covers yet."""
         return self.seq - (self._checkpointer.size if self._checkpointer else 0)

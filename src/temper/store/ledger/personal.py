@@ -6,6 +6,7 @@ import hmac
 import secrets
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,19 +67,19 @@ class Personal:
 
     def keep(self, subject: str, data: bytes) -> bytes:
         """Seal data of a person, synced; gives the commitment for the ledger."""
-        opening = Opening(data, secrets.token_bytes(32))
-        bound, name = opening.commitment(), self._name(subject)
+        return self.keep_all([(subject, data)])[0]
+
+    def keep_all(self, entries: Sequence[tuple[str, bytes]]) -> list[bytes]:
+        """The same for several at once, all or none of them: the disk is waited for once."""
         with self._turn, told(self.path):
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                key = self._key(name) or self._new_key(name)
-                sealed = _seal(key, opening.blinding + data, bound)
-                self._database.execute("INSERT INTO item VALUES (?, ?, ?)", (bound, name, sealed))
+                bounds = [self._kept(subject, data) for subject, data in entries]
                 self._database.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
-        return bound
+        return bounds
 
     def open(self, bound: bytes) -> Opening | None:
         """What a commitment was made to; None where it was erased or never was."""
@@ -89,6 +90,12 @@ class Personal:
             return None
         plain = _unseal(key, found[0][1], bound, self.path)
         return Opening(plain[32:], plain[:32])
+
+    def of(self, subject: str) -> list[bytes]:
+        """The commitments to all that is kept of a person."""
+        with self._turn, told(self.path):
+            found = self._database.execute("SELECT commitment FROM item WHERE subject = ?", (self._name(subject),))
+            return [bound for (bound,) in found.fetchall()]
 
     def erase(self, subject: str) -> int:
         """Delete a person's key and everything under it, from the file and its log; gives how many items there were."""
@@ -115,6 +122,14 @@ class Personal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _kept(self, subject: str, data: bytes) -> bytes:
+        """One of them, in the transaction that is open."""
+        opening = Opening(data, secrets.token_bytes(32))
+        bound, name = opening.commitment(), self._name(subject)
+        sealed = _seal(self._key(name) or self._new_key(name), opening.blinding + data, bound)
+        self._database.execute("INSERT INTO item VALUES (?, ?, ?)", (bound, name, sealed))
+        return bound
 
     def _name(self, subject: str) -> bytes:
         """A person is found by name, and the file does not tell it."""

@@ -11,6 +11,7 @@ import msgspec
 from temper.core.errors import StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import Decision
+from temper.store.ledger.tree import leaf
 
 VERSION = 1
 """The version of the schema, first in every record."""
@@ -41,6 +42,12 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             return {**told, "body": msgspec.msgpack.decode(self.body)}
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreError(f"record {self.seq} has no body: {error}", fix="run `temper ledger verify`") from None
+
+    def case(self, data: bytes) -> str:
+        """What the case is called that people get of it, where `data` are its bytes. Two gateways may have had the same
+        name, and never the same record.
+        """
+        return f"{self.node}-{self.worker}-{self.seq}-{leaf(data).hex()[:16]}"
 
 
 class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):

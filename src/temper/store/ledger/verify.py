@@ -58,6 +58,16 @@ def logs(path: Path) -> list[Path]:
     return found
 
 
+def mark(log: Path) -> Path:
+    """The file beside a log that tells how far its cases have been put before people."""
+    return log.with_suffix(".relayed")
+
+
+def handed_on(log: Path) -> int:
+    """The seq before which the cases of a log have been put before people."""
+    return int(mark(log).read_text(encoding="ascii")) if mark(log).exists() else 0
+
+
 def records(path: Path, since: int = 0) -> Iterator[tuple[int, bytes]]:
     """(seq, bytes) of the records of a log from the seq `since` on, through all its segments.
 

@@ -14,7 +14,10 @@ from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
 
 class Drills(TyperGroup):
-    """The commands below, and one for each drill, made when it is asked for: two dozen would slow every start down."""
+    """The commands below, and one for each drill, made when it is asked for: two dozen would slow every start down.
+
+    Contexts and commands are click's, which some releases of typer carry under a name of their own.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The drills first, then what is done with them."""

@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs ci slow figures wheel bench peers servers constraints clean
+.PHONY: help demo test check format docs ci slow figures wheel bench peers servers pictures constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ demo: $(DEMO)/.stamp ## attack, judge and fix a bank's fraud model, offline, in 
 
 test: $(VENV)/.stamp ## every test that is not slow, and the doctests
 	@PYTHON=$(PYTHON) bash scripts/debian_packages.sh
-	$(PYTEST) -n $(WORKERS) -m "not slow"
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow"
 
 check: $(VENV)/.stamp ## format, lint, types, architecture, generated documents up to date
 	$(BIN)/ruff format --check .
@@ -60,16 +60,21 @@ bench: $(PEERS)/.stamp ## sizes, start-up and the comparisons with peers, which 
 peers: .venv-garak/.stamp .venv-pyrit/.stamp ## garak and PyRIT, 7 GB in environments of their own, for bench.injection.runner
 	@echo 'BENCH_GARAK=$$PWD/.venv-garak/bin/python BENCH_PYRIT=$$PWD/.venv-pyrit/bin/python $(PEERS)/bin/python -m bench.injection.runner'
 
-servers: .venv-bentoml/.stamp .venv-mlserver/.stamp ## BentoML and MLServer, 0.5 GB in environments of their own, for bench.guard.frameworks
-	@echo '$(PEERS)/bin/python -m bench.guard.frameworks'
+servers: .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp ## BentoML, MLServer and Locust, 0.6 GB in environments of their own, for bench.guard.frameworks and bench.load.generator
+	@echo '$(PEERS)/bin/python -m bench guard.frameworks load.generator'
+
+pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own, for bench.stress.images
+	@echo 'BENCH_IMAGECORRUPTIONS=$$PWD/.venv-pictures/bin/python $(PEERS)/bin/python -m bench.stress.images'
 
 # pip's resolver does not come to an end on garak; uv's does. A bare torch would pull gigabytes more.
 .venv-garak/.stamp: FIRST := torch==2.13.0
 .venv-garak/.stamp: PEER := garak==0.17.1
 .venv-pyrit/.stamp: PEER := pyrit==1.1.0
 .venv-bentoml/.stamp: PEER := bentoml==1.4.40 lightgbm==4.7.0 uvloop==0.23.0 httptools==0.9.0
+.venv-pictures/.stamp: PEER := imagecorruptions==1.1.2 numpy==1.26.4 scikit-image==0.20.0 scipy==1.13.1 setuptools==65.5.0
 .venv-mlserver/.stamp: PEER := mlserver==1.7.1 mlserver-lightgbm==1.7.1 lightgbm==4.7.0
-.venv-garak/.stamp .venv-pyrit/.stamp .venv-bentoml/.stamp .venv-mlserver/.stamp:
+.venv-locust/.stamp: PEER := locust==2.47.0
+.venv-garak/.stamp .venv-pyrit/.stamp .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp .venv-pictures/.stamp:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet uv
 	$(if $(FIRST),VIRTUAL_ENV=$(@D) $(@D)/bin/uv pip install --quiet $(FIRST))
@@ -80,7 +85,7 @@ constraints: ## resolve every dependency again and pin what came out
 	$(PYTHON) scripts/constraints.py
 
 clean: ## remove environments, caches and builds
-	rm -rf $(VENV) $(DEMO) $(PEERS) .venv-garak .venv-pyrit .venv-bentoml .venv-mlserver build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PEERS) .venv-garak .venv-pyrit .venv-bentoml .venv-mlserver .venv-locust .venv-pictures build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src -name '*.nb[ic]' -delete
 
 # The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,30 @@ schema:
 {guard}"""
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two versions of a small model, and the rows they learnt from."""
+@cache
+def _learnt() -> dict[str, bytes]:
+    """Two versions of a small model, and the rows they learnt from, as files: the same for every module."""
     import xgboost
 
-    folder = tmp_path_factory.mktemp("models")
     rng = np.random.Generator(np.random.Philox(key=7))
     x = rng.normal(size=(4_000, 3)).astype(np.float32)
     y = (x[:, 0] + 0.5 * x[:, 1] + 0.3 * rng.normal(size=4_000) > 0).astype(int)
     rows = [",".join((*COLUMNS, "y")), *(f"{a},{b},{c},{t}" for (a, b, c), t in zip(x.tolist(), y, strict=True))]
-    (folder / "test.csv").write_text("\n".join(rows))
-    for name, rounds in (("model", 20), ("next", 25)):
-        booster = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, xgboost.DMatrix(x, y), rounds)
-        booster.save_model(folder / f"{name}.json")
+    settings = {"objective": "binary:logistic", "max_depth": 3}
+    boosters = {
+        name: xgboost.train(settings, xgboost.DMatrix(x, y), rounds) for name, rounds in (("model", 20), ("next", 25))
+    }
+    return {"test.csv": "\n".join(rows).encode()} | {
+        f"{name}.json": bytes(booster.save_raw("json")) for name, booster in boosters.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two versions of a small model, and the rows they learnt from."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, content in _learnt().items():
+        (folder / name).write_bytes(content)
     return folder
 
 

@@ -48,6 +48,10 @@ class File:
         return ast.parse(self.text)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> tuple[Import, ...]:
         return tuple(_imports(self))
 
@@ -67,7 +71,7 @@ def files(root: Path) -> list[File]:
 def nodes(root: Path, *kinds: type[ast.AST]) -> Iterator[tuple[File, ast.AST]]:
     """Every node of these kinds in every file."""
     for file in files(root):
-        for node in ast.walk(file.tree):
+        for node in file.nodes:
             if isinstance(node, kinds):
                 yield file, node
 

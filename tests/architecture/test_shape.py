@@ -23,14 +23,24 @@ VERBS = {
     "attacks": "run",
     "judges": "judge",
     "stress": "apply",
+    "fuzz": "search",
     "validation": "measure",
     "hardening": "apply",
     "guard/stages": "check",
     "detectors": "step",
     "response/responses": "act",
+    "chaos/faults/wire": "meet",
+    "chaos/faults/scores": "answer",
+    "chaos/faults/host": "strike",
 }
 PREPARES = {"detectors": ["fit"]}  # what a room's plugins do once, before their verb
-SPEAKS = ("attacks", "stress", "validation", "hardening")  # rooms whose plugins name their source and show an example
+SPEAKS = (
+    "attacks",
+    "stress",
+    "chaos",
+    "validation",
+    "hardening",
+)  # rooms whose plugins name their source and show an example
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -14,7 +14,10 @@ import pytest
 from browser.console import marks, served, tab
 from temper.core.drill import Turn
 from temper.demos import fraud
-from temper.engine.drill.primary import Drilled, primary_down
+from temper.engine.drill.catalogue import drill_of
+from temper.engine.drill.outcome import Drilled
+from temper.engine.drill.run import run
+from temper.engine.drill.terms import Load
 from unit.web_desk import Clock, World
 
 pytestmark = marks
@@ -65,10 +68,10 @@ def test_failover_and_recovery_are_seen_while_they_happen_and_afterwards(
     done: list[Drilled] = []
     told: list[str] = []
 
-    def run() -> None:
-        done.append(primary_down(path, rate=150.0, seconds=20.0, hang=False, told=told.append, by="sam"))
+    def drilled() -> None:
+        done.append(run(path, drill_of("primary-down"), Load(rate=150.0), told.append, "sam"))
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=drilled)
     thread.start()
     drill = page.locator("section[aria-labelledby=drill]")
     drill.get_by_text("running").wait_for(timeout=60_000)
@@ -79,7 +82,7 @@ def test_failover_and_recovery_are_seen_while_they_happen_and_afterwards(
     drill.get_by_text("the breaker is seen open").wait_for(timeout=20_000)
     assert drill.get_by_text("running").is_visible(), "failover is seen while it happens"
     seen(page, "drill-running")
-    drill.get_by_text("the model is there again").wait_for(timeout=20_000)
+    drill.get_by_text("the fault is over").wait_for(timeout=20_000)
     drill.get_by_text("full quality for everybody again").wait_for(timeout=60_000)
     thread.join(60)
     assert told[1:] == []

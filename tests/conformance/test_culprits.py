@@ -12,12 +12,15 @@ from conformance.culprits import check as checkers
 from conformance.culprits import defence as defenders
 from conformance.culprits import detector as watchers
 from conformance.culprits import edges, payload
+from conformance.culprits import fault as faults
 from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
+from conformance.culprits import scenario as scenarios
 from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
+from conformance.culprits import stressor_unstructured as unstructured
 from conformance.culprits import target as targets
 from conformance.culprits import told as conversations
 from temper.testing import (
@@ -26,6 +29,7 @@ from temper.testing import (
     defence,
     detector,
     extraction,
+    fault,
     gate,
     injection,
     inversion,
@@ -34,9 +38,12 @@ from temper.testing import (
     plugin,
     poisoning,
     report,
+    scenario,
     stage,
     store,
     stressor,
+    stressor_unstructured,
+    struck,
     target,
     told,
 )
@@ -56,12 +63,17 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
+    ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
+    ("stressor_unstructured", stressor_unstructured.LAWS, unstructured.BITES, unstructured.INNOCENT[0]),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
     ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),
     ("poisoning", poisoning.LAWS, payload.POISONING, payload.INNOCENT_POISONING),
     ("extraction", extraction.LAWS, payload.EXTRACTION, payload.INNOCENT_EXTRACTION),
     ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
     ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
+    ("fault.wire", fault.WIRE, faults.WIRE, faults.Late),
+    ("fault.scores", fault.SCORES, faults.SCORES, faults.Halved),
+    ("struck", struck.LAWS, faults.HOST, faults.Still),
     ("gate", gate.LAWS, edges.GATE, edges.INNOCENT_GATE),
     ("report", report.LAWS, edges.REPORT, edges.INNOCENT_REPORT),
     ("store", store.LAWS, edges.STORE, edges.INNOCENT_STORE),
@@ -75,6 +87,8 @@ def name(thing: Any) -> str:
 
 def given(room: str, thing: Any) -> tuple[Any, ...]:
     """What a law of this room is called with."""
+    if room == "stressor_unstructured":
+        return thing, thing.ground
     return (thing, *{"target": (table(8),), "told": (conversations.CASE,), "detector": (TABLE,)}.get(room, ()))
 
 
@@ -102,6 +116,11 @@ def test_law_is_kept_by_an_innocent(room: str, law: Law, one: Any) -> None:
     law(*given(room, one))
 
 
+@pytest.mark.parametrize("law", stressor_unstructured.LAWS)
+def test_law_of_stressors_is_kept_by_an_innocent_of_texts(law: Law) -> None:
+    law(unstructured.INNOCENT[1], stressor_unstructured.TEXTS)
+
+
 @pytest.mark.parametrize(("room", "laws", "bites"), [r[:3] for r in ROOMS], ids=[r[0] for r in ROOMS])
 def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[Law, tuple[Any, ...]]) -> None:
     assert set(bites) == set(laws)
@@ -109,7 +128,22 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
 
 
 @pytest.mark.parametrize(
-    "module", [plugin, attack, oracle, target, judge, detector, stressor, check, defence, poisoning, injection]
+    "module",
+    [
+        plugin,
+        attack,
+        oracle,
+        target,
+        judge,
+        detector,
+        stressor,
+        stressor_unstructured,
+        scenario,
+        check,
+        defence,
+        poisoning,
+        injection,
+    ],
 )
 def test_every_law_of_a_file_is_listed(module: Any) -> None:
     assert {law.__name__ for law in module.LAWS} == {word for word in vars(module) if word.startswith("law_")}
@@ -121,5 +155,5 @@ def test_every_file_of_laws_is_here() -> None:
     import temper.testing
 
     folder = Path(temper.testing.__file__).parent
-    with_laws = {path.stem for path in folder.glob("*.py") if "\nLAWS = (" in path.read_text(encoding="utf-8")}
-    assert with_laws == {room for room, *_ in ROOMS}
+    with_laws = {path.stem for path in folder.glob("*.py") if "\ndef law_" in path.read_text(encoding="utf-8")}
+    assert with_laws == {room.partition(".")[0] for room, *_ in ROOMS}

@@ -25,19 +25,24 @@ from temper.testing import (
     defence,
     detector,
     extraction,
+    fault,
     injection,
     inversion,
     judge,
     plugin,
     poisoning,
+    scenario,
     stage,
     stressor,
+    stressor_unstructured,
+    struck,
     told,
 )
 from temper.testing.law import LawBroken, sealed
 from temper.testing.scenes import trained_scene
 
 Law = Callable[..., None]
+FAULTS = {"wire": fault.WIRE, "scores": fault.SCORES, "host": struck.LAWS}
 FAMILIES = {
     "evasion": attack.LAWS,
     "poisoning": poisoning.LAWS,
@@ -47,7 +52,14 @@ FAMILIES = {
 }
 # Where a law cannot hold, and why. Each is expected to fail: one that holds again is an error.
 _SLOPES = "it follows slopes from the clean row and draws nothing"
+_FIXED = "it is the same for every picture or text: nothing about it is random"
 EXEMPT: dict[tuple[str, str], str] = {
+    **{
+        (f"image.{name}", "law_other_seed_other_rows"): _FIXED
+        for name in ("brightness", "contrast", "defocus_blur", "jpeg", "pixelate", "zoom_blur")
+    },
+    ("text.truncation", "law_other_seed_other_rows"): _FIXED,
+    ("image.elastic", "law_severity_rises"): "the published severities bend more and tilt less, which moves less",
     **{
         (f"evasion.{name}", "law_other_seed_asks_other_points"): _SLOPES
         for name in ("carlini_wagner", "ddn", "deepfool", "fmn", "sigma_zero")
@@ -67,6 +79,7 @@ EXEMPT: dict[tuple[str, str], str] = {
     "each answer stays as it is",
     ("partitions", "law_gives_at_least_the_same_access"): "a vote is flat between the points where it turns",
     ("injection.minimal", "law_other_seed_tries_others"): "it takes parts away in a fixed order and draws nothing",
+    ("host.kill", "law_outlasts_nobody"): "a process is started anew by whoever had started it",
     ("injection.crescendo_model", "law_other_seed_tries_others"): "its attacker model decides everything",
     ("inversion.loss", "law_other_seed_other_references"): "asks nothing but the model and draws nothing",
     (
@@ -97,7 +110,7 @@ def _pair(name: str, law: Law) -> Any:
 
 
 def every_plugin() -> Iterator[Any]:
-    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages", "detectors"):
+    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages", "detectors", "chaos.faults"):
         for name in Room(f"temper.{room}").names():
             for law in plugin.LAWS:
                 yield pytest.param(room, name, law, id=f"{room}-{name}-{law.__name__}")
@@ -113,9 +126,21 @@ def test_attack_keeps(name: str, law: Law) -> None:
     law(Room("temper.attacks").get(name))
 
 
-@pytest.mark.parametrize(("name", "law"), pairs("stress", lambda name: stressor.LAWS))
+@pytest.mark.parametrize(("name", "law"), pairs("chaos.faults", lambda name: FAULTS[name.split(".")[0]]))
+def test_fault_keeps(name: str, law: Law) -> None:
+    law(Room("temper.chaos.faults").get(name))
+
+
+STRESS = {"events": scenario.LAWS, "image": stressor_unstructured.LAWS, "text": stressor_unstructured.LAWS}
+GROUNDS = {"image": stressor_unstructured.PICTURES, "text": stressor_unstructured.TEXTS}
+
+
+@pytest.mark.parametrize(
+    ("name", "law"), pairs("stress", lambda name: STRESS.get(name.partition(".")[0], stressor.LAWS))
+)
 def test_stressor_keeps(name: str, law: Law) -> None:
-    law(Room("temper.stress").get(name))
+    ground = GROUNDS.get(name.partition(".")[0])
+    law(Room("temper.stress").get(name), *([ground] if ground else []))
 
 
 @pytest.mark.parametrize(

@@ -174,11 +174,51 @@ TWINS = {
             f"{UNIT}/test_poisoning.py::test_a_model_that_ignores_its_labels_loses_nothing",
         ),
     },
-    "stress": dict.fromkeys(
-        ("category_swap", "category_unseen", "missing", "noise", "stale", "unit_error"),
-        (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
-    ),
+    "stress": {
+        **dict.fromkeys(
+            (
+                *(
+                    "category_spelling",
+                    "category_swap",
+                    "category_unseen",
+                    "clock_skew",
+                    "currency",
+                    "duplicated",
+                    "frozen",
+                ),
+                *("join_lost", "missing", "missing_at_random", "missing_not_at_random", "noise", "overflow", "rounded"),
+                *("sentinel", "stale", "swapped", "truncated", "unit_error"),
+            ),
+            (f"{HERE}::test_a_model_that_leans_on_what_is_stressed_loses", f"{HERE}::test_a_model_that_does_not_keeps"),
+        ),
+        "combined": (
+            f"{UNIT}/test_stress_room.py::test_the_race_finds_the_pair_of_columns_that_a_model_leans_on",
+            f"{UNIT}/test_stress_room.py::test_the_worst_of_nothing_is_measured_on_rows_that_had_no_part_in_the_choice",
+        ),
+        **dict.fromkeys(
+            [f"events.{name}" for name in ("burst", "dormant", "holiday", "new_merchant", "split", "travel")],
+            (
+                f"{UNIT}/test_events.py::test_a_model_that_leans_on_what_changes_refuses_honest_customers",
+                f"{UNIT}/test_events.py::test_a_model_that_does_not_look_is_left_alone",
+            ),
+        ),
+        **dict.fromkeys(
+            [name for name in Room("temper.stress").names() if name.startswith(("image.", "text."))],
+            (
+                f"{UNIT}/test_stress_unstructured.py::test_a_model_of_single_values_loses",
+                f"{UNIT}/test_stress_unstructured.py::test_a_model_of_the_whole_keeps",
+            ),
+        ),
+    },
     "validation": {
+        "label_delay": (
+            f"{UNIT}/test_label_delay.py::test_a_good_model_reads_worse_the_more_labels_are_late",
+            f"{UNIT}/test_label_delay.py::test_a_model_that_knows_nothing_reads_as_before",
+        ),
+        "metamorphic": (
+            f"{UNIT}/test_metamorphic.py::test_a_dip_is_found_with_the_row_that_shows_it_best_and_what_repairs_it",
+            f"{UNIT}/test_metamorphic.py::test_a_model_that_rises_with_the_column_keeps_the_relation",
+        ),
         "net_bounds": (f"{UNIT}/test_net_bounds.py::test_a_weak_net_proves_little_and_a_robust_one_all",) * 2,
         "tree_bounds": (
             f"{UNIT}/test_tree_verify.py::test_a_fragile_ensemble_is_not",
@@ -235,6 +275,18 @@ TWINS = {
             f"{UNIT}/test_trigger_inversion.py::test_a_clean_model_is_not_accused",
         ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
+        "weak_slice": (
+            f"{UNIT}/test_weak_slice.py::test_a_planted_segment_comes_first_with_its_rule_and_its_rate",
+            f"{UNIT}/test_weak_slice.py::test_a_sound_model_is_not_accused",
+        ),
+        "subpopulation": (
+            f"{UNIT}/test_shift.py::test_a_weak_segment_that_grows_is_seen_and_alarms_are_not",
+            f"{UNIT}/test_shift.py::test_a_model_that_is_alike_everywhere_stays_as_it_is",
+        ),
+        "periods": (
+            f"{UNIT}/test_shift.py::test_a_model_that_ages_is_caught_with_its_periods",
+            f"{UNIT}/test_shift.py::test_a_steady_model_is_not_accused_of_ageing",
+        ),
         "calibration": (
             f"{UNIT}/test_validation.py::test_a_planted_miscalibration_is_a_finding",
             f"{UNIT}/test_validation.py::test_a_perfect_model_is_near_zero_and_never_fails_where_the_raw_error_would",
@@ -383,12 +435,28 @@ def test_a_model_that_ignores_its_labels_is_not() -> None:
 # -- stress ---------------------------------------------------------------------------------------------------------
 
 
+STRESSED = [name for name in TWINS["stress"] if name != "combined" and "." not in name]
+LEANS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"category_{kind}": ("kind", {}) for kind in ("spelling", "swap", "unseen")},
+    "clock_skew": ("count", {"hours": ("count",)}),
+    "frozen": ("amount", {"columns": ("amount",)}),
+    "join_lost": ("amount", {"columns": ("amount",)}),
+    "missing_at_random": ("amount", {"driver": "count"}),
+    "overflow": ("limit", {"types": ("int8",) * 5}),
+    "rounded": ("amount", {"digits": (1,) * 5}),
+    "swapped": ("amount", {"columns": ("amount", "limit")}),
+    "truncated": ("limit", {"widths": (2,) * 5}),
+}
+"""Where it is not the amount: the column that the weak model leans on, and what makes the stressor work there."""
+
+
 def stressed(target: Target, plugin: str) -> Part:
     data = labelled(2_000, 7)
     data = replace(data, x=table(2_000, 7), y=np.asarray(target.scores(data.x)[:, 1] > 0.5).astype(np.int64))
     if data.y.min() == data.y.max():
         data.y[::2] = 1 - data.y[::2]
-    return execute(Task(room="stress", plugin=plugin, sizes=SIZES), made(target, data))
+    options = tuple(LEANS.get(plugin, ("", {}))[1].items())
+    return execute(Task(room="stress", plugin=plugin, options=options, sizes=SIZES), made(target, data))
 
 
 def leaning(name: str) -> Linear:
@@ -402,9 +470,9 @@ def loss_of(part: Part) -> Measurement:
     return next(m for m in part.measurements if m.metric == "loss")
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", STRESSED)
 def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
-    part = stressed(leaning("kind" if plugin.startswith("category") else "amount"), plugin)
+    part = stressed(leaning(LEANS.get(plugin, ("amount", {}))[0]), plugin)
     loss, flips = loss_of(part), next(m for m in part.measurements if m.metric == "flip_rate")
     assert loss.low is not None
     assert loss.low > 0
@@ -412,7 +480,7 @@ def test_a_model_that_leans_on_what_is_stressed_loses(plugin: str) -> None:
     assert verdict(part.measurements, "stress.*.flip_rate", at_most=0.0) is Verdict.FAIL
 
 
-@pytest.mark.parametrize("plugin", TWINS["stress"])
+@pytest.mark.parametrize("plugin", STRESSED)
 def test_a_model_that_does_not_keeps(plugin: str) -> None:
     part = stressed(Constant(share=0.9), plugin)
     assert loss_of(part).value == 0.0

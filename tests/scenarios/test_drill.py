@@ -8,7 +8,9 @@ import pytest
 
 from temper.core.errors import TemperError
 from temper.demos import fraud
-from temper.engine.drill.primary import primary_down
+from temper.engine.drill.catalogue import drill_of
+from temper.engine.drill.run import run
+from temper.engine.drill.terms import Load
 
 GUARD = """
 guard:
@@ -29,10 +31,10 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hang", [False, True], ids=["killed", "stopped"])
-def test_a_model_that_goes_away_is_stood_in_for_and_takes_over_again(bank: Path, hang: bool) -> None:
+@pytest.mark.parametrize("name", ["primary-down", "primary-hang"])
+def test_a_model_that_goes_away_is_stood_in_for_and_takes_over_again(bank: Path, name: str) -> None:
     told: list[str] = []
-    found = primary_down(bank, rate=150.0, seconds=12.0, hang=hang, told=told.append)
+    found = run(bank, drill_of(name), Load(rate=150.0, seconds=12.0), told.append)
     assert found.requests > 1_500
     assert found.failed == 0
     assert found.degraded > 100
@@ -49,4 +51,4 @@ def test_a_process_that_cannot_start_says_why(bank: Path, tmp_path: Path) -> Non
     path = tmp_path / "temper.yaml"
     path.write_text(words.replace("train.parquet", str(bank.parent / "train.parquet")) + "  nonsense: shadow\n")
     with pytest.raises(TemperError, match="a process of the drill ended"):
-        primary_down(path, rate=10.0, seconds=1.0, hang=False, told=lambda line: None)
+        run(path, drill_of("primary-down"), Load(rate=10.0, seconds=1.0), lambda line: None)

@@ -159,7 +159,19 @@ def test_the_model_is_fitted_again_from_its_file_as_it_was(tmp_path):
 def test_the_written_description_says_simulated_and_is_short(tmp_path):
     text = fraud.write(tmp_path, seed=2, customers=100, days=12).read_text()
     assert yaml.safe_load(text)["system"]["simulated"] is True
-    assert len(text.splitlines()) < 50
+    assert len(text.splitlines()) < 60
+
+
+def test_the_written_history_gives_the_columns_of_the_test_payments(tmp_path):
+    from temper.config.system import load_system
+    from temper.stress.events._history import Cases
+
+    system = load_system(fraud.write(tmp_path, seed=3, customers=200, days=12), history=True)
+    events = system.events
+    assert events is not None
+    assert len(events.judged) == len(system.data)
+    assert set(Cases(events=events, rows=events.judged, schema=system.schema).agreement().values()) == {1.0}
+    np.testing.assert_allclose(np.sort(events.x[events.judged, 0]), np.sort(system.data.x[:, 0]))
 
 
 def test_an_existing_description_is_kept(tmp_path):

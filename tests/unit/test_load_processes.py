@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.load._server import served
 from temper.core.errors import TemperError
+from temper.core.load import Glance
 from temper.load.address import address
 from temper.load.arrivals import constant, due
-from temper.load.processes import Generators, Glance
+from temper.load.processes import Generators
 
 ASKED = [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"]
 

@@ -133,7 +133,7 @@ def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Pro
         raise TemperError(
             f"{path} describes an assistant", fix="use temper redteam, then temper replay, harden, report or serve"
         )
-    return load_system(Path(path), trust_pickle=trust_pickle, today=datetime.now(UTC).date())
+    return load_system(Path(path), trust_pickle=trust_pickle, today=datetime.now(UTC).date(), history=True)
 
 
 def System(**parts: Any) -> Protected:

@@ -14,6 +14,7 @@ COMMANDS = (
     "assess",
     "attack",
     "stress",
+    "fuzz",
     "redteam",
     "serve",
     "console",

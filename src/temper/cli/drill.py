@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
+from temper.core.requirement import Verdict
+from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
-app = typer.Typer(help="Break something on purpose, under load, and count what clients notice.", no_args_is_help=True)
+
+class Drills(TyperGroup):
+    """The commands below, and one for each drill, made when it is asked for: two dozen would slow every start down.
+
+    Contexts and commands are click's, which some releases of typer carry under a name of their own.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The drills first, then what is done with them."""
+        own = super().list_commands(ctx)
+        return [*DRILLS, *(name for name in own if name not in DRILLS)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them."""
+        own = super().get_command(ctx, cmd_name)
+        return own or (_command(DRILLS[cmd_name]) if cmd_name in DRILLS else None)
+
+
+app = typer.Typer(
+    cls=Drills, help="Break something on purpose, under load, and count what clients notice.", no_args_is_help=True
+)
+Rate = Annotated[float, typer.Option(help="Requests a second.")]
+Seconds = Annotated[float, typer.Option(help="How long; the fault has the second quarter.")]
+Share = Annotated[float, typer.Option(help="The share of requests that a fault of the line meets.")]
+Slo = Annotated[float, typer.Option(help="The share of requests that must be answered in time, to pass.")]
+Seed = Annotated[int, typer.Option(help="Draws when requests come, and which of them meet the fault.")]
 
 
 @app.callback()
@@ -18,24 +46,81 @@ def _several() -> None:
     """More drills than one."""
 
 
+def _command(drill: Drill) -> Any:
+    """A command of this drill's name."""
+
+    def command(
+        config: options.Config = Path("temper.yaml"),
+        rate: Rate = 200.0,
+        seconds: Seconds = 20.0,
+        slo: Slo = 0.99,
+        share: Share = 1.0,
+        seed: Seed = 0,
+    ) -> None:
+        _ran(config, drill.name, rate=rate, seconds=seconds, slo=slo, share=share, seed=seed)
+
+    text = f"Under load, {drill.words}."
+    one = typer.Typer(add_completion=False, rich_markup_mode=None)
+    one.command(drill.name, help=text, short_help=text)(command)
+    return typer.main.get_command(one)
+
+
+def _ran(config: Path, name: str, **load: Any) -> None:
+    """Do it, tell it, and end with what came of it."""
+    import getpass
+
+    from temper.engine.drill.run import run
+    from temper.engine.drill.terms import Load
+
+    found = run(config, drill_of(name), Load(**load), lambda line: typer.echo(line, err=True), getpass.getuser())
+    typer.echo("\n".join(found.lines()))
+    typer.echo(found.verdict.value.upper())
+    raise typer.Exit(0 if found.held else 1)
+
+
 @app.command("primary-down")
 def primary_down(
     config: options.Config = Path("temper.yaml"),
-    rate: Annotated[float, typer.Option(help="Requests a second.")] = 500.0,
-    seconds: Annotated[float, typer.Option(help="How long; the model is away in the second quarter.")] = 20.0,
+    rate: Rate = 500.0,
+    seconds: Seconds = 20.0,
+    slo: Slo = 0.99,
+    seed: Seed = 0,
     hang: Annotated[bool, typer.Option("--hang", help="Stop the model's process instead of killing it.")] = False,
 ) -> None:
     """Kill the model behind the gateway under load: nobody may be left without an answer. The console's dashboard shows
     it while it runs.
     """
+    _ran(config, "primary-hang" if hang else "primary-down", rate=rate, seconds=seconds, slo=slo, seed=seed)
+
+
+@app.command("all")
+def everything(
+    config: options.Config = Path("temper.yaml"),
+    only: options.Only = None,
+    plan: Annotated[Path | None, typer.Option(help="A file with a list `drills:` in place of all of them.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder for the report, as HTML and JSON.")] = Path("gameday"),
+    rate: Rate = 200.0,
+    seconds: Seconds = 20.0,
+    slo: Slo = 0.99,
+    seed: Seed = 0,
+) -> None:
+    """A game day: one drill after the other, and a report of them, the worst first. Ctrl-C ends it; what was done by
+    then is in the report.
+    """
     import getpass
 
-    from temper.engine.drill.primary import primary_down as run
+    from temper.engine.drill import gameday
+    from temper.engine.drill.terms import Load
 
-    found = run(config, rate, seconds, hang, lambda line: typer.echo(line, err=True), getpass.getuser())
-    typer.echo("\n".join(found.lines()))
-    typer.echo("PASS" if found.held else "FAIL")
-    raise typer.Exit(0 if found.held else 1)
+    load = Load(rate=rate, seconds=seconds, slo=slo, seed=seed)
+    drills = gameday.planned(plan, load) if plan else gameday.everything(load, only or ())
+    day = gameday.game_day(config, drills, lambda line: typer.echo(line, err=True), getpass.getuser())
+    for path in gameday.written(day, out):
+        typer.echo(f"report: {path}", err=True)
+    for one in day.ordered:
+        typer.echo(f"{one.verdict.value.upper()}\t{one.name}\t{'; '.join(one.reasons)}")
+    typer.echo(day.verdict.value.upper())
+    raise typer.Exit(0 if day.verdict is Verdict.PASS else 1)
 
 
 @app.command("list")

@@ -15,13 +15,17 @@ from temper.core.target import Access
 ROOMS = {
     "attacks": "temper.attacks",
     "checks": "temper.validation",
+    "fuzz": "temper.fuzz",
     "defences": "temper.hardening",
+    "faults": "temper.chaos.faults",
     "judges": "temper.judges",
     "stressors": "temper.stress",
 }
 
 
-def command(room: Annotated[str, typer.Argument(help="attacks, checks, stressors, defences or judges.")] = "") -> None:
+def command(
+    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences or judges.")] = "",
+) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""
     if room and room not in ROOMS:
         raise TemperError(f"there is no room {room!r}", fix=f"use one of {', '.join(ROOMS)}")

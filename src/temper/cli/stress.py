@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from temper.cli import _options as options
 
-ROOMS = [
-    "stress",
+ROOMS = ["stress", "validation.metamorphic", "validation.label_delay"]
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[URL|serve|service]",
+        help="Put a service under load: a URL, `serve` (the guarded gateway of temper.yaml, started for it) or "
+        "`service` (the url there). Without it the model itself is stressed with bad inputs.",
+    ),
+]
+Plan = Annotated[
+    str, typer.Option(help="search, constant:200, ramp:10-500, steps:100,200,400, spike:100*5 or times:FILE.")
 ]
 
 
 def command(
+    target: Target = None,
     config: options.Config = Path("temper.yaml"),
     suite: options.Suite = "standard",
     only: options.Only = None,
@@ -20,8 +33,31 @@ def command(
     json: options.Json = False,
     allow_inconclusive: options.Lenient = False,
     trust_pickle: options.Trust = False,
+    plan: Plan = "search",
+    seconds: Annotated[float, typer.Option(help="Load: how long; of each run, where it searches.")] = 3.0,
+    limit_ms: Annotated[float | None, typer.Option(help="Load: 99 % of the answers within; default 100.")] = None,
+    most: Annotated[float | None, typer.Option(help="Load: never search beyond this rate.")] = None,
+    first: Annotated[float, typer.Option(help="Load: requests a second where the search begins.")] = 50.0,
+    body: Annotated[Path | None, typer.Option(help="Load: a file of JSON bodies, one a line.")] = None,
+    method: Annotated[str | None, typer.Option(help="Load: GET, POST, PUT, PATCH or DELETE.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="Load: NAME:VALUE, or repeat it.")] = None,
+    key_env: Annotated[str | None, typer.Option(help="Load: variable that holds the service's key.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="Load: file of the certificates to trust.")] = None,
+    yes_this_host: Annotated[str, typer.Option(help="Load: a host that is not this machine, once more.")] = "",
+    generators: Annotated[int, typer.Option(min=1, max=64, help="Load: processes that send.")] = 1,
+    connections: Annotated[int, typer.Option(min=1, max=20_000, help="Load: connections in all.")] = 256,
+    pid: Annotated[int | None, typer.Option(help="Load: the service's process, to watch its memory.")] = None,
 ) -> None:
-    """Stress the model with bad inputs that nobody sent on purpose."""
-    from temper.cli._run import run
+    """Stress the model with bad inputs that nobody sent on purpose, or put a service under load."""
+    if target is None:
+        from temper.cli._run import run
 
-    run(config, suite, only or ROOMS, json, allow_inconclusive, trust_pickle, seed=seed, engine=engine)
+        return run(config, suite, only or ROOMS, json, allow_inconclusive, trust_pickle, seed=seed, engine=engine)
+    from temper.cli._load import run as load
+    from temper.engine.load.order import LoadTest
+
+    sent: dict[str, Any] = {"body": body, "method": method, "headers": tuple(header or ()), "key_env": key_env}
+    much: dict[str, Any] = {"plan": plan, "seconds": seconds, "limit_ms": limit_ms, "most": most, "first": first}
+    how: dict[str, Any] = {"ca": ca, "confirmed": yes_this_host, "generators": generators, "connections": connections}
+    test = LoadTest(target=target, config=config, pid=pid, seed=seed, trust_pickle=trust_pickle, **sent, **much, **how)
+    load(test, json)

@@ -35,6 +35,7 @@ def build_system(
     positive: str | int = "",
     id: str = "",
     supplier: str = "",
+    time: str = "",
     drop: Sequence[str] = (),
     schema: Schema | None = None,
     policy: Any = None,
@@ -53,15 +54,15 @@ def build_system(
 
     `model` is a raw fitted model, a path, a URL, a callable or a `Target`. `data`, `train` and `accepted` (the training
     rows of an earlier version) are pairs (X, y) or frames with the column `target`; `id` names a column of stable
-    sample numbers, `supplier` one that says who delivered a training row, `drop` columns that are no features.
-    Without `schema` an attacker may change every column. `positive` is the class called 1 of two, `classes` how many
-    scores a callable gives. `about` holds other fields of `Protected`. Raises `ConfigError` for what does not fit.
+    sample numbers, `supplier` one that says who delivered a training row, `time` one that says when a test row came,
+    `drop` columns that are no features. Without `schema` an attacker may change every column. `positive` is the class
+    called 1 of two, `classes` how many scores a callable gives. `about` holds other fields of `Protected`. Raises
+    `ConfigError` for what does not fit.
     """
     _refuse_unknown(about)
-    columns: dict[str, Any] = {"target": target, "id_column": id, "supplier": supplier, "drop": drop}
-    tables = _tables({"data": data, "train": train, "accepted": accepted}, **columns)
-    parts = list(tables.values())
-    schema = schema or inferred(*parts)
+    columns: dict[str, Any] = {"target": target, "id_column": id, "supplier": supplier, "time": time, "drop": drop}
+    tables = _tables({"data": data, "train": train, "accepted": accepted}, schema, **columns)
+    parts, schema = list(tables.values()), schema or inferred(*tables.values())
     how = {"stochastic": stochastic, "version": version, "authorised_by": authorised_by, "trust_pickle": trust_pickle}
     count = classes or _count(model, parts, _kind(kind))
     opened = _open(model, schema=schema, kind=_kind(kind), classes=count, http=http, **how)
@@ -98,13 +99,21 @@ def _sets(tables: Mapping[str, Rows], ys: Sequence[Any], schema: Schema) -> dict
     sets = {}
     for (key, part), y in zip(tables.items(), ys, strict=True):
         with _naming(_PLACES[key]):
-            sets[key] = Data(x=matrix(part, schema), y=y, ids=part.ids, supplier=part.supplier)
+            sets[key] = Data(x=matrix(part, schema), y=y, ids=part.ids, supplier=part.supplier, time=part.time)
     return sets
 
 
-def _tables(given: Mapping[str, Any], *, supplier: str, **columns: Any) -> dict[str, Rows]:
-    found = {key: rows_of(part, supplier=supplier, **columns) for key, part in given.items() if part is not None}
+def _tables(
+    given: Mapping[str, Any], schema: Schema | None, *, supplier: str, time: str, **columns: Any
+) -> dict[str, Rows]:
+    told: dict[str, Any] = {"supplier": supplier, "time": time, "features": schema.names if schema else ()}
+    found = {key: rows_of(part, **told, **columns) for key, part in given.items() if part is not None}
     _refuse_untold(found, supplier)
+    if time and found["data"].time is None:
+        raise ConfigError(
+            f"the test data has no column {time!r}, which data.time names",
+            fix="name a column of the test table that says when each row came",
+        )
     return found
 
 

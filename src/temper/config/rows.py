@@ -14,22 +14,36 @@ from temper.config.table import FEWEST, refuse_duplicates, require
 from temper.core.data import Array
 from temper.core.errors import ConfigError
 from temper.core.schema import Mutability, Schema
+from temper.core.text import TextSchema, as_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """`x` a frame or an array (n, ...), `y` (n,) as it was given, `ids` (n,) int64, `supplier` (n,) words or None."""
+    """`x` a frame or an array (n, ...), `y` (n,) as it was given, `ids` (n,) int64, `supplier` (n,) words and `time`
+    (n,) datetime64[s] or numbers, or None.
+    """
 
     x: Any
     y: Any
     ids: np.ndarray[Any, np.dtype[np.int64]]
     supplier: np.ndarray[Any, Any] | None = None
+    time: np.ndarray[Any, Any] | None = None
 
 
-def rows_of(data: Any, *, target: str, id_column: str = "", supplier: str = "", drop: Sequence[str] = ()) -> Rows:
+def rows_of(
+    data: Any,
+    *,
+    target: str,
+    id_column: str = "",
+    supplier: str = "",
+    time: str = "",
+    features: Sequence[str] = (),
+    drop: Sequence[str] = (),
+) -> Rows:
     """Rows of a frame with its target column, or of a pair (X, y). Raises `ConfigError` naming what does not fit.
 
-    `supplier` is a column that need not be there: it says who delivered a row.
+    `supplier` and `time` are columns that need not be there: they say who delivered a row, and when it came. They are
+    no features unless `features` names them.
     """
     if isinstance(data, tuple) and len(data) == 2:
         x, y = data
@@ -47,8 +61,34 @@ def rows_of(data: Any, *, target: str, id_column: str = "", supplier: str = "", 
     frame = data.set_axis(names, axis=1)
     ids = stable_ids(frame[id_column]) if id_column else np.arange(len(frame))
     told = frame[supplier].astype(str).to_numpy(dtype=str) if supplier in names else None
-    left_out = {target, id_column, *drop, *(() if told is None else (supplier,))} - {""}
-    return _enough(Rows(x=frame.drop(columns=list(left_out)), y=frame[target], ids=ids, supplier=told))
+    when = moments(frame[time], time) if time in names else None
+    left_out = {target, id_column, *drop, *(() if told is None else (supplier,))}
+    left_out |= set() if when is None or time in features else {time}
+    x = frame.drop(columns=list(left_out - {""}))
+    return _enough(Rows(x=x, y=frame[target], ids=ids, supplier=told, time=when))
+
+
+def moments(column: Any, name: str) -> np.ndarray[Any, Any]:
+    """When each row came: dates and times to the second (of a time zone, in UTC), numbers as they are.
+
+    Raises `ConfigError` for a value that is missing or no time.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column):
+        found = np.asarray(column, dtype=np.float64)
+        lost = ~np.isfinite(found)
+    else:
+        parsed = pd.to_datetime(column, errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
+        found, lost = parsed.to_numpy().astype("datetime64[s]"), parsed.isna().to_numpy()
+    if lost.any():
+        row = int(np.argmax(lost))
+        raise ConfigError(
+            f"{int(lost.sum()):,} values of the time column {name!r} are no time,"
+            f" first {column.iloc[row]!r} in row {row}",
+            fix="give dates such as 2027-01-31 12:00, or numbers that rise with time",
+        )
+    return found
 
 
 def stable_ids(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -101,7 +141,9 @@ def inferred(*parts: Rows) -> Schema:
 
 
 def matrix(rows: Rows, schema: Schema) -> Array:
-    """The inputs as the target takes them: float64 (n, d) of the schema's columns, or float32 arrays in its box."""
+    """What the target takes: float64 (n, d) of the schema's columns, float32 arrays in its box, or texts (n,)."""
+    if isinstance(schema, TextSchema):
+        return _texts(rows.x)
     if not schema.columns:
         return _boxed(np.asarray(rows.x), schema)
     if hasattr(rows.x, "columns"):
@@ -112,6 +154,21 @@ def matrix(rows: Rows, schema: Schema) -> Array:
     found = np.asarray(rows.x, dtype=np.float64)
     if found.ndim != 2 or found.shape[1] != len(schema.columns):
         raise ConfigError(f"X has the shape {found.shape}, the schema has {len(schema.columns)} columns")
+    return found
+
+
+def _texts(x: Any) -> Array:
+    """Texts (n,) from a list, an array, or a frame of one column."""
+    if hasattr(x, "columns"):
+        if len(x.columns) != 1:
+            raise ConfigError(
+                f"texts come in one column, and the data has {len(x.columns)}: {', '.join(map(str, x.columns))[:80]}",
+                fix="name it in schema.text, and list the others in data.drop",
+            )
+        x = x.iloc[:, 0]
+    found = as_texts(np.asarray(x, dtype=object))
+    if found is None:
+        raise ConfigError("the schema speaks of texts and the data holds none", fix="give one str per row")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,16 +15,23 @@ from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.rows import read_arrays
+from temper.config.service import service_of
+from temper.config.stress import costs, relations
 from temper.config.table import header, read_table, require
 from temper.core.errors import ConfigError, TemperError
+from temper.core.metamorphic import Metamorphic
 from temper.core.schema import TYPES, Column, Mutability, Schema
 from temper.core.system import Exposure, Protected
 from temper.core.target import ScoreKind
+from temper.core.text import TextSchema
 from temper.core.threat import Actor
 from temper.targets.signature import verify
 
 Made = TypeVar("Made")
 
+_SECTIONS = (
+    *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
+)
 _LEVELS = ("low", "medium", "high", "critical")
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
@@ -33,22 +41,26 @@ _COLUMN = (
 )
 
 
-def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | None = None) -> Protected:
+def load_system(
+    path: str | Path, *, trust_pickle: bool = False, today: date | None = None, history: bool = False
+) -> Protected:
     """The system described in this temper.yaml, with its model opened and its tables read.
 
     Paths in it are relative to its folder. A model with a `manifest` is held against it first; `today` decides whether
-    the key is still valid, and without it a key that ends is refused. Raises `ConfigError` with file, line, what was
-    expected and what came.
+    the key is still valid, and without it a key that ends is refused. `history` reads the events behind the rows, which
+    an assessment needs and a gateway does not. Raises `ConfigError` with file, line, what was expected and what came.
     """
     path = Path(path)
-    document = read(path).only("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard")
+    document = read(path).only(*_SECTIONS)
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))
     assess = document.section("assess").only("options", "plugins")
-    return build_system(
+    stress = document.section("stress").only("cost", "events", "relations")
+    declared = relations(stress.sections("relations"), schema)
+    system = build_system(
         **_model(document.section("model"), base, trust_pickle, today),
-        **_data(document.section("data"), base, schema),
+        **_data(document.section("data"), base, schema, document.section("schema").text("text")),
         schema=schema,
         policy=from_node(document, "policy", base),
         name=about.text("name", base.name),
@@ -58,11 +70,18 @@ def load_system(path: str | Path, *, trust_pickle: bool = False, today: date | N
         simulated=about.flag("simulated", False),
         exposure=_exposure(document.section("exposure")),
         actors=tuple(_actor(section) for section in document.sections("actors")),
-        options=_options(assess.section("options"), document.section("model"), base),
+        options=_options(assess.section("options"), document.section("model"), base, declared),
+        cost=costs(stress.section("cost"), schema),
         plugins=assess.texts("plugins"),
+        service=service_of(document, base),
         source=str(path),
         lines=dict(document.every_line()),
     )
+    if not (history and stress.has("events")):
+        return system
+    from temper.config.events import read_events
+
+    return replace(system, events=read_events(stress.section("events"), document.section("data"), base, system))
 
 
 _SIGNED = ("manifest", "public_key")
@@ -136,11 +155,12 @@ def _callable(name: str, base: Path) -> str:
     return name
 
 
-def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]:
-    section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier")
+def _data(section: Section, base: Path, schema: Schema | None, message: str) -> dict[str, Any]:
+    """The tables; of texts the column `message` alone."""
+    section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier", "time", "history")
     section.needed("test")
     drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
-    found: dict[str, Any] = {"positive": section.text("positive"), "supplier": section.text("supplier")}
+    found: dict[str, Any] = {key: section.text(key) for key in ("positive", "supplier", "time")}
     for key, part in (("test", "data"), ("train", "train"), ("accepted", "accepted")):
         file = base / section.text(key)
         if not section.has(key):
@@ -150,17 +170,27 @@ def _data(section: Section, base: Path, schema: Schema | None) -> dict[str, Any]
         else:
             section.needed("target")
             found |= {"target": section.text("target"), "id": section.text("id")}
-            optional = {found["supplier"]} - {""}
-            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional))
+            optional = {name: word for name, word in ((found["supplier"], True), (found["time"], False)) if name}
+            found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional, message))
     return found
 
 
-def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str, ...], optional: set[str]) -> Any:
-    """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it."""
+def _table(
+    file: Path,
+    schema: Schema | None,
+    named: list[str],
+    drop: tuple[str, ...],
+    optional: dict[str, bool],
+    message: str,
+) -> Any:
+    """Only the columns that are needed; a column nobody spoke of is refused, because the model might want it.
+
+    `optional` columns need not be there; true for those that are words.
+    """
     names = header(file)
-    told = optional & set(names)
+    told = [name for name in optional if name in names]
     named = [*named, *told]
-    for name in (*named, *drop):
+    for name in (*named, *drop, *([message] if message else [])):
         require(name, names, file.name)
     wanted = [name for name in names if name not in drop]
     if schema is not None and schema.columns:
@@ -171,7 +201,10 @@ def _table(file: Path, schema: Schema | None, named: list[str], drop: tuple[str,
                 fix="describe them in schema.columns, or list them in data.drop",
             )
         wanted = [*schema.names, *named]
-    text = [*told, *(column.name for column in (schema.columns if schema else ()) if column.type == "category")]
+    words = [name for name in told if optional[name]]
+    if message:
+        return read_table(file, [message, *named], [message, *words])
+    text = [*words, *(column.name for column in (schema.columns if schema else ()) if column.type == "category")]
     return read_table(file, list(dict.fromkeys(wanted)), text)
 
 
@@ -208,16 +241,24 @@ def _actor(section: Section) -> Actor:
     )
 
 
-def _options(section: Section, model: Section, base: Path) -> dict[str, dict[str, Any]]:
-    """Options by plugin; the check of artifacts is told where the model's file is."""
+def _options(
+    section: Section, model: Section, base: Path, declared: tuple[Metamorphic, ...]
+) -> dict[str, dict[str, Any]]:
+    """Options by plugin; the check of artifacts is told where the model's file is, and that of relations which."""
     found = {plugin: section.section(plugin).plain() for plugin in section.entries}
     if model.has("path"):
         found["validation.artifact"] = {"file": str(base / model.text("path"))} | found.get("validation.artifact", {})
+    if declared:
+        found["validation.metamorphic"] = found.get("validation.metamorphic", {}) | {"relations": declared}
     return found
 
 
 def _schema(section: Section) -> Schema | None:
-    section.only("columns", "relations", "box")
+    section.only("columns", "relations", "box", "text")
+    if section.has("text"):
+        if section.has("columns") or section.has("box") or section.has("relations"):
+            raise section.error("schema.text stands alone", "text", fix="remove what describes numbers")
+        return TextSchema()
     if section.has("box"):
         box = section.numbers("box")
         if len(box) != 2 or not box[0] < box[1] or section.has("columns"):

@@ -35,7 +35,7 @@ class Scene:
     that counts for VALUE targets. `reference`: rows the attacker holds, `train`: what the model was fitted on.
     `accepted`: the training rows of an earlier version that somebody has accepted.
     `fit(subsets, recipe)`: fitted models, one per subset. `target`: the model, for checks that have no adversary.
-    `sensitive`: columns that name a group.
+    `sensitive`: columns that name a group. `time`: when each row came, where the system says so.
     """
 
     x: Array
@@ -55,6 +55,7 @@ class Scene:
     target: Target | None = None
     fit: Callable[[Sequence[Data], Recipe], list[Target]] | None = None
     sensitive: tuple[str, ...] = ()
+    time: Array | None = None
     progress: Callable[[float], None] = lambda share: None
 
 

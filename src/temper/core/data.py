@@ -16,7 +16,8 @@ class Data:
     """`x` (n, d) or (n, c, h, w), `y` (n,) class numbers (or values), `ids` (n,) stable sample numbers.
 
     Tables are float64 matrices; a category is its position in `Column.categories`, a missing value is NaN.
-    `supplier` (n,) says in words who delivered each row, where that is known.
+    `supplier` (n,) says in words who delivered each row, `time` (n,) when it came (datetime64[s], or numbers that rise
+    with time), where that is known.
 
     >>> Data(x=np.zeros((3, 2)), y=np.array([0, 1, 0])).take([2]).ids
     array([2])
@@ -26,6 +27,7 @@ class Data:
     y: Array
     ids: Array = field(default=None)
     supplier: Array | None = None
+    time: Array | None = None
 
     def __post_init__(self) -> None:
         if self.ids is None:
@@ -36,8 +38,8 @@ class Data:
 
     def take(self, rows: Any) -> Data:
         """The rows at these positions, ids kept."""
-        supplier = None if self.supplier is None else self.supplier[rows]
-        return Data(x=self.x[rows], y=self.y[rows], ids=self.ids[rows], supplier=supplier)
+        supplier, time = (None if known is None else known[rows] for known in (self.supplier, self.time))
+        return Data(x=self.x[rows], y=self.y[rows], ids=self.ids[rows], supplier=supplier, time=time)
 
     def positions(self, ids: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Where the rows with these ids are, in whatever order they lie; -1 for an id that is not here.

@@ -261,8 +261,11 @@ class Schema:
         row = int(np.argmax(bad))
         return f"row {row}: " + "; ".join(text for text, mask in masks if mask[row])
 
-    def derive(self, x: Array, x0: Array) -> Array:
-        """Recompute derived columns: the clean value plus what the formula moves, so recorded residuals are kept."""
+    def derive(self, x: Array, x0: Array, kept: Array | None = None) -> Array:
+        """Recompute derived columns: the clean value plus what the formula moves, so recorded residuals are kept.
+
+        Cells of the mask `kept` stay as they are, and what derives from them follows them.
+        """
         if not self.formulas:
             return x
         x = x.copy()
@@ -271,7 +274,8 @@ class Schema:
             at = self.index(name)
             moved = expression.value(now, before) - expression.value(before, before)
             value = np.broadcast_to(np.where(moved == 0, x0[:, at], x0[:, at] + moved), (len(x),))
-            x[:, at] = np.round(value, 9) if self.columns[at].discrete else value
+            value = np.round(value, 9) if self.columns[at].discrete else value
+            x[:, at] = value if kept is None else np.where(kept[:, at], x[:, at], value)
         return x
 
     def distance(self, x: Array, x0: Array, norm: str) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,11 @@ class Draws:
             return (unit * high).astype(np.int64)
         return (unit * high).long()
 
+    def each(self, rows: Any, step: int) -> Iterator[np.random.Generator]:
+        """One NumPy generator per row, keyed like its other numbers: for rows that take thousands of numbers each."""
+        for key in np.asarray(self._bits(rows, step, 1))[:, 0]:
+            yield np.random.Generator(np.random.Philox(key=int(key)))
+
     def generator(self, step: int = 0) -> np.random.Generator:
         """A NumPy generator for work that is not per sample (a refit, a bootstrap), keyed by (seed, name, step)."""
         return np.random.Generator(np.random.Philox(key=[_key(self.seed, self.name) & (2**64 - 1), step]))
@@ -80,7 +86,8 @@ class Draws:
 
     def _bits(self, rows: Any, step: Any, width: int) -> Array:
         """53 random bits per position as signed 64-bit integers."""
-        ids: Array = np.asarray(rows.tolist() if hasattr(rows, "tolist") else rows, dtype=np.int64)
+        listed = rows if isinstance(rows, np.ndarray) or not hasattr(rows, "tolist") else rows.tolist()
+        ids: Array = np.asarray(listed, dtype=np.int64)
         if self.ids is not None:
             ids = np.asarray(self.ids, dtype=np.int64)[ids]
         count: Array = np.arange(1, width + 1, dtype=np.int64)

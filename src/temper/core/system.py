@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from temper.core.cost import CostMatrix
 from temper.core.data import Data
+from temper.core.errors import ConfigError
+from temper.core.events import Events
 from temper.core.requirement import Policy
 from temper.core.schema import Schema
+from temper.core.service import Service
 from temper.core.target import Recipe, Target
 from temper.core.threat import Actor
 
@@ -33,9 +37,10 @@ class Protected:
 
     `threshold` is the operating threshold on the score of class 1 (binary), `source` the temper.yaml it came from and
     `lines` the line of each answer there. `options` holds per-plugin options. `tolerance` is the shift of a predicted
-    value that counts as an attacker's success (regression), None where nobody has said. `accepted` holds the training
-    rows of an earlier version that somebody has accepted. `defend` fits a model behind
-    the defences of a system that was hardened just now, so that whoever refits meets them too.
+    value that counts as an attacker's success (regression), None where nobody has said. `cost` prices wrong decisions
+    of two classes. `accepted` holds the training rows of an earlier version that somebody has accepted. `events` is the
+    history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
+    model behind the defences of a system that was hardened just now, so that whoever refits meets them too.
     """
 
     name: str
@@ -60,4 +65,11 @@ class Protected:
     version: str = ""
     simulated: bool = False
     tolerance: float | None = None
+    cost: CostMatrix | None = None
+    events: Events | None = None
+    service: Service | None = None
     defend: Callable[[Data, Recipe], Target] | None = None
+
+    def __post_init__(self) -> None:
+        if self.cost is not None and self.target.classes != 2:
+            raise ConfigError("costs of wrong decisions are for two classes", fix="remove `stress: cost:`")

@@ -24,6 +24,8 @@ _WARM_UP = 35
 _DELAY = 7
 _RATES = ((world.burst, 1.1), (world.skimmed, 0.45), (world.takeover, 0.75))  # events per day and 1,000 customers
 _SPLIT = (0.6, 0.72)
+_PLACES = ("home_x", "home_y", "shop_x", "shop_y")
+_REACH = 36  # days that the longest aggregate looks back: 28 of a terminal's frauds, 7 of delay, and today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +54,12 @@ def generate(seed: int = 0, customers: int = 1000, days: int = 60, drift: bool =
     `day`, `customer`, `terminal` and `pattern` are the truth behind the row and never features. The same seed with
     `drift` gives the same fraudsters until the day they change. About 1,200 payments a day and 1,000 customers.
     """
+    frame = _payments(seed, customers, days, drift)
+    return frame[frame["day"] >= 0].drop(columns=list(_PLACES)).reset_index(drop=True)
+
+
+def _payments(seed: int, customers: int, days: int, drift: bool) -> Any:
+    """The frame of `generate` with the days before the first one (negative), and where customers and terminals are."""
     import pandas as pd
 
     if customers < 50 or days < 10:
@@ -61,12 +69,13 @@ def generate(seed: int = 0, customers: int = 1000, days: int = 60, drift: bool =
     people, shops, payments = _happenings(Draws(seed, "demos.fraud"), customers, days + _WARM_UP, drift)
     columns = payments | _features(payments, people, shops, days + _WARM_UP)
     names = {column.name: column.categories for column in schema().columns}
-    kept = payments["day"] >= _WARM_UP
-    table = {name: _words(columns[name][kept], categories) for name, categories in names.items()}
-    table[TARGET] = (payments["pattern"][kept] != world.HONEST).astype(int)
-    table["day"] = payments["day"][kept] - _WARM_UP
-    table |= {name: payments[name][kept] for name in ("customer", "terminal")}
-    table["pattern"] = np.array(world.PATTERNS, dtype=object)[payments["pattern"][kept]]
+    table = {name: _words(columns[name], categories) for name, categories in names.items()}
+    table[TARGET] = (payments["pattern"] != world.HONEST).astype(int)
+    table["day"] = payments["day"] - _WARM_UP
+    table |= {name: payments[name] for name in ("customer", "terminal")}
+    table["pattern"] = np.array(world.PATTERNS, dtype=object)[payments["pattern"]]
+    who, place = payments["customer"], payments["terminal"]
+    table |= dict(zip(_PLACES, (people.x[who], people.y[who], shops.x[place], shops.y[place]), strict=True))
     return pd.DataFrame(table)
 
 
@@ -106,7 +115,8 @@ def operating_threshold(model: Any, frame: Any, alert_rate: float = ALERT_RATE) 
 
 
 def write(folder: Path | str, seed: int = 0, customers: int = 1000, days: int = 60, drift: bool = False) -> Path:
-    """Write train.parquet, test.parquet, model.ubj and temper.yaml into `folder`; the path of the temper.yaml.
+    """Write train.parquet, test.parquet, history.parquet, model.ubj and temper.yaml into `folder`; the path of the
+    temper.yaml.
 
     An existing temper.yaml is not overwritten.
     """
@@ -115,16 +125,26 @@ def write(folder: Path | str, seed: int = 0, customers: int = 1000, days: int = 
     if system.exists():
         raise TemperError(f"{system} is already there", fix="choose an empty folder")
     folder.mkdir(parents=True, exist_ok=True)
-    parts = split(generate(seed, customers, days, drift))
+    known = _payments(seed, customers, days, drift)
+    parts = split(known[known["day"] >= 0])
     model = train(parts.train)
     columns = [*schema().names, TARGET]
-    for name in ("train", "test"):
-        getattr(parts, name)[columns].reset_index(drop=True).to_parquet(folder / f"{name}.parquet")
+    parts.train[columns].reset_index(drop=True).to_parquet(folder / "train.parquet")
+    parts.test[[*columns, "day"]].reset_index(drop=True).to_parquet(folder / "test.parquet")
+    _write_history(known, int(parts.test["day"].min()), folder)
     model.save_model(folder / "model.ubj")
     threshold = operating_threshold(model, parts.validation)
     text = _template().replace("threshold: 0.5}", f"threshold: {threshold:.6f}}}")
+    text = text.replace("from: 0 ", f"from: {int(parts.test['day'].min())} ")
     system.write_text(text, encoding="utf-8")
     return system
+
+
+def _write_history(known: Any, start: int, folder: Path) -> None:
+    """The payments that the aggregates of the test days know of, each at its hour."""
+    recent = known[known["day"] >= start - _REACH].drop(columns="pattern")
+    moment = (recent["day"] + recent["hour"] / 24).rename("moment")
+    recent.drop(columns="day").assign(moment=moment).reset_index(drop=True).to_parquet(folder / "history.parquet")
 
 
 def _happenings(

@@ -18,11 +18,13 @@ from temper.core.requirement import Judgement
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
+from temper.engine.corruptions import means
 from temper.engine.executors import Executor
 from temper.engine.identity import data_digest, digest_of, library_versions, task_key
 from temper.engine.memory import recall, remember
-from temper.engine.plan import Plan
-from temper.engine.run_task import conclude
+from temper.engine.plan import LOAD, Plan
+from temper.engine.rooms import load
+from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
 from temper.store.database import Store
@@ -74,7 +76,7 @@ def assess(job: Job) -> Record:
     started = clock()
     progress = _Progress()
     salt = "" if job.plan.world.target.digest else job.run
-    progress.keys = {task: task_key(task, job.plan.key + salt) for task in job.plan.tasks}
+    progress.keys = {task: _key(task, job, salt) for task in job.plan.tasks}
     total = len(job.plan.tasks)
     job.listener(Event(kind="planned", total=total, message=f"{total} tasks"))
     try:
@@ -87,6 +89,11 @@ def assess(job: Job) -> Record:
     job.store.save_run(record)
     job.listener(Event(kind="judged", done=len(progress.parts), total=total, message=record.verdict.value))
     return record
+
+
+def _key(task: Task, job: Job, salt: str) -> str:
+    """What a service answers depends on more than a key can hold: its load is never answered from the store."""
+    return task_key(task, job.plan.key + (job.run if task.room == LOAD else salt))
 
 
 def _reuse(job: Job, progress: _Progress) -> None:
@@ -109,10 +116,18 @@ def _run(job: Job, progress: _Progress) -> None:
     def started(task: Task) -> None:
         _tell(job, "started", task, progress)
 
-    for task, part in job.executor.run(waiting, job.plan.world, started):
+    def ended(task: Task, part: Part) -> None:
         progress.parts[task] = part
         remember(job.store, progress.keys[task], task, part)
         _tell(job, "failed" if part.status is Status.ERROR else "finished", task, progress, part)
+
+    shared = [task for task in waiting if task.room != LOAD]
+    for task, part in job.executor.run(shared, job.plan.world, started) if shared else ():
+        ended(task, part)
+    for task in waiting:
+        if task.room == LOAD:  # alone: a generator beside busy workers is late, and grades nothing
+            started(task)
+            ended(task, execute(task, job.plan.world))
 
 
 def _tell(job: Job, kind: str, task: Task, progress: _Progress, part: Part | None = None) -> None:
@@ -165,8 +180,10 @@ def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:
     """When the figures of each plugin mislead, in its own words, under the name that its figures carry."""
     found = {}
     for task in plan.tasks:
-        name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin
-        found[name] = misleads(plan.world.room(task.room).get(task.plugin))
+        if task.room == LOAD:
+            found[LOAD] = load.MISLEADS
+            continue
+        found[task.figures] = misleads(plan.world.room(task.room).get(task.plugin))
     return tuple((name, words) for name, words in sorted(found.items()) if words)
 
 
@@ -193,7 +210,11 @@ def _conclude(
         findings += [replace(finding, task=key, scenario=first.scenario) for finding in found]
     own, joint, alarms = together(groups, plan.world)
     order = {"critical": 0, "high": 1, "medium": 2, "low": 3}
-    return (*own, *joint), tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9))), alarms
+    return (
+        (*own, *joint, *means(own)),
+        tuple(sorted(findings, key=lambda finding: order.get(finding.severity, 9))),
+        alarms,
+    )
 
 
 def _evidence(job: Job, keys: Sequence[str], task: Task, parts: Sequence[Part]) -> str:

@@ -16,7 +16,7 @@ from temper.store.backup.restore import Restored
 
 SIGNING = "ledger.key"
 PEPPER = "pepper"
-DATA = ("test", "train", "accepted")
+DATA = ("test", "train", "accepted", "history")
 
 
 def sources(config: Path, *, data: bool = False) -> Sources:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.data import Data
+from temper.core.events import Events
 from temper.core.system import Protected
 from temper.engine.task import Task, World
 
@@ -29,7 +30,7 @@ _LIBRARIES = (
     "onnxruntime",
     "torch",
 )
-_SHARED = ("core", "kernels", "judges", "targets", "engine/rooms")
+_SHARED = ("core", "kernels", "judges", "targets", "engine/rooms", "engine/fuzz")
 
 
 def task_key(task: Task, world_key: str) -> str:
@@ -45,9 +46,11 @@ def world_key(world: World, threshold: float | None) -> str:
     box = (str(system.schema.low), str(system.schema.high))
     tables = [data_digest(data) for data in (system.data, system.train, system.accepted)]
     parts = [system.target.digest, tables, schema, system.schema.relations]
+    parts += [] if system.events is None else [_events_digest(system.events)]
     rows = [_hash_array(world.attacked), _hash_array(world.held_out), _plain(asdict(world.sizes)), world.seed]
     kind = (system.target.kind.value, system.target.stochastic, system.simulated, world.tolerance)
-    return digest_of(parts, rows, box, threshold, *kind)
+    cost = _plain(asdict(system.cost)) if system.cost is not None else None
+    return digest_of(parts, rows, box, threshold, *kind, cost)
 
 
 def finding_id(plugin: str, metric: str, system: Protected, scenario: str = "") -> str:
@@ -61,11 +64,19 @@ def digest_of(*parts: Any) -> str:
 
 
 def data_digest(data: Data | None) -> str:
-    """SHA-256 of rows, truths, ids and, where they are known, suppliers."""
+    """SHA-256 of rows, truths, ids and, where they are known, suppliers and times."""
     if data is None:
         return ""
-    arrays = (data.x, data.y, data.ids, *(() if data.supplier is None else (data.supplier,)))
+    arrays = (data.x, data.y, data.ids, *(known for known in (data.supplier, data.time) if known is not None))
     return digest_of(*(_hash_array(np.asarray(array)) for array in arrays))
+
+
+def _events_digest(events: Events) -> str:
+    """What is known of the history and how columns are computed from it."""
+    arrays = [_hash_array(values) for values in (events.time, events.x, events.y, *events.columns.values())]
+    said = [list(events.columns), [_plain(asdict(aggregate)) for aggregate in events.aggregates], events.formulas]
+    roles = (events.entity, events.counterparty, events.amount, events.moves, events.distance, events.start)
+    return digest_of(arrays, said, roles)
 
 
 @cache
@@ -95,6 +106,8 @@ def library_versions() -> dict[str, str]:
 
 def _hash_array(values: np.ndarray[Any, Any]) -> str:
     head = f"{values.dtype}{values.shape}".encode()
+    if values.dtype.kind == "O":  # texts: their places in memory say nothing
+        return digest_of("texts", *(str(value) for value in values.ravel()))
     return hashlib.sha256(head + np.ascontiguousarray(values).tobytes()).hexdigest()
 
 

@@ -22,6 +22,9 @@ from temper.kernels.loss import decide
 from temper.threats.rules import catalogue, scenarios
 
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
+ROOMS["fuzz"] = Room("temper.fuzz")
+LOAD = "load"
+"""The task that puts the system's own service under load, where temper.yaml names one."""
 OPTIONED = ROOMS | {"hardening": Room("temper.hardening")}
 _BATCH = 4_096
 SHORTER = {"evasion.standard": ("evasion.apgd", "evasion.apgd_targeted")}
@@ -87,6 +90,8 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
             elif (key := (name, _bound(name, scenario, world))) not in planned:
                 planned.add(key)
                 tasks += _tasks(room, plugin, scenario, world, system)
+    if system.service is not None and (not only or LOAD in only):
+        tasks.append(Task(room=LOAD, plugin=LOAD, seed=seed, sizes=sizes))
     if only and not tasks:
         raise TemperError(
             f"--only {' '.join(only)} leaves nothing to do", fix="see `temper list attacks` and `temper threats`"
@@ -113,7 +118,13 @@ def _refuse_unknown_words(only: Sequence[str]) -> None:
     """A misspelt family beside others would be left out without a word."""
     names = [name if room == "attacks" else f"{room}.{name}" for room in ROOMS for name in ROOMS[room].names()]
     families = [threat.id.partition("-")[0] for threat in catalogue()]
-    known = {*names, *(name.partition(".")[0] for name in names), *families}
+    known = {
+        *names,
+        *(name.partition(".")[0] for name in names),
+        *(name.rpartition(".")[0] for name in names),
+        *families,
+        LOAD,
+    }
     for word in only:
         if word not in known:
             near = difflib.get_close_matches(word, sorted(known), n=1)

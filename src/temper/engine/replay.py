@@ -11,6 +11,7 @@ from temper.core.errors import RunStopped, TemperError
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.system import Protected
+from temper.engine.fuzz.kept import shown_again
 from temper.engine.memory import recall
 from temper.engine.plan import ROOMS, Plan, decisions, plan
 from temper.engine.run_task import conclude, execute
@@ -29,6 +30,8 @@ class Replay:
 def replay(system: Protected, store: Store, name: str) -> Replay:
     """Ask the model as it is now about the kept adversarial rows, then attack it afresh with the same plan."""
     finding, run = store.finding(name)
+    if finding.plugin == "fuzz":
+        return _fuzzed(system, store, finding)
     record = store.run(run)
     kept, still = _kept(system, store, finding)
     planned = plan(system, record.suite, [_planned(finding)], record.seed)
@@ -43,6 +46,17 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
     if there and finding.defences:
         lines.append(f"next: temper harden --for {finding.id}")
     return Replay(text="\n".join(lines), still_there=there)
+
+
+def _fuzzed(system: Protected, store: Store, finding: Finding) -> Replay:
+    """The kept cases of a fuzzed defect, asked of the model as it is now."""
+    part = recall(store, finding.task) if finding.task else None
+    seen = shown_again(system, [] if part is None else part.evidence.get("fuzz_cases", ()), finding.id)
+    if seen is None:
+        raise RunStopped(f"the cases of {finding.id} are no longer kept", fix="run temper fuzz again")
+    lines = [f"{finding.id}: {finding.title}", f"  {finding.detail}", f"  now: {seen or 'the law holds'}"]
+    lines.append("STILL THERE" if seen else "FIXED: the same cases no longer break the law")
+    return Replay(text="\n".join(lines), still_there=bool(seen))
 
 
 def _planned(finding: Finding) -> str:

@@ -41,6 +41,8 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     for part in parts:
         if part.status is not Status.OK and not part.measurements:
             measurements.append(_absent(task, part))
+    if hasattr(module, "beside"):
+        measurements += module.beside(measurements, world)
     return tuple(measurements), tuple(_short(finding) for part in parts for finding in part.findings)
 
 
@@ -50,11 +52,11 @@ def _short(finding: Finding) -> Finding:
 
 
 def _absent(task: Task, part: Part) -> Measurement:
-    name = f"stress.{task.plugin}" if task.room == "stress" else task.plugin  # as the plugin's own figures are named
     return Measurement(
-        plugin=name, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
+        plugin=task.figures, metric="all", value=None, status=part.status, reason=part.reason or "no reason given"
     )
 
 
 def _room(task: Task) -> Any:
-    return importlib.import_module(f"temper.engine.rooms.{task.family}")
+    family = "events" if task.room == "stress" and task.plugin.startswith("events.") else task.family
+    return importlib.import_module(f"temper.engine.rooms.{family}")

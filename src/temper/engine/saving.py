@@ -37,7 +37,7 @@ def saved(system: Protected, results: Sequence[Hardened], folder: Path) -> Path:
 
 def _moved_paths(data: dict[str, Any], old: Path, new: Path) -> dict[tuple[str, str], Any]:
     """The data files of a temper.yaml as seen from another folder."""
-    named = {key: data[key] for key in ("test", "train", "accepted") if data.get(key)}
+    named = {key: data[key] for key in ("test", "train", "accepted", "history") if data.get(key)}
     return {("data", key): os.path.relpath((old / value).resolve(), new.resolve()) for key, value in named.items()}
 
 

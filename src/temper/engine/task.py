@@ -29,11 +29,13 @@ class Sizes:
 
     `attacked`: rows under evasion attack; `held_out`: rows of checks and judges; `trained`: training rows of refits;
     `references`: reference fits of membership inference; `doses` (labels), `rates` (backdoors), `repeats`: poisoning;
-    `students`: query budget of extraction; `replicates`: bootstrap; `shard`: rows per evasion task.
+    `students`: query budget of extraction; `replicates`: bootstrap; `shard`: rows per evasion task; `unstructured`:
+    pictures or texts under stress.
     """
 
     attacked: int = 200
     held_out: int = 20_000
+    unstructured: int = 2_000
     trained: int = 20_000
     references: int = 4
     rates: tuple[float, ...] = (0.001, 0.005, 0.01, 0.02)
@@ -48,6 +50,7 @@ SUITES = {
     "quick": Sizes(
         attacked=100,
         held_out=5_000,
+        unstructured=400,
         trained=6_000,
         rates=(0.005, 0.02),
         doses=(0.01, 0.05),
@@ -64,8 +67,8 @@ SUITES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """`room` is "attacks", "stress" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of the
-    attacked rows (evasion only, else 0, 0). `seconds` is its time cap.
+    """`room` is "attacks", "stress", "fuzz" or "validation"; `plugin` the path name in it; `start`, `stop` the slice of
+    the attacked rows (evasion only, else 0, 0). `seconds` is its time cap.
     """
 
     room: str
@@ -84,6 +87,11 @@ class Task:
         """What a person sees: plugin and slice."""
         rows = f"[{self.start}:{self.stop}]" if self.stop else ""
         return f"{self.plugin}{rows}"
+
+    @property
+    def figures(self) -> str:
+        """The name that its figures carry: "stress.missing", "fuzz", else the plugin's own."""
+        return {"stress": f"stress.{self.plugin}", "fuzz": "fuzz"}.get(self.room, self.plugin)
 
     @property
     def family(self) -> str:
@@ -137,6 +145,7 @@ class World:
             "sensitive": tuple(c.name for c in self.system.schema.columns if c.sensitive),
             "budget": task.budget,
             "tolerance": self.tolerance,
+            "time": data.time,
         }
         return Scene(x=data.x, y=data.y, ids=data.ids, schema=self.system.schema, **(settings | more))
 
@@ -148,6 +157,14 @@ class World:
         """Those that need nothing this model does not give."""
         room, access = self.room("hardening"), self.target.access
         return tuple(name for name in defences if not getattr(room.get(name), "needs", Access.NONE) & ~access)
+
+    def under_stress(self, task: Task) -> np.ndarray[Any, Any]:
+        """Held-out rows in their order: all of a table, so many pictures or texts, whose corruption takes time."""
+        rows = np.sort(self.held_out)
+        few = self.sizes.unstructured
+        if not task.plugin.startswith(("image.", "text.")) or len(rows) <= few:
+            return rows
+        return rows[np.linspace(0, len(rows) - 1, few).astype(np.int64)]
 
     def rng(self, task: Task, ids: Any = None, like: Any = None) -> Draws:
         """The task's random numbers."""
@@ -184,7 +201,7 @@ Run = Callable[[Task, World], Part]
 def room_of(name: str) -> tuple[str, str]:
     """Room and plugin of a full name: ("stress", "missing"), ("attacks", "evasion.noise")."""
     head, _, rest = name.partition(".")
-    return (head, rest) if head in ("stress", "validation") else ("attacks", name)
+    return (head, rest) if head in ("stress", "validation", "fuzz") else ("attacks", name)
 
 
 def actor_slice(task: Task, world: World) -> str:

@@ -125,6 +125,22 @@ def paired_rates(before: Any, after: Any, confidence: float = 0.95) -> tuple[flo
     return difference, low, high
 
 
+def apart(count: int, n: int, others: int, m: int, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Difference of the rates of two separate groups, count / n - others / m, with its interval.
+
+    Source: Newcombe, "Interval estimation for the difference between independent proportions", 1998 (method 10).
+
+    >>> [round(value, 3) for value in apart(56, 70, 48, 80)]
+    [0.2, 0.052, 0.334]
+    """
+    if not (n and m):
+        raise TemperError(f"a difference of rates needs rows on both sides, got {n} and {m}")
+    (a, low, high), (b, below, above) = (
+        (k / size, *wilson(k, size, confidence)) for k, size in ((count, n), (others, m))
+    )
+    return a - b, a - b - math.hypot(a - low, above - b), a - b + math.hypot(high - a, b - below)
+
+
 def measure_rate(
     plugin: str, metric: str, count: int, n: int, *, undecided: int = 0, better: Better = Better.LOWER, **more: Any
 ) -> Measurement:

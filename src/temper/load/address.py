@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,13 +17,16 @@ MOST_RATE, MOST_SECONDS, MOST_REQUESTS = 50_000.0, 4 * 3600.0, 20_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A service by the parts of its URL; `ca` is a file of certificates that are trusted beside nobody else's."""
+    """A service by the parts of its URL; `ca` is a file of certificates that are trusted, and then no others are; `own`
+    says that it is on this machine.
+    """
 
     host: str
     port: int
     path: str = "/"
     tls: bool = False
     ca: str = ""
+    own: bool = False
 
     @property
     def told(self) -> str:
@@ -65,12 +68,13 @@ def address(url: str, *, confirmed: str = "", ca: str = "") -> Address:
     if any(ord(letter) <= 32 or ord(letter) > 126 for letter in path):
         raise TemperError(f"{url!r} holds a letter that no URL holds", fix="write it in percent encoding")
     found = Address(host=parts.hostname, port=port or (443 if tls else 80), path=path, tls=tls, ca=ca)
-    if not _own(found) and confirmed != found.host:
+    own = _own(found)
+    if not own and confirmed != found.host:
         raise TemperError(
             f"{found.host} is not this machine, and load that nobody agreed to is an attack",
             fix=f"with the word of those who run it, add --yes-this-host {found.host}",
         )
-    return found
+    return replace(found, own=own)
 
 
 def _own(found: Address) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.schema import Column, Schema
+from temper.load.address import Address
 
 Array = np.ndarray[Any, Any]
 
@@ -30,6 +31,34 @@ def message(content: bytes, *, key: str, path: str = "/v1/score", host: str = "t
         f"Content-Length: {len(content)}\r\n\r\n"
     )
     return head.encode("latin-1") + content
+
+
+def written(address: Address, method: str, content: bytes = b"", headers: Sequence[tuple[str, str]] = ()) -> bytes:
+    """One whole message to a service; its own headers come first, and what is sent is JSON unless they say otherwise.
+
+    >>> written(Address(host="localhost", port=80), "GET")
+    b'GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n'
+    """
+    lines = [f"{method} {address.path} HTTP/1.1", f"Host: {address.told}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if content:
+        if "content-type" not in {name.lower() for name, _ in headers}:
+            lines.append("Content-Type: application/json")
+        lines.append(f"Content-Length: {len(content)}")
+    return "\r\n".join((*lines, "", "")).encode("latin-1") + content
+
+
+def filled(template: str, columns: Sequence[Column], row: Array) -> bytes:
+    """A row in the place of $row (an object) and $values (a list, null where it is missing).
+
+    >>> filled('{"instances":[$values]}', (Column(name="n", type="integer"),), np.array([3.0]))
+    b'{"instances":[[3]]}'
+    """
+    content = template.replace("$row", body(columns, row).decode())
+    if "$values" in content:
+        values = [_value(column, float(value)) for column, value in zip(columns, row, strict=True)]
+        content = content.replace("$values", json.dumps(values, separators=(",", ":")))
+    return content.encode()
 
 
 def body(columns: Sequence[Column], row: Array) -> bytes:

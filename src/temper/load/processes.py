@@ -17,27 +17,13 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import TemperError
+from temper.core.load import Glance
 from temper.load.address import Address
 from temper.load.generator import play
 from temper.load.played import Played, merged
 
 Array = np.ndarray[Any, Any]
 _AHEAD, _RECENT = 0.02, 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
-    """The last second whose requests are all past the limit, of all generators: for whoever watches. `failed` are those
-    that were not answered well in time.
-    """
-
-    at: float
-    offered: float
-    good: float
-    failed: float
-    p50: float
-    p99: float
-    late: float
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

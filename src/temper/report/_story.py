@@ -181,7 +181,9 @@ def _example(judgement: Judgement, record: Record) -> str:
     """A decoded row behind a failed requirement, empty where no finding is about the same figure."""
     measurement = deciding(judgement, record.measurements)
     name = measurement.name if measurement is not None else judgement.requirement.metric
-    for finding in (f for f in worst_findings(record) if finding_name(f) == name):
+    found = [f for f in worst_findings(record) if finding_name(f) == name]
+    own = [f for f in found if measurement is not None and f.title.endswith(measurement.slice)]
+    for finding in own or found:
         for example in finding.examples:
             moved = [f"{c.column} {c.before} → {c.after}" for c in example.changes if not c.derived]
             if moved:

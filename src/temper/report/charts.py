@@ -112,6 +112,11 @@ def _subject(members: list[Member]) -> tuple[str, str]:
     return told, f"{told} ({unit})" if unit and not is_rate(first) else told
 
 
+def _large(rows: list[Row]) -> bool:
+    """Whether values are amounts that read best in full: 1,500 and not 1.5e+3."""
+    return max((abs(row["value"]) for row in rows), default=0.0) >= 1_000
+
+
 def _lines(rows: list[Row], names: list[str], titles: tuple[str, str], rate: bool, scale: str) -> Any:
     import altair as alt
 
@@ -121,7 +126,7 @@ def _lines(rows: list[Row], names: list[str], titles: tuple[str, str], rate: boo
     x_scale = alt.Scale(type="linear" if scale == "linear" else "log", nice=False, zero=scale == "linear")
     x = alt.X("at:Q", title=x_title, axis=x_axis, scale=x_scale)
     steep = scale == "log-log"
-    y_format = "~%" if rate and steep else "%" if rate else ".3~g"
+    y_format = "~%" if rate and steep else "%" if rate else ",.3~r" if _large(rows) else ".3~g"
     axis = alt.Axis(format=y_format, tickCount=5, **_decades(rows, "value", steep))
     domain = _small(rows) if steep else _domain(rows, rate)
     y_scale = alt.Scale(type="log" if steep else "linear", domain=domain, nice=not rate, clamp=True)

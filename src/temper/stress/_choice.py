@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,16 +15,21 @@ from temper.core.schema import Column, Schema
 from temper.core.seed import Draws
 
 SEVERITIES = (1, 2, 3, 4, 5)
+Level = TypeVar("Level")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """Columns that change together: `at` are their positions, `hot` says that they are one one-hot group."""
+    """Columns that change together: `at` are their positions, `hot` says that they are one one-hot group.
+
+    `texts` are what stands behind its codes: the names of its categories, or of the columns of its group.
+    """
 
     name: str
     at: tuple[int, ...]
     column: Column
     hot: bool = False
+    texts: tuple[str, ...] = ()
 
     @property
     def where(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -34,6 +40,11 @@ class Feature:
     def numeric(self) -> bool:
         """Whether it is a quantity rather than a code."""
         return not self.hot and self.column.type in ("number", "integer")
+
+    @property
+    def empty(self) -> float:
+        """What stands in its columns where the value is missing."""
+        return 0.0 if self.hot else np.nan
 
     @property
     def coded(self) -> bool:
@@ -49,7 +60,7 @@ def table(x: Array) -> np.ndarray[Any, Any]:
     return out if np.issubdtype(out.dtype, np.floating) else out.astype(np.float64)
 
 
-def level(levels: Sequence[float], severity: int) -> float:
+def level(levels: Sequence[Level], severity: int) -> Level:
     """The level of a severity 1..5; anything else is refused."""
     if severity not in SEVERITIES or len(levels) != len(SEVERITIES):
         raise TemperError(
@@ -70,7 +81,9 @@ def features(schema: Schema | None, x: Array, names: Sequence[str] = ()) -> tupl
     found = []
     for name in groups:
         at = tuple(i for i, column in enumerate(columns) if (column.group or column.name) == name)
-        found.append(Feature(name=name, at=at, column=columns[at[0]], hot=bool(columns[at[0]].group)))
+        hot, first = bool(columns[at[0]].group), columns[at[0]]
+        texts = tuple(columns[i].name for i in at) if hot else first.categories
+        found.append(Feature(name=name, at=at, column=first, hot=hot, texts=texts))
     return tuple(_picked(found, columns, names)) if names else tuple(found)
 
 
@@ -80,6 +93,18 @@ def only(found: Sequence[Feature], keep: Sequence[Feature], what: str) -> tuple[
         which = f"{', '.join(feature.name for feature in found)} is not" if len(found) == 1 else "there is no"
         raise Unsupported(f"{which} {what}")
     return tuple(keep)
+
+
+def numbers(schema: Schema | None, x: Array, names: Sequence[str] = ()) -> tuple[Feature, ...]:
+    """The features that are quantities; `Unsupported` where there are none."""
+    found = features(schema, x, names)
+    return only(found, [feature for feature in found if feature.numeric], "numeric column")
+
+
+def half(found: tuple[Feature, ...], rng: Draws) -> list[Feature]:
+    """Half of the features, drawn once per seed."""
+    order = rng.generator().permutation(len(found))
+    return [found[at] for at in sorted(order[: math.ceil(len(found) / 2)])]
 
 
 def faulty(rng: Draws, rows: int, share: float, count: int) -> np.ndarray[Any, Any]:

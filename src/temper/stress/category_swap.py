@@ -11,6 +11,7 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import Feature, features, level, only, table
+from temper.stress._strike import follow, strikes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,26 +37,26 @@ class CategorySwap:
     def apply(self, x: Array, severity: int, rng: Draws) -> Array:
         """A copy of `x` (n, d) with confused codes; `Unsupported` where no column has codes."""
         out, share = table(x), level(self.shares, severity)
-        found, rows = features(self.schema, out, self.columns), np.arange(len(out))
-        for feature in only(found, [feature for feature in found if feature.coded], "category column"):
-            hit = np.asarray(rng.uniform(rows, feature.at[0])) < share
-            _swap(out, hit, feature, rng)
-        return out
+        found = features(self.schema, out, self.columns)
+        coded = only(found, [feature for feature in found if feature.coded], "category column")
+        for feature, rows in strikes(rng, len(out), coded, share):
+            _swap(out, rows, feature, rng)
+        return follow(self.schema, out, x)
 
 
-def _swap(out: np.ndarray[Any, Any], hit: np.ndarray[Any, Any], feature: Feature, rng: Draws) -> None:
+def _swap(out: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], feature: Feature, rng: Draws) -> None:
     """Replace the codes of the hit rows in place, by one cycle through all of them (so that none stays)."""
     size = len(feature.at) if feature.hot else max(len(feature.column.categories), 2)
     cycle = rng.child(feature.name).generator().permutation(size)
     book = np.empty(size, dtype=np.int64)
     book[cycle] = np.roll(cycle, 1)
     if feature.hot:
-        part = out[np.ix_(hit, feature.where)]
-        out[np.ix_(hit, feature.where)] = part[:, book]
+        part = out[np.ix_(rows, feature.where)]
+        out[np.ix_(rows, feature.where)] = part[:, book]
         return
-    code = out[:, feature.at[0]]
-    valid = hit & (code >= 0) & (code < size) & (code == np.floor(code))
-    code[valid] = book[code[valid].astype(np.int64)]
+    code = out[rows, feature.at[0]]
+    valid = (code >= 0) & (code < size) & (code == np.floor(code))
+    out[rows[valid], feature.at[0]] = book[code[valid].astype(np.int64)]
 
 
 PLUGIN = CategorySwap

@@ -11,6 +11,7 @@ from temper.core.errors import TemperError
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, level, only, table
+from temper.stress._strike import follow, strikes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +44,12 @@ class CategoryUnseen:
     def apply(self, x: Array, severity: int, rng: Draws) -> Array:
         """A copy of `x` (n, d) with unseen codes; `Unsupported` where there is no category."""
         out, share = table(x), level(self.shares, severity)
-        found, rows = features(self.schema, out, self.columns), np.arange(len(out))
+        found = features(self.schema, out, self.columns)
         coded = [feature for feature in found if feature.hot or feature.column.type == "category"]
-        for feature in only(found, coded, "category column"):
-            hit = np.asarray(rng.uniform(rows, feature.at[0])) < share
+        for feature, rows in strikes(rng, len(out), only(found, coded, "category column"), share):
             unseen = float(len(feature.column.categories)) if self.code == "beyond" else np.nan
-            out[np.ix_(hit, feature.where)] = 0.0 if feature.hot else unseen
-        return out
+            out[np.ix_(rows, feature.where)] = 0.0 if feature.hot else unseen
+        return follow(self.schema, out, x)
 
 
 PLUGIN = CategoryUnseen

@@ -9,7 +9,8 @@ import numpy as np
 from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.stress._choice import Feature, features, level, only, table
+from temper.stress._choice import Feature, level, numbers, table
+from temper.stress._strike import follow, normals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +37,20 @@ class Noise:
         if self.schema is not None and not self.schema.columns:
             return _in_box(x, size, self.schema, rng)
         out = table(x)
-        found = features(self.schema, out, self.columns)
-        for feature in only(found, [feature for feature in found if feature.numeric], "numeric column"):
-            out[:, feature.at[0]] = _noisy(out[:, feature.at[0]], feature, size, rng)
-        return out
+        found = numbers(self.schema, out, self.columns)
+        for feature, drawn in zip(found, normals(rng, len(out), found), strict=True):
+            out[:, feature.at[0]] = _noisy(out[:, feature.at[0]], feature, size * drawn)
+        return follow(self.schema, out, x)
 
 
-def _noisy(clean: Array, feature: Feature, size: float, rng: Draws) -> Array:
+def _noisy(clean: Array, feature: Feature, drawn: Array) -> Array:
     column = feature.column
-    moved = clean + size * column.scale * np.asarray(rng.normal(np.arange(len(clean)), feature.at[0]))
+    moved = clean + column.scale * drawn
     if column.discrete:
         moved = np.where(clean == np.round(clean), np.round(moved), moved)
-    return np.clip(moved, np.fmin(column.low, clean), np.fmax(column.high, clean))
+    if np.isfinite(column.low):
+        moved = np.maximum(moved, np.fmin(column.low, clean))
+    return np.minimum(moved, np.fmax(column.high, clean)) if np.isfinite(column.high) else moved
 
 
 def _in_box(x: Array, size: float, schema: Schema, rng: Draws) -> Array:

@@ -10,6 +10,7 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import faulty, features, level, only, table
+from temper.stress._strike import follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Stale:
         for number, feature in enumerate(found):
             late = np.flatnonzero(which == number)
             out[np.ix_(late, feature.where)] = clean[np.ix_(np.maximum(late - lag, 0), feature.where)]
-        return out
+        return follow(self.schema, out, clean)
 
 
 PLUGIN = Stale

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.stress._choice import faulty, features, level, only, table
+from temper.stress._choice import faulty, level, numbers, table
+from temper.stress._strike import follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +34,11 @@ class UnitError:
     def apply(self, x: Array, severity: int, rng: Draws) -> Array:
         """A copy of `x` (n, d) with at most one wrong quantity per row."""
         out = table(x)
-        found = features(self.schema, out, self.columns)
-        numeric = only(found, [feature for feature in found if feature.numeric], "numeric column")
+        numeric = numbers(self.schema, out, self.columns)
         which = faulty(rng, len(out), level(self.shares, severity), len(numeric))
         for number, feature in enumerate(numeric):
             out[which == number, feature.at[0]] *= level(self.factors, severity)
-        return out
+        return follow(self.schema, out, x)
 
 
 PLUGIN = UnitError

@@ -11,6 +11,7 @@ import numpy as np
 
 from temper.core.accused import Accused
 from temper.core.attack import Scene
+from temper.core.breach import Breached
 from temper.core.certificate import Certified
 from temper.core.measure import Measurement, Status
 from temper.testing.law import LawBroken, only_reads, require, same, sealed
@@ -87,7 +88,7 @@ def _scene() -> Scene:
 
 def _measure(check: type[Any], scene: Scene) -> tuple[Measurement, ...]:
     found = check().measure(scene)
-    return found.measurements if isinstance(found, Certified | Accused) else tuple(found)
+    return found.measurements if isinstance(found, Certified | Accused | Breached) else tuple(found)
 
 
 def _measured_somehow(check: type[Any], scene: Scene, when: str) -> tuple[Measurement, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from temper.core.budget import Budget
 from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
+from temper.core.text import TextSchema
 from temper.core.threat import Actor, Excluded, Scenario, Threat
 
 NOBODY = Actor(name="nobody", knowledge="none", queries=0)
@@ -71,9 +72,13 @@ def answers(system: Protected) -> dict[str, str]:
         "schema.movable": _yes(movable),
         "schema.columns": _yes(bool(schema.columns)),
         "schema.sensitive": _yes(any(column.sensitive for column in schema.columns)),
+        "stress.relations": _yes(bool(system.options.get("validation.metamorphic"))),
         "data.train": _yes(system.train is not None),
         "data.accepted": _yes(system.train is not None and system.accepted is not None),
+        "data.events": _yes(system.events is not None),
+        "data.time": _yes(system.data.time is not None),
         "data.supplier": _yes(system.train is not None and system.train.supplier is not None),
+        "data.form": _form(system),
         "data.labelled_classes": _yes(target.kind is not ScoreKind.VALUE),
         "model.retrain": _yes(Access.RETRAIN in target.access),
         "model.classes": str(target.classes),
@@ -151,6 +156,14 @@ def _rating(threat: Threat, system: Protected) -> str:
 
 def _span(system: Protected) -> float:
     return float(system.schema.high - system.schema.low)
+
+
+def _form(system: Protected) -> str:
+    """What a row is: of a table, a vector, a text, a picture (channels, height, width), or of other shape."""
+    if isinstance(system.schema, TextSchema) or system.schema.columns:
+        return "table" if system.schema.columns else "texts"
+    shape = getattr(system.data.x, "shape", ())
+    return {2: "vectors", 4: "pictures"}.get(len(shape), "signals")
 
 
 def _yes(answer: bool) -> str:

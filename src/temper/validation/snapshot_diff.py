@@ -17,7 +17,7 @@ from temper.core.seed import Draws
 from temper.core.target import ScoreKind
 from temper.judges._pooled import area
 from temper.kernels.overfull import FEWEST, OverFull
-from temper.kernels.rate import measure_rate, wilson
+from temper.kernels.rate import apart, measure_rate
 from temper.kernels.since_accepted import SinceAccepted, since_accepted
 from temper.kernels.two_sample import two_sample
 from temper.validation._measured import missing, not_applicable
@@ -82,21 +82,17 @@ def _counts(seen: SinceAccepted, accepted: Data) -> Iterator[Measurement]:
 
 
 def _labels(fresh: Data, accepted: Data, classes: int) -> Iterator[Measurement]:
-    """Per class its share of the new rows minus that of the accepted ones.
-
-    Source: Newcombe, "Interval estimation for the difference between independent proportions", 1998.
-    """
+    """Per class its share of the new rows minus that of the accepted ones."""
     for label in range(classes if len(fresh) else 0):
         now, was = ((int((np.asarray(part.y) == label).sum()), len(part)) for part in (fresh, accepted))
-        (share, low, high), (before, below, above) = ((k / n, *wilson(k, n)) for k, n in (now, was))
-        apart = share - before
+        value, low, high = apart(*now, *was)
         yield Measurement(
             plugin=NAME,
             metric="label_shift",
             slice=f"class={label}",
-            value=apart,
-            low=apart - float(np.hypot(share - low, above - before)),
-            high=apart + float(np.hypot(high - share, before - below)),
+            value=value,
+            low=low,
+            high=high,
             n=len(fresh),
             unit="share of new rows minus share of accepted rows",
             method="Newcombe",

@@ -19,10 +19,10 @@ WIDE, HIGH, LEFT, TOP, FOOT = 960.0, 190.0, 46.0, 30.0, 26.0
 """Of the drawing, in its own units: the plot, and what lies left of it, above and below."""
 EARLIER = 8
 TURNS = {
-    Turn.FAULT: "the model is taken away",
+    Turn.FAULT: "the fault begins",
     Turn.OTHER: "the first answer by the fallback",
     Turn.OPEN: "the breaker is seen open",
-    Turn.BACK: "the model is there again",
+    Turn.BACK: "the fault is over",
     Turn.CLOSED: "the breaker is seen closed",
     Turn.FULL: "full quality for everybody again",
 }

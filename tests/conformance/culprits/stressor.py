@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import TemperError
+from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.testing import stressor
 
@@ -88,6 +89,20 @@ class Patient(Honest):
         return Honest.stressed(self, x, severity, rng)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """Halves quantities and lets what derives from them stand."""
+
+    columns: tuple[str, ...] = ()
+    schema: Schema | None = None
+
+    def apply(self, x: Any, severity: int, rng: Draws) -> Any:
+        out = np.array(x)
+        for name in self.columns:
+            out[:, self.schema.index(name)] *= 0.5  # type: ignore[union-attr]
+        return out
+
+
 INNOCENT = Honest
 BITES = {
     stressor.law_same_seed_same_bytes: (Restless,),
@@ -95,5 +110,6 @@ BITES = {
     stressor.law_leaves_inputs_alone: (InPlace, Lends),
     stressor.law_keeps_the_shape: (Drops,),
     stressor.law_severity_rises: (Fades, Flat),
+    stressor.law_derived_columns_follow: (Apart,),
     stressor.law_other_severities_are_refused: (Patient,),
 }

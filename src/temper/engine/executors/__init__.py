@@ -31,5 +31,5 @@ def executor(name: str, **options: Any) -> Executor:
 
 def longest_first(tasks: Iterable[Task]) -> list[Task]:
     """Refits before predictions, so that no worker starts the longest task last."""
-    order = {"inversion": 0, "poisoning": 1, "extraction": 2, "evasion": 3, "stress": 4, "validation": 5}
+    order = {"inversion": 0, "poisoning": 1, "extraction": 2, "evasion": 3, "fuzz": 3, "stress": 4, "validation": 5}
     return sorted(tasks, key=lambda task: order.get(task.family, 9))

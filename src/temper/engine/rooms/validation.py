@@ -9,6 +9,7 @@ import numpy as np
 
 from temper.core.accused import Accused
 from temper.core.attack import Scene
+from temper.core.breach import Breach, Breached
 from temper.core.certificate import Certificate, Certified
 from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
@@ -20,11 +21,19 @@ from temper.engine.task import Part, Task, World, actor_slice, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
 
 DELIVERED = 1.45  # set where bench/poisoning/delivered.py parts clean models from poisoned ones
-# Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say.
+# Metric, the limit its favourable end must pass to be worth a finding, whether more is worse, and what to say
+# ({where}: the figure's first caveat).
 _WORTH = (
     ("fairness.selection_gap", 0.10, True, "Groups are flagged at different rates"),
     ("fairness.tpr_gap", 0.10, True, "Class 1 is found at different rates in different groups"),
     ("fairness.fpr_gap", 0.10, True, "Class 0 is flagged at different rates in different groups"),
+    ("weak_slice.misses", 0.10, True, "Class 1 is missed more often where {where}"),
+    ("weak_slice.alarms", 0.10, True, "Class 0 is flagged more often where {where}"),
+    ("weak_slice.errors", 0.10, True, "Mistakes are more frequent where {where}"),
+    ("weak_slice.large_errors", 0.10, True, "Large errors are more frequent where {where}"),
+    ("periods.misses_rise", 0.05, True, "Class 1 is missed more often in later periods: {where}"),
+    ("periods.alarms_rise", 0.05, True, "Class 0 is flagged more often in later periods: {where}"),
+    ("periods.errors_rise", 0.05, True, "Mistakes are more frequent in later periods: {where}"),
     ("calibration.ece", 0.05, True, "Scores are not the probabilities they claim to be"),
     ("explanation.stability", 0.50, False, "Nearly equal rows get different reasons"),
     ("neural_cleanse.anomaly_index", 2.0, True, "One class is reached by a far smaller patch than any other"),
@@ -59,13 +68,15 @@ def run(task: Task, world: World) -> Part:
     check = _build(task, world)
     bounded = getattr(check, "attacked", False)
     evidence: dict[str, Any] = {}
+    breaches: tuple[Breach, ...] = ()
     try:
         found = check.measure(_scene(check, task, world))
         if isinstance(found, Certified):
             evidence = _kept(found.certificate)
         if isinstance(found, Accused):
             evidence = {"accused": np.asarray(found.ids)}
-        told = isinstance(found, Certified | Accused)
+        breaches = found.breaches if isinstance(found, Breached) else ()
+        told = isinstance(found, Certified | Accused | Breached)
         measured: tuple[Measurement, ...] = found.measurements if told else tuple(found)
     except Unsupported:
         raise
@@ -82,11 +93,28 @@ def run(task: Task, world: World) -> Part:
     status, reason = _status(measured)
     return Part(
         measurements=measured,
-        findings=tuple(f for m in measured for f in _findings(m, task, world, evidence.get("accused", ()))),
+        findings=(
+            *(f for m in measured for f in _findings(m, task, world, evidence.get("accused", ()))),
+            *(_broken(breach, task, world) for breach in breaches),
+        ),
         evidence=evidence,
         status=status,
         reason=reason,
         seconds=clock() - start,
+    )
+
+
+def _broken(breach: Breach, task: Task, world: World) -> Finding:
+    """What a check shows rows for, as a finding; the defences are those that this model can be given."""
+    return Finding(
+        id=finding_id(task.plugin, breach.metric, world.system, breach.slice),
+        title=breach.title,
+        plugin=task.plugin,
+        metric=breach.metric,
+        severity=breach.severity,
+        detail=breach.detail,
+        examples=breach.examples,
+        defences=world.applicable(breach.defences),
     )
 
 
@@ -156,7 +184,7 @@ def _findings(m: Measurement, task: Task, world: World, accused: Any) -> tuple[F
             return (
                 Finding(
                     id=finding_id(m.plugin, m.metric, world.system),
-                    title=title,
+                    title=title.replace("{where}", m.caveats[0] if m.caveats else ""),
                     plugin=m.plugin,
                     metric=m.metric,
                     severity="medium",

@@ -1,0 +1,1 @@
+"""What is lost in drills, with a guard and without one."""

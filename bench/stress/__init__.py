@@ -1,0 +1,1 @@
+"""Stress against what is known to be there, what it costs, and peers."""

@@ -1,0 +1,347 @@
+"""Stress of tables: what a corruption costs beside a prediction, whether what was planted is found and nothing else.
+
+    python -m bench.stress.tabular [--quick | --full] [overhead] [planted] [sound] [real] [peer]
+
+Overhead: 20,000 x 24 rows against LightGBM and XGBoost on them, one core. Planted: models that lean on one column, on
+two, or that break under one corruption, each a seeded trial with other weights; a sound twin's scores follow nothing.
+All of these are SIMULATED. Real tables where TEMPER_DATA is set. The peer is jenga, last released in 2021, in an
+environment of its own: BENCH_JENGA names its python.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.table import goal, machine, median, table
+from temper.core.data import Data
+from temper.core.measure import Measurement
+from temper.core.room import Room
+from temper.core.schema import Column, Schema
+from temper.core.seed import Draws
+from temper.core.system import Protected
+from temper.core.target import Access, ScoreKind
+from temper.engine.plan import plan
+from temper.engine.rooms.stress import run
+from temper.engine.run_task import execute
+from temper.engine.task import Sizes, Task, World
+from temper.kernels.rate import clopper_pearson
+from temper.targets import open_target
+
+ROWS, COLUMNS = 20_000, 24
+SIZES = Sizes(replicates=200)
+ROOM = Room("temper.stress")
+NULLS = ("missing", "sentinel", "stale", "noise", "swapped")
+
+
+class Score:
+    """A model from a function of the matrix (SIMULATED)."""
+
+    name, access, stochastic, digest, kind, classes = "s", Access.SCORES, False, "d", ScoreKind.MARGIN, 2
+
+    def __init__(self, score: Callable[[Any], Any]) -> None:
+        self.score = score
+
+    def scores(self, x: Any) -> Any:
+        """Margins (n, 1)."""
+        return self.score(x)[:, None]
+
+    def gradient(self, x: Any, cotangent: Any) -> Any:
+        """Not offered."""
+        raise NotImplementedError
+
+    def refit(self, data: Data, recipe: Any) -> Any:
+        """Not offered."""
+        raise NotImplementedError
+
+
+def main(words: list[str]) -> int:
+    """Print overheads, planted weaknesses, the sound twin, real tables and the peer."""
+    print(machine("numpy", "scikit-learn", "xgboost-cpu", "lightgbm"))
+    trials = 10 if "--quick" in words else 100
+    folder = os.environ.get("TEMPER_DATA")
+    parts: dict[str, Callable[[], None]] = {
+        "overhead": lambda: overhead(3 if "--quick" in words else 15),
+        "planted": lambda: planted(trials),
+        "sound": lambda: sound(4 * trials),
+        "real": lambda: real(Path(folder)) if folder else print("\nreal tables: set TEMPER_DATA"),
+        "peer": peer,
+    }
+    for name in [word for word in words if word in parts] or parts:
+        parts[name]()
+    return 0
+
+
+# -- overhead -------------------------------------------------------------------------------------------------------
+
+
+def _rows(seed: int = 0) -> tuple[Any, Any, Schema]:
+    rng = np.random.default_rng(seed)
+    x = rng.lognormal(size=(ROWS, COLUMNS))
+    x[:, 18:22] = rng.integers(0, 6, (ROWS, 4))
+    x[:, 22], x[:, 23] = rng.integers(0, 24, ROWS), rng.integers(0, 2, ROWS)
+    y = (np.log(x[:, :6]).sum(axis=1) + (x[:, 18] > 2) + rng.logistic(size=ROWS) > 1).astype(int)
+    kinds = tuple(f"kind {letter}" for letter in "abcdef")
+    coded = [Column(name=f"k{i}", type="category", categories=kinds) for i in range(4)]
+    numbers = [Column(name=f"n{i}", scale=float(x[:, i].std())) for i in range(18)]
+    last = [Column(name="hour", type="integer", low=0, high=23, scale=7), Column(name="flag", type="boolean")]
+    return x, y, Schema(columns=(*numbers, *coded, *last))
+
+
+def _seconds(work: Callable[[], Any], repeats: int) -> list[float]:
+    found = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        found.append(time.process_time() - start)
+    return found
+
+
+def overhead(repeats: int) -> None:
+    """Milliseconds of one corruption of all columns beside one prediction of the same rows."""
+    from lightgbm import LGBMClassifier
+    from xgboost import XGBClassifier
+
+    x, y, schema = _rows()
+    light = open_target(LGBMClassifier(n_estimators=300, num_leaves=31, n_jobs=1, verbose=-1).fit(x, y))
+    trees = open_target(XGBClassifier(n_estimators=300, max_depth=6, n_jobs=1).fit(x, y))
+    asked = [median(_seconds(lambda m=m: m.scores(x), max(3, repeats // 3))).value for m in (light, trees)]  # type: ignore[misc]
+    lines, all_columns = [], []
+    for name in (name for name in ROOM.names() if "." not in name):
+        stressor = replace(ROOM.build(name, {}), schema=schema)
+        draws = Draws(0, "bench", np.arange(ROWS))
+        took = median(_seconds(lambda s=stressor, d=draws: s.apply(x, 3, d), repeats))  # type: ignore[misc]
+        shares = [100 * took.value / cost for cost in asked]
+        lines.append([name, f"{1e3 * took.value:.2f} [{1e3 * took.low:.2f}, {1e3 * took.high:.2f}]", *_two(shares)])
+        all_columns.append(shares[0])
+    title = f"a corruption of {ROWS:,} x {COLUMNS}, processor ms (LightGBM answers in {1e3 * asked[0]:.0f}, "
+    table(f"{title}XGBoost in {1e3 * asked[1]:.0f})", ["stressor", "ms", "% of LightGBM", "% of XGBoost"], lines)
+    goal("mean overhead of a corruption beside LightGBM", float(np.mean(all_columns)), 2.0, "%")
+    goal("largest overhead of a corruption beside LightGBM", max(all_columns), 2.0, "%")
+
+
+def _two(shares: Sequence[float]) -> list[str]:
+    return [f"{share:.2f}" for share in shares]
+
+
+# -- what was planted -----------------------------------------------------------------------------------------------
+
+
+def _world(score: Callable[[Any], Any], x: Any, y: Any, columns: Sequence[Column], seed: int) -> World:
+    target: Any = Score(score)
+    system = Protected(
+        name="s", target=target, data=Data(x=x, y=y), schema=Schema(columns=tuple(columns)), threshold=0.0
+    )
+    rows = np.arange(len(x))
+    return World(system=system, sizes=SIZES, seed=seed, attacked=rows[:1], held_out=rows)
+
+
+def _plain(count: int) -> list[Column]:
+    return [Column(name=f"c{i}") for i in range(count)]
+
+
+def _measured(world: World, plugin: str) -> tuple[Measurement, ...]:
+    return run(Task(room="stress", plugin=plugin, sizes=SIZES, seed=world.seed), world).measurements
+
+
+def _of(world: World, plugin: str, metric: str) -> Measurement | None:
+    return next((m for m in _measured(world, plugin) if m.metric == metric and m.value is not None), None)
+
+
+def _leaning(seed: int, heavy: int) -> tuple[World, list[str]]:
+    """A linear model of 20 columns of which some weigh 1.5 times as much as any other."""
+    rng = np.random.default_rng(seed)
+    weights = rng.uniform(0.2, 1.0, 20) * rng.choice((-1, 1), 20)
+    strong = rng.choice(20, heavy, replace=False)
+    weights[strong] = 1.5 * rng.choice((-1, 1), heavy)
+    x = rng.normal(size=(4_000, 20))
+    y = (x @ weights + rng.logistic(size=len(x)) > 1).astype(int)
+    columns = [Column(name=f"c{i}") for i in range(20)]
+    return _world(lambda x: np.nan_to_num(x) @ weights, x, y, columns, seed), [f"c{i}" for i in strong]
+
+
+def _traps() -> dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]]:
+    """What a fragile model trips over, and the stressors that put it there."""
+    lost = ("missing", "missing_at_random", "missing_not_at_random", "join_lost")
+    return {
+        "empty values": (lambda x: np.isnan(x).any(axis=1), lost),
+        "sentinels": (lambda x: np.isin(x, (-999.0, -1.0, 9999.0, 99991231.0)).any(axis=1), ("sentinel",)),
+        "large values": (
+            lambda x: ((np.abs(x) > 12) & ~np.isin(x, (-999.0, 9999.0, 99991231.0))).any(axis=1),
+            ("unit_error",),
+        ),
+    }
+
+
+def _fragile(seed: int) -> tuple[World, tuple[str, ...]]:
+    """A linear model that answers at random where it trips over one kind of fault."""
+    rng = np.random.default_rng(seed)
+    weights = rng.uniform(0.2, 0.5, 20) * rng.choice((-1, 1), 20)
+    x = rng.normal(size=(4_000, 20))
+    y = (x @ weights + rng.logistic(size=len(x)) > 1).astype(int)
+    trap, guilty = list(_traps().values())[seed % 3]
+
+    def score(x: Any) -> Any:
+        known = np.clip(np.nan_to_num(x), -4, 4)
+        noise = np.sin(1e4 * known.sum(axis=1)) * 20
+        return np.where(trap(x), noise, known @ weights)
+
+    return _world(score, x, y, [Column(name=f"c{i}") for i in range(20)], seed), guilty
+
+
+def planted(trials: int) -> None:
+    """How often what was planted comes first."""
+    hits = {"weak column": 0, "weak corruption": 0, "weak pair of columns": 0}
+    for seed in range(trials):
+        world, strong = _leaning(seed, 1)
+        worst = _of(world, "noise", "worst_column_loss")
+        hits["weak column"] += worst is not None and worst.slice == f"column:{strong[0]}"
+        world, strong = _leaning(1_000 + seed, 2)
+        pair = _measured(world, "combined")[0]
+        hits["weak pair of columns"] += all(f" of {name} " in f"{pair.slice} " for name in strong)
+        world, guilty = _fragile(seed)
+        names = [
+            name for name in ROOM.names() if "." not in name and not name.startswith(("category", "clock", "comb"))
+        ]
+        losses = {name: m.value or 0.0 for name in names if (m := _of(world, name, "loss")) is not None}
+        hits["weak corruption"] += max(losses, key=losses.__getitem__) in guilty
+    lines = [[what, f"{hit} of {trials}", _ends(hit, trials)] for what, hit in hits.items()]
+    table("planted and ranked first (SIMULATED)", ["what", "found", "95 %"], lines)
+    for what in ("weak column", "weak corruption"):
+        goal(f"planted {what} first, of 100", 100 * hits[what] / trials, 95, at_least=True)
+
+
+def sound(trials: int) -> None:
+    """How often a model whose scores follow nothing is said to lose anything."""
+    sure, told, tried = dict.fromkeys(("loss", "worst column", "worst combination"), 0), 0, dict.fromkeys(range(3), 0)
+    for seed in range(trials):
+        rng = np.random.default_rng(10_000 + seed)
+        weights, x = rng.normal(size=8), rng.normal(size=(1_500, 8))
+        world = _world(
+            lambda x, w=weights: np.nan_to_num(x) @ w, x, rng.integers(0, 2, len(x)), _plain(8), seed
+        )  # fmt: skip
+        plugin = NULLS[seed % len(NULLS)]
+        part = run(Task(room="stress", plugin=plugin, sizes=SIZES, seed=seed), world)
+        raced = run(Task(room="stress", plugin="combined", sizes=SIZES, seed=seed), world) if seed % 4 == 0 else None
+        found = [*part.measurements, *(raced.measurements if raced else ())]
+        for at, (what, metric) in enumerate(
+            zip(sure, ("loss", "worst_column_loss", "worst_combination_loss"), strict=True)
+        ):
+            for m in (m for m in found if m.metric == metric):
+                tried[at] += 1
+                sure[what] += m.low is not None and m.low > 0
+        told += bool(part.findings) + bool(raced and raced.findings)
+    lines = [
+        [what, f"{hit} of {n}", _ends(hit, n), "2.5 %"]
+        for (what, hit), n in zip(sure.items(), tried.values(), strict=True)
+    ]
+    lines.append(["findings", f"{told} of {trials}", _ends(told, trials), "-"])
+    table(
+        "a sound twin: scores that follow nothing (SIMULATED)", ["said to lose", "how often", "95 %", "nominal"], lines
+    )
+
+
+def _ends(hit: int, n: int) -> str:
+    low, high = clopper_pearson(hit, n, 0.95)
+    return f"[{100 * low:.1f}, {100 * high:.1f}] %"
+
+
+# -- real tables and the peer ---------------------------------------------------------------------------------------
+
+
+def real(folder: Path) -> None:
+    """`temper stress` on real tables: processor seconds, and what hurts most."""
+    from xgboost import XGBClassifier
+
+    from bench.poisoning.detection import _table
+
+    lines = []
+    for name in ("adult", "credit"):
+        x, y, schema = _table(folder, name)
+        order = np.random.default_rng(0).permutation(len(x))
+        train, test = order[: len(x) // 2], order[len(x) // 2 :]
+        model = open_target(
+            XGBClassifier(n_estimators=200, max_depth=6, n_jobs=1).fit(x[train], y[train]), schema=schema
+        )
+        system = Protected(name=name, target=model, data=Data(x=x[test], y=y[test]), schema=schema, threshold=0.5)
+        for suite in ("quick", "standard"):
+            planned = plan(system, suite, ["stress"], 0)
+            start = time.process_time()
+            parts = [execute(task, planned.world) for task in planned.tasks]
+            took = time.process_time() - start
+            worst = max(
+                (m for p in parts for m in p.measurements if m.metric == "loss" and m.value is not None), key=_value
+            )
+            pair = next(m for p in parts for m in p.measurements if m.metric == "worst_combination_loss")
+            asked = sum(part.queries for part in parts)
+            lines.append(
+                [f"{name}, {suite}", f"{took:.1f}", f"{asked:,}", _said(worst), f"{pair.slice}: {_said(pair)}"]
+            )
+    table("real tables (REAL), XGBoost 200 x 6", ["table, suite", "cpu s", "rows asked", "worst at 3", "pair"], lines)
+
+
+def _value(m: Measurement) -> float:
+    return m.value or 0.0
+
+
+def _said(m: Measurement) -> str:
+    name = m.plugin.removeprefix("stress.")
+    return f"{name} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}]"
+
+
+PEER = """
+import sys, time, types
+import numpy as np, pandas as pd
+from jenga.corruptions.generic import MissingValues, SwappedValues
+from jenga.corruptions.numerical import GaussianNoise, Scaling
+x = np.random.default_rng(0).lognormal(size=(20000, 24))
+frame = pd.DataFrame(x, columns=[f"n{i}" for i in range(24)])
+for name, make in (
+    ("missing", lambda c: MissingValues(c, .1, missingness="MCAR")),
+    ("noise", lambda c: GaussianNoise(c, .1)),
+    ("unit_error", lambda c: Scaling(c, .05)),
+    ("category_swap", lambda c: SwappedValues(c, .1)),
+):
+    best = 1e9
+    for _ in range(5):
+        start = time.process_time()
+        out = frame
+        for column in frame.columns:
+            out = make(column).transform(out)
+        best = min(best, time.process_time() - start)
+    print(name, best)
+"""
+
+
+def peer() -> None:
+    """jenga's corruptions that both have, over all 24 columns of the same shape."""
+    python = os.environ.get("BENCH_JENGA", "")
+    if not python:
+        print("\njenga: not measured, BENCH_JENGA names no environment with it")
+        return
+    done = subprocess.run([python, "-c", PEER], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"\njenga: cannot be run here: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        return
+    x, _, schema = _rows()
+    numbers = Schema(columns=tuple(Column(name=f"n{i}") for i in range(COLUMNS)))
+    lines = []
+    for line in done.stdout.splitlines():
+        name, seconds = line.split()
+        of = schema if name == "category_swap" else numbers
+        stressor = replace(ROOM.build(name, {}), schema=of)
+        own = min(_seconds(lambda s=stressor: s.apply(x, 3, Draws(0, "bench", np.arange(ROWS))), 5))  # type: ignore[misc]
+        lines.append([name, f"{1e3 * own:.2f}", f"{1e3 * float(seconds):.1f}", f"{float(seconds) / own:.1f}x"])
+    table("against jenga, all columns, processor ms", ["corruption", "temper", "jenga", "ratio"], lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Faults of a process and of the machine it runs on."""

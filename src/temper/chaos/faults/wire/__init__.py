@@ -1,0 +1,1 @@
+"""Faults of an exchange between a service and what it asks."""

@@ -1,0 +1,142 @@
+"""A drill: a steady state under open-loop load, a fault in its second quarter, and what clients notice. Whatever
+happens meanwhile, the fault is taken back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.chaos.host import Host
+from temper.chaos.injector import Scope, built
+from temper.config.reading import read
+from temper.config.serving import serving_of
+from temper.config.system import load_system
+from temper.core.drill import Turn
+from temper.core.seed import Draws
+from temper.engine.drill.catalogue import Drill, Victim
+from temper.engine.drill.outcome import Drilled
+from temper.engine.drill.reading import Facts, mark_of, outcome
+from temper.engine.drill.recording import Recording
+from temper.engine.drill.stack import Front, Stack
+from temper.engine.drill.terms import Load
+from temper.load.arrivals import arrivals
+from temper.load.generator import play
+from temper.load.messages import messages
+from temper.load.played import Played
+from temper.targets.served import served
+
+Array = np.ndarray[Any, Any]
+_ROWS = 2_000
+_TIMEOUT = 5.0
+_WARM = 1.0
+"""Seconds of load that count for nothing: what is loaded on first use."""
+
+
+def run(
+    config: Path,
+    drill: Drill,
+    load: Load,
+    told: Callable[[str], None],
+    by: str = "drill",
+    front: Front | None = None,
+) -> Drilled:
+    """Start the model and the gateway of `config` as processes of the drill's own, and do it. The record of it, by
+    `by`, is in the control store of `config`. `front` is another service in the gateway's place.
+    """
+    system = load_system(config)
+    place = serving_of(read(config), config.absolute().parent).control
+    x = system.data.x[:_ROWS]
+    asked = messages(system.schema, x, key="drill")
+    expected = served(system.target, x).score(np.ascontiguousarray(x, dtype=np.float64))
+    words = f"{system.name}: {drill.words}"
+    with Stack(config=config, drill=drill, seed=load.seed, front=front) as stack:
+        told(f"{drill.name}: the model at {stack.model_port}, the gateway at {stack.port}; load for {load.seconds:g} s")
+        recording = Recording(
+            place=place, by=by, told=told, seconds=load.seconds, rate=load.rate, metrics=stack.metrics
+        )
+        recording.open(drill.name, words)
+        ran = _Ran(stack=stack, drill=drill, load=load, recording=recording, asked=asked)
+        played = asyncio.run(ran.through())
+    facts = Facts(
+        drill=drill, words=words, load=load, deadline=stack.deadline, began=ran.began, over=ran.over, met=ran.met,
+        turns=recording.turns, expected=expected,
+    )  # fmt: skip
+    found = outcome(played, facts)
+    if found.restored:
+        recording.turned(Turn.FULL, found.began + found.restored)
+    recording.end(found.held, found.figures())
+    return found
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Ran:
+    """The load, and from when to when the fault was, in its seconds."""
+
+    stack: Stack
+    drill: Drill
+    load: Load
+    recording: Recording
+    asked: list[bytes]
+    began: float = 0.0
+    over: float = 0.0
+    met: int | None = None
+    _start: float = 0.0
+    _host: Host | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def through(self) -> Played:
+        due = arrivals(self.load.rate, self.load.seconds, Draws(self.load.seed, "drill").generator())
+        port, loop = self.stack.port, asyncio.get_running_loop()
+        await play("127.0.0.1", port, self.asked, due[due < _WARM], read=mark_of, timeout=_TIMEOUT)
+        try:
+            played = await play(
+                "127.0.0.1", port, self.asked, due, read=mark_of, timeout=_TIMEOUT,
+                began=lambda start: self._begin(start, loop),
+                heard=lambda at, status, mark: self.recording.heard(at, status, mark & 3),
+            )  # fmt: skip
+            await self._tasks[0]
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._back()
+            await self.recording.stop()
+        return played
+
+    def _begin(self, start: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._start = start
+        self.recording.start(start)
+        self._tasks.append(loop.create_task(self._fault()))
+
+    async def _fault(self) -> None:
+        await asyncio.sleep(self.load.seconds / 4)
+        await asyncio.to_thread(self._strike)
+        self.began = time.monotonic() - self._start
+        self.recording.turned(Turn.FAULT, self.began)
+        await asyncio.sleep(self.load.seconds / 4)
+        await asyncio.to_thread(self._back)
+        self.over = time.monotonic() - self._start
+        self.recording.turned(Turn.BACK, self.over)
+
+    def _strike(self) -> None:
+        seconds, drill = self.load.seconds / 4, self.drill
+        if drill.victim is Victim.LINE and self.stack.proxy is not None:
+            scope = Scope(share=self.load.share)
+            self.stack.proxy.set(drill.fault, drill.options, seconds=seconds + 1.0, scope=scope)
+        else:
+            self._host = self.stack.host(seconds)
+            built(drill.fault, drill.options).strike(self._host)
+
+    def _back(self) -> None:
+        """Take the fault back; twice is once."""
+        if self._host is not None:
+            self._host.over()
+        elif self.stack.proxy is not None and self.met is None:
+            self.met = self.stack.proxy.clear()

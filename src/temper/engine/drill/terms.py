@@ -1,0 +1,30 @@
+"""What a drill asks of a system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temper.core.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What is asked meanwhile: `rate` requests a second for `seconds`, of which the fault has the second quarter. It
+    meets the share `share` of the exchanges, drawn by `seed`. Good is an answer within the gateway's deadline and
+    `grace` seconds for the way; `slo` is the share of good ones that is asked for.
+    """
+
+    rate: float = 200.0
+    seconds: float = 20.0
+    share: float = 1.0
+    seed: int = 0
+    grace: float = 0.05
+    slo: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not (0 < self.rate <= 10_000 and 1 <= self.seconds <= 3_600):
+            raise ConfigError(
+                f"{self.rate!r} requests a second for {self.seconds!r} s", fix="up to 10,000 a second, 1 to 3,600 s"
+            )
+        if not 0 < self.slo < 1:
+            raise ConfigError(f"the SLO is {self.slo!r}", fix="a share of requests, between 0 and 1")

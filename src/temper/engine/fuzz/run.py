@@ -1,0 +1,105 @@
+"""Fuzz the model of a temper.yaml, or a service that answers rows of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import TemperError, Unsupported
+from temper.core.seed import Draws
+from temper.core.system import Protected
+from temper.core.target import ScoreKind
+from temper.fuzz._campaign import Effort, search
+from temper.fuzz._oracle import Subject
+from temper.fuzz._search import SILENT, Hear, Searched
+from temper.fuzz._service import Service
+from temper.fuzz._walled import Walled
+from temper.fuzz._wire import Form
+from temper.load.address import address
+
+EFFORTS = {
+    "quick": Effort(cases=300, seconds=30.0, draws=False),
+    "standard": Effort(cases=3_000, seconds=120.0),
+    "deep": Effort(cases=20_000, seconds=600.0),
+}
+_ELSEWHERE = 50.0  # requests a second to a host that is not this machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A service as a user names it: its URL, the environment variable that holds its key, its body, where its scores
+    are in an answer, seconds per request; `confirmed` is the host that may be asked although it is not this machine.
+    """
+
+    url: str
+    key_env: str = ""
+    body: str = ""
+    answer: str = ""
+    deadline: float = 5.0
+    confirmed: str = ""
+
+
+def fuzz_model(
+    system: Protected, effort: Effort, seed: int, *, strict: bool, deadline: float, hear: Hear = SILENT
+) -> Searched:
+    """Search the model of `system` in a process of its own."""
+    with model(system, strict=strict, deadline=deadline) as subject:
+        return search(subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), hear=hear, endure=True)
+
+
+def fuzz_service(
+    system: Protected, asked: Asked, effort: Effort, seed: int, *, strict: bool, hear: Hear = SILENT
+) -> Searched:
+    """Search a service with rows of `system`; a service that answers none of them is a `TemperError`."""
+    with closing(service(system, asked, strict=strict)) as subject:
+        found = search(
+            subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), wire=True, hear=hear, endure=True
+        )
+    if not any(found.tried[law] for law in ("in_range", "repeats")):
+        said = next((one.said for one in found.defects), "it was busy")
+        raise TemperError(f"{asked.url} answered no row with a score: {said}", fix="see --body, --answer and --key-env")
+    return found
+
+
+@contextmanager
+def model(system: Protected, *, strict: bool, deadline: float) -> Iterator[Subject]:
+    """The model behind its wall."""
+    if system.target.name == "http":
+        raise Unsupported("a model behind a URL is fuzzed as a service", fix="use temper fuzz URL")
+    x = system.data.x
+    shape = tuple(np.shape(x)[1:]) if np.ndim(x) > 2 else ()
+    with Walled(system.target, deadline=deadline, strict=strict, shape=shape) as subject:
+        yield subject
+
+
+def service(system: Protected, asked: Asked, *, strict: bool) -> Service:
+    """The service as a subject; nothing is sent yet."""
+    if not system.schema.columns:
+        raise Unsupported("a service is fuzzed with the columns of a schema", fix="write schema.columns in temper.yaml")
+    where = address(asked.url, confirmed=asked.confirmed)
+    settings: dict[str, Any] = {"rate": _ELSEWHERE} if asked.confirmed else {}
+    if system.target.kind is not ScoreKind.PROBABILITIES:
+        settings |= {"low": -np.inf, "high": np.inf}
+    return Service(
+        where=where,
+        schema=system.schema,
+        form=Form.of(asked.body, asked.answer),
+        headers=_key(asked.key_env),
+        deadline=asked.deadline,
+        strict=strict,
+        stochastic=system.target.stochastic,
+        **settings,
+    )
+
+
+def _key(variable: str) -> tuple[tuple[str, str], ...]:
+    if not variable:
+        return ()
+    if not os.environ.get(variable):
+        raise TemperError(f"the environment variable {variable} is not set", fix=f"export {variable}=...")
+    return (("Authorization", f"Bearer {os.environ[variable]}"),)

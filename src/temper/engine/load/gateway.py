@@ -1,0 +1,84 @@
+"""The gateway of a temper.yaml, started to be put under load: its guard, its model, a folder of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from temper.core.errors import TemperError
+
+_UP, _DOWN = 180.0, 10.0
+QUOTA_OFF = (
+    "started for this test: quotas are off, for one client asks for all, and everybody of this machine is let in"
+)
+
+
+@contextmanager
+def gateway(config: Path) -> Iterator[tuple[str, int]]:
+    """(URL, process) of `temper serve` with the guard of this configuration, its audit and its control store apart."""
+    folder = config.absolute().parent / ".temper" / "stress"
+    folder.mkdir(parents=True, exist_ok=True)
+    own, log = folder / "temper.yaml", folder / "gateway.log"
+    own.write_text(_written(config, folder), encoding="utf-8")
+    port = _free()
+    command = [sys.executable, "-m", "temper", "serve", "--config", str(own), "--port", str(port), "--node", "stress"]
+    with open(log, "wb") as told:
+        process = subprocess.Popen(command, stdout=told, stderr=told)
+    try:
+        _wait(port, process, log)
+        yield f"http://127.0.0.1:{port}/v1/score", process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(_DOWN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _written(config: Path, folder: Path) -> str:
+    import yaml
+
+    document: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
+    base = config.absolute().parent
+    for section, keys in (("model", ("path", "manifest", "public_key")), ("data", ("test", "train", "accepted"))):
+        for key in keys:
+            if key in (document.get(section) or {}):
+                document[section][key] = str(base / document[section][key])
+    name = (document.get("system") or {}).get("name") or base.name
+    document["system"] = {**(document.get("system") or {}), "name": name}
+    guard = dict(document.get("guard") or {})
+    ack = guard["audit"].get("ack", "durable") if isinstance(guard.get("audit"), dict) else "durable"
+    guard |= {"open": True, "quota": "off", "audit": {"folder": str(folder / "audit"), "ack": ack}}
+    guard |= {"control": str(folder / "control.db"), "profile": str(base / guard.get("profile", ".temper/profile.npz"))}
+    return str(yaml.safe_dump({**document, "guard": guard}, sort_keys=False, allow_unicode=True))
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + _UP
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = " ".join(line.strip() for line in lines[-2:]) or "without a word"
+            raise TemperError(f"the gateway ended: {said}", fix=f"try `temper serve`; its log is {log}")
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1.0).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+        else:
+            return
+    raise TemperError(f"the gateway does not answer within {_UP:g} s", fix=f"look into {log}")
+
+
+def _free() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,0 +1,156 @@
+"""A load test as somebody orders it: which service, with what, how much; and its run from the start to the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temper.config.service import METHODS, sendable
+from temper.config.system import load_system
+from temper.core.errors import TemperError
+from temper.core.load import Glance, Loaded
+from temper.core.service import Service
+from temper.core.system import Protected
+from temper.engine.load.asked import messages
+from temper.engine.load.course import Course
+from temper.engine.load.gateway import QUOTA_OFF, gateway
+from temper.load.address import address
+from temper.load.arrivals import recorded
+from temper.load.memory import Memory
+from temper.load.plan import plan as planned
+from temper.load.processes import Generators
+
+SEARCH, OWN, NAMED = "search", "serve", "service"
+_SLOWEST = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTest:
+    """`target` is a URL, "serve" (the gateway of `config`, started for it) or "service" (the one that `config` names);
+    `plan` is "search", phases in words, or times:FILE. What is None is what temper.yaml says, or the default.
+    """
+
+    target: str
+    config: Path = Path("temper.yaml")
+    plan: str = SEARCH
+    seconds: float = 3.0
+    limit_ms: float | None = None
+    most: float | None = None
+    first: float = 50.0
+    body: Path | None = None
+    method: str | None = None
+    headers: tuple[str, ...] = ()
+    key_env: str | None = None
+    ca: Path | None = None
+    confirmed: str = ""
+    generators: int = 1
+    connections: int = 256
+    pid: int | None = None
+    seed: int = 0
+    trust_pickle: bool = False
+
+    def run(self, told: Callable[[str], None], watch: Callable[[Glance], None] | None = None) -> Loaded:
+        """Do it. `told` hears a line for every finding, `watch` sees the last second, four times a second."""
+        return self.of(self._system(), told=told, watch=watch)
+
+    def of(
+        self,
+        system: Protected | None,
+        searches: int = 3,
+        told: Callable[[str], None] = lambda line: None,
+        watch: Callable[[Glance], None] | None = None,
+    ) -> Loaded:
+        """The same with a system that is loaded already."""
+        service = self._service(system)
+        with ExitStack() as ended:
+            service, pid = ended.enter_context(self._started(service, told))
+            place = address(service.url, confirmed=service.confirmed, ca=service.ca)
+            requests = messages(service, place, system, self.body)
+            senders = Generators(
+                address=place,
+                many=self.generators,
+                connections=self.connections,
+                timeout=max(_SLOWEST, 4 * service.limit.seconds),
+                limit=service.limit.seconds,
+                watch=watch,
+            )
+            course = Course(
+                generators=ended.enter_context(senders),
+                requests=requests,
+                limit=service.limit,
+                first=min(self.first, service.most),
+                most=service.most,
+                seconds=self.seconds,
+                seed=self.seed,
+                told=told,
+            )
+            found = self._through(course, pid, searches)
+        return replace(found, caveats=(*found.caveats, *((QUOTA_OFF,) if self.target == OWN else ())))
+
+    def _through(self, course: Course, pid: int | None, searches: int) -> Loaded:
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        if self.plan == SEARCH:
+            return course.searched(started, searches)
+        with ExitStack() as ended:
+            memory = ended.enter_context(Memory(pid)) if pid is not None else None
+            samples = memory.samples if memory is not None else []
+            if self.plan.startswith("times:"):
+                times = recorded(Path(self.plan.removeprefix("times:")))
+                return course.timed(times, float(times[-1]) + 1e-3, self.plan, started, samples)
+            words = f"{self.plan} over {self.seconds:g} s"
+            return course.planned(planned(self.plan, self.seconds), words, started, samples)
+
+    def _system(self) -> Protected | None:
+        """The system of temper.yaml, for its rows and its service; none where a URL needs neither."""
+        fed = self.body is not None or (self.method or "").upper() == "GET" or not self.config.exists()
+        if fed and self.target not in (OWN, NAMED):
+            return None
+        return load_system(self.config, trust_pickle=self.trust_pickle)
+
+    def _service(self, system: Protected | None) -> Service:
+        """What temper.yaml says of the service, under what was given. What was meant for that service alone (its key
+        above all) is sent to no other.
+        """
+        told = system.service if system is not None else None
+        if self.target == NAMED and told is None:
+            raise TemperError(f"{self.config} names no service", fix="write `service:` with its `url:`")
+        base = told if told is not None else Service(url="")
+        if self.target != NAMED:
+            base = replace(base, method="POST", key_env="", headers=(), ca="", confirmed="")
+        found = replace(
+            base,
+            url=base.url if self.target in (NAMED, OWN) else self.target,
+            method=base.method if self.method is None else self.method.upper(),
+            key_env=base.key_env if self.key_env is None else self.key_env,
+            headers=(*base.headers, *map(_header, self.headers)),
+            limit=base.limit if self.limit_ms is None else replace(base.limit, seconds=self.limit_ms / 1e3),
+            most=base.most if self.most is None else self.most,
+            ca=base.ca if self.ca is None else str(self.ca),
+            confirmed=self.confirmed or base.confirmed,
+        )
+        if found.method not in METHODS or not (found.limit.seconds > 0 and found.most >= 1 and self.seconds > 0):
+            raise TemperError(
+                "a method, limit, rate or time is none that can be used",
+                fix=f"--method is one of {', '.join(METHODS)}; --limit-ms, --seconds above 0; --most at least 1",
+            )
+        return found
+
+    @contextmanager
+    def _started(self, service: Service, told: Callable[[str], None]) -> Iterator[tuple[Service, int | None]]:
+        """The service with its process, where it is known; the gateway is started and ended here."""
+        if self.target != OWN:
+            yield service, self.pid
+            return
+        told("the gateway starts")
+        with gateway(self.config) as (url, pid):
+            yield replace(service, url=url, method="POST", body=Service(url="").body), pid
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not sendable(name.strip(), value.strip()):
+        raise TemperError(f"{text[:60]!r} is no header", fix="write --header NAME:VALUE")
+    return name.strip(), value.strip()

@@ -1,0 +1,66 @@
+"""Which cells are hit, drawn for a whole table at once; and what derives from a hit cell follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from temper.core.data import Array
+from temper.core.schema import Schema
+from temper.core.seed import Draws
+from temper.stress._choice import Feature
+
+_BITS = 53  # what `Draws.integers` gives exactly
+_STEPS = 12  # bits of a normal number: 4,096 of them, up to 3.7 standard deviations, in the nearest cache
+
+
+def strikes(
+    rng: Draws, rows: int, found: Sequence[Feature], share: float, step: int = 0
+) -> Iterator[tuple[Feature, Any]]:
+    """Each feature with the rows in which it is hit: this share of them, the same and more at a higher share."""
+    hit = chances(rng, rows, found, step) <= np.uint64(min(int(share * 2**64), 2**64 - 1))
+    for feature, mask in zip(found, hit, strict=True):
+        yield feature, np.flatnonzero(mask)
+
+
+def chances(rng: Draws, rows: int, found: Sequence[Feature], step: int = 0) -> np.ndarray[Any, Any]:
+    """64 random bits per feature and row (k, n), keyed by sample id and column.
+
+    One hash per row, times one odd number per column (multiply-shift, Dietzfelbinger et al. 1997): a hash per cell
+    would take longer than most models take to answer.
+    """
+    last = max((feature.at[0] for feature in found), default=0) + 1
+    odd = rng.child(f"columns {step}").generator().integers(2**63, size=last, dtype=np.uint64) * np.uint64(
+        2
+    ) + np.uint64(1)
+    row = np.asarray(rng.integers(np.arange(rows), step, 2**_BITS)).astype(np.uint64)
+    row |= row << np.uint64(_BITS)
+    product: np.ndarray[Any, Any] = odd[[feature.at[0] for feature in found]][:, None] * row
+    return product
+
+
+def normals(rng: Draws, rows: int, found: Sequence[Feature]) -> np.ndarray[Any, Any]:
+    """Standard normal numbers per feature and row (k, n), in 4,096 steps."""
+    drawn: np.ndarray[Any, Any] = _quantiles()[chances(rng, rows, found) >> np.uint64(64 - _STEPS)]
+    return drawn
+
+
+def follow(schema: Schema | None, out: Array, clean: Array) -> Array:
+    """`out` with its derived columns recomputed from what was changed; a derived cell that was hit itself stays hit."""
+    if schema is None or not schema.formulas:
+        return out
+    clean = np.asarray(clean)
+    hit = ~((out == clean) | (np.isnan(out) & np.isnan(clean)))
+    return schema.derive(out, clean, hit)
+
+
+@cache
+def _quantiles() -> np.ndarray[Any, Any]:
+    from scipy.special import ndtri
+
+    steps = 2**_STEPS
+    found: np.ndarray[Any, Any] = ndtri((np.arange(steps) + 0.5) / steps)
+    return found

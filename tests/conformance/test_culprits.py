@@ -63,8 +63,8 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
-    ("stressor_unstructured", stressor_unstructured.LAWS, unstructured.BITES, unstructured.INNOCENT[0]),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
+    ("stressor_unstructured", stressor_unstructured.LAWS, unstructured.BITES, unstructured.INNOCENT[0]),
     ("check", check.LAWS, checkers.BITES, checkers.INNOCENT),
     ("defence", defence.LAWS, defenders.BITES, defenders.INNOCENT),
     ("poisoning", poisoning.LAWS, payload.POISONING, payload.INNOCENT_POISONING),
@@ -130,8 +130,19 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
 @pytest.mark.parametrize(
     "module",
     [
-        *(plugin, attack, oracle, target, judge, detector, stressor, scenario, stressor_unstructured, check, defence),
-        *(poisoning, injection),
+        plugin,
+        attack,
+        oracle,
+        target,
+        judge,
+        detector,
+        stressor,
+        stressor_unstructured,
+        scenario,
+        check,
+        defence,
+        poisoning,
+        injection,
     ],
 )
 def test_every_law_of_a_file_is_listed(module: Any) -> None:

@@ -170,7 +170,7 @@ def _data(section: Section, base: Path, schema: Schema | None, message: str) -> 
         else:
             section.needed("target")
             found |= {"target": section.text("target"), "id": section.text("id")}
-            optional = {found["supplier"]: True, found["time"]: False}
+            optional = {name: word for name, word in ((found["supplier"], True), (found["time"], False)) if name}
             found[part] = _located(section, key, partial(_table, file, schema, named, drop, optional, message))
     return found
 

@@ -122,7 +122,7 @@ def _breach(
         metric=m.metric,
         slice=one.text,
         severity="high" if (m.low or 0.0) > _SERIOUS else "medium",
-        detail=f"{m.count:,} of {m.n:,} rows, {100 * (m.low or 0):.2g} to {100 * (m.high or 0):.2g} %; {m.caveats[1]}",
+        detail=f"{m.count:,} of {m.n:,} rows, {100 * (m.low or 0):.1f} to {100 * (m.high or 0):.1f} %; {m.caveats[1]}",
         examples=tuple(_example(one, scene, rows, clean, copies, wrong, int(row)) for row in worst) if copies else (),
         defences=("monotone",) if one.kind in ("rises", "falls") else (),
     )

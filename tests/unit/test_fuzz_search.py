@@ -17,6 +17,7 @@ import pytest
 import temper
 from temper import api
 from temper.core.errors import Unsupported
+from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.engine.fuzz.kept import keep, replay
@@ -103,6 +104,19 @@ def test_a_process_that_dies_is_a_failure_and_the_search_goes_on() -> None:
     (one,) = found.defects
     assert (one.law, one.cause) == ("answers", "the process of the model died (exit code -9)")
     assert found.tried["alone"] > 5
+
+
+def test_pictures_are_fuzzed_within_their_range() -> None:
+    def mean(x: Any) -> Any:
+        p = x.mean(axis=(1, 2, 3))
+        return np.column_stack([1.0 - p, p / (1.0 if (p < 1).all() else 0.5)])
+
+    x = np.linspace(0.1, 0.9, 5 * 16).reshape(5, 1, 4, 4)
+    with Walled(Function(call=mean), deadline=5.0, shape=(1, 4, 4)) as subject:
+        found = search(subject, Schema.box(0.0, 1.0), x, Effort(cases=60, draws=False), Draws(0, "fuzz"))
+    assert [(one.law, str(one.cases[0]).partition(" (")[0]) for one in found.defects if one.law == "in_range"] == [
+        ("in_range", "every value: the highest value")
+    ]
 
 
 def test_without_hypothesis_the_edges_are_tried_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

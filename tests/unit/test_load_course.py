@@ -81,7 +81,7 @@ def test_a_service_that_sheds_is_found_to_keep_what_it_bears() -> None:
     assert found.recovery.seconds == pytest.approx(0, abs=0.3)
     assert held(found)
     assert "share this machine" in found.caveats[0]
-    assert "well again within 0" in _all(found)
+    assert "well again at once" in _all(found)
 
 
 def test_a_service_that_queues_without_end_does_not_come_back() -> None:

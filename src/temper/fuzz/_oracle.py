@@ -45,6 +45,7 @@ class Subject(Protocol):
     """What is fuzzed: a model in a process of its own, or a service.
 
     `strict`: an input outside of the Schema must be refused, not scored. `low`, `high`: the range of a score.
+    `batches`: rows that are answered alone must be answered together.
     """
 
     strict: bool
@@ -52,6 +53,7 @@ class Subject(Protocol):
     low: float
     high: float
     stochastic: bool
+    batches: bool
 
     def ask(self, cases: Sequence[Case]) -> Reply:
         """The rows of these cases in one request."""

@@ -69,6 +69,7 @@ class Service:
     most: int = 200_000
     strict: bool = True
     stochastic: bool = False
+    batches: bool = False
     low: float = 0.0
     high: float = 1.0
     kind: ScoreKind = ScoreKind.VALUE  # one number per row, whatever the model gives

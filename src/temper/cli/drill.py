@@ -10,7 +10,6 @@ from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
-from temper.core.requirement import Verdict
 from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
 
@@ -109,6 +108,7 @@ def everything(
     """
     import getpass
 
+    from temper.core.requirement import Verdict
     from temper.engine.drill import gameday
     from temper.engine.drill.terms import Load
 

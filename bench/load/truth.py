@@ -20,7 +20,7 @@ from temper.load.messages import written
 from temper.load.played import Played
 from temper.load.processes import Generators
 
-SERVICE = 0.02
+SERVICE = 0.05
 
 
 def played(port: int, times: np.ndarray, connections: int = 256, timeout: float = 5.0) -> Played:
@@ -34,7 +34,7 @@ def waits(quick: bool) -> None:
     """One queue, fixed work (M/D/1): the mean of a long run by the formula, that of these very arrivals by Lindley."""
     rows, errors = [], []
     for load in (0.5, 0.7, 0.85):
-        times = due(constant(load / SERVICE, 15.0 if quick else 40.0), np.random.default_rng(0))
+        times = due(constant(load / SERVICE, 20.0 if quick else 45.0), np.random.default_rng(0))
         until, expected = 0.0, []
         for at in times:
             until = max(until, at) + SERVICE

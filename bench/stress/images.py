@@ -111,7 +111,7 @@ def _distance(a: Any, b: Any) -> float:
 # -- a planted weakness ---------------------------------------------------------------------------------------------
 
 
-def rows(seed: int, count: int = 60) -> Data:
+def rows(seed: int, count: int = 40) -> Data:
     """SIMULATED pictures (n, 3, 32, 32), bright on the left or on the right, with waves and colours of their own."""
     draws, at = Draws(seed, "bench.pictures"), np.arange(count)
     y = at % 2

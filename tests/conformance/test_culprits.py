@@ -73,7 +73,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
     ("fault.wire", fault.WIRE, faults.WIRE, faults.Late),
     ("fault.scores", fault.SCORES, faults.SCORES, faults.Halved),
-    ("fault.host", struck.LAWS, faults.HOST, faults.Still),
+    ("struck", struck.LAWS, faults.HOST, faults.Still),
     ("gate", gate.LAWS, edges.GATE, edges.INNOCENT_GATE),
     ("report", report.LAWS, edges.REPORT, edges.INNOCENT_REPORT),
     ("store", store.LAWS, edges.STORE, edges.INNOCENT_STORE),
@@ -155,5 +155,5 @@ def test_every_file_of_laws_is_here() -> None:
     import temper.testing
 
     folder = Path(temper.testing.__file__).parent
-    with_laws = {path.stem for path in folder.glob("*.py") if "\nLAWS = (" in path.read_text(encoding="utf-8")}
-    assert with_laws == {room for room, *_ in ROOMS}
+    with_laws = {path.stem for path in folder.glob("*.py") if "\ndef law_" in path.read_text(encoding="utf-8")}
+    assert with_laws == {room.partition(".")[0] for room, *_ in ROOMS}

@@ -131,19 +131,16 @@ def test_fault_keeps(name: str, law: Law) -> None:
     law(Room("temper.chaos.faults").get(name))
 
 
-def stress_laws(name: str) -> tuple[Law, ...]:
-    """The laws of tables, of pictures and texts, or of histories."""
-    if name.startswith("events."):
-        return scenario.LAWS
-    return stressor_unstructured.LAWS if "." in name else stressor.LAWS
+STRESS = {"events": scenario.LAWS, "image": stressor_unstructured.LAWS, "text": stressor_unstructured.LAWS}
+GROUNDS = {"image": stressor_unstructured.PICTURES, "text": stressor_unstructured.TEXTS}
 
 
-@pytest.mark.parametrize(("name", "law"), pairs("stress", stress_laws))
+@pytest.mark.parametrize(
+    ("name", "law"), pairs("stress", lambda name: STRESS.get(name.partition(".")[0], stressor.LAWS))
+)
 def test_stressor_keeps(name: str, law: Law) -> None:
-    law(
-        Room("temper.stress").get(name),
-        *([stressor_unstructured.ground_of(name)] if name.startswith(("image.", "text.")) else []),
-    )
+    ground = GROUNDS.get(name.partition(".")[0])
+    law(Room("temper.stress").get(name), *([ground] if ground else []))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import pytest
 import temper
 from temper import api
 from temper.core.errors import Unsupported
+from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.engine.fuzz.kept import keep, replay
@@ -31,7 +32,7 @@ from temper.load.address import address
 from temper.targets.function import Function
 from temper.testing import planted, planted_served
 
-FEW, WIRE = Effort(cases=160, seconds=40.0), Effort(cases=110, seconds=40.0)
+FEW, WIRE = Effort(cases=140, seconds=40.0, draws=False), Effort(cases=110, seconds=40.0, draws=False)
 INSIDE = {name: (target, schema, x) for name, target, schema, x in planted_served.inside()}
 CULPRITS = {
     "answers": "Recurses",
@@ -105,6 +106,19 @@ def test_a_process_that_dies_is_a_failure_and_the_search_goes_on() -> None:
     assert found.tried["alone"] > 5
 
 
+def test_pictures_are_fuzzed_within_their_range() -> None:
+    def mean(x: Any) -> Any:
+        p = x.mean(axis=(1, 2, 3))
+        return np.column_stack([1.0 - p, p / (1.0 if (p < 1).all() else 0.5)])
+
+    x = np.linspace(0.1, 0.9, 5 * 16).reshape(5, 1, 4, 4)
+    with Walled(Function(call=mean), deadline=5.0, shape=(1, 4, 4)) as subject:
+        found = search(subject, Schema.box(0.0, 1.0), x, Effort(cases=60, draws=False), Draws(0, "fuzz"))
+    assert [(one.law, str(one.cases[0]).partition(" (")[0]) for one in found.defects if one.law == "in_range"] == [
+        ("in_range", "every value: the highest value")
+    ]
+
+
 def test_without_hypothesis_the_edges_are_tried_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_drawn, "installed", lambda: False)
     assert [one.law for one in inside("LastWordFails", Effort(cases=80)).defects] == ["answers"]
@@ -132,7 +146,7 @@ def test_cases_of_a_service_are_shown_again_and_stand_alone(tmp_path: Path) -> N
     own = system(Function(call=planted.Scorer()), tmp_path)
     with planted_served.Served(planted_served.NullFails()) as bad, planted_served.Served(planted.Scorer()) as good:
         asked = Asked(url=bad.url, deadline=2.0)
-        found = fuzz_service(own, asked, WIRE, 0, strict=True)
+        found = fuzz_service(own, asked, Effort(cases=60, draws=False), 0, strict=True)
         kept = keep(tmp_path, own, found, asked, strict=True, deadline=2.0)
         assert kept.tests is not None
         assert [bool(seen) for _, seen in replay(kept.cases, own, (), None)] == [True] * len(kept.ids)

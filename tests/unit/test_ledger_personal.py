@@ -149,7 +149,9 @@ def test_the_command_erases(tmp_path, file):
     def run(*words):
         return CliRunner().invoke(app, ["ledger", "erase", *map(str, words)])
 
-    told = run(file, "--subject", "client 7", "--key", secret)
+    blind = run(file, "--subject", "client 7", "--key", secret)
+    assert "no ledger" in str(blind.exception), "cases are found by the ledger"
+    told = run(file, "--subject", "client 7", "--key", secret, "--no-cases")
     assert told.exit_code == 0, told.output
     assert "1 item" in told.output
     assert "backups" in told.output

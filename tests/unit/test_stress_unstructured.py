@@ -24,7 +24,7 @@ from temper.stress.text._text import characters
 from temper.targets.load import open_target
 
 STRESS = Room("temper.stress")
-NAMES = [name for name in STRESS.names() if "." in name]
+NAMES = [name for name in STRESS.names() if name.startswith(("image.", "text."))]
 SIZES = Sizes(replicates=200)
 RNG = Draws(0, "test")
 

@@ -5,25 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
-from temper.core.requirement import Verdict
 from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
 
 class Drills(TyperGroup):
-    """The commands below, and one for each drill, made when it is asked for: two dozen would slow every start down."""
+    """The commands below, and one for each drill, made when it is asked for: two dozen would slow every start down.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    Contexts and commands are click's, which some releases of typer carry under a name of their own.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
         """The drills first, then what is done with them."""
         own = super().list_commands(ctx)
         return [*DRILLS, *(name for name in own if name not in DRILLS)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One of them."""
         own = super().get_command(ctx, cmd_name)
         return own or (_command(DRILLS[cmd_name]) if cmd_name in DRILLS else None)
@@ -44,7 +45,7 @@ def _several() -> None:
     """More drills than one."""
 
 
-def _command(drill: Drill) -> click.Command:
+def _command(drill: Drill) -> Any:
     """A command of this drill's name."""
 
     def command(
@@ -107,6 +108,7 @@ def everything(
     """
     import getpass
 
+    from temper.core.requirement import Verdict
     from temper.engine.drill import gameday
     from temper.engine.drill.terms import Load
 

@@ -17,13 +17,14 @@ ROOMS = {
     "checks": "temper.validation",
     "fuzz": "temper.fuzz",
     "defences": "temper.hardening",
+    "faults": "temper.chaos.faults",
     "judges": "temper.judges",
     "stressors": "temper.stress",
 }
 
 
 def command(
-    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, fuzz, defences or judges.")] = "",
+    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences or judges.")] = "",
 ) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""
     if room and room not in ROOMS:

@@ -17,8 +17,8 @@ class Limit:
 class Trial:
     """One run at one rate. `good` were answered well within the limit, `late` well but later, `shed` turned away on
     purpose, `failed` everything else; `unsent` of these never found a connection. Times are seconds; p50 and p99 are
-    of all requests from when they were due, None where so many were never answered. `held` is the share that waited
-    for a connection, `lateness` the generator's own at p99, `cpu` its seconds of processor per request.
+    of all requests that were not shed, from when they were due, None where so many failed. `held` is the share that
+    waited for a connection, `lateness` the generator's own at p99, `cpu` its seconds of processor per request.
     """
 
     rate: float

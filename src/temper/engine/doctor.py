@@ -39,6 +39,7 @@ _EXTRAS = {
     "torch": ("torch",),
     "ray": ("ray",),
     "skops": ("skops",),
+    "fuzz": ("hypothesis",),
 }
 
 

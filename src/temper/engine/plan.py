@@ -118,7 +118,13 @@ def _refuse_unknown_words(only: Sequence[str]) -> None:
     """A misspelt family beside others would be left out without a word."""
     names = [name if room == "attacks" else f"{room}.{name}" for room in ROOMS for name in ROOMS[room].names()]
     families = [threat.id.partition("-")[0] for threat in catalogue()]
-    known = {*names, *(name.partition(".")[0] for name in names), *families, LOAD}
+    known = {
+        *names,
+        *(name.partition(".")[0] for name in names),
+        *(name.rpartition(".")[0] for name in names),
+        *families,
+        LOAD,
+    }
     for word in only:
         if word not in known:
             near = difflib.get_close_matches(word, sorted(known), n=1)

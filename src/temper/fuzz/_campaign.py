@@ -23,10 +23,13 @@ ROWS = 24  # recorded rows that are asked before anything is changed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How far a search goes: `cases` asked alone, and `seconds` after which it stops and says so."""
+    """How far a search goes: `cases` asked alone, and `seconds` after which it stops and says so; `draws`: what is left
+    of the cases after the list is drawn.
+    """
 
     cases: int = 3_000
     seconds: float = 60.0
+    draws: bool = True
 
 
 def search(
@@ -49,7 +52,7 @@ def search(
     if not found.bases:
         return result(found, "no recorded row was answered")
     try:
-        _every_phase(found, rng, wire)
+        _every_phase(found, rng, wire, effort.draws)
     except KeyboardInterrupt:
         if not endure:
             raise
@@ -58,13 +61,14 @@ def search(
     return result(found, getattr(subject, "gone", "") or late)
 
 
-def _every_phase(found: Search, rng: Draws, wire: bool) -> None:
+def _every_phase(found: Search, rng: Draws, wire: bool, draws: bool) -> None:
     _phases.singles(found, 0.6)
-    _phases.mixtures(found, rng, 0.8)
+    draws = draws and _drawn.installed()
+    _phases.mixtures(found, rng, 0.8 if draws else 1.0)
     _phases.company(found, rng)
     _phases.order(found, rng)
     _phases.callers(found)
-    if _drawn.installed():
+    if draws:
         _drawn.explore(found, rng.integer() % 65_536, wire=wire)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,9 @@ def explore(search: Search, seed: int, *, wire: bool) -> None:
     """Draw cases until the budget is spent; every cause that is new is shrunk, kept, and passed over from then on."""
     import hypothesis
     from hypothesis import HealthCheck, Phase, settings
+    from hypothesis.configuration import set_hypothesis_home_dir
 
+    set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "temper-hypothesis")  # not into the user's folder
     cases = _cases(search, wire)
     turn = 0
     while search.bases and not search.spent():

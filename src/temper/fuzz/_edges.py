@@ -37,7 +37,8 @@ def fields_of(schema: Schema, width: int, *, wire: bool = False) -> tuple[Field,
     if isinstance(schema, TextSchema):
         return (Field(name="text", places=(0,), edges=tuple(_texts())),)
     if not schema.columns:
-        pixel = tuple(_numbers(Column(name="value", low=schema.low, high=schema.high), wire=False))
+        every = _numbers(Column(name="value", low=schema.low, high=schema.high), wire=False)
+        pixel = tuple(edge for edge in every if edge.fate is not Fate.REFUSE)  # no picture holds what is no colour
         some = np.unique(np.linspace(0, width - 1, _PIXELS).astype(int))
         single = [Field(name=f"value {at}", places=(int(at),), edges=pixel) for at in some]
         return (Field(name="every value", places=tuple(range(width)), edges=pixel), *single)

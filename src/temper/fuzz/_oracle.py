@@ -45,6 +45,7 @@ class Subject(Protocol):
     """What is fuzzed: a model in a process of its own, or a service.
 
     `strict`: an input outside of the Schema must be refused, not scored. `low`, `high`: the range of a score.
+    `batches`: rows that are answered alone must be answered together.
     """
 
     strict: bool
@@ -52,6 +53,7 @@ class Subject(Protocol):
     low: float
     high: float
     stochastic: bool
+    batches: bool
 
     def ask(self, cases: Sequence[Case]) -> Reply:
         """The rows of these cases in one request."""
@@ -216,7 +218,7 @@ def _part(reply: Reply, at: int) -> Reply:
 
 
 def _shown(scores: Any) -> str:
-    return ", ".join(repr(float(value)) for value in np.ravel(scores)[-1:])
+    return f"{float(np.ravel(scores)[-1]):.9g}"
 
 
 def _sort(wrong: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import numpy as np
 from temper.core.schema import Column
 from temper.core.seed import Draws
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal
-from temper.fuzz._edges import whole_rows
+from temper.fuzz._edges import Field, whole_rows
 from temper.fuzz._oracle import Outcome, alone, differ, out_of_range, own_answer, repeats
 from temper.fuzz._search import Search
 
 _BATCHES = (2, 7, 33)
 _CALLERS = 8
+_STRIDE = 7  # fields begin at different edges, so that a first turn tries many kinds
 _NUDGES = (1e-9, 1e-4, 4e-3, -4e-3, 0.04)
 _SAMPLE = 400  # answered cases that are asked again, in batches and in another order
 
@@ -25,6 +27,8 @@ _SAMPLE = 400  # answered cases that are asked again, in batches and in another 
 def known_good(search: Search, rows: Sequence[Case]) -> None:
     """The rows as they were recorded: what is answered and in range may be changed."""
     for row in rows:
+        if search.over():
+            return
         reply = search.try_alone(row)
         fine = reply is not None and reply.outcome is Outcome.ANSWERED
         if fine and reply is not None and not out_of_range(search.subject, reply.scores):
@@ -34,15 +38,20 @@ def known_good(search: Search, rows: Sequence[Case]) -> None:
 def singles(search: Search, share: float) -> None:
     """Every edge of every field by itself, then every field at the same edge."""
     for base in search.bases[:3]:
-        for one in search.fields:
-            for change in one.changes():
-                if search.spent(share):
-                    return
-                search.try_alone(replace(base, changes=(change,)))
-        for case in whole_rows(search.fields, base):
+        cases = (replace(base, changes=(change,)) for change in turn_about(search.fields))
+        for case in chain(cases, whole_rows(search.fields, base)):
             if search.spent(share):
                 return
             search.try_alone(case)
+
+
+def turn_about(fields: Sequence[Field]) -> Iterator[Change]:
+    """Every change of every field, one field after the other: a search that is cut off has seen something of all."""
+    changes = [one.changes() for one in fields]
+    for turn in range(max(map(len, changes), default=0)):
+        for at, own in enumerate(changes):
+            if turn < len(own):
+                yield own[(turn + _STRIDE * at) % len(own)]
 
 
 def mixtures(search: Search, rng: Draws, share: float) -> None:
@@ -142,11 +151,11 @@ def _batch(search: Search, asked: Sequence[tuple[Case, Any]]) -> None:
     cases = [case for case, _ in asked]
     reply = search.subject.ask(cases)
     search.asked += len(cases)
-    if reply.outcome is Outcome.BUSY:
-        return
+    if reply.outcome is Outcome.BUSY or (reply.outcome is Outcome.REFUSED and not search.subject.batches):
+        return  # a service that takes no batches has none to mix
     search.tried["alone"] += len(cases)
     if reply.outcome is not Outcome.ANSWERED or len(reply.scores) != len(cases):
-        if reply.outcome is not Outcome.REFUSED and (breach := alone(search.subject, cases)):
+        if breach := alone(search.subject, cases):
             search.found(breach, cases)
         return
     for at, (case, scores) in enumerate(asked):

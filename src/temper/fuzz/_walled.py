@@ -37,6 +37,7 @@ class Walled:
         self.strict, self.kind, self.stochastic = strict, target.kind, target.stochastic
         bounded = target.kind is ScoreKind.PROBABILITIES
         self.low, self.high = (0.0, 1.0) if bounded else (-np.inf, np.inf)
+        self.batches = True
         self.asked, self._deadline, self._shape = 0, deadline, shape
         self._folder = tempfile.TemporaryDirectory(prefix="temper-fuzz-")
         self._path = Path(self._folder.name) / "target"

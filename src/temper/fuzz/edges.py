@@ -19,24 +19,26 @@ class Edges:
 
     Misleads where the schema is wider than what is ever sent (defects nobody meets), or has no bounds (nothing is
     invalid, so nothing must be refused). No defect in n cases says that at most 3/n of such cases show one, and nothing
-    of cases that are not drawn. `cases` 0 takes the suite's; `strict` demands that what is outside of the
-    schema is refused.
+    of others. `cases` 0 and `draws` None take the suite's; `strict` demands that what is outside of the schema is
+    refused.
 
     Source: MacIver et al., "Hypothesis: a new approach to property-based testing", 2019; Zeller & Hildebrandt,
     "Simplifying and isolating failure-inducing input", 2002.
 
     >>> Edges(strict=True)
-    Edges(cases=0, seconds=120.0, deadline=5.0, strict=True)
+    Edges(cases=0, seconds=120.0, draws=None, deadline=5.0, strict=True)
     """
 
     cases: int = 0
     seconds: float = 120.0
+    draws: bool | None = None
     deadline: float = 5.0
     strict: bool = False
 
     def search(self, subject: Subject, schema: Schema, x: Any, rng: Draws) -> Searched:
         """Everything that is tried of one subject, from recorded rows `x`."""
-        return search(subject, schema, x, Effort(cases=self.cases or 3_000, seconds=self.seconds), rng)
+        effort = Effort(cases=self.cases or 3_000, seconds=self.seconds, draws=self.draws is not False)
+        return search(subject, schema, x, effort, rng)
 
 
 PLUGIN = Edges

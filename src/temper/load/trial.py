@@ -24,13 +24,11 @@ def weighed(played: Played, seconds: float, limit: Limit) -> Trial:
     n = len(played.due)
     if not played.trusted(limit.seconds):
         raise Late(played, n / seconds, limit)
-    waits = np.where(played.status > 0, played.done - played.due, np.inf)
     good, well, shed = played.good(limit.seconds), played.status == 200, played.shed
-    ordered = np.sort(waits)
-    spread = 1.96 * np.sqrt(n * 0.99 * 0.01)
-    ranks = [min(max(int(np.ceil(0.99 * n + by)) - 1, 0), n - 1) for by in (0.0, -spread, spread)]
-    p99, low, high = (_finite(ordered[rank]) for rank in ranks)
-    service = played.service
+    waits = np.sort(np.where(well, played.done - played.due, np.inf)[~shed])
+    spread = 1.96 * np.sqrt(len(waits) * 0.99 * 0.01)
+    p99, low, high = (_ranked(waits, 0.99 * len(waits) + by) for by in (0.0, -spread, spread))
+    service = played.service[(played.status == 200)[played.status > 0]]
     return Trial(
         rate=n / seconds,
         seconds=seconds,
@@ -40,12 +38,12 @@ def weighed(played: Played, seconds: float, limit: Limit) -> Trial:
         shed=int(shed.sum()),
         failed=int((~well & ~shed).sum()),
         unsent=played.unsent,
-        p50=_finite(ordered[(n - 1) // 2]),
+        p50=_ranked(waits, 0.5 * len(waits)),
         p99=p99,
         p99_low=low,
         p99_high=high,
         service_p99=float(np.quantile(service, 0.99)) if len(service) else None,
-        mean=float(played.response.mean()) if len(service) else None,
+        mean=float((played.done - played.due)[well].mean()) if well.any() else None,
         held=played.held,
         lateness=float(np.quantile(played.lateness, 0.99)),
         cpu=played.cpu / n,
@@ -87,5 +85,9 @@ def timeline(played: Played, seconds: float, limit: Limit, width: float = 0.25) 
     return tuple(found)
 
 
-def _finite(value: float) -> float | None:
+def _ranked(ordered: Array, rank: float) -> float | None:
+    """The value of this rank, counted from one; None where there is none or it never came."""
+    if not len(ordered):
+        return None
+    value = ordered[min(max(int(np.ceil(rank)) - 1, 0), len(ordered) - 1)]
     return float(value) if np.isfinite(value) else None

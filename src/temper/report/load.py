@@ -14,7 +14,7 @@ from temper.report._inert import inert
 from temper.report.load_charts import drawn, timelines
 
 FORMAT = "temper.load/1"
-HEADS = ("requests/s", "in time/s", "p50", "p99", "p99 from sending", "shed", "failed", "late", "held")
+HEADS = ("asked/s", "in time/s", "p50", "p99", "p99 from sending", "shed", "failed", "late", "held")
 _MODEST, _SHARE = 0.8, 0.8
 
 
@@ -66,7 +66,7 @@ def following(found: Loaded) -> str:
     knee = found.knee
     if knee is None:
         if held(found):
-            return "Next: `temper stress` without --plan looks for the highest rate it bears."
+            return "Next: without --plan the highest rate it bears is looked for."
         return "Next: see in the timeline when it broke, and look for the rate it bears without --plan."
     if not knee.value:
         return "Next: is the limit the right one? Else look for what is slow in a single request."
@@ -81,7 +81,7 @@ def following(found: Loaded) -> str:
         return "Next: shed sooner: beyond the knee it works for callers who have gone already."
     return (
         f"Next: keep your peak under {number(_MODEST * knee.low)} a second ({percent(_MODEST)} of the knee's lower "
-        "end), and require `load.knee` in your policy."
+        "end), and require load.knee in your policy."
     )
 
 
@@ -131,7 +131,8 @@ def _beyond(found: Loaded) -> Iterator[str]:
     back = found.recovery
     if back is not None and back.seconds is not None:
         lasted = f"{back.end - back.start:g} s at {number(back.during)} a second"
-        yield f"After {lasted} it is well again within {back.seconds:.1f} s."
+        soon = f"within {back.seconds:.1f} s" if back.seconds >= 0.1 else "at once"
+        yield f"After {lasted} it is well again {soon}."
     elif back is not None:
         yield (
             f"After {back.end - back.start:g} s at {number(back.during)} a second it was not well again in the "

@@ -10,6 +10,8 @@ from temper.core.load import Loaded, Moment, Trial
 from temper.report.charts import BAD, DASHES, MUTED, SERIES, SHAPES, Chart, Row, inline, numbered, to_svg
 
 _WIDTH, _HEIGHT, _WIDE = 430, 230, 900
+_LEAST = 0.01
+"""Milliseconds: a logarithmic axis has no zero."""
 _AT = 300  # keeps these charts' ids apart from those of other charts of a page
 
 
@@ -35,22 +37,22 @@ def timelines(found: Loaded) -> list[Chart]:
 def _latency(trials: Sequence[Trial], found: Loaded) -> Chart:
     names = ["p99", "p50", "p99 from sending"]
     rows = [
-        {"series": name, "at": one.rate, "value": 1e3 * value}
+        {"series": name, "at": one.rate, "value": max(1e3 * value, _LEAST)}
         for one in trials
         for name, value in zip(names, (one.p99, one.p50, one.service_p99), strict=True)
         if value is not None
     ]
     ends = [
-        {"at": one.rate, "low": 1e3 * one.p99_low, "high": 1e3 * one.p99_high}
+        {"at": one.rate, "low": max(1e3 * one.p99_low, _LEAST), "high": max(1e3 * one.p99_high, _LEAST)}
         for one in trials
         if one.p99_low is not None and one.p99_high is not None
     ]
     lost = sum(one.p99 is None for one in trials)
-    without = f" {lost} runs have no p99: more than 1 % of their requests were never answered." if lost else ""
+    without = f" {lost} runs have no p99: more than 1 % of what was not turned away failed." if lost else ""
     return Chart(
         title="Time to an answer, by offered rate",
-        caption="One point a run, from when a request was due; bars: 95 % intervals of p99 if requests were "
-        f"independent. Thin line: the limit.{without}",
+        caption="One point a run, of what was not turned away, from when it was due; bars: 95 % intervals of "
+        f"p99 if requests were independent. Thin line: the limit.{without}",
         svg=to_svg(_points(rows, names, "milliseconds", ends, 1e3 * found.limit.seconds)),
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ from temper.testing.toys import Constant
 _BUDGETS = (0, 1, 2, 3, 5, 17)
 _IDLE = 2_000
 _ROWS = 48
+_FOUND: dict[type[Any], tuple[tuple[Scene, Target], ...]] = {}
 
 
 @dataclass(slots=True)
@@ -224,9 +224,16 @@ def law_is_at_least_as_strong_as_noise(attack: type[Any]) -> None:
         require(not weaker, f"breaks {broken.sum()} of {len(broken)} rows, random points break {random.sum()}")
 
 
-@cache  # every law asks, and finding out costs a run for each of them
 def _cases(attack: type[Any]) -> tuple[tuple[Scene, Target], ...]:
-    """A table, pictures and texts, at a fixed radius and at the minimum distance; those the attack can work on."""
+    """A table, pictures and texts, at a fixed radius and at the minimum distance; those the attack can work on. Found
+    once: every law asks, and finding out costs a run for each of them.
+    """
+    if attack not in _FOUND:
+        _FOUND[attack] = _found_cases(attack)
+    return _FOUND[attack]
+
+
+def _found_cases(attack: type[Any]) -> tuple[tuple[Scene, Target], ...]:
     scenes: list[tuple[Scene, Target]] = [
         (table_scene(), table_model()),
         (picture_scene(), picture_model()),

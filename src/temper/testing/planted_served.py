@@ -171,7 +171,7 @@ class Served:
     def __init__(self, scorer: Scorer) -> None:
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-        class Handler(BaseHTTPRequestHandler):
+        class Exchange(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 5
             wbufsize = -1
@@ -191,7 +191,7 @@ class Served:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1/score"
 

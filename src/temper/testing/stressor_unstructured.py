@@ -211,11 +211,6 @@ TEXTS = Ground(
 """Short and long texts, with marks, joined emoji and scripts that run from the right."""
 
 
-def ground_of(name: str) -> Ground:
-    """What the stressor of this name works on: "image.fog" on pictures."""
-    return {"image": PICTURES, "text": TEXTS}[name.partition(".")[0]]
-
-
 LAWS = (
     law_same_seed_same_rows,
     law_other_seed_other_rows,

@@ -105,7 +105,7 @@ class Subpopulation:
             q,
             said=f"no group more than {self.times:g} times as frequent as now",
             curve=Curve(
-                name=f"{lapse.metric} under the worst mixture",
+                name=lapse.metric,
                 axis="times as frequent as now, at most",
                 unit=f"share of {lapse.among}",
                 points=curve,
@@ -160,7 +160,7 @@ def _measurement(
         low=low,
         high=high,
         n=int(counted.judged_rows[q > 0].sum()),
-        unit=f"share of {lapse.among}, worst mixture",
+        unit=f"share of {lapse.among}",
         better=Better.LOWER,
         slice=where,
         method=f"{said}; chosen on {int(counted.chosen_rows.sum()):,} other rows; MOVER over Wilson",

@@ -49,7 +49,7 @@ class WeakSlice:
     however the segments overlap. Misses of class 1 and alarms on class 0 are
     searched apart. Each interval holds for all candidates at once.
     Misleads where a segment is hard for any model: an excess says where the model is worst, not that a better one is
-    possible. Segments of three columns, or with fewer than `smallest` rows in half of the data, are not seen.
+    possible. Segments of three columns, or of few rows (`smallest` in half of the data), are not seen.
     Source: Chung et al., "Slice Finder: automated data slicing for model validation", 2019; Sagadeeva & Boehm,
     "SliceLine: fast, linear-algebra-based slice finding", 2021; Benjamini & Yekutieli, "The control of the false
     discovery rate in multiple testing under dependency", 2001.
@@ -119,12 +119,12 @@ class WeakSlice:
             low=low,
             high=high,
             n=j.n,
-            unit=f"difference of rates, {lapse.among}",
+            unit="difference of rates",
             better=Better.LOWER,
             slice=where or f"rule:{words}",
             method=f"Newcombe, simultaneous over {about}; Benjamini-Yekutieli at {self.level:g}",
             baseline=(("rate in the segment", j.count / j.n), ("rate elsewhere", j.others / j.m)),
-            caveats=(words, doubt),
+            caveats=(words, doubt, f"among {lapse.among}"),
         )
 
 

@@ -25,7 +25,7 @@ Front = Callable[[int, str], list[str]]
 """What stands before the model in the gateway's place: a command, from its port and the model's URL."""
 _LIFE = 3_600.0
 """Seconds after which the processes of a drill that hangs are ended."""
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

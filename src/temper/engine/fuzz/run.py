@@ -23,7 +23,7 @@ from temper.fuzz._wire import Form
 from temper.load.address import address
 
 EFFORTS = {
-    "quick": Effort(cases=400, seconds=30.0),
+    "quick": Effort(cases=300, seconds=30.0, draws=False),
     "standard": Effort(cases=3_000, seconds=120.0),
     "deep": Effort(cases=20_000, seconds=600.0),
 }

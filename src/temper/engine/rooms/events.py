@@ -102,12 +102,12 @@ def _measured(task: Task, world: World, y: Any, flags: Sequence[Any], told: str)
         int(calm[GATED - 1].sum()),
         quiet,
         better=Better.LOWER,
-        unit="share of honest customers not flagged before",
+        unit="share of honest customers",
         baseline=(("honest flagged as they are", float(honest.before.mean())),
                   ("honest flagged in the scenario", float(honest.after[GATED - 1].mean()))),
         caveats=(f"at severity {GATED} of {len(SEVERITIES)}; {int(lost[GATED - 1].sum())} flagged before no longer are",
                  told),
-        curve=_curve("honest customers newly flagged", [int(c.sum()) for c in calm], quiet, 0),
+        curve=_curve("honest customers", [int(c.sum()) for c in calm], quiet, 0),
         **common,
     )  # fmt: skip
     if not len(frauds.before):
@@ -119,21 +119,21 @@ def _measured(task: Task, world: World, y: Any, flags: Sequence[Any], told: str)
         counts[GATED - 1],
         len(frauds.before),
         better=Better.HIGHER,
-        unit="share of frauds flagged in the scenario",
+        unit="share of frauds",
         baseline=(("as they are", float(frauds.before.mean())),),
         caveats=(f"at severity {GATED} of {len(SEVERITIES)}", told),
-        curve=_curve("frauds flagged", counts, len(frauds.before), int(frauds.before.sum())),
+        curve=_curve("frauds", counts, len(frauds.before), int(frauds.before.sum())),
         **common,
     )
     return flips, detection
 
 
-def _curve(name: str, counts: Sequence[int], n: int, before: int) -> Curve:
+def _curve(whose: str, counts: Sequence[int], n: int, before: int) -> Curve:
     points = []
     for severity, count in zip((0, *SEVERITIES), (before, *counts), strict=True):
         low, high = wilson(count, n)
         points.append(Point(at=severity, value=count / n if n else 0.0, low=low, high=high, n=n))
-    return Curve(name=name, axis="severity", unit="share", points=tuple(points))
+    return Curve(name=f"{whose} flagged", axis="severity", unit=f"share of {whose}", points=tuple(points))
 
 
 def _nothing(task: Task, metric: str, status: Status, reason: str) -> Part:

@@ -14,6 +14,7 @@ from temper.engine.fuzz.kept import defect_id
 from temper.engine.fuzz.run import EFFORTS, model
 from temper.engine.task import SUITES, Part, Task, World, clock
 from temper.fuzz import _drawn
+from temper.fuzz._campaign import Effort
 from temper.fuzz._oracle import MEANING
 from temper.fuzz._search import Defect, Searched
 from temper.report._inert import inert
@@ -25,8 +26,9 @@ def run(task: Task, world: World) -> Part:
     """The defects of the model under one search; a model that cannot be sent to a process of its own is UNTRIED."""
     start = clock()
     plugin = world.room(NAME).build(task.plugin, dict(task.options))
-    if not plugin.cases:
-        plugin = replace(plugin, cases=_cases(world))
+    effort = _effort(world)
+    draws = effort.draws if plugin.draws is None else plugin.draws
+    plugin = replace(plugin, cases=plugin.cases or effort.cases, draws=draws)
     x = world.system.data.x[world.held_out]
     with model(world.system, strict=plugin.strict, deadline=plugin.deadline) as subject:
         found: Searched = plugin.search(subject, world.system.schema, x, world.rng(task))
@@ -45,9 +47,9 @@ def run(task: Task, world: World) -> Part:
     )
 
 
-def _cases(world: World) -> int:
+def _effort(world: World) -> Effort:
     name = next((name for name, sizes in SUITES.items() if sizes == world.sizes), "standard")
-    return EFFORTS[name].cases
+    return EFFORTS[name]
 
 
 def _measurements(found: Searched, plugin: Any, world: World) -> list[Measurement]:
@@ -65,7 +67,10 @@ def _count(count: int, n: int, of: str, found: Searched, plugin: Any, world: Wor
     caveats = [] if count else [f"no defect in {n:,} cases: at most {3 / n:.2g} of such cases show one (3/n, 95 %)"]
     caveats += [f"stopped early: {found.stopped}"] if found.stopped else []
     caveats += [f"{found.left_out:,} cases like one that hung or killed the model left out"] * bool(found.left_out)
-    caveats += [] if _drawn.installed() else [_drawn.MISSING]
+    if not plugin.draws:
+        caveats += ["edges of the schema alone: the quick suite draws no other values"]
+    elif not _drawn.installed():
+        caveats += [_drawn.MISSING]
     method = "distinct causes; edges of the schema, mixtures, batches, repeats, callers at once"
     return Measurement(
         plugin=NAME,

@@ -134,8 +134,10 @@ def _again(source: Path, target: Path, kept: dict[str, Kept], name: str) -> None
         found = database(source, target)
         with closing(segment.reading(target)) as copied:
             begun = segment.found(copied, target)
-    except sqlite3.OperationalError:
-        if source.exists():
+    except sqlite3.OperationalError as error:
+        # It may have been put aside and the next one begun under its name since: then it is looked for once more.
+        moved = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN and os.access(source, os.R_OK)
+        if source.exists() and not moved:
             raise
         begun = False
     if begun:

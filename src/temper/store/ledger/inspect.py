@@ -159,6 +159,11 @@ def erased(path: Path, subjects: Sequence[str], private_key: Path, cases: Cases 
 
 def _cases(folder: Path, bounds: frozenset[bytes]) -> dict[str, tuple[Path, int]]:
     """The cases whose rows these commitments were made to, by name, with log and seq of their records."""
+    if not any(folder.glob("audit-*.db")):
+        raise TemperError(
+            f"there is no ledger in {folder}, and cases are found by it",
+            fix="name the ledger's folder; --no-cases erases what is sealed alone",
+        )
     found = {}
     for log in logs(folder):
         for seq, data in records(log):

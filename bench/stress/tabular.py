@@ -37,7 +37,7 @@ from temper.kernels.rate import clopper_pearson
 from temper.targets import open_target
 
 ROWS, COLUMNS = 20_000, 24
-SIZES = Sizes(replicates=200)
+SIZES = Sizes(replicates=50)
 ROOM = Room("temper.stress")
 NULLS = ("missing", "sentinel", "stale", "noise", "swapped")
 
@@ -162,7 +162,7 @@ def _leaning(seed: int, heavy: int) -> tuple[World, list[str]]:
     weights = rng.uniform(0.2, 1.0, 20) * rng.choice((-1, 1), 20)
     strong = rng.choice(20, heavy, replace=False)
     weights[strong] = 1.5 * rng.choice((-1, 1), heavy)
-    x = rng.normal(size=(4_000, 20))
+    x = rng.normal(size=(2_000, 20))
     y = (x @ weights + rng.logistic(size=len(x)) > 1).astype(int)
     columns = [Column(name=f"c{i}") for i in range(20)]
     return _world(lambda x: np.nan_to_num(x) @ weights, x, y, columns, seed), [f"c{i}" for i in strong]
@@ -185,7 +185,7 @@ def _fragile(seed: int) -> tuple[World, tuple[str, ...]]:
     """A linear model that answers at random where it trips over one kind of fault."""
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.2, 0.5, 20) * rng.choice((-1, 1), 20)
-    x = rng.normal(size=(4_000, 20))
+    x = rng.normal(size=(2_000, 20))
     y = (x @ weights + rng.logistic(size=len(x)) > 1).astype(int)
     trap, guilty = list(_traps().values())[seed % 3]
 

@@ -172,10 +172,11 @@ def test_what_waits_is_counted_without_exercises(control):
     planted(control)
     control.reviews.enqueue("whenever", {}, 1.0)
     assert control.reviews.waiting(3599.0) == (10, 0)
-    assert control.reviews.waiting(1e9) == (10, 9)
+    assert control.reviews.waiting(86_400.0) == (10, 9)
+    assert control.reviews.waiting(86_401.0) == (10, 10)
     control.exercises.set_share(1.0, "pat", 1.0)
     answered(control.reviews, 1, "ann", "allow")
-    assert control.reviews.waiting(1e9) == (9, 8), "what came again waits, and no client for it"
+    assert control.reviews.waiting(86_400.0) == (9, 8), "what came again waits, and no client for it"
 
 
 def test_who_planted_a_case_does_not_get_it(control):

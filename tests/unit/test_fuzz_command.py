@@ -50,7 +50,7 @@ def _column(column: planted.Column) -> str:
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(running.EFFORTS, "quick", Effort(cases=110, seconds=40.0))
+    monkeypatch.setitem(running.EFFORTS, "quick", Effort(cases=110, seconds=40.0, draws=False))
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

@@ -206,7 +206,9 @@ def test_ctrl_c_ends_the_load_with_a_word(tmp_path: Path) -> None:
     with served(0.0) as (port, _):
         words = [f"http://127.0.0.1:{port}/", "--method", "GET", "--plan", "constant:20", "--seconds", "60"]
         command = [sys.executable, "-m", "temper", "stress", *words]
-        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True) as running:
+        with subprocess.Popen(
+            command, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_interruptible
+        ) as running:
             _until(lambda: _asked_by_now(running.pid))
             os.killpg(running.pid, signal.SIGINT)
             assert running.stderr is not None
@@ -215,6 +217,11 @@ def test_ctrl_c_ends_the_load_with_a_word(tmp_path: Path) -> None:
     assert "nothing is graded" in said
     assert "Traceback" not in said
     assert not list(tmp_path.glob("runs/load/*"))
+
+
+def _interruptible() -> None:
+    """A shell starts what runs in the background deaf to Ctrl-C, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _asked_by_now(pid: int) -> bool:

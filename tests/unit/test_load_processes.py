@@ -87,7 +87,9 @@ def test_no_load_outlives_who_asked_for_it(tmp_path: Path, how: signal.Signals) 
     script.write_text(_ORPHAN)
     with served(0.0) as (port, _):
         command = [sys.executable, str(script), f"http://127.0.0.1:{port}/"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_interruptible
+        ) as parent:
             assert parent.stdout is not None
             child = int(parent.stdout.readline())
             time.sleep(0.7)
@@ -100,6 +102,11 @@ def test_no_load_outlives_who_asked_for_it(tmp_path: Path, how: signal.Signals) 
         else:
             os.kill(child, signal.SIGKILL)
             pytest.fail("the generator goes on")
+
+
+def _interruptible() -> None:
+    """A shell starts what runs in the background deaf to Ctrl-C, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _alive(pid: int) -> bool:

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from temper.engine.load.order import LoadTest
 
 
-def run(test: LoadTest, json: bool) -> None:
+def run(test: LoadTest, json: bool, script: str = "") -> None:
     """Leave with 0 where a knee was found or the plan held, with 1 where it did not."""
+    if script:
+        if script not in ("locust", "k6"):
+            raise typer.BadParameter("--script is locust or k6")
+        typer.echo(test.script(script))
+        return
     from temper.report.load import document, held, page
     from temper.report.load_terminal import Watching, show
 

@@ -44,6 +44,7 @@ def command(
     key_env: Annotated[str | None, typer.Option(help="Load: variable that holds the service's key.")] = None,
     ca: Annotated[Path | None, typer.Option(help="Load: file of the certificates to trust.")] = None,
     yes_this_host: Annotated[str, typer.Option(help="Load: a host that is not this machine, once more.")] = "",
+    script: Annotated[str, typer.Option(help="Load: print the plan as a script for locust or k6; send nothing.")] = "",
     generators: Annotated[int, typer.Option(min=1, max=64, help="Load: processes that send.")] = 1,
     connections: Annotated[int, typer.Option(min=1, max=20_000, help="Load: connections in all.")] = 256,
     pid: Annotated[int | None, typer.Option(help="Load: the service's process, to watch its memory.")] = None,
@@ -60,4 +61,4 @@ def command(
     much: dict[str, Any] = {"plan": plan, "seconds": seconds, "limit_ms": limit_ms, "most": most, "first": first}
     how: dict[str, Any] = {"ca": ca, "confirmed": yes_this_host, "generators": generators, "connections": connections}
     test = LoadTest(target=target, config=config, pid=pid, seed=seed, trust_pickle=trust_pickle, **sent, **much, **how)
-    load(test, json)
+    load(test, json, script)

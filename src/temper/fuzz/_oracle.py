@@ -218,7 +218,7 @@ def _part(reply: Reply, at: int) -> Reply:
 
 
 def _shown(scores: Any) -> str:
-    return ", ".join(repr(float(value)) for value in np.ravel(scores)[-1:])
+    return f"{float(np.ravel(scores)[-1]):.9g}"
 
 
 def _sort(wrong: str) -> str:

@@ -27,6 +27,8 @@ _SAMPLE = 400  # answered cases that are asked again, in batches and in another 
 def known_good(search: Search, rows: Sequence[Case]) -> None:
     """The rows as they were recorded: what is answered and in range may be changed."""
     for row in rows:
+        if search.over():
+            return
         reply = search.try_alone(row)
         fine = reply is not None and reply.outcome is Outcome.ANSWERED
         if fine and reply is not None and not out_of_range(search.subject, reply.scores):

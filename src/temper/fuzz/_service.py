@@ -81,6 +81,8 @@ class Service:
 
     def ask(self, cases: Sequence[Case]) -> Reply:
         """The rows of these cases in one request, sent in the way of its message."""
+        if self.gone:
+            return Reply(outcome=Outcome.FAILED, said=self.gone, cause="it went down")
         if len(cases) > 1 and not self.form.batches:
             return Reply(outcome=Outcome.BUSY, said="the body takes one row")
         frame = cases[0].frame

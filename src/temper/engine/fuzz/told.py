@@ -56,6 +56,7 @@ def blocks(found: Searched, kept: Kept, replay: str) -> list[RenderableType]:
     shown: list[RenderableType] = []
     if found.defects:
         table = grid("Broken law", "Smallest case", "What is seen", first="Id")
+        table.columns[1].ratio = 1
         for id_, one in zip(kept.ids, found.defects, strict=True):
             broken = styled(one.law, SEVERITY_STYLES.get(one.severity, ""))
             broken.append(f"\n{one.severity}", style="dim")
@@ -65,12 +66,16 @@ def blocks(found: Searched, kept: Kept, replay: str) -> list[RenderableType]:
                 styled(id_), broken, styled(inert(one.cases[0], _SAID) + beside), styled(inert(one.said, _SAID) + once)
             )
         shown.append(table)
-    laws = grid("Cases", "Defects", "Bound", first="Law")
+    laws = grid("What must hold", "Cases", "Found", "Bound", first="Law")
+    for column, share in zip(laws.columns[1:], (6, 1, 1, 2), strict=True):
+        column.ratio = share
     for law, n in found.tried.items():
         count = sum(one.law == law for one in found.defects)
         most = bound(n)
         told = "not tried" if most is None else "" if count else f"< {most:.2g}"
-        laws.add_row(styled(f"{law}: {MEANING[law]}"), styled(f"{n:,}"), styled(str(count)), styled(told))
+        cells = (law, MEANING[law], f"{n:,}", str(count), told)
+        laws.add_row(*map(styled, cells))
+    shown += [styled("")] * bool(shown)
     return [*shown, laws, *(styled(text, "dim") for text in _notes(found, kept, replay))]
 
 

@@ -18,10 +18,15 @@ _ROWS, _LARGEST = 2_000, 16 * 2**20
 def messages(service: Service, address: Address, system: Protected | None, bodies: Path | None) -> list[bytes]:
     """Whole requests, which the generator sends in turn. Errors: nothing to send is refused."""
     headers = headers_of(service)
+    return [written(address, service.method, one, headers) for one in contents(service, system, bodies) or [b""]]
+
+
+def contents(service: Service, system: Protected | None, bodies: Path | None) -> list[bytes]:
+    """The bodies to send; none for a method without one."""
     if bodies is not None:
-        return [written(address, service.method, one, headers) for one in _lines(bodies)]
+        return _lines(bodies)
     if service.method == "GET":
-        return [written(address, "GET", b"", headers)]
+        return []
     if system is None:
         raise TemperError(
             "there is nothing to send", fix="add --body FILE (JSON, one a line), --method GET, or --config"
@@ -30,7 +35,7 @@ def messages(service: Service, address: Address, system: Protected | None, bodie
     if not columns or system.data.x.ndim != 2:
         raise TemperError("the rows of this system have no columns to name", fix="add --body FILE (JSON, one a line)")
     rows = system.data.x[:_ROWS]
-    return [written(address, service.method, filled(service.body, columns, row), headers) for row in rows]
+    return [filled(service.body, columns, row) for row in rows]
 
 
 def _lines(path: Path) -> list[bytes]:

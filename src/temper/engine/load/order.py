@@ -14,11 +14,12 @@ from temper.core.errors import TemperError
 from temper.core.load import Glance, Loaded
 from temper.core.service import Service
 from temper.core.system import Protected
-from temper.engine.load.asked import messages
+from temper.engine.load.asked import contents, messages
 from temper.engine.load.course import Course
 from temper.engine.load.gateway import QUOTA_OFF, gateway
 from temper.load.address import address
 from temper.load.arrivals import recorded
+from temper.load.export import Script
 from temper.load.memory import Memory
 from temper.load.plan import plan as planned
 from temper.load.processes import Generators
@@ -89,6 +90,26 @@ class LoadTest:
             )
             found = self._through(course, pid, searches)
         return replace(found, caveats=(*found.caveats, *((QUOTA_OFF,) if self.target == OWN else ())))
+
+    def script(self, kind: str) -> str:
+        """The plan as a script for "locust" or "k6"; nothing is sent. Errors: a search and a recording have none."""
+        if self.plan == SEARCH or self.plan.startswith("times:") or self.target == OWN:
+            raise TemperError(
+                "only a plan in words, of a service with a URL, is a script of another tool",
+                fix="add --plan constant:200 (or ramp, steps, spike)",
+            )
+        system = self._system()
+        service = self._service(system)
+        found = Script(
+            phases=planned(self.plan, self.seconds),
+            url=address(service.url, confirmed=service.confirmed, ca=service.ca).url,
+            method=service.method,
+            headers=service.headers,
+            key_env=service.key_env,
+            bodies=[one.decode() for one in contents(service, system, self.body)],
+            limit=service.limit,
+        )
+        return found.locust() if kind == "locust" else found.k6()
 
     def _through(self, course: Course, pid: int | None, searches: int) -> Loaded:
         started = datetime.now(UTC).isoformat(timespec="seconds")

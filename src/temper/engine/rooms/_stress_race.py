@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.errors import Unsupported
 from temper.core.measure import Better, Measurement
 from temper.engine.rooms._stress_column import halves, single
 from temper.engine.rooms._stress_said import error
@@ -27,7 +26,7 @@ _BUDGET = 20  # rows asked in all, as a multiple of the held-out rows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """Faults that happen together at one severity: each a stressor with its column ("" where it takes whole rows)."""
+    """Faults that happen together at one severity: each the name of a stressor, its column, and the stressor itself."""
 
     faults: tuple[tuple[str, str, Any], ...]
     severity: int
@@ -35,7 +34,7 @@ class Arm:
     @property
     def text(self) -> str:
         """What happens, in a few words."""
-        said = " and ".join(f"{name} of {column}" if column else name for name, column, _ in self.faults)
+        said = " and ".join(f"{name} of {column}" for name, column, _ in self.faults)
         return f"{said} at {self.severity}"
 
 
@@ -80,18 +79,21 @@ def race(trial: Trial) -> tuple[tuple[Measurement, ...], int]:
         return (), 0
     found = _Race(trial=trial, rows=chosen, order=_mixed(trial.scene.y[chosen]))
     budget = _BUDGET * len(trial.scene.y)
-    finalists = found.halve(singles, min(_FINALISTS, len(singles)), budget // 2)
+    finalists = _varied(found.halve(singles, min(3 * _FINALISTS, len(singles)), budget // 2))
     pairs = [pair for both in combinations(finalists, 2) for pair in _paired(*both)]
     worst = found.halve(pairs or finalists, 1, budget // 2)[0]
     return (_told(trial, worst, kept, found, len(singles)),), found.asked + 3 * len(kept)
 
 
 def arms(trial: Trial) -> list[Arm]:
-    """Every stressor of tables at its highest severity: on each column alone, or on whole rows if it has no columns."""
+    """Every stressor of tables that has columns, at its highest severity on each of them alone.
+
+    Whole rows that are somebody else's would win every race and say nothing.
+    """
     room, found = trial.world.room("stress"), []
     for name in room.names():
         known = {field.name for field in fields(room.get(name))}
-        if "." in name or "schema" not in known or "faults" in known:
+        if "." in name or not {"schema", "columns"} <= known:
             continue
         built = replace(
             room.build(name, trial.world.system.options.get(f"stress.{name}", {})), schema=trial.scene.schema
@@ -99,17 +101,16 @@ def arms(trial: Trial) -> list[Arm]:
         other = replace(trial, plugin=name, stressor=built)
         alone = single(other)
         found += [((name, column, replace(built, columns=(column,))),) for column in alone]
-        if "columns" not in known and _works(trial, built):
-            found.append(((name, "", built),))
     return [Arm(faults=faults, severity=SEVERITIES[-1]) for faults in found]
 
 
-def _works(trial: Trial, built: Any) -> bool:
-    try:
-        built.apply(trial.scene.x[:2], SEVERITIES[-1], trial.world.rng(trial.task, trial.scene.ids[:2]))
-    except Unsupported:
-        return False
-    return True
+def _varied(ranked: Sequence[Arm]) -> list[Arm]:
+    """The worst of a ranking, two faults of any column at most, so that there are pairs of columns to try."""
+    kept: list[Arm] = []
+    for arm in ranked:
+        if sum(other.faults[0][1] == arm.faults[0][1] for other in kept) < 2:
+            kept.append(arm)
+    return kept[:_FINALISTS]
 
 
 def _paired(one: Arm, other: Arm) -> list[Arm]:

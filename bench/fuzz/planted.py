@@ -7,10 +7,12 @@ findings, and a set that was written when the fuzzer was finished says what it f
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import Pipe, get_context
 from typing import Any
 
 from bench.fuzz import _held_out
@@ -63,14 +65,33 @@ def over_http(name: str, scorer: Any, schema: Schema, x: Any, seed: int = 0) -> 
     """A service of this machine."""
     began, heard = time.monotonic(), []
     with (
-        planted_served.Served(scorer) as served,
-        closing(Service(where=address(served.url), schema=schema, deadline=_DEADLINE)) as subject,
+        _away(scorer) as url,
+        closing(Service(where=address(url), schema=schema, deadline=_DEADLINE)) as subject,
     ):
         found = search(
             subject, schema, x, _EFFORT, Draws(seed, "fuzz"), wire=True,
             hear=Hear(defect=lambda one: heard.append(time.monotonic() - began)),
         )  # fmt: skip
     return Found(name, heard[0] if heard else None, found)
+
+
+@contextmanager
+def _away(scorer: Any) -> Iterator[str]:
+    """A service in a process of its own: a request that never ends takes nothing from who asks."""
+    ours, theirs = Pipe()
+    child = get_context("fork").Process(target=_serve, args=(scorer, theirs), daemon=True)
+    child.start()
+    try:
+        yield ours.recv()
+    finally:
+        child.kill()
+        child.join()
+
+
+def _serve(scorer: Any, pipe: Any) -> None:
+    with planted_served.Served(scorer) as served:
+        pipe.send(served.url)
+        threading.Event().wait()
 
 
 def inside() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +30,23 @@ FIXED = ("brightness", "contrast", "defocus_blur", "jpeg", "pixelate", "zoom_blu
 _DATA = Path(os.environ.get("TEMPER_DATA", "../shared/data"))
 
 
-def photographs(count: int) -> Any:
-    """Traffic signs enlarged to 224 x 224, uint8 (n, h, w, 3); waves where the data is absent."""
+def photographs(count: int, side: int) -> Any:
+    """Traffic signs enlarged to this side, uint8 (n, h, w, 3); waves where the data is absent."""
     file = _DATA / "gtsrb_subset" / "test.npz"
     if not file.is_file():
-        row, column = np.mgrid[:224, :224] / 30
+        row, column = np.mgrid[:side, :side] / 30
         turn = Draws(0, "waves").uniform(np.arange(count), 0, (1, 1, 3), 0.2, 2.0)
         return ((np.sin(turn * (row + column)[None, :, :, None]) + 1) * 127).astype(np.uint8)
     from scipy.ndimage import zoom
 
     with np.load(file) as archive:
         small = archive["X"][:: max(1, len(archive["X"]) // count)][:count]
-    return np.clip(zoom(small.astype(np.float32), (1, 7, 7, 1), order=1), 0, 255).astype(np.uint8)
+    return np.clip(zoom(small.astype(np.float32), (1, side / 32, side / 32, 1), order=1), 0, 255).astype(np.uint8)
 
 
-def against_reference(python: str, count: int) -> None:
-    """Difference and speed, corruption by corruption, at the parameters of ImageNet-C."""
-    pictures = photographs(count)
+def against_reference(python: str, count: int, side: int) -> None:
+    """Difference and speed, corruption by corruption, at the parameters of ImageNet-C whatever the size."""
+    pictures = photographs(count, side)
     with tempfile.TemporaryDirectory() as folder:
         given, made = f"{folder}/in.npz", f"{folder}/out.npz"
         np.savez(given, x=pictures)
@@ -76,7 +77,7 @@ def against_reference(python: str, count: int) -> None:
             )
         )
     table(
-        f"imagecorruptions 1.1.2 beside ours, {count} pictures of 224 x 224, severities 1 3 5",
+        f"imagecorruptions 1.1.2 beside ours, {count} pictures of {side} x {side}, severities 1 3 5",
         ("corruption", "compared", "levels apart", "change, ours/theirs", "KS of change", "ms", "their ms", "ratio"),
         rows,
     )
@@ -84,13 +85,14 @@ def against_reference(python: str, count: int) -> None:
     print("distributions of the change of a value; ms: processor time per picture in a batch. Frost is drawn here and")
     print("photographed there. Theirs ends in a cut to whole levels, ours is cut alike before it is compared.")
     middle = float(np.median(ratios))
-    goal("median speed over the reference", middle, 2, "x", at_least=True)
+    goal(f"median speed over the reference, {side} x {side}", middle, 2, "x", at_least=True)
 
 
 def _ours(name: str, pictures: Any) -> tuple[dict[int, Any], float]:
     """Results as (n, h, w, 3) levels by severity, and processor seconds."""
     x = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
     plugin = Room("temper.stress").build(f"image.{name}", {"schema": Schema.box(0.0, 255.0)})
+    plugin = replace(plugin, small=plugin.large)
     plugin.apply(x[:1], 3, Draws(0, "warm"))
     found, total = {}, 0.0
     for severity in SEVERITIES:
@@ -163,7 +165,8 @@ def main(quick: bool) -> None:
     print(machine("numpy", "scipy"))
     python = os.environ.get("BENCH_IMAGECORRUPTIONS", "")
     if python:
-        against_reference(python, 8 if quick else 24)
+        against_reference(python, 50 if quick else 200, 32)
+        against_reference(python, 4 if quick else 16, 224)
     else:
         print("imagecorruptions: not compared, BENCH_IMAGECORRUPTIONS names no Python that has it")
     report(GROUND, 10 if quick else 100)

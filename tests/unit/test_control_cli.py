@@ -1,6 +1,8 @@
 """`temper keys`, `temper people` and `temper reviews` from the outside."""
 
 import json
+import time
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -56,9 +58,11 @@ def test_people_come_and_go(place):
 
 def test_a_case_is_looked_at_and_decided_by_two(place):
     control = peopled(place)
-    control.reviews.enqueue("r-1", {"amount": 5}, 1.0, eyes=2)
+    now = time.time()
+    control.reviews.enqueue("r-1", {"amount": 5}, now, eyes=2)
     control.close()
-    assert run("reviews", "list").split("\t") == ["1", "open", "0", "-", "-", "r-1\n"]
+    due = datetime.fromtimestamp(now + 86_400, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert run("reviews", "list").split("\t") == ["1", "open", "0", due, "-", "r-1\n"]
     with pytest.raises(TemperError, match="do not open anything"):
         run("reviews", "decide", "1", "block", "--reason", "stolen", "--as", "ann", typed="wrong\n")
     done = run("reviews", "decide", "1", "block", "--reason", "stolen", "--as", "ann", typed=f"{PASSWORD}\n")

@@ -39,7 +39,7 @@ class Frost:
             kept, iced = (np.float32(share) for share in shares)
             ridge = 1 - np.abs(2 * plasma(rng, rows, 0, unit.shape[2:], 1.5) - 1)
             grain = plasma(rng, rows, 1, unit.shape[2:], 1.1)
-            ice = (0.75 * ridge**2 + 0.35 * grain).astype(np.float32)
+            ice = (0.9 * ridge**2 + 0.45 * grain).astype(np.float32)
             return kept * unit + iced * tinted(ice, (0.85, 0.94, 1.0), unit.shape[1])
 
         return painted(x, self.schema, severity, self.small, self.large, paint)

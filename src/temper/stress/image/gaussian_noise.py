@@ -34,7 +34,9 @@ class GaussianNoise:
 
         def paint(unit: Array, rows: Array, size: float) -> Array:
             noise = drawn(rng, rows, 0, unit.shape[1:], _bell)
-            return unit + np.float32(size) * noise
+            noise *= np.float32(size)
+            noise += unit
+            return noise
 
         return painted(x, self.schema, severity, self.small, self.large, paint)
 

@@ -97,7 +97,9 @@ def test_a_model_of_single_values_loses(name):
     data = data_of(name)
     part = stress(name, remembers(data), data)
     assert loss_of(part).low > 0.02
-    assert part.findings
+    (finding,) = part.findings
+    assert finding.title.startswith(name.partition(".")[2].replace("_", " ").capitalize())
+    assert "all rows" in finding.detail
 
 
 @pytest.mark.parametrize("name", NAMES)

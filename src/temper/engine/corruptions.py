@@ -51,7 +51,6 @@ def _worst(family: str, losses: Sequence[Measurement]) -> Measurement:
         [first],
         _over(_points(first)),
         slice=f"corruption:{_short(first)}",
-        curve=first.curve,
         caveats=(f"mean of severities 1 to 5; the largest of {len(losses)}, chosen on the same rows",),
         baseline=tuple((_short(m), _over(_points(m))[0]) for m in ranked[1:5]),
     )

@@ -67,7 +67,7 @@ def findings(trial: Trial, measured: Sequence[Measurement]) -> tuple[Finding, ..
 
 
 def _title(trial: Trial, worst: Measurement, columns: Sequence[Measurement]) -> str:
-    what = trial.plugin.replace("_", " ").capitalize()
+    what = trial.plugin.rpartition(".")[2].replace("_", " ").capitalize()
     lost = f"{worst.unit} of {worst.value:.3f}" if worst.value is not None else "the model stops working"
     if worst.metric == "worst_combination_loss":
         return f"Worst combination, {worst.slice}: {lost}"
@@ -75,7 +75,8 @@ def _title(trial: Trial, worst: Measurement, columns: Sequence[Measurement]) -> 
 
 
 def _said(m: Measurement) -> str:
-    where = "all columns" if m.slice == "all" else m.slice.replace(":", " ")
+    whole = "all rows" if "." in m.plugin.removeprefix("stress.") else "all columns"
+    where = whole if m.slice == "all" else m.slice.replace(":", " ")
     if m.value is None or m.low is None or m.high is None:
         return f"{where}: {m.reason}"
     return f"{where}: {m.unit} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}], n = {m.n:,} ({m.caveats[0]})"

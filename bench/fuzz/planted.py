@@ -157,7 +157,10 @@ def held_out() -> None:
 
 
 def _shown(title: str, searches: Sequence[Callable[[], Found]], most: int) -> None:
-    results = [one() for one in searches]
+    results = []
+    for search_of in searches:
+        results.append(one := search_of())
+        sys.stderr.write(f"{title}: {one.name}: {'found' if one.first is not None else 'not found'}\n")
     lines = []
     for one in results:
         laws = ", ".join(sorted({defect.law for defect in one.found.defects})) or "-"

@@ -132,11 +132,18 @@ def test_alerts_speak_when_both_windows_burn() -> None:
     assert alerts(Buckets.of(trace.due, np.ones(len(trace.due), dtype=bool)), 0.99, factor) == ()
 
 
-def test_few_requests_raise_no_alert_and_none_at_all_does() -> None:
-    due = np.array([0.0, 4.0, 8.0, 12.0])
-    found = alerts(Buckets.of(due, np.zeros(4, dtype=bool)), 0.99, compression(21.6))
-    assert [alert.rule for alert in found] == [ABSENT], "4 requests in all"
-    assert found[0].at == 0.4, "three empty buckets, after the first request's"
+def test_few_requests_raise_no_alert_and_silence_does() -> None:
+    rare = np.array([0.0, 4.0, 8.0, 12.0])
+    assert alerts(Buckets.of(rare, np.zeros(4, dtype=bool)), 0.99, compression(21.6)) == (), "4 requests in all"
+    # 10 a bucket up to 10.0, then nothing but one at 14.05: 141 buckets of 7.1 on average, so 2 of them hold ten, and
+    # the window of 0.3 s is longer.
+    due = np.concatenate([np.arange(1_000) / 100, [14.05]])
+    found = alerts(Buckets.of(due, np.ones(len(due), dtype=bool)), 0.99, compression(21.6))
+    assert found == (Alert(rule=ABSENT, at=10.3),)
+    # One a bucket (0.716 on average): ten of them take 14 buckets.
+    thin = np.concatenate([np.arange(100) / 10, [14.05]])
+    found = alerts(Buckets.of(thin, np.ones(len(thin), dtype=bool)), 0.99, compression(21.6))
+    assert found == (Alert(rule=ABSENT, at=11.4),)
 
 
 def test_several_drills_have_a_mean_with_an_interval_and_a_worst() -> None:

@@ -83,6 +83,16 @@ def test_a_run_counts_everybody_who_asked() -> None:
     assert sum(one.shed for one in timeline(played, 5.0, LIMIT)) * 0.25 == found.shed
 
 
+def test_a_queue_that_still_fills_does_not_hold() -> None:
+    wide = Limit(seconds=2.0)
+    filling = weighed(_queue(due(constant(220.0, 3.0)), 1 / 200), 3.0, wide)
+    assert filling.p99 is not None
+    assert filling.p99 < wide.seconds
+    assert filling.grown == pytest.approx(30, abs=2)
+    assert not filling.holds(wide)
+    assert weighed(_queue(due(constant(195.0, 3.0)), 1 / 200), 3.0, wide).holds(wide)
+
+
 def test_what_was_never_answered_is_slower_than_everything() -> None:
     played = _queue(due(constant(100.0, 1.0)), 0.001)
     played.status[:2], played.done[:2] = 0, np.nan

@@ -15,9 +15,11 @@ from temper.core.attack import Scene
 from temper.core.breach import Breached
 from temper.core.cost import CostMatrix
 from temper.core.errors import ConfigError, TemperError
+from temper.core.finding import Finding
 from temper.core.metamorphic import Metamorphic as Declared
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.target import Access, ScoreKind
+from temper.engine.replay import alike
 from temper.validation.metamorphic import Metamorphic
 
 SCHEMA = Schema(
@@ -187,3 +189,14 @@ def test_a_missing_amount_counts_as_the_average_and_a_miss_costs_its_amount() ->
     np.testing.assert_array_equal(amounts, [10, 20, 30])
     costs = matrix.per_row(np.array([1, 1, 0]), np.array([False, True, True]), amounts)
     np.testing.assert_array_equal(costs, [20, 0, 5])
+
+
+def test_a_replay_looks_for_the_relation_that_was_broken_and_no_other() -> None:
+    def finding(title: str) -> Finding:
+        return Finding(id="F-1", title=title, plugin="metamorphic", metric="broken_share", severity="high")
+
+    old = finding("A declared relation is broken: rises with amount")
+    assert alike(old, finding("A declared relation is broken: rises with amount"))
+    assert not alike(old, finding("A declared relation is broken: same for any sex"))
+    assert measured(UP, lambda x: -x[:, 0])[1][0].title == old.title
+    assert alike(finding("Missing: drop in AUC of 0.2"), finding("Missing: drop in AUC of 0.1"))

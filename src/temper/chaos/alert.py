@@ -63,12 +63,15 @@ def burn(good: float, asked: float, slo: float) -> float:
 
 def alerts(buckets: Buckets, slo: float, factor: float, since: float = 0.0) -> tuple[Alert, ...]:
     """The first word of every rule after `since`, at the end of the bucket that made it speak; and of the rule
-    `absent`, when for a whole shorter window of the page nobody was heard at all.
+    `absent`, when for a whole shorter window of the page nobody was heard at all; where fewer than ten would have been,
+    for as long as it takes ten.
 
     A window that reaches back before the start holds what there was.
     """
     found = [Alert(rule=rule.name, at=at) for rule in RULES if (at := _first(buckets, rule, slo, factor, since))]
-    silent = _silent(buckets, _size(RULES[0].short, factor, buckets.width), since)
+    mean = float(buckets.asked.mean()) if len(buckets.asked) else 0.0
+    quiet = math.ceil(LEAST / mean) if mean else 0  # so long that silence is no chance
+    silent = _silent(buckets, max(quiet, _size(RULES[0].short, factor, buckets.width)), since)
     if silent is not None:
         found.append(Alert(rule=ABSENT, at=silent))
     return tuple(sorted(found, key=lambda alert: alert.at))

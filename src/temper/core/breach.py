@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from temper.core.finding import Example
 from temper.core.measure import Measurement
 
+PROMISE = "A declared relation is broken: "
+"""How the title of a breach begins; the relation stands behind it and no figure, so that it can be found again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:

@@ -18,7 +18,9 @@ class Trial:
     """One run at one rate. `good` were answered well within the limit, `late` well but later, `shed` turned away on
     purpose, `failed` everything else; `unsent` of these never found a connection. Times are seconds; p50 and p99 are
     of all requests that were not shed, from when they were due, None where so many failed. `held` is the share that
-    waited for a connection, `lateness` the generator's own at p99, `cpu` its seconds of processor per request.
+    waited for a connection, `lateness` the generator's own at p99, `cpu` its seconds of processor per request. `grown`
+    is by how many the requests in work (or in a queue) became more in the second half: a queue that still fills hides
+    for a while that the service cannot keep up.
     """
 
     rate: float
@@ -39,6 +41,12 @@ class Trial:
     lateness: float
     cpu: float
     refused: int = 0
+    grown: int = 0
+
+    @property
+    def steady(self) -> bool:
+        """Whether as many were answered as came, within five percent of what came in the second half."""
+        return self.grown <= max(0.05 * self.requests / 2, 3)
 
     @property
     def goodput(self) -> float:
@@ -53,7 +61,8 @@ class Trial:
     def holds(self, limit: Limit) -> bool:
         """Whether the service did at this rate what it has to."""
         quick = self.p99 is not None and self.p99 <= limit.seconds
-        return quick and self.good + self.late >= limit.answered * self.requests and self.unsent == 0
+        answered = self.good + self.late >= limit.answered * self.requests
+        return quick and answered and self.steady and self.unsent == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from temper.core.breach import PROMISE
 from temper.core.errors import RunStopped, TemperError
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
@@ -75,11 +76,17 @@ def _again(planned: Plan, tasks: list[Task], finding: Finding, sure: bool) -> Fi
     """
     parts = [execute(task, planned.world) for task in tasks]
     measured, found = conclude(tasks[0], parts, planned.world)
-    same = [other for other in found if other.metric == finding.metric]
+    same = [other for other in found if alike(finding, other)]
     doubt = "" if same or sure else _doubt(parts, measured)
     if doubt:
         raise RunStopped(f"{finding.plugin} could not show whether it is fixed: {doubt}", fix="repair that, then again")
     return same[0] if same else None
+
+
+def alike(finding: Finding, other: Finding) -> bool:
+    """Whether another finding is of the same weakness: one broken promise is not another."""
+    promised = finding.title.startswith(PROMISE)
+    return other.metric == finding.metric and (not promised or other.title == finding.title)
 
 
 def _doubt(parts: Sequence[Part], measured: Sequence[Measurement]) -> str:

@@ -48,6 +48,7 @@ def weighed(played: Played, seconds: float, limit: Limit) -> Trial:
         lateness=float(np.quantile(played.lateness, 0.99)),
         cpu=played.cpu / n,
         refused=played.refused,
+        grown=_in_work(played, seconds) - _in_work(played, seconds / 2),
     )
 
 
@@ -83,6 +84,11 @@ def timeline(played: Played, seconds: float, limit: Limit, width: float = 0.25) 
             )
         )
     return tuple(found)
+
+
+def _in_work(played: Played, at: float) -> int:
+    """Requests that were due by then and not over; what was never answered stays."""
+    return int((played.due <= at).sum() - (played.done <= at).sum())
 
 
 def _ranked(ordered: Array, rank: float) -> float | None:

@@ -216,8 +216,8 @@ class Overflows(Scorer):
     """Squares in 32 bits: the largest turnovers become infinite, and infinite by infinite is no number."""
 
     def _one(self, row: Sequence[float]) -> float:
-        square = np.float32(row[1]) ** 2
         with np.errstate(all="ignore"):
+            square = np.float32(row[1]) ** 2
             return super()._one(row) * float(square / (square + np.float32(1e-9)) if square > 0 else 1.0)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.attack import Scene
-from temper.core.breach import Breach, Breached
+from temper.core.breach import PROMISE, Breach, Breached
 from temper.core.finding import Example
 from temper.core.measure import Better, Measurement, Status
 from temper.core.metamorphic import Metamorphic as Declared
@@ -118,7 +118,7 @@ def _breach(
         return None
     worst = np.argsort(-wrong.max(axis=0), kind="stable")[: min(3, m.count)]
     return Breach(
-        title=f"A declared relation is broken: {one.text}",
+        title=PROMISE + one.text,
         metric=m.metric,
         slice=one.text,
         severity="high" if (m.low or 0.0) > _SERIOUS else "medium",

@@ -60,6 +60,7 @@ def game_day(
     for drill, load in plan:
         try:
             found.append(rehearsal(drilled(config, drill, load, told, by), drill.words))
+            told(f"{drill.name}: {found[-1].verdict.value}, {found[-1].figures['answered']:.2%} answered in time")
         except KeyboardInterrupt:
             cut = True
             told(f"stopped in the drill {drill.name}; everything was taken back")

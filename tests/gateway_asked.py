@@ -6,7 +6,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from temper.load.messages import message
+from temper.traffic.messages import message
 
 
 def asked(port, document, key="k", path="/v1/score"):

@@ -24,9 +24,9 @@ from temper.fuzz._drawn import explore
 from temper.fuzz._search import Hear, Searched, result
 from temper.fuzz._service import Service
 from temper.fuzz._walled import Walled
-from temper.load.address import address
 from temper.targets.function import Function
 from temper.testing import planted, planted_served
+from temper.traffic.address import address
 
 _EFFORT = Effort(cases=900, seconds=60.0)
 _DEADLINE, _SEEDS = 2.0, 20

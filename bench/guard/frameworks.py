@@ -32,7 +32,7 @@ from bench.guard import _services as services
 from bench.guard._closed import Closed, closed
 from bench.guard._served import ROOT, Served, port
 from bench.table import Median, goal, machine, median, table
-from temper.load.messages import message
+from temper.traffic.messages import message
 
 WIDE = (32, 64)
 BENTO, ML = "bentoml", "mlserver"

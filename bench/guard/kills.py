@@ -34,11 +34,11 @@ import msgspec
 import numpy as np
 
 from bench.table import goal, machine, table
-from temper.load.messages import message
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger.record import Decided
 from temper.store.ledger.verify import Verified, records, verify
+from temper.traffic.messages import message
 
 ROOT = Path(__file__).parents[2]
 CHANNELS = ("chip", "online")

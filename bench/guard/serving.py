@@ -29,10 +29,10 @@ from bench.guard import _services as services
 from bench.guard._closed import Closed, closed
 from bench.guard._served import Served, port
 from bench.table import goal, machine, median, table
-from temper.load.arrivals import arrivals
-from temper.load.generator import play
-from temper.load.messages import message
-from temper.load.played import Played
+from temper.traffic.arrivals import arrivals
+from temper.traffic.generator import play
+from temper.traffic.messages import message
+from temper.traffic.played import Played
 
 XGB, LGB, SAME, BARE, GUARD = services.KINDS
 PHASES = {"closed", "open", "overload"}

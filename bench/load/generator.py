@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bench.load._server import served
 from bench.table import goal, machine, median, table
-from temper.load.address import address
-from temper.load.arrivals import constant, due
-from temper.load.messages import written
-from temper.load.processes import Generators
+from temper.traffic.address import address
+from temper.traffic.arrivals import constant, due
+from temper.traffic.messages import written
+from temper.traffic.processes import Generators
 
 ROOT = Path(__file__).parents[2]
 USERS = 64

@@ -14,11 +14,11 @@ from bench.load._server import served
 from bench.table import goal, machine, table
 from temper.core.load import Limit
 from temper.engine.load.course import Course
-from temper.load.address import address
-from temper.load.arrivals import constant, due
-from temper.load.messages import written
-from temper.load.played import Played
-from temper.load.processes import Generators
+from temper.traffic.address import address
+from temper.traffic.arrivals import constant, due
+from temper.traffic.messages import written
+from temper.traffic.played import Played
+from temper.traffic.processes import Generators
 
 SERVICE = 0.05
 

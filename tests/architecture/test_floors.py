@@ -21,7 +21,7 @@ FLOORS = {
     "threats": 6,
     "attacks": 6,
     "stress": 6,
-    "load": 6,
+    "traffic": 6,
     "fuzz": 6,
     "chaos": 6,
     "validation": 6,
@@ -40,7 +40,7 @@ FLOORS = {
 }
 API = FLOORS["api"]
 PRODUCTION = ("gateway", "web", "guard", "monitoring")
-ATTACKING = ("engine", "attacks", "stress", "load", "fuzz", "chaos", "hardening")
+ATTACKING = ("engine", "attacks", "stress", "traffic", "fuzz", "chaos", "hardening")
 
 
 def room(module: str) -> str:
@@ -180,3 +180,10 @@ def test_a_breach_two_imports_away_is_caught(tmp_path: Path) -> None:
 
 def test_every_room_with_a_floor_that_exists_is_seen() -> None:
     assert {room(f.module).split(".")[0] for f in files(SRC)} >= {"core", "kernels", "targets", "engine"}
+
+
+def test_no_room_has_the_name_of_a_public_function() -> None:
+    """Python would put the room over the function as soon as somebody imports it."""
+    import temper
+
+    assert not set(temper.__all__) & set(FLOORS)

@@ -17,8 +17,8 @@ import pytest
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, client, ended, free, held, row, write
 from bench.guard.outage import outage
 from gateway_asked import asked, metric, waited
-from temper.load.messages import message
 from temper.store.control import Control
+from temper.traffic.messages import message
 
 pytestmark = pytest.mark.slow
 GREY = {"decide": {"review": list(REVIEW)}}

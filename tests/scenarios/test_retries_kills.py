@@ -12,7 +12,7 @@ import pytest
 
 from bench.guard.kills import FAULTS, REVIEW, Nursery, Told, answer, cases_in, ended, free, held, row, write
 from gateway_asked import asked, metric, waited
-from temper.load.messages import message
+from temper.traffic.messages import message
 
 pytestmark = pytest.mark.slow
 KILLS = 15

@@ -158,10 +158,3 @@ def test_families_are_named_with_commas_or_one_by_one() -> None:
         "artifact",
     ]
     assert words(None) is None
-
-
-def test_a_room_with_the_name_of_a_function_does_not_hide_it():
-    import importlib
-
-    importlib.import_module("temper.load.played")
-    assert temper.load is temper.api.load

@@ -15,7 +15,7 @@ from temper.core.requirement import Verdict
 from temper.engine.drill.catalogue import DRILLS, Victim, drill_of
 from temper.engine.drill.reading import OTHER, PRIMARY, SILENT, Facts, mark_of, outcome
 from temper.engine.drill.terms import Load
-from temper.load.played import Played
+from temper.traffic.played import Played
 
 EXPECTED = np.array([0.25, 0.5, 0.75])
 

@@ -28,9 +28,9 @@ from temper.fuzz._oracle import LAWS
 from temper.fuzz._search import Searched
 from temper.fuzz._service import Service
 from temper.fuzz._walled import Walled
-from temper.load.address import address
 from temper.targets.function import Function
 from temper.testing import planted, planted_served
+from temper.traffic.address import address
 
 FEW, WIRE = Effort(cases=140, seconds=40.0, draws=False), Effort(cases=110, seconds=40.0, draws=False)
 INSIDE = {name: (target, schema, x) for name, target, schema, x in planted_served.inside()}

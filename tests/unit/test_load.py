@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from temper.load.arrivals import arrivals
-from temper.load.generator import play
-from temper.load.played import Played
+from temper.traffic.arrivals import arrivals
+from temper.traffic.generator import play
+from temper.traffic.played import Played
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 ASKED = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from temper.core.errors import TemperError
-from temper.load.address import address, within_caps
+from temper.traffic.address import address, within_caps
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x?y=1", "http://localhost:9/x?y=1", "http://[::1]:9/x?y=1"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from temper.core.errors import TemperError
-from temper.load.arrivals import Phase, constant, due, ramp, recorded, spike, steps
+from temper.traffic.arrivals import Phase, constant, due, ramp, recorded, spike, steps
 
 
 @pytest.mark.parametrize("phases", [constant(50, 4), ramp(0, 100, 4), ramp(100, 0, 4), steps([20, 80, 50], 6)])

@@ -25,12 +25,12 @@ from temper.core.load import Glance, Limit, Loaded
 from temper.core.seed import Draws
 from temper.engine.load.course import Course
 from temper.engine.load.order import LoadTest
-from temper.load.address import Address
-from temper.load.arrivals import due
-from temper.load.plan import plan
-from temper.load.played import Played
 from temper.report.load import document, following, held, page, sentences
 from temper.report.load_terminal import Watching, show
+from temper.traffic.address import Address
+from temper.traffic.arrivals import due
+from temper.traffic.plan import plan
+from temper.traffic.played import Played
 
 
 class _Simulated:

@@ -14,8 +14,8 @@ from temper.cli import app
 from temper.core.errors import TemperError
 from temper.core.load import Limit
 from temper.engine.load.order import LoadTest
-from temper.load.arrivals import spike
-from temper.load.export import Script
+from temper.traffic.arrivals import spike
+from temper.traffic.export import Script
 
 HOSTILE = '{"a": "\'; import os #\\n</script>`${1}` \u2028"}'
 SCRIPT = Script(

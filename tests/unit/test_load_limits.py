@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from temper.core.load import Limit, Trial
-from temper.load.arrivals import constant, due
-from temper.load.knee import Search
-from temper.load.memory import Memory, growth
-from temper.load.overload import phases, recovery
-from temper.load.played import Played
-from temper.load.scaling import scaling
-from temper.load.trial import Late, timeline, weighed
+from temper.traffic.arrivals import constant, due
+from temper.traffic.knee import Search
+from temper.traffic.memory import Memory, growth
+from temper.traffic.overload import phases, recovery
+from temper.traffic.played import Played
+from temper.traffic.scaling import scaling
+from temper.traffic.trial import Late, timeline, weighed
 
 LIMIT = Limit(seconds=0.2)
 

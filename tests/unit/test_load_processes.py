@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bench.load._server import served
 from temper.core.errors import TemperError
 from temper.core.load import Glance
-from temper.load.address import address
-from temper.load.arrivals import constant, due
-from temper.load.processes import Generators
+from temper.traffic.address import address
+from temper.traffic.arrivals import constant, due
+from temper.traffic.processes import Generators
 
 ASKED = [b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"]
 
@@ -71,9 +71,9 @@ def test_a_certificate_of_its_own_is_trusted_only_by_name(tmp_path: Path) -> Non
 
 _ORPHAN = """
 import sys
-from temper.load.address import address
-from temper.load.arrivals import constant, due
-from temper.load.processes import Generators
+from temper.traffic.address import address
+from temper.traffic.arrivals import constant, due
+from temper.traffic.processes import Generators
 if __name__ == "__main__":
     with Generators(address=address(sys.argv[1])) as one:
         print(one._children[0].pid, flush=True)

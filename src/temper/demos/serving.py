@@ -26,9 +26,9 @@ from temper.core.review import Role, State
 from temper.core.system import Protected
 from temper.demos import fraud
 from temper.demos.traffic import Tally, Traffic, traffic
-from temper.load.generator import play
-from temper.load.messages import messages
 from temper.store.control import Control
+from temper.traffic.generator import play
+from temper.traffic.messages import messages
 
 HOST, KEY = "127.0.0.1", "demo-traffic"
 PEOPLE = (("ana", Role.ANALYST), ("paul", Role.APPROVER), ("ada", Role.ADMIN))

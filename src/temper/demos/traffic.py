@@ -12,7 +12,7 @@ import numpy as np
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.load.arrivals import arrivals
+from temper.traffic.arrivals import arrivals
 
 Array = np.ndarray[Any, Any]
 HONEST, FRAUD, ODD = 0, 1, 2

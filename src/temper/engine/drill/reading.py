@@ -15,7 +15,7 @@ from temper.core.drill import Turn
 from temper.engine.drill.catalogue import Drill
 from temper.engine.drill.outcome import Drilled
 from temper.engine.drill.terms import Load
-from temper.load.played import Played
+from temper.traffic.played import Played
 
 Array = np.ndarray[Any, Any]
 PRIMARY, OTHER, SILENT = 1, 2, 3

@@ -26,11 +26,11 @@ from temper.engine.drill.reading import Facts, mark_of, outcome
 from temper.engine.drill.recording import Recording
 from temper.engine.drill.stack import Front, Stack
 from temper.engine.drill.terms import Load
-from temper.load.arrivals import arrivals
-from temper.load.generator import play
-from temper.load.messages import messages
-from temper.load.played import Played
 from temper.targets.served import served
+from temper.traffic.arrivals import arrivals
+from temper.traffic.generator import play
+from temper.traffic.messages import messages
+from temper.traffic.played import Played
 
 Array = np.ndarray[Any, Any]
 _ROWS = 2_000

@@ -20,7 +20,7 @@ from temper.fuzz._search import SILENT, Hear, Searched
 from temper.fuzz._service import Service
 from temper.fuzz._walled import Walled
 from temper.fuzz._wire import Form
-from temper.load.address import address
+from temper.traffic.address import address
 
 EFFORTS = {
     "quick": Effort(cases=300, seconds=30.0, draws=False),

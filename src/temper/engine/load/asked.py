@@ -9,8 +9,8 @@ from temper.config.service import headers_of
 from temper.core.errors import TemperError
 from temper.core.service import Service
 from temper.core.system import Protected
-from temper.load.address import Address
-from temper.load.messages import filled, written
+from temper.traffic.address import Address
+from temper.traffic.messages import filled, written
 
 _ROWS, _LARGEST = 2_000, 16 * 2**20
 

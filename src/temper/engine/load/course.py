@@ -11,14 +11,14 @@ import numpy as np
 from temper.core.errors import TemperError
 from temper.core.load import Knee, Limit, Loaded, Recovery, Trial
 from temper.core.seed import Draws
-from temper.load.address import within_caps
-from temper.load.arrivals import Phase, constant, due
-from temper.load.knee import Search
-from temper.load.memory import growth
-from temper.load.overload import MULTIPLES, phases, recovery
-from temper.load.processes import Generators
-from temper.load.scaling import scaling
-from temper.load.trial import Late, timeline, weighed
+from temper.traffic.address import within_caps
+from temper.traffic.arrivals import Phase, constant, due
+from temper.traffic.knee import Search
+from temper.traffic.memory import growth
+from temper.traffic.overload import MULTIPLES, phases, recovery
+from temper.traffic.processes import Generators
+from temper.traffic.scaling import scaling
+from temper.traffic.trial import Late, timeline, weighed
 
 Array = np.ndarray[Any, Any]
 _LONGEST, _ENOUGH = 20.0, 300

@@ -17,12 +17,12 @@ from temper.core.system import Protected
 from temper.engine.load.asked import contents, messages
 from temper.engine.load.course import Course
 from temper.engine.load.gateway import QUOTA_OFF, gateway
-from temper.load.address import address
-from temper.load.arrivals import recorded
-from temper.load.export import Script
-from temper.load.memory import Memory
-from temper.load.plan import plan as planned
-from temper.load.processes import Generators
+from temper.traffic.address import address
+from temper.traffic.arrivals import recorded
+from temper.traffic.export import Script
+from temper.traffic.memory import Memory
+from temper.traffic.plan import plan as planned
+from temper.traffic.processes import Generators
 
 SEARCH, OWN, NAMED = "search", "serve", "service"
 _SLOWEST = 2.0

@@ -12,7 +12,7 @@ from temper.engine.identity import finding_id
 from temper.engine.load.order import NAMED, LoadTest
 from temper.engine.task import SUITES, Part, Task, World
 from temper.kernels.rate import wilson
-from temper.load.address import MOST_RATE
+from temper.traffic.address import MOST_RATE
 
 NAME = "load"
 _SHORT, _USUAL, _LONG = (1.0, 1), (2.0, 2), (5.0, 3)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from temper.core.load import Limit, Recovery
-from temper.load.arrivals import Phase, constant
-from temper.load.played import Played
-from temper.load.trial import timeline
+from temper.traffic.arrivals import Phase, constant
+from temper.traffic.played import Played
+from temper.traffic.trial import timeline
 
 MULTIPLES = (0.5, 0.9, 1.2, 2.0, 4.0)
 """Of the knee, at which a service is looked at."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import TemperError
-from temper.load.played import Played
+from temper.traffic.played import Played
 
 Array = np.ndarray[Any, Any]
 _TICK, _SWEEP, _LOOK = 0.001, 0.05, 0.25

@@ -18,9 +18,9 @@ import numpy as np
 
 from temper.core.errors import TemperError
 from temper.core.load import Glance
-from temper.load.address import Address
-from temper.load.generator import play
-from temper.load.played import Played, merged
+from temper.traffic.address import Address
+from temper.traffic.generator import play
+from temper.traffic.played import Played, merged
 
 Array = np.ndarray[Any, Any]
 _AHEAD, _RECENT = 0.02, 1.0

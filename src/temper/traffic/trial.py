@@ -9,7 +9,7 @@ import numpy as np
 
 from temper.core.errors import TemperError
 from temper.core.load import Limit, Moment, Trial
-from temper.load.played import LATE, Played
+from temper.traffic.played import LATE, Played
 
 Array = np.ndarray[Any, Any]
 Play = Callable[[Array], Played]

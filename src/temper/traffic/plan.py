@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from temper.core.errors import TemperError
-from temper.load.arrivals import Phase, constant, ramp, spike, steps
+from temper.traffic.arrivals import Phase, constant, ramp, spike, steps
 
 WORDS = "constant:200, ramp:10-500, steps:100,200,400, spike:100*5 or times:FILE"
 

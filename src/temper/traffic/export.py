@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from temper.core.load import Limit
-from temper.load.arrivals import Phase
+from temper.traffic.arrivals import Phase
 
 _LOCUST = '''"""Written by Temper. locust -f THIS_FILE --headless
 A user of Locust waits for its answer before it asks again: beyond the limit it asks less than is due, without a word.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.schema import Column, Schema
-from temper.load.address import Address
+from temper.traffic.address import Address
 
 Array = np.ndarray[Any, Any]
 

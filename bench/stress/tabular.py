@@ -157,15 +157,15 @@ def _of(world: World, plugin: str, metric: str) -> Measurement | None:
 
 
 def _leaning(seed: int, heavy: int) -> tuple[World, list[str]]:
-    """A linear model of 20 columns of which some weigh 1.5 times as much as any other."""
+    """A linear model of 20 bounded columns of which some weigh 1.5 times as much as any other."""
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.2, 1.0, 20) * rng.choice((-1, 1), 20)
     strong = rng.choice(20, heavy, replace=False)
     weights[strong] = 1.5 * rng.choice((-1, 1), heavy)
-    x = rng.normal(size=(2_000, 20))
+    x = rng.normal(size=(4_000, 20))
     y = (x @ weights + rng.logistic(size=len(x)) > 1).astype(int)
     columns = [Column(name=f"c{i}") for i in range(20)]
-    return _world(lambda x: np.nan_to_num(x) @ weights, x, y, columns, seed), [f"c{i}" for i in strong]
+    return _world(lambda x: np.clip(np.nan_to_num(x), -4, 4) @ weights, x, y, columns, seed), [f"c{i}" for i in strong]
 
 
 def _traps() -> dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]]:
@@ -182,17 +182,16 @@ def _traps() -> dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]]:
 
 
 def _fragile(seed: int) -> tuple[World, tuple[str, ...]]:
-    """A linear model that answers at random where it trips over one kind of fault."""
+    """A linear model of bounded values whose answers turn round where it trips over one kind of fault."""
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.2, 0.5, 20) * rng.choice((-1, 1), 20)
-    x = rng.normal(size=(2_000, 20))
+    x = rng.normal(size=(4_000, 20))
     y = (x @ weights + rng.logistic(size=len(x)) > 1).astype(int)
     trap, guilty = list(_traps().values())[seed % 3]
 
     def score(x: Any) -> Any:
         known = np.clip(np.nan_to_num(x), -4, 4)
-        noise = np.sin(1e4 * known.sum(axis=1)) * 20
-        return np.where(trap(x), noise, known @ weights)
+        return np.where(trap(x), -20 * (known @ weights - 1), known @ weights)
 
     return _world(score, x, y, [Column(name=f"c{i}") for i in range(20)], seed), guilty
 

@@ -107,6 +107,8 @@ def time_to_recover(buckets: Buckets, fault: float, slo: float, hold: float = HO
     """
     width, span = buckets.width, max(1, round(hold / buckets.width))
     first = math.floor(fault / width + _EDGE)
+    if (buckets.good == buckets.asked)[max(0, first) :].all():
+        return 0.0
     for at in range(max(0, first), len(buckets.asked) - span + 1):
         window = slice(at, at + span)
         asked, good = int(buckets.asked[window].sum()), int(buckets.good[window].sum())

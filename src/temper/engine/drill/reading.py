@@ -89,7 +89,7 @@ def outcome(played: Played, facts: Facts) -> Drilled:
         limit=limit,
         began=began,
         over=facts.over,
-        steady=availability(good[played.due < began]),
+        steady=availability(good[played.due < began - limit]),  # those under way then are the fault's
         good=availability(good),
         full=availability(trace.full),
         failed=int((~well).sum()),

@@ -128,9 +128,9 @@ class _Ran:
 
     async def _fault(self) -> None:
         await asyncio.sleep(self.load.seconds / 4)
-        await asyncio.to_thread(self._strike)
         self.began = time.monotonic() - self._start
         self.recording.turned(Turn.FAULT, self.began)
+        await asyncio.to_thread(self._strike)
         await asyncio.sleep(self.load.seconds / 4)
         await asyncio.to_thread(self._back)
         self.over = time.monotonic() - self._start

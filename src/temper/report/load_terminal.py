@@ -114,7 +114,7 @@ def _blocks(found: Loaded, page: Path, console: Console | None) -> Iterator[Rend
         table.add_row(styled(name), *(styled(cells[at]) for at in shown))
     yield table
     if spoke(found):
-        yield styled("\nFirst tokens, and tokens a second of one stream", "bold")
+        yield styled("First tokens, and tokens a second of one stream", "bold")
         yield _tokens(found, narrow, first)
     yield styled(f"and {many - _RUNS} more runs of the search in the report\n" if many > _RUNS else "", "dim")
     for line in sentences(found):

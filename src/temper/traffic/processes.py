@@ -134,6 +134,7 @@ def _serve(pipe: Any, address: Address) -> None:
     import uvloop
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides
+    _quantile(np.zeros(1), 0.5)  # the first one loads a part of NumPy, for which no request of a run should wait
     gc.disable()
     while True:
         try:

@@ -47,6 +47,10 @@ def command(
     script: Annotated[str, typer.Option(help="Load: print the plan as a script for locust or k6; send nothing.")] = "",
     generators: Annotated[int, typer.Option(min=1, max=64, help="Load: processes that send.")] = 1,
     connections: Annotated[int, typer.Option(min=1, max=20_000, help="Load: connections in all.")] = 256,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="Load of `serve`: cpu=0.5, memory=400M, files=64, cores=1 or disk=20M; or repeat it."),
+    ] = None,
     pid: Annotated[int | None, typer.Option(help="Load: the service's process, to watch its memory.")] = None,
 ) -> None:
     """Stress the model with bad inputs that nobody sent on purpose, or put a service under load."""
@@ -56,9 +60,11 @@ def command(
         return run(config, suite, only or ROOMS, json, allow_inconclusive, trust_pickle, seed=seed, engine=engine)
     from temper.cli._load import run as load
     from temper.engine.load.order import LoadTest
+    from temper.traffic.limits.ordered import ordered
 
     sent: dict[str, Any] = {"body": body, "method": method, "headers": tuple(header or ()), "key_env": key_env}
     much: dict[str, Any] = {"plan": plan, "seconds": seconds, "limit_ms": limit_ms, "most": most, "first": first}
     how: dict[str, Any] = {"ca": ca, "confirmed": yes_this_host, "generators": generators, "connections": connections}
+    how |= {"limits": ordered(limit or ())}
     test = LoadTest(target=target, config=config, pid=pid, seed=seed, trust_pickle=trust_pickle, **sent, **much, **how)
     load(test, json, script)

@@ -20,6 +20,8 @@ from temper.engine.load.gateway import QUOTA_OFF, gateway
 from temper.traffic.address import address
 from temper.traffic.arrivals import recorded
 from temper.traffic.export import Script
+from temper.traffic.limits.ordered import Ordered
+from temper.traffic.limits.started import Started
 from temper.traffic.memory import Memory
 from temper.traffic.plan import plan as planned
 from temper.traffic.processes import Generators
@@ -50,6 +52,7 @@ class LoadTest:
     generators: int = 1
     connections: int = 256
     pid: int | None = None
+    limits: tuple[Ordered, ...] = ()
     seed: int = 0
     trust_pickle: bool = False
 
@@ -67,7 +70,7 @@ class LoadTest:
         """The same with a system that is loaded already."""
         service = self._service(system)
         with ExitStack() as ended:
-            service, pid = ended.enter_context(self._started(service, told))
+            service, pid, own = ended.enter_context(self._started(service, told))
             place = address(service.url, confirmed=service.confirmed, ca=service.ca)
             requests = messages(service, place, system, self.body)
             senders = Generators(
@@ -88,7 +91,7 @@ class LoadTest:
                 seed=self.seed,
                 told=told,
             )
-            found = self._through(course, pid, searches)
+            found = self._told(lambda: self._through(course, pid, searches), own)
         return replace(found, caveats=(*found.caveats, *((QUOTA_OFF,) if self.target == OWN else ())))
 
     def script(self, kind: str) -> str:
@@ -110,6 +113,18 @@ class LoadTest:
             limit=service.limit,
         )
         return found.locust() if kind == "locust" else found.k6()
+
+    def _told(self, load: Callable[[], Loaded], own: Started | None) -> Loaded:
+        """What the load found, with what the limits of the service did; one that was ended by them is told as that."""
+        try:
+            found = load()
+        except TemperError as trouble:
+            if own is None or not (how := own.explained()):
+                raise
+            raise TemperError(f"{trouble.message} ({how})", fix=trouble.fix) from None
+        if own is None:
+            return found
+        return replace(found, constraints=own.constraints(), caveats=(*found.caveats, *filter(None, (own.end(),))))
 
     def _through(self, course: Course, pid: int | None, searches: int) -> Loaded:
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -160,14 +175,21 @@ class LoadTest:
         return found
 
     @contextmanager
-    def _started(self, service: Service, told: Callable[[str], None]) -> Iterator[tuple[Service, int | None]]:
-        """The service with its process, where it is known; the gateway is started and ended here."""
+    def _started(
+        self, service: Service, told: Callable[[str], None]
+    ) -> Iterator[tuple[Service, int | None, Started | None]]:
+        """The service with its process, where it is known; the gateway is started and ended here, within its limits."""
         if self.target != OWN:
-            yield service, self.pid
+            if self.limits:
+                raise TemperError("only a service that is started here has a limit", fix="stress `serve`, not a URL")
+            yield service, self.pid, None
             return
-        told("the gateway starts")
-        with gateway(self.config) as (url, pid):
-            yield replace(service, url=url, method="POST", body=Service(url="").body), pid
+        within = ", ".join(one.words for one in self.limits)
+        told(f"the gateway starts{f' within {within}' if within else ''}")
+        with gateway(self.config, self.limits) as (url, own):
+            for one in own.constraints():
+                told(f"{one.limit} is set by {one.by}")
+            yield replace(service, url=url, method="POST", body=Service(url="").body), own.process.pid, own
 
 
 def _header(text: str) -> tuple[str, str]:

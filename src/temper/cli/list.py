@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temper.core.errors import TemperError
 from temper.core.room import Room
-from temper.core.target import Access
+
+if TYPE_CHECKING:
+    from temper.core.target import Access
 
 ROOMS = {
     "attacks": "temper.attacks",
@@ -39,6 +41,8 @@ def command(
 
 def _lines(room: Room, aligned: bool) -> list[str]:
     """One line per plugin; attacks by family, those that must reach least of the model first."""
+    from temper.core.target import Access  # and NumPy with it, which no other command's start has to wait for
+
     rows = [(name, _needs(room.get(name)) if aligned else Access.NONE, _sentence(room, name)) for name in room.names()]
     rows.sort(key=lambda row: (row[0].partition(".")[0] if aligned else "", row[1].value, row[0]))
     wide = max((len(name) for name, _, _ in rows), default=0)
@@ -51,6 +55,8 @@ def _lines(room: Room, aligned: bool) -> list[str]:
 
 def _needs(plugin: type) -> Access:
     """The strongest of what an attack needs: whoever has gradients has scores as well."""
+    from temper.core.target import Access
+
     needs = getattr(plugin, "needs", Access.NONE)
     return max(needs, key=lambda flag: flag.value, default=Access.NONE)
 

@@ -106,6 +106,7 @@ def pairs(room: str, laws: Callable[[str], tuple[Law, ...]]) -> list[Any]:
 def _pair(name: str, law: Law) -> Any:
     reason = EXEMPT.get((name, law.__name__))
     marks = [pytest.mark.xfail(raises=LawBroken, strict=True, reason=reason)] if reason else []
+    marks += [pytest.mark.slow] if name.startswith("host.") else []  # they stop and kill processes
     return pytest.param(name, law, id=f"{name}-{law.__name__}", marks=marks)
 
 
@@ -135,9 +136,11 @@ STRESS = {"events": scenario.LAWS, "image": stressor_unstructured.LAWS, "text": 
 GROUNDS = {"image": stressor_unstructured.PICTURES, "text": stressor_unstructured.TEXTS}
 
 
-@pytest.mark.parametrize(
-    ("name", "law"), pairs("stress", lambda name: STRESS.get(name.partition(".")[0], stressor.LAWS))
-)
+def stress_laws(name: str) -> tuple[Law, ...]:
+    return STRESS.get(name.partition(".")[0], stressor.LAWS)
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("stress", stress_laws))
 def test_stressor_keeps(name: str, law: Law) -> None:
     ground = GROUNDS.get(name.partition(".")[0])
     law(Room("temper.stress").get(name), *([ground] if ground else []))
@@ -176,6 +179,8 @@ def test_detector_keeps(name: str, law: Law) -> None:
 def test_every_exemption_names_a_plugin_and_a_law() -> None:
     known = {p.id for p in pairs("attacks", lambda name: FAMILIES[name.split(".")[0]])}
     known |= {p.id for p in pairs("hardening", lambda name: defence.LAWS)}
+    known |= {p.id for p in pairs("stress", stress_laws)}
+    known |= {p.id for p in pairs("chaos.faults", lambda name: FAULTS[name.split(".")[0]])}
     assert {f"{name}-{law}" for name, law in EXEMPT} <= known
 
 

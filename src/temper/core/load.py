@@ -178,6 +178,15 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A limit that the service was held to: as ordered, by which mechanism, and what was seen of it in words."""
+
+    limit: str
+    by: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """Everything that one load test of a service found. `plan` says in words what was sent; `overload` holds runs at
     multiples of the knee.
@@ -195,6 +204,7 @@ class Loaded:
     recovery: Recovery | None = None
     timeline: tuple[Moment, ...] = ()
     growth: Growth | None = None
+    constraints: tuple[Constraint, ...] = ()
     caveats: tuple[str, ...] = field(default=())
 
 

@@ -83,7 +83,7 @@ def mixed(weights: Any, events: Any, rows: Any, confidence: float = 0.95) -> tup
     2008 (MOVER, with Wilson's intervals).
 
     >>> [round(value, 3) for value in mixed([0.5, 0.5], [10, 30], [100, 100])]
-    [0.2, 0.148, 0.263]
+    [0.2, 0.154, 0.261]
     """
     total, below, above = 0.0, 0.0, 0.0
     for weight, count, n in zip(weights, events, rows, strict=True):

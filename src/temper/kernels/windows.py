@@ -21,7 +21,7 @@ class Timeline:
 
     >>> line = Timeline.of(np.zeros(3, dtype=int), np.array([0, 3600, 90_000]))
     >>> [part.tolist() for part in line.window(np.array([1.0, 2.0, 4.0]), np.arange(3), 1.0)]
-    [[1.0, 2.0, 2.0], [1.0, 3.0, 6.0]]
+    [[1.0, 2.0, 1.0], [1.0, 3.0, 4.0]]
     """
 
     order: Whole

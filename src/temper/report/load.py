@@ -57,6 +57,7 @@ def sentences(found: Loaded) -> Iterator[str]:
         word = "held" if trial.holds(found.limit) else "did not hold"
         yield f"{inert(found.plan, 80)}: {wanted} {word} over {trial.requests:,} requests."
     yield from spoken_sentences(found)
+    yield from _constraints(found)
     yield from _beyond(found)
     yield from _growth(found)
     if found.scaling is not None and found.scaling.peak and knee is not None and knee.value:
@@ -146,6 +147,11 @@ def _beyond(found: Loaded) -> Iterator[str]:
             f"After {back.end - back.start:g} s at {number(back.during)} a second it was not well again in the "
             f"{back.watched:g} s that anybody looked, at half the knee (a metastable failure)."
         )
+
+
+def _constraints(found: Loaded) -> Iterator[str]:
+    for one in found.constraints:
+        yield f"Within {inert(one.limit, 40)}, by {one.by}{': ' if one.seen else ''}{inert(one.seen, 300)}."
 
 
 def _growth(found: Loaded) -> Iterator[str]:

@@ -8,12 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from temper.core.errors import TemperError
+from temper.traffic.limits.ordered import Ordered
+from temper.traffic.limits.started import Started, started
 
 _UP, _DOWN = 180.0, 10.0
 QUOTA_OFF = (
@@ -22,26 +24,23 @@ QUOTA_OFF = (
 
 
 @contextmanager
-def gateway(config: Path) -> Iterator[tuple[str, int]]:
-    """(URL, process) of `temper serve` with the guard of this configuration, its audit and its control store apart."""
+def gateway(config: Path, limits: Sequence[Ordered] = ()) -> Iterator[tuple[str, Started]]:
+    """(URL, process) of `temper serve` with the guard of this configuration, its audit and its control store apart, in
+    a folder that a limited disk lies over.
+    """
     folder = config.absolute().parent / ".temper" / "stress"
-    folder.mkdir(parents=True, exist_ok=True)
+    disk = folder / "disk"
+    disk.mkdir(parents=True, exist_ok=True)
     own, log = folder / "temper.yaml", folder / "gateway.log"
-    own.write_text(_written(config, folder), encoding="utf-8")
+    own.write_text(_written(config, disk), encoding="utf-8")
     port = _free()
     command = [sys.executable, "-m", "temper", "serve", "--config", str(own), "--port", str(port), "--node", "stress"]
-    with open(log, "wb") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=told)
-    try:
-        _wait(port, process, log)
-        yield f"http://127.0.0.1:{port}/v1/score", process.pid
-    finally:
-        process.terminate()
+    with started(command, limits, log, disk) as service:
         try:
-            process.wait(_DOWN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait(port, service)
+            yield f"http://127.0.0.1:{port}/v1/score", service
+        finally:
+            _end(service.process)
 
 
 def _written(config: Path, folder: Path) -> str:
@@ -62,20 +61,29 @@ def _written(config: Path, folder: Path) -> str:
     return str(yaml.safe_dump({**document, "guard": guard}, sort_keys=False, allow_unicode=True))
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_DOWN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait(port: int, service: Started) -> None:
     end = time.monotonic() + _UP
     while time.monotonic() < end:
-        if process.poll() is not None:
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            said = " ".join(line.strip() for line in lines[-2:]) or "without a word"
-            raise TemperError(f"the gateway ended: {said}", fix=f"try `temper serve`; its log is {log}")
+        if how := service.explained():
+            lines = service.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = " ".join(line.strip() for line in lines[-2:]) or "nothing"
+            raise TemperError(f"{how}; the last it said: {said}", fix=f"try `temper serve`; its log is {service.log}")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1.0).close()
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
         else:
             return
-    raise TemperError(f"the gateway does not answer within {_UP:g} s", fix=f"look into {log}")
+    raise TemperError(f"the gateway does not answer within {_UP:g} s", fix=f"look into {service.log}")
 
 
 def _free() -> int:

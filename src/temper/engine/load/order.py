@@ -23,6 +23,8 @@ from temper.traffic.address import Address, address
 from temper.traffic.arrivals import recorded
 from temper.traffic.chat import Asked
 from temper.traffic.export import Script
+from temper.traffic.limits.ordered import Ordered
+from temper.traffic.limits.started import Started
 from temper.traffic.memory import Memory
 from temper.traffic.plan import plan as planned
 from temper.traffic.processes import Generators
@@ -56,6 +58,7 @@ class LoadTest:
     generators: int = 1
     connections: int = 256
     pid: int | None = None
+    limits: tuple[Ordered, ...] = ()
     seed: int = 0
     trust_pickle: bool = False
     chat: Chat | None = None
@@ -74,14 +77,14 @@ class LoadTest:
         """The same with a system that is loaded already."""
         service = self._service(system)
         with ExitStack() as ended:
-            service, pid = ended.enter_context(self._started(service, told))
+            service, pid, own = ended.enter_context(self._started(service, told))
             place = address(service.url, confirmed=service.confirmed, ca=service.ca)
             requests = messages(service, place, self._contents(service, system))
             senders = ended.enter_context(self._senders(service, place, watch))
             course = self._course(service, senders, requests, told)
             if self.chat is not None:
                 told(self.chat.estimate(min(self._many(), self.chat.max_requests)))
-            found = self._through(course, pid, searches)
+            found = self._told(lambda: self._through(course, pid, searches), own)
         return replace(found, caveats=(*found.caveats, *((QUOTA_OFF,) if self.target == OWN else ())))
 
     def _senders(self, service: Service, place: Address, watch: Callable[[Glance], None] | None) -> Generators:
@@ -146,6 +149,18 @@ class LoadTest:
             limit=service.limit,
         )
         return found.locust() if kind == "locust" else found.k6()
+
+    def _told(self, load: Callable[[], Loaded], own: Started | None) -> Loaded:
+        """What the load found, with what the limits of the service did; one that was ended by them is told as that."""
+        try:
+            found = load()
+        except TemperError as trouble:
+            if own is None or not (how := own.explained()):
+                raise
+            raise TemperError(f"{trouble.message} ({how})", fix=trouble.fix) from None
+        if own is None:
+            return found
+        return replace(found, constraints=own.constraints(), caveats=(*found.caveats, *filter(None, (own.end(),))))
 
     def _through(self, course: Course, pid: int | None, searches: int) -> Loaded:
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -213,14 +228,21 @@ class LoadTest:
         return Service(url="") if self.chat is None else Service(url="", limit=Limit(seconds=_CHAT_LIMIT))
 
     @contextmanager
-    def _started(self, service: Service, told: Callable[[str], None]) -> Iterator[tuple[Service, int | None]]:
-        """The service with its process, where it is known; the gateway is started and ended here."""
+    def _started(
+        self, service: Service, told: Callable[[str], None]
+    ) -> Iterator[tuple[Service, int | None, Started | None]]:
+        """The service with its process, where it is known; the gateway is started and ended here, within its limits."""
         if self.target != OWN:
-            yield service, self.pid
+            if self.limits:
+                raise TemperError("only a service that is started here has a limit", fix="stress `serve`, not a URL")
+            yield service, self.pid, None
             return
-        told("the gateway starts")
-        with gateway(self.config) as (url, pid):
-            yield replace(service, url=url, method="POST", body=Service(url="").body), pid
+        within = ", ".join(one.words for one in self.limits)
+        told(f"the gateway starts{f' within {within}' if within else ''}")
+        with gateway(self.config, self.limits) as (url, own):
+            for one in own.constraints():
+                told(f"{one.limit} is set by {one.by}")
+            yield replace(service, url=url, method="POST", body=Service(url="").body), own.process.pid, own
 
 
 def _header(text: str) -> tuple[str, str]:

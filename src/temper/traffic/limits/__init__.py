@@ -1,0 +1,1 @@
+"""What a service may have that Temper starts itself: processor, memory, files, cores, disk; set, read back, told."""

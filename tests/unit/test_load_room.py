@@ -57,8 +57,11 @@ def _system(folder: Path, url: str) -> Protected:
 def test_an_assessment_puts_the_service_under_load(folder: Path) -> None:
     with served(0.003, queue=40) as (port, _):
         system = _system(folder, f"http://127.0.0.1:{port}/score")
-        run = api.assess(system, "quick", ["load"], store=folder / "store.db", engine="serial")
-        found = {m.name: m for m in run.record.measurements}
+        for again in range(3):  # a generator that was late on a busy machine grades nothing, and says so
+            run = api.assess(system, "quick", ["load"], store=folder / f"store-{again}.db", engine="serial")
+            found = {m.name: m for m in run.record.measurements}
+            if "load.knee" in found:
+                break
         assert found["load.knee"].value == pytest.approx(333, rel=0.2)
         assert found["load.knee"].curve is not None
         assert found["load.shed_2x"].value == pytest.approx(0.5, abs=0.12)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 
-if TYPE_CHECKING:
+
+def run(order: Mapping[str, Any], json: bool, script: str = "") -> None:
+    """Leave with 0 where a knee was found or the plan held, with 1 where it did not; `order` is that of a LoadTest."""
     from temper.engine.load.order import LoadTest
 
-
-def run(test: LoadTest, json: bool, script: str = "") -> None:
-    """Leave with 0 where a knee was found or the plan held, with 1 where it did not."""
+    test = LoadTest(**order)
     if script:
         if script not in ("locust", "k6"):
             raise typer.BadParameter("--script is locust or k6")

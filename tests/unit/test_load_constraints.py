@@ -297,8 +297,8 @@ def second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A SIMULATED hierarchy of version 2 of plain files: the group above this process gives the controllers on."""
     root = tmp_path / "groups"
     (root / "user" / "mine").mkdir(parents=True)
-    for folder, given in ((root, "cpu memory"), (root / "user", "cpu memory"), (root / "user" / "mine", "")):
-        (folder / "cgroup.subtree_control").write_text(given)
+    for group, given in ((root, "cpu memory"), (root / "user", "cpu memory"), (root / "user" / "mine", "")):
+        (group / "cgroup.subtree_control").write_text(given)
     _proc(tmp_path, monkeypatch, f"31 1 0:26 / {root} rw - cgroup2 cgroup2 rw\n", "0::/user/mine\n")
     monkeypatch.setattr(cgroup, "join", _made)
     return root

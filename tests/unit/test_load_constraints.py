@@ -74,8 +74,8 @@ def test_who_spins_has_its_share_and_no_more(tmp_path: Path) -> None:
     _, told, _ = _ran(SPINS, ["cpu=0.3"], tmp_path, seconds=2.5)
     assert told.by in ("cgroup v1", "cgroup v2")
     used = float(told.seen.split()[1])
-    assert 0.1 < used < 0.4, told.seen
-    assert int(told.seen.partition("back in ")[2].partition(" %")[0]) > 50
+    assert 0.05 < used < 0.4, told.seen
+    assert int(told.seen.partition("back in ")[2].partition(" %")[0]) > 10
 
 
 @with_memory

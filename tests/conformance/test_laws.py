@@ -106,6 +106,7 @@ def pairs(room: str, laws: Callable[[str], tuple[Law, ...]]) -> list[Any]:
 def _pair(name: str, law: Law) -> Any:
     reason = EXEMPT.get((name, law.__name__))
     marks = [pytest.mark.xfail(raises=LawBroken, strict=True, reason=reason)] if reason else []
+    marks += [pytest.mark.slow] if name.startswith("host.") else []  # they stop and kill processes
     return pytest.param(name, law, id=f"{name}-{law.__name__}", marks=marks)
 
 

@@ -16,6 +16,8 @@ import pytest
 import small_drill
 from temper.core.requirement import Verdict
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sleeper() -> Iterator[Any]:

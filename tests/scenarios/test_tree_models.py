@@ -115,6 +115,7 @@ def test_catboost_categories_are_said_to_be_out_of_reach(tmp_path: Path) -> None
         temper.attack(target, "evasion.tree_ascent", x[:5], y[:5], schema=SCHEMA, budget=temper.Budget(radius=1.0))
 
 
+@pytest.mark.slow
 def test_ten_thousand_trees_are_attacked_and_certified_in_time(tmp_path: Path) -> None:
     module = pytest.importorskip("lightgbm")
     _, x, y = table()

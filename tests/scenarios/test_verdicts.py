@@ -123,6 +123,7 @@ def test_fresh_measures_again_what_the_store_could_answer(desk, checked):
     assert "from the store" not in told.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["model", "threshold", "rows", "seed", "options", "budget"])
 def test_whatever_changes_is_measured_again(desk, system, change):
     desk.assess(system, *SEARCH)

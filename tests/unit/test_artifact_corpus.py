@@ -176,6 +176,7 @@ def _sparse(path: Path, start: bytes, end: bytes) -> None:
         file.write(end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["bytes", "text", "objects", "zeros", "memo"])
 def test_two_gigabytes_cost_little_memory_and_time(what: str, tmp_path: Path) -> None:
     """2 GB on disk or unfolded: the scan grows by less than 600 MB and ends within a minute."""

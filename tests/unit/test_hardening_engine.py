@@ -308,6 +308,7 @@ def test_simulated_systems_say_so_beneath_the_effects():
     assert any("SIMULATED" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_on_simulated_fraud_moved_copies_hold_better_at_a_small_clean_cost():
     """The demo's claim: fewer frauds evade a search of the same budget, found by a new attack on each model."""
     pytest.importorskip("xgboost")

@@ -104,6 +104,7 @@ def test_at_equal_budget_no_less_is_found_than_by_templates(name: str, less: flo
     assert goals_found(name) >= goals_found("templates") - less
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "factor"), [("genetic", 1.2), ("bandit", 1.2), ("tree", 1.0)])
 def test_what_learns_hits_more_often_in_the_end_than_templates_do(name: str, factor: float) -> None:
     """Eighteen stand-ins gave 1.66, 2.69 and 1.19 times the templates' rate."""

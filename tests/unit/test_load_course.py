@@ -188,6 +188,7 @@ def test_a_mistake_is_one_sentence(
     assert told in str(done.exception)
 
 
+@pytest.mark.slow
 def test_a_service_that_dies_in_the_search_is_told() -> None:
     with served(0.004, dies=2.5) as (port, _):
         test = LoadTest(

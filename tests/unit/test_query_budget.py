@@ -83,6 +83,7 @@ def test_without_declared_volumes_a_budget_is_not_judged(here: World) -> None:
     assert "how many rows honest clients ask" in part.reason
 
 
+@pytest.mark.slow
 def test_hardening_takes_a_budget_that_stops_the_theft_and_cuts_off_nobody(here: World) -> None:
     options = {"hardening.query_budget": {"rows": 20, "clients": 1, "volumes": [5, 8, 12]}}
     system = replace(here.system, options=options)

@@ -36,6 +36,7 @@ def hardened(folder: Path, stages: tuple[str, ...]) -> Any:
     return assistants.harden(assistant, run, stages=stages, store=folder)
 
 
+@pytest.mark.slow
 def test_a_stage_that_stops_attacks_is_taken_and_attacked_anew(tmp_path: Path) -> None:
     better = hardened(tmp_path, ("rules", "secrets"))
     assert "rules" in better.taken

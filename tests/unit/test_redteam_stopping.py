@@ -127,6 +127,7 @@ def trial(goal: str, hit: bool, number: int) -> Attempt:
     return Attempt(strategy="injection.tree", injection=injection, trial=number, evidence=evidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.05, 0.08])
 def test_looking_after_every_round_decides_wrongly_no_oftener_than_promised(rate: float) -> None:
     """Five aims, each at the limit or a little above it: to say they keep it is wrong, at it that one breaks it too."""

@@ -49,6 +49,7 @@ def test_a_mark_that_every_model_matches_makes_false_claims(marked: Any) -> None
     assert told["false_claims"].value > 0.5
 
 
+@pytest.mark.slow
 def test_a_copy_by_made_up_rows_carries_the_mark_better_than_an_independent_model(marked: Any) -> None:
     attack = Room("temper.attacks").build("extraction.surrogate", {"queries": 3_000})
     copy = attack.run(Meter(marked, 3_000), scene(rows(200, 3)), Draws(0, "t")).steps[-1][1]

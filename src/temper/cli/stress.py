@@ -21,6 +21,9 @@ Target = Annotated[
 Plan = Annotated[
     str, typer.Option(help="search, constant:200, ramp:10-500, steps:100,200,400, spike:100*5 or times:FILE.")
 ]
+Within = Annotated[float | None, typer.Option(help="Load: 99 % of the answers within; default 100 (chat 1000).")]
+First = Annotated[float | None, typer.Option(help="Load: where the search begins; default 50 a second (chat 1).")]
+IsChat = Annotated[bool, typer.Option("--chat", help="Load: an OpenAI-compatible chat, judged by first tokens.")]
 
 
 def command(
@@ -35,9 +38,9 @@ def command(
     trust_pickle: options.Trust = False,
     plan: Plan = "search",
     seconds: Annotated[float, typer.Option(help="Load: how long; of each run, where it searches.")] = 3.0,
-    limit_ms: Annotated[float | None, typer.Option(help="Load: 99 % of the answers within; default 100.")] = None,
+    limit_ms: Within = None,
     most: Annotated[float | None, typer.Option(help="Load: never search beyond this rate.")] = None,
-    first: Annotated[float, typer.Option(help="Load: requests a second where the search begins.")] = 50.0,
+    first: First = None,
     body: Annotated[Path | None, typer.Option(help="Load: a file of JSON bodies, one a line.")] = None,
     method: Annotated[str | None, typer.Option(help="Load: GET, POST, PUT, PATCH or DELETE.")] = None,
     header: Annotated[list[str] | None, typer.Option(help="Load: NAME:VALUE, or repeat it.")] = None,
@@ -52,6 +55,13 @@ def command(
         typer.Option(help="Load of `serve`: cpu=0.5, memory=400M, files=64, cores=1 or disk=20M; or repeat it."),
     ] = None,
     pid: Annotated[int | None, typer.Option(help="Load: the service's process, to watch its memory.")] = None,
+    chat: IsChat = False,
+    model: Annotated[str, typer.Option(help="Chat: the model to name.")] = "",
+    prompts: Annotated[Path | None, typer.Option(help="Chat: a file of prompts, one a line.")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Chat: the most tokens of an answer.")] = 64,
+    no_stream: Annotated[bool, typer.Option("--no-stream", help="Chat: ask for answers in one piece.")] = False,
+    max_requests: Annotated[int, typer.Option(min=1, help="Chat: never more requests in all.")] = 5_000,
+    silence: Annotated[float | None, typer.Option(min=0.1, help="Chat: seconds without a token that end it.")] = None,
 ) -> None:
     """Stress the model with bad inputs that nobody sent on purpose, or put a service under load."""
     if target is None:
@@ -59,12 +69,15 @@ def command(
 
         return run(config, suite, only or ROOMS, json, allow_inconclusive, trust_pickle, seed=seed, engine=engine)
     from temper.cli._load import run as load
+    from temper.engine.load.chat import Chat
     from temper.engine.load.order import LoadTest
     from temper.traffic.limits.ordered import ordered
 
     sent: dict[str, Any] = {"body": body, "method": method, "headers": tuple(header or ()), "key_env": key_env}
     much: dict[str, Any] = {"plan": plan, "seconds": seconds, "limit_ms": limit_ms, "most": most, "first": first}
     how: dict[str, Any] = {"ca": ca, "confirmed": yes_this_host, "generators": generators, "connections": connections}
+    asked: dict[str, Any] = {"model": model, "prompts": prompts, "max_tokens": max_tokens, "silence": silence}
+    how["chat"] = Chat(stream=not no_stream, max_requests=max_requests, **asked) if chat else None
     how |= {"limits": ordered(limit or ())}
     test = LoadTest(target=target, config=config, pid=pid, seed=seed, trust_pickle=trust_pickle, **sent, **much, **how)
     load(test, json, script)

@@ -14,13 +14,53 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Times in seconds: `low` and `high` are the ends of the p50 at 95 %, None where so many never came."""
+
+    n: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What a chat service said in a run. `first` (to the first token) and `whole` (to the end) run from when requests
+    were due, over all that were not turned away; `each` is the time of a token after the first, over whole answers.
+    `tokens` are of whole answers, `span` the seconds from the start to the last of them; `told` answers had their
+    tokens counted by the service, `guessed` by pieces that came, and of `unknown` nobody knows. The rest are answers
+    that were none.
+    """
+
+    first: Spread
+    whole: Spread
+    each: Spread
+    tokens: int
+    span: float
+    told: int
+    guessed: int
+    unknown: int
+    broke_off: int
+    errors: int
+    stalled: int
+    empty: int
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second, of all streams together."""
+        return self.tokens / self.span if self.span else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One run at one rate. `good` were answered well within the limit, `late` well but later, `shed` turned away on
     purpose, `failed` everything else; `unsent` of these never found a connection. Times are seconds; p50 and p99 are
     of all requests that were not shed, from when they were due, None where so many failed. `held` is the share that
     waited for a connection, `lateness` the generator's own at p99, `cpu` its seconds of processor per request. `grown`
     is by how many the requests in work (or in a queue) became more in the second half: a queue that still fills hides
-    for a while that the service cannot keep up.
+    for a while that the service cannot keep up. Of a chat the times end with the first token, and `spoken` is the rest.
     """
 
     rate: float
@@ -42,6 +82,7 @@ class Trial:
     cpu: float
     refused: int = 0
     grown: int = 0
+    spoken: Spoken | None = None
 
     @property
     def steady(self) -> bool:

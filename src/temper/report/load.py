@@ -8,10 +8,15 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-from temper.core.load import Limit, Loaded, Trial
+from temper.core.load import Loaded, Trial
 from temper.report._figure import number, percent
 from temper.report._inert import inert
 from temper.report.load_charts import drawn, timelines
+from temper.report.load_chat import HEADS as SPOKEN
+from temper.report.load_chat import drawn as spoken_drawn
+from temper.report.load_chat import rows as spoken_rows
+from temper.report.load_chat import sentences as spoken_sentences
+from temper.report.load_chat import spoke
 
 FORMAT = "temper.load/1"
 HEADS = ("asked/s", "in time/s", "p50", "p99", "p99 from sending", "shed", "failed", "late", "held")
@@ -34,7 +39,7 @@ def document(found: Loaded) -> str:
 
 def sentences(found: Loaded) -> Iterator[str]:
     """What was found, in the order in which a person asks."""
-    wanted = _wanted(found.limit)
+    wanted = _wanted(found)
     knee = found.knee
     if knee is not None and not knee.value:
         yield f"At no rate did it hold: {wanted} was not kept even at {knee.high:g} request a second."
@@ -42,7 +47,7 @@ def sentences(found: Loaded) -> Iterator[str]:
         most = f"{number(knee.most)} requests a second, the most that was asked"
         yield f"No limit was found: {wanted} still held at {most}."
     elif knee is not None:
-        many = f"{len(knee.searches)} searches"
+        many = f"{len(knee.searches)} searches" if knee.searches else "a search that was not finished"
         yield (
             f"It bears {number(knee.value)} requests a second [{number(knee.low)}, {number(knee.high or 0)}] ({many}): "
             f"up to there, {wanted} holds."
@@ -51,6 +56,7 @@ def sentences(found: Loaded) -> Iterator[str]:
         (trial,) = found.trials
         word = "held" if trial.holds(found.limit) else "did not hold"
         yield f"{inert(found.plan, 80)}: {wanted} {word} over {trial.requests:,} requests."
+    yield from spoken_sentences(found)
     yield from _constraints(found)
     yield from _beyond(found)
     yield from _growth(found)
@@ -81,8 +87,8 @@ def following(found: Loaded) -> str:
     if doubled is not None and doubled.goodput < _SHARE * knee.value:
         return "Next: shed sooner: beyond the knee it works for callers who have gone already."
     return (
-        f"Next: keep your peak under {number(_MODEST * knee.low)} a second ({percent(_MODEST)} of the knee's lower "
-        "end), and require load.knee in your policy."
+        f"Next: keep your peak under {number(_MODEST * knee.low)} a second ({percent(_MODEST)} of the knee's lower end)"
+        f"{'' if spoke(found) else ', and require load.knee in your policy'}."
     )
 
 
@@ -116,8 +122,10 @@ def milliseconds(seconds: float | None) -> str:
     return "never" if seconds is None else f"{number(1e3 * seconds)} ms"
 
 
-def _wanted(limit: Limit) -> str:
-    return f"“99 % within {milliseconds(limit.seconds)}, {percent(limit.answered)} answered”"
+def _wanted(found: Loaded) -> str:
+    limit, what = found.limit, "of first tokens " if spoke(found) else ""
+    whole = " whole" if what else ""
+    return f"“99 % {what}within {milliseconds(limit.seconds)}, {percent(limit.answered)} answered{whole}”"
 
 
 def _beyond(found: Loaded) -> Iterator[str]:
@@ -171,10 +179,12 @@ def page(found: Loaded) -> str:
         title=_title(found),
         sentences=list(sentences(found)),
         following=following(found),
-        charts=drawn(found),
+        charts=[*spoken_drawn(found), *drawn(found)],
         timelines=timelines(found),
         heads=HEADS,
         rows=rows(found),
+        spoken=spoken_rows(found),
+        spoken_heads=SPOKEN,
         started=found.started.replace("T", " ").replace("+00:00", " UTC"),
         cpu=_cpu(found),
         markup=Markup,

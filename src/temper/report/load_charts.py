@@ -10,15 +10,18 @@ from temper.core.load import Loaded, Moment, Trial
 from temper.report.charts import BAD, DASHES, MUTED, SERIES, SHAPES, Chart, Row, inline, numbered, to_svg
 
 _WIDTH, _HEIGHT, _WIDE = 430, 230, 900
-_LEAST = 0.01
+LEAST = 0.01
 """Milliseconds: a logarithmic axis has no zero."""
 _AT = 300  # keeps these charts' ids apart from those of other charts of a page
 
 
 def drawn(found: Loaded) -> list[Chart]:
-    """Latency and goodput by offered rate, where there is more than one run."""
+    """Latency and goodput by offered rate, where there is more than one run; a chat's latency is drawn apart."""
     trials = [*found.trials, *(trial for _, trial in found.overload)]
-    charts = [_latency(trials, found), _goodput(trials, found)] if len(trials) > 1 else []
+    charts = []
+    if len(trials) > 1:
+        chat = any(one.spoken is not None for one in trials)
+        charts = [*(() if chat else (_latency(trials, found),)), _goodput(trials, found)]
     return [numbered(chart, _AT + at) for at, chart in enumerate(charts)]
 
 
@@ -37,13 +40,13 @@ def timelines(found: Loaded) -> list[Chart]:
 def _latency(trials: Sequence[Trial], found: Loaded) -> Chart:
     names = ["p99", "p50", "p99 from sending"]
     rows = [
-        {"series": name, "at": one.rate, "value": max(1e3 * value, _LEAST)}
+        {"series": name, "at": one.rate, "value": max(1e3 * value, LEAST)}
         for one in trials
         for name, value in zip(names, (one.p99, one.p50, one.service_p99), strict=True)
         if value is not None
     ]
     ends = [
-        {"at": one.rate, "low": max(1e3 * one.p99_low, _LEAST), "high": max(1e3 * one.p99_high, _LEAST)}
+        {"at": one.rate, "low": max(1e3 * one.p99_low, LEAST), "high": max(1e3 * one.p99_high, LEAST)}
         for one in trials
         if one.p99_low is not None and one.p99_high is not None
     ]
@@ -53,7 +56,7 @@ def _latency(trials: Sequence[Trial], found: Loaded) -> Chart:
         title="Time to an answer, by offered rate",
         caption="One point a run, of what was not turned away, from when it was due; bars: 95 % intervals of "
         f"p99 if requests were independent. Thin line: the limit.{without}",
-        svg=to_svg(_points(rows, names, "milliseconds", ends, 1e3 * found.limit.seconds)),
+        svg=to_svg(points(rows, names, "milliseconds", ends, 1e3 * found.limit.seconds)),
     )
 
 
@@ -70,11 +73,14 @@ def _goodput(trials: Sequence[Trial], found: Loaded) -> Chart:
         title="Answers in time, by offered rate",
         caption="One point a run. Where “in time” falls beyond its peak, load takes work from callers who still wait."
         f"{told}",
-        svg=to_svg(_points(rows, names, "requests a second", (), None)),
+        svg=to_svg(points(rows, names, "requests a second", (), None)),
     )
 
 
-def _points(rows: list[Row], names: list[str], title: str, ends: Sequence[Row], limit: float | None) -> Any:
+def points(rows: list[Row], names: list[str], title: str, ends: Sequence[Row], limit: float | None) -> Any:
+    """Points by offered rate, in series; `ends` are bars of the first. With a `limit`, a line, both axes are
+    logarithmic.
+    """
     import altair as alt
 
     logarithmic = limit is not None

@@ -13,6 +13,9 @@ from temper.core.load import Glance, Loaded
 from temper.report._blocks import grid, styled, whole, write
 from temper.report._inert import inert
 from temper.report.load import HEADS, following, held, milliseconds, rows, sentences
+from temper.report.load_chat import HEADS as SPOKEN
+from temper.report.load_chat import rows as spoken_rows
+from temper.report.load_chat import spoke
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _NARROW, _FEWER = 100, (0, 1, 3, 5, 6)
 _RUNS = 8
+_SPOKEN, _FEW_SPOKEN = (0, 1, 2, 3, 4, 5, 6, 7, 8), (0, 1, 3, 4, 7)
 
 
 class Watching:
@@ -86,6 +90,17 @@ def show(found: Loaded, page: Path, console: Console | None = None) -> None:
     write(_blocks(found, page, console), console)
 
 
+def _tokens(found: Loaded, narrow: bool, first: int) -> RenderableType:
+    """The tokens of the same runs."""
+    shown = _FEW_SPOKEN if narrow else _SPOKEN
+    told = spoken_rows(found)
+    many = len(told) - len(found.overload)
+    table = grid(*(SPOKEN[at] for at in shown), first="Run")
+    for name, *cells in (*told[first : min(first + _RUNS, many)], *told[many:]):
+        table.add_row(styled(name), *(styled(cells[at]) for at in shown))
+    return table
+
+
 def _blocks(found: Loaded, page: Path, console: Console | None) -> Iterator[RenderableType]:
     from rich.console import Console as Screen
 
@@ -98,6 +113,9 @@ def _blocks(found: Loaded, page: Path, console: Console | None) -> Iterator[Rend
     for name, *cells in (*told[first : min(first + _RUNS, many)], *told[many:]):
         table.add_row(styled(name), *(styled(cells[at]) for at in shown))
     yield table
+    if spoke(found):
+        yield styled("\nFirst tokens, and tokens a second of one stream", "bold")
+        yield _tokens(found, narrow, first)
     yield styled(f"and {many - _RUNS} more runs of the search in the report\n" if many > _RUNS else "", "dim")
     for line in sentences(found):
         yield styled(line)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import TemperError
+from temper.traffic.chat import BROKE_OFF, STALLED, Answer, Asked, Heard
 from temper.traffic.played import Played
 
 Array = np.ndarray[Any, Any]
@@ -33,13 +34,15 @@ async def play(
     timeout: float = 2.0,
     tls: ssl.SSLContext | None = None,
     read: Callable[[bytes], int] | None = None,
+    chat: Asked | None = None,
     began: Callable[[float], None] = lambda at: None,
     heard: Callable[[float, int, int], None] = lambda at, status, mark: None,
     ready: Callable[[], float] = time.perf_counter,
     look: Callable[[float, Played], None] | None = None,
 ) -> Played:
     """Send `requests`, whole HTTP/1.1 messages, each again in turn, at the times in `due`. A request with no free
-    connection waits for one, and that wait counts; nobody waits longer than `timeout` in all.
+    connection waits for one, and that wait counts; nobody waits longer than `timeout` in all. Of answers to a `chat`
+    that is how long one may be silent, and `done` is when their first token came.
 
     `ready` is called once the lines stand and gives the time of `time.perf_counter` that is the start, `began` is told
     its monotonic time, `heard` of every request that ended: when, in seconds from the start, its status and its mark.
@@ -47,6 +50,7 @@ async def play(
     """
     loop = asyncio.get_running_loop()
     run = _Run(loop=loop, place=(host, port), tls=tls, requests=requests, due=due, timeout=timeout, read=read)
+    run.chat, run.words = chat, Heard(len(due)) if chat is not None else None
     run.heard, run.look = heard, look
     await run.connect(connections)
     spent = time.process_time()
@@ -61,6 +65,8 @@ class _Run:
 
     heard: Callable[[float, int, int], None]
     look: Callable[[float, Played], None] | None
+    chat: Asked | None = None
+    words: Heard | None = None
 
     def __init__(
         self, *, loop: Any, place: tuple[str, int], tls: Any, requests: Any, due: Array, timeout: float, read: Any
@@ -83,7 +89,8 @@ class _Run:
         """What is known so far; the arrays are shared with the run."""
         times = {name: np.frombuffer(getattr(self, name)) for name in ("taken", "sent", "done")}
         counts = {name: np.frombuffer(getattr(self, name), dtype=np.int64) for name in ("status", "marks")}
-        return Played(due=self._due, refused=self.refused, cpu=cpu, **times, **counts)
+        talk = self.words.talk() if self.words is not None else None
+        return Played(due=self._due, refused=self.refused, cpu=cpu, talk=talk, **times, **counts)
 
     async def connect(self, many: int) -> None:
         """Open the lines; those that are refused while others stand are tried again while it runs."""
@@ -102,7 +109,8 @@ class _Run:
     async def through(self) -> None:
         """Hand every request out when it is due, and wait for what is on its way, no longer than one may take."""
         self.tick()
-        end = (self.due[-1] if self.left else 0.0) + self.timeout + 2 * _SWEEP
+        longest = self.timeout + (self.chat.longest if self.chat is not None else 0.0)
+        end = (self.due[-1] if self.left else 0.0) + longest + 2 * _SWEEP
         looked = 0.0
         while self.left > 0 and self.now() < end:
             await asyncio.sleep(_SWEEP)
@@ -143,17 +151,18 @@ class _Run:
         """End what takes too long, on a line or before it has one."""
         now = self.now()
         for line in tuple(self.lines):
-            if line.at >= 0 and now - self.sent[line.at] > self.timeout:
+            if line.at >= 0 and line.tires(now):
+                line.cut = True
                 line.transport.abort()
         while self.waiting and now - self.due[self.waiting[0]] > self.timeout:
             self.ended(self.waiting.popleft(), 0, now)
         self.hand_out()
 
-    def ended(self, at: int, status: int, now: float) -> None:
+    def ended(self, at: int, status: int, now: float, first: float | None = None) -> None:
         self.left -= 1
         self.status[at] = status
         if status:
-            self.done[at] = now
+            self.done[at] = now if first is None else first
         self.heard(now, status, self.marks[at])
 
     def lost(self, line: _Line) -> None:
@@ -181,10 +190,13 @@ class _Line(asyncio.Protocol):
 
         self.run, self.at = run, -1
         self.transport: Any = None
-        self._new = partial(httptools.HttpResponseParser, self)
-        self._parser, self._body = self._new(), b""
-        if run.read is None:
+        self.since, self.cut, self._body = 0.0, False, b""
+        self.answer: Answer | None = None
+        if run.chat is not None:
+            self.on_body = self._hear  # type: ignore[method-assign]
+        elif run.read is None:
             self.on_body = _ignored  # type: ignore[method-assign]
+        self._parser = httptools.HttpResponseParser(self)  # which looks the methods up here, once
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -193,7 +205,9 @@ class _Line(asyncio.Protocol):
 
     def send(self, at: int, now: float) -> None:
         self.at = at
-        self.run.sent[at] = now
+        self.run.sent[at] = self.since = now
+        if self.run.chat is not None:
+            self.answer = Answer(self.run.chat.stream)
         self.transport.write(self.run.requests[at % len(self.run.requests)])
 
     def data_received(self, data: bytes) -> None:
@@ -215,7 +229,10 @@ class _Line(asyncio.Protocol):
         self.at = -1
         if run.read is not None:
             run.marks[at], self._body = run.read(self._body), b""
-        run.ended(at, status, run.now())
+        if self.answer is not None and status == 200:
+            self._said(at, self.answer)
+        else:
+            run.ended(at, status, run.now())
         if self._parser.should_keep_alive():
             self._free()
         else:
@@ -224,8 +241,31 @@ class _Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.at >= 0:
             at, self.at = self.at, -1
-            self.run.ended(at, 0, self.run.now())
+            if self.answer is not None and self.answer.done and not self.cut:  # the end of the line ended the body
+                self._said(at, self.answer)
+            else:
+                self.run.marks[at] = 0 if self.answer is None else STALLED if self.cut else BROKE_OFF
+                self.run.ended(at, 0, self.run.now())
         self.run.lost(self)
+
+    def tires(self, now: float) -> bool:
+        """Whether what is on its way takes too long."""
+        run = self.run
+        longest = run.timeout if run.chat is None else run.chat.longest
+        return now - self.since > run.timeout or now - run.sent[self.at] > max(longest, run.timeout)
+
+    def _hear(self, body: bytes) -> None:
+        now = self.run.now()
+        if self.answer is not None and self.answer.fed(body, now):
+            self.since = now
+
+    def _said(self, at: int, answer: Answer) -> None:
+        """A 200 to a chat: an answer where it is a whole one, else a failure with its mark."""
+        run, now = self.run, self.run.now()
+        run.marks[at] = answer.over(now)
+        if not run.marks[at] and run.words is not None:
+            run.words.keep(at, answer, now)
+        run.ended(at, 0 if run.marks[at] else 200, now, answer.first)
 
     def _free(self) -> None:
         self.run.free.append(self)

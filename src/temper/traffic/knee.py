@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,17 @@ Ask = Callable[[float], Trial]
 """One run at so many requests a second."""
 _LEAST = 1.0
 _STEP, _AROUND = 1.6, 1.25
+
+
+def bracketed(trials: Sequence[Trial], limit: Limit) -> Knee:
+    """What the runs of a search that was not finished say: between the lowest rate that broke and the highest below it
+    that held. No interval: nothing was looked for twice.
+    """
+    broke = min((one.rate for one in trials if not one.holds(limit)), default=None)
+    below = [one.rate for one in trials if one.holds(limit) and (broke is None or one.rate < broke)]
+    low = max(below, default=0.0)
+    middle = low if broke is None else math.sqrt(low * broke)
+    return Knee(value=middle, low=low, high=broke, searches=(), most=max(one.rate for one in trials))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from temper.traffic.chat import Talk, joined
+
 Array = np.ndarray[Any, Any]
 LATE = 0.1
 """A run whose own lateness at p99 is over this share of the time limit says nothing about the server."""
@@ -21,7 +23,8 @@ class Played:
     """What became of every request, in the order in which they were due: when it was due, taken up by the generator,
     sent and answered (NaN where it was not), in seconds from the start, and its status (0 where the line broke or
     nothing came in time). `marks` is what the reader made of each answer's body, 0 without one. `refused` counts
-    connections that could not be opened, `cpu` the seconds of processor that the generators took.
+    connections that could not be opened, `cpu` the seconds of processor that the generators took. Of a chat, `talk` is
+    what was heard, answered is what began its whole answer then, and `marks` are of answers that are none.
     """
 
     due: Array
@@ -32,6 +35,7 @@ class Played:
     marks: Array
     refused: int = 0
     cpu: float = 0.0
+    talk: Talk | None = None
 
     @property
     def response(self) -> Array:
@@ -83,7 +87,8 @@ class Played:
 
     def take(self, rows: Array) -> Played:
         """These requests alone; connections and processor seconds are left with the whole."""
-        return Played(**{name: getattr(self, name)[rows] for name in _ARRAYS})
+        talk = self.talk.take(rows) if self.talk is not None else None
+        return Played(**{name: getattr(self, name)[rows] for name in _ARRAYS}, talk=talk)
 
 
 _ARRAYS = ("due", "taken", "sent", "done", "status", "marks")
@@ -93,4 +98,6 @@ def merged(parts: Sequence[Played]) -> Played:
     """The runs of several generators at once, as one."""
     order = np.argsort(np.concatenate([part.due for part in parts]), kind="stable")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in _ARRAYS}
-    return Played(**arrays, refused=sum(part.refused for part in parts), cpu=sum(part.cpu for part in parts))
+    talks = [part.talk for part in parts if part.talk is not None]
+    talk = joined(talks, order) if talks else None
+    return Played(**arrays, refused=sum(part.refused for part in parts), cpu=sum(part.cpu for part in parts), talk=talk)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from temper.core.errors import TemperError
 from temper.core.load import Glance
 from temper.traffic.address import Address
+from temper.traffic.chat import Asked
 from temper.traffic.generator import play
 from temper.traffic.played import Played, merged
 
@@ -30,7 +32,8 @@ _AHEAD, _RECENT = 0.02, 1.0
 class Generators:
     """Some generators of one service: `with Generators(address=..., many=2) as found: found.play(requests, due)`.
 
-    They end with the process that started them, however that ends.
+    They end with the process that started them, however that ends. Errors: a run that would send more than `cap`
+    requests with all before it is refused before it begins (`Capped`).
     """
 
     address: Address
@@ -39,6 +42,9 @@ class Generators:
     timeout: float = 2.0
     limit: float = 0.1
     watch: Callable[[Glance], None] | None = None
+    chat: Asked | None = None
+    cap: float = math.inf
+    asked: int = field(default=0, init=False)
     _pipes: list[Any] = field(default_factory=list, init=False, repr=False)
     _children: list[Any] = field(default_factory=list, init=False, repr=False)
 
@@ -63,10 +69,14 @@ class Generators:
 
     def play(self, requests: Sequence[bytes], due: Array) -> Played:
         """One run over all generators, each with every so-manyth request."""
+        if self.asked + len(due) > self.cap:
+            raise Capped(self.cap, self.asked, len(due))
+        self.asked += len(due)
         for at, pipe in enumerate(self._pipes):
             mine = [requests[i % len(requests)] for i in range(at, at + len(requests) * self.many, self.many)]
             lines = max(1, self.connections // self.many)
-            pipe.send(_Job(requests=mine, due=due[at :: self.many], lines=lines, wait=self.timeout, limit=self.limit))
+            job = _Job(requests=mine, due=due[at :: self.many], lines=lines, wait=self.timeout, limit=self.limit)
+            pipe.send(replace(job, chat=self.chat))
         for pipe in self._pipes:
             self._heard(pipe, str)
         start = time.perf_counter() + _AHEAD
@@ -99,6 +109,16 @@ class Generators:
         raise TemperError(*word[:1], fix=word[1]) if isinstance(word, tuple) else TypeError(f"heard {word!r}")
 
 
+class Capped(TemperError):
+    """A run would pass the cap on requests."""
+
+    def __init__(self, cap: float, asked: int, more: int) -> None:
+        super().__init__(
+            f"the next run of {more:,} requests would pass the cap of {cap:,.0f}; {asked:,} were sent",
+            fix="raise --max-requests, or ask for less with --most, --seconds or a --plan",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Job:
     requests: list[bytes]
@@ -106,6 +126,7 @@ class _Job:
     lines: int
     wait: float
     limit: float
+    chat: Asked | None = None
 
 
 def _serve(pipe: Any, address: Address) -> None:
@@ -147,6 +168,7 @@ async def _run(pipe: Any, address: Address, job: _Job) -> Played:
         job.due,
         connections=job.lines,
         timeout=job.wait,
+        chat=job.chat,
         tls=address.context(),
         ready=ready,
         look=look,

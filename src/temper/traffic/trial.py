@@ -10,6 +10,7 @@ import numpy as np
 from temper.core.errors import TemperError
 from temper.core.load import Limit, Moment, Trial
 from temper.traffic.played import LATE, Played
+from temper.traffic.spoken import ranked, spoken
 
 Array = np.ndarray[Any, Any]
 Play = Callable[[Array], Played]
@@ -27,7 +28,7 @@ def weighed(played: Played, seconds: float, limit: Limit) -> Trial:
     good, well, shed = played.good(limit.seconds), played.status == 200, played.shed
     waits = np.sort(np.where(well, played.done - played.due, np.inf)[~shed])
     spread = 1.96 * np.sqrt(len(waits) * 0.99 * 0.01)
-    p99, low, high = (_ranked(waits, 0.99 * len(waits) + by) for by in (0.0, -spread, spread))
+    p99, low, high = (ranked(waits, 0.99 * len(waits) + by) for by in (0.0, -spread, spread))
     service = played.service[(played.status == 200)[played.status > 0]]
     return Trial(
         rate=n / seconds,
@@ -38,7 +39,7 @@ def weighed(played: Played, seconds: float, limit: Limit) -> Trial:
         shed=int(shed.sum()),
         failed=int((~well & ~shed).sum()),
         unsent=played.unsent,
-        p50=_ranked(waits, 0.5 * len(waits)),
+        p50=ranked(waits, 0.5 * len(waits)),
         p99=p99,
         p99_low=low,
         p99_high=high,
@@ -49,6 +50,7 @@ def weighed(played: Played, seconds: float, limit: Limit) -> Trial:
         cpu=played.cpu / n,
         refused=played.refused,
         grown=_in_work(played, seconds) - _in_work(played, seconds / 2),
+        spoken=spoken(played, seconds),
     )
 
 
@@ -89,11 +91,3 @@ def timeline(played: Played, seconds: float, limit: Limit, width: float = 0.25) 
 def _in_work(played: Played, at: float) -> int:
     """Requests that were due by then and not over; what was never answered stays."""
     return int((played.due <= at).sum() - (played.done <= at).sum())
-
-
-def _ranked(ordered: Array, rank: float) -> float | None:
-    """The value of this rank, counted from one; None where there is none or it never came."""
-    if not len(ordered):
-        return None
-    value = ordered[min(max(int(np.ceil(rank)) - 1, 0), len(ordered) - 1)]
-    return float(value) if np.isfinite(value) else None

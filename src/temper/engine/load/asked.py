@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from temper.config.service import headers_of
@@ -15,14 +16,14 @@ from temper.traffic.messages import filled, written
 _ROWS, _LARGEST = 2_000, 16 * 2**20
 
 
-def messages(service: Service, address: Address, system: Protected | None, bodies: Path | None) -> list[bytes]:
-    """Whole requests, which the generator sends in turn. Errors: nothing to send is refused."""
+def messages(service: Service, address: Address, bodies: Sequence[bytes]) -> list[bytes]:
+    """Whole requests, which the generator sends in turn."""
     headers = headers_of(service)
-    return [written(address, service.method, one, headers) for one in contents(service, system, bodies) or [b""]]
+    return [written(address, service.method, one, headers) for one in bodies or [b""]]
 
 
 def contents(service: Service, system: Protected | None, bodies: Path | None) -> list[bytes]:
-    """The bodies to send; none for a method without one."""
+    """The bodies to send; none for a method without one. Errors: nothing to send is refused."""
     if bodies is not None:
         return _lines(bodies)
     if service.method == "GET":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,14 +12,16 @@ from pathlib import Path
 from temper.config.service import METHODS, sendable
 from temper.config.system import load_system
 from temper.core.errors import TemperError
-from temper.core.load import Glance, Loaded
+from temper.core.load import Glance, Limit, Loaded
 from temper.core.service import Service
 from temper.core.system import Protected
 from temper.engine.load.asked import contents, messages
+from temper.engine.load.chat import Chat
 from temper.engine.load.course import Course
 from temper.engine.load.gateway import QUOTA_OFF, gateway
-from temper.traffic.address import address
+from temper.traffic.address import Address, address
 from temper.traffic.arrivals import recorded
+from temper.traffic.chat import Asked
 from temper.traffic.export import Script
 from temper.traffic.limits.ordered import Ordered
 from temper.traffic.limits.started import Started
@@ -28,6 +31,9 @@ from temper.traffic.processes import Generators
 
 SEARCH, OWN, NAMED = "search", "serve", "service"
 _SLOWEST = 2.0
+_FIRST = 50.0
+_GENTLY, _ENOUGH, _CHAT_FIRST, _CHAT_LIMIT = 2.0, 100, 1.0, 1.0
+"""Of a chat, whose answers are slow and cost: requests a second between runs, of a run, at first; and the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,7 @@ class LoadTest:
     seconds: float = 3.0
     limit_ms: float | None = None
     most: float | None = None
-    first: float = 50.0
+    first: float | None = None
     body: Path | None = None
     method: str | None = None
     headers: tuple[str, ...] = ()
@@ -55,6 +61,7 @@ class LoadTest:
     limits: tuple[Ordered, ...] = ()
     seed: int = 0
     trust_pickle: bool = False
+    chat: Chat | None = None
 
     def run(self, told: Callable[[str], None], watch: Callable[[Glance], None] | None = None) -> Loaded:
         """Do it. `told` hears a line for every finding, `watch` sees the last second, four times a second."""
@@ -72,27 +79,56 @@ class LoadTest:
         with ExitStack() as ended:
             service, pid, own = ended.enter_context(self._started(service, told))
             place = address(service.url, confirmed=service.confirmed, ca=service.ca)
-            requests = messages(service, place, system, self.body)
-            senders = Generators(
-                address=place,
-                many=self.generators,
-                connections=self.connections,
-                timeout=max(_SLOWEST, 4 * service.limit.seconds),
-                limit=service.limit.seconds,
-                watch=watch,
-            )
-            course = Course(
-                generators=ended.enter_context(senders),
-                requests=requests,
-                limit=service.limit,
-                first=min(self.first, service.most),
-                most=service.most,
-                seconds=self.seconds,
-                seed=self.seed,
-                told=told,
-            )
+            requests = messages(service, place, self._contents(service, system))
+            senders = ended.enter_context(self._senders(service, place, watch))
+            course = self._course(service, senders, requests, told)
+            if self.chat is not None:
+                told(self.chat.estimate(min(self._many(), self.chat.max_requests)))
             found = self._told(lambda: self._through(course, pid, searches), own)
         return replace(found, caveats=(*found.caveats, *((QUOTA_OFF,) if self.target == OWN else ())))
+
+    def _senders(self, service: Service, place: Address, watch: Callable[[Glance], None] | None) -> Generators:
+        found = Generators(
+            address=place,
+            many=self.generators,
+            connections=self.connections,
+            timeout=max(_SLOWEST, 4 * service.limit.seconds),
+            limit=service.limit.seconds,
+            watch=watch,
+        )
+        if self.chat is not None:
+            found.chat, found.cap = Asked(stream=self.chat.stream), self.chat.max_requests
+            found.timeout = self.chat.waits(service.limit.seconds)
+        return found
+
+    def _course(
+        self, service: Service, senders: Generators, requests: list[bytes], told: Callable[[str], None]
+    ) -> Course:
+        first = self.first if self.first is not None else _FIRST if self.chat is None else _CHAT_FIRST
+        course = Course(
+            generators=senders,
+            requests=requests,
+            limit=service.limit,
+            first=min(first, service.most),
+            most=service.most,
+            seconds=self.seconds,
+            seed=self.seed,
+            told=told,
+        )
+        if self.chat is not None:
+            course.enough, course.gently = _ENOUGH, _GENTLY
+        return course
+
+    def _many(self) -> float:
+        """Requests of the plan; nobody knows how many a search takes."""
+        if self.plan == SEARCH:
+            return math.inf
+        if self.plan.startswith("times:"):
+            return len(recorded(Path(self.plan.removeprefix("times:"))))
+        return round(sum(phase.many for phase in planned(self.plan, self.seconds)))
+
+    def _contents(self, service: Service, system: Protected | None) -> list[bytes]:
+        return self.chat.bodies() if self.chat is not None else contents(service, system, self.body)
 
     def script(self, kind: str) -> str:
         """The plan as a script for "locust" or "k6"; nothing is sent. Errors: a search and a recording have none."""
@@ -109,7 +145,7 @@ class LoadTest:
             method=service.method,
             headers=service.headers,
             key_env=service.key_env,
-            bodies=[one.decode() for one in contents(service, system, self.body)],
+            bodies=[one.decode() for one in self._contents(service, system)],
             limit=service.limit,
         )
         return found.locust() if kind == "locust" else found.k6()
@@ -141,7 +177,12 @@ class LoadTest:
 
     def _system(self) -> Protected | None:
         """The system of temper.yaml, for its rows and its service; none where a URL needs neither."""
-        fed = self.body is not None or (self.method or "").upper() == "GET" or not self.config.exists()
+        fed = (
+            self.chat is not None
+            or self.body is not None
+            or (self.method or "").upper() == "GET"
+            or not self.config.exists()
+        )
         if fed and self.target not in (OWN, NAMED):
             return None
         return load_system(self.config, trust_pickle=self.trust_pickle)
@@ -153,9 +194,17 @@ class LoadTest:
         told = system.service if system is not None else None
         if self.target == NAMED and told is None:
             raise TemperError(f"{self.config} names no service", fix="write `service:` with its `url:`")
-        base = told if told is not None else Service(url="")
+        if self.chat is not None and self.target == OWN:
+            raise TemperError(
+                "an assistant's gateway is not started for this", fix="start `temper serve` and name its URL"
+            )
+        base = told if told is not None else self._usual()
         if self.target != NAMED:
             base = replace(base, method="POST", key_env="", headers=(), ca="", confirmed="")
+        if self.chat is not None and (self.body is not None or (self.method or base.method).upper() != "POST"):
+            raise TemperError(
+                "a chat is asked by POST with its prompts", fix="use --prompts, without --body and --method"
+            )
         found = replace(
             base,
             url=base.url if self.target in (NAMED, OWN) else self.target,
@@ -173,6 +222,10 @@ class LoadTest:
                 fix=f"--method is one of {', '.join(METHODS)}; --limit-ms, --seconds above 0; --most at least 1",
             )
         return found
+
+    def _usual(self) -> Service:
+        """A service of which nothing is known."""
+        return Service(url="") if self.chat is None else Service(url="", limit=Limit(seconds=_CHAT_LIMIT))
 
     @contextmanager
     def _started(

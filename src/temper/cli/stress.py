@@ -23,7 +23,7 @@ Plan = Annotated[
 ]
 Within = Annotated[float | None, typer.Option(help="Load: 99 % of the answers within; default 100 (chat 1000).")]
 First = Annotated[float | None, typer.Option(help="Load: where the search begins; default 50 a second (chat 1).")]
-Constraints = Annotated[
+Limits = Annotated[
     list[str] | None,
     typer.Option(help="Load of `serve`: cpu=0.5, memory=400M, files=64, cores=1 or disk=20M; or repeat it."),
 ]
@@ -54,7 +54,7 @@ def command(
     script: Annotated[str, typer.Option(help="Load: print the plan as a script for locust or k6; send nothing.")] = "",
     generators: Annotated[int, typer.Option(min=1, max=64, help="Load: processes that send.")] = 1,
     connections: Annotated[int, typer.Option(min=1, max=20_000, help="Load: connections in all.")] = 256,
-    limit: Constraints = None,
+    limit: Limits = None,
     pid: Annotated[int | None, typer.Option(help="Load: the service's process, to watch its memory.")] = None,
     chat: IsChat = False,
     model: Annotated[str, typer.Option(help="Chat: the model to name.")] = "",
@@ -71,12 +71,11 @@ def command(
         return run(config, suite, only or ROOMS, json, allow_inconclusive, trust_pickle, seed=seed, engine=engine)
     from temper.cli._load import run as load
     from temper.engine.load.chat import Chat
-    from temper.traffic.limits.ordered import ordered
 
     sent: dict[str, Any] = {"body": body, "method": method, "headers": tuple(header or ()), "key_env": key_env}
     much: dict[str, Any] = {"plan": plan, "seconds": seconds, "limit_ms": limit_ms, "most": most, "first": first}
     how: dict[str, Any] = {"ca": ca, "confirmed": yes_this_host, "generators": generators, "connections": connections}
     asked: dict[str, Any] = {"model": model, "prompts": prompts, "max_tokens": max_tokens, "silence": silence}
     talk = Chat(stream=not no_stream, max_requests=max_requests, **asked) if chat else None
-    how |= {"limits": ordered(limit or ()), "chat": talk, "pid": pid, "seed": seed, "trust_pickle": trust_pickle}
+    how |= {"limits": tuple(limit or ()), "chat": talk, "pid": pid, "seed": seed, "trust_pickle": trust_pickle}
     load({"target": target, "config": config, **sent, **much, **how}, json, script)

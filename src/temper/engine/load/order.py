@@ -23,7 +23,7 @@ from temper.traffic.address import Address, address
 from temper.traffic.arrivals import recorded
 from temper.traffic.chat import Asked
 from temper.traffic.export import Script
-from temper.traffic.limits.ordered import Ordered
+from temper.traffic.limits.ordered import ordered
 from temper.traffic.limits.started import Started
 from temper.traffic.memory import Memory
 from temper.traffic.plan import plan as planned
@@ -58,10 +58,14 @@ class LoadTest:
     generators: int = 1
     connections: int = 256
     pid: int | None = None
-    limits: tuple[Ordered, ...] = ()
+    limits: tuple[str, ...] = ()
     seed: int = 0
     trust_pickle: bool = False
     chat: Chat | None = None
+
+    def __post_init__(self) -> None:
+        if ordered(self.limits) and self.target != OWN:
+            raise TemperError("only a service that is started here has a limit", fix="stress `serve`, not a URL")
 
     def run(self, told: Callable[[str], None], watch: Callable[[Glance], None] | None = None) -> Loaded:
         """Do it. `told` hears a line for every finding, `watch` sees the last second, four times a second."""
@@ -233,13 +237,11 @@ class LoadTest:
     ) -> Iterator[tuple[Service, int | None, Started | None]]:
         """The service with its process, where it is known; the gateway is started and ended here, within its limits."""
         if self.target != OWN:
-            if self.limits:
-                raise TemperError("only a service that is started here has a limit", fix="stress `serve`, not a URL")
             yield service, self.pid, None
             return
-        within = ", ".join(one.words for one in self.limits)
+        within = ", ".join(self.limits)
         told(f"the gateway starts{f' within {within}' if within else ''}")
-        with gateway(self.config, self.limits) as (url, own):
+        with gateway(self.config, ordered(self.limits)) as (url, own):
             for one in own.constraints():
                 told(f"{one.limit} is set by {one.by}")
             yield replace(service, url=url, method="POST", body=Service(url="").body), own.process.pid, own

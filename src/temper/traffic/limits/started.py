@@ -109,7 +109,8 @@ def _placed(pid: int, order: Ordered, name: str, disk: SmallDisk) -> Mechanism:
         try:
             found = mechanism.place(pid, order, name)
         except (Refused, OSError, ValueError) as reason:
-            reasons.append(f"{mechanism.by}: {reason}")
+            said = reason.strerror if isinstance(reason, OSError) else reason
+            reasons.append(f"{mechanism.by}: {said}")
             continue
         if abs(found - order.amount) <= max(_CLOSE * order.amount, 4096.0 * (order.amount > 4096)):
             return mechanism

@@ -34,7 +34,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["primary-down", "primary-hang"])
 def test_a_model_that_goes_away_is_stood_in_for_and_takes_over_again(bank: Path, name: str) -> None:
     told: list[str] = []
-    found = run(bank, drill_of(name), Load(rate=150.0, seconds=12.0), told.append)
+    found = run(bank, drill_of(name), Load(rate=100.0, seconds=32.0), told.append)
     assert found.requests > 1_500
     assert found.failed == 0
     assert found.degraded > 100

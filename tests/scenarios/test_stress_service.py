@@ -27,7 +27,7 @@ def test_the_gateway_is_started_for_it_and_ends_with_it(folder: Path) -> None:
     assert found.growth is not None
     assert any("memory" in line for line in sentences(found))
     assert any("quotas are off" in line for line in found.caveats)
-    assert (folder / ".temper" / "stress" / "audit").is_dir()
+    assert (folder / ".temper" / "stress" / "disk" / "audit").is_dir()
     assert not (folder / ".temper" / "audit").exists()
     port = re.search(r":(\d+)/", found.url)
     assert port is not None

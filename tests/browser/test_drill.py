@@ -69,7 +69,7 @@ def test_failover_and_recovery_are_seen_while_they_happen_and_afterwards(
     told: list[str] = []
 
     def drilled() -> None:
-        done.append(run(path, drill_of("primary-down"), Load(rate=150.0), told.append, "sam"))
+        done.append(run(path, drill_of("primary-down"), Load(rate=100.0, seconds=40.0), told.append, "sam"))
 
     thread = threading.Thread(target=drilled)
     thread.start()
@@ -82,7 +82,7 @@ def test_failover_and_recovery_are_seen_while_they_happen_and_afterwards(
     drill.get_by_text("the breaker is seen open").wait_for(timeout=20_000)
     assert drill.get_by_text("running").is_visible(), "failover is seen while it happens"
     seen(page, "drill-running")
-    drill.get_by_text("the fault is over").wait_for(timeout=20_000)
+    drill.get_by_text("the fault is over").wait_for(timeout=60_000)  # the model is started anew, beside other tests
     drill.get_by_text("full quality for everybody again").wait_for(timeout=60_000)
     thread.join(60)
     assert told[1:] == []
@@ -101,7 +101,7 @@ def test_failover_and_recovery_are_seen_while_they_happen_and_afterwards(
     assert world.control.incidents.counts() == (0, 0), "a drill is no incident"
     page.goto("/drills/1")
     assert page.get_by_role("img").get_attribute("aria-label") == (
-        f"Answers over 20 seconds: {found.degraded:,} by the fallback, 0 failed."
+        f"Answers over 40 seconds: {found.degraded:,} by the fallback, 0 failed."
     )
     phone = tab(browser, world, at, "vera", viewport={"width": 390, "height": 844}, color_scheme="dark")
     phone.goto("/drills/1")

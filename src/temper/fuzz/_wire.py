@@ -11,6 +11,7 @@ from typing import Any
 from temper.core.errors import TemperError
 from temper.core.schema import Column, Schema
 from temper.fuzz._case import MESSAGE, Case, Edge, Fate, Literal
+from temper.fuzz._cases_of_a_service import flat, standing
 from temper.fuzz._edges import Field
 
 _FOUND = ("score", "scores", "results.*.score", "probability", "probabilities", "prediction", "predictions")
@@ -62,7 +63,7 @@ class Form:
     def scores(self, document: Any, n: int) -> list[float] | None:
         """The scores of `n` rows in an answer, None where they are not there."""
         for path in (self.answer,) if self.answer else _FOUND:
-            found = _flat(_at(document, path.split(".")))
+            found = flat(standing(document, path.split(".")))
             if found and len(found) % n == 0 and all(_number(value) for value in found):
                 width = len(found) // n
                 return [float(value) for value in found[width - 1 :: width]]  # of several classes the last
@@ -221,25 +222,6 @@ def _tensors(schema: Schema, cases: Sequence[Case]) -> str:
         found.append(f'{{"name": {json.dumps(name)}, "shape": [{len(values)}], "datatype": "{kind}", '
                      f'"data": [{", ".join(values)}]}}')  # fmt: skip
     return f'{{"inputs": [{", ".join(found)}]}}'
-
-
-def _at(document: Any, path: Sequence[str]) -> Any:
-    for at, step in enumerate(path):
-        if step == "*" and isinstance(document, list):
-            return [_at(item, path[at + 1 :]) for item in document]
-        if isinstance(document, dict) and step in document:
-            document = document[step]
-        elif isinstance(document, list) and step.isdigit() and int(step) < len(document):
-            document = document[int(step)]
-        else:
-            return None
-    return document
-
-
-def _flat(found: Any) -> list[Any]:
-    if isinstance(found, list):
-        return [value for item in found for value in _flat(item)]
-    return [] if found is None else [found]
 
 
 def _number(value: Any) -> bool:

@@ -18,6 +18,7 @@ from temper.chaos.deadman import DeadMan, Undo
 from temper.chaos.host import Host
 from temper.chaos.orders import Orders
 from temper.chaos.outside import Outside
+from temper.config.elsewhere import elsewhere
 from temper.core.errors import TemperError
 from temper.engine.drill.catalogue import Drill, Victim
 
@@ -121,14 +122,8 @@ def _configs(config: Path, folder: Path, port: int) -> tuple[Path, Path, str, fl
     """
     import yaml
 
-    document = yaml.safe_load(config.read_text(encoding="utf-8"))
-    base = config.absolute().parent
-    for section, keys in (("model", ("path", "manifest", "public_key")), ("data", ("test", "train", "accepted"))):
-        for key in keys:
-            if key in document.get(section, {}):
-                document[section][key] = str(base / document[section][key])
-    name = document.get("system", {}).get("name") or base.name
-    document["system"] = {**document.get("system", {}), "name": name}
+    document = elsewhere(config)
+    name = document["system"]["name"]
     guard = dict(document.get("guard") or {})
     off = dict.fromkeys(("anomaly", "extraction", "output"), "off")
     alone = {**off, "open": True, "audit": {"folder": str(folder / "primary"), "ack": "async"}}

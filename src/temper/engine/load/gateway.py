@@ -11,8 +11,8 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from temper.config.elsewhere import elsewhere
 from temper.core.errors import TemperError
 from temper.traffic.limits.ordered import Ordered
 from temper.traffic.limits.started import Started, started
@@ -46,14 +46,7 @@ def gateway(config: Path, limits: Sequence[Ordered] = ()) -> Iterator[tuple[str,
 def _written(config: Path, folder: Path) -> str:
     import yaml
 
-    document: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
-    base = config.absolute().parent
-    for section, keys in (("model", ("path", "manifest", "public_key")), ("data", ("test", "train", "accepted"))):
-        for key in keys:
-            if key in (document.get(section) or {}):
-                document[section][key] = str(base / document[section][key])
-    name = (document.get("system") or {}).get("name") or base.name
-    document["system"] = {**(document.get("system") or {}), "name": name}
+    document, base = elsewhere(config), config.absolute().parent
     guard = dict(document.get("guard") or {})
     ack = guard["audit"].get("ack", "durable") if isinstance(guard.get("audit"), dict) else "durable"
     guard |= {"open": True, "quota": "off", "audit": {"folder": str(folder / "audit"), "ack": ack}}

@@ -67,7 +67,7 @@ def test_a_thousand_callers_at_a_hung_model_get_three_probes_through():
         await asyncio.sleep(0.25)
         found = []
         for _ in range(3):  # all at once, three times within the life of the probes
-            found += [asyncio.create_task(whole.answer(scoring(ROWS[at : at + 1], 0.6))) for at in range(1_000)]
+            found += [asyncio.create_task(whole.answer(scoring(ROWS[at : at + 1], 3.0))) for at in range(1_000)]
             await asyncio.sleep(0.05)
         return await asyncio.gather(*found)
 

@@ -29,6 +29,7 @@ ROOMS = {
     "hardening": ("Defences", "What turns a target and its data into a hardened target."),
     "judges": ("Judges", "What decides whether an attack succeeded."),
     "detectors": ("Detectors", "Watchers without ground truth; their state is a value."),
+    "monitoring.drift": ("Comparisons", "How a window of rows differs from the reference."),
     "guard.stages": ("Stages", "Layers of the guard; the worst decision wins."),
     "response.responses": ("Responses", "What is done about an incident."),
 }

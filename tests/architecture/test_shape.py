@@ -28,6 +28,7 @@ VERBS = {
     "hardening": "apply",
     "guard/stages": "check",
     "detectors": "step",
+    "monitoring/drift": "compare",
     "response/responses": "act",
     "chaos/faults/wire": "meet",
     "chaos/faults/scores": "answer",
@@ -40,6 +41,7 @@ SPEAKS = (
     "chaos",
     "validation",
     "hardening",
+    "monitoring",
 )  # rooms whose plugins name their source and show an example
 Callable_ = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -22,6 +22,7 @@ from temper.judges.share import Rung, Shares
 from temper.testing import (
     attack,
     check,
+    comparison,
     defence,
     detector,
     extraction,
@@ -111,7 +112,17 @@ def _pair(name: str, law: Law) -> Any:
 
 
 def every_plugin() -> Iterator[Any]:
-    for room in ("attacks", "judges", "stress", "validation", "hardening", "guard.stages", "detectors", "chaos.faults"):
+    for room in (
+        "attacks",
+        "judges",
+        "stress",
+        "validation",
+        "hardening",
+        "guard.stages",
+        "detectors",
+        "monitoring.drift",
+        "chaos.faults",
+    ):
         for name in Room(f"temper.{room}").names():
             for law in plugin.LAWS:
                 yield pytest.param(room, name, law, id=f"{room}-{name}-{law.__name__}")
@@ -174,6 +185,11 @@ def test_stage_keeps(name: str, law: Law) -> None:
 def test_detector_keeps(name: str, law: Law) -> None:
     case = detector.scores_of_a_model() if name.startswith("output.") else detector.rows_of_a_table()
     law(Room("temper.detectors").get(name), case)
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("monitoring.drift", lambda name: comparison.LAWS))
+def test_comparison_keeps(name: str, law: Law) -> None:
+    law(Room("temper.monitoring.drift").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

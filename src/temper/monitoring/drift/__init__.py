@@ -1,0 +1,1 @@
+"""How a window differs from the reference: one comparison per file."""

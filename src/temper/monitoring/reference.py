@@ -1,0 +1,124 @@
+"""What windows are compared with: made once, from the rows a model was assessed on, and never drawn from again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import ContractError
+from temper.core.schema import Schema
+from temper.core.seed import Draws
+from temper.kernels.cells import Cells, Tally, cells_of, single, tally
+
+Array = np.ndarray[Any, Any]
+SAMPLE = 500
+_ORDER = Draws(0, "monitoring.sample")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Some rows (k, d) for what compares rows as wholes: those with the lowest numbers, which their ids decide, so that
+    samples of parts make the same sample as all rows at once.
+    """
+
+    rows: Array
+    numbers: Array
+
+    @staticmethod
+    def of(x: Array, ids: Array) -> Sample:
+        """The sample of these rows."""
+        return _lowest(single(x), _ORDER.uniform(ids, 0))
+
+    def __add__(self, other: Sample) -> Sample:
+        return _lowest(np.concatenate([self.rows, other.rows]), np.concatenate([self.numbers, other.numbers]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reference:
+    """The rows of an assessment as counts: `names` of the columns, the `cells` they are counted in, their `tally`, and
+    a `sample`.
+
+    Some rows were put aside before anybody looked which codes there are: `fresh` (d,) of them had one that no other
+    row has. That is how common new codes are without any drift. `held_present` (d,) of them had a value.
+
+    >>> rows = np.random.Generator(np.random.Philox(key=0)).normal(size=(2_000, 3))
+    >>> made = Reference.fit(rows, Schema())
+    >>> made.tally.rows, len(made.cells), len(made.sample.rows)
+    (2000, 3, 500)
+    """
+
+    names: tuple[str, ...]
+    cells: Cells
+    tally: Tally
+    sample: Sample
+    seen: Array
+    fresh: Array
+    held_present: Array
+
+    @staticmethod
+    def fit(x: Array, schema: Schema, names: Sequence[str] = (), ids: Array | None = None) -> Reference:
+        """From rows (n, d); columns beyond the schema's, such as the score, are numbers."""
+        n, d = x.shape
+        if n < 2:
+            raise ContractError(f"{n} rows are no reference", fix="give the rows the model was assessed on")
+        category = np.zeros(d, dtype=bool)
+        category[: len(schema.columns)] = schema.categorical
+        called = (*schema.names, *names) if len(schema.names) + len(names) == d else tuple(f"x{at}" for at in range(d))
+        ids = np.arange(n) if ids is None else ids
+        cells = cells_of(x, category)
+        first = _ORDER.uniform(ids, 1) < 0.5
+        early, late = tally(cells, x[first]), tally(cells, x[~first])
+        seen = early.counts > 0
+        return Reference(
+            names=called,
+            cells=cells,
+            tally=early + late,
+            sample=Sample.of(x, ids),
+            seen=seen,
+            fresh=unseen(cells, seen, late),
+            held_present=late.present,
+        )
+
+    def ranks(self, rows: Array) -> Array:
+        """Rows (k, d) as their places in the reference, from -1 to 1, which no wild value leaves; a gap is at 0."""
+        return np.column_stack([self._rank(column, rows[:, column]) for column in range(len(self.cells))])
+
+    def _rank(self, column: int, values: Array) -> Array:
+        counts = self.tally.counts[self.cells.places(column)]
+        middle = (np.cumsum(counts) - counts / 2.0) / max(int(counts.sum()), 1)
+        knots = self.cells.of(column)
+        cell = np.searchsorted(knots, values, side="left") + np.searchsorted(knots, values, side="right")
+        return np.where(np.isnan(values), 0.0, 2.0 * middle[np.minimum(cell, len(counts) - 1)] - 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Window:
+    """Rows of a while, as counts beside their reference. Windows of one reference add up, over nodes and over days."""
+
+    reference: Reference
+    tally: Tally
+    sample: Sample
+
+    @staticmethod
+    def of(reference: Reference, x: Array, ids: Array) -> Window:
+        """The window of these rows; `ids` tell rows apart over all windows."""
+        return Window(reference=reference, tally=tally(reference.cells, x), sample=Sample.of(x, ids))
+
+    def __add__(self, other: Window) -> Window:
+        if self.reference is not other.reference:
+            raise ContractError("windows of two references cannot be added", fix="count the rows again")
+        return Window(reference=self.reference, tally=self.tally + other.tally, sample=self.sample + other.sample)
+
+
+def unseen(cells: Cells, seen: Array, counted: Tally) -> Array:
+    """How many values (d,) lie in cells of which `seen` is not true."""
+    new = np.where(seen, 0, counted.counts)
+    return np.array([new[cells.places(column)].sum() for column in range(len(cells))], dtype=np.int64)
+
+
+def _lowest(rows: Array, numbers: Array) -> Sample:
+    kept = np.argsort(numbers, kind="stable")[:SAMPLE]
+    return Sample(rows=rows[kept], numbers=numbers[kept])

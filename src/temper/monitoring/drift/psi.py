@@ -16,7 +16,8 @@ class PopulationStability:
     """The index over bins of equal share of the reference, categories being bins, and the p-value that goes with it.
 
     Misleads as a number: the customary limits of .1 and .25 are of no use by themselves, since of a hundred rows they
-    alarm without any drift, and of a hundred thousand they see none. One wild row moves it like any other. Blind to the order of bins.
+    alarm without any drift, and of a hundred thousand they see none. One wild row moves it like any other.
+    Blind to the order of bins.
     Source: Yurdakul & Naranjo, "Statistical properties of the population stability index", 2020.
 
     >>> from temper.core.schema import Schema

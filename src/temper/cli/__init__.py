@@ -32,7 +32,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents", "monitor")
 """Commands with commands of their own."""
 
 app = typer.Typer(

@@ -97,12 +97,18 @@ def stable_ids(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     >>> stable_ids(np.array([7, 3]))
     array([7, 3])
     """
+    found = hashed(column)
+    if len(np.unique(found)) != len(found):
+        raise ConfigError("the id column has the same value in several rows", fix="name a column that is unique")
+    return found
+
+
+def hashed(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Whole numbers as they are, anything else as a number that its text decides."""
     found = np.asarray(column)
     if not np.issubdtype(found.dtype, np.integer):
         digests = [hashlib.blake2b(str(value).encode(), digest_size=8).digest() for value in found]
         found = np.array([int.from_bytes(digest, "little") >> 1 for digest in digests], dtype=np.int64)
-    if len(np.unique(found)) != len(found):
-        raise ConfigError("the id column has the same value in several rows", fix="name a column that is unique")
     return found.astype(np.int64)
 
 

@@ -31,6 +31,7 @@ Made = TypeVar("Made")
 
 _SECTIONS = (
     *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
+    "monitor",
 )
 _LEVELS = ("low", "medium", "high", "critical")
 _NORMS = ("linf", "l2", "l1", "l0", "cost")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 FEWEST = 10
 """Rows below which no figure means anything."""
 
+_PARQUET = (".parquet", ".pq")
+ENDINGS = (*_PARQUET, ".csv", ".tsv", ".txt", ".gz")
+"""How the names of table files end."""
+
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "<NA>")
 
 
@@ -29,7 +33,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None, text: Seq
     wanted = names if columns is None else list(dict.fromkeys(columns))
     for name in wanted:
         require(name, names, path)
-    frame = _read(path, wanted, [name for name in text if name in wanted])
+    frame = read_columns(path, wanted, text)
     if len(frame) < FEWEST:
         raise ConfigError(
             f"{path} has {len(frame)} row(s), at least {FEWEST} are needed",
@@ -66,9 +70,9 @@ def require(name: str, names: Sequence[str], place: object) -> None:
 
 
 def _is_parquet(path: Path) -> bool:
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if path.suffix.lower() in _PARQUET:
         return True
-    if path.suffix.lower() in (".csv", ".tsv", ".txt", ".gz"):
+    if path.suffix.lower() in ENDINGS:
         return False
     raise ConfigError(f"{path} is neither parquet nor CSV", fix="use a .parquet, .csv or .tsv file")
 
@@ -114,8 +118,11 @@ def _separator(path: Path) -> str:
     return "\t" if ".tsv" in (suffix.lower() for suffix in path.suffixes) else ","
 
 
-def _read(path: Path, columns: list[str], text: list[str]) -> pd.DataFrame:
+def read_columns(path: Path, columns: list[str], text: Sequence[str] = ()) -> pd.DataFrame:
+    """These columns of a table file, however few rows it has; those of `text` as they are written."""
     import pandas as pd
+
+    text = [name for name in text if name in columns]
 
     try:
         if _is_parquet(path):

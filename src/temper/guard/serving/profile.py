@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from temper.core.detector import from_arrays, to_arrays
 from temper.core.errors import ConfigError, StoreError
 from temper.core.room import Room
 from temper.core.schema import Schema
+from temper.store.arrays import digest, load, save
 
 Array = np.ndarray[Any, Any]
 _OF_ONE_ROW = ("input.ecod", "input.mahalanobis", "input.missing")
@@ -60,7 +58,7 @@ class Profile:
     @property
     def digest(self) -> str:
         """SHA-256 of all that is in it: two profiles with the same digest see the same."""
-        return _digest(self._arrays())
+        return digest(self._arrays())
 
     @property
     def rates(self) -> dict[str, float]:
@@ -75,25 +73,12 @@ class Profile:
 
     def save(self, path: Path) -> None:
         """One npz file of plain arrays, in place of an older one as a whole or not at all."""
-        arrays = self._arrays()
-        beside = path.with_name(f".{path.name}.part")
-        with open(beside, "wb") as file:
-            np.savez(file, digest=np.array(_digest(arrays)), **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        save(path, self._arrays())
 
     @staticmethod
     def load(path: Path) -> Profile:
         """What was saved, or `StoreError` where it is damaged or of another format."""
-        try:
-            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            raise StoreError(f"{path} cannot be read as a profile: {error}", fix="fit it again") from error
-        told = str(arrays.pop("digest", ""))
-        if told != _digest(arrays):
-            raise StoreError(f"{path} is damaged: its contents do not have the digest it names", fix="fit it again")
+        arrays = load(path, "a profile")
         if int(arrays["format"]) != _FORMAT:
             raise StoreError(
                 f"{path} was fitted for other detectors (format {arrays['format']}, not {_FORMAT})",
@@ -112,12 +97,3 @@ class Profile:
 def _state(name: str, arrays: Mapping[str, Array]) -> Any:
     kind = get_type_hints(_ROOM.get(name).fit)["return"]
     return from_arrays(kind, arrays, f"{name}/")
-
-
-def _digest(arrays: Mapping[str, Array]) -> str:
-    total = hashlib.sha256()
-    for name in sorted(arrays):
-        value = np.ascontiguousarray(arrays[name])
-        total.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
-        total.update(value.tobytes())
-    return total.hexdigest()

@@ -17,6 +17,7 @@ control.policies.approve(id, by, note, now) -> Proposal
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
 control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {client: Grant}
 control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
+control.windows.keep(feed, reference, found, now) -> how many were new;  control.windows.page(feed)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -39,6 +40,7 @@ from temper.store.control.reviews import Reviews
 from temper.store.control.roster import Roster
 from temper.store.control.runs import Runs
 from temper.store.control.sessions import Sessions
+from temper.store.control.windows import Windows
 
 
 class Control:
@@ -61,6 +63,7 @@ class Control:
         self.roster = Roster(database)
         self.quotas = Quotas(database)
         self.answers = Answers(database)
+        self.windows = Windows(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

@@ -1,0 +1,62 @@
+"""What is watched of a model in service, window by window, and what is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Seen(StrEnum):
+    """What a window says; NOTHING stands for no rows at all, and like INCONCLUSIVE it is never read as PASS."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NOTHING = "no data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """`monitor:` of a temper.yaml: where predictions come from, and how they are cut and judged.
+
+    `window` is in seconds. `false_alarms` is the share of windows without drift in which anything may alarm. A distance
+    of distribution functions below `smallest` is no alarm, and windows too small to show one that large are
+    inconclusive. `grace` seconds after its end a window is complete.
+    """
+
+    feed: str
+    id: str = ""
+    time: str
+    score: str = ""
+    window: float = 86_400.0
+    false_alarms: float = 0.05
+    smallest: float = 0.1
+    grace: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A comparison that found drift in a column ("" for all of them together), how far it has moved, and p."""
+
+    comparison: str
+    column: str
+    value: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
+    no number does. `troubles` are what no row was right in (a column that is gone), in words, and `notes` what some
+    rows were not right in: these count as missing values, and drift decides.
+    """
+
+    start: float
+    ends: float
+    rows: int
+    seen: Seen
+    tests: int
+    needed: int | None
+    alarms: tuple[Alarm, ...] = ()
+    troubles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""Predictions from files: one table, or a folder of them, read in order and put into windows by their own times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from temper.config.rows import hashed, moments
+from temper.config.table import ENDINGS, header, read_columns, require
+from temper.core.errors import ConfigError
+from temper.core.schema import Schema
+from temper.core.watch import Watch
+from temper.monitoring.coded import coded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrived:
+    """Rows of one file: `x` (n, d) with the score as its last column where the feed has one, `ids` (n,), `at` (n,) in
+    seconds, and what was wrong with them.
+    """
+
+    x: Array
+    ids: Array
+    at: Array
+    troubles: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def arrived(watch: Watch, schema: Schema) -> Iterator[Arrived]:
+    """The rows of every file of the feed, the files by name."""
+    for path in _files(Path(watch.feed)):
+        names = header(path)
+        for name in (watch.time, *([watch.id] if watch.id else []), *([watch.score] if watch.score else [])):
+            require(name, names, path)
+        text = [column.name for column in schema.columns if column.type == "category"]
+        yield _arrived(read_columns(path, names, text), watch, schema)
+
+
+def _arrived(frame: pd.DataFrame, watch: Watch, schema: Schema) -> Arrived:
+    at = moments(frame[watch.time], watch.time)
+    seconds = at.astype("datetime64[s]").astype(np.int64).astype(float) if at.dtype.kind == "M" else at
+    x, troubles, notes = coded(frame, schema)
+    if watch.score:
+        import pandas as pd
+
+        score = pd.to_numeric(frame[watch.score], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        x = np.column_stack([x, score])
+    ids = hashed(frame[watch.id]) if watch.id else _of_content(x, seconds)
+    return Arrived(x=x, ids=ids, at=seconds, troubles=troubles, notes=notes)
+
+
+def _of_content(x: Array, at: Array) -> Array:
+    """Numbers for rows without an id: the same row at the same time has the same one."""
+    import hashlib
+
+    rows = np.ascontiguousarray(np.column_stack([at, x]))
+    found = [int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little") >> 1 for row in rows]
+    return np.array(found, dtype=np.int64)
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise ConfigError(f"the feed {place} does not exist", fix="paths are relative to the temper.yaml")
+    found = sorted(one for one in place.iterdir() if one.is_file() and one.name.lower().endswith(ENDINGS))
+    if not found:
+        raise ConfigError(f"the feed {place} holds no table", fix="put .parquet or .csv files there")
+    return found

@@ -1,0 +1,87 @@
+"""From comparisons of a window to what is said of it: few false alarms over all columns, and no small window passes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from temper.core.room import Room
+from temper.core.shift import Shift
+from temper.core.watch import Alarm, Seen, Watch, Watched
+from temper.kernels.several import discoveries
+from temper.monitoring.reference import Window
+
+COMPARISONS = Room("temper.monitoring.drift")
+_MISSED = 0.1  # the share of windows with a shift worth an alarm in which none may be found
+
+
+def judged(
+    window: Window, watch: Watch, start: float, ends: float, troubles: Iterable[str] = (), notes: Iterable[str] = ()
+) -> Watched:
+    """What this window says: FAIL with an alarm or a trouble, INCONCLUSIVE where it is too small to say PASS.
+
+    Alarms are those of all comparisons of all columns whose p survives Benjamini and Hochberg's rate, so that a window
+    without drift alarms at a rate of `false_alarms` at most.
+    """
+    found = {name: COMPARISONS.build(name).compare(window) for name in COMPARISONS.names()}
+    tests = sum(len(one.p) for one in found.values())
+    needed = rows_needed(window.reference.tally.rows, tests, watch)
+    alarms = _alarms(found, window, watch)
+    rows = window.tally.rows
+    wrong = tuple(troubles)
+    return Watched(
+        start=start,
+        ends=ends,
+        rows=rows,
+        seen=_seen(rows, needed, bool(alarms or wrong)),
+        tests=tests,
+        needed=needed,
+        alarms=alarms,
+        troubles=wrong,
+        notes=tuple(notes),
+    )
+
+
+def rows_needed(reference: int, tests: int, watch: Watch) -> int | None:
+    """How many rows find a shift of the smallest size worth an alarm, nine times in ten; None: no number of rows does.
+
+    By Massart's bound on both samples, at the level of one test among all.
+    """
+    level = watch.false_alarms / max(tests, 1)
+    found = math.sqrt(-math.log(level / 2.0) / 2.0) + math.sqrt(-math.log(_MISSED) / 2.0)
+    together = (found / watch.smallest) ** 2
+    return math.ceil(together * reference / (reference - together)) if reference > together else None
+
+
+def _seen(rows: int, needed: int | None, wrong: bool) -> Seen:
+    if wrong:
+        return Seen.FAIL
+    if not rows:
+        return Seen.NOTHING
+    return Seen.PASS if needed is not None and rows >= needed else Seen.INCONCLUSIVE
+
+
+def _alarms(found: dict[str, Shift], window: Window, watch: Watch) -> tuple[Alarm, ...]:
+    """The smallest p first."""
+    names = [name for name, one in found.items() for _ in one.p]
+    columns = np.concatenate([one.columns for one in found.values()])
+    values = np.concatenate([one.values for one in found.values()])
+    p = np.concatenate([one.p for one in found.values()])
+    small = _small(found["ks"], watch.smallest)
+    return tuple(
+        Alarm(
+            comparison=names[at],
+            column=window.reference.names[columns[at]] if columns[at] >= 0 else "",
+            value=float(values[at]),
+            p=float(p[at]),
+        )
+        for at in discoveries(p, watch.false_alarms)
+        if not (int(columns[at]) in small and names[at] not in ("missing", "unseen"))
+    )
+
+
+def _small(distances: Shift, smallest: float) -> set[int]:
+    """Columns of numbers whose distribution functions lie closer together than is worth an alarm."""
+    return {int(column) for column, value in zip(distances.columns, distances.values, strict=True) if value < smallest}

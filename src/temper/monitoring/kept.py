@@ -1,0 +1,30 @@
+"""The reference between two runs: a file of counts beside the store, known by the digest of its contents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from temper.core.detector import from_arrays, to_arrays
+from temper.core.errors import StoreError
+from temper.monitoring.reference import Reference
+from temper.store.arrays import digest, load, save
+
+FORMAT = 1
+
+
+def keep(reference: Reference, path: Path) -> str:
+    """Write it; its digest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return save(path, {"format": np.array(FORMAT), **to_arrays(reference)})
+
+
+def read(path: Path) -> tuple[Reference, str]:
+    """The reference in this file, and its digest. Raises `StoreError` where it is damaged or of another format."""
+    arrays = load(path, "a reference")
+    if int(arrays["format"]) != FORMAT:
+        raise StoreError(f"{path} is of another Temper", fix="`temper monitor reference` makes it again")
+    found = from_arrays(Reference, arrays)
+    return replace(found, names=tuple(map(str, found.names))), digest(arrays)

@@ -1,0 +1,176 @@
+"""One look at a feed: every window that is complete and of which nothing was said yet is judged and kept, once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.config.monitor import watch_of
+from temper.config.reading import read as read_config
+from temper.config.system import load_system
+from temper.core.errors import ConfigError, StoreError, Unsupported
+from temper.core.schema import Schema
+from temper.core.system import Protected
+from temper.core.target import Access
+from temper.core.watch import Seen, Watch, Watched
+from temper.monitoring import kept
+from temper.monitoring.feed import Arrived, arrived
+from temper.monitoring.judged import judged
+from temper.monitoring.reference import Reference, Window
+from temper.store.control.windows import Windows
+
+Array = np.ndarray[Any, Any]
+FILE = Path(".temper") / "reference.npz"
+_SILENT = 30
+"""Windows after the last row in which a silent feed is told; a feed that ended long ago is no news."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Looked:
+    """What one look found: the windows that are `new`, in order of time; `early` rows lie in windows that are not over,
+    `late` ones in windows of which something was said before, and `twice` had an id that came before in their window.
+    """
+
+    new: list[Watched] = field(default_factory=list)
+    early: int = 0
+    late: int = 0
+    twice: int = 0
+
+    @property
+    def told(self) -> str:
+        """What there was to look at, in a line."""
+        said = [
+            f"{len(self.new)} windows were looked at" if self.new else "no window is over that was not looked at yet"
+        ]
+        said += [f"{self.early:,} rows are of windows that are not over"] if self.early else []
+        said += [f"{self.late:,} rows came too late for theirs"] if self.late > 0 else []
+        said += [f"{self.twice:,} came twice and count once"] if self.twice else []
+        return "; ".join(said)
+
+    def code(self, *, lenient: bool) -> int:
+        """The exit code: 1 with an alarm, 3 where a window could not be judged, else 0."""
+        seen = {one.seen for one in self.new}
+        if Seen.FAIL in seen:
+            return 1
+        return 3 if seen & {Seen.INCONCLUSIVE, Seen.NOTHING} and not lenient else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Monitor:
+    """A feed, what its windows are compared with, and where what is said of them is kept."""
+
+    watch: Watch
+    schema: Schema
+    reference: Reference
+    digest: str
+    windows: Windows
+
+    def look(self, now: float) -> Looked:
+        """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""
+        known = self.windows.known(self.watch.feed, self.digest, self.watch.window)
+        looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, _Held]()
+        for part in arrived(self.watch, self.schema):
+            starts = np.floor(part.at / self.watch.window) * self.watch.window
+            for start in np.unique(starts).tolist():
+                rows = starts == start
+                if start in again:
+                    again[start] += int(rows.sum())
+                elif start + self.watch.window + self.watch.grace > now:
+                    looked.early += int(rows.sum())
+                else:
+                    window = held.setdefault(start, _Held(reference=self.reference))
+                    looked.twice += window.add(part, rows)
+        looked.late = sum(max(0, many - known[start]) for start, many in again.items())
+        looked.new = list(self._judged(held, known, now))
+        self.windows.keep(self.watch.feed, self.digest, looked.new, now)
+        return looked
+
+    def _judged(self, held: dict[float, _Held], known: dict[float, int], now: float) -> Iterator[Watched]:
+        """Windows with rows, and those between and after them without: that nothing came is told, too."""
+        starts = {*held, *(start for start, rows in known.items() if rows)}
+        if not starts:
+            return
+        width = self.watch.window
+        over = math.floor((now - self.watch.grace) / width) * width
+        empty = Window.of(self.reference, np.zeros((0, len(self.reference.cells))), np.zeros(0, dtype=np.int64))
+        for at in range(round((min(over, max(starts) + (_SILENT + 1) * width) - min(starts)) / width)):
+            start = min(starts) + at * width
+            if start not in known:
+                held_rows = held.get(start, _Held(reference=self.reference))
+                whole = held_rows.whole or empty
+                yield judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Held:
+    """A window that is being filled: its counts so far, and the ids that are in it."""
+
+    reference: Reference
+    whole: Window | None = None
+    ids: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    troubles: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def add(self, part: Arrived, rows: Array) -> int:
+        """Those of these rows that are not in it yet; how many were."""
+        x, ids = part.x[rows], part.ids[rows]
+        _, first = np.unique(ids, return_index=True)
+        fresh = np.sort(first[~np.isin(ids[first], self.ids)])
+        window = Window.of(self.reference, x[fresh], ids[fresh])
+        self.whole = window if self.whole is None else self.whole + window
+        self.ids = np.concatenate([self.ids, ids[fresh]])
+        self.troubles |= dict.fromkeys(part.troubles)
+        self.notes |= dict.fromkeys(part.notes)
+        return len(ids) - len(fresh)
+
+
+def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, trust_pickle: bool = False) -> Monitor:
+    """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
+
+    Raises `ConfigError` where nothing says what is watched.
+    """
+    watch = watch_of(read_config(config), config.absolute().parent)
+    if watch is None:
+        raise ConfigError(
+            f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
+        )
+    system = load_system(config, trust_pickle=trust_pickle)
+    if not system.schema.columns:
+        raise Unsupported("windows are compared column by column, and this system has no columns", fix="watch a table")
+    reference = reference_of(system, bool(watch.score))
+    path = config.absolute().parent / FILE
+    digest = _kept(reference, path, say)
+    return Monitor(watch=watch, schema=system.schema, reference=reference, digest=digest, windows=windows)
+
+
+def reference_of(system: Protected, scored: bool) -> Reference:
+    """The rows this system was assessed on, as counts; with the model's scores as their last column, if wanted."""
+    x = np.asarray(system.data.x, dtype=np.float64)
+    if not scored:
+        return Reference.fit(x, system.schema, (), system.data.ids)
+    return Reference.fit(np.column_stack([x, scores_of(system)]), system.schema, ("score",), system.data.ids)
+
+
+def scores_of(system: Protected) -> Array:
+    """The one number per row that a threshold is held against: of class 1 of two, else of the likeliest class."""
+    if Access.SCORES not in system.target.access:
+        raise Unsupported("this model gives no scores", fix="leave `monitor: score:` out")
+    scores = np.asarray(system.target.scores(system.data.x))
+    return scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
+
+
+def _kept(reference: Reference, path: Path, say: Callable[[str], None]) -> str:
+    try:
+        before = kept.read(path)[1] if path.exists() else ""
+    except StoreError as damaged:
+        before = ""
+        say(f"{damaged.message}: it is made again")
+    digest = kept.keep(reference, path)
+    if digest != before:
+        say(f"reference: {reference.tally.rows:,} rows, {len(reference.cells)} columns, {digest[:12]} ({path})")
+    return digest

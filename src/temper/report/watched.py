@@ -1,0 +1,97 @@
+"""Windows of predictions in the terminal: when, how many rows, what is said, and what moved most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from temper.core.watch import Alarm, Seen, Watched
+from temper.report._inert import inert
+
+_COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
+_SHOWN = 3
+_ORDER = ("unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon", "joint")
+"""Of several comparisons that found drift in a column, the one that says most."""
+
+
+def show(windows: Sequence[Watched]) -> None:
+    """One line a window, the oldest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("window (UTC)", no_wrap=True)
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("what was found")
+    for one in windows:
+        colour = _COLOURS[one.seen]
+        table.add_row(span(one), f"{one.rows:,}", f"[{colour}]{one.seen.value.upper()}[/]", _said(one))
+    Console(soft_wrap=False).print(table)
+
+
+def span(one: Watched) -> str:
+    """From when to when; a day by its date.
+
+    >>> hour = Watched(start=0.0, ends=3600.0, rows=0, seen=Seen.NOTHING, tests=0, needed=None)
+    >>> from dataclasses import replace
+    >>> span(hour), span(replace(hour, ends=86400.0))
+    ('1970-01-01 00:00-01:00', '1970-01-01')
+    """
+    start, ends = (datetime.fromtimestamp(at, UTC) for at in (one.start, one.ends))
+    if one.ends - one.start == 86_400.0 and not one.start % 86_400.0:
+        return f"{start:%Y-%m-%d}"
+    last = f"{ends:%H:%M}" if start.date() == ends.date() or not one.ends % 86_400.0 else f"{ends:%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M}-{last}"
+
+
+def following(windows: Sequence[Watched]) -> str:
+    """What to do next about them."""
+    if any(one.troubles for one in windows):
+        return "next: repair what fills the feed; the model was given other columns than it was made for"
+    if any(one.alarms for one in windows):
+        return "next: `temper assess` with newer rows says whether the model still holds there"
+    if any(one.seen is Seen.INCONCLUSIVE for one in windows):
+        return "next: a longer `monitor: window:` gives windows that can be judged"
+    return ""
+
+
+def document(windows: Sequence[Watched]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [{**asdict(one), "seen": one.seen.value} for one in windows]
+
+
+def _said(one: Watched) -> str:
+    if one.troubles:
+        more = f" and {len(one.troubles) - 1} more" if len(one.troubles) > 1 else ""
+        return inert(one.troubles[0], 120) + more
+    if one.alarms:
+        told: dict[str, Alarm] = {}
+        for alarm in sorted(one.alarms, key=lambda alarm: _ORDER.index(alarm.comparison)):
+            told.setdefault(alarm.column, alarm)
+        if len(told) > 1:  # columns that moved by themselves belong together otherwise, too
+            told.pop("", None)
+        first = list(told.values())[:_SHOWN]
+        more = f"; {len(told) - _SHOWN} more columns" if len(told) > _SHOWN else ""
+        return "; ".join(_alarm(alarm) for alarm in first) + more
+    if one.seen is Seen.NOTHING:
+        return "no rows came: is the feed silent?"
+    if one.seen is Seen.INCONCLUSIVE:
+        needed = "no number would, of so small a reference" if one.needed is None else f"{one.needed:,} would"
+        return f"too few rows to show what is worth an alarm: {needed}"
+    return f"none of {one.tests} comparisons found drift"
+
+
+def _alarm(alarm: Alarm) -> str:
+    value = abs(alarm.value)
+    said = {
+        "unseen": f"{value:.1%} of its values are new",
+        "missing": f"{value:.1%} {'more' if alarm.value > 0 else 'fewer'} are missing",
+        "ks": f"its distribution moved by {value:.2f}",
+        "g_test": f"its shares moved (V {value:.2f})",
+        "wasserstein": f"its values moved by {value:.3g}",
+        "joint": "columns belong together otherwise",
+    }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")
+    return f"{inert(alarm.column, 40)}{': ' if alarm.column else ''}{said} (p {alarm.p:.0e})"

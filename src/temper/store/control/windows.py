@@ -1,0 +1,72 @@
+"""What was said of windows of predictions: once, and then never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temper.core.watch import Alarm, Seen, Watched
+from temper.store.codec import from_json, to_json
+from temper.store.control.database import Database, Row
+
+_KEEP = (
+    "INSERT INTO watched (feed, reference, start, ends, seen, document, judged) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (feed, reference, start, ends) DO NOTHING RETURNING start"
+)
+
+
+class Windows:
+    """The windows of a control store, by their feed and the reference they were compared with."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, feed: str, reference: str, found: Sequence[Watched], now: float) -> int:
+        """Keep what was found, all or nothing; of a window that is known the first word stays. How many were new."""
+        new = 0
+        with self._database.write() as tx:
+            for one in found:
+                values = (feed, reference, one.start, one.ends, one.seen.value, _document(one), now)
+                new += tx.one(_KEEP, *values) is not None
+        return new
+
+    def known(self, feed: str, reference: str, width: float) -> dict[float, int]:
+        """The start of every window of this width that something was said of, and how many rows it had."""
+        sql = "SELECT start, document FROM watched WHERE feed = ? AND reference = ? AND ends - start = ?"
+        with self._database.read() as tx:
+            rows = tx.all(sql, feed, reference, width)
+        return {float(row["start"]): int(from_json(row["document"])["rows"]) for row in rows}
+
+    def page(self, feed: str, limit: int = 50) -> list[Watched]:
+        """The latest windows of a feed, the newest first."""
+        with self._database.read() as tx:
+            rows = tx.all("SELECT * FROM watched WHERE feed = ? ORDER BY start DESC, judged DESC LIMIT ?", feed, limit)
+        return [_watched(row) for row in rows]
+
+
+def _document(one: Watched) -> str:
+    alarms = [[a.comparison, a.column, a.value, a.p] for a in one.alarms]
+    return to_json(
+        {
+            "rows": one.rows,
+            "tests": one.tests,
+            "needed": one.needed,
+            "alarms": alarms,
+            "troubles": list(one.troubles),
+            "notes": list(one.notes),
+        }
+    )
+
+
+def _watched(row: Row) -> Watched:
+    found = from_json(row["document"])
+    return Watched(
+        start=float(row["start"]),
+        ends=float(row["ends"]),
+        rows=found["rows"],
+        seen=Seen(row["seen"]),
+        tests=found["tests"],
+        needed=found["needed"],
+        alarms=tuple(Alarm(comparison=c, column=n, value=float(v), p=float(p)) for c, n, v, p in found["alarms"]),
+        troubles=tuple(found["troubles"]),
+        notes=tuple(found["notes"]),
+    )

@@ -10,8 +10,8 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, level, table
-from temper.stress._lost import limits, places
-from temper.stress._strike import chances, follow
+from temper.stress._lost import least, values
+from temper.stress._strike import chances, follow, steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,7 @@ class MissingNotAtRandom:
         rate, out = level(self.rates, severity), table(x)
         found = features(self.schema, out, self.columns)
         for feature, drawn in zip(found, chances(rng, len(out), found), strict=True):
-            rows = np.flatnonzero(drawn < np.uint64(3.0 * rate * 2.0**64))  # none is lost more often than at the top
-            lost = rows[drawn[rows] < limits(places(out, feature, rows), rate)]
+            lost = np.flatnonzero(values(out, feature, slice(None)) >= least(out, feature, rate).take(steps(drawn)))
             out[np.ix_(lost, feature.where)] = feature.empty
         return follow(self.schema, out, x)
 

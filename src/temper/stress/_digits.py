@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 _MOST = 330  # beyond what a 64-bit number can hold
+_LEAST = 1074  # a 64-bit number is at least 2 to the minus this
+_DECADES = np.array([math.floor((power - 1) * math.log10(2)) for power in range(-_LEAST, 1026)])
 _TENS = np.array([float(f"1e{power}") for power in range(-_MOST, _MOST + 1)])
 
 
-def decades(size: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The power of ten of the first digit of sizes: 2 for 123.4; 0 for zero, infinity and missing values."""
-    known = np.where((size > 0) & (size < np.inf), size, 1.0)
-    found: np.ndarray[Any, Any] = np.floor(np.log10(known)).astype(np.int64)
+def decades(size: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The power of ten of the first digit of sizes: 2 for 123.4; whatever it is for zero, infinity and NaN is finite.
+
+    The power of two leaves two candidates.
+    """
+    near = _DECADES.take(np.frexp(size)[1] + _LEAST)
+    found: np.ndarray[Any, Any] = near + (size >= tens(near + 1))
     return found
 
 

@@ -54,6 +54,12 @@ def steps(drawn: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (drawn >> _FIRST).view(np.int64)
 
 
+def fill(out: np.ndarray[Any, Any], rows: Any, feature: Feature, value: float) -> None:
+    """Write one value into all columns of a feature in these rows, in place."""
+    for at in feature.at:
+        out[rows, at] = value
+
+
 def follow(schema: Schema | None, out: Array, clean: Array) -> Array:
     """`out` with its derived columns recomputed from what was changed; a derived cell that was hit itself stays hit."""
     if schema is None or not schema.formulas:

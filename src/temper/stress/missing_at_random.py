@@ -12,7 +12,7 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import Feature, features, level, table
 from temper.stress._lost import limits, places
-from temper.stress._strike import chances, follow
+from temper.stress._strike import chances, fill, follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class MissingAtRandom:
         others = [feature for feature in found if feature.name != driver.name]
         below = limits(places(out, driver, np.arange(len(out))), rate)
         for feature, drawn in zip(others, chances(rng, len(out), others), strict=True):
-            out[np.ix_(drawn < below, feature.where)] = feature.empty
+            fill(out, np.flatnonzero(drawn < below), feature, feature.empty)
         return follow(self.schema, out, x)
 
     def _driver(self, out: Array, found: tuple[Feature, ...], rng: Draws) -> Feature:

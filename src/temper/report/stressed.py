@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from temper.core.measure import Curve, Measurement, Status
+from temper.core.measure import Measurement, Point, Status
 from temper.report._figure import is_rate, number, percent
 
 _MAIN = ("loss", "flip_rate")  # what a stressor is ranked by: where a model's figure falls, else its decisions
@@ -88,7 +89,7 @@ def _main(figures: Sequence[Measurement]) -> Measurement | None:
 
 def _board(mains: Sequence[Measurement], by_plugin: dict[str, list[Measurement]], unit: str) -> Board:
     order = [(m, by_plugin[m.plugin]) for m in ranked(mains)]
-    values = [p.value for m, _ in order if m.curve for p in m.curve.points]
+    values = [p.value for m, _ in order for p in _points(m)]
     scale = min([*values, 0.0]), max([*values, 1e-9])
     other = [head for head, metric in _CELLS.items() if metric != order[0][0].metric]
     told = [head for head in other if any(_cell(head, figures) for _, figures in order)]
@@ -113,7 +114,7 @@ def _line(main: Measurement, figures: Sequence[Measurement], scale: tuple[float,
         column=_column(figures),
         value="stops working" if main.value is None else _short(main.value, rate),
         ends="" if main.low is None or main.high is None else f"{_short(main.low, rate)} to {_short(main.high, rate)}",
-        drawing=_drawing(main.curve, scale, earliest) if main.curve is not None else "",
+        drawing=_drawing(_points(main), scale, earliest),
         breaks=tuple(breaks),
         cells=tuple(_cell(head, figures) for head in told),
         reason=main.reason,
@@ -164,23 +165,30 @@ def _summary(lines: Sequence[Line], order: Sequence[tuple[Measurement, Sequence[
     return "; ".join(told) + "."
 
 
-def _drawing(curve: Curve, scale: tuple[float, float], breaks: float | None) -> str:
+def _points(m: Measurement) -> tuple[Point, ...]:
+    """The points of a curve that can be drawn."""
+    points = m.curve.points if m.curve is not None else ()
+    return tuple(p for p in points if all(map(math.isfinite, (p.at, p.value, p.low, p.high))))
+
+
+def _drawing(points: Sequence[Point], scale: tuple[float, float], breaks: float | None) -> str:
     """A curve with its band, a line at zero and a mark where a requirement breaks; all of a board share one scale."""
+    if not points:
+        return ""
     low, high = scale
-    end = max(p.at for p in curve.points) or 1.0
+    end = max(p.at for p in points) or 1.0
 
     def place(at: float, value: float) -> str:
         x = _EDGE + (_WIDTH - 2 * _EDGE) * at / end
         return f"{x:.1f},{_EDGE + (_HEIGHT - 2 * _EDGE) * (high - value) / (high - low):.1f}"
 
-    band = " ".join([*(place(p.at, p.high) for p in curve.points), *(place(p.at, p.low) for p in curve.points[::-1])])
-    line = " ".join(place(p.at, p.value) for p in curve.points)
-    ground = f"M{place(0, 0.0)} L{place(end, 0.0)}"
+    band = " ".join([*(place(p.at, p.high) for p in points), *(place(p.at, p.low) for p in points[::-1])])
+    line = " ".join(place(p.at, p.value) for p in points)
     mark = f'<path class="break" d="M{place(breaks, high)} L{place(breaks, low)}"/>' if breaks is not None else ""
-    x, y = place(curve.points[-1].at, curve.points[-1].value).split(",")
+    x, y = place(points[-1].at, points[-1].value).split(",")
     return (
         f'<svg class="spark" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
-        f'aria-label="from 0 to {number(curve.points[-1].value)} at severity {end:g}">'
-        f'<path class="ground" d="{ground}"/><polygon points="{band}"/>{mark}<polyline points="{line}"/>'
-        f'<circle cx="{x}" cy="{y}" r="2.4"/></svg>'
+        f'aria-label="{number(points[0].value)} to {number(points[-1].value)} at severity {end:g}">'
+        f'<path class="ground" d="M{place(0, 0.0)} L{place(end, 0.0)}"/><polygon points="{band}"/>{mark}'
+        f'<polyline points="{line}"/><circle cx="{x}" cy="{y}" r="2.4"/></svg>'
     )

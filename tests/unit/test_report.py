@@ -136,7 +136,8 @@ def test_the_page_shows_verdict_figures_examples_commands_and_limits() -> None:
 
 def test_every_measurement_and_every_limit_is_on_the_page() -> None:
     text = re.sub(r"<[^>]+>", " ", page("fraud")).replace("\u00a0", " ")
-    assert page("fraud").count("<svg") == 5
+    assert page("fraud").count("<svg") == 7
+    assert page("fraud").count('<svg class="spark"') == 2
     for m in fraud().measurements:
         assert figure(m) in text
     for line in limits(fraud()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 from temper.core.errors import TemperError, Unsupported
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
+from temper.stress._choice import features
+from temper.stress._digits import decades, tens
+from temper.stress._lost import least, limits, places
+from temper.stress._strike import STEPS
 from temper.stress.category_spelling import CategorySpelling
 from temper.stress.clock_skew import ClockSkew
 from temper.stress.currency import Currency
@@ -208,3 +213,36 @@ def test_swapped_columns_trade_places_and_totals_follow() -> None:
     np.testing.assert_allclose(swapped, shop()[:, [1, 0, 2, 3]])
     with pytest.raises(Unsupported, match="no other quantity"):
         Swapped(schema=SHOP, columns=("price",)).apply(shop(), 1, draws())
+
+
+@given(
+    values=st.lists(
+        st.sampled_from([0.0, 1.0, 2.5, -3.0, 7.0, np.nan]) | st.floats(-100, 100), min_size=1, max_size=60
+    ),
+    rate=st.sampled_from([0.01, 0.1, 0.33]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_least_value_that_is_lost_follows_from_places(values: list[float], rate: float) -> None:
+    out = np.array(values)[:, None]
+    (only,) = features(None, out)
+    limit = least(out[:, 0], rate)
+    share = [np.mean(value >= limit) for value in out[:, 0]]
+    wanted = limits(places(out, only, np.arange(len(out))), rate) / 2.0**64
+    known = ~np.isnan(out[:, 0])
+    assert np.abs(share - wanted)[known].max(initial=0.0) <= 0.5 / STEPS + 1e-12
+
+
+def test_values_below_the_sample_are_lost_as_rarely_as_its_smallest() -> None:
+    limit = least(np.array([5.0, 6.0]), 0.33)
+    assert np.mean(limit <= -1e9) == np.mean(limit <= 5.0) > 0
+
+
+@given(st.floats(5e-324, 1.7e308))
+@settings(max_examples=300, deadline=None)
+def test_decades_are_those_of_the_text(value: float) -> None:
+    assert decades(np.array([value]))[0] == Decimal(repr(value)).adjusted()
+    assert decades(-np.array([0.0, np.inf, np.nan])).shape == (3,)
+
+
+def test_tens_are_exact_and_end_where_numbers_do() -> None:
+    assert tens(np.array([-400, -3, 0, 22, 308, 400])).tolist() == [0.0, 1e-3, 1.0, 1e22, 1e308, np.inf]

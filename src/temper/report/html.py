@@ -13,7 +13,7 @@ from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
-from temper.report import assistants, charts
+from temper.report import assistants, charts, stressed
 from temper.report._change import changes
 from temper.report._claims import chance, claim_rows, tally
 from temper.report._figure import (
@@ -68,6 +68,7 @@ def render(
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.finalize = _finalize
+    environment.filters["row"] = _row
     compared = changes(record, before, effects)
     page = environment.from_string(_file("report.html")).render(
         style=Markup(_file("style.css")),
@@ -114,11 +115,18 @@ def _sections(record: Record) -> list[dict[str, Any]]:
             "id": f"section-{at}",
             "title": family_title(name),
             "charts": drawn[name],
-            "rows": [_row(m) for m in group],
             "misleads": [pair for pair in record.misleads if family(pair[0]) == name],
+            **(_stress(group) if name == "stress" else {"boards": [], "worst": None, "rows": group}),
         }
         for at, (name, group) in enumerate(grouped(record.measurements).items())
     ]
+
+
+def _stress(group: Sequence[Measurement]) -> dict[str, Any]:
+    """A line per stressor with its figures folded behind it, and open what speaks of several at once."""
+    rest = stressed.beside(group)
+    worst = next((m for m in rest if m.metric == "worst_combination_loss" and m.value is not None), None)
+    return {"boards": stressed.boards(group), "worst": worst, "rows": [m for m in rest if m is not worst]}
 
 
 def _finalize(value: Any) -> Any:

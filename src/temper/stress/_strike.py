@@ -14,23 +14,24 @@ from temper.core.seed import Draws
 from temper.stress._choice import Feature
 
 _BITS = 53  # what `Draws.integers` gives exactly
-_STEPS = 12  # bits of a normal number: 4,096 of them, up to 3.7 standard deviations, in the nearest cache
+STEPS = 2**12  # entries of a table that is read at random: it stays in the nearest cache
+_FIRST = np.uint64(64 - 12)
 
 
 def strikes(
     rng: Draws, rows: int, found: Sequence[Feature], share: float, step: int = 0
 ) -> Iterator[tuple[Feature, Any]]:
     """Each feature with the rows in which it is hit: this share of them, the same and more at a higher share."""
-    hit = chances(rng, rows, found, step) <= np.uint64(min(int(share * 2**64), 2**64 - 1))
-    for feature, mask in zip(found, hit, strict=True):
-        yield feature, np.flatnonzero(mask)
+    below = np.uint64(min(int(share * 2**64), 2**64 - 1))
+    for feature, drawn in zip(found, chances(rng, rows, found, step), strict=True):
+        yield feature, np.flatnonzero(drawn <= below)
 
 
-def chances(rng: Draws, rows: int, found: Sequence[Feature], step: int = 0) -> np.ndarray[Any, Any]:
-    """64 random bits per feature and row (k, n), keyed by sample id and column.
+def chances(rng: Draws, rows: int, found: Sequence[Feature], step: int = 0) -> Iterator[np.ndarray[Any, Any]]:
+    """64 random bits per row, feature after feature, keyed by sample id and column.
 
     One hash per row, times one odd number per column (multiply-shift, Dietzfelbinger et al. 1997): a hash per cell
-    would take longer than most models take to answer.
+    would take longer than most models take to answer, and the bits of all columns at once fit no cache.
     """
     last = max((feature.at[0] for feature in found), default=0) + 1
     odd = rng.child(f"columns {step}").generator().integers(2**63, size=last, dtype=np.uint64) * np.uint64(
@@ -38,14 +39,25 @@ def chances(rng: Draws, rows: int, found: Sequence[Feature], step: int = 0) -> n
     ) + np.uint64(1)
     row = np.asarray(rng.integers(np.arange(rows), step, 2**_BITS)).astype(np.uint64)
     row |= row << np.uint64(_BITS)
-    product: np.ndarray[Any, Any] = odd[[feature.at[0] for feature in found]][:, None] * row
-    return product
+    for feature in found:
+        yield odd[feature.at[0]] * row
 
 
-def normals(rng: Draws, rows: int, found: Sequence[Feature]) -> np.ndarray[Any, Any]:
-    """Standard normal numbers per feature and row (k, n), in 4,096 steps."""
-    drawn: np.ndarray[Any, Any] = _quantiles()[chances(rng, rows, found) >> np.uint64(64 - _STEPS)]
-    return drawn
+def normals(rng: Draws, rows: int, found: Sequence[Feature]) -> Iterator[np.ndarray[Any, Any]]:
+    """Standard normal numbers per row, feature after feature, in 4,096 steps."""
+    for drawn in chances(rng, rows, found):
+        yield _quantiles().take(steps(drawn))
+
+
+def steps(drawn: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The first 12 of 64 random bits: a place in a table of `STEPS` entries."""
+    return (drawn >> _FIRST).view(np.int64)
+
+
+def fill(out: np.ndarray[Any, Any], rows: Any, feature: Feature, value: float) -> None:
+    """Write one value into all columns of a feature in these rows, in place."""
+    for at in feature.at:
+        out[rows, at] = value
 
 
 def follow(schema: Schema | None, out: Array, clean: Array) -> Array:
@@ -61,6 +73,5 @@ def follow(schema: Schema | None, out: Array, clean: Array) -> Array:
 def _quantiles() -> np.ndarray[Any, Any]:
     from scipy.special import ndtri
 
-    steps = 2**_STEPS
-    found: np.ndarray[Any, Any] = ndtri((np.arange(steps) + 0.5) / steps)
+    found: np.ndarray[Any, Any] = ndtri((np.arange(STEPS) + 0.5) / STEPS)  # up to 3.7 standard deviations
     return found

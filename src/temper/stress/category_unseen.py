@@ -11,7 +11,7 @@ from temper.core.errors import TemperError
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, level, only, table
-from temper.stress._strike import follow, strikes
+from temper.stress._strike import fill, follow, strikes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class CategoryUnseen:
         coded = [feature for feature in found if feature.hot or feature.column.type == "category"]
         for feature, rows in strikes(rng, len(out), only(found, coded, "category column"), share):
             unseen = float(len(feature.column.categories)) if self.code == "beyond" else np.nan
-            out[np.ix_(rows, feature.where)] = 0.0 if feature.hot else unseen
+            fill(out, rows, feature, 0.0 if feature.hot else unseen)
         return follow(self.schema, out, x)
 
 

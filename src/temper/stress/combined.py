@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from temper.core.data import Array
@@ -39,12 +40,19 @@ class Combined:
     def apply(self, x: Array, severity: int, rng: Draws) -> Array:
         """A copy of `x` (n, d) with all faults; `Unsupported` where one of them finds nothing to work on."""
         level((1, 2, 3, 4, 5), severity)
-        return together([self._built(name, tuple(of)) for name, of in self.faults or _USUAL], x, severity, rng)
+        stressors = [_built(name, tuple(of)) for name, of in self.faults or _USUAL]
+        placed = [replace(one, schema=self.schema) if "schema" in _options(one) else one for one in stressors]
+        return together(placed, x, severity, rng)
 
-    def _built(self, name: str, columns: tuple[str, ...]) -> Any:
-        stressor = Room("temper.stress").build(name, {"columns": columns} if columns else {})
-        known = {field.name for field in fields(stressor)}
-        return replace(stressor, schema=self.schema) if "schema" in known else stressor
+
+@cache
+def _built(name: str, columns: tuple[str, ...]) -> Any:
+    """A stressor of the room, kept: to list a folder takes longer than to stress a table."""
+    return Room("temper.stress").build(name, {"columns": columns} if columns else {})
+
+
+def _options(stressor: Any) -> set[str]:
+    return {field.name for field in fields(stressor)}
 
 
 PLUGIN = Combined

@@ -19,7 +19,8 @@ class Frozen:
 
     Severity 1-5: over the last 5, 10, 20, 40, 80 % of the rows. `columns` are the feed; without them it is half of the
     columns, drawn once per seed. Rows must be in the order of time.
-    Misleads when they are not, or when every row is another customer: then the held value is a stranger's.
+    Misleads when rows are not in that order, or when every row is another customer: then the held value is a
+    stranger's.
     Source: Breck et al., "Data validation for machine learning", 2019 (stale features and training/serving skew).
 
     >>> Frozen(columns=("0",)).apply(np.arange(5.0)[:, None], 4, Draws(0, "frozen")).ravel()

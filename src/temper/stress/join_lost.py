@@ -10,7 +10,7 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, half, level, table
-from temper.stress._strike import follow
+from temper.stress._strike import fill, follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class JoinLost:
         found = features(self.schema, out, self.columns)
         rows = np.flatnonzero(np.asarray(rng.uniform(np.arange(len(out)), 0)) < share)
         for feature in found if self.columns else half(found, rng):
-            out[np.ix_(rows, feature.where)] = feature.empty
+            fill(out, rows, feature, feature.empty)
         return follow(self.schema, out, x)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, level, table
-from temper.stress._strike import follow, strikes
+from temper.stress._strike import fill, follow, strikes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +20,7 @@ class Missing:
     Misleads where values go missing for a reason: see `missing_at_random`, `missing_not_at_random` and `join_lost`.
     Source: Rubin, "Inference and missing data", 1976 (MCAR).
 
+    >>> import numpy as np
     >>> x = Missing().apply(np.ones((1000, 2)), 5, Draws(0, "missing"))
     >>> bool(0.3 < np.isnan(x).mean() < 0.5)
     True
@@ -35,7 +34,7 @@ class Missing:
         """A copy of `x` (n, d) with empty values; the same cells and more at a higher severity."""
         rate, out = level(self.rates, severity), table(x)
         for feature, rows in strikes(rng, len(out), features(self.schema, out, self.columns), rate):
-            out[np.ix_(rows, feature.where)] = feature.empty
+            fill(out, rows, feature, feature.empty)
         return follow(self.schema, out, x)
 
 

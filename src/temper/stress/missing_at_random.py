@@ -12,7 +12,7 @@ from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import Feature, features, level, table
 from temper.stress._lost import limits, places
-from temper.stress._strike import chances, follow
+from temper.stress._strike import chances, fill, follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +42,9 @@ class MissingAtRandom:
         found = features(self.schema, out, self.columns)
         driver = self._driver(out, found, rng)
         others = [feature for feature in found if feature.name != driver.name]
-        hit = chances(rng, len(out), others) < limits(places(out, driver, np.arange(len(out))), rate)
-        for feature, rows in zip(others, hit, strict=True):
-            out[np.ix_(rows, feature.where)] = feature.empty
+        below = limits(places(out, driver, np.arange(len(out))), rate)
+        for feature, drawn in zip(others, chances(rng, len(out), others), strict=True):
+            fill(out, np.flatnonzero(drawn < below), feature, feature.empty)
         return follow(self.schema, out, x)
 
     def _driver(self, out: Array, found: tuple[Feature, ...], rng: Draws) -> Feature:

@@ -10,8 +10,8 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import features, level, table
-from temper.stress._lost import limits, places
-from temper.stress._strike import chances, follow
+from temper.stress._lost import least, sample, values
+from temper.stress._strike import chances, fill, follow, steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +37,10 @@ class MissingNotAtRandom:
     def apply(self, x: Array, severity: int, rng: Draws) -> Array:
         """A copy of `x` (n, d) with empty values; the same cells and more at a higher severity."""
         rate, out = level(self.rates, severity), table(x)
-        found = features(self.schema, out, self.columns)
+        found, few = features(self.schema, out, self.columns), sample(out)
         for feature, drawn in zip(found, chances(rng, len(out), found), strict=True):
-            rows = np.flatnonzero(drawn < np.uint64(3.0 * rate * 2.0**64))  # none is lost more often than at the top
-            lost = rows[drawn[rows] < limits(places(out, feature, rows), rate)]
-            out[np.ix_(lost, feature.where)] = feature.empty
+            limit = least(values(few, feature, slice(None)), rate).take(steps(drawn))
+            fill(out, np.flatnonzero(values(out, feature, slice(None)) >= limit), feature, feature.empty)
         return follow(self.schema, out, x)
 
 

@@ -11,6 +11,7 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import level, numbers, table
+from temper.stress._digits import decades, tens
 from temper.stress._strike import follow, strikes
 
 
@@ -44,7 +45,7 @@ class Rounded:
 
 def _round(values: np.ndarray[Any, Any], digits: int) -> np.ndarray[Any, Any]:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        shift = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+        shift = tens(digits - 1 - decades(np.abs(values)))
         near = np.round(values * shift) / shift
     return np.where(np.isfinite(near), near, values)
 

@@ -11,6 +11,7 @@ from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
 from temper.stress._choice import level, numbers, table
+from temper.stress._digits import decades, tens
 from temper.stress._strike import follow, strikes
 
 
@@ -45,12 +46,10 @@ class Truncated:
 
 def _cut(values: np.ndarray[Any, Any], width: int) -> np.ndarray[Any, Any]:
     size = np.abs(values)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        digits = np.maximum(np.floor(np.log10(np.maximum(size, 1.0))), 0) + 1
-        room = width - (values < 0) - digits  # characters left behind the whole number
-        step = np.where(room >= 2, 10.0 ** -(room - 1), np.where(room >= 0, 1.0, 10.0**-room))
-        whole = np.floor(size / step + 1e-9)
-        short = np.where(room >= 0, whole * step, whole)
+    room = width - 1 - (values < 0) - np.maximum(decades(size), 0)  # characters left behind the whole number
+    step = tens(np.where(room >= 1, 1 - room, np.maximum(-room, 0)))  # the point takes one of them
+    whole = np.floor(size / step + 1e-9)
+    short = np.where(room >= 0, whole * step, whole)
     return np.where(np.isfinite(values), np.copysign(short, values), values)
 
 

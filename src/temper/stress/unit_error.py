@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from temper.core.data import Array
 from temper.core.schema import Schema
 from temper.core.seed import Draws
@@ -20,7 +22,6 @@ class UnitError:
     Misleads where an earlier check refuses values out of range: then the fault never reaches the model.
     Source: Schelter, Rukat & Biessmann, "JENGA: a framework to study the impact of data errors", 2021 (scaling errors).
 
-    >>> import numpy as np
     >>> x = UnitError().apply(np.ones((1000, 3)), 3, Draws(0, "unit_error"))
     >>> np.unique(x)
     array([  1., 100.])
@@ -36,8 +37,8 @@ class UnitError:
         out = table(x)
         numeric = numbers(self.schema, out, self.columns)
         which = faulty(rng, len(out), level(self.shares, severity), len(numeric))
-        for number, feature in enumerate(numeric):
-            out[which == number, feature.at[0]] *= level(self.factors, severity)
+        rows = np.flatnonzero(which >= 0)
+        out[rows, np.array([feature.at[0] for feature in numeric])[which[rows]]] *= level(self.factors, severity)
         return follow(self.schema, out, x)
 
 

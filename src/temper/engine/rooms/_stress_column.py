@@ -9,8 +9,8 @@ import numpy as np
 
 from temper.core.data import Array
 from temper.core.errors import Unsupported
-from temper.core.measure import Better, Measurement
-from temper.engine.rooms._stress_said import error
+from temper.core.measure import Measurement
+from temper.engine.rooms._stress_figures import fallen, worst
 from temper.engine.rooms._stress_trial import Trial, ask
 from temper.stress._choice import SEVERITIES, features
 
@@ -23,32 +23,20 @@ def worst_column(trial: Trial) -> tuple[tuple[Measurement, ...], int]:
     y, (chosen, kept) = trial.scene.y, halves(trial)
     if not names or any(trial.yardstick.lack(y[rows]) for rows in (chosen, kept)):
         return (), 0
-    answers = list(ask(trial.target, (_alone(trial, name, chosen) for name in names)))
-    values = [_drop_or_worst(trial, answer, chosen) for answer in answers]
+    values = fallen(trial, chosen, ask(trial.target, (_alone(trial, name, chosen) for name in names)))
     order = np.argsort(values)[::-1]
-    worst = names[order[0]]
-    answer = next(ask(trial.target, iter([_alone(trial, worst, kept)])))
-    asked = len(chosen) * len(names) + len(kept)
-    if isinstance(answer, str):
-        return (error(trial, "worst_column_loss", answer, slice=f"column:{worst}"),), asked
-    drop = trial.yardstick.drop(y[kept], trial.clean[kept], answer)
-    others = tuple((names[i], float(values[i])) for i in order[1:5])
-    measured = Measurement(
-        plugin=trial.name,
-        metric="worst_column_loss",
-        value=drop.value,
-        low=drop.low,
-        high=drop.high,
-        n=len(kept),
-        unit=f"drop in {trial.yardstick.name}",
-        better=Better.LOWER,
-        slice=f"column:{worst}",
-        method=drop.method,
-        baseline=others,
+    found = names[order[0]]
+    answer = next(ask(trial.target, iter([_alone(trial, found, kept)])))
+    measured = worst(
+        trial,
+        "worst_column_loss",
+        answer,
+        kept,
+        slice=f"column:{found}",
+        baseline=tuple((names[i], float(values[i])) for i in order[1:5]),
         caveats=(f"severity {SEVERITIES[-1]}; worst of {len(names)} on {len(chosen):,} other rows",),
-        simulated=trial.world.system.simulated,
     )
-    return (measured,), asked
+    return (measured,), len(chosen) * len(names) + len(kept)
 
 
 def single(trial: Trial) -> list[str]:
@@ -89,10 +77,3 @@ def halves(trial: Trial) -> tuple[Any, Any]:
     rest = even[~rare]
     thinned = rest[:: max(1, len(rest) // (_RANKED - len(ones)))]
     return np.sort(np.concatenate((ones, thinned))), odd
-
-
-def _drop_or_worst(trial: Trial, answer: Array | str, rows: Any) -> float:
-    if isinstance(answer, str):
-        return np.inf
-    y = trial.scene.y[rows]
-    return trial.yardstick.figure(y, trial.clean[rows]) - trial.yardstick.figure(y, answer)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from temper.core.data import Array
 from temper.core.measure import Better, Curve, Measurement, Point
+from temper.engine.rooms._stress_said import error
 from temper.engine.rooms._stress_trial import GATED, Trial
 from temper.kernels.loss import decide
 from temper.kernels.rate import measure_rate, wilson
@@ -78,6 +82,33 @@ def first(loss: Measurement, trial: Trial, answers: Sequence[Any]) -> Measuremen
         method=f"{drops[0].method}, Bonferroni over {len(SEVERITIES)} severities",
         caveats=() if found else (f"no significant drop up to severity {SEVERITIES[-1]} at n = {loss.n}",),
         simulated=loss.simulated,
+    )
+
+
+def fallen(trial: Trial, rows: Any, answers: Iterable[Array | str]) -> Any:
+    """The drop of each answer on these rows, infinite where the model failed: what is compared to find the worst."""
+    y, clean = trial.scene.y[rows], trial.clean[rows]
+    before = trial.yardstick.figure(y, clean)
+    return np.array([np.inf if isinstance(a, str) else before - trial.yardstick.figure(y, a) for a in answers])
+
+
+def worst(trial: Trial, metric: str, answer: Array | str, rows: Any, how: str = "{}", **more: Any) -> Measurement:
+    """The drop under what was found to be worst, on rows that had no part in finding it."""
+    if isinstance(answer, str):
+        return error(trial, metric, answer, slice=more["slice"])
+    drop = trial.yardstick.drop(trial.scene.y[rows], trial.clean[rows], answer)
+    return Measurement(
+        plugin=trial.name,
+        metric=metric,
+        value=drop.value,
+        low=drop.low,
+        high=drop.high,
+        n=len(rows),
+        unit=f"drop in {trial.yardstick.name}",
+        better=Better.LOWER,
+        method=how.format(drop.method),
+        simulated=trial.world.system.simulated,
+        **more,
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.measure import Better, Measurement
+from temper.core.measure import Measurement
 from temper.engine.rooms._stress_column import halves, single
-from temper.engine.rooms._stress_said import error
+from temper.engine.rooms._stress_figures import fallen, worst
 from temper.engine.rooms._stress_trial import Trial, ask
 from temper.engine.task import Task
 from temper.stress._choice import SEVERITIES
@@ -66,9 +66,7 @@ class _Race:
         part = self.order[: min(size, len(self.order))]
         answers = ask(self.trial.target, (stressed(self.trial, arm, self.rows)[part] for arm in arms))
         self.asked += len(arms) * len(part)
-        y, clean = self.trial.scene.y[self.rows[part]], self.trial.clean[self.rows[part]]
-        before = self.trial.yardstick.figure(y, clean)
-        return np.array([np.inf if isinstance(a, str) else before - self.trial.yardstick.figure(y, a) for a in answers])
+        return fallen(self.trial, self.rows[part], answers)
 
 
 def race(trial: Trial) -> tuple[tuple[Measurement, ...], int]:
@@ -77,12 +75,12 @@ def race(trial: Trial) -> tuple[tuple[Measurement, ...], int]:
     singles = arms(trial)
     if len(singles) < 2 or any(trial.yardstick.lack(trial.scene.y[rows]) for rows in (chosen, kept)):
         return (), 0
-    found = _Race(trial=trial, rows=chosen, order=_mixed(trial.scene.y[chosen]))
+    course = _Race(trial=trial, rows=chosen, order=_mixed(trial.scene.y[chosen]))
     budget = _BUDGET * len(trial.scene.y)
-    finalists = _varied(found.halve(singles, min(3 * _FINALISTS, len(singles)), budget // 2))
+    finalists = _varied(course.halve(singles, min(3 * _FINALISTS, len(singles)), budget // 2))
     pairs = [pair for both in combinations(finalists, 2) for pair in _paired(*both)]
-    worst = found.halve(pairs or finalists, 1, budget // 2)[0]
-    return (_told(trial, worst, kept, found, len(singles)),), found.asked + 3 * len(kept)
+    found = course.halve(pairs or finalists, 1, budget // 2)[0]
+    return (_told(trial, found, kept, course, len(singles)),), course.asked + 3 * len(kept)
 
 
 def arms(trial: Trial) -> list[Arm]:
@@ -138,36 +136,22 @@ def _mixed(y: Any) -> Any:
     return np.argsort(place, kind="stable")
 
 
-def _told(trial: Trial, worst: Arm, kept: Any, found: _Race, singles: int) -> Measurement:
-    parts = [Arm(faults=(fault,), severity=worst.severity) for fault in worst.faults]
-    answer, *alone = ask(trial.target, (stressed(trial, arm, kept) for arm in (worst, *parts)))
-    if isinstance(answer, str):
-        return error(trial, "worst_combination_loss", answer, slice=worst.text)
-    y, clean = trial.scene.y[kept], trial.clean[kept]
-    drop = trial.yardstick.drop(y, clean, answer)
-    before = trial.yardstick.figure(y, clean)
-    apart = tuple(
-        (f"{part.text} alone", before - trial.yardstick.figure(y, a))
-        for part, a in zip(parts, alone, strict=True)
-        if not isinstance(a, str)
-    )
-    return Measurement(
-        plugin=trial.name,
-        metric="worst_combination_loss",
-        value=drop.value,
-        low=drop.low,
-        high=drop.high,
-        n=len(kept),
-        unit=f"drop in {trial.yardstick.name}",
-        better=Better.LOWER,
-        slice=worst.text,
-        method=f"successive halving, then {drop.method} on other rows",
-        baseline=apart,
+def _told(trial: Trial, found: Arm, kept: Any, course: _Race, singles: int) -> Measurement:
+    parts = [Arm(faults=(fault,), severity=found.severity) for fault in found.faults]
+    answer, *alone = ask(trial.target, (stressed(trial, arm, kept) for arm in (found, *parts)))
+    apart = zip((f"{part.text} alone" for part in parts), fallen(trial, kept, alone), strict=True)
+    return worst(
+        trial,
+        "worst_combination_loss",
+        answer,
+        kept,
+        how="successive halving, then {} on other rows",
+        slice=found.text,
+        baseline=tuple((text, float(drop)) for text, drop in apart if np.isfinite(drop)),
         caveats=(
-            f"worst of {found.tried:,} tried of {_grid(singles):,}, on {len(found.rows):,} other rows",
-            f"{found.asked:,} rows asked to find it",
+            f"worst of {course.tried:,} tried of {_grid(singles):,}, on {len(course.rows):,} other rows",
+            f"{course.asked:,} rows asked to find it",
         ),
-        simulated=trial.world.system.simulated,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +61,9 @@ class Subject(Protocol):
 
     def together(self, cases: Sequence[Case], rounds: int) -> list[list[Reply]]:
         """Each case in a request of its own, all at the same time, so many times; per case its replies."""
+
+    def fresh(self) -> bool:
+        """Begin again as if nothing had ever been asked; False where that cannot be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +149,28 @@ def single(subject: Subject, cases: Sequence[Case]) -> Breach | None:
 
 
 def repeats(subject: Subject, cases: Sequence[Case]) -> Breach | None:
-    """The cases one after the other, again and again: each gets the answer that it got at first."""
+    """The cases one after the other, again and again: each gets the answer that it got at first, and the first case
+    gets it whatever was asked before.
+    """
+    if len(cases) > 1 and (found := preceded(subject, cases)):
+        return found
     first = [subject.ask([case]) for case in cases]
     for _ in range(max(2, _AGAIN // len(cases))):
         for case, before in zip(cases, first, strict=True):
             if found := differ("repeats", case, before, subject.ask([case]), "asked again"):
                 return found
     return None
+
+
+def preceded(subject: Subject, cases: Sequence[Case]) -> Breach | None:
+    """The first case asked of a fresh subject, and of another that was asked the others before."""
+    if not subject.fresh():
+        return None
+    first = subject.ask(cases[:1])
+    subject.fresh()
+    for case in cases[1:]:
+        subject.ask([case])
+    return differ("repeats", cases[0], first, subject.ask(cases[:1]), f"after {len(cases) - 1} other requests")
 
 
 def alone(subject: Subject, cases: Sequence[Case]) -> Breach | None:
@@ -169,10 +188,13 @@ def alone(subject: Subject, cases: Sequence[Case]) -> Breach | None:
 
 
 def own_answer(subject: Subject, cases: Sequence[Case]) -> Breach | None:
-    """Callers who ask at the same time each get the answer to their own row."""
+    """Callers who ask at the same time each get the answer to their own row, the very first ones too."""
+    subject.fresh()
+    early = subject.together(cases, 1)
     by_itself = [subject.ask([case]) for case in cases]
-    for case, first, several in zip(cases, by_itself, subject.together(cases, _ROUNDS), strict=True):
-        for reply in several:
+    later = subject.together(cases, _ROUNDS)
+    for case, first, *several in zip(cases, by_itself, early, later, strict=True):
+        for reply in chain.from_iterable(several):
             if found := differ("own_answer", case, first, reply, f"with {len(cases)} callers at once"):
                 return found
     return None

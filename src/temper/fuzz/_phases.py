@@ -14,7 +14,7 @@ from temper.core.schema import Column
 from temper.core.seed import Draws
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal
 from temper.fuzz._edges import Field, whole_rows
-from temper.fuzz._oracle import Outcome, alone, differ, out_of_range, own_answer, repeats
+from temper.fuzz._oracle import Outcome, Reply, alone, differ, out_of_range, own_answer, preceded, repeats
 from temper.fuzz._search import Search
 
 _BATCHES = (2, 7, 33)
@@ -25,7 +25,22 @@ _SAMPLE = 400  # answered cases that are asked again, in batches and in another 
 
 
 def known_good(search: Search, rows: Sequence[Case]) -> None:
-    """The rows as they were recorded: what is answered and in range may be changed."""
+    """The rows as they were recorded: what is answered and in range may be changed. Some are asked at once before
+    anything else: what a service fills at its first request, others may read half filled.
+    """
+    first = rows[:_CALLERS] if len(rows) > 1 and not search.subject.stochastic else ()
+    early = search.subject.together(first, 1) if first else []
+    _one_by_one(search, rows)
+    search.asked += len(first)
+    search.tried["own_answer"] += len(first)
+    for case, (reply,) in zip(first, early, strict=True):
+        known = search.clean(case)
+        before = Reply(outcome=Outcome.ANSWERED if known is not None else Outcome.BUSY, scores=known)
+        if breach := differ("own_answer", case, before, reply, f"as one of the first {len(first)} callers, at once"):
+            search.found(breach, [case, *(other for other in first if other is not case)])
+
+
+def _one_by_one(search: Search, rows: Sequence[Case]) -> None:
     for row in rows:
         if search.over():
             return
@@ -125,6 +140,44 @@ def order(search: Search, rng: Draws) -> None:
             shown = next((set_ for set_ in _disturbing(before, swapped) if repeats(search.subject, [case, *set_])), [])
             search.found(breach, [case, *shown])
         before.append(case)
+
+
+def afresh(search: Search) -> None:
+    """The answered cases once more, the last one first, of a subject that was asked nothing before them: what was left
+    behind by a row as it was recorded is now left behind by its changes.
+    """
+    if search.subject.stochastic or not search.subject.fresh():
+        return
+    before: list[Case] = []
+    for case, scores in reversed(_spread(search)):
+        if search.over():
+            return
+        reply = search.subject.ask([case])
+        search.asked += 1
+        search.tried["repeats"] += 1
+        first = Reply(outcome=Outcome.ANSWERED, scores=scores)
+        breach = differ("repeats", case, first, reply, "asked in another order")
+        if breach is not None and (breach.law, breach.cause) not in search.known:
+            search.found(breach, [case, *_to_blame(search, case, before)])
+            return  # this subject has been asked other things by now
+        before.append(case)
+
+
+def _to_blame(search: Search, case: Case, before: Sequence[Case]) -> Sequence[Case]:
+    """Few of the cases that change the answer to this one, of those before it now or at first: halved while one half
+    does.
+    """
+    kept = [one for one, _ in search.answered]
+    at_first = kept[max(0, kept.index(case) - _SAMPLE) : kept.index(case)]
+    found = next((some for some in (before, at_first) if preceded(search.subject, [case, *some])), before[-1:])
+    while len(found) > 1 and not search.over():
+        middle = len(found) // 2
+        halves = (found[middle:], found[:middle])
+        half = next((one for one in halves if preceded(search.subject, [case, *one])), None)
+        if half is None:
+            break
+        found = half
+    return found
 
 
 def _disturbing(before: Sequence[Case], every: Sequence[tuple[Case, Any]]) -> Iterator[list[Case]]:

@@ -118,6 +118,10 @@ class Service:
             thread.join()
         return found
 
+    def fresh(self) -> bool:
+        """Nobody may start a service again but those who run it."""
+        return False
+
     def _once(self, sending: Sending, n: int, frame: str) -> tuple[Reply, float | None]:
         """One try, and after how many seconds another is due (None: no other is)."""
         self._paced()

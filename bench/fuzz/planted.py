@@ -1,7 +1,7 @@
 """Planted defects: how many are found within 60 s, in a process and behind HTTP, and how small their cases are.
 
-`python -m bench.fuzz.planted [inside] [served] [state] [drawn] [twins] [held-out]`: sound twins over 20 seeds count false
-findings, and a set that was written when the fuzzer was finished says what it finds where nobody looked before.
+`python -m bench.fuzz.planted [inside] [served] [state] [drawn] [twins] [held-out]`: sound twins over 20 seeds count
+false findings, and a set that was written when the fuzzer was finished says what it finds where nobody looked before.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def served() -> None:
 
 
 def state() -> None:
-    """Defects that depend on what was asked first, and a reader of other notations; sound twins that do the same work."""
+    """Defects that depend on what was asked first, and a reader of other notations; sound twins of the same work."""
     schema, x = planted.schema(), planted.rows()
     weak, sound = planted_state.WEAK, planted_state.SOUND
     own = [lambda kind=kind: in_process(kind.__name__, Function(call=kind()), schema, x) for kind in weak]

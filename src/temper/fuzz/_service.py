@@ -49,6 +49,10 @@ class Where(Protocol):
     def told(self) -> str:
         """As the Host header names it."""
 
+    @property
+    def ca(self) -> str:
+        """File of the certificates that are trusted, "" for the usual ones."""
+
     def context(self) -> ssl.SSLContext | None:
         """What checks the certificate; None without TLS."""
 

@@ -34,7 +34,7 @@ def run(
         if asked is None:
             found = fuzz_model(system, effort, seed, strict=held, deadline=deadline, hear=hear)
         else:
-            found = fuzz_service(system, asked, effort, seed, strict=held, hear=hear)
+            found, asked = fuzz_service(system, asked, effort, seed, strict=held, hear=hear)
     folder = told.where(FOLDER, config)
     kept = keep(folder, system, found, asked, strict=held, deadline=deadline)
     if json:
@@ -52,6 +52,7 @@ def _heard(progress: Progress, asked: Asked | None) -> Hear:
     return Hear(
         defect=lambda one: progress(Event(kind="note", message=told.line(one))),
         share=lambda share: progress(Event(kind="progress", task=name, share=share)),
+        note=lambda note: progress(Event(kind="note", message=note)),
     )
 
 

@@ -35,7 +35,7 @@ def keep(
     """Write `cases.json` and, where there is a defect, `test_fuzz.py`."""
     ids = tuple(defect_id(system, one) for one in found.defects)
     folder.mkdir(parents=True, exist_ok=True)
-    told = None if asked is None else {"url": asked.url, "body": asked.body, "answer": asked.answer}
+    told = None if asked is None else {"url": asked.url, "body": asked.body, "answer": asked.answer, "ca": asked.ca}
     document = {
         "format": _FORMAT,
         "system": system.name,

@@ -44,7 +44,18 @@ def command(
     told = {"key_env": key_env, "body": body, "answer": answer, "confirmed": host, "ca": str(ca or "")}
     asked = Asked(url=url, deadline=deadline, **told) if url else None
     if again is not None:
-        raise typer.Exit(replayed(again, system, asked, typer.echo))
+        raise typer.Exit(replayed(again, system, asked, host, typer.echo))
     raise typer.Exit(
-        run(system, config, asked, suite, seed, strict=strict, deadline=deadline, json=json, out=typer.echo)
+        run(
+            system,
+            config,
+            asked,
+            suite,
+            seed,
+            strict=strict,
+            deadline=deadline,
+            trusted=trust_pickle,
+            json=json,
+            out=typer.echo,
+        )
     )

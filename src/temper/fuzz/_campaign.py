@@ -67,8 +67,8 @@ def _every_phase(found: Search, rng: Draws, wire: bool, draws: bool) -> None:
     draws = draws and _drawn.installed()
     _phases.mixtures(found, rng, 0.8 if draws else 1.0)
     _phases.company(found, rng)
-    _phases.order(found, rng)
     _phases.callers(found)
+    _phases.order(found, rng)
     _phases.afresh(found)
     if draws:
         _drawn.explore(found, rng.integer() % 65_536, wire=wire)

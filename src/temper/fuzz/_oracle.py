@@ -16,6 +16,8 @@ from temper.fuzz._case import Case, Fate
 
 _CLOSE, _NEAR = 1e-5, 1e-7  # two answers that a batch's other order of summing may part by
 _SUM = 1e-3
+WENT_DOWN = "it went down"
+"""The cause of a failure after which nobody can be asked any more."""
 _AGAIN = 150  # requests by which a row that is asked again has shown another answer
 _ROUNDS = 40  # how often callers ask at once before they are believed to get their own answers
 

@@ -21,7 +21,8 @@ _BATCHES = (2, 7, 33)
 _CALLERS = 8
 _STRIDE = 7  # fields begin at different edges, so that a first turn tries many kinds
 _NUDGES = (1e-9, 1e-4, 4e-3, -4e-3, 0.04)
-_UNTIL = {"company": 0.86, "order": 0.9, "callers": 0.94, "afresh": 1.0}  # share of the time: each law gets some
+_UNTIL = {"singles": 0.5, "mixtures": 0.65, "company": 0.72, "callers": 0.8, "order": 0.9, "afresh": 1.0}
+"""By which share of the time each phase ends: of a slow service every law gets some."""
 _SAMPLE = 400  # answered cases that are asked again, in batches and in another order
 
 
@@ -64,7 +65,7 @@ def singles(search: Search, share: float) -> None:
     for base in search.bases[:3]:
         cases = (replace(base, changes=(change,)) for change in turn_about(search.fields))
         for case in chain(cases, whole_rows(search.fields, base)):
-            if search.spent(share):
+            if search.spent(share, _UNTIL["singles"]):
                 return
             search.try_alone(case)
 
@@ -81,7 +82,7 @@ def turn_about(fields: Sequence[Field]) -> Iterator[Change]:
 def mixtures(search: Search, rng: Draws, share: float) -> None:
     """Several fields at once: valid edges, values of the range, values close by; now and then one that is not valid."""
     step = 0
-    while search.bases and not search.spent(share):
+    while search.bases and not search.spent(share, _UNTIL["mixtures"]):
         step += 1
         search.try_alone(drawn(search, rng, step))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from temper.fuzz._case import MESSAGE, Case, Fate, plain, read
 from temper.fuzz._edges import Field, settled
-from temper.fuzz._oracle import LAWS, Breach, Outcome, Reply, Subject, fate, judged
+from temper.fuzz._oracle import LAWS, WENT_DOWN, Breach, Outcome, Reply, Subject, fate, judged
 
 _TRIES = 40  # requests spent on making one case smaller
 _ENOUGH = 3
@@ -100,9 +100,9 @@ class Search:
     busy: int = 0
     _feared: Counter[str] = field(default_factory=Counter)
 
-    def spent(self, share: float = 1.0) -> bool:
-        """Whether this share of the cases, or of the time, is used up: what comes later needs some too."""
-        return self.cases >= share * self.most or self.over(share)
+    def spent(self, cases: float = 1.0, time: float = 1.0) -> bool:
+        """Whether this share of the cases, or this one of the time, is used up: what comes later needs some too."""
+        return self.cases >= cases * self.most or self.over(time)
 
     def clean(self, case: Case) -> Any:
         """The scores of the row without changes, None where it was never answered."""
@@ -137,6 +137,9 @@ class Search:
         if (breach.law, breach.cause) in self.known:
             return
         again, smallest = self._smaller(breach, list(cases))
+        gone = getattr(self.subject, "gone", "")
+        if gone and breach.cause != WENT_DOWN:
+            self.found(Breach(law="answers", said=gone, cause=WENT_DOWN), cases[:1])
         if again is None and breach.law == "in_time":
             self.late += 1
             return

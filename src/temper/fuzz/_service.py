@@ -19,7 +19,7 @@ from temper.core.errors import RunStopped, TemperError
 from temper.core.schema import Schema
 from temper.core.target import ScoreKind
 from temper.fuzz._case import Case
-from temper.fuzz._oracle import Outcome, Reply
+from temper.fuzz._oracle import WENT_DOWN, Outcome, Reply
 from temper.fuzz._wire import WITHOUT_WORD, Form, Sending, framed
 
 _LARGEST = 16 << 20
@@ -86,7 +86,7 @@ class Service:
     def ask(self, cases: Sequence[Case]) -> Reply:
         """The rows of these cases in one request, sent in the way of its message."""
         if self.gone:
-            return Reply(outcome=Outcome.FAILED, said=self.gone, cause="it went down")
+            return Reply(outcome=Outcome.FAILED, said=self.gone, cause=WENT_DOWN)
         if len(cases) > 1 and not self.form.batches:
             return Reply(outcome=Outcome.BUSY, said="the body takes one row")
         frame = cases[0].frame
@@ -193,7 +193,7 @@ class Service:
             return still
         if not self._reachable(_BACK):
             self.gone = "the service went down and did not come back"
-            return Reply(outcome=Outcome.FAILED, said=self.gone, cause="it went down")
+            return Reply(outcome=Outcome.FAILED, said=self.gone, cause=WENT_DOWN)
         return Reply(outcome=Outcome.FAILED, said=f"the connection broke ({type(broken).__name__})")
 
     def _still(self) -> Reply:

@@ -100,9 +100,9 @@ def test_only_this_machine_is_asked_unless_its_host_is_named(tmp_path: Path) -> 
 
 def test_a_service_that_is_not_there_or_gives_no_score_is_told(tmp_path: Path) -> None:
     config = written(tmp_path, "Scorer")
-    with pytest.raises(TemperError, match="answered no row"):
+    with pytest.raises(TemperError, match="takes no connection"):
         asked("http://127.0.0.1:1/v1/score", "--config", config, "--deadline", "0.2")
-    with planted_served.Served(planted.Scorer()) as served, pytest.raises(TemperError, match="answered no row"):
+    with planted_served.Served(planted.Scorer()) as served, pytest.raises(TemperError, match="gave no score"):
         asked(served.url, "--config", config, "--answer", "elsewhere")
 
 

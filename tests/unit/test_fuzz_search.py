@@ -146,7 +146,7 @@ def test_cases_of_a_service_are_shown_again_and_stand_alone(tmp_path: Path) -> N
     own = system(Function(call=planted.Scorer()), tmp_path)
     with planted_served.Served(planted_served.EmptyFails()) as bad, planted_served.Served(planted.Scorer()) as good:
         asked = Asked(url=bad.url, deadline=2.0)
-        found = fuzz_service(own, asked, WIRE, 0, strict=True)
+        found, _ = fuzz_service(own, asked, WIRE, 0, strict=True)
         kept = keep(tmp_path, own, found, asked, strict=True, deadline=2.0)
         assert kept.tests is not None
         assert [bool(seen) for _, seen in replay(kept.cases, own, (), None)] == [True] * len(kept.ids)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -194,10 +193,13 @@ def own_answer(subject: Subject, cases: Sequence[Case]) -> Breach | None:
     subject.fresh()
     early = subject.together(cases, 1)
     by_itself = [subject.ask([case]) for case in cases]
-    later = subject.together(cases, _ROUNDS)
-    for case, first, *several in zip(cases, by_itself, early, later, strict=True):
-        for reply in chain.from_iterable(several):
-            if found := differ("own_answer", case, first, reply, f"with {len(cases)} callers at once"):
+    return _mixed(cases, by_itself, early) or _mixed(cases, by_itself, subject.together(cases, _ROUNDS))
+
+
+def _mixed(cases: Sequence[Case], alone: Sequence[Reply], together: Sequence[Sequence[Reply]]) -> Breach | None:
+    for case, before, several in zip(cases, alone, together, strict=True):
+        for reply in several:
+            if found := differ("own_answer", case, before, reply, f"with {len(cases)} callers at once"):
                 return found
     return None
 

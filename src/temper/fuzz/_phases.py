@@ -14,7 +14,7 @@ from temper.core.schema import Column
 from temper.core.seed import Draws
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal
 from temper.fuzz._edges import Field, whole_rows
-from temper.fuzz._oracle import Outcome, Reply, alone, differ, out_of_range, own_answer, preceded, repeats
+from temper.fuzz._oracle import Outcome, Reply, alone, crowded, differ, out_of_range, preceded, repeats
 from temper.fuzz._search import Hear, Search
 
 _BATCHES = (2, 7, 33)
@@ -241,7 +241,7 @@ def callers(search: Search) -> None:
             return
         search.tried["own_answer"] += len(cases)
         search.asked += len(cases)
-        if breach := own_answer(search.subject, cases):
+        if breach := crowded(search.subject, cases):
             search.found(breach, cases)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 SETTINGS: dict[str, Any] = {}
 MODEL: Any = None
-AGAIN, ROUNDS = 150, 40
+AGAIN, ROUNDS, STARTS = 150, 40, 3
 
 
 def number(text: Any) -> Any:
@@ -62,7 +62,7 @@ def broken(case: dict[str, Any]) -> str:
         case "alone":
             return _depends_on_company(rows, first)
         case "own_answer":
-            return str(elsewhere(_mixes, rows))
+            return next((shown for _ in range(STARTS) if (shown := str(elsewhere(_mixes, rows)))), "")
     return ""
 
 
@@ -111,7 +111,10 @@ def _mixes(rows: Any) -> str:
     found: list[list[Any]] = [[] for _ in rows]
     wrong: list[str] = []
 
+    together = threading.Barrier(len(rows))
+
     def work(at: int) -> None:
+        together.wait()
         try:
             found[at] = [asked(rows[at]) for _ in range(ROUNDS)]
         except Exception as failure:

@@ -45,5 +45,8 @@ def command(
     asked = Asked(url=url, deadline=deadline, **told) if url else None
     if again is not None:
         raise typer.Exit(replayed(again, system, asked, host, typer.echo))
-    held = {"strict": strict, "deadline": deadline, "trusted": trust_pickle, "json": json}
-    raise typer.Exit(run(system, config, asked, suite, seed, out=typer.echo, **held))
+    code = run(
+        system, config, asked, suite, seed,
+        strict=strict, deadline=deadline, trusted=trust_pickle, json=json, out=typer.echo,
+    )  # fmt: skip
+    raise typer.Exit(code)

@@ -1,7 +1,7 @@
 """Planted defects: how many are found within 60 s, in a process and behind HTTP, and how small their cases are.
 
-`python -m bench.fuzz.planted [inside] [served] [drawn] [twins] [held-out]`: sound twins over 20 seeds count false
-findings, and a set that was written when the fuzzer was finished says what it finds where nobody looked before.
+`python -m bench.fuzz.planted [inside] [served] [state] [drawn] [twins] [held-out]`: sound twins over 20 seeds count
+false findings, and a set that was written when the fuzzer was finished says what it finds where nobody looked before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from temper.fuzz._search import Hear, Searched, result
 from temper.fuzz._service import Service
 from temper.fuzz._walled import Walled
 from temper.targets.function import Function
-from temper.testing import planted, planted_served
+from temper.testing import planted, planted_served, planted_state
 from temper.traffic.address import address
 
 _EFFORT = Effort(cases=900, seconds=60.0)
@@ -106,6 +106,20 @@ def served() -> None:
     _shown("behind HTTP", [lambda kind=kind: over_http(kind.__name__, kind(), schema, x) for kind in kinds], 25)
 
 
+def state() -> None:
+    """Defects that depend on what was asked first, and a reader of other notations; sound twins of the same work."""
+    schema, x = planted.schema(), planted.rows()
+    weak, sound = planted_state.WEAK, planted_state.SOUND
+    own = [lambda kind=kind: in_process(kind.__name__, Function(call=kind()), schema, x) for kind in weak]
+    _shown("first asked, in a process", own, len(own))
+    read = (*weak, planted_state.OtherNotations)
+    far = [lambda kind=kind: over_http(kind.__name__, kind(), schema, x) for kind in read]
+    _shown("first asked, behind HTTP", far, len(far))
+    quiet = [in_process(kind.__name__, Function(call=kind()), schema, x) for kind in sound]
+    quiet += [over_http(kind.__name__, kind(), schema, x) for kind in sound]
+    goal(f"findings on {len(quiet)} sound twins", sum(len(one.found.defects) for one in quiet), 1, digits=0)
+
+
 def drawn() -> None:
     """The same 25 in a process by hypothesis alone: as many cases, no list of edges, no batches, order or callers."""
     searches = []
@@ -172,7 +186,7 @@ def _shown(title: str, searches: Sequence[Callable[[], Found]], most: int) -> No
     goal(f"{title}: most fields changed", max((one.changed for one in found), default=0), 4, digits=0)
 
 
-PARTS = {"inside": inside, "served": served, "drawn": drawn, "twins": twins, "held-out": held_out}
+PARTS = {"inside": inside, "served": served, "state": state, "drawn": drawn, "twins": twins, "held-out": held_out}
 
 
 def main(words: Sequence[str]) -> int:

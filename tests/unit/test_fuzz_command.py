@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,19 +18,19 @@ from temper.fuzz._campaign import Effort
 from temper.testing import planted, planted_served
 
 _MODEL = """
-from temper.testing.planted import {kind}
+from temper.testing.{where} import {kind}
 score = {kind}()
 """
 
 
-def written(folder: Path, kind: str) -> Path:
+def written(folder: Path, kind: str, where: str = "planted") -> Path:
     """A temper.yaml with the planted scorer of this name as its model."""
     import pandas as pd
 
     frame = pd.DataFrame(planted.rows(), columns=planted.schema().names)
     frame["channel"] = [planted.CHANNELS[int(code)] for code in frame["channel"]]
     frame.assign(y=[0, 1] * 20).to_csv(folder / "test.csv", index=False)
-    (folder / "model.py").write_text(_MODEL.format(kind=kind), encoding="utf-8")
+    (folder / "model.py").write_text(_MODEL.format(kind=kind, where=where), encoding="utf-8")
     columns = "\n".join(f"    {json.dumps(c.name)}: {_column(c)}" for c in planted.schema().columns)
     (folder / "temper.yaml").write_text(
         f"system: {{name: toy}}\nmodel: {{callable: model.py:score, kind: probabilities, threshold: 0.5}}\n"
@@ -80,6 +81,18 @@ def test_a_model_is_fuzzed_and_its_cases_shown_again_until_it_is_mended(tmp_path
     assert (code, told.count("FIXED")) == (0, told.count("\n"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["CodesByAppearance", "FilledMeanwhile"])
+def test_the_kept_test_of_what_was_asked_first_fails_until_it_is_mended(tmp_path: Path, kind: str) -> None:
+    code, _ = asked("--config", written(tmp_path, kind, "planted_state"), "--suite", "quick")
+    file = tmp_path / "runs/fuzz/001/test_fuzz.py"
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(file.parent), str(file)]
+    assert code == 1
+    assert subprocess.run(line, cwd=file.parent, capture_output=True, check=False).returncode == 1
+    written(tmp_path, "Scorer")
+    assert subprocess.run(line, cwd=file.parent, capture_output=True, check=False).returncode == 0
+
+
 def test_a_service_is_fuzzed_and_json_says_the_same(tmp_path: Path) -> None:
     config = written(tmp_path, "Scorer")
     with planted_served.Served(planted_served.EmptyFails()) as served:
@@ -100,9 +113,9 @@ def test_only_this_machine_is_asked_unless_its_host_is_named(tmp_path: Path) -> 
 
 def test_a_service_that_is_not_there_or_gives_no_score_is_told(tmp_path: Path) -> None:
     config = written(tmp_path, "Scorer")
-    with pytest.raises(TemperError, match="answered no row"):
+    with pytest.raises(TemperError, match="takes no connection"):
         asked("http://127.0.0.1:1/v1/score", "--config", config, "--deadline", "0.2")
-    with planted_served.Served(planted.Scorer()) as served, pytest.raises(TemperError, match="answered no row"):
+    with planted_served.Served(planted.Scorer()) as served, pytest.raises(TemperError, match="gave no score"):
         asked(served.url, "--config", config, "--answer", "elsewhere")
 
 

@@ -29,7 +29,7 @@ from temper.fuzz._search import Searched
 from temper.fuzz._service import Service
 from temper.fuzz._walled import Walled
 from temper.targets.function import Function
-from temper.testing import planted, planted_served
+from temper.testing import planted, planted_served, planted_state
 from temper.traffic.address import address
 
 FEW, WIRE = Effort(cases=140, seconds=40.0, draws=False), Effort(cases=110, seconds=40.0, draws=False)
@@ -93,6 +93,50 @@ def test_the_sound_twin_breaks_no_law_behind_http() -> None:
     assert all(found.tried[law] for law in LAWS), found.tried
 
 
+@pytest.mark.parametrize(
+    ("kind", "law"), [(planted_state.CodesByAppearance, "repeats"), (planted_state.FilledMeanwhile, "own_answer")]
+)
+def test_what_was_asked_first_is_found_and_shown_again(kind: type[planted.Scorer], law: str) -> None:
+    with Walled(Function(call=kind()), deadline=5.0, strict=True) as subject:
+        found = search(subject, planted.schema(), planted.rows(), FEW, Draws(0, "fuzz"))
+        (one,) = [one for one in found.defects if one.law == law]
+        assert one.repeated
+        assert len(one.cases) == 2
+        assert LAWS[law](subject, one.cases)
+
+
+@pytest.mark.parametrize("kind", planted_state.SOUND)
+def test_remembering_and_filling_rightly_break_no_law(kind: type[planted.Scorer]) -> None:
+    with Walled(Function(call=kind()), deadline=5.0, strict=True) as subject:
+        assert search(subject, planted.schema(), planted.rows(), FEW, Draws(0, "fuzz")).defects == ()
+
+
+def test_a_service_half_filled_is_found_by_its_first_callers_and_other_notations_by_edges() -> None:
+    assert [(one.law, one.repeated) for one in served(planted_state.FilledMeanwhile).defects] == [("own_answer", False)]
+    assert {one.law for one in served(planted_state.OtherNotations, Effort(cases=400, draws=False)).defects} == {
+        "refuses"
+    }
+
+
+def test_failures_in_the_same_words_of_one_field_or_one_text_are_told_once() -> None:
+    class Words(planted.Scorer):
+        """Fails for every unknown word of the channel."""
+
+        def _code(self, column: planted.Column, word: Any) -> float:
+            return float(column.categories.index(word))
+
+        def answer(self, body: bytes) -> list[float]:
+            try:
+                return super().answer(body)
+            except ValueError as wrong:
+                if isinstance(wrong, planted.Invalid):
+                    raise
+                raise KeyError("word") from None
+
+    found = served(Words, Effort(cases=400, draws=False))
+    assert [(one.law, one.cases[0].changes[0].field) for one in found.defects] == [("answers", "channel")]
+
+
 def test_a_process_that_dies_is_a_failure_and_the_search_goes_on() -> None:
     def dies(x: Any) -> Any:
         if (x[:, 0] == 0).any():
@@ -146,7 +190,7 @@ def test_cases_of_a_service_are_shown_again_and_stand_alone(tmp_path: Path) -> N
     own = system(Function(call=planted.Scorer()), tmp_path)
     with planted_served.Served(planted_served.EmptyFails()) as bad, planted_served.Served(planted.Scorer()) as good:
         asked = Asked(url=bad.url, deadline=2.0)
-        found = fuzz_service(own, asked, WIRE, 0, strict=True)
+        found, _ = fuzz_service(own, asked, WIRE, 0, strict=True)
         kept = keep(tmp_path, own, found, asked, strict=True, deadline=2.0)
         assert kept.tests is not None
         assert [bool(seen) for _, seen in replay(kept.cases, own, (), None)] == [True] * len(kept.ids)

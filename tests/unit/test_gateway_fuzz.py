@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -364,6 +365,30 @@ def test_a_word_that_is_none_is_not_told_back_or_logged(port: int, caplog: pytes
         assert _statuses(found) == [400]
         assert b"channel" in found
         assert "4111" not in found.decode() + caplog.text
+
+
+def test_a_client_on_a_slow_line_takes_nothing_from_the_time_of_the_decision() -> None:
+    seen: list[Any] = []
+    app = _app()
+    whole = app.answer
+
+    async def answer(scoring: Any) -> Any:
+        seen.append(scoring)
+        return await whole(scoring)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": GOOD}
+
+    async def send(message: Any) -> None:
+        seen.append(message.get("status", 0))
+
+    headers = [(b"authorization", f"Bearer {SECRET}".encode()), (b"content-length", b"%d" % len(GOOD))]
+    scope = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b"", "headers": headers}
+    asyncio.run(replace(app, answer=answer)(scope, receive, send))
+    scoring, status, *_ = seen
+    assert status == 200
+    assert scoring.deadline - scoring.at >= 0.1 + app.deadline
 
 
 def test_half_closed_lines_end(port: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import signal
 import socket
@@ -13,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.load._server import served
+from own_certificate import own_certificate
 from temper.core.errors import TemperError
 from temper.core.load import Glance
 from temper.traffic.address import address
@@ -58,7 +55,7 @@ def test_nobody_there_is_one_sentence() -> None:
 
 
 def test_a_certificate_of_its_own_is_trusted_only_by_name(tmp_path: Path) -> None:
-    pem = _certificate(tmp_path)
+    pem = own_certificate(tmp_path)
     with served(0.0, cert=pem) as (port, _):
         url = f"https://localhost:{port}/"
         with Generators(address=address(url)) as one, pytest.raises(TemperError, match=r"not trusted.*self-signed"):
@@ -114,22 +111,3 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def _certificate(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "own.pem"
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(text + made.public_bytes(serialization.Encoding.PEM))
-    return path

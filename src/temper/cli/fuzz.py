@@ -31,6 +31,7 @@ def command(
     host: Annotated[
         str, typer.Option("--yes-this-host", metavar="HOST", help="Ask this host, which is not this machine.")
     ] = "",
+    ca: Annotated[Path | None, typer.Option(help="File of the certificates to trust.")] = None,
     json: options.Json = False,
     trust_pickle: options.Trust = False,
 ) -> None:
@@ -40,11 +41,12 @@ def command(
     from temper.engine.fuzz.run import Asked
 
     system = api.load(config, trust_pickle=trust_pickle)
-    asked = (
-        Asked(url=url, key_env=key_env, body=body, answer=answer, deadline=deadline, confirmed=host) if url else None
-    )
+    told = {"key_env": key_env, "body": body, "answer": answer, "confirmed": host, "ca": str(ca or "")}
+    asked = Asked(url=url, deadline=deadline, **told) if url else None
     if again is not None:
-        raise typer.Exit(replayed(again, system, asked, typer.echo))
-    raise typer.Exit(
-        run(system, config, asked, suite, seed, strict=strict, deadline=deadline, json=json, out=typer.echo)
-    )
+        raise typer.Exit(replayed(again, system, asked, host, typer.echo))
+    code = run(
+        system, config, asked, suite, seed,
+        strict=strict, deadline=deadline, trusted=trust_pickle, json=json, out=typer.echo,
+    )  # fmt: skip
+    raise typer.Exit(code)

@@ -48,16 +48,17 @@ def search(
     What is asked depends on the seed and on the answers, not on the machine, as long as the seconds suffice. `endure`:
     Ctrl-C ends the search, and what it found is told.
     """
-    found = opened(subject, schema, x, effort, wire=wire, hear=hear)
-    if not found.bases:
-        return result(found, "no recorded row was answered")
+    found = _unasked(subject, schema, x, effort, wire=wire)
     try:
+        _phases.known_good(found, recorded(x), hear)
+        if not found.bases:
+            return result(found, "no recorded row was answered")
         _every_phase(found, rng, wire, effort.draws)
     except KeyboardInterrupt:
         if not endure:
             raise
         return result(found, "interrupted")
-    late = f"its {effort.seconds:g} s were over" if found.over() else ""
+    late = f"its {effort.seconds:g} s were over, which a larger --suite gives more of" if found.over() else ""
     return result(found, getattr(subject, "gone", "") or late)
 
 
@@ -66,31 +67,35 @@ def _every_phase(found: Search, rng: Draws, wire: bool, draws: bool) -> None:
     draws = draws and _drawn.installed()
     _phases.mixtures(found, rng, 0.8 if draws else 1.0)
     _phases.company(found, rng)
-    _phases.order(found, rng)
     _phases.callers(found)
+    _phases.order(found, rng)
+    _phases.afresh(found)
     if draws:
         _drawn.explore(found, rng.integer() % 65_536, wire=wire)
 
 
 def opened(subject: Subject, schema: Schema, x: Any, effort: Effort, *, wire: bool, hear: Hear = SILENT) -> Search:
     """A search that knows which of the recorded rows are answered, and has tried nothing else yet."""
+    found = _unasked(subject, schema, x, effort, wire=wire)
+    _phases.known_good(found, recorded(x), hear)
+    return found
+
+
+def _unasked(subject: Subject, schema: Schema, x: Any, effort: Effort, *, wire: bool) -> Search:
     began = time.monotonic()
     rows, more = recorded(x), message_fields(schema) if wire else ()
 
     def over(share: float = 1.0) -> bool:
         return time.monotonic() - began > share * effort.seconds or bool(getattr(subject, "gone", ""))
 
-    found = Search(
+    return Search(
         subject=subject,
         schema=schema,
         fields=(*more, *fields_of(schema, len(rows[0].base) if rows else 0, wire=wire)),
         bases=[],
         most=effort.cases,
         over=over,
-        hear=hear,
     )
-    _phases.known_good(found, rows)
-    return found
 
 
 def recorded(x: Any) -> Sequence[Case]:

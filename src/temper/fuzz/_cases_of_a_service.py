@@ -30,7 +30,7 @@ def sent(request: dict[str, Any]) -> tuple[int, Any]:
     port = url.port or (443 if url.scheme == "https" else 80)
     line = socket.create_connection((str(url.hostname), port), timeout=SETTINGS["deadline"])
     if url.scheme == "https":
-        line = ssl.create_default_context().wrap_socket(line, server_hostname=url.hostname)
+        line = ssl.create_default_context(cafile=SETTINGS["ca"] or None).wrap_socket(line, server_hostname=url.hostname)
     with line:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for piece in request["pieces"]:

@@ -97,7 +97,8 @@ def _change(search: Search, one: Field, wire: bool) -> Any:
         if column is None or column.type in ("number", "integer"):
             low, high = (search.schema.low, search.schema.high) if column is None else (column.low, column.high)
             whole = column is not None and column.type == "integer"
-            options.append(st.floats().map(lambda value: _number(value, low, high, whole)))
+            every = st.floats(allow_nan=False)  # NaN is a missing value, which the list holds
+            options.append(every.map(lambda value: _number(value, low, high, whole)))
             if np.isfinite([low, high]).all():
                 options.append(st.floats(low, high).map(lambda value: _number(value, low, high, whole)))
         if wire:
@@ -113,7 +114,7 @@ def _known(column: Any, text: str) -> bool:
 def _number(value: float, low: float, high: float, whole: bool) -> Edge:
     fine = low <= value <= high and (not whole or value == round(value)) and np.isfinite(value)
     fate = Fate.REFUSE if not fine else Fate.ANSWER if np.isfinite([low, high]).all() else Fate.EITHER
-    written = repr(value) if np.isfinite(value) else "NaN" if np.isnan(value) else f"{'-' * (value < 0)}Infinity"
+    written = repr(value) if np.isfinite(value) else f"{'-' * (value < 0)}Infinity"
     family = "not finite" if not np.isfinite(value) else "an ordinary value" if fine else "out of the range"
     return Edge(label="a drawn number", family=family, fate=fate, value=value, literal=Literal.of(written))
 

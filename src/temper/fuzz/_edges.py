@@ -176,6 +176,8 @@ def _other_types(column: Column) -> Iterator[Edge]:
                         ("\x00", "a null character"), ("\ud800", "a lone surrogate"), ("٣", "an Arabic digit"),
                         ("-1", "minus one as text"), ("; DROP TABLE x--", "a line of SQL")):  # fmt: skip
         yield Edge(label=label, family=_text_family(label), fate=Fate.REFUSE, literal=quoted(text))
+    if column.type in ("number", "integer"):
+        yield from _notations(column)
     for word in column.categories[:2]:
         for odd, label in ((f" {word}", "a word with a blank before it"), (word.swapcase(), "a word in other case"),
                            (f"{word}\u200b", "a word with no-width mark"), (word * 2, "an unseen word")):  # fmt: skip
@@ -187,6 +189,17 @@ def _other_types(column: Column) -> Iterator[Edge]:
     yield Edge(label="a text of 10,000,000 letters", family="a vast text", fate=Fate.REFUSE, literal=vast)
     deep = Literal.of("[", _DEEP).then("]", _DEEP)
     yield Edge(label="100,000 lists in each other", family="deep nesting", fate=Fate.REFUSE, literal=deep)
+
+
+def _notations(column: Column) -> Iterator[Edge]:
+    """A valid value as people write it: whoever reads one of these as a number takes texts for numbers."""
+    value = min(max(1.0, column.low), column.high)
+    plain = str(int(value)) if value == round(value) else repr(value)
+    wide = plain.translate({ord("0") + digit: ord("\uff10") + digit for digit in range(10)})
+    for text, label in ((f"{plain}%", "a percentage"), (f"{plain},0", "a decimal comma"), (f"${plain}", "a currency"),
+                        (f"+{plain}", "a plus sign"), (hex(int(value)), "a hexadecimal number"),
+                        (f"{plain} km", "a unit"), (wide, "wide digits")):  # fmt: skip
+        yield Edge(label=f"{label} as text", family="text", fate=Fate.REFUSE, literal=quoted(text))
 
 
 def _text_family(label: str) -> str:

@@ -37,7 +37,7 @@ def service_tests(defects: Named, service: Service) -> str:
     """
     url = f"{'https' if service.where.context() else 'http'}://{service.where.told}{service.where.path}"
     settings = {"url": url, "low": str(service.low), "high": str(service.high), "deadline": service.deadline,
-                "answer": service.form.answer}  # fmt: skip
+                "answer": service.form.answer, "ca": service.where.ca}  # fmt: skip
     cases = [_case(id_, one, service) for id_, one in defects]
     return _filled("_cases_of_a_service", settings, cases)
 

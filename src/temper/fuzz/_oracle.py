@@ -15,7 +15,10 @@ from temper.fuzz._case import Case, Fate
 
 _CLOSE, _NEAR = 1e-5, 1e-7  # two answers that a batch's other order of summing may part by
 _SUM = 1e-3
+WENT_DOWN = "it went down"
+"""The cause of a failure after which nobody can be asked any more."""
 _AGAIN = 150  # requests by which a row that is asked again has shown another answer
+_STARTS = 3  # how often callers are the first ones: whether they meet is a matter of luck
 _ROUNDS = 40  # how often callers ask at once before they are believed to get their own answers
 
 
@@ -60,6 +63,9 @@ class Subject(Protocol):
 
     def together(self, cases: Sequence[Case], rounds: int) -> list[list[Reply]]:
         """Each case in a request of its own, all at the same time, so many times; per case its replies."""
+
+    def fresh(self) -> bool:
+        """Begin again as if nothing had ever been asked; False where that cannot be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +151,28 @@ def single(subject: Subject, cases: Sequence[Case]) -> Breach | None:
 
 
 def repeats(subject: Subject, cases: Sequence[Case]) -> Breach | None:
-    """The cases one after the other, again and again: each gets the answer that it got at first."""
+    """The cases one after the other, again and again: each gets the answer that it got at first, and the first case
+    gets it whatever was asked before.
+    """
+    if len(cases) > 1 and (found := preceded(subject, cases)):
+        return found
     first = [subject.ask([case]) for case in cases]
     for _ in range(max(2, _AGAIN // len(cases))):
         for case, before in zip(cases, first, strict=True):
             if found := differ("repeats", case, before, subject.ask([case]), "asked again"):
                 return found
     return None
+
+
+def preceded(subject: Subject, cases: Sequence[Case]) -> Breach | None:
+    """The first case asked of a fresh subject, and of another that was asked the others before."""
+    if not subject.fresh():
+        return None
+    first = subject.ask(cases[:1])
+    subject.fresh()
+    for case in cases[1:]:
+        subject.ask([case])
+    return differ("repeats", cases[0], first, subject.ask(cases[:1]), f"after {len(cases) - 1} other requests")
 
 
 def alone(subject: Subject, cases: Sequence[Case]) -> Breach | None:
@@ -169,11 +190,26 @@ def alone(subject: Subject, cases: Sequence[Case]) -> Breach | None:
 
 
 def own_answer(subject: Subject, cases: Sequence[Case]) -> Breach | None:
-    """Callers who ask at the same time each get the answer to their own row."""
+    """Callers who ask at the same time each get the answer to their own row, the very first ones too."""
+    for _ in range(_STARTS):
+        if not subject.fresh():
+            break
+        early = subject.together(cases, 1)
+        if found := _mixed(cases, [subject.ask([case]) for case in cases], early):
+            return found
+    return crowded(subject, cases)
+
+
+def crowded(subject: Subject, cases: Sequence[Case]) -> Breach | None:
+    """The same of a subject that has been asked before, many times."""
     by_itself = [subject.ask([case]) for case in cases]
-    for case, first, several in zip(cases, by_itself, subject.together(cases, _ROUNDS), strict=True):
+    return _mixed(cases, by_itself, subject.together(cases, _ROUNDS))
+
+
+def _mixed(cases: Sequence[Case], alone: Sequence[Reply], together: Sequence[Sequence[Reply]]) -> Breach | None:
+    for case, before, several in zip(cases, alone, together, strict=True):
         for reply in several:
-            if found := differ("own_answer", case, first, reply, f"with {len(cases)} callers at once"):
+            if found := differ("own_answer", case, before, reply, f"with {len(cases)} callers at once"):
                 return found
     return None
 

@@ -14,20 +14,45 @@ from temper.core.schema import Column
 from temper.core.seed import Draws
 from temper.fuzz._case import Case, Change, Edge, Fate, Literal
 from temper.fuzz._edges import Field, whole_rows
-from temper.fuzz._oracle import Outcome, alone, differ, out_of_range, own_answer, repeats
-from temper.fuzz._search import Search
+from temper.fuzz._oracle import Outcome, Reply, alone, crowded, differ, out_of_range, preceded, repeats
+from temper.fuzz._search import Hear, Search
 
 _BATCHES = (2, 7, 33)
 _CALLERS = 8
 _STRIDE = 7  # fields begin at different edges, so that a first turn tries many kinds
 _NUDGES = (1e-9, 1e-4, 4e-3, -4e-3, 0.04)
+_UNTIL = {"singles": 0.5, "mixtures": 0.65, "company": 0.72, "callers": 0.8, "order": 0.9, "afresh": 1.0}
+"""By which share of the time each phase ends: of a slow service every law gets some."""
 _SAMPLE = 400  # answered cases that are asked again, in batches and in another order
 
 
-def known_good(search: Search, rows: Sequence[Case]) -> None:
-    """The rows as they were recorded: what is answered and in range may be changed."""
+def known_good(search: Search, rows: Sequence[Case], hear: Hear) -> None:
+    """The rows as they were recorded: what is answered and in range may be changed. Some are asked at once before
+    anything else: what a service fills at its first request, others may read half filled.
+
+    Nothing is told before a row is answered: where none is, it is asked in the wrong way.
+    """
+    first = rows[:_CALLERS] if len(rows) > 1 and not search.subject.stochastic else ()
+    early = [reply for (reply,) in search.subject.together(first, 1)] if first else []
+    search.asked += len(first)
+    _one_by_one(search, rows, hangs=bool(early) and all(reply.outcome is Outcome.HUNG for reply in early))
+    if not search.bases:
+        return
+    search.hear = hear
+    for defect in dict.fromkeys(search.known.values()):
+        hear.defect(defect)
+    search.tried["own_answer"] += len(first)
+    for case, reply in zip(first, early, strict=True):
+        known = search.clean(case)
+        before = Reply(outcome=Outcome.ANSWERED if known is not None else Outcome.BUSY, scores=known)
+        if breach := differ("own_answer", case, before, reply, f"as one of the first {len(first)} callers, at once"):
+            search.found(breach, [case, *(other for other in first if other is not case)])
+
+
+def _one_by_one(search: Search, rows: Sequence[Case], *, hangs: bool) -> None:
+    """Every row; one alone where it `hangs`, unless that one is answered."""
     for row in rows:
-        if search.over():
+        if search.over() or (hangs and search.asked > len(rows[:_CALLERS]) and not search.bases):
             return
         reply = search.try_alone(row)
         fine = reply is not None and reply.outcome is Outcome.ANSWERED
@@ -40,7 +65,7 @@ def singles(search: Search, share: float) -> None:
     for base in search.bases[:3]:
         cases = (replace(base, changes=(change,)) for change in turn_about(search.fields))
         for case in chain(cases, whole_rows(search.fields, base)):
-            if search.spent(share):
+            if search.spent(share, _UNTIL["singles"]):
                 return
             search.try_alone(case)
 
@@ -57,7 +82,7 @@ def turn_about(fields: Sequence[Field]) -> Iterator[Change]:
 def mixtures(search: Search, rng: Draws, share: float) -> None:
     """Several fields at once: valid edges, values of the range, values close by; now and then one that is not valid."""
     step = 0
-    while search.bases and not search.spent(share):
+    while search.bases and not search.spent(share, _UNTIL["mixtures"]):
         step += 1
         search.try_alone(drawn(search, rng, step))
 
@@ -114,7 +139,7 @@ def order(search: Search, rng: Draws) -> None:
     swapped = [pair for at in range(0, len(chosen), 2) for pair in reversed(chosen[at : at + 2])]
     before: list[Case] = []
     for case, scores in swapped:
-        if search.over():
+        if search.over(_UNTIL["order"]):
             return
         reply = search.subject.ask([case])
         search.asked += 1
@@ -125,6 +150,44 @@ def order(search: Search, rng: Draws) -> None:
             shown = next((set_ for set_ in _disturbing(before, swapped) if repeats(search.subject, [case, *set_])), [])
             search.found(breach, [case, *shown])
         before.append(case)
+
+
+def afresh(search: Search) -> None:
+    """The answered cases once more, the last one first, of a subject that was asked nothing before them: what was left
+    behind by a row as it was recorded is now left behind by its changes.
+    """
+    if search.subject.stochastic or not search.subject.fresh():
+        return
+    before: list[Case] = []
+    for case, scores in reversed(_spread(search)):
+        if search.over(_UNTIL["afresh"]):
+            return
+        reply = search.subject.ask([case])
+        search.asked += 1
+        search.tried["repeats"] += 1
+        first = Reply(outcome=Outcome.ANSWERED, scores=scores)
+        breach = differ("repeats", case, first, reply, "asked in another order")
+        if breach is not None and (breach.law, breach.cause) not in search.known:
+            search.found(breach, [case, *_to_blame(search, case, before)])
+            return  # this subject has been asked other things by now
+        before.append(case)
+
+
+def _to_blame(search: Search, case: Case, before: Sequence[Case]) -> Sequence[Case]:
+    """Few of the cases that change the answer to this one, of those before it now or at first: halved while one half
+    does.
+    """
+    kept = [one for one, _ in search.answered]
+    at_first = kept[max(0, kept.index(case) - _SAMPLE) : kept.index(case)]
+    found = next((some for some in (before, at_first) if preceded(search.subject, [case, *some])), before[-1:])
+    while len(found) > 1 and not search.over():
+        middle = len(found) // 2
+        halves = (found[middle:], found[:middle])
+        half = next((one for one in halves if preceded(search.subject, [case, *one])), None)
+        if half is None:
+            break
+        found = half
+    return found
 
 
 def _disturbing(before: Sequence[Case], every: Sequence[tuple[Case, Any]]) -> Iterator[list[Case]]:
@@ -142,7 +205,7 @@ def company(search: Search, rng: Draws) -> None:
     mixed = [chosen[at] for at in rng.child("company").generator().permutation(len(chosen))]
     for size in _BATCHES:
         for at in range(0, len(mixed) - size + 1, size):
-            if search.over():
+            if search.over(_UNTIL["company"]):
                 return
             _batch(search, mixed[at : at + size])
 
@@ -174,11 +237,11 @@ def callers(search: Search) -> None:
     groups = [chosen[at :: max(1, len(chosen) // _CALLERS)][:_CALLERS] for at in range(3)]
     for group in groups:
         cases = [case for case, _ in group]
-        if len(cases) < 2 or search.over():
+        if len(cases) < 2 or search.over(_UNTIL["callers"]):
             return
         search.tried["own_answer"] += len(cases)
         search.asked += len(cases)
-        if breach := own_answer(search.subject, cases):
+        if breach := crowded(search.subject, cases):
             search.found(breach, cases)
 
 

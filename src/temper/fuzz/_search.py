@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from temper.fuzz._case import Case, Fate, plain, read
+from temper.fuzz._case import MESSAGE, Case, Fate, plain, read
 from temper.fuzz._edges import Field, settled
-from temper.fuzz._oracle import LAWS, Breach, Outcome, Reply, Subject, fate, judged
+from temper.fuzz._oracle import LAWS, WENT_DOWN, Breach, Outcome, Reply, Subject, fate, judged
 
 _TRIES = 40  # requests spent on making one case smaller
 _ENOUGH = 3
@@ -67,10 +67,13 @@ class Searched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hear:
-    """Who is told of a search while it runs: of each new defect, and of the share of its cases that were asked."""
+    """Who is told of a search while it runs: of each new defect, of the share of its cases that were asked, and of what
+    else is good to know.
+    """
 
     defect: Callable[[Defect], None] = lambda defect: None
     share: Callable[[float], None] = lambda share: None
+    note: Callable[[str], None] = lambda note: None
 
 
 SILENT = Hear()
@@ -97,9 +100,9 @@ class Search:
     busy: int = 0
     _feared: Counter[str] = field(default_factory=Counter)
 
-    def spent(self, share: float = 1.0) -> bool:
-        """Whether this share of the cases, or of the time, is used up: what comes later needs some too."""
-        return self.cases >= share * self.most or self.over(share)
+    def spent(self, cases: float = 1.0, time: float = 1.0) -> bool:
+        """Whether this share of the cases, or this one of the time, is used up: what comes later needs some too."""
+        return self.cases >= cases * self.most or self.over(time)
 
     def clean(self, case: Case) -> Any:
         """The scores of the row without changes, None where it was never answered."""
@@ -134,18 +137,35 @@ class Search:
         if (breach.law, breach.cause) in self.known:
             return
         again, smallest = self._smaller(breach, list(cases))
+        gone = getattr(self.subject, "gone", "")
+        if gone and breach.cause != WENT_DOWN:
+            self.found(Breach(law="answers", said=gone, cause=WENT_DOWN), cases[:1])
         if again is None and breach.law == "in_time":
             self.late += 1
             return
         final = again or breach
         key = (final.law, final.cause)
-        if key in self.known:
-            self.known[breach.law, breach.cause] = self.known[key]  # not shrunk a second time
+        if (one := self.known.get(key) or self._like(final, smallest[0])) is not None:
+            self.known[key] = self.known[breach.law, breach.cause] = one  # not shrunk a second time
             return
         defect = Defect(law=final.law, cause=final.cause, said=final.said, cases=tuple(smallest),
                         repeated=again is not None)  # fmt: skip
         self.known[key] = self.known[breach.law, breach.cause] = defect
         self.hear.defect(defect)
+
+    def _like(self, breach: Breach, case: Case) -> Defect | None:
+        """The known defect that fails in the same words, where the place of a failure is not told, by the same field or
+        by the same text in another one.
+        """
+        if breach.law != "answers" or breach.cause != case.family:
+            return None
+        mine = {(change.field, change.edge.literal) for change in case.changes}
+        for one in self.known.values():
+            theirs = {(change.field, change.edge.literal) for change in one.cases[0].changes}
+            near = any(a[0] == b[0] != MESSAGE or (a[1] is not None and a[1] == b[1]) for a in mine for b in theirs)
+            if (one.law, one.said) == (breach.law, breach.said) and near:
+                return one
+        return None
 
     def _fears(self, case: Case) -> bool:
         """Whether a field of the case has hung or killed so often that nothing is learnt from another time."""

@@ -19,7 +19,7 @@ from temper.core.errors import RunStopped, TemperError
 from temper.core.schema import Schema
 from temper.core.target import ScoreKind
 from temper.fuzz._case import Case
-from temper.fuzz._oracle import Outcome, Reply
+from temper.fuzz._oracle import WENT_DOWN, Outcome, Reply
 from temper.fuzz._wire import WITHOUT_WORD, Form, Sending, framed
 
 _LARGEST = 16 << 20
@@ -48,6 +48,10 @@ class Where(Protocol):
     @property
     def told(self) -> str:
         """As the Host header names it."""
+
+    @property
+    def ca(self) -> str:
+        """File of the certificates that are trusted, "" for the usual ones."""
 
     def context(self) -> ssl.SSLContext | None:
         """What checks the certificate; None without TLS."""
@@ -82,7 +86,7 @@ class Service:
     def ask(self, cases: Sequence[Case]) -> Reply:
         """The rows of these cases in one request, sent in the way of its message."""
         if self.gone:
-            return Reply(outcome=Outcome.FAILED, said=self.gone, cause="it went down")
+            return Reply(outcome=Outcome.FAILED, said=self.gone, cause=WENT_DOWN)
         if len(cases) > 1 and not self.form.batches:
             return Reply(outcome=Outcome.BUSY, said="the body takes one row")
         frame = cases[0].frame
@@ -117,6 +121,10 @@ class Service:
         for thread in threads:
             thread.join()
         return found
+
+    def fresh(self) -> bool:
+        """Nobody may start a service again but those who run it."""
+        return False
 
     def _once(self, sending: Sending, n: int, frame: str) -> tuple[Reply, float | None]:
         """One try, and after how many seconds another is due (None: no other is)."""
@@ -185,7 +193,7 @@ class Service:
             return still
         if not self._reachable(_BACK):
             self.gone = "the service went down and did not come back"
-            return Reply(outcome=Outcome.FAILED, said=self.gone, cause="it went down")
+            return Reply(outcome=Outcome.FAILED, said=self.gone, cause=WENT_DOWN)
         return Reply(outcome=Outcome.FAILED, said=f"the connection broke ({type(broken).__name__})")
 
     def _still(self) -> Reply:

@@ -51,6 +51,11 @@ class Walled:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def fresh(self) -> bool:
+        """Another child from the next request on."""
+        self._end()
+        return True
+
     def close(self) -> None:
         """End the child."""
         self._end()

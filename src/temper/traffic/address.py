@@ -86,6 +86,23 @@ def _own(found: Address) -> bool:
     return all(ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in told)
 
 
+def not_taken(place: tuple[str, int], trouble: BaseException) -> TemperError:
+    """Why no line at all could be opened, in one sentence."""
+    where = f"{place[0]}:{place[1]}"
+    if isinstance(trouble, ssl.SSLCertVerificationError):
+        return TemperError(
+            f"the certificate of {where} is not trusted: {trouble.verify_message}",
+            fix="name the file of the certificates to trust with --ca FILE",
+        )
+    if isinstance(trouble, ssl.SSLError):
+        return TemperError(f"{where} does not speak TLS as it should: {trouble.reason}", fix="is it http://?")
+    if isinstance(trouble, TimeoutError):
+        return TemperError(f"{where} takes no connection in time", fix="is the service up, and the port open?")
+    if isinstance(trouble, OSError):
+        return TemperError(f"{where} takes no connection: {trouble.strerror or trouble}", fix="is the service up?")
+    raise trouble
+
+
 def within_caps(rate: float, seconds: float, requests: float) -> None:
     """Refuse what goes beyond the caps."""
     if not (rate <= MOST_RATE and seconds <= MOST_SECONDS and requests <= MOST_REQUESTS):

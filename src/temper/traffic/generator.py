@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.errors import TemperError
+from temper.traffic.address import not_taken
 from temper.traffic.chat import BROKE_OFF, STALLED, Answer, Asked, Heard
 from temper.traffic.played import Played
 
@@ -97,7 +97,7 @@ class _Run:
         found = await asyncio.gather(*(self._line() for _ in range(many)), return_exceptions=True)
         failed = [one for one in found if isinstance(one, BaseException)]
         if len(failed) == many:
-            raise _refused(self.place, failed[0])
+            raise not_taken(self.place, failed[0])
         self.refused = len(failed)
         for _ in failed:
             self.loop.create_task(self._again())
@@ -275,20 +275,3 @@ class _Line(asyncio.Protocol):
 
 def _ignored(body: bytes) -> None:
     """Nobody reads the bodies of this run."""
-
-
-def _refused(place: tuple[str, int], trouble: BaseException) -> TemperError:
-    """Why no line at all could be opened, in one sentence."""
-    where = f"{place[0]}:{place[1]}"
-    if isinstance(trouble, ssl.SSLCertVerificationError):
-        return TemperError(
-            f"the certificate of {where} is not trusted: {trouble.verify_message}",
-            fix="name the file of the certificates to trust with --ca FILE",
-        )
-    if isinstance(trouble, ssl.SSLError):
-        return TemperError(f"{where} does not speak TLS as it should: {trouble.reason}", fix="is it http://?")
-    if isinstance(trouble, TimeoutError):
-        return TemperError(f"{where} takes no connection in time", fix="is the service up, and the port open?")
-    if isinstance(trouble, OSError):
-        return TemperError(f"{where} takes no connection: {trouble.strerror or trouble}", fix="is the service up?")
-    raise trouble

@@ -15,6 +15,7 @@ from temper.engine.fuzz.kept import keep, replay
 from temper.engine.fuzz.run import EFFORTS, Asked, fuzz_model, fuzz_service
 from temper.fuzz._search import Hear
 from temper.report._blocks import write
+from temper.report._inert import inert
 from temper.report.progress import Progress
 
 FOLDER = Path("runs/fuzz")
@@ -22,7 +23,7 @@ FOLDER = Path("runs/fuzz")
 
 def run(
     system: Protected, config: Path, asked: Asked | None, suite: str, seed: int, *,
-    strict: bool | None, deadline: float, json: bool, out: Callable[[str], None],
+    strict: bool | None, deadline: float, trusted: bool, json: bool, out: Callable[[str], None],
 ) -> int:  # fmt: skip
     """Search, show, keep; the exit code."""
     if suite not in EFFORTS:
@@ -34,13 +35,16 @@ def run(
         if asked is None:
             found = fuzz_model(system, effort, seed, strict=held, deadline=deadline, hear=hear)
         else:
-            found = fuzz_service(system, asked, effort, seed, strict=held, hear=hear)
+            found, asked = fuzz_service(system, asked, effort, seed, strict=held, hear=hear)
     folder = told.where(FOLDER, config)
     kept = keep(folder, system, found, asked, strict=held, deadline=deadline)
     if json:
         out(json_.dumps(told.document(found, kept), indent=1))
     else:
-        write(told.blocks(found, kept, f"temper fuzz --config {shlex.quote(str(config))} --replay {kept.cases}"), None)
+        words = ["temper", "fuzz", "--config", str(config), "--replay", str(kept.cases)]
+        words += ["--trust-pickle"] * trusted
+        words += ["--yes-this-host", asked.confirmed] if asked is not None and asked.confirmed else []
+        write(told.blocks(found, kept, shlex.join(words)), None)
     return told.code(found)
 
 
@@ -52,12 +56,13 @@ def _heard(progress: Progress, asked: Asked | None) -> Hear:
     return Hear(
         defect=lambda one: progress(Event(kind="note", message=told.line(one))),
         share=lambda share: progress(Event(kind="progress", task=name, share=share)),
+        note=lambda note: progress(Event(kind="note", message=note)),
     )
 
 
-def replayed(path: Path, system: Protected, asked: Asked | None, out: Callable[[str], None]) -> int:
+def replayed(path: Path, system: Protected, asked: Asked | None, host: str, out: Callable[[str], None]) -> int:
     """Every kept case as it is now: 1 while one of them still breaks its law."""
-    found = replay(path, system, (), asked)
+    found = replay(path, system, (), asked, host)
     for name, seen in found:
-        out(f"{name}: STILL THERE: {seen}" if seen else f"{name}: FIXED")
+        out(inert(f"{name}: STILL THERE: {seen}" if seen else f"{name}: FIXED"))
     return 1 if any(seen for _, seen in found) else 0

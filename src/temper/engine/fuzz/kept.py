@@ -11,6 +11,7 @@ from typing import Any
 
 from temper.core.errors import TemperError
 from temper.core.system import Protected
+from temper.engine.fuzz.first import reached
 from temper.engine.fuzz.run import Asked, model, service
 from temper.engine.identity import finding_id
 from temper.fuzz import _export
@@ -35,7 +36,11 @@ def keep(
     """Write `cases.json` and, where there is a defect, `test_fuzz.py`."""
     ids = tuple(defect_id(system, one) for one in found.defects)
     folder.mkdir(parents=True, exist_ok=True)
-    told = None if asked is None else {"url": asked.url, "body": asked.body, "answer": asked.answer}
+    told = (
+        None
+        if asked is None
+        else {"url": asked.url, "body": asked.body, "answer": asked.answer, "ca": asked.ca, "key_env": asked.key_env}
+    )
     document = {
         "format": _FORMAT,
         "system": system.name,
@@ -63,10 +68,13 @@ def defect_id(system: Protected, defect: Defect) -> str:
     return finding_id("fuzz", f"{defect.law}: {defect.cause}", system)
 
 
-def replay(path: Path, system: Protected, wanted: Sequence[str], asked: Asked | None) -> list[tuple[str, str]]:
-    """(id and law, what is seen now; "" where the law holds) of the kept defects, or of those that are wanted.
+def replay(
+    path: Path, system: Protected, wanted: Sequence[str], asked: Asked | None, confirmed: str = ""
+) -> list[tuple[str, str]]:
+    """(id, law and case, what is seen now; "" where the law holds) of the kept defects, or of those that are wanted.
 
-    A service is asked at the URL it was found at, unless `asked` names another.
+    A service is asked as it was when they were found, unless `asked` names another; `confirmed` is its host where that
+    is not this machine.
     """
     document = _document(path)
     entries = [(entry["id"], Defect.read(entry)) for entry in document["defects"]]
@@ -75,8 +83,9 @@ def replay(path: Path, system: Protected, wanted: Sequence[str], asked: Asked | 
     chosen = [(id_, one) for id_, one in entries if not wanted or id_ in wanted]
     strict = bool(document["strict"])
     if document["service"] is not None or asked is not None:
-        told = asked or Asked(**document["service"], deadline=document["deadline"])
+        told = asked or Asked(**document["service"], deadline=document["deadline"], confirmed=confirmed)
         with closing(service(system, told, strict=strict)) as served:
+            reached(served.where, told.deadline)
             return [_again(served, id_, one) for id_, one in chosen]
     with model(system, strict=strict, deadline=document["deadline"]) as subject:
         return [_again(subject, id_, one) for id_, one in chosen]
@@ -94,7 +103,7 @@ def shown_again(system: Protected, kept: Iterable[Any], id_: str) -> str | None:
 
 def _again(subject: Subject, id_: str, defect: Defect) -> tuple[str, str]:
     shown = LAWS[defect.law](subject, defect.cases)
-    return f"{id_} {defect.law}", shown.said if shown is not None else ""
+    return f"{id_} {defect.law}: {defect.cases[0]}", shown.said if shown is not None else ""
 
 
 def _document(path: Path) -> dict[str, Any]:

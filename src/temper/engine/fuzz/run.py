@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from temper.core.errors import TemperError, Unsupported
 from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
+from temper.engine.fuzz.first import BODIES, first_answer, no_score, reached
 from temper.fuzz._campaign import Effort, search
 from temper.fuzz._oracle import Subject
 from temper.fuzz._search import SILENT, Hear, Searched
@@ -33,7 +34,8 @@ _ELSEWHERE = 50.0  # requests a second to a host that is not this machine
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A service as a user names it: its URL, the environment variable that holds its key, its body, where its scores
-    are in an answer, seconds per request; `confirmed` is the host that may be asked although it is not this machine.
+    are in an answer, seconds per request; `confirmed` is the host that may be asked although it is not this machine,
+    `ca` a file of the certificates to trust.
     """
 
     url: str
@@ -42,6 +44,7 @@ class Asked:
     answer: str = ""
     deadline: float = 5.0
     confirmed: str = ""
+    ca: str = ""
 
 
 def fuzz_model(
@@ -54,16 +57,33 @@ def fuzz_model(
 
 def fuzz_service(
     system: Protected, asked: Asked, effort: Effort, seed: int, *, strict: bool, hear: Hear = SILENT
-) -> Searched:
-    """Search a service with rows of `system`; a service that answers none of them is a `TemperError`."""
+) -> tuple[Searched, Asked]:
+    """Search a service with rows of `system`, and say how it was asked: where `asked` names no body, and rows are not
+    answered in the usual one, others are tried. Errors: a service that cannot be reached or answers no row.
+    """
     with closing(service(system, asked, strict=strict)) as subject:
-        found = search(
-            subject, system.schema, system.data.x, effort, Draws(seed, "fuzz"), wire=True, hear=hear, endure=True
-        )
-    if not any(found.tried[law] for law in ("in_range", "repeats")):
-        said = next((one.said for one in found.defects), "it was busy")
-        raise TemperError(f"{asked.url} answered no row with a score: {said}", fix="see --body, --answer and --key-env")
-    return found
+        reached(subject.where, asked.deadline)
+        found = _searched(subject, system, effort, seed, hear)
+        went = subject.gone
+    if _scored(found) or found.stopped == "interrupted":
+        return found, asked
+    bodies = (asked.body,) if asked.body or went else BODIES
+    others = [replace(asked, body=body) for body in bodies]
+    at, reply = first_answer([service(system, one, strict=strict) for one in others], system.data.x)
+    if at is None:
+        raise no_score(asked.url, reply)
+    hear.note(f"rows are sent in the body {others[at].body or Form().one}, which was found by trying")
+    with closing(service(system, others[at], strict=strict)) as subject:
+        return _searched(subject, system, effort, seed, hear), others[at]
+
+
+def _searched(subject: Subject, system: Protected, effort: Effort, seed: int, hear: Hear) -> Searched:
+    draws = Draws(seed, "fuzz")
+    return search(subject, system.schema, system.data.x, effort, draws, wire=True, hear=hear, endure=True)
+
+
+def _scored(found: Searched) -> bool:
+    return any(found.tried[law] for law in ("in_range", "repeats"))
 
 
 @contextmanager
@@ -81,7 +101,7 @@ def service(system: Protected, asked: Asked, *, strict: bool) -> Service:
     """The service as a subject; nothing is sent yet."""
     if not system.schema.columns:
         raise Unsupported("a service is fuzzed with the columns of a schema", fix="write schema.columns in temper.yaml")
-    where = address(asked.url, confirmed=asked.confirmed)
+    where = address(asked.url, confirmed=asked.confirmed, ca=asked.ca)
     settings: dict[str, Any] = {"rate": _ELSEWHERE} if asked.confirmed else {}
     if system.target.kind is not ScoreKind.PROBABILITIES:
         settings |= {"low": -np.inf, "high": np.inf}

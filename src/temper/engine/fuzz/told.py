@@ -80,7 +80,8 @@ def blocks(found: Searched, kept: Kept, replay: str) -> list[RenderableType]:
 
 
 def _notes(found: Searched, kept: Kept, replay: str) -> Sequence[str]:
-    notes = [f"{found.asked:,} rows asked; cases: {kept.cases}"]
+    notes = ["bound: where no defect was found, at most this share of such cases shows one, at 95 % confidence"]
+    notes += [f"{found.asked:,} rows asked; cases: {kept.cases}"]
     if kept.tests is not None:
         notes += [f"again: {replay}", f"as a test: pytest {kept.tests}"]
     if found.left_out:

@@ -250,7 +250,9 @@ class Tables:
         at, headers = time.monotonic(), _headers(scope)
         client, noted = self._client(headers), list[Decision]()
         await self._within(client, 1, noted)
+        begun = time.monotonic()
         body = await body_of(scope, receive, most=self.most_bytes, seconds=self.body_seconds)
+        sending = time.monotonic() - begun  # a client on a slow line takes nothing from the time of the decision
         try:
             asked = decode(body)
         except Wrong as wrong:
@@ -267,7 +269,7 @@ class Tables:
             named=bool(asked.id),
             subject=asked.subject,
             at=at,
-            deadline=at + self._seconds(headers),
+            deadline=at + sending + self._seconds(headers),
             trace=carried(headers.get(b"traceparent")),
             decisions=noted,
         )

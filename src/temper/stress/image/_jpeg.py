@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from temper.core.data import Array
+from temper.stress.image._resample import between, boxes, pressed
 
 _BRIGHT = np.array(
     [
@@ -80,17 +81,9 @@ def _filled(pixels: Array, multiple: int) -> Array:
 def _halved(pixels: Array) -> Array:
     """Means of 2 x 2 pixels."""
     even = _filled(pixels, 2)
-    return np.round((even[..., ::2, ::2] + even[..., 1::2, ::2] + even[..., ::2, 1::2] + even[..., 1::2, 1::2]) / 4)
+    return np.round(pressed(even, *(boxes(side, side // 2) for side in even.shape[2:])))
 
 
 def _doubled(pixels: Array) -> Array:
     """Twice the size; a pixel takes three quarters of the one it lies in and a quarter of the nearest other."""
-    for axis in (2, 3):
-        length = pixels.shape[axis]
-        wide = np.pad(pixels, [(int(at == axis),) * 2 for at in range(4)], mode="edge")
-        shape = (*pixels.shape[:axis], 2 * length, *pixels.shape[axis + 1 :])
-        before, after = (np.take(wide, range(start, start + length), axis) for start in (0, 2))
-        pair = np.stack([before, after], axis + 1) * np.float32(0.25)
-        pair += np.expand_dims(pixels * np.float32(0.75), axis + 1)
-        pixels = pair.reshape(shape)
-    return pixels
+    return pressed(pixels, *(between(side) for side in pixels.shape[2:]))

@@ -31,7 +31,7 @@ def copies(fewer: int, length: int) -> Any:
 
 @lru_cache(maxsize=64)
 def between(length: int) -> Any:
-    """The sparse matrix (2 * length, length) that doubles a line: of each pixel three quarters, and of its neighbour."""
+    """The sparse matrix (2 * length, length) that doubles a line: three quarters of a pixel, one of its neighbour."""
     line = np.arange(2 * length)
     both = np.stack([line // 2, np.clip(line // 2 + line % 2 * 2 - 1, 0, length - 1)], axis=1)
     return _sparse(np.tile([0.75, 0.25], (2 * length, 1)), both, np.arange(0, 4 * length + 1, 2), length)

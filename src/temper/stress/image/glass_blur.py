@@ -46,7 +46,8 @@ class GlassBlur:
 
 
 def _sources(rng: Draws, rows: Array, turn: int, size: tuple[int, ...], reach: int) -> Array:
-    """Where each pixel (n * h * w) comes from, among those of all pictures, after all have been overwritten one by one, the last one first.
+    """Where each pixel (n * h * w) comes from, among those of all pictures, after those of each have been overwritten
+    one by one, the last one first.
 
     A neighbour that was overwritten earlier hands on what it holds by then, so the chains are followed to their ends.
     """

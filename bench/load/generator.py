@@ -45,7 +45,7 @@ def main(words: list[str]) -> None:
     quick = "--quick" in words
     python = os.environ.get("BENCH_LOCUST", str(ROOT / ".venv-locust" / "bin" / "python"))
     peer = Path(python).exists()
-    seconds, repeats = (3.0, 2) if quick else (6.0, 5)
+    seconds, repeats = 3.0, 2 if quick else 4
     rows, ratios, spent = [], [], []
     with served(0.0) as (port, _):
         for rate in (1_000.0, 2_000.0, 6_000.0):

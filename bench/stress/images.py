@@ -1,4 +1,6 @@
-"""Corruptions of pictures against `imagecorruptions`, and a planted weak corruption: python -m bench.stress.images.
+"""Corruptions of pictures against `imagecorruptions`, and a planted weak corruption.
+
+python -m bench.stress.images [small|large|planted ...] [--quick]
 
 The reference lives in an environment of its own (`make pictures`); BENCH_IMAGECORRUPTIONS names its Python.
 """
@@ -160,17 +162,28 @@ def report(ground: Ground, trials: int) -> None:
     print(f"misses (planted, ranked first): {misses or 'none'}; {time.process_time() - start:.0f} s of processor time")
 
 
-def main(quick: bool) -> None:
-    """Both parts; without the reference the first says so."""
-    print(machine("numpy", "scipy"))
+def compared(count: int, side: int) -> None:
+    """The reference at one size; without it, a line that says so."""
     python = os.environ.get("BENCH_IMAGECORRUPTIONS", "")
     if python:
-        against_reference(python, 50 if quick else 200, 32)
-        against_reference(python, 4 if quick else 16, 224)
+        against_reference(python, count, side)
     else:
         print("imagecorruptions: not compared, BENCH_IMAGECORRUPTIONS names no Python that has it")
-    report(GROUND, 10 if quick else 100)
+
+
+PARTS = {
+    "small": lambda quick: compared(50 if quick else 200, 32),
+    "large": lambda quick: compared(4 if quick else 8, 224),
+    "planted": lambda quick: report(GROUND, 10 if quick else 100),
+}
+
+
+def main(words: list[str]) -> None:
+    """The parts that are named, or all."""
+    print(machine("numpy", "scipy"))
+    for name in [word for word in words if word in PARTS] or PARTS:
+        PARTS[name]("--quick" in words)
 
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv)
+    main(sys.argv[1:])

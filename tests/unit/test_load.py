@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ class _Server:
 
 
 @asynccontextmanager
-async def _served(server: _Server) -> AsyncIterator[int]:
+async def _served(server: _Server | _Turns) -> AsyncIterator[int]:
     running = await asyncio.start_server(server.talk, "127.0.0.1", 0)
     try:
         yield running.sockets[0].getsockname()[1]
@@ -91,6 +91,51 @@ def test_a_line_that_breaks_is_told_and_replaced() -> None:
     found = _played(_Server(breaks=50), 200.0, 1.0, 2)
     assert (found.status == 0).sum() == 1
     assert (found.status == 200).sum() == 199
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+CHUNKS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nto\r\n3\r\nfur\r\n0\r\n\r\n"
+TURNS = {  # pieces in which an answer comes, its status, and the first letter of its body
+    (HEAD + b"ab",): (200, b"a"),
+    (HEAD, b"cd"): (200, b"c"),
+    (HEAD + b"e", b"f"): (200, b"e"),
+    (b"HTTP/1.1 503 Not now\r\ncontent-length: 1\r\n\r\ng",): (503, b"g"),
+    (CHUNKS,): (200, b"t"),
+    (CHUNKS[:50], CHUNKS[50:]): (200, b"t"),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nij",): (200, b"i"),
+}
+
+
+class _Turns:
+    """Answers as TURNS has them, one after the other; `told` is what it has answered."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[bytes, ...]] = []
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pieces: tuple[bytes, ...] = (b"",)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while b"close" not in pieces[0] and await reader.readuntil(b"\r\n\r\n"):
+                pieces = list(TURNS)[len(self.told) % len(TURNS)]
+                self.told.append(pieces)
+                for piece in pieces:
+                    writer.write(piece)
+                    await asyncio.sleep(0.002)
+        writer.close()
+
+
+def test_answers_are_read_the_same_whether_their_head_is_known_or_not_and_however_they_come() -> None:
+    server = _Turns()
+
+    async def story() -> Played:
+        async with _served(server) as port:
+            due = np.arange(70) / 500
+            return await play("127.0.0.1", port, [ASKED], due, connections=1, read=lambda body: body[0])
+
+    found = asyncio.run(story())
+    expected = [TURNS[pieces] for pieces in server.told]
+    assert found.status.tolist() == [status for status, _ in expected]
+    assert found.marks.tolist() == [body[0] for _, body in expected]
 
 
 def _kept(late: float) -> Played:

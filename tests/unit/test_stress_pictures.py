@@ -51,10 +51,10 @@ def test_brightness_is_value_in_hsv():
 @pytest.mark.parametrize("reach", [1, 3])
 def test_glass_moves_pixels_as_a_loop_over_them_does(reach):
     size, rows = (12, 11), np.arange(2)
-    found = _sources(RNG, rows, 0, size, reach)
+    found = _sources(RNG, rows, 0, size, reach).reshape(2, -1)
     for at, numbers in enumerate(RNG.each(rows, 0)):
         step = numbers.integers(-reach, reach, (2, 12 * 11)).reshape(2, 12, 11)
-        picture = np.arange(12 * 11).reshape(12, 11)
+        picture = np.arange(12 * 11).reshape(12, 11) + 12 * 11 * at
         for i in range(12 - reach, reach, -1):
             for j in range(11 - reach, reach, -1):
                 picture[i, j] = picture[i + step[0, i, j], j + step[1, i, j]]

@@ -17,6 +17,7 @@ import numpy as np
 
 from temper.traffic.address import not_taken
 from temper.traffic.chat import BROKE_OFF, STALLED, Answer, Asked, Heard
+from temper.traffic.heads import END, Heads
 from temper.traffic.played import Played
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +37,7 @@ async def play(
     read: Callable[[bytes], int] | None = None,
     chat: Asked | None = None,
     began: Callable[[float], None] = lambda at: None,
-    heard: Callable[[float, int, int], None] = lambda at, status, mark: None,
+    heard: Callable[[float, int, int], None] | None = None,
     ready: Callable[[], float] = time.perf_counter,
     look: Callable[[float, Played], None] | None = None,
 ) -> Played:
@@ -63,7 +64,7 @@ async def play(
 class _Run:
     """One run: its lines, those that are free, the requests that wait for one, and the clock."""
 
-    heard: Callable[[float, int, int], None]
+    heard: Callable[[float, int, int], None] | None
     look: Callable[[float, Played], None] | None
     chat: Asked | None = None
     words: Heard | None = None
@@ -80,6 +81,7 @@ class _Run:
         self.lines: set[_Line] = set()
         self.free: deque[_Line] = deque()
         self.waiting: deque[int] = deque()
+        self.heads = Heads()
         self.over = False
 
     def now(self) -> float:
@@ -125,11 +127,11 @@ class _Run:
 
     def tick(self) -> None:
         """Hand out what is due, together; come again when the next is."""
-        at, n, due, start = self.next, len(self.due), self.due, self.start
+        at, n, due, start, taken, free = self.next, len(self.due), self.due, self.start, self.taken, self.free
         while at < n and due[at] <= (now := time.perf_counter() - start):
-            self.taken[at] = now
-            if self.free and not self.waiting:
-                self.free.popleft().send(at, now)
+            taken[at] = now
+            if free and not self.waiting:
+                free.popleft().send(at, now)
             else:
                 self.waiting.append(at)
             at += 1
@@ -163,7 +165,8 @@ class _Run:
         self.status[at] = status
         if status:
             self.done[at] = now if first is None else first
-        self.heard(now, status, self.marks[at])
+        if self.heard is not None:
+            self.heard(now, status, self.marks[at])
 
     def lost(self, line: _Line) -> None:
         """A line broke: another takes its place."""
@@ -190,7 +193,7 @@ class _Line(asyncio.Protocol):
 
         self.run, self.at = run, -1
         self.transport: Any = None
-        self.since, self.cut, self._body = 0.0, False, b""
+        self.since, self.cut, self._begun, self._body = 0.0, False, False, b""
         self.answer: Answer | None = None
         if run.chat is not None:
             self.on_body = self._hear  # type: ignore[method-assign]
@@ -204,25 +207,48 @@ class _Line(asyncio.Protocol):
         self._free()
 
     def send(self, at: int, now: float) -> None:
+        run = self.run
         self.at = at
-        self.run.sent[at] = self.since = now
-        if self.run.chat is not None:
-            self.answer = Answer(self.run.chat.stream)
-        self.transport.write(self.run.requests[at % len(self.run.requests)])
+        run.sent[at] = self.since = now
+        if run.chat is not None:
+            self.answer = Answer(run.chat.stream)
+        self.transport.write(run.requests[at % len(run.requests)])
 
     def data_received(self, data: bytes) -> None:
+        run, at = self.run, self.at
+        head, _, body = data.partition(END)
+        known = run.heads.get(head)
+        if known is None or known[1] != len(body) or self._begun or at < 0:
+            return self._parse(data)
+        self.at = -1
+        if run.read is not None:
+            run.marks[at] = run.read(body)
+        run.ended(at, known[0], time.perf_counter() - run.start)
+        self._free()
+
+    def _parse(self, data: bytes) -> None:
+        """What is no whole answer with a head that is known."""
         import httptools
 
+        begun, parser = self._begun, self._parser
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserError:
             self.transport.abort()
+            return
+        if not begun and not self._begun and self.answer is None:
+            self.run.heads.learn(data, parser.get_status_code())
+
+    def on_message_begin(self) -> None:
+        self._begun = True
 
     def on_body(self, body: bytes) -> None:
         self._body += body
 
     def on_message_complete(self) -> None:
         run, at, status = self.run, self.at, self._parser.get_status_code()
+        keeps = self._parser.should_keep_alive()
+        self._begun = not keeps
         if at < 0:  # an answer that nobody asked for
             self.transport.abort()
             return
@@ -233,7 +259,7 @@ class _Line(asyncio.Protocol):
             self._said(at, self.answer)
         else:
             run.ended(at, status, run.now())
-        if self._parser.should_keep_alive():
+        if keeps:
             self._free()
         else:
             self.transport.close()

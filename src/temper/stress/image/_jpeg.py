@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from temper.core.data import Array
+from temper.stress.image._resample import between, boxes, pressed
 
 _BRIGHT = np.array(
     [
@@ -21,6 +22,8 @@ _BRIGHT = np.array(
 _COLOUR = np.full((8, 8), 99)
 _COLOUR[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 _TO = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=np.float32)
+_COSINES = np.sqrt(2 / 8) * np.cos(np.pi * np.arange(8)[:, None] * (2 * np.arange(8) + 1) / 16)
+_COSINES = (_COSINES * np.where(np.arange(8) == 0, np.sqrt(0.5), 1)[:, None]).astype(np.float32)
 _FROM = np.array([[1.0, 0.0, 1.402], [1.0, -0.344136, -0.714136], [1.0, 1.772, 0.0]], dtype=np.float32)
 
 
@@ -49,16 +52,24 @@ def _table(table: Array, quality: int) -> Array:
 
 def _through(pixels: Array, table: Array, multiple: int) -> Array:
     """Levels 0 to 255 after their blocks' coefficients were rounded to the table."""
-    from scipy.fft import dctn, idctn
-
     high, wide = pixels.shape[2:]
     filled = _filled(pixels, multiple)
     n, channels, tall, long = filled.shape
-    blocks = (filled - 128).reshape(n, channels, tall // 8, 8, long // 8, 8)
+    strips = (filled - 128).reshape(n, channels, tall // 8, 8, long)
+    kept = _by_blocks(_COSINES @ strips, _COSINES.T).reshape(*strips.shape[:4], long // 8, 8)
     spread = table[:, None, :]
-    kept = np.round(dctn(blocks, axes=(3, 5), norm="ortho") / spread) * spread
-    back = np.round(idctn(kept, axes=(3, 5), norm="ortho")).reshape(filled.shape) + 128
-    return np.clip(back, 0, 255)[..., :high, :wide]
+    kept /= spread
+    np.round(kept, out=kept)
+    kept *= spread
+    back = _COSINES.T @ _by_blocks(kept.reshape(strips.shape), _COSINES)
+    np.round(back, out=back)
+    back += 128
+    return np.clip(back, 0, 255, out=back).reshape(filled.shape)[..., :high, :wide]
+
+
+def _by_blocks(strips: Array, matrix: Array) -> Array:
+    """Every eight numbers of a line times a matrix."""
+    return (strips.reshape(-1, 8) @ matrix).reshape(strips.shape)
 
 
 def _filled(pixels: Array, multiple: int) -> Array:
@@ -70,18 +81,9 @@ def _filled(pixels: Array, multiple: int) -> Array:
 def _halved(pixels: Array) -> Array:
     """Means of 2 x 2 pixels."""
     even = _filled(pixels, 2)
-    return np.round((even[..., ::2, ::2] + even[..., 1::2, ::2] + even[..., ::2, 1::2] + even[..., 1::2, 1::2]) / 4)
+    return np.round(pressed(even, *(boxes(side, side // 2) for side in even.shape[2:])))
 
 
 def _doubled(pixels: Array) -> Array:
     """Twice the size; a pixel takes three quarters of the one it lies in and a quarter of the nearest other."""
-    for axis in (2, 3):
-        first, last = np.take(pixels, [0], axis), np.take(pixels, [-1], axis)
-        cut = pixels.shape[axis] - 1
-        before = np.concatenate([first, np.take(pixels, range(cut), axis)], axis)
-        after = np.concatenate([np.take(pixels, range(1, cut + 1), axis), last], axis)
-        pair = np.stack([0.75 * pixels + 0.25 * before, 0.75 * pixels + 0.25 * after], axis + 1)
-        shape = list(pixels.shape)
-        shape[axis] *= 2
-        pixels = pair.reshape(shape)
-    return pixels
+    return pressed(pixels, *(between(side) for side in pixels.shape[2:]))

@@ -36,31 +36,37 @@ class GlassBlur:
 
         def paint(unit: Array, rows: Array, setting: tuple[float, int, int]) -> Array:
             sigma, reach, rounds = setting
-            seen = np.floor(softened(unit, sigma) * 255) / 255
+            seen = softened(unit, sigma).transpose(0, 2, 3, 1)
+            pixels = (np.floor(seen * 255) / 255).reshape(-1, unit.shape[1])
             for turn in range(rounds):
-                source = _sources(rng, rows, turn, unit.shape[2:], reach)[:, None]
-                seen = np.take_along_axis(seen.reshape(*unit.shape[:2], -1), source, axis=2).reshape(unit.shape)
-            return softened(seen, sigma)
+                pixels = np.take(pixels, _sources(rng, rows, turn, unit.shape[2:], reach), axis=0)
+            return softened(np.ascontiguousarray(pixels.reshape(seen.shape).transpose(0, 3, 1, 2)), sigma)
 
         return painted(x, self.schema, severity, self.small, self.large, paint)
 
 
 def _sources(rng: Draws, rows: Array, turn: int, size: tuple[int, ...], reach: int) -> Array:
-    """Where each pixel (n, h * w) comes from after all have been overwritten one by one, the last one first.
+    """Where each pixel (n * h * w) comes from, among those of all pictures, after those of each have been overwritten
+    one by one, the last one first.
 
     A neighbour that was overwritten earlier hands on what it holds by then, so the chains are followed to their ends.
     """
     high, wide = size
-    row, column = np.divmod(np.arange(high * wide), wide)
+    here = np.arange(high * wide, dtype=np.int32)
+    row, column = here // wide, here % wide
     moved = (row > reach) & (row <= high - reach) & (column > reach) & (column <= wide - reach)
     step = drawn(rng, rows, turn, (2, high * wide), lambda numbers, shape: numbers.integers(-reach, reach, shape))
-    step = step.astype(np.int64) * moved
+    step = step.astype(np.int32) * moved
     at = np.clip(row + step[:, 0], 0, high - 1) * wide + np.clip(column + step[:, 1], 0, wide - 1)
-    earlier = (at > np.arange(high * wide)) & moved[at]
-    while earlier.any():
-        onward, further = np.take_along_axis(at, at, axis=1), np.take_along_axis(earlier, at, axis=1)
-        at, earlier = np.where(earlier, onward, at), earlier & further
-    return at
+    earlier = ((at > here) & moved[at]).ravel()
+    at += np.arange(len(rows), dtype=np.int32)[:, None] * (high * wide)
+    ends, open_ = at.ravel(), np.flatnonzero(earlier)
+    while len(open_):
+        onward = ends[open_]
+        ends[open_], further = ends[onward], earlier[onward]
+        earlier[open_] = further
+        open_ = open_[further]
+    return ends
 
 
 PLUGIN = GlassBlur

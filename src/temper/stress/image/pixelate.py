@@ -33,10 +33,9 @@ class Pixelate:
 
         def paint(unit: Array, rows: Array, share: float) -> Array:
             fewer = [max(int(side * share), 1) for side in unit.shape[2:]]
-            down, across = (
-                copies(few, side) @ boxes(side, few) for few, side in zip(fewer, unit.shape[2:], strict=True)
-            )
-            return pressed(unit, down, across)
+            sides = list(zip(fewer, unit.shape[2:], strict=True))
+            coarse = pressed(unit, *(boxes(side, few) for few, side in sides))
+            return pressed(coarse, *(copies(few, side) for few, side in sides))
 
         return painted(x, self.schema, severity, self.small, self.large, paint)
 

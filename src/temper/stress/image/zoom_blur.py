@@ -36,10 +36,8 @@ class ZoomBlur:
 
         def paint(unit: Array, rows: Array, zoom: tuple[float, float]) -> Array:
             factors = np.arange(1.0, *zoom)
-            total = unit.copy()
-            for factor in factors:
-                total += pressed(unit, zoomed(unit.shape[2], factor), zoomed(unit.shape[3], factor))
-            return total / (len(factors) + 1)
+            seen = sum(pressed(unit, *(zoomed(side, float(factor)) for side in unit.shape[2:])) for factor in factors)
+            return (unit + seen) / (len(factors) + 1)
 
         return painted(x, self.schema, severity, self.small, self.large, paint)
 

@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs ci slow figures wheel bench peers servers pictures constraints clean
+.PHONY: help demo test check format docs ci slow figures wheel bench peers servers pictures watchers constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ peers: .venv-garak/.stamp .venv-pyrit/.stamp ## garak and PyRIT, 7 GB in environ
 servers: .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp ## BentoML, MLServer and Locust, 0.6 GB in environments of their own, for bench.guard.frameworks and bench.load.generator
 	@echo '$(PEERS)/bin/python -m bench guard.frameworks load.generator'
 
+watchers: .venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp ## Evidently, NannyML and alibi-detect, 4 GB in environments of their own, for bench.monitoring.drift
+	@echo 'BENCH_EVIDENTLY=$$PWD/.venv-evidently/bin/python BENCH_NANNYML=$$PWD/.venv-nannyml/bin/python BENCH_ALIBI=$$PWD/.venv-alibi/bin/python $(PEERS)/bin/python -m bench.monitoring.drift'
+
 pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own, for bench.stress.images
 	@echo 'BENCH_IMAGECORRUPTIONS=$$PWD/.venv-pictures/bin/python $(PEERS)/bin/python -m bench.stress.images'
 
@@ -74,7 +77,11 @@ pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own
 .venv-pictures/.stamp: PEER := imagecorruptions==1.1.2 numpy==1.26.4 scikit-image==0.20.0 scipy==1.13.1 setuptools==65.5.0
 .venv-mlserver/.stamp: PEER := mlserver==1.7.1 mlserver-lightgbm==1.7.1 lightgbm==4.7.0
 .venv-locust/.stamp: PEER := locust==2.47.0
-.venv-garak/.stamp .venv-pyrit/.stamp .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp .venv-pictures/.stamp:
+.venv-evidently/.stamp: PEER := evidently==0.7.23 pandas==2.3.3
+.venv-nannyml/.stamp: PEER := nannyml==0.13.1 statsmodels pandas==2.3.3 setuptools
+.venv-alibi/.stamp: PEER := alibi-detect==0.13.0
+.venv-garak/.stamp .venv-pyrit/.stamp .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp .venv-pictures/.stamp \
+.venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet uv
 	$(if $(FIRST),VIRTUAL_ENV=$(@D) $(@D)/bin/uv pip install --quiet $(FIRST))
@@ -85,7 +92,7 @@ constraints: ## resolve every dependency again and pin what came out
 	$(PYTHON) scripts/constraints.py
 
 clean: ## remove environments, caches and builds
-	rm -rf $(VENV) $(DEMO) $(PEERS) .venv-garak .venv-pyrit .venv-bentoml .venv-mlserver .venv-locust .venv-pictures build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PEERS) .venv-garak .venv-pyrit .venv-bentoml .venv-mlserver .venv-locust .venv-pictures .venv-evidently .venv-nannyml .venv-alibi build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src -name '*.nb[ic]' -delete
 
 # The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.

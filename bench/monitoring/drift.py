@@ -1,0 +1,214 @@
+"""Windows beside a reference: false alarms without drift, equality with SciPy, and speed beside peers.
+
+python -m bench.monitoring.drift [null|equal|speed|start|memory ...] [--quick]
+
+Peers live in environments of their own (`make watchers`); BENCH_EVIDENTLY, BENCH_NANNYML and BENCH_ALIBI name their
+Pythons.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.table import goal, machine, table
+from temper.core.room import Room
+from temper.core.schema import Column, Schema
+from temper.kernels import drift
+from temper.kernels.cells import cells_of, tally
+from temper.kernels.rate import wilson
+from temper.monitoring.reference import Reference, Window
+
+ROOM = Room("temper.monitoring.drift")
+LEVELS = (3, 8, 12, 30, 50, 100)
+NUMBERS = 24
+CATEGORY = np.arange(NUMBERS + len(LEVELS)) >= NUMBERS
+PAIRS = ((1_000, 100), (1_000, 1_000), (20_000, 100), (20_000, 1_000), (20_000, 20_000), (100_000, 100_000))
+PEERS = {"evidently": 50.0, "evidently-psi": 20.0, "nannyml": 10.0, "alibi": 2.0}
+_VARIABLE = {"evidently": "BENCH_EVIDENTLY", "evidently-psi": "BENCH_EVIDENTLY", "nannyml": "BENCH_NANNYML"}
+
+
+def schema() -> Schema:
+    """Two dozen numbers and six categories of 3 to 100 levels."""
+    numbers = [Column(name=f"n{at}") for at in range(NUMBERS)]
+    codes = [Column(name=f"c{k}", type="category", categories=tuple(map(str, range(k)))) for k in LEVELS]
+    return Schema(columns=(*numbers, *codes))
+
+
+def rows(rng: np.random.Generator, n: int) -> Any:
+    """Normal, lognormal, counted and bounded numbers; categories of falling shares; two gaps in a hundred."""
+    x = np.empty((n, len(CATEGORY)))
+    x[:, :8], x[:, 8:16] = rng.normal(size=(n, 8)), rng.lognormal(size=(n, 8))
+    x[:, 16:20], x[:, 20:24] = rng.poisson((1, 3, 5, 10), (n, 4)), rng.beta(2, 5, (n, 4))
+    for at, k in enumerate(LEVELS):
+        shares = 1.0 / np.arange(1, k + 1)
+        x[:, NUMBERS + at] = rng.choice(k, n, p=shares / shares.sum())
+    x[rng.random(x.shape) < 0.02] = np.nan
+    return x
+
+
+def null(quick: bool) -> None:
+    """Without drift: columns below .05, and tables in which Holm finds any."""
+    lines, told_low = [], []
+    for n, m in PAIRS[: 4 if quick else None]:
+        repeats = 40 if quick else 200 if n < 100_000 else 30
+        found: dict[str, list[Any]] = {name: [] for name in ROOM.names()}
+        for turn in range(repeats):
+            rng = np.random.Generator(np.random.Philox(key=[turn, n + m]))
+            known = Reference.fit(rows(rng, n), schema())
+            window = Window.of(known, rows(rng, m), np.arange(m))
+            for name in found:
+                if name != "joint" or turn < 60:
+                    found[name].append(ROOM.build(name).compare(window).p)
+        for name, told in found.items():
+            p = np.array(told)
+            tables = (p.min(axis=1) <= 0.05 / p.shape[1]).sum()
+            shares = (p <= 0.05).mean(axis=1)
+            spread = 1.96 * shares.std() / np.sqrt(len(shares))
+            low, high = wilson(int(tables), len(p), 0.9973)
+            told_low.append((low, name))
+            columns, any_ = f"{shares.mean():.3f} ± {spread:.3f}", f"{tables / len(p):.3f} [{low:.3f}, {high:.3f}]"
+            lines.append((name, f"{n:,} / {m:,}", len(p), columns, any_))
+    table(
+        "false alarms without drift",
+        ("comparison", "rows", "tables", "columns p <= .05", "tables with any (Holm)"),
+        lines,
+    )
+    goal("tables with any, the lower end of the worst", max(low for low, _ in told_low), 0.05, digits=3)
+
+
+def equal(quick: bool) -> None:
+    """The largest differences from SciPy on the same values, every value a knot."""
+    from scipy import stats
+    from scipy.spatial.distance import jensenshannon
+
+    rng = np.random.Generator(np.random.Philox(key=1))
+    n = 5_000 if quick else 50_000
+    a, b = (np.nan_to_num(rows(rng, n)).astype(np.float32) for _ in range(2))
+    cells = cells_of(np.concatenate([a, b]), CATEGORY, most=4 * n)
+    first, second = tally(cells, a), tally(cells, b)
+    (distance, p), (area, _) = drift.ks(cells, first, second), drift.wasserstein(cells, first, second)
+    ks = [stats.ks_2samp(a[:, at], b[:, at], method="asymp") for at in range(NUMBERS)]
+    w1 = [stats.wasserstein_distance(*(x[:, at].astype(float) for x in (a, b))) for at in range(NUMBERS)]
+    kinds = list(enumerate(LEVELS, NUMBERS))
+    shares = [[np.bincount(x[:, at].astype(int), minlength=k) / n for x in (a, b)] for at, k in kinds]
+    js = drift.jensen_shannon(cells, first, second)[0][NUMBERS:]
+    apart = {
+        "Kolmogorov-Smirnov distance": np.abs(distance[:NUMBERS] - [one.statistic for one in ks]).max(),
+        "its p, relative": np.abs(p[:NUMBERS] / [one.pvalue for one in ks] - 1.0).max(),
+        "Wasserstein distance, relative": np.abs(area[:NUMBERS] / w1 - 1.0).max(),
+        "Jensen-Shannon distance of categories": np.abs(js - [jensenshannon(*one, base=2) for one in shares]).max(),
+    }
+    shown = [(name, f"{value:.1e}") for name, value in apart.items()]
+    table(f"{n:,} + {n:,} rows x 30", ("statistic", "largest difference from SciPy"), shown)
+    p_apart = apart.pop("its p, relative")
+    goal("largest difference of a statistic, in 1e-12", 1e12 * max(apart.values()), 1.0)
+    goal("largest relative difference of a p, in 1e-6", 1e6 * p_apart, 1.0, digits=6)
+
+
+def speed(quick: bool) -> None:
+    """All comparisons but the joint one, of 100,000 + 100,000 rows, beside peers on the same tables."""
+    n = 20_000 if quick else 100_000
+    rng = np.random.Generator(np.random.Philox(key=2))
+    reference, current = rows(rng, n), rows(rng, n)
+    began = time.process_time()
+    known = Reference.fit(reference, schema())
+    fitted = time.process_time() - began
+    names, seconds = [name for name in ROOM.names() if name != "joint"], []
+    for _ in range(5):
+        began = time.process_time()
+        window = Window.of(known, current, np.arange(n))
+        for name in names:
+            ROOM.build(name).compare(window)
+        seconds.append(time.process_time() - began)
+    ours = min(seconds)
+    lines = [("temper, seven comparisons", f"{ours:.3f}", "", "")]
+    lines.append(("temper, its reference once", f"{fitted:.3f}", "", ""))
+    for peer, wanted in PEERS.items():
+        python = os.environ.get(_VARIABLE.get(peer, "BENCH_ALIBI"), "")
+        taken = _peer(python, peer, np.nan_to_num(reference), np.nan_to_num(current)) if python else float("nan")
+        told = (f"{taken:.2f}", f"{taken / ours:.1f}", f"{wanted:g}") if python else ("not here", "", "")
+        lines.append((peer, *told))
+    table(f"{n:,} + {n:,} rows x 30", ("tool", "processor s, least of runs", "times ours", "goal"), lines)
+
+
+def _peer(python: str, name: str, reference: Any, current: Any) -> float:
+    """Tables without gaps, which some of them refuse."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = f"{folder}/in.npz", f"{folder}/out.json"
+        np.savez(given, reference=reference, current=current, category=CATEGORY)
+        script = str(Path(__file__).with_name("_peers.py"))
+        subprocess.run([python, script, name, given, made], check=True, stdout=subprocess.DEVNULL)
+        return float(min(json.loads(Path(made).read_text(encoding="utf-8"))["seconds"]))
+
+
+def start(quick: bool) -> None:
+    """From the start of a process to what it says of a window, as JSON."""
+    code = (
+        "import sys, json, numpy as np\n"
+        "from temper.monitoring.kept import read\nfrom temper.monitoring.judged import judged\n"
+        "from temper.monitoring.reference import Window\nfrom temper.core.watch import Watch\n"
+        "from temper.report.watched import document\n"
+        "known, _ = read(__import__('pathlib').Path(sys.argv[1]))\n"
+        "x = np.load(sys.argv[2])['x']\n"
+        "window = Window.of(known, x, np.arange(len(x)))\n"
+        "print(json.dumps(document([judged(window, Watch(feed='', time=''), 0.0, 1.0)])))"
+    )
+    from temper.monitoring.kept import keep
+
+    n, rng = 20_000 if quick else 100_000, np.random.Generator(np.random.Philox(key=3))
+    with tempfile.TemporaryDirectory() as folder:
+        path, given = Path(folder) / "reference.npz", f"{folder}/x.npz"
+        keep(Reference.fit(rows(rng, n), schema()), path)
+        np.savez(given, x=rows(rng, n))
+        seconds = []
+        for _ in range(5):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code, str(path), given], check=True, stdout=subprocess.DEVNULL)
+            seconds.append(time.perf_counter() - began)
+        size = path.stat().st_size / 1e3
+        print(f"{n:,} rows x 30, all eight comparisons: {min(seconds):.2f} s; the reference is {size:,.0f} kB")
+    goal("process start to JSON", min(seconds), 1.0, "s")
+
+
+def memory(quick: bool) -> None:
+    """Three million rows of 300 columns, in parts that add up."""
+    columns, parts, each = 300, 6 if quick else 60, 50_000
+    rng = np.random.Generator(np.random.Philox(key=4))
+    known = Reference.fit(rng.normal(size=(20_000, columns)), Schema())
+    began, whole = time.process_time(), None
+    for at in range(parts):
+        part = rng.normal(size=(each, columns)).astype(np.float32)
+        window = Window.of(known, part, np.arange(at * each, (at + 1) * each))
+        whole = window if whole is None else whole + window
+    assert whole is not None
+    for name in ROOM.names():
+        ROOM.build(name).compare(whole)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    taken = time.process_time() - began
+    print(f"{whole.tally.rows:,} rows x {columns}: {taken:.0f} s of processor time, drawing rows included")
+    goal("memory", peak, 2.0, "GiB")
+
+
+PARTS = {"null": null, "equal": equal, "speed": speed, "start": start, "memory": memory}
+
+
+def main(words: list[str]) -> None:
+    """The parts that are named, or all."""
+    print(machine("numpy", "scipy"))
+    for name in [word for word in words if word in PARTS] or PARTS:
+        print(f"\n## {name}\n")
+        PARTS[name]("--quick" in words)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from temper.chaos.deadman import LIMITS, DeadMan, Undo, spread, state
+from temper.chaos.helper import Helper
 from temper.chaos.orders import Orders
 from temper.core.errors import Unsupported
 
@@ -104,18 +102,10 @@ class Host:
 
     def _press(self, *words: str) -> None:
         """A process that presses until its time is over, or whoever started it is gone."""
-        command = [sys.executable, "-m", "temper.chaos.press", f"{self.seconds + _GRACE}", *words]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self._undone.append(lambda: _ended(process))
-        self._hold(Undo.of("end", process.pid))
-        if not process.stdout or not process.stdout.readline():
-            raise Unsupported(f"the machine could not be pressed: {' '.join(words)}")
-
-
-def _ended(process: Any) -> None:
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
+        helper = Helper("temper.chaos.press", f"{self.seconds + _GRACE}", *words)
+        self._undone.append(lambda: helper.end(0.0))
+        self._hold(Undo.of("end", helper.pid))
+        try:
+            helper.hear()
+        except OSError:
+            raise Unsupported(f"the machine could not be pressed: {' '.join(words)}") from None

@@ -5,6 +5,7 @@ happens meanwhile, the fault is taken back.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from temper.engine.drill.outcome import Drilled
 from temper.engine.drill.reading import Facts, mark_of, outcome
 from temper.engine.drill.recording import Recording
 from temper.engine.drill.stack import Front, Stack
-from temper.engine.drill.terms import Load
+from temper.engine.drill.terms import LONGER, Load
 from temper.targets.served import served
 from temper.traffic.arrivals import arrivals
 from temper.traffic.generator import play
@@ -93,14 +94,14 @@ class _Ran:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def through(self) -> Played:
-        due = arrivals(self.load.rate, self.load.seconds, Draws(self.load.seed, "drill").generator())
+        due = self._due()
         port, loop = self.stack.port, asyncio.get_running_loop()
         await self._warmed(due[due < _WARM])
         try:
             played = await play(
                 "127.0.0.1", port, self.asked, due, read=mark_of, timeout=_TIMEOUT,
                 began=lambda start: self._begin(start, loop),
-                heard=lambda at, status, mark: self.recording.heard(at, status, mark & 3),
+                heard=lambda at, status, mark: self.recording.heard(at, status, mark & 3), until=self._until,
             )  # fmt: skip
             await self._tasks[0]
         finally:
@@ -110,6 +111,16 @@ class _Ran:
             self._back()
             await self.recording.stop()
         return played
+
+    def _due(self) -> Array:
+        """When requests are due: in the time of the drill, and for as long beyond it as taking back may take."""
+        rate, own = self.load.rate, Draws(self.load.seed, "drill").generator()
+        more = arrivals(rate, LONGER, Draws(self.load.seed, "drill/longer").generator())
+        return np.concatenate([arrivals(rate, self.load.seconds, own), self.load.seconds + more])
+
+    def _until(self) -> float:
+        """When the load ends: not before what was taken away is back."""
+        return self.load.until(self.over) if self._tasks and self._tasks[0].done() else math.inf
 
     async def _warmed(self, due: Array) -> None:
         """Ask until answers come in time, or it is clear that they will not: then there is no steady state, which the

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,14 +14,13 @@ from temper.chaos.host import Host
 from temper.chaos.orders import Orders
 from temper.chaos.outside import Outside
 from temper.config.elsewhere import elsewhere
-from temper.core.errors import TemperError
 from temper.engine.drill.catalogue import Drill, Victim
+from temper.engine.gateway import alone, answering, command, free_port
 
 Front = Callable[[int, str], list[str]]
 """What stands before the model in the gateway's place: a command, from its port and the model's URL."""
 _LIFE = 3_600.0
 """Seconds after which the processes of a drill that hangs are ended."""
-_PATIENCE = 120.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -62,16 +56,16 @@ class Stack:
         self._cleared.close()
 
     def _begin(self, cleared: ExitStack) -> None:
+        folder = self.config.absolute().parent / ".temper" / "drill"
+        cleared.enter_context(alone(folder, "drill"))
         cleared.enter_context(self._dead_man)
         self._cleared = cleared
-        self.port, self.model_port = _free(), _free()
+        self.port, self.model_port = free_port(), free_port()
         at = self.model_port
         if self.drill.victim is Victim.LINE:
             self.proxy = cleared.enter_context(Outside(upstream=("127.0.0.1", at), seed=self.seed))
             at = self.proxy.port
-        folder = self.config.absolute().parent / ".temper" / "drill"
-        alone, guarded, url, self.deadline = _configs(self.config, folder, at)
-        self._paths = alone, guarded
+        self._paths, url, self.deadline = _configs(self.config, folder, at)
         self.model = self._started(self._serve(self._paths[0], self.model_port), self.model_port, "primary")
         words = self._serve(self._paths[1], self.port) if self.front is None else self.front(self.port, url)
         if self.drill.inside:
@@ -102,21 +96,20 @@ class Stack:
         self.model = self._started(self._serve(self._paths[0], self.model_port), self.model_port, "primary")
 
     def _serve(self, config: Path, port: int) -> list[str]:
-        words = [sys.executable, "-m", "temper", "serve", "--config", str(config), "--port", str(port)]
-        return [*words, "--node", config.stem]
+        return command(config, port, config.stem)
 
-    def _started(self, command: list[str], port: int, name: str) -> Any:
+    def _started(self, words: list[str], port: int, name: str) -> Any:
         said = self._paths[0].with_name(f"{name}.log")
         with open(said, "wb") as log:
             # Of a session of its own: Ctrl-C is for the drill, which ends them in order.
-            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         self._cleared.callback(_ended, process)
         self._dead_man.hold(Undo.of("end", process.pid), _LIFE)
-        _answers(port, process, said)
+        answering(port, said, lambda: _how(process))
         return process
 
 
-def _configs(config: Path, folder: Path, port: int) -> tuple[Path, Path, str, float]:
+def _configs(config: Path, folder: Path, port: int) -> tuple[tuple[Path, Path], str, float]:
     """The model alone and the gateway before it, where the model is asked, and the gateway's deadline in seconds; paths
     are made absolute, since the files lie elsewhere.
     """
@@ -137,31 +130,14 @@ def _configs(config: Path, folder: Path, port: int) -> tuple[Path, Path, str, fl
     paths = folder / "primary.yaml", folder / "gateway.yaml"
     for path, own in zip(paths, (alone, guard), strict=True):
         path.write_text(yaml.safe_dump({**document, "guard": own}, sort_keys=False), encoding="utf-8")
-    return *paths, url, float(guard.get("deadline_ms", 250)) / 1e3
+    return paths, url, float(guard.get("deadline_ms", 250)) / 1e3
 
 
-def _answers(port: int, process: Any, said: Path) -> None:
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            lines = said.read_text(encoding="utf-8", errors="replace").splitlines()
-            words = " ".join(line.strip() for line in lines[-2:]) or "without a word"
-            raise TemperError(f"a process of the drill ended: {words}")
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1.0).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-        else:
-            return
-    raise TemperError(f"nothing answers at port {port}", fix=f"look into {said}")
+def _how(process: Any) -> str:
+    code = process.poll()
+    return "" if code is None else f"a process of the drill ended with code {code}"
 
 
 def _ended(process: Any) -> None:
     process.kill()
     process.wait()
-
-
-def _free() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

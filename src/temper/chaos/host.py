@@ -13,6 +13,7 @@ from pathlib import Path
 from temper.chaos.deadman import LIMITS, DeadMan, Undo, spread, state
 from temper.chaos.helper import Helper
 from temper.chaos.orders import Orders
+from temper.chaos.press import PIECE, spare
 from temper.core.errors import Unsupported
 
 _GRACE = 1.0
@@ -66,6 +67,13 @@ class Host:
         spread(self.pid, {core})
         for _ in range(many):
             self._press("compute", str(core))
+
+    def fill(self, share: float, most: int) -> None:
+        """Take this share of the memory that may be taken from the machine, at most so many bytes."""
+        size = min(most, int(share * spare()))
+        if size < PIECE:
+            raise Unsupported("this machine has no memory that could be taken", fix="end something, or take more")
+        self._press("fill", str(size))
 
     def lock(self) -> None:
         """Let nobody else write to the control store, by a lock that ends with whoever holds it."""

@@ -57,6 +57,13 @@ DRILLS = {
         _model("primary-hang", "host.stop", "is stopped: its connections stay open, and nothing comes"),
         _model("cpu", "host.cpu", "shares one core with four processes that only compute", others=4),
         _model("memory", "host.memory", "gets no more memory"),
+        _model(
+            "memory-pressure",
+            "host.pressure",
+            "runs beside a process that takes up to four fifths of the memory left, at most 8 GB",
+            share=0.8,
+            most_mb=8_192.0,
+        ),
         _line("latency", "wire.latency", "answers 200 ms later", ms=200.0),
         _line(
             "latency-tail",

@@ -23,7 +23,8 @@ _GRACE = 1.0
 @dataclass(slots=True, kw_only=True, eq=False)
 class Host:
     """The process `pid` as faults see it, for `seconds`. `again` starts it anew where it was killed; `orders` is how a
-    process that runs under `temper.chaos.inside` is told what to do, `store` the file of its control store.
+    process under `temper.chaos.inside`, or the reviewers of a drill, are told what to do, `store` the file of its
+    control store.
     """
 
     pid: int
@@ -84,7 +85,7 @@ class Host:
     def order(self, **words: float) -> None:
         """Tell the process itself what to do; it stops doing it by its own clock."""
         if self.orders is None:
-            raise Unsupported("the process does not run under temper.chaos.inside")
+            raise Unsupported("the process does not run under temper.chaos.inside, and is no reviewers' either")
         self.orders.write(until=time.monotonic() + self.seconds, **words)
         self._undone.append(self.orders.clear)
 

@@ -50,7 +50,7 @@ class _Victim:
             return ("gone",)
         limits = [resource.prlimit(pid, one) for one in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)]
         cores = tuple(sorted(os.sched_getaffinity(pid)))
-        numbers = orders.fsync, orders.clock, _taken()
+        numbers = orders.fsync, orders.clock, orders.absent, _taken()
         return state(pid) == "T", *limits, cores, *numbers, _writable(self.folder / "control.db")
 
 

@@ -12,17 +12,18 @@ from temper.core.errors import ConfigError
 
 
 class Victim(StrEnum):
-    """What a fault is done to: the line between gateway and model, or one of the two processes."""
+    """What a fault is done to: the line between gateway and model, one of the two processes, or who decides cases."""
 
     LINE = "line"
     MODEL = "model"
     GATEWAY = "gateway"
+    PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """A fault of `temper.chaos.faults` with its options, and its victim. `told` ends the sentence "the model ..." or
-    "the gateway ...". `inside`: the victim runs under `temper.chaos.inside`.
+    """A fault of `temper.chaos.faults` with its options, and its victim. `told` ends the sentence "the model ...", "the
+    gateway ..." or "the reviewers ...". `inside`: the victim runs under `temper.chaos.inside`.
     """
 
     name: str
@@ -35,7 +36,8 @@ class Drill:
     @property
     def words(self) -> str:
         """What is done, as a person reads it."""
-        return f"the {'gateway' if self.victim is Victim.GATEWAY else 'model'} {self.told}"
+        who = {Victim.GATEWAY: "gateway", Victim.PEOPLE: "reviewers"}.get(self.victim, "model")
+        return f"the {who} {self.told}"
 
 
 def _line(name: str, fault: str, told: str, **options: Any) -> Drill:
@@ -105,6 +107,7 @@ DRILLS = {
             seconds=3_600.0,
         ),
         _gateway("store-locked", "host.store_locked", "cannot write to its control store"),
+        Drill(name="reviewers-absent", fault="host.absent", victim=Victim.PEOPLE, told="(simulated) do not come"),
     )
 }
 
@@ -113,6 +116,6 @@ def drill_of(name: str) -> Drill:
     """The drill of this name; a mistake is answered with the nearest."""
     if name not in DRILLS:
         near = difflib.get_close_matches(name, DRILLS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`temper drill faults` shows which there are"
+        hint = f"did you mean {near[0]!r}?" if near else "`temper drill --help` shows which there are"
         raise ConfigError(f"there is no drill {name!r}", fix=hint)
     return DRILLS[name]

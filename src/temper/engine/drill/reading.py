@@ -14,6 +14,7 @@ from temper.chaos.arithmetic import WIDTH, Buckets, Trace, availability, budget,
 from temper.core.drill import Turn
 from temper.engine.drill.catalogue import Drill
 from temper.engine.drill.outcome import Drilled
+from temper.engine.drill.reviewing import Reviewed
 from temper.engine.drill.terms import Load
 from temper.traffic.played import Played
 
@@ -61,6 +62,7 @@ class Facts:
     met: int | None
     turns: Mapping[Turn, float]
     expected: Array
+    reviewed: Reviewed | None = None
 
 
 def outcome(played: Played, facts: Facts) -> Drilled:
@@ -110,4 +112,5 @@ def outcome(played: Played, facts: Facts) -> Drilled:
         turns=dict(facts.turns),
         width=WIDTH,
         slots=np.array(slots),
+        reviewed=facts.reviewed,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from temper.chaos.orders import Orders
 from temper.chaos.outside import Outside
 from temper.config.elsewhere import elsewhere
 from temper.engine.drill.catalogue import Drill, Victim
+from temper.engine.drill.reviewing import Queue
 from temper.engine.gateway import alone, answering, command, free_port
 
 Front = Callable[[int, str], list[str]]
@@ -35,11 +37,13 @@ class Stack:
     drill: Drill
     seed: int = 0
     front: Front | None = None
+    queue: Queue | None = None
     port: int = field(default=0, init=False)
     deadline: float = field(default=0.25, init=False)
     proxy: Outside | None = field(default=None, init=False)
     model: Any = field(default=None, init=False)
     gateway: Any = field(default=None, init=False)
+    team: Any = field(default=None, init=False)
     _dead_man: DeadMan = field(default_factory=DeadMan, init=False)
     _cleared: ExitStack = field(default_factory=ExitStack, init=False)
     model_port: int = field(default=0, init=False)
@@ -65,19 +69,28 @@ class Stack:
         if self.drill.victim is Victim.LINE:
             self.proxy = cleared.enter_context(Outside(upstream=("127.0.0.1", at), seed=self.seed))
             at = self.proxy.port
-        self._paths, url, self.deadline = _configs(self.config, folder, at)
+        self._paths, url, self.deadline = _configs(self.config, folder, at, self.queue)
         self.model = self._started(self._serve(self._paths[0], self.model_port), self.model_port, "primary")
         words = self._serve(self._paths[1], self.port) if self.front is None else self.front(self.port, url)
-        if self.drill.inside:
+        if self.drill.inside or self.queue is not None:
             self._orders = Orders(path=folder / "orders")
             self._orders.clear()
-            words = [*words[:2], "temper.chaos.inside", str(self._orders.path), *words[3:]]
+        if self.drill.inside:
+            words = [*words[:2], "temper.chaos.inside", str(folder / "orders"), *words[3:]]
         self.gateway = self._started(words, self.port, "gateway")
+        if self.queue is not None:
+            team = [sys.executable, "-m", "temper.chaos.team", str(self.store), str(folder / "orders")]
+            self.team = self._beside([*team, str(self.queue.pace)], folder / "team.log")
 
     @property
     def metrics(self) -> str:
         """Where the gateway tells its figures."""
         return f"http://127.0.0.1:{self.port}/metrics"
+
+    @property
+    def store(self) -> Path:
+        """The file of the gateway's control store."""
+        return self._paths[1].with_suffix(".db")
 
     def host(self, seconds: float) -> Host:
         """The drill's victim, for a fault of so many seconds."""
@@ -88,7 +101,7 @@ class Stack:
             dead_man=self._dead_man,
             again=self._again if model else lambda: None,
             orders=self._orders,
-            store=str(self._paths[1].with_suffix(".db")),
+            store=str(self.store),
         )
 
     def _again(self) -> None:
@@ -100,16 +113,20 @@ class Stack:
 
     def _started(self, words: list[str], port: int, name: str) -> Any:
         said = self._paths[0].with_name(f"{name}.log")
+        process = self._beside(words, said)
+        answering(port, said, lambda: _how(process))
+        return process
+
+    def _beside(self, words: list[str], said: Path) -> Any:
         with open(said, "wb") as log:
             # Of a session of its own: Ctrl-C is for the drill, which ends them in order.
             process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
         self._cleared.callback(_ended, process)
         self._dead_man.hold(Undo.of("end", process.pid), _LIFE)
-        answering(port, said, lambda: _how(process))
         return process
 
 
-def _configs(config: Path, folder: Path, port: int) -> tuple[tuple[Path, Path], str, float]:
+def _configs(config: Path, folder: Path, port: int, queue: Queue | None) -> tuple[tuple[Path, Path], str, float]:
     """The model alone and the gateway before it, where the model is asked, and the gateway's deadline in seconds; paths
     are made absolute, since the files lie elsewhere.
     """
@@ -125,6 +142,9 @@ def _configs(config: Path, folder: Path, port: int) -> tuple[tuple[Path, Path], 
     guard |= {"open": True, "audit": {"folder": str(folder / "gateway")}, "quota": "off"}
     url = f"http://127.0.0.1:{port}/v2/models/{name}/infer"
     guard["upstream"] = {"url": url, "protocol": "v2", "output": "score"}
+    if queue is not None:
+        people = guard["people"] if isinstance(guard.get("people"), dict) else {}
+        guard |= {"decide": {"review": list(queue.zone)}, "people": {**people, "due": queue.due}}
     guard.setdefault("fallback", {"challenger": document["model"]["path"]})
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "primary.yaml", folder / "gateway.yaml"

@@ -20,6 +20,7 @@ from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 from temper.engine.drill.outcome import Drilled
 from temper.engine.drill.run import run
 from temper.engine.drill.terms import Load
+from temper.engine.gateway import alone
 from temper.report.gameday import document, render
 
 Plan = Sequence[tuple[Drill, Load]]
@@ -55,7 +56,13 @@ def game_day(
 ) -> GameDay:
     """Do all of them. One that cannot be run is told as such, and the others go on; Ctrl-C ends the day after the drill
     that is under way was taken back, and what was done by then is kept.
+    Errors: one day of a temper.yaml at a time.
     """
+    with alone(config.absolute().parent / ".temper" / "gameday", "game day"):
+        return _day(config, plan, told, by, drilled)
+
+
+def _day(config: Path, plan: Plan, told: Callable[[str], None], by: str, drilled: Callable[..., Drilled]) -> GameDay:
     started, cut, found = time.time(), False, []
     for drill, load in plan:
         try:

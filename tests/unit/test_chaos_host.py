@@ -92,7 +92,7 @@ def test_a_dead_man_that_is_dead_keeps_nobody_from_taking_it_back(sleeper: Any) 
         host = Host(pid=sleeper.pid, seconds=9.0, dead_man=dead_man)
         host.stop()
         assert dead_man.alive
-        os.kill(dead_man._helper.pid, signal.SIGKILL)
+        os.kill(dead_man._companion.pid, signal.SIGKILL)
         assert until(lambda: not dead_man.alive)
         with pytest.raises(TemperError, match="nothing was done"):
             host.limit("file", 0)

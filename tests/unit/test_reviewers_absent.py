@@ -14,10 +14,10 @@ import pytest
 
 from control_store import peopled
 from small_gateway import folder, gateway, models
-from temper.chaos import team
 from temper.chaos.orders import Orders
 from temper.core.requirement import Verdict
 from temper.core.review import Case, Role, Ruling, State
+from temper.engine.drill import team
 from temper.engine.drill.reviewing import Queue, reviewed
 from temper.engine.drill.terms import Load
 from temper.gateway.tables.alarms import QUIET

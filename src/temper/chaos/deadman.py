@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from temper.chaos.helper import Helper
+from temper.chaos.companion import Companion
 from temper.core.errors import TemperError
 
 LIMITS = {"memory": resource.RLIMIT_AS, "file": resource.RLIMIT_FSIZE}
@@ -99,27 +99,27 @@ class DeadMan:
 
     _held: dict[int, Undo] = field(default_factory=dict, init=False)
     _numbers: Any = field(default_factory=lambda: count(1), init=False, repr=False)
-    _helper: Any = field(default=None, init=False, repr=False)
+    _companion: Any = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> DeadMan:
-        self._helper = Helper(__spec__.name)
-        self._helper.hear()
+        self._companion = Companion(__spec__.name)
+        self._companion.hear()
         return self
 
     def __exit__(self, *_: object) -> None:
         for number in tuple(reversed(self._held)):
             self.release(number)
-        self._helper.end()
+        self._companion.end()
 
     def leave(self) -> None:
         """As if this process were gone: only the second one is left, and takes everything back."""
         self._held.clear()
-        self._helper.leave()
+        self._companion.leave()
 
     @property
     def alive(self) -> bool:
         """Whether there are two."""
-        return bool(self._helper.alive)
+        return bool(self._companion.alive)
 
     def hold(self, undo: Undo, seconds: float) -> int:
         """Take this back in so many seconds, unless it is released before. Returns once the second process knows: only
@@ -145,7 +145,7 @@ class DeadMan:
                 self._say({"release": number})
 
     def _say(self, words: Mapping[str, Any]) -> None:
-        self._helper.say(json.dumps(words))
+        self._companion.say(json.dumps(words))
 
 
 def watch() -> None:

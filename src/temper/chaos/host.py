@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from temper.chaos.companion import Companion
 from temper.chaos.deadman import LIMITS, DeadMan, Undo, spread, state
-from temper.chaos.helper import Helper
 from temper.chaos.orders import Orders
 from temper.chaos.press import PIECE, spare
 from temper.core.errors import Unsupported
@@ -111,10 +111,10 @@ class Host:
 
     def _press(self, *words: str) -> None:
         """A process that presses until its time is over, or whoever started it is gone."""
-        helper = Helper("temper.chaos.press", f"{self.seconds + _GRACE}", *words)
-        self._undone.append(lambda: helper.end(0.0))
-        self._hold(Undo.of("end", helper.pid))
+        companion = Companion("temper.chaos.press", f"{self.seconds + _GRACE}", *words)
+        self._undone.append(lambda: companion.end(0.0))
+        self._hold(Undo.of("end", companion.pid))
         try:
-            helper.hear()
+            companion.hear()
         except OSError:
             raise Unsupported(f"the machine could not be pressed: {' '.join(words)}") from None

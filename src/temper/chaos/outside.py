@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from temper.chaos.helper import Helper
+from temper.chaos.companion import Companion
 from temper.chaos.injector import Injector, Scope, built
 from temper.chaos.proxy import Proxy
 from temper.core.errors import TemperError
@@ -28,15 +28,15 @@ class Outside:
     upstream: tuple[str, int]
     seed: int = 0
     port: int = field(default=0, init=False)
-    _helper: Any = field(default=None, init=False, repr=False)
+    _companion: Any = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Outside:
-        self._helper = Helper(__spec__.name, *map(str, self.upstream), str(self.seed))
-        self.port = int(_told(self._helper.hear)["port"])
+        self._companion = Companion(__spec__.name, *map(str, self.upstream), str(self.seed))
+        self.port = int(_told(self._companion.hear)["port"])
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._helper.end()
+        self._companion.end()
 
     def set(
         self, name: str, options: Mapping[str, Any] | None = None, *, seconds: float, scope: Scope | None = None
@@ -50,7 +50,7 @@ class Outside:
         return int(self._order({"clear": True})["met"])
 
     def _order(self, order: Mapping[str, Any]) -> Any:
-        return _told(lambda: self._helper.say(json.dumps(order)))
+        return _told(lambda: self._companion.say(json.dumps(order)))
 
 
 def _told(answer: Callable[[], str]) -> Any:

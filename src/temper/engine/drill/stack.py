@@ -79,7 +79,7 @@ class Stack:
             words = [*words[:2], "temper.chaos.inside", str(folder / "orders"), *words[3:]]
         self.gateway = self._started(words, self.port, "gateway")
         if self.queue is not None:
-            team = [sys.executable, "-m", "temper.chaos.team", str(self.store), str(folder / "orders")]
+            team = [sys.executable, "-m", "temper.engine.drill.team", str(self.store), str(folder / "orders")]
             self.team = self._beside([*team, str(self.queue.pace)], folder / "team.log")
 
     @property

@@ -1,6 +1,6 @@
 """SIMULATED reviewers of a drill: they decide the cases of a control store in the queue's order, or are absent.
 
-    python -m temper.chaos.team STORE ORDERS PACE          # PACE: decisions a second, of all of them together
+    python -m temper.engine.drill.team STORE ORDERS PACE          # PACE: decisions a second, of all of them together
 
 Every answer is the same and means nothing: what a drill looks at is when it comes.
 """

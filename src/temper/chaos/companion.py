@@ -1,4 +1,4 @@
-"""A process that helps this one: told things line by line, it answers each, and ends when nobody speaks any more."""
+"""A companion of this process: told things line by line, it answers each, and ends when nobody speaks any more."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 
-class Helper:
-    """A module of Temper that runs with these words, `Helper("temper.chaos.deadman")`."""
+class Companion:
+    """A module of Temper that runs with these words, `Companion("temper.chaos.deadman")`."""
 
     def __init__(self, module: str, *words: str) -> None:
         # Of a session of its own: neither a Ctrl-C at the terminal nor the end of the terminal reaches it.

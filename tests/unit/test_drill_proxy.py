@@ -80,7 +80,7 @@ def test_the_fault_has_its_time_and_nothing_is_touched_before_and_after(service:
     assert found == [seen.count(502)]
     assert found[0] > 3
     assert lines[0] == f"ask http://127.0.0.1:{port} in place of {service.removeprefix('http://')}"
-    assert "for 0.8 s: Status(code=502)" in lines[1]
+    assert lines[1] == "for 0.8 s the service answers with status 503 (here: code=502)"
     assert lines[2].startswith("the fault is over; it met ")
 
 

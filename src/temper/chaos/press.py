@@ -45,7 +45,7 @@ def fill(most: int, until: float) -> None:
     half = (time.monotonic() + until) / 2
     # Where the kernel has to end somebody for want of memory, it is this one.
     Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    flags, held = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE, []
+    flags, held = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE, list[mmap.mmap]()
     while (len(held) + 1) * PIECE <= most and spare() > PIECE and time.monotonic() < half:
         held.append(mmap.mmap(-1, PIECE, flags=flags))
     _ready()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from temper.chaos.injector import LONGEST, Injector, Scope, built
@@ -64,7 +64,7 @@ class Between:
         if drill.victim is not Victim.LINE:
             there = ", ".join(name for name, one in DRILLS.items() if one.victim is Victim.LINE)
             raise ConfigError(f"{self.name} is done to a process, and not to a line", fix=f"on a line: {there}")
-        return replace(drill, options={**drill.options, **self.options})
+        return drill.having(self.options)
 
     async def _stood(self, there: Address, drill: Drill, injector: Injector, told: Callable[[str], None]) -> None:
         fault, scope = built(drill.fault, drill.options), Scope(share=self.share, client=self.client)
@@ -79,7 +79,7 @@ class Between:
         try:
             await asyncio.sleep(self.before)
             injector.set(fault, seconds=self.seconds, scope=scope)
-            told(f"the service {drill.told}, for {self.seconds:g} s: {fault}")
+            told(f"for {self.seconds:g} s the service {drill.told}")
             while injector.fault is not None:
                 await asyncio.sleep(min(_STEP, injector.left))
             told(f"the fault is over; it met {injector.met:,} exchanges")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +38,16 @@ class Drill:
         """What is done, as a person reads it."""
         who = {Victim.GATEWAY: "gateway", Victim.PEOPLE: "reviewers"}.get(self.victim, "model")
         return f"the {who} {self.told}"
+
+    def having(self, options: Mapping[str, Any]) -> Drill:
+        """The same with these options in place of its own, which its words say.
+
+        >>> DRILLS["latency"].having({"ms": 300}).words
+        'the model answers 200 ms later (here: ms=300)'
+        """
+        here = ", ".join(f"{name}={value}" for name, value in options.items())
+        told = f"{self.told} (here: {here})" if options else self.told
+        return replace(self, options={**self.options, **options}, told=told)
 
 
 def _line(name: str, fault: str, told: str, **options: Any) -> Drill:

@@ -138,7 +138,7 @@ def _planned(section: Section, usual: Load) -> tuple[Drill, Load]:
     try:
         drill = drill_of(section.needed("name"))
         if section.has("options"):
-            drill = replace(drill, options={**drill.options, **section.section("options").plain()})
+            drill = drill.having(section.section("options").plain())
         built(drill.fault, drill.options)
         load = replace(
             usual,

@@ -15,13 +15,15 @@ import pytest
 from control_store import peopled
 from small_gateway import folder, gateway, models
 from temper.chaos.orders import Orders
+from temper.core.gameday import GameDay
 from temper.core.requirement import Verdict
 from temper.core.review import Case, Role, Ruling, State
-from temper.engine.drill import team
+from temper.engine.drill import gameday, team
 from temper.engine.drill.reviewing import Queue, reviewed
 from temper.engine.drill.terms import Load
 from temper.gateway.tables.alarms import QUIET
 from temper.gateway.tables.build import Gateway
+from temper.report.gameday import render
 from unit.test_drill_outcome import facts, outcome, played
 from unit.test_incidents import Clock, alarms, told
 
@@ -87,6 +89,15 @@ def test_the_verdict_of_a_drill_hears_of_its_cases() -> None:
     assert (silent.verdict, silent.detected) == (Verdict.FAIL, None)
     unsteady = reviewed([case(101.0, 103.5, State.EXPIRED), *CASES], 105.0, 110.0, [], 120.0)
     assert outcome(played(), facts(turns={}, reviewed=unsteady)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_report_of_a_day_says_what_became_of_cases() -> None:
+    good = reviewed(CASES, 105.0, 110.0, [108.5], 120.0)
+    found = gameday.rehearsal(outcome(played(), facts(turns={}, reviewed=good)), "the reviewers do not come")
+    assert ("incident about cases", 8.5) in found.marks
+    page = render(GameDay(system="x", started=0.0, slo=0.99, rehearsals=(found,)))
+    assert "1 of 3 meanwhile" in page
+    assert "the backlog was worked off after 0.8 s" in page
 
 
 def test_a_queue_is_the_policys_or_what_is_nearest_to_the_threshold() -> None:

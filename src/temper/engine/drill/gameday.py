@@ -100,6 +100,8 @@ def rehearsal(found: Drilled, words: str) -> Rehearsal:
     marks = [(alert.rule, alert.at) for alert in found.alerts]
     if found.breaker is not None:
         marks.append(("breaker open", found.began + found.breaker))
+    if found.reviewed is not None and found.reviewed.noticed is not None:
+        marks.append(("incident about cases", found.began + found.reviewed.noticed))
     if found.restored:
         marks.append(("full quality again", found.began + found.restored))
     return Rehearsal(
@@ -114,6 +116,7 @@ def rehearsal(found: Drilled, words: str) -> Rehearsal:
         width=found.width,
         slots=tuple(tuple(int(many) for many in row) for row in found.slots),
         marks=tuple(sorted(marks, key=lambda mark: mark[1])),
+        notes=() if found.reviewed is None else found.reviewed.lines(),
     )
 
 

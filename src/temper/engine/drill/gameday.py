@@ -64,10 +64,11 @@ def game_day(
 
 def _day(config: Path, plan: Plan, told: Callable[[str], None], by: str, drilled: Callable[..., Drilled]) -> GameDay:
     started, cut, found = time.time(), False, []
+    told(f"{len(plan)} drills, {sum(load.seconds for _, load in plan) / 60:.0f} minutes of load and as many starts")
     for drill, load in plan:
         try:
             found.append(rehearsal(drilled(config, drill, load, told, by), drill.words))
-            told(f"{drill.name}: {found[-1].verdict.value}, {found[-1].figures['answered']:.2%} answered in time")
+            told(_said(found[-1]))
         except KeyboardInterrupt:
             cut = True
             told(f"stopped in the drill {drill.name}; everything was taken back")
@@ -83,6 +84,11 @@ def _day(config: Path, plan: Plan, told: Callable[[str], None], by: str, drilled
         spreads=tuple(_spreads(found)),
         cut=cut,
     )
+
+
+def _said(one: Rehearsal) -> str:
+    why = f"; {one.reasons[0]}" if one.reasons else ""
+    return f"{one.name}: {one.verdict.value}, {one.figures['answered']:.2%} answered in time{why}"
 
 
 def written(day: GameDay, folder: Path) -> tuple[Path, Path]:

@@ -95,7 +95,8 @@ class Drilled:
         if self.steady.value < self.slo:
             found.append((Verdict.INCONCLUSIVE, f"no steady state: {self.steady.value:.2%} were good before the fault"))
         if not self.trusted:
-            found.append((Verdict.INCONCLUSIVE, "the generator could not keep its own times"))
+            late = "the generator could not keep its own times: ask for less (--rate), or where less else runs"
+            found.append((Verdict.INCONCLUSIVE, late))
         if self.met == 0:
             found.append((Verdict.INCONCLUSIVE, "the fault met no request"))
         if self.reviewed is not None:

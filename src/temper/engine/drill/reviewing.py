@@ -24,7 +24,7 @@ _MORE = 2.0
 """How many times as many cases as come in the reviewers of a drill decide: a backlog has to shrink."""
 _BESIDE = 0.01
 """The share of requests that waits for people for other reasons than their score, as far as one can know."""
-_DUE, _SHORTEST = 10.0, 2.0
+_DUE, _SHORTEST = 10.0, 1.0
 SLACK = 2.0
 """Seconds after the due time by which the clock must have decided: a gateway looks every second."""
 _ALL = 1_000_000
@@ -42,7 +42,7 @@ class Queue:
 
     @classmethod
     def of(cls, load: Load, scores: Array, threshold: float, zone: Sequence[float] | None) -> Queue:
-        """For rows with these scores; `zone` is the policy's own. A case has a tenth of the drill, 2 s at least.
+        """For rows with these scores; `zone` is the policy's own. A case has a tenth of the drill, 1 s at least.
 
         >>> Queue.of(Load(rate=100.0), np.linspace(0, 1, 101), 0.5, [0.4, 0.6]).pace.__round__()
         44
@@ -82,7 +82,9 @@ class Reviewed:
             told = f"{self.before.count} of {self.before.n} cases were decided in time before the fault"
             found.append((Verdict.INCONCLUSIVE, f"no steady state of the queue: {told}"))
         if not self.lapsed and not self.lying:
-            found.append((Verdict.INCONCLUSIVE, "no case ran into its due time"))
+            found.append(
+                (Verdict.INCONCLUSIVE, f"no case ran into its due time, of {self.meanwhile.n} that came meanwhile")
+            )
         if self.lying:
             found.append((Verdict.FAIL, f"{self.lying} cases that were due were left lying"))
         if self.noticed is None and (self.lapsed or self.lying):
@@ -104,11 +106,12 @@ class Reviewed:
             f"{share.count} of {share.n} {words}"
             for share, words in ((self.before, "before"), (self.meanwhile, "meanwhile"), (self.after, "after it"))
         ]
-        noticed, worked = ("never" if one is None else f"after {one:.1f} s" for one in (self.noticed, self.worked_off))
+        noticed = "no incident" if self.noticed is None else f"after {self.noticed:.1f} s an incident"
+        worked = "was not worked off" if self.worked_off is None else f"was worked off {self.worked_off:.1f} s after it"
         return (
             f"cases decided by (simulated) people in time: {', '.join(told)}",
             f"decided by the clock, as the policy says: {self.lapsed}; left lying: {self.lying}; "
-            f"an incident told of it {noticed}, and the backlog was worked off {worked}",
+            f"{noticed} told of it; the backlog {worked}",
         )
 
 

@@ -83,7 +83,7 @@ class Reviewed:
             found.append((Verdict.INCONCLUSIVE, f"no steady state of the queue: {told}"))
         if not self.lapsed and not self.lying:
             found.append(
-                (Verdict.INCONCLUSIVE, f"no case ran into its due time, of {self.meanwhile.n} that came meanwhile")
+                (Verdict.INCONCLUSIVE, f"no case ran into its due time, of {self.meanwhile.n} meanwhile")
             )
         if self.lying:
             found.append((Verdict.FAIL, f"{self.lying} cases that were due were left lying"))

@@ -105,14 +105,16 @@ def everything(
     slo: Slo = 0.99,
     seed: Seed = 0,
 ) -> None:
-    """A game day: one drill after the other, and a report of them, the worst first. Ctrl-C ends it; what was done by
-    then is in the report.
+    """A game day: one drill after the other, and a report of them, the worst first. Ctrl-C or SIGTERM ends it; what was
+    done by then is in the report.
     """
     import getpass
+    import signal
 
     from temper.engine.drill import gameday
     from temper.engine.drill.terms import Load
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     load = Load(rate=rate, seconds=seconds, slo=slo, seed=seed)
     drills = gameday.planned(plan, load) if plan else gameday.everything(load, only or ())
     day = gameday.game_day(config, drills, lambda line: typer.echo(line, err=True), getpass.getuser())

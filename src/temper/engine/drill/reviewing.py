@@ -82,9 +82,7 @@ class Reviewed:
             told = f"{self.before.count} of {self.before.n} cases were decided in time before the fault"
             found.append((Verdict.INCONCLUSIVE, f"no steady state of the queue: {told}"))
         if not self.lapsed and not self.lying:
-            found.append(
-                (Verdict.INCONCLUSIVE, f"no case ran into its due time, of {self.meanwhile.n} meanwhile")
-            )
+            found.append((Verdict.INCONCLUSIVE, f"no case ran into its due time, of {self.meanwhile.n} meanwhile"))
         if self.lying:
             found.append((Verdict.FAIL, f"{self.lying} cases that were due were left lying"))
         if self.noticed is None and (self.lapsed or self.lying):

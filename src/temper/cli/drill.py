@@ -79,7 +79,7 @@ def _ran(config: Path, name: str, **load: Any) -> None:
     raise typer.Exit(CODES[found.verdict.value])
 
 
-@app.command("primary-down")
+@app.command("primary-down", short_help="Under load, the model is killed, or stopped (--hang).")
 def primary_down(
     config: options.Config = Path("temper.yaml"),
     rate: Rate = 500.0,
@@ -94,7 +94,7 @@ def primary_down(
     _ran(config, "primary-hang" if hang else "primary-down", rate=rate, seconds=seconds, slo=slo, seed=seed)
 
 
-@app.command("all")
+@app.command("all", short_help="All of them, one after the other, with one report.")
 def everything(
     config: options.Config = Path("temper.yaml"),
     only: options.Only = None,
@@ -126,7 +126,7 @@ def everything(
     raise typer.Exit(CODES[day.verdict.value])
 
 
-@app.command("proxy")
+@app.command("proxy", short_help="A fault on the line to a service of your own.")
 def proxy(
     upstream: Annotated[str, typer.Argument(help="A service that runs: its URL, or HOST:PORT.")],
     fault: Annotated[str, typer.Argument(help="A drill of the line: latency, hang, errors, nan, ...")],
@@ -151,7 +151,7 @@ def proxy(
     raise typer.Exit(0 if met else 1)
 
 
-@app.command("list")
+@app.command("list", short_help="Drills that were recorded.")
 def listed(store: Store = PLACE) -> None:
     """Drills that were recorded: number, name, when, PASS or FAIL, requests, failed, detected and restored after."""
     with opened(store) as (control, _, now):
@@ -162,7 +162,7 @@ def listed(store: Store = PLACE) -> None:
             typer.echo("\t".join(f"{word:.3f}" if isinstance(word, float) else str(word) for word in words))
 
 
-@app.command("restore")
+@app.command("restore", short_help="Restore the newest backup beside, and verify it.")
 def restore(
     source: Annotated[
         Path, typer.Argument(metavar="FROM", help="A backup, or the folder of several: then the newest.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,8 +34,8 @@ async def answering(port: int) -> None:
     await (await asyncio.start_server(quietly, "127.0.0.1", port)).serve_forever()
 
 
-def small(folder: Path, name: str, pid: int, seconds: float, broken: str = "") -> Any:
-    """The drill; `broken` is where an exception comes from: "strike" or nowhere."""
+def small(folder: Path, name: str, pid: int, seconds: float, broken: str = "", slow: float = 0.0) -> Any:
+    """The drill; `broken` is where an exception comes from: "strike" or nowhere. A new start takes `slow` seconds."""
     import numpy as np
 
     from temper.chaos.host import Host
@@ -55,7 +56,7 @@ def small(folder: Path, name: str, pid: int, seconds: float, broken: str = "") -
 
         def host(self, seconds: float) -> Host:
             kind = Breaking if broken == "strike" else Host
-            return kind(pid=pid, seconds=seconds, dead_man=self._dead_man)
+            return kind(pid=pid, seconds=seconds, dead_man=self._dead_man, again=lambda: time.sleep(slow))
 
     config = folder / "temper.yaml"
     config.write_text(f"model: {{path: m}}\nguard: {{control: {folder / 'control.db'}}}\n")

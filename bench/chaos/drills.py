@@ -60,7 +60,7 @@ def compared(config: Path, names: Sequence[str], load: Load) -> dict[str, list[D
 def main(words: Sequence[str]) -> None:
     """Run, and print."""
     quick = "--quick" in words
-    usual = QUICK if quick else [name for name, drill in DRILLS.items() if drill.victim is not Victim.GATEWAY]
+    usual = QUICK if quick else [name for name, drill in DRILLS.items() if drill.victim in (Victim.LINE, Victim.MODEL)]
     names = [word for word in words if not word.startswith("-")] or usual
     load = Load(rate=50.0, seconds=8.0) if quick else Load(rate=100.0)
     print(machine("fastapi", "aiohttp", "uvicorn"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from temper.core.errors import TemperError
+from temper.core.requirement import Verdict
 from temper.demos import fraud
 from temper.engine.drill.catalogue import drill_of
 from temper.engine.drill.run import run
@@ -43,6 +44,20 @@ def test_a_model_that_goes_away_is_stood_in_for_and_takes_over_again(bank: Path,
     assert found.held
     assert "failed: 0" in "\n".join(found.lines())
     assert found.worst < 4 * found.deadline  # a machine that other tests share
+
+
+@pytest.mark.slow
+def test_reviewers_who_stay_away_are_missed_and_work_their_backlog_off(bank: Path) -> None:
+    found = run(bank, drill_of("reviewers-absent"), Load(rate=60.0, seconds=24.0), lambda line: None)
+    cases = found.reviewed
+    assert cases is not None
+    assert cases.before.n > 5
+    assert cases.lapsed > 3
+    assert cases.lying == 0
+    assert cases.noticed is not None
+    assert cases.worked_off is not None
+    assert found.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)  # a machine that other tests share
+    assert "cases decided by (simulated) people in time" in "\n".join(found.lines())
 
 
 def test_a_process_that_cannot_start_says_why(bank: Path, tmp_path: Path) -> None:

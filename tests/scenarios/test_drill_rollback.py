@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 import small_drill
+from temper.core.errors import TemperError
 from temper.core.requirement import Verdict
+from temper.engine.gateway import alone
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +69,26 @@ def test_a_drill_to_its_end(tmp_path: Path, sleeper: Any) -> None:
     assert found.over - found.began == pytest.approx(1.5, abs=0.5)
     assert found.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
     assert descended(tmp_path) == []
+
+
+@pytest.mark.usefixtures("patched")
+def test_a_drill_lasts_until_what_was_taken_away_is_back(tmp_path: Path, sleeper: Any) -> None:
+    found = small_drill.small(tmp_path, "primary-down", sleeper.pid, 4.0, slow=6.0)
+    assert found.over == pytest.approx(8.0, abs=0.7)
+    assert found.seconds == pytest.approx(found.over + 1.5, abs=0.2)
+    assert found.requests > 850
+    assert found.full_again is not None
+
+
+@pytest.mark.usefixtures("patched")
+def test_of_two_drills_at_once_the_second_is_refused(tmp_path: Path, sleeper: Any) -> None:
+    with (
+        alone(tmp_path / ".temper" / "drill", "drill"),
+        pytest.raises(TemperError, match=r"another drill of this temper\.yaml is under way") as told,
+    ):
+        small_drill.small(tmp_path, "primary-hang", sleeper.pid, 4.0)
+    assert "wait until it has ended" in told.value.fix
+    assert state(sleeper.pid) == "S"
 
 
 @pytest.mark.usefixtures("patched")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,3 +44,35 @@ def test_a_gateway_that_does_not_start_says_why(folder: Path) -> None:
     path.write_text(path.read_text() + "  nonsense: 1\n")
     with pytest.raises(TemperError, match="nonsense"):
         LoadTest(target="serve", config=path, plan="constant:5", seconds=1.0).run(lambda line: None)
+
+
+def _serving(folder: Path) -> list[int]:
+    """The processes that have this gateway's configuration in their command line."""
+    words = str(folder / ".temper" / "stress" / "temper.yaml").encode()
+    found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if words in _read(path)]
+    return [int(path.parent.name) for path in found]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _until(folder: Path, there: bool) -> bool:
+    end = time.monotonic() + 60.0
+    while bool(_serving(folder)) is not there and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(_serving(folder)) is there
+
+
+def test_the_gateway_ends_with_a_command_that_is_killed(folder: Path) -> None:
+    words = [sys.executable, "-m", "temper", "stress", "serve", "--config", str(folder / "temper.yaml")]
+    command = subprocess.Popen([*words, "--plan", "constant:5", "--seconds", "60"], start_new_session=True)
+    try:
+        assert _until(folder, there=True)
+    finally:
+        command.send_signal(signal.SIGKILL)
+        command.wait()
+    assert _until(folder, there=False)

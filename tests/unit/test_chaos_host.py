@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from temper.chaos import press
 from temper.chaos.deadman import DeadMan, Undo, born
 from temper.chaos.host import Host
 from temper.chaos.inside import slowed
 from temper.chaos.orders import Orders
+from temper.chaos.press import PIECE
 from temper.core.errors import TemperError, Unsupported
 
 
@@ -41,6 +43,7 @@ def until(true: Callable[[], bool], seconds: float = 5.0) -> bool:
 
 SCRIPT = """
 import sys, time
+from temper.chaos import press
 from temper.chaos.deadman import DeadMan
 from temper.chaos.host import Host
 with DeadMan() as dead_man:
@@ -89,7 +92,7 @@ def test_a_dead_man_that_is_dead_keeps_nobody_from_taking_it_back(sleeper: Any) 
         host = Host(pid=sleeper.pid, seconds=9.0, dead_man=dead_man)
         host.stop()
         assert dead_man.alive
-        os.kill(dead_man._process.pid, signal.SIGKILL)
+        os.kill(dead_man._companion.pid, signal.SIGKILL)
         assert until(lambda: not dead_man.alive)
         with pytest.raises(TemperError, match="nothing was done"):
             host.limit("file", 0)
@@ -118,6 +121,46 @@ def test_one_that_cannot_be_taken_back_keeps_none_of_the_others(sleeper: Any) ->
         with pytest.raises(TemperError, match="would not start"):
             host.over()
         assert until(lambda: not stopped(sleeper.pid))
+
+
+def test_memory_is_taken_within_its_bounds_and_given_back(sleeper: Any) -> None:
+    with DeadMan() as dead_man:
+        host = Host(pid=sleeper.pid, seconds=20.0, dead_man=dead_man)
+        before = held()
+        host.fill(1.0, 5 * PIECE + 1)
+        assert 4 * PIECE < held() - before < 7 * PIECE
+        host.over()
+        assert held() - before < PIECE
+
+
+def held() -> int:
+    """The bytes of memory of what this process has started."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+    told = (Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1] for one in children)
+    return sum(int(pages) * os.sysconf("SC_PAGESIZE") for pages in told)
+
+
+def test_memory_is_given_back_where_the_machine_has_none_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(press, "spare", lambda: next(left, 0))
+    monkeypatch.setattr(press, "_alone", lambda seconds: next(rounds, True))
+    monkeypatch.setattr(press, "_ready", lambda: taken.append(resident()))
+    left, rounds, taken = iter([1 << 40] * 4), iter([False]), []  # type: ignore[var-annotated]
+    score = Path("/proc/self/oom_score_adj")
+    before = resident()
+    monkeypatch.setattr(press, "Path", lambda name: {str(score): Path(os.devnull)}.get(name) or Path(name))
+    press.fill(1 << 40, time.monotonic() + 9.0)
+    assert taken[0] - before > 3 * PIECE, "as much as there is"
+    assert resident() - before < PIECE
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_machine_without_memory_is_not_pressed(sleeper: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("temper.chaos.host.spare", lambda: PIECE)
+    with DeadMan() as dead_man, pytest.raises(Unsupported, match="no memory that could be taken"):
+        Host(pid=sleeper.pid, seconds=9.0, dead_man=dead_man).fill(0.5, 1 << 40)
 
 
 def test_what_is_not_there_is_said(sleeper: Any) -> None:

@@ -231,9 +231,9 @@ def test_in_a_process_of_its_own_it_obeys_and_ends_with_whoever_started_it() -> 
                 time.sleep(0.1)
             assert answers(proxy.port) == 200, "over by itself"
             assert proxy.clear() >= 2
-            os.kill(proxy._process.pid, signal.SIGKILL)
+            os.kill(proxy._companion.pid, signal.SIGKILL)
             with pytest.raises(TemperError, match="has ended"):
                 proxy.clear()
-        assert proxy._process.returncode is not None
+        assert not proxy._companion.alive
 
     beside(lengthened, work)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from temper.cli import drill as command
 from temper.core.errors import ConfigError, TemperError
 from temper.core.gameday import SERIES, GameDay, Rehearsal
 from temper.core.requirement import Verdict
@@ -36,7 +41,9 @@ def drilled(_: Path, drill: Any, load: Load, told: Any, by: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def named(monkeypatch: pytest.MonkeyPatch) -> None:
+def named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
     class System:
         name = "card-fraud"
 
@@ -58,6 +65,28 @@ def test_the_worst_comes_first_and_makes_the_day() -> None:
     assert day("nan", "hang", "reset").verdict is Verdict.INCONCLUSIVE, "cut short"
     assert len(day("nan", "hang", "reset").rehearsals) == 1, "what was done is kept"
     assert GameDay(system="x", started=0.0, slo=0.9, rehearsals=()).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_day_that_a_scheduler_ends_has_its_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def ended(_: Path, drill: Any, load: Load, told: Any, by: str) -> Any:
+        done.append(drill.name)
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10.0)
+        return outcome(HELPED, facts(drill=drill, words=f"x: {drill.words}", load=load))
+
+    before, whole = signal.getsignal(signal.SIGTERM), gameday.game_day
+    monkeypatch.setattr(gameday, "game_day", lambda *given: whole(*given, drilled=ended))
+    words = ["all", "--only", "nan,latency,reset", "--config", str(tmp_path / "temper.yaml"), "--out", str(tmp_path)]
+    try:
+        found = CliRunner().invoke(command.app, words)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (found.exit_code, done) == (3, ["nan", "latency"])
+    (page,) = tmp_path.glob("*.html")
+    assert "The day was stopped before its last drill" in page.read_text()
 
 
 def test_times_over_all_drills_have_an_interval() -> None:

@@ -153,6 +153,7 @@ def alarms(gateway: Gateway, clock: Clock, **options: Any) -> Alarms:  # noqa: F
         "journal": gateway.journal,
         "stopped": lambda: gateway.tending.because,
         "counted": gateway.counted,
+        "lapsed": lambda: gateway.tending.lapsed,
         "wall": clock,
     }
     return Alarms(**usual | options)

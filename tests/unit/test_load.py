@@ -70,6 +70,22 @@ def test_every_request_is_answered_and_sent_when_it_was_due() -> None:
     assert found.good(0.5).all()
 
 
+def test_what_is_due_after_the_end_is_no_part_of_a_run_once_the_end_is_known() -> None:
+    async def story() -> Played:
+        server, begin = _Server(), asyncio.get_running_loop().time
+        async with _served(server) as port:
+            due = arrivals(200.0, 30.0, np.random.default_rng(0))
+            start = begin()
+            return await play(
+                "127.0.0.1", port, [ASKED], due, until=lambda: 0.5 if begin() - start > 0.3 else float("inf")
+            )
+
+    found = asyncio.run(story())
+    due = arrivals(200.0, 30.0, np.random.default_rng(0))
+    assert found.due.tolist() == due[due < 0.5].tolist()
+    assert (found.status == 200).all()
+
+
 def test_a_stall_is_felt_by_everyone_who_was_due_in_it() -> None:
     # One line, and 0.4 s of silence: a closed loop would see one slow answer, here all that were due in it are late.
     found = _played(_Server(stall=(0.3, 0.7)), 100.0, 1.2, 1)

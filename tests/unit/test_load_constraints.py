@@ -222,9 +222,11 @@ with started(["sleep", "600"], limits, Path(sys.argv[1]) / "log", Path(sys.argv[
 """
 
 
-def _limited(folder: Path) -> tuple[subprocess.Popen[str], int]:
+ORDERS = " ".join(filter(None, ("cores=1", "cpu=0.5" if V1_CPU else "", "memory=90M" if V1_MEMORY else "")))
+
+
+def _limited(folder: Path, orders: str = ORDERS) -> tuple[subprocess.Popen[str], int]:
     """A process that holds a service, and the service's number."""
-    orders = " ".join(filter(None, ("cores=1", "cpu=0.5" if V1_CPU else "", "memory=90M" if V1_MEMORY else "")))
     process = subprocess.Popen([sys.executable, "-c", LIMITED, str(folder), orders], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout as said:
@@ -251,6 +253,15 @@ def test_however_it_ends_the_service_ends_and_no_group_is_left(word: int, tmp_pa
     process.send_signal(word)
     process.wait()
     assert _until(lambda: not _runs(service) and not _groups(process.pid))
+
+
+@pytest.mark.parametrize("word", [signal.SIGKILL, signal.SIGTERM])
+def test_a_service_without_limits_ends_with_who_started_it_too(word: int, tmp_path: Path) -> None:
+    process, service = _limited(tmp_path, "")
+    assert _runs(service)
+    process.send_signal(word)
+    process.wait()
+    assert _until(lambda: not _runs(service))
 
 
 @with_cpu

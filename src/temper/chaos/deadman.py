@@ -10,7 +10,6 @@ import os
 import resource
 import selectors
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from temper.chaos.companion import Companion
 from temper.core.errors import TemperError
 
 LIMITS = {"memory": resource.RLIMIT_AS, "file": resource.RLIMIT_FSIZE}
@@ -99,41 +99,27 @@ class DeadMan:
 
     _held: dict[int, Undo] = field(default_factory=dict, init=False)
     _numbers: Any = field(default_factory=lambda: count(1), init=False, repr=False)
-    _process: Any = field(default=None, init=False, repr=False)
+    _companion: Any = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> DeadMan:
-        # Of a session of its own: neither a Ctrl-C at the terminal nor the end of the terminal reaches it.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __spec__.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self._heard()
+        self._companion = Companion(__spec__.name)
+        self._companion.hear()
         return self
 
     def __exit__(self, *_: object) -> None:
         for number in tuple(reversed(self._held)):
             self.release(number)
-        with suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        self._companion.end()
 
     def leave(self) -> None:
         """As if this process were gone: only the second one is left, and takes everything back."""
         self._held.clear()
-        self._process.stdin.close()
+        self._companion.leave()
 
     @property
     def alive(self) -> bool:
         """Whether there are two."""
-        return self._process.poll() is None
+        return bool(self._companion.alive)
 
     def hold(self, undo: Undo, seconds: float) -> int:
         """Take this back in so many seconds, unless it is released before. Returns once the second process knows: only
@@ -159,13 +145,7 @@ class DeadMan:
                 self._say({"release": number})
 
     def _say(self, words: Mapping[str, Any]) -> None:
-        self._process.stdin.write(json.dumps(words) + "\n")
-        self._process.stdin.flush()
-        self._heard()
-
-    def _heard(self) -> None:
-        if not self._process.stdout.readline():
-            raise BrokenPipeError
+        self._companion.say(json.dumps(words))
 
 
 def watch() -> None:

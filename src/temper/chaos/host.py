@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from temper.chaos.companion import Companion
 from temper.chaos.deadman import LIMITS, DeadMan, Undo, spread, state
 from temper.chaos.orders import Orders
+from temper.chaos.press import PIECE, spare
 from temper.core.errors import Unsupported
 
 _GRACE = 1.0
@@ -24,7 +23,8 @@ _GRACE = 1.0
 @dataclass(slots=True, kw_only=True, eq=False)
 class Host:
     """The process `pid` as faults see it, for `seconds`. `again` starts it anew where it was killed; `orders` is how a
-    process that runs under `temper.chaos.inside` is told what to do, `store` the file of its control store.
+    process under `temper.chaos.inside`, or the reviewers of a drill, are told what to do, `store` the file of its
+    control store.
     """
 
     pid: int
@@ -69,6 +69,13 @@ class Host:
         for _ in range(many):
             self._press("compute", str(core))
 
+    def fill(self, share: float, most: int) -> None:
+        """Take this share of the memory that may be taken from the machine, at most so many bytes."""
+        size = min(most, int(share * spare()))
+        if size < PIECE:
+            raise Unsupported("this machine has no memory that could be taken", fix="end something, or take more")
+        self._press("fill", str(size))
+
     def lock(self) -> None:
         """Let nobody else write to the control store, by a lock that ends with whoever holds it."""
         if not self.store:
@@ -78,7 +85,7 @@ class Host:
     def order(self, **words: float) -> None:
         """Tell the process itself what to do; it stops doing it by its own clock."""
         if self.orders is None:
-            raise Unsupported("the process does not run under temper.chaos.inside")
+            raise Unsupported("the process does not run under temper.chaos.inside, and is no reviewers' either")
         self.orders.write(until=time.monotonic() + self.seconds, **words)
         self._undone.append(self.orders.clear)
 
@@ -104,18 +111,10 @@ class Host:
 
     def _press(self, *words: str) -> None:
         """A process that presses until its time is over, or whoever started it is gone."""
-        command = [sys.executable, "-m", "temper.chaos.press", f"{self.seconds + _GRACE}", *words]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self._undone.append(lambda: _ended(process))
-        self._hold(Undo.of("end", process.pid))
-        if not process.stdout or not process.stdout.readline():
-            raise Unsupported(f"the machine could not be pressed: {' '.join(words)}")
-
-
-def _ended(process: Any) -> None:
-    process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
+        companion = Companion("temper.chaos.press", f"{self.seconds + _GRACE}", *words)
+        self._undone.append(lambda: companion.end(0.0))
+        self._hold(Undo.of("end", companion.pid))
+        try:
+            companion.hear()
+        except OSError:
+            raise Unsupported(f"the machine could not be pressed: {' '.join(words)}") from None

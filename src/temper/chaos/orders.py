@@ -1,4 +1,4 @@
-"""What a process under `temper.chaos.inside` is told to do: a few numbers in a file that both have in memory."""
+"""What a process of a drill is told to do: a few numbers in a file that both have in memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_NUMBERS = struct.Struct("=ddd")
+_NUMBERS = struct.Struct("=dddd")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Orders:
-    """`fsync` seconds more for every flush to the disk and a clock that is `clock` seconds wrong, until the monotonic
-    time `until`, by the clock of whoever reads: nothing has to be taken back.
+    """`fsync` seconds more for every flush to the disk, a clock that is `clock` seconds wrong, and (above 0) `absent`
+    for who works on cases, until the monotonic time `until`, by the clock of whoever reads: nothing has to be taken
+    back.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -39,9 +40,9 @@ class Orders:
         finally:
             os.close(handle)
 
-    def write(self, *, until: float, fsync: float = 0.0, clock: float = 0.0) -> None:
+    def write(self, *, until: float, fsync: float = 0.0, clock: float = 0.0, absent: float = 0.0) -> None:
         """From now on this."""
-        _NUMBERS.pack_into(self._map, 0, until, fsync, clock)
+        _NUMBERS.pack_into(self._map, 0, until, fsync, clock, absent)
 
     def clear(self) -> None:
         """Nothing any more."""
@@ -50,11 +51,18 @@ class Orders:
     @property
     def fsync(self) -> float:
         """Seconds."""
-        until, fsync, _ = _NUMBERS.unpack_from(self._map)
-        return float(fsync) if time.monotonic() < until else 0.0
+        return self._told(1)
 
     @property
     def clock(self) -> float:
         """Seconds."""
-        until, _, clock = _NUMBERS.unpack_from(self._map)
-        return float(clock) if time.monotonic() < until else 0.0
+        return self._told(2)
+
+    @property
+    def absent(self) -> bool:
+        """Whether nobody comes."""
+        return self._told(3) > 0
+
+    def _told(self, which: int) -> float:
+        numbers = _NUMBERS.unpack_from(self._map)
+        return float(numbers[which]) if time.monotonic() < numbers[0] else 0.0

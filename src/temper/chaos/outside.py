@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from temper.chaos.companion import Companion
 from temper.chaos.injector import Injector, Scope, built
 from temper.chaos.proxy import Proxy
 from temper.core.errors import TemperError
@@ -29,26 +28,15 @@ class Outside:
     upstream: tuple[str, int]
     seed: int = 0
     port: int = field(default=0, init=False)
-    _process: Any = field(default=None, init=False, repr=False)
+    _companion: Any = field(default=None, init=False, repr=False)
 
     def __enter__(self) -> Outside:
-        words = [sys.executable, "-m", __spec__.name, *map(str, self.upstream), str(self.seed)]
-        # Of a session of its own: a Ctrl-C at the terminal is for whoever runs the drill.
-        self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self.port = int(self._told()["port"])
+        self._companion = Companion(__spec__.name, *map(str, self.upstream), str(self.seed))
+        self.port = int(_told(self._companion.hear)["port"])
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # it may have ended before, with an order of ours unread
-            self._process.stdin.close()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        self._companion.end()
 
     def set(
         self, name: str, options: Mapping[str, Any] | None = None, *, seconds: float, scope: Scope | None = None
@@ -62,25 +50,19 @@ class Outside:
         return int(self._order({"clear": True})["met"])
 
     def _order(self, order: Mapping[str, Any]) -> Any:
-        try:
-            self._process.stdin.write(json.dumps(order) + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise _gone() from None
-        return self._told()
-
-    def _told(self) -> Any:
-        line = self._process.stdout.readline()
-        if not line:
-            raise _gone()
-        told = json.loads(line)
-        if "error" in told:
-            raise TemperError(told["error"])
-        return told
+        return _told(lambda: self._companion.say(json.dumps(order)))
 
 
-def _gone() -> TemperError:
-    return TemperError("the proxy that injects faults has ended", fix="run it again; what it did ended with it")
+def _told(answer: Callable[[], str]) -> Any:
+    try:
+        told = json.loads(answer())
+    except OSError:
+        raise TemperError(
+            "the proxy that injects faults has ended", fix="run it again; what it did ended with it"
+        ) from None
+    if "error" in told:
+        raise TemperError(told["error"])
+    return told
 
 
 def obeyed(injector: Injector, line: str) -> dict[str, Any]:

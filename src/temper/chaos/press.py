@@ -1,6 +1,6 @@
-"""A process that takes something away from others for a time: computing time, or the write lock of a store.
+"""A process that takes something away from others for a time: computing time, memory, or the write lock of a store.
 
-    python -m temper.chaos.press SECONDS compute CORE | lock FILE
+    python -m temper.chaos.press SECONDS compute CORE | fill BYTES | lock FILE
 
 It ends by its own clock, or when nobody holds its standard input any more.
 """
@@ -8,6 +8,7 @@ It ends by its own clock, or when nobody holds its standard input any more.
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import selectors
 import sys
@@ -21,6 +22,10 @@ _ROLLBACK = 0x40000001
 """The byte of a database without a write-ahead log that a writer locks first."""
 _SPIN = 0.02
 _PATIENCE = 10.0
+PIECE = 32 * 2**20
+"""Bytes that are taken at once."""
+_FLOOR = 0.05
+"""The share of the machine's memory that stays free, whatever was asked for."""
 
 
 def compute(core: int, until: float) -> None:
@@ -31,6 +36,29 @@ def compute(core: int, until: float) -> None:
         end = time.monotonic() + _SPIN
         while time.monotonic() < end:
             pass
+
+
+def fill(most: int, until: float) -> None:
+    """Hold this many bytes of memory, less where the machine would have none left or half of the time is over, and
+    nothing once there is none left.
+    """
+    half = (time.monotonic() + until) / 2
+    # Where the kernel has to end somebody for want of memory, it is this one.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    flags, held = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE, list[mmap.mmap]()
+    while (len(held) + 1) * PIECE <= most and spare() > PIECE and time.monotonic() < half:
+        held.append(mmap.mmap(-1, PIECE, flags=flags))
+    _ready()
+    while time.monotonic() < until and not _alone(0.1):
+        if spare() == 0:
+            held.clear()
+
+
+def spare() -> int:
+    """The bytes of memory that may be taken from this machine now."""
+    lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    told = {words[0]: 1024 * int(words[1]) for words in lines if words[0] in ("MemTotal:", "MemAvailable:")}
+    return max(0, told["MemAvailable:"] - int(_FLOOR * told["MemTotal:"]))
 
 
 def lock(place: str, until: float) -> None:
@@ -71,4 +99,7 @@ def _ready() -> None:
 if __name__ == "__main__":
     seconds, what, where = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     end = time.monotonic() + seconds
-    compute(int(where), end) if what == "compute" else lock(where, end)
+    if what == "lock":
+        lock(where, end)
+    else:
+        {"compute": compute, "fill": fill}[what](int(where), end)

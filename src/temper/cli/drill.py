@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
+from temper.cli._run import CODES
 from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
 
@@ -74,10 +76,10 @@ def _ran(config: Path, name: str, **load: Any) -> None:
     found = run(config, drill_of(name), Load(**load), lambda line: typer.echo(line, err=True), getpass.getuser())
     typer.echo("\n".join(found.lines()))
     typer.echo(found.verdict.value.upper())
-    raise typer.Exit(0 if found.held else 1)
+    raise typer.Exit(CODES[found.verdict.value])
 
 
-@app.command("primary-down")
+@app.command("primary-down", short_help="Under load, the model is killed, or stopped (--hang).")
 def primary_down(
     config: options.Config = Path("temper.yaml"),
     rate: Rate = 500.0,
@@ -92,7 +94,7 @@ def primary_down(
     _ran(config, "primary-hang" if hang else "primary-down", rate=rate, seconds=seconds, slo=slo, seed=seed)
 
 
-@app.command("all")
+@app.command("all", short_help="All of them, one after the other, with one report.")
 def everything(
     config: options.Config = Path("temper.yaml"),
     only: options.Only = None,
@@ -103,15 +105,16 @@ def everything(
     slo: Slo = 0.99,
     seed: Seed = 0,
 ) -> None:
-    """A game day: one drill after the other, and a report of them, the worst first. Ctrl-C ends it; what was done by
-    then is in the report.
+    """A game day: one drill after the other, and a report of them, the worst first. Ctrl-C or SIGTERM ends it; what was
+    done by then is in the report.
     """
     import getpass
+    import signal
 
-    from temper.core.requirement import Verdict
     from temper.engine.drill import gameday
     from temper.engine.drill.terms import Load
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     load = Load(rate=rate, seconds=seconds, slo=slo, seed=seed)
     drills = gameday.planned(plan, load) if plan else gameday.everything(load, only or ())
     day = gameday.game_day(config, drills, lambda line: typer.echo(line, err=True), getpass.getuser())
@@ -120,10 +123,35 @@ def everything(
     for one in day.ordered:
         typer.echo(f"{one.verdict.value.upper()}\t{one.name}\t{'; '.join(one.reasons)}")
     typer.echo(day.verdict.value.upper())
-    raise typer.Exit(0 if day.verdict is Verdict.PASS else 1)
+    raise typer.Exit(CODES[day.verdict.value])
 
 
-@app.command("list")
+@app.command("proxy", short_help="A fault on the line to a service of your own.")
+def proxy(
+    upstream: Annotated[str, typer.Argument(help="A service that runs: its URL, or HOST:PORT.")],
+    fault: Annotated[str, typer.Argument(help="A drill of the line: latency, hang, errors, nan, ...")],
+    setting: Annotated[list[str] | None, typer.Option("--set", help="An option of the fault, ms=300; or more.")] = None,
+    seconds: Annotated[float, typer.Option(help="How long the fault lasts; an hour at most.")] = 30.0,
+    before: Annotated[float, typer.Option(help="Seconds without a fault before it.")] = 0.0,
+    after: Annotated[float, typer.Option(help="Seconds without a fault after it; default until Ctrl-C.")] = math.inf,
+    port: Annotated[int, typer.Option(help="Where to listen on this machine; 0 is any port.")] = 0,
+    share: Share = 1.0,
+    client: Annotated[str, typer.Option(help="Only exchanges of this key or address.")] = "",
+    seed: Seed = 0,
+    yes_this_host: Annotated[str, typer.Option(help="A host that is not this machine, once more.")] = "",
+) -> None:
+    """Stand between a client and a service that Temper did not start, with a fault on the line for a time. Exit 1 where
+    it met nothing.
+    """
+    from temper.engine.drill.between import Between, option
+
+    how: dict[str, Any] = {"before": before, "seconds": seconds, "after": after, "share": share, "client": client}
+    how |= {"options": dict(map(option, setting or ())), "port": port, "seed": seed, "confirmed": yes_this_host}
+    met = Between(upstream=upstream, name=fault, **how).run(typer.echo)
+    raise typer.Exit(0 if met else 1)
+
+
+@app.command("list", short_help="Drills that were recorded.")
 def listed(store: Store = PLACE) -> None:
     """Drills that were recorded: number, name, when, PASS or FAIL, requests, failed, detected and restored after."""
     with opened(store) as (control, _, now):
@@ -134,7 +162,7 @@ def listed(store: Store = PLACE) -> None:
             typer.echo("\t".join(f"{word:.3f}" if isinstance(word, float) else str(word) for word in words))
 
 
-@app.command("restore")
+@app.command("restore", short_help="Restore the newest backup beside, and verify it.")
 def restore(
     source: Annotated[
         Path, typer.Argument(metavar="FROM", help="A backup, or the folder of several: then the newest.")

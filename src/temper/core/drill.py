@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-PATIENCE = 30.0
-"""Seconds after which a drill that has not ended is taken for one that was killed."""
+PATIENCE = 300.0
+"""Seconds beyond its time after which a drill that has not ended is taken for one that was killed: its model may take
+long to start."""
 
 
 class Turn(StrEnum):

@@ -16,7 +16,8 @@ SERIES = ("full", "other", "wrong", "bad")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
     """One drill. `slots` are requests per `width` seconds from the start, as many numbers for each of `SERIES`; the
-    fault was from `began` to `over`. `marks` are (what happened, when). One that could not be run has only a reason.
+    fault was from `began` to `over`. `marks` are (what happened, when), `notes` what else is told of it. One that could
+    not be run has only a reason.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Rehearsal:
     width: float = 0.1
     slots: tuple[tuple[int, ...], ...] = ()
     marks: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

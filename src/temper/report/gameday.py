@@ -72,7 +72,12 @@ def timeline(one: Rehearsal) -> Chart:
 
     rows, width = _bars(one)
     end = max(one.seconds, width * len(one.slots[0]) if one.slots else 0.0)
-    x = alt.X("at:Q", title="seconds from the start", scale=alt.Scale(domain=[0, end], nice=False))
+    x = alt.X(
+        "at:Q",
+        title="seconds from the start",
+        scale=alt.Scale(domain=[0, end], nice=False),
+        axis=alt.Axis(tickCount=10),
+    )
     names = [_NAMES[name] for name in SERIES if _NAMES[name] in {row["who"] for row in rows}]
     colors = alt.Scale(domain=names, range=[_COLORS[key] for key in SERIES if _NAMES[key] in names])
     most = 1.12 * max((row["high"] for row in rows), default=1.0)  # so that the fault's band is seen above the bars

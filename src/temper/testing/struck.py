@@ -21,6 +21,8 @@ from temper.testing.law import require
 
 _SECONDS = 1.0
 _PATIENCE = 6.0
+_MUCH = 100 * 2**20
+"""Bytes that no helper of a fault needs for itself."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,7 +50,8 @@ class _Victim:
             return ("gone",)
         limits = [resource.prlimit(pid, one) for one in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)]
         cores = tuple(sorted(os.sched_getaffinity(pid)))
-        return state(pid) == "T", *limits, cores, orders.fsync, orders.clock, _writable(self.folder / "control.db")
+        numbers = orders.fsync, orders.clock, orders.absent, _taken()
+        return state(pid) == "T", *limits, cores, *numbers, _writable(self.folder / "control.db")
 
 
 def law_is_noticed_and_taken_back(fault: type[Any]) -> None:
@@ -95,6 +98,13 @@ def _settled(victim: _Victim, orders: Orders, before: tuple[object, ...]) -> tup
     while (found := victim.state(orders)) != before and time.monotonic() < end:
         time.sleep(0.02)
     return found
+
+
+def _taken() -> bool:
+    """Whether a process that this one has started holds memory in earnest."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+    pages = (Path(f"/proc/{one}/statm").read_text(encoding="ascii").split()[1] for one in children)
+    return any(int(many) * resource.getpagesize() > _MUCH for many in pages)
 
 
 def _writable(path: Path) -> bool:

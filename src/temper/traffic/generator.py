@@ -8,8 +8,10 @@ import asyncio
 import ssl
 import time
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,6 +42,7 @@ async def play(
     heard: Callable[[float, int, int], None] | None = None,
     ready: Callable[[], float] = time.perf_counter,
     look: Callable[[float, Played], None] | None = None,
+    until: Callable[[], float] | None = None,
 ) -> Played:
     """Send `requests`, whole HTTP/1.1 messages, each again in turn, at the times in `due`. A request with no free
     connection waits for one, and that wait counts; nobody waits longer than `timeout` in all. Of answers to a `chat`
@@ -47,18 +50,20 @@ async def play(
 
     `ready` is called once the lines stand and gives the time of `time.perf_counter` that is the start, `began` is told
     its monotonic time, `heard` of every request that ended: when, in seconds from the start, its status and its mark.
-    `look` sees what is known so far, four times a second. Errors: a host that takes no connection at all is refused.
+    `look` sees what is known so far, four times a second. What is due after `until`, which may become known while it
+    runs, is no part of it. Errors: a host that takes no connection at all is refused.
     """
     loop = asyncio.get_running_loop()
     run = _Run(loop=loop, place=(host, port), tls=tls, requests=requests, due=due, timeout=timeout, read=read)
     run.chat, run.words = chat, Heard(len(due)) if chat is not None else None
-    run.heard, run.look = heard, look
+    run.heard, run.look, run.until = heard, look, until
     await run.connect(connections)
     spent = time.process_time()
     run.start = ready()
     began(time.monotonic() + run.start - time.perf_counter())
     await run.through()
-    return run.played(time.process_time() - spent)
+    played = run.played(time.process_time() - spent)
+    return replace(played.take(np.arange(run.many)), refused=played.refused, cpu=played.cpu)
 
 
 class _Run:
@@ -66,6 +71,7 @@ class _Run:
 
     heard: Callable[[float, int, int], None] | None
     look: Callable[[float, Played], None] | None
+    until: Callable[[], float] | None
     chat: Asked | None = None
     words: Heard | None = None
 
@@ -77,7 +83,7 @@ class _Run:
         self._due, self.due = due, array("d", due.tobytes())
         self.taken, self.sent, self.done = (array("d", [np.nan]) * len(due) for _ in range(3))
         self.status, self.marks = (array("q", [0]) * len(due) for _ in range(2))
-        self.start, self.left, self.next, self.refused = 0.0, len(due), 0, 0
+        self.start, self.many, self.left, self.next, self.refused = 0.0, len(due), len(due), 0, 0
         self.lines: set[_Line] = set()
         self.free: deque[_Line] = deque()
         self.waiting: deque[int] = deque()
@@ -112,9 +118,8 @@ class _Run:
         """Hand every request out when it is due, and wait for what is on its way, no longer than one may take."""
         self.tick()
         longest = self.timeout + (self.chat.longest if self.chat is not None else 0.0)
-        end = (self.due[-1] if self.left else 0.0) + longest + 2 * _SWEEP
         looked = 0.0
-        while self.left > 0 and self.now() < end:
+        while self.left > 0 and self.now() < self.due[self.many - 1] + longest + 2 * _SWEEP:
             await asyncio.sleep(_SWEEP)
             self.sweep()
             if self.look is not None and self.now() - looked >= _LOOK:
@@ -127,7 +132,9 @@ class _Run:
 
     def tick(self) -> None:
         """Hand out what is due, together; come again when the next is."""
-        at, n, due, start, taken, free = self.next, len(self.due), self.due, self.start, self.taken, self.free
+        if self.until is not None:
+            self.shorten(self.until())
+        at, n, due, start, taken, free = self.next, self.many, self.due, self.start, self.taken, self.free
         while at < n and due[at] <= (now := time.perf_counter() - start):
             taken[at] = now
             if free and not self.waiting:
@@ -138,6 +145,11 @@ class _Run:
         self.next = at
         if at < n and not self.over:
             self.loop.call_later(max(due[at] - self.now(), _TICK), self.tick)
+
+    def shorten(self, until: float) -> None:
+        """Leave out what is due after this and was not sent."""
+        many = max(self.next, bisect_left(self.due, until, hi=self.many))
+        self.left, self.many = self.left - self.many + many, many
 
     def hand_out(self) -> None:
         """Give free lines to those that wait; who has waited too long has gone."""

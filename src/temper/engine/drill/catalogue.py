@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,17 +12,18 @@ from temper.core.errors import ConfigError
 
 
 class Victim(StrEnum):
-    """What a fault is done to: the line between gateway and model, or one of the two processes."""
+    """What a fault is done to: the line between gateway and model, one of the two processes, or who decides cases."""
 
     LINE = "line"
     MODEL = "model"
     GATEWAY = "gateway"
+    PEOPLE = "people"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """A fault of `temper.chaos.faults` with its options, and its victim. `told` ends the sentence "the model ..." or
-    "the gateway ...". `inside`: the victim runs under `temper.chaos.inside`.
+    """A fault of `temper.chaos.faults` with its options, and its victim. `told` ends the sentence "the model ...", "the
+    gateway ..." or "the reviewers ...". `inside`: the victim runs under `temper.chaos.inside`.
     """
 
     name: str
@@ -35,7 +36,18 @@ class Drill:
     @property
     def words(self) -> str:
         """What is done, as a person reads it."""
-        return f"the {'gateway' if self.victim is Victim.GATEWAY else 'model'} {self.told}"
+        who = {Victim.GATEWAY: "gateway", Victim.PEOPLE: "reviewers"}.get(self.victim, "model")
+        return f"the {who} {self.told}"
+
+    def having(self, options: Mapping[str, Any]) -> Drill:
+        """The same with these options in place of its own, which its words say.
+
+        >>> DRILLS["latency"].having({"ms": 300}).words
+        'the model answers 200 ms later (here: ms=300)'
+        """
+        here = ", ".join(f"{name}={value}" for name, value in options.items())
+        told = f"{self.told} (here: {here})" if options else self.told
+        return replace(self, options={**self.options, **options}, told=told)
 
 
 def _line(name: str, fault: str, told: str, **options: Any) -> Drill:
@@ -57,6 +69,13 @@ DRILLS = {
         _model("primary-hang", "host.stop", "is stopped: its connections stay open, and nothing comes"),
         _model("cpu", "host.cpu", "shares one core with four processes that only compute", others=4),
         _model("memory", "host.memory", "gets no more memory"),
+        _model(
+            "memory-pressure",
+            "host.pressure",
+            "runs beside a process that takes up to four fifths of the memory left, at most 8 GB",
+            share=0.8,
+            most_mb=8_192.0,
+        ),
         _line("latency", "wire.latency", "answers 200 ms later", ms=200.0),
         _line(
             "latency-tail",
@@ -98,6 +117,7 @@ DRILLS = {
             seconds=3_600.0,
         ),
         _gateway("store-locked", "host.store_locked", "cannot write to its control store"),
+        Drill(name="reviewers-absent", fault="host.absent", victim=Victim.PEOPLE, told="(simulated) do not come"),
     )
 }
 
@@ -106,6 +126,6 @@ def drill_of(name: str) -> Drill:
     """The drill of this name; a mistake is answered with the nearest."""
     if name not in DRILLS:
         near = difflib.get_close_matches(name, DRILLS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "`temper drill faults` shows which there are"
+        hint = f"did you mean {near[0]!r}?" if near else "`temper drill --help` shows which there are"
         raise ConfigError(f"there is no drill {name!r}", fix=hint)
     return DRILLS[name]

@@ -20,6 +20,7 @@ from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 from temper.engine.drill.outcome import Drilled
 from temper.engine.drill.run import run
 from temper.engine.drill.terms import Load
+from temper.engine.gateway import alone
 from temper.report.gameday import document, render
 
 Plan = Sequence[tuple[Drill, Load]]
@@ -55,12 +56,19 @@ def game_day(
 ) -> GameDay:
     """Do all of them. One that cannot be run is told as such, and the others go on; Ctrl-C ends the day after the drill
     that is under way was taken back, and what was done by then is kept.
+    Errors: one day of a temper.yaml at a time.
     """
+    with alone(config.absolute().parent / ".temper" / "gameday", "game day"):
+        return _day(config, plan, told, by, drilled)
+
+
+def _day(config: Path, plan: Plan, told: Callable[[str], None], by: str, drilled: Callable[..., Drilled]) -> GameDay:
     started, cut, found = time.time(), False, []
+    told(f"{len(plan)} drills, {sum(load.seconds for _, load in plan) / 60:.0f} minutes of load and as many starts")
     for drill, load in plan:
         try:
             found.append(rehearsal(drilled(config, drill, load, told, by), drill.words))
-            told(f"{drill.name}: {found[-1].verdict.value}, {found[-1].figures['answered']:.2%} answered in time")
+            told(_said(found[-1]))
         except KeyboardInterrupt:
             cut = True
             told(f"stopped in the drill {drill.name}; everything was taken back")
@@ -78,6 +86,11 @@ def game_day(
     )
 
 
+def _said(one: Rehearsal) -> str:
+    why = f"; {one.reasons[0]}" if one.reasons else ""
+    return f"{one.name}: {one.verdict.value}, {one.figures['answered']:.2%} answered in time{why}"
+
+
 def written(day: GameDay, folder: Path) -> tuple[Path, Path]:
     """The report as HTML and JSON in this folder, named by when the day began."""
     name = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime(day.started))
@@ -93,6 +106,8 @@ def rehearsal(found: Drilled, words: str) -> Rehearsal:
     marks = [(alert.rule, alert.at) for alert in found.alerts]
     if found.breaker is not None:
         marks.append(("breaker open", found.began + found.breaker))
+    if found.reviewed is not None and found.reviewed.noticed is not None:
+        marks.append(("incident about cases", found.began + found.reviewed.noticed))
     if found.restored:
         marks.append(("full quality again", found.began + found.restored))
     return Rehearsal(
@@ -107,6 +122,7 @@ def rehearsal(found: Drilled, words: str) -> Rehearsal:
         width=found.width,
         slots=tuple(tuple(int(many) for many in row) for row in found.slots),
         marks=tuple(sorted(marks, key=lambda mark: mark[1])),
+        notes=() if found.reviewed is None else found.reviewed.lines(),
     )
 
 
@@ -131,7 +147,7 @@ def _planned(section: Section, usual: Load) -> tuple[Drill, Load]:
     try:
         drill = drill_of(section.needed("name"))
         if section.has("options"):
-            drill = replace(drill, options={**drill.options, **section.section("options").plain()})
+            drill = drill.having(section.section("options").plain())
         built(drill.fault, drill.options)
         load = replace(
             usual,

@@ -13,6 +13,7 @@ from temper.chaos.alert import Alert
 from temper.chaos.arithmetic import Share
 from temper.core.drill import Turn
 from temper.core.requirement import Verdict
+from temper.engine.drill.reviewing import Reviewed
 
 Array = np.ndarray[Any, Any]
 
@@ -24,7 +25,7 @@ class Drilled:
     `good` are requests that anybody answered well within `limit`, `steady` those of them before the fault, `full` those
     that the model answered with the score that it gives without a fault; `wrong` were answered as the model's, with
     another score. `breaker` is when it was seen open, `alerts` when the error budget of `slo` would have told, `met`
-    how many exchanges the proxy did something to.
+    how many exchanges the proxy did something to. `reviewed` is what became of cases, where the fault was people's.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Drilled:
     width: float
     slots: Array
     """Per `width` seconds: full, answered by others, wrong, not good."""
+    reviewed: Reviewed | None = None
 
     @property
     def requests(self) -> int:
@@ -67,9 +69,10 @@ class Drilled:
 
     @property
     def detected(self) -> float | None:
-        """The first that told: the breaker, or an alert of the budget."""
+        """The first that told: the breaker, an alert of the budget, or an incident about cases."""
         told = [one.at - self.began for one in self.alerts]
-        return min([one for one in (self.breaker, *told) if one is not None], default=None)
+        noticed = None if self.reviewed is None else self.reviewed.noticed
+        return min([one for one in (self.breaker, noticed, *told) if one is not None], default=None)
 
     @property
     def full_again(self) -> float | None:
@@ -92,16 +95,20 @@ class Drilled:
         if self.steady.value < self.slo:
             found.append((Verdict.INCONCLUSIVE, f"no steady state: {self.steady.value:.2%} were good before the fault"))
         if not self.trusted:
-            found.append((Verdict.INCONCLUSIVE, "the generator could not keep its own times"))
+            late = "the generator could not keep its own times: ask for less (--rate), or where less else runs"
+            found.append((Verdict.INCONCLUSIVE, late))
         if self.met == 0:
             found.append((Verdict.INCONCLUSIVE, "the fault met no request"))
+        if self.reviewed is not None:
+            found += self.reviewed.reasons(self.slo)
         return tuple(found)
 
     @property
     def verdict(self) -> Verdict:
         """The worst of these; nothing is judged where there was no steady state, or the generator was late."""
         verdicts = [verdict for verdict, _ in self.reasons]
-        if not self.trusted or self.steady.value < self.slo:
+        steady = self.steady.value >= self.slo and (self.reviewed is None or self.reviewed.steady(self.slo))
+        if not self.trusted or not steady:
             return Verdict.INCONCLUSIVE
         return next((one for one in (Verdict.FAIL, Verdict.INCONCLUSIVE) if one in verdicts), Verdict.PASS)
 
@@ -115,6 +122,7 @@ class Drilled:
         names = "rate requests slo limit failed late degraded wrong first_other fallback answered_again full_again"
         names += " restored breaker detected spent p99_steady p99 worst deadline trusted met"
         told = {name: getattr(self, name) for name in names.split()}
+        told |= {} if self.reviewed is None else self.reviewed.figures()
         told |= {"answered": self.good.value, "full_quality": self.full.value, "verdict": self.verdict.value}
         return {name: value for name, value in told.items() if not isinstance(value, float) or math.isfinite(value)}
 
@@ -133,6 +141,7 @@ class Drilled:
         yield f"of full quality again after {ms(self.restored)}: {ms(self.full_again)} after the fault was over"
         tails = (ms(one, 1) for one in (self.p99_steady, self.p99, self.worst))
         yield "p99 {} before the fault and {} over the whole run, the slowest {}".format(*tails)
+        yield from () if self.reviewed is None else self.reviewed.lines()
         yield from (f"{verdict.value}: {words}" for verdict, words in self.reasons if verdict is not Verdict.PASS)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from temper.chaos.alert import alerts, compression
-from temper.chaos.arithmetic import HOLD, WIDTH, Buckets, Trace, availability, budget, time_to_fallback, time_to_recover
+from temper.chaos.arithmetic import WIDTH, Buckets, Trace, availability, budget, time_to_fallback, time_to_recover
 from temper.core.drill import Turn
 from temper.engine.drill.catalogue import Drill
 from temper.engine.drill.outcome import Drilled
+from temper.engine.drill.reviewing import Reviewed
 from temper.engine.drill.terms import Load
 from temper.traffic.played import Played
 
@@ -61,6 +62,7 @@ class Facts:
     met: int | None
     turns: Mapping[Turn, float]
     expected: Array
+    reviewed: Reviewed | None = None
 
 
 def outcome(played: Played, facts: Facts) -> Drilled:
@@ -74,7 +76,6 @@ def outcome(played: Played, facts: Facts) -> Drilled:
     good = played.good(limit)
     trace = Trace(due=played.due, good=good, full=good & own & ~wrong)
     answered, full = (Buckets.of(trace.due, one) for one in (trace.good, trace.full))
-    hold = min(HOLD, load.seconds / 4)
     before = (played.done - played.due)[well & (played.due < began)]
     first = played.done[other & (played.done >= began)]
     response = played.response
@@ -83,7 +84,7 @@ def outcome(played: Played, facts: Facts) -> Drilled:
         name=facts.drill.name,
         fault=facts.words,
         rate=load.rate,
-        seconds=load.seconds,
+        seconds=max(load.seconds, float(played.due.max(initial=0.0))),
         slo=load.slo,
         deadline=facts.deadline,
         limit=limit,
@@ -98,8 +99,8 @@ def outcome(played: Played, facts: Facts) -> Drilled:
         wrong=int(wrong.sum()),
         first_other=float(first.min() - began) if len(first) else None,
         fallback=time_to_fallback(trace, began),
-        answered_again=time_to_recover(answered, began, load.slo, hold),
-        restored=time_to_recover(full, began, load.slo, hold),
+        answered_again=time_to_recover(answered, began, load.slo, load.hold),
+        restored=time_to_recover(full, began, load.slo, load.hold),
         breaker=facts.turns[Turn.OPEN] - began if Turn.OPEN in facts.turns else None,
         alerts=alerts(answered, load.slo, compression(load.seconds), began),
         spent=budget(good, load.slo).spent,
@@ -111,4 +112,5 @@ def outcome(played: Played, facts: Facts) -> Drilled:
         turns=dict(facts.turns),
         width=WIDTH,
         slots=np.array(slots),
+        reviewed=facts.reviewed,
     )

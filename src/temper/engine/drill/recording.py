@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 
 from temper.core.drill import Slot, Turn
 from temper.core.errors import TemperError
+from temper.engine.drill.terms import LONGER
 from temper.response import figures
 from temper.store.control import Control
 
@@ -52,7 +54,7 @@ class Recording:
 
     def open(self, name: str, fault: str) -> None:
         """Write that it begins; before the load does, for it waits for the disk."""
-        self._counts = np.zeros((2 * SLOTS + 200, 3), dtype=np.int64)
+        self._counts = np.zeros((math.ceil((self.seconds + LONGER) / self.width) + SLOTS, 3), dtype=np.int64)
 
         def begin() -> None:
             self._control = Control.open(self.place)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HUSH = 60.0
 """Seconds in which one source says no more than once that it is wrong: a breaker may open and close all day."""
 QUIET = 600.0
-"""Seconds without a word of the stage after which extraction counts as over."""
+"""Seconds without a word of the stage, or without a case that the clock decides, after which that counts as over."""
 LONGEST = 500
 """Characters of a line: what the store would refuse would hold up all that comes after it."""
 MOST = 100
@@ -50,6 +50,10 @@ EXTRACTION = Source(
     name="extraction", title="Somebody may be copying the model", severity=Severity.MAJOR, playbook="extraction"
 )
 
+REVIEWS = Source(
+    name="reviews", title="Cases are not decided in time", severity=Severity.MINOR, playbook="reviews-overdue"
+)
+
 
 def alarm(gateway: Gateway, node: str) -> None:
     """Let this gateway tell people by itself what is wrong with it."""
@@ -60,6 +64,7 @@ def alarm(gateway: Gateway, node: str) -> None:
         journal=gateway.journal,
         stopped=lambda: gateway.tending.because,
         counted=gateway.counted,
+        lapsed=lambda: gateway.tending.lapsed,
         wall=time.time,
     ).incidents
 
@@ -76,13 +81,13 @@ class Alarms:
     journal: Journal
     stopped: Callable[[], str]
     counted: Counted
+    lapsed: Callable[[], int]
     wall: Callable[[], float]
     waiting: deque[tuple[Source, str, bool, float]] = field(default_factory=lambda: deque(maxlen=MOST), init=False)
     _wrong: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _told: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     _failed: int = field(default=0, init=False, repr=False)
-    _alarms: int = field(default=0, init=False, repr=False)
-    _spoke: float = field(default=0.0, init=False, repr=False)
+    _counts: dict[str, tuple[int, float]] = field(default_factory=dict, init=False, repr=False)
 
     def incidents(self) -> None:
         """Look, and tell what has changed; raises `StoreError` while the control store does not answer."""
@@ -124,6 +129,8 @@ class Alarms:
         fault = self.journal.fault
         yield LEDGER, "" if fault is None else " ".join(fault.message.split())
         yield EXTRACTION, self._extraction(now)
+        lapsed = self.lapsed()
+        yield REVIEWS, self._rising("reviews", lapsed, now, f"cases that nobody decided in time, by now: {lapsed:,}")
 
     def _golden(self) -> str:
         golden = self.live().golden
@@ -141,7 +148,10 @@ class Alarms:
             and (found := dict(labels))["stage"] == "extraction"
             and found["level"].upper() in _ALARMS
         )
-        if alarms > self._alarms:
-            self._alarms, self._spoke = alarms, now
-        wrong = self._alarms and now - self._spoke < QUIET
-        return f"the stage has spoken of {self._alarms:,} requests" if wrong else ""
+        return self._rising("extraction", alarms, now, f"the stage has spoken of {alarms:,} requests")
+
+    def _rising(self, name: str, many: int, now: float, told: str) -> str:
+        """What is told of a count, as long as it has not been quiet for long."""
+        if many > self._counts.get(name, (0, 0.0))[0]:
+            self._counts[name] = many, now
+        return told if name in self._counts and now - self._counts[name][1] < QUIET else ""

@@ -52,6 +52,8 @@ class Tending:
     because: str = ""
     """Who has, and why."""
     told: dict[str, str] = field(default_factory=dict)
+    lapsed: int = 0
+    """Cases that the clock has decided, as far as it was this gateway that saw it."""
     _worded: tuple[int, Breaker | None] = field(default=(-1, None), init=False, repr=False)
     _forgotten: float = field(default=-math.inf, init=False, repr=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
@@ -138,6 +140,7 @@ class Tending:
         """What no person decided in time gets what its policy says, and says so."""
         for case in self.control.reviews.expire(time.time()):
             tell("case.overdue", case=case.id, ruling=case.overdue.value)
+            self.lapsed += 1
 
     async def _probing(self) -> None:
         """Known rows go past the breaker, or nobody would find out that the model is well again."""

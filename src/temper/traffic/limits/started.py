@@ -1,4 +1,6 @@
-"""A service started within limits: set before its first instruction, read back, and taken back however it ends."""
+"""A service started within limits, or without: they are set before its first instruction, read back, and taken back
+however it ends, and it ends when whoever started it is gone.
+"""
 
 from __future__ import annotations
 
@@ -74,9 +76,6 @@ def started(command: Sequence[str], limits: Sequence[Ordered], log: Path, disk: 
     """
     with ExitStack() as ended:
         told = ended.enter_context(open(log, "wb"))
-        if not limits:
-            yield Started(process=subprocess.Popen(command, stdout=told, stderr=told), log=log)
-            return
         for name in left_behind():
             swept(name)
         own, name = SmallDisk(folder=disk), tag()

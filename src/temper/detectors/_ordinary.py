@@ -15,8 +15,8 @@ _NONE = np.zeros(256, dtype=bool)
 _NONE.flags.writeable = False
 
 
-def halves(x: Array, schema: Schema) -> tuple[Array, Array]:
-    """Rows to fit on and rows to set the threshold by, dealt at random; float32, as rows are served."""
+def dealt(x: Array, schema: Schema) -> Array:
+    """Ordinary rows in an order drawn at random; float32, as rows are served."""
     if x.ndim != 2 or len(schema.columns) not in (0, x.shape[1]):
         raise SchemaError(
             f"ordinary rows have the shape {x.shape} and the schema has {len(schema.columns)} columns",
@@ -24,9 +24,14 @@ def halves(x: Array, schema: Schema) -> tuple[Array, Array]:
         )
     with np.errstate(over="ignore"):
         rows = np.asarray(x, dtype=np.float32)
-    order = Draws(0, "detectors.halves").generator().permutation(len(rows))
+    return rows[Draws(0, "detectors.halves").generator().permutation(len(rows))]
+
+
+def halves(x: Array, schema: Schema) -> tuple[Array, Array]:
+    """Rows to fit on and rows to set the threshold by."""
+    rows = dealt(x, schema)
     middle = (len(rows) + 1) // 2
-    return rows[order[:middle]], rows[order[middle:]]
+    return rows[:middle], rows[middle:]
 
 
 def categories(schema: Schema, columns: int) -> Array:

@@ -1,0 +1,141 @@
+"""Has any column of a stream moved away from its reference? Evidence that may be looked at after every row.
+
+Each row gets the rank of its value twice: among the reference and all rows since, and among the reference alone. While
+rows are exchangeable the first is uniform and independent of all ranks before (ties are broken at random), and the
+second nearly so: as near as the reference, which is itself a sample, is to the truth. Bets against that pay a mean of
+one at most (`shift_bets`). Their sum over all rows they could have begun at, less the number of rows, falls on average
+(the e-detector of Shiryaev and Roberts). So whoever waits for it to pass a limit c waits c rows on average, or longer.
+
+Source: Shin, Ramdas & Rinaldo, "E-detectors", 2024; Vovk, "Testing randomness online", 2021 (ranks); Dvoretzky, Kiefer
+& Wolfowitz, 1956, and Massart, 1990 (how near a sample is to the truth).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from temper.kernels.shift_bets import bets
+
+Array = np.ndarray[Any, Any]
+BINS = 128
+KEPT = "learning", "fixed"
+_UNSURE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bins:
+    """How values become bins: `columns` (d,) are the watched ones, `knots` (d, 127) cut numbers, or are the common
+    categories, `order` (d, 127) whose places by how common they are; the last bin is for rare and new ones.
+    """
+
+    columns: Array
+    knots: Array
+    order: Array
+    category: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """What was named at an alarm: the place of the column, `kept` 1 if by the learning ranks and 0 by the fixed ones,
+    the row's number, the leading bet, how many rows ago it began, and the spread of that.
+    """
+
+    at: int
+    kept: int
+    row: int
+    bet: int
+    age: float
+    spread: float
+
+
+def bins(x: Array, columns: Array, category: Array) -> Bins:
+    """Bins from rows (n, all) that are counted nowhere else, else ranks among the counted would not be fair.
+
+    Numbers are cut at levels even on the logit scale, dense in the tails, or at each value where there are few.
+    """
+    d = len(columns)
+    knots = np.full((d, BINS - 1), np.inf, dtype=np.float32)
+    order = np.zeros((d, BINS - 1), dtype=np.uint8)
+    for at, column in enumerate(columns):
+        values = x[np.isfinite(x[:, column]), column].astype(np.float32)
+        made = _common(values, order[at]) if category[at] else _cuts(np.sort(values))
+        knots[at, : len(made)] = made
+    return Bins(columns=np.asarray(columns, dtype=np.int64), knots=knots, order=order, category=np.array(category))
+
+
+def counted(made: Bins, x: Array, stratum: Array, many: int) -> Array:
+    """Cumulated counts (many, d, 130) of the bins of rows (n, all) in each stratum, missing values last."""
+    from temper.kernels._jit_shift import fill_bins
+
+    d = len(made.columns)
+    found = np.empty((len(x), d), dtype=np.uint8)
+    fill_bins(x, made.columns, made.knots, made.order, made.category, found)
+    place = (stratum[:, None] * d + np.arange(d)) * (BINS + 1) + found
+    count = np.bincount(place.ravel(), minlength=many * d * (BINS + 1)).reshape(many, d, BINS + 1)
+    return np.pad(np.cumsum(count, axis=2), ((0, 0), (0, 0), (1, 0))).astype(np.uint32)
+
+
+def apart(counts: Array, tolerance: float) -> Array:
+    """How far (2, many, d) distribution functions may be from the counted ones: for fixed counts by their own error
+    too, with a probability of 99 % for all of them together.
+    """
+    n = counts[..., BINS].astype(float)
+    with np.errstate(divide="ignore"):
+        error = np.sqrt(np.log(4.0 * max(n.size, 1) / _UNSURE) / (2.0 * n))
+    return np.stack([tolerance + error, np.full(n.shape, tolerance)])
+
+
+def begun(columns: int) -> Array:
+    """No evidence yet, for `columns` of them."""
+    return np.zeros((2, columns, 3, bets().values.shape[1]))
+
+
+def followed(
+    x: Array, stratum: Array, made: Bins, counts: Array, far: Array, evidence: Array, per: float, began: int
+) -> tuple[Array, Array, list[Found]]:
+    """The logarithm of the evidence after each row (n,), whether it makes one alarm `per` so many rows, and what was
+    named; `counts` and `evidence` go on.
+
+    Every column counts its own alarms, on its own ranks, at a limit that allows it its part of them: so the promise
+    holds however columns depend on each other, and a column that alarms all the time hides no other.
+    """
+    paid, d = bets(), len(made.columns)
+    out, alarms, found = np.empty(len(x)), np.empty(len(x), dtype=bool), np.full((2, d, 4), -1.0)
+    share = 2.0 * d
+    _compiled()(
+        x, stratum, made.columns, made.knots, made.order, made.category, counts, far, paid.values, paid.gaps,
+        paid.swing, evidence, per * share, began, out, alarms, found,
+    )  # fmt: skip
+    named = [Found(at=int(at), kept=int(kept), row=int(found[kept, at, 0]), bet=int(found[kept, at, 1]),
+                   age=float(found[kept, at, 2]), spread=float(found[kept, at, 3]))
+             for kept, at in np.argwhere(found[:, :, 0] >= 0)]  # fmt: skip
+    return np.log(out / share), alarms, named
+
+
+def _cuts(values: Array) -> Array:
+    """Knots of sorted values: what reaches the last one is beyond them all."""
+    knots = np.unique(values)
+    if len(knots) > BINS - 2:
+        levels = 1.0 / (1.0 + np.exp(-np.linspace(-np.log(len(values)), np.log(len(values)), BINS - 2)))
+        knots = np.unique(values[np.round(levels * (len(values) - 1)).astype(int)])
+    return np.append(knots, np.nextafter(knots[-1:], np.float32(np.inf)))
+
+
+def _common(values: Array, order: Array) -> Array:
+    """The commonest categories in the order of their codes; `order` gets their places by how common they are."""
+    codes, count = np.unique(values, return_counts=True)
+    first = np.argsort(-count, kind="stable")[: BINS - 1]
+    rank = np.argsort(codes[first], kind="stable")
+    order[: len(rank)] = rank
+    return np.asarray(codes[first][rank])
+
+
+@cache  # an import statement costs half as much as a row
+def _compiled() -> Any:
+    from temper.kernels._jit_shift import follow
+
+    return follow

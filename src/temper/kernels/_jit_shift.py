@@ -5,22 +5,22 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-BINS, CELLS, BETS = 128, 64, 16
+BINS, CELLS, PLACED, BETS = 128, 64, 12, 16  # bets on a value's place come first, those on gaps last
 GAP = BINS  # the bin of a missing value; counts go one further, to all rows
+_BLOCK = 64
 _ONE, _FULL = np.uint32(1), np.uint32(2**32 - 2)
 _GOLDEN, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _HALF, _LOW, _UNIT = np.uint64(32), np.uint64(0xFFFFFFFF), 2.0**-32
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, inline="always")
 def _bin(value, knots, order, category):  # type: ignore[no-untyped-def]
     """The bin of a value: how many knots it reaches; for a category its place among the common ones, else the last."""
     if value != value:
         return GAP
     place, step = 0, BINS // 2
-    while step > 0:
-        if knots[place + step - 1] <= value:
-            place += step
+    while step > 0:  # without a branch: the processor cannot guess
+        place += step * (knots[place + step - 1] <= value)
         step //= 2
     if not category:
         return place
@@ -30,8 +30,8 @@ def _bin(value, knots, order, category):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True)
 def fill_bins(x, columns, knots, order, category, out):  # type: ignore[no-untyped-def]
     """Fill `out` (n, d) with the bins of the watched columns."""
-    for row in range(len(x)):
-        for at in range(len(columns)):
+    for at in range(len(columns)):
+        for row in range(len(x)):
             out[row, at] = _bin(x[row, columns[at]], knots[at], order[at], category[at])
 
 
@@ -44,87 +44,108 @@ def _hash(number):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def _cell(counts, first, last, bottom, top, itself, chance):  # type: ignore[no-untyped-def]
-    """The cell of the rank of a row that lies between two of the cumulated `counts`, ties broken at random, among all
-    rows between `bottom` and `top`; with `itself` the row is one of them.
+def _cell(less, same, n, itself, chance):  # type: ignore[no-untyped-def]
+    """The cell of the rank of a row above `less` of n others and level with `same` of them, which chance puts in an
+    order; with `itself` 1 it is ranked among them and itself.
     """
-    less = np.float64(counts[first]) - np.float64(counts[bottom])
-    same = np.float64(counts[last]) - np.float64(counts[first]) + itself
-    n = np.float64(counts[top]) - np.float64(counts[bottom]) + itself
-    rank = (less + chance * same) / n if n > 0.0 else chance
+    n = np.float64(n) + itself
+    rank = (np.float64(less) + chance * (np.float64(same) + itself)) / n if n > 0.0 else chance
     return min(np.int64(rank * CELLS), CELLS - 1)
 
 
-@numba.njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
-def _stake(evidence, value, gap, swing, apart):  # type: ignore[no-untyped-def]
-    """Let all bets of one column run on by one row, begin them anew, and give their mean; `evidence` (3, 16) are the
-    sums over all beginnings of what was won since, of the same times its age, and times its age squared.
+@numba.njit(cache=True, inline="always", fastmath={"reassoc", "nsz", "contract"})
+def _run_on(evidence, which, bet, factor):  # type: ignore[no-untyped-def]
+    """One bet by one row, and what it comes to."""
+    won, aged = evidence[which, 0, bet], evidence[which, 1, bet]
+    evidence[which, 2, bet] = (evidence[which, 2, bet] + 2.0 * aged + won) * factor
+    evidence[which, 1, bet] = (aged + won) * factor
+    evidence[which, 0, bet] = won = (won + 1.0) * factor
+    return won
+
+
+@numba.njit(cache=True, inline="always", fastmath={"reassoc", "nsz", "contract"})
+def _stake(evidence, which, values, value, gaps, gap, paid, one):  # type: ignore[no-untyped-def]
+    """Let all bets on one column run on by one row, begin them anew, and give their mean; `evidence` (2, 3, 16) are
+    the sums over all beginnings of what was won since, of the same times its age, and times its age squared.
     """
     total = 0.0
-    for bet in range(BETS):
-        factor = value[bet] * gap[bet] / (1.0 + apart * swing[bet])
-        won, aged = evidence[0, bet], evidence[1, bet]
-        evidence[2, bet] = (evidence[2, bet] + 2.0 * aged + won) * factor
-        evidence[1, bet] = (aged + won) * factor
-        evidence[0, bet] = (won + 1.0) * factor
-        total += evidence[0, bet]
+    for bet in range(PLACED):
+        total += _run_on(evidence, which, bet, values[value, bet] * paid[which, one, bet])
+    for bet in range(PLACED, BETS):
+        total += _run_on(evidence, which, bet, gaps[gap, bet - PLACED] * paid[which, one, bet])
     return total / BETS
 
 
 @numba.njit(cache=True)
-def _name(level, limit, number, evidence, found):  # type: ignore[no-untyped-def]
-    """At an alarm, name every column whose evidence the e-BH procedure accepts and start its bets anew; `found`
-    (2, d, 4) keeps of the first alarm of each the row, the leading bet, and the mean and spread of its age.
+def _alarm(own, number, first):  # type: ignore[no-untyped-def]
+    """Begin the bets on one column anew; `first` (4,) keeps of its first alarm the row, the leading bet, and the mean
+    and spread of its age.
     """
-    ranked, least = np.sort(level.ravel())[::-1], limit
+    if first[0] < 0:
+        total = own[0].sum()
+        first[0], first[1], first[2] = number, np.argmax(own[0]), own[1].sum() / total
+        first[3] = np.sqrt(max(own[2].sum() / total - first[2] * first[2], 0.0))
+    own[:] = 0.0
+
+
+@numba.njit(cache=True)
+def _beside(level, limit, beside):  # type: ignore[no-untyped-def]
+    """Mark the columns that the e-BH procedure accepts at an alarm, by their evidence (d, 2)."""
+    ranked, least = np.sort(level.copy().ravel())[::-1], limit
     for place in range(len(ranked)):
         if ranked[place] * (place + 1) >= limit:
             least = ranked[place]
-    for which in range(2):
-        for at in range(level.shape[1]):
-            if level[which, at] >= least:
-                own = evidence[which, at]
-                if found[which, at, 0] < 0:
-                    total = own[0].sum()
-                    age = own[1].sum() / total
-                    found[which, at, 0], found[which, at, 1] = number, np.argmax(own[0])
-                    found[which, at, 2] = age
-                    found[which, at, 3] = np.sqrt(max(own[2].sum() / total - age * age, 0.0))
-                own[:] = 0.0
+    for at in range(len(level)):
+        beside[at] |= level[at].max() >= least
+
+
+@numba.njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+def _column(  # type: ignore[no-untyped-def]
+    x, strata, column, at, knots, order, category, counts, paid, values, gaps, evidence, limit, began, level, found
+):
+    """One column in some rows: fill `level` (n, d, 2) there."""
+    for row in range(len(x)):
+        one, here = strata[row], _bin(x[row, column], knots, order, category)
+        drawn = _hash(_hash(np.uint64(began + row + 1) * _GOLDEN) + np.uint64(at + 1) * _GOLDEN)
+        chance, other = np.float64(drawn >> _HALF) * _UNIT, np.float64(drawn & _LOW) * _UNIT
+        for which in range(2):
+            there, rows = counts[which, one, GAP], counts[which, one, GAP + 1]
+            less, upto = counts[which, one, here], counts[which, one, here + 1]
+            if here == GAP:
+                value, gap = CELLS, _cell(there, rows - there, rows, which, other)
+            else:
+                value = _cell(less, upto - less, there, which, chance)
+                gap = _cell(0, there, rows, which, other)
+            won = _stake(evidence, which, values, value, gaps, gap, paid, one)
+            level[row, at, which] = won
+            if won >= limit:
+                _alarm(evidence[which], began + row, found[which])
+        if counts[1, one, GAP + 1] < _FULL:
+            for above in range(here + 1, GAP + 2):
+                counts[1, one, above] += _ONE
 
 
 @numba.njit(cache=True)
 def follow(  # type: ignore[no-untyped-def]
-    x, strata, columns, knots, order, category, counts, apart, values, gaps, swing, evidence, limit, began, out,
-    alarms, found,
-):  # fmt: skip
-    """Fill `out` (n,) with the largest evidence after each row and `alarms` (n,) with whether it passed `limit`.
+    x, strata, columns, knots, order, category, counts, paid, values, gaps, evidence, limit, began, out, found, beside
+):
+    """Fill `out` (n,) with the largest evidence after each row, `found` (d, 2, 4) with the first alarm of each column,
+    and `beside` (d,) with the columns that stand beside others at an alarm.
 
-    `counts` (2, strata, d, 130) are cumulated counts of bins, the first as they are, the second learning; `apart`
-    (2, strata, d) how far the rows may be from them; `evidence` (2, d, 3, 16) as in `_stake`.
+    `counts` (d, 2, strata, 130) are cumulated counts of bins, the first as they are, the second learning; `paid`
+    (d, 2, strata, 16) is what a bet is paid of its factor; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
+    at a time, column by column, because all of a column fits into the fastest memory, and all columns do not.
     """
     d = len(columns)
-    level = np.empty((2, d))
-    for row in range(len(x)):
-        one, number, most = strata[row], began + row, 0.0
+    level = np.empty((min(len(x), _BLOCK), d, 2))
+    for start in range(0, len(x), _BLOCK):
+        part, those = x[start : start + _BLOCK], strata[start : start + _BLOCK]
         for at in range(d):
-            here = _bin(x[row, columns[at]], knots[at], order[at], category[at])
-            drawn = _hash(_hash(np.uint64(number + 1) * _GOLDEN) + np.uint64(at + 1) * _GOLDEN)
-            chance, other = np.float64(drawn >> _HALF) * _UNIT, np.float64(drawn & _LOW) * _UNIT
-            for which in range(2):
-                own = counts[which, one, at]
-                if here == GAP:
-                    value, gap = CELLS, _cell(own, GAP, GAP + 1, 0, GAP + 1, which, other)
-                else:
-                    value = _cell(own, here, here + 1, 0, GAP, which, chance)
-                    gap = _cell(own, 0, GAP, 0, GAP + 1, which, other)
-                level[which, at] = _stake(evidence[which, at], values[value], gaps[gap], swing, apart[which, one, at])
-                most = max(most, level[which, at])
-            grown = counts[1, one, at]
-            if grown[GAP + 1] < _FULL:
-                for above in range(here + 1, GAP + 2):
-                    grown[above] += _ONE
-        out[row] = most
-        alarms[row] = most >= limit
-        if alarms[row]:
-            _name(level, limit, number, evidence, found)
+            _column(
+                part, those, columns[at], at, knots[at], order[at], category[at], counts[at], paid[at], values, gaps,
+                evidence[at], limit, began + start, level, found[at],
+            )  # fmt: skip
+        for row in range(len(part)):
+            out[start + row] = level[row].max()
+            if out[start + row] >= limit:
+                _beside(level[row], limit, beside)

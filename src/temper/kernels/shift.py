@@ -68,52 +68,59 @@ def bins(x: Array, columns: Array, category: Array) -> Bins:
 
 
 def counted(made: Bins, x: Array, stratum: Array, many: int) -> Array:
-    """Cumulated counts (many, d, 130) of the bins of rows (n, all) in each stratum, missing values last."""
+    """Cumulated counts (d, 2, many, 130) of the bins of rows (n, all) in each stratum, missing values last: once as
+    they stay, once to go on with.
+    """
     from temper.kernels._jit_shift import fill_bins
 
     d = len(made.columns)
     found = np.empty((len(x), d), dtype=np.uint8)
     fill_bins(x, made.columns, made.knots, made.order, made.category, found)
-    place = (stratum[:, None] * d + np.arange(d)) * (BINS + 1) + found
-    count = np.bincount(place.ravel(), minlength=many * d * (BINS + 1)).reshape(many, d, BINS + 1)
-    return np.pad(np.cumsum(count, axis=2), ((0, 0), (0, 0), (1, 0))).astype(np.uint32)
+    place = (np.arange(d) * many + stratum[:, None]) * (BINS + 1) + found
+    count = np.bincount(place.ravel(), minlength=d * many * (BINS + 1)).reshape(d, 1, many, BINS + 1)
+    below = np.pad(np.cumsum(count, axis=3), ((0, 0), (0, 0), (0, 0), (1, 0))).astype(np.uint32)
+    return np.repeat(below, 2, axis=1)
 
 
-def apart(counts: Array, tolerance: float) -> Array:
-    """How far (2, many, d) distribution functions may be from the counted ones: for fixed counts by their own error
-    too, with a probability of 99 % for all of them together.
+def payable(counts: Array, tolerance: float) -> Array:
+    """What every bet may be paid of its factor (d, 2, many, 16), so that its mean is one at most while distribution
+    functions are no farther than `tolerance` from those of the reference; where the fixed counts stand for these, their
+    own error is added, with a probability of 99 % for all of them together.
     """
-    n = counts[..., BINS].astype(float)
+    n = counts[:, 0, :, BINS].astype(float)
     with np.errstate(divide="ignore"):
         error = np.sqrt(np.log(4.0 * max(n.size, 1) / _UNSURE) / (2.0 * n))
-    return np.stack([tolerance + error, np.full(n.shape, tolerance)])
+    apart = np.stack([tolerance + error, np.full(n.shape, tolerance)], axis=1)
+    return np.asarray(1.0 / (1.0 + apart[..., None] * bets().swing))
 
 
 def begun(columns: int) -> Array:
     """No evidence yet, for `columns` of them."""
-    return np.zeros((2, columns, 3, bets().values.shape[1]))
+    return np.zeros((columns, 2, 3, len(bets().swing)))
 
 
 def followed(
-    x: Array, stratum: Array, made: Bins, counts: Array, far: Array, evidence: Array, per: float, began: int
-) -> tuple[Array, Array, list[Found]]:
-    """The logarithm of the evidence after each row (n,), whether it makes one alarm `per` so many rows, and what was
-    named; `counts` and `evidence` go on.
+    x: Array, stratum: Array, made: Bins, counts: Array, payable: Array, evidence: Array, per: float, began: int
+) -> tuple[Array, list[Found], Array]:
+    """The logarithm of the evidence after each row (n,), what alarmed where that makes one alarm `per` so many rows,
+    and which columns (d,) stand beside it; `counts` and `evidence` go on.
 
     Every column counts its own alarms, on its own ranks, at a limit that allows it its part of them: so the promise
     holds however columns depend on each other, and a column that alarms all the time hides no other.
     """
     paid, d = bets(), len(made.columns)
-    out, alarms, found = np.empty(len(x)), np.empty(len(x), dtype=bool), np.full((2, d, 4), -1.0)
     share = 2.0 * d
+    out, found, beside = np.empty(len(x)), np.full((d, 2, 4), -1.0), np.zeros(d, dtype=bool)
     _compiled()(
-        x, stratum, made.columns, made.knots, made.order, made.category, counts, far, paid.values, paid.gaps,
-        paid.swing, evidence, per * share, began, out, alarms, found,
+        x, stratum, made.columns, made.knots, made.order, made.category, counts, payable, paid.values, paid.gaps,
+        evidence, per * share, began, out, found, beside,
     )  # fmt: skip
-    named = [Found(at=int(at), kept=int(kept), row=int(found[kept, at, 0]), bet=int(found[kept, at, 1]),
-                   age=float(found[kept, at, 2]), spread=float(found[kept, at, 3]))
-             for kept, at in np.argwhere(found[:, :, 0] >= 0)]  # fmt: skip
-    return np.log(out / share), alarms, named
+    named = [
+        Found(at=int(at), kept=int(kept), row=int(row), bet=int(bet), age=float(age), spread=float(spread))
+        for at, kept in np.argwhere(found[:, :, 0] >= 0)
+        for row, bet, age, spread in [found[at, kept]]
+    ]
+    return np.log(out / share), named, beside
 
 
 def _cuts(values: Array) -> Array:

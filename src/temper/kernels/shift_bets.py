@@ -10,25 +10,26 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 CELLS = 64
-_SHIFTS, _SCALES, _GAPS, _NEW, _FLOOR = (0.1, 0.25, 0.6, 1.3), (1.5, 3.0, 0.6), 0.5, 0.1, 0.1
+_SHIFTS, _SCALES, _GAPS, _NEW, _FLOOR = (0.1, 0.25, 0.6, 1.3), (1.6, 0.6), (-0.5, 0.5, 1.5), 0.1, 0.1
+_MISSING = "less often missing", "more often missing", "more often missing", "more often missing"
 NUMBER = (
     *(("lower", "higher") * len(_SHIFTS)),
-    *("more spread out", "far more spread out", "less spread out", "more at its low end", "more at its high end"),
-    *("more often missing", "less often missing", "more often missing"),
+    *("more spread out", "less spread out", "more at its low end", "more at its high end"),
+    *_MISSING,
 )
 CATEGORY = (
     *(("more of its common categories", "more of its rare categories") * len(_SHIFTS)),
-    *("more of its commonest and rarest categories", "far more of its commonest and rarest categories"),
-    *("fewer of its commonest and rarest categories", "more of its commonest category"),
-    *("rare or unseen categories", *NUMBER[-3:]),
+    *("more of its commonest and rarest categories", "fewer of its commonest and rarest categories"),
+    *("more of its commonest category", "rare or unseen categories"),
+    *_MISSING,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bets:
-    """What each of 16 bets pays: `values` (65, 16) for the cell of a value's rank, one more for rows without a value,
-    `gaps` (64, 16) for the cell of the rank of its being there or not; `swing` (16,) is how far the factors of a bet
-    go up and down in all.
+    """What bets pay: `values` (65, 12) for the cell of a value's rank, one more for rows without a value, `gaps`
+    (64, 4) for the cell of the rank of its being there or not; `swing` (16,) is how far the factors of each go up and
+    down in all.
     """
 
     values: Array
@@ -45,22 +46,34 @@ def bets() -> Bets:
     Source: Shafer, "Testing by betting", 2021; normal scores: van der Waerden, 1952.
 
     >>> bets().values.shape, bool(np.allclose(bets().values[:64].mean(axis=0), 1.0))
-    ((65, 16), True)
+    ((65, 12), True)
     """
+    values = _factors([*(_moved(sign * size) for size in _SHIFTS for sign in (-1.0, 1.0)),
+                       *(_stretched(size) for size in _SCALES), _end(0), _end(-1)])  # fmt: skip
+    gaps = _factors([*(_moved(size) for size in _GAPS), _end(-1)])
+    swing = np.concatenate([np.abs(np.diff(one, axis=0)).sum(axis=0) for one in (values, gaps)])
+    return Bets(values=np.vstack([values, np.ones(values.shape[1])]), gaps=gaps, swing=swing)
+
+
+def _moved(by: float) -> Array:
+    """Shares of the cells of a normal variable, after it moved."""
     from scipy.special import ndtr, ndtri
 
-    ends = ndtri(np.arange(CELLS + 1) / CELLS)
-    shifts = [np.diff(ndtr(ends - sign * size)) for size in _SHIFTS for sign in (-1.0, 1.0)]
-    scales = [np.diff(ndtr(ends / size)) for size in _SCALES]
-    low, high = np.full(CELLS, (1.0 - _NEW) / CELLS), np.full(CELLS, (1.0 - _NEW) / CELLS)
-    low[0] += _NEW
-    high[-1] += _NEW
-    gone = [np.diff(ndtr(ends - sign * _GAPS)) for sign in (1.0, -1.0)]
-    sure = np.full(CELLS, 1.0 / CELLS)
-    values = _factors([*shifts, *scales, low, high, *[sure] * 3])
-    gaps = _factors([*[sure] * (len(NUMBER) - 3), *gone, high])
-    swing = np.abs(np.diff(values, axis=0)).sum(axis=0) + np.abs(np.diff(gaps, axis=0)).sum(axis=0)
-    return Bets(values=np.vstack([values, np.ones(len(NUMBER))]), gaps=gaps, swing=swing)
+    return np.diff(ndtr(ndtri(np.arange(CELLS + 1) / CELLS) - by))
+
+
+def _stretched(by: float) -> Array:
+    """Shares of its cells, after it is so many times as wide."""
+    from scipy.special import ndtr, ndtri
+
+    return np.diff(ndtr(ndtri(np.arange(CELLS + 1) / CELLS) / by))
+
+
+def _end(at: int) -> Array:
+    """Shares of cells, after some rows have gone to the first or the last."""
+    shares = np.full(CELLS, (1.0 - _NEW) / CELLS)
+    shares[at] += _NEW
+    return shares
 
 
 def _factors(shares: list[Array]) -> Array:

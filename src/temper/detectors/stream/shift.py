@@ -12,24 +12,24 @@ from temper.core.detector import Signal
 from temper.core.errors import ConfigError
 from temper.core.schema import Schema
 from temper.detectors._ordinary import categories, dealt, none, served
-from temper.kernels.shift import Bins, Found, apart, begun, bins, counted, followed
+from temper.kernels.shift import Bins, Found, begun, bins, counted, followed, payable
 from temper.kernels.shift_bets import CATEGORY, NUMBER
 from temper.kernels.strata import Strata, strata, stratum
 
 Array = np.ndarray[Any, Any]
-_FEWEST, _CUT_BY, _MOST, _NAMED, _WIDE = 200, 8_192, 100_000, 3, 2.5
+_FEWEST, _CUT_BY, _MOST, _NAMED, _LISTED, _WIDE = 200, 8_192, 100_000, 3, 5, 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Watch:
-    """The reference, what was learnt since, and the evidence: `counts` and `apart` per stratum and column, `rows` since
+    """The reference, what was learnt since, and the evidence: `counts` and what bets are `payable` per stratum and column, `rows` since
     the beginning, `names` of all columns.
     """
 
     bins: Bins
     strata: Strata
     counts: Array
-    apart: Array
+    payable: Array
     evidence: Array
     names: Array
     rows: int = 0
@@ -86,8 +86,8 @@ class Shift:
         return Watch(
             bins=made,
             strata=levels,
-            counts=np.stack([counts, counts]),
-            apart=apart(counts, self.tolerance),
+            counts=counts,
+            payable=payable(counts, self.tolerance),
             evidence=begun(len(watched)),
             names=np.array(schema.names or [f"column {at}" for at in range(rows.shape[1])]),
         )
@@ -96,23 +96,26 @@ class Shift:
         """The logarithm of the evidence after each row; an alarm is one of `log(one_false_alarm_per)` or more."""
         rows = served(batch, len(state.names))
         where = stratum(state.strata, rows)
-        values, alarms, found = followed(
-            rows, where, state.bins, state.counts, state.apart, state.evidence, self.one_false_alarm_per, state.rows
+        values, found, beside = followed(
+            rows, where, state.bins, state.counts, state.payable, state.evidence, self.one_false_alarm_per, state.rows
         )
         state = replace(state, rows=state.rows + len(rows))
         if not found:
             return state, Signal(values=values, alarms=none(len(values)))
-        return state, Signal(values=values, alarms=alarms, reason=_told(state, found))
+        alarms = values >= np.log(self.one_false_alarm_per)
+        return state, Signal(values=values, alarms=alarms, reason=_told(state, found, beside))
 
 
-def _told(state: Watch, found: Sequence[Found]) -> str:
-    """Each column once, by its first alarm, the first ones in full."""
+def _told(state: Watch, found: Sequence[Found], beside: Array) -> str:
+    """Each column once, by its first alarm, the first ones in full; then those that had no alarm of their own."""
     first: dict[int, Found] = {}
     for one in sorted(found, key=lambda one: (one.row, one.at, -one.kept)):
         first.setdefault(one.at, one)
     words = [_one(state, one) for one in list(first.values())[:_NAMED]]
-    more = len(first) - len(words)
-    return "; ".join([*words, f"and {more} more columns"] if more > 1 else [*words, "and one more column"][: len(first)])
+    others = [*list(first)[_NAMED:], *(int(at) for at in np.flatnonzero(beside) if at not in first)]
+    names = [str(state.names[state.bins.columns[at]]) for at in others[:_LISTED]]
+    more = [f"and {len(others) - _LISTED} more"] if len(others) > _LISTED else []
+    return "; ".join([*words, *(["with it " + ", ".join([*names, *more])] if names else [])])
 
 
 def _one(state: Watch, one: Found) -> str:

@@ -44,13 +44,12 @@ def _hash(number):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def _cell(less, same, n, itself, chance):  # type: ignore[no-untyped-def]
-    """The cell of the rank of a row above `less` of n others and level with `same` of them, which chance puts in an
-    order; with `itself` 1 it is ranked among them and itself.
+def _rank(less, same, n, itself, chance):  # type: ignore[no-untyped-def]
+    """The rank, from nought to one, of a row above `less` of n others and level with `same` of them, which chance puts
+    in an order; with `itself` 1 it is ranked among them and itself.
     """
     n = np.float64(n) + itself
-    rank = (np.float64(less) + chance * (np.float64(same) + itself)) / n if n > 0.0 else chance
-    return min(np.int64(rank * CELLS), CELLS - 1)
+    return (np.float64(less) + chance * (np.float64(same) + itself)) / n if n > 0.0 else chance
 
 
 @numba.njit(cache=True, inline="always", fastmath={"reassoc", "nsz", "contract"})
@@ -64,15 +63,15 @@ def _run_on(evidence, which, bet, factor):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always", fastmath={"reassoc", "nsz", "contract"})
-def _stake(evidence, which, values, value, gaps, gap, paid, one):  # type: ignore[no-untyped-def]
+def _stake(evidence, which, values, cell, gaps, gap, paid, one):  # type: ignore[no-untyped-def]
     """Let all bets on one column run on by one row, begin them anew, and give their mean; `evidence` (2, 3, 16) are
     the sums over all beginnings of what was won since, of the same times its age, and times its age squared.
     """
     total = 0.0
     for bet in range(PLACED):
-        total += _run_on(evidence, which, bet, values[value, bet] * paid[which, one, bet])
+        total += _run_on(evidence, which, bet, paid[which, one, 0, bet] + values[cell, bet] * paid[which, one, 1, bet])
     for bet in range(PLACED, BETS):
-        total += _run_on(evidence, which, bet, gaps[gap, bet - PLACED] * paid[which, one, bet])
+        total += _run_on(evidence, which, bet, gaps[which, one, gap, bet - PLACED])
     return total / BETS
 
 
@@ -101,7 +100,7 @@ def _beside(level, limit, beside):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
 def _column(  # type: ignore[no-untyped-def]
-    x, strata, column, at, knots, order, category, counts, paid, values, gaps, evidence, limit, began, level, found
+    x, strata, column, at, knots, order, category, counts, paid, usual, gaps, values, evidence, limit, began, level, found
 ):
     """One column in some rows: fill `level` (n, d, 2) there."""
     for row in range(len(x)):
@@ -112,11 +111,11 @@ def _column(  # type: ignore[no-untyped-def]
             there, rows = counts[which, one, GAP], counts[which, one, GAP + 1]
             less, upto = counts[which, one, here], counts[which, one, here + 1]
             if here == GAP:
-                value, gap = CELLS, _cell(there, rows - there, rows, which, other)
+                cell, rank = CELLS, _rank(there, rows - there, rows, which, other)
             else:
-                value = _cell(less, upto - less, there, which, chance)
-                gap = _cell(0, there, rows, which, other)
-            won = _stake(evidence, which, values, value, gaps, gap, paid, one)
+                cell = min(np.int64(_rank(less, upto - less, there, which, chance) * CELLS), CELLS - 1)
+                rank = _rank(0, there, rows, which, other)
+            won = _stake(evidence, which, values, cell, gaps, np.int64(rank >= usual[one]), paid, one)
             level[row, at, which] = won
             if won >= limit:
                 _alarm(evidence[which], began + row, found[which])
@@ -127,13 +126,14 @@ def _column(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def follow(  # type: ignore[no-untyped-def]
-    x, strata, columns, knots, order, category, counts, paid, values, gaps, evidence, limit, began, out, found, beside
+    x, strata, columns, knots, order, category, counts, paid, usual, gaps, values, evidence, limit, began, out, found, beside
 ):
     """Fill `out` (n,) with the largest evidence after each row, `found` (d, 2, 4) with the first alarm of each column,
     and `beside` (d,) with the columns that stand beside others at an alarm.
 
     `counts` (d, 2, strata, 130) are cumulated counts of bins, the first as they are, the second learning; `paid`
-    (d, 2, strata, 16) is what a bet is paid of its factor; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
+    (d, 2, strata, 2, 12) is what a bet keeps, and what it is paid of its factor in `values` (65, 12); `gaps` (d, 2, strata, 2, 4) are the
+    factors below and above the `usual` (d, strata) share of values; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
     at a time, column by column, because all of a column fits into the fastest memory, and all columns do not.
     """
     d = len(columns)
@@ -142,8 +142,8 @@ def follow(  # type: ignore[no-untyped-def]
         part, those = x[start : start + _BLOCK], strata[start : start + _BLOCK]
         for at in range(d):
             _column(
-                part, those, columns[at], at, knots[at], order[at], category[at], counts[at], paid[at], values, gaps,
-                evidence[at], limit, began + start, level, found[at],
+                part, those, columns[at], at, knots[at], order[at], category[at], counts[at], paid[at], usual[at],
+                gaps[at], values, evidence[at], limit, began + start, level, found[at],
             )  # fmt: skip
         for row in range(len(part)):
             out[start + row] = level[row].max()

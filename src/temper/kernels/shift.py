@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.kernels.shift_bets import bets
+from temper.kernels.shift_bets import NUMBER, bets, gap_bets
 
 Array = np.ndarray[Any, Any]
 BINS = 128
@@ -36,6 +36,18 @@ class Bins:
     knots: Array
     order: Array
     category: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Payable:
+    """What bets are paid so that they are fair: `values` (d, 2, many, 2, 12) is what those on places keep and what part
+    of their factors they get, `gaps` (d, 2, many, 2, 4) are factors below and above the rank where missing values
+    `usual`ly (d, many) begin.
+    """
+
+    values: Array
+    usual: Array
+    gaps: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,25 +94,44 @@ def counted(made: Bins, x: Array, stratum: Array, many: int) -> Array:
     return np.repeat(below, 2, axis=1)
 
 
-def payable(counts: Array, tolerance: float) -> Array:
-    """What every bet may be paid of its factor (d, 2, many, 16), so that its mean is one at most while distribution
-    functions are no farther than `tolerance` from those of the reference; where the fixed counts stand for these, their
-    own error is added, with a probability of 99 % for all of them together.
+def payable(counts: Array, tolerance: float) -> Payable:
+    """Factors with a mean of one at most while distribution functions are no farther than `tolerance` from those of the
+    reference; where the fixed counts stand for these, their own error is added, with a probability of 99 % for all of
+    them together.
     """
-    n = counts[:, 0, :, BINS].astype(float)
+    n, rows = (counts[:, 0, :, at].astype(float) for at in (BINS, BINS + 1))
     with np.errstate(divide="ignore"):
         error = np.sqrt(np.log(4.0 * max(n.size, 1) / _UNSURE) / (2.0 * n))
     apart = np.stack([tolerance + error, np.full(n.shape, tolerance)], axis=1)
-    return np.asarray(1.0 / (1.0 + apart[..., None] * bets().swing))
+    usual, gaps = gap_bets((rows - n + 0.5) / (rows + 1.0))
+    shares = np.stack([usual, 1.0 - usual], axis=-1)[..., None]
+    kept, part = _fair(bets()[:-1], 1.0 / len(bets()[:-1]), apart)
+    gap_kept, gap_part = _fair(gaps[:, None], shares[:, None], apart)
+    return Payable(
+        values=np.stack([kept, part], axis=-2),
+        usual=usual,
+        gaps=gap_kept[..., None, :] + gap_part[..., None, :] * gaps[:, None],
+    )
+
+
+def _fair(factors: Array, shares: Array | float, apart: Array) -> tuple[Array, Array]:
+    """What every bet keeps and what part of its factors (..., cells, k) it gets (d, 2, many, k), where distribution
+    functions are `apart`; one that would lose even if its change came is not made.
+    """
+    swing = np.abs(np.diff(factors, axis=-2)).sum(axis=-2)
+    part = 1.0 / (1.0 + apart[..., None] * swing)
+    with np.errstate(divide="ignore"):
+        made = (shares * factors * np.log(factors)).sum(axis=-2) + np.log(part) > 0.0
+    return np.where(made, 0.0, 1.0), np.where(made, part, 0.0)
 
 
 def begun(columns: int) -> Array:
     """No evidence yet, for `columns` of them."""
-    return np.zeros((columns, 2, 3, len(bets().swing)))
+    return np.zeros((columns, 2, 3, len(NUMBER)))
 
 
 def followed(
-    x: Array, stratum: Array, made: Bins, counts: Array, payable: Array, evidence: Array, per: float, began: int
+    x: Array, stratum: Array, made: Bins, counts: Array, paid: Payable, evidence: Array, per: float, began: int
 ) -> tuple[Array, list[Found], Array]:
     """The logarithm of the evidence after each row (n,), what alarmed where that makes one alarm `per` so many rows,
     and which columns (d,) stand beside it; `counts` and `evidence` go on.
@@ -108,12 +139,12 @@ def followed(
     Every column counts its own alarms, on its own ranks, at a limit that allows it its part of them: so the promise
     holds however columns depend on each other, and a column that alarms all the time hides no other.
     """
-    paid, d = bets(), len(made.columns)
+    d = len(made.columns)
     share = 2.0 * d
     out, found, beside = np.empty(len(x)), np.full((d, 2, 4), -1.0), np.zeros(d, dtype=bool)
     _compiled()(
-        x, stratum, made.columns, made.knots, made.order, made.category, counts, payable, paid.values, paid.gaps,
-        evidence, per * share, began, out, found, beside,
+        x, stratum, made.columns, made.knots, made.order, made.category, counts, paid.values, paid.usual,
+        paid.gaps, bets(), evidence, per * share, began, out, found, beside,
     )  # fmt: skip
     named = [
         Found(at=int(at), kept=int(kept), row=int(row), bet=int(bet), age=float(age), spread=float(spread))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 CELLS = 64
-_SHIFTS, _SCALES, _GAPS, _NEW, _FLOOR = (0.1, 0.25, 0.6, 1.3), (1.6, 0.6), (-0.5, 0.5, 1.5), 0.1, 0.1
+_SHIFTS, _SCALES, _ODDS, _NEW, _FLOOR, _RARE = (0.1, 0.25, 0.6, 1.3), (1.6, 0.6), (0.4, 2.0, 6.0), 0.1, 0.1, 1 / 256
 _MISSING = "less often missing", "more often missing", "more often missing", "more often missing"
 NUMBER = (
     *(("lower", "higher") * len(_SHIFTS)),
@@ -25,34 +24,38 @@ CATEGORY = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bets:
-    """What bets pay: `values` (65, 12) for the cell of a value's rank, one more for rows without a value, `gaps`
-    (64, 4) for the cell of the rank of its being there or not; `swing` (16,) is how far the factors of each go up and
-    down in all.
-    """
-
-    values: Array
-    gaps: Array
-    swing: Array
-
-
 @cache
-def bets() -> Bets:
-    """The bets, in the order of their names `NUMBER` and `CATEGORY`: shifts, spreads, ends, gaps.
+def bets() -> Array:
+    """Factors (65, 12) of bets on values, for the cell of a value's rank, one more for rows without a value; in the
+    order of their names `NUMBER` and `CATEGORY`: shifts, spreads, ends.
 
     Each pays the density of its change, where a standard normal variable is moved or stretched, so that no other
     factors of a mean of one grow faster under that change; one is mixed in, so that no single row takes all away.
     Source: Shafer, "Testing by betting", 2021; normal scores: van der Waerden, 1952.
 
-    >>> bets().values.shape, bool(np.allclose(bets().values[:64].mean(axis=0), 1.0))
+    >>> bets().shape, bool(np.allclose(bets()[:64].mean(axis=0), 1.0))
     ((65, 12), True)
     """
-    values = _factors([*(_moved(sign * size) for size in _SHIFTS for sign in (-1.0, 1.0)),
-                       *(_stretched(size) for size in _SCALES), _end(0), _end(-1)])  # fmt: skip
-    gaps = _factors([*(_moved(size) for size in _GAPS), _end(-1)])
-    swing = np.concatenate([np.abs(np.diff(one, axis=0)).sum(axis=0) for one in (values, gaps)])
-    return Bets(values=np.vstack([values, np.ones(values.shape[1])]), gaps=gaps, swing=swing)
+    shifts = [_moved(sign * size) for size in _SHIFTS for sign in (-1.0, 1.0)]
+    shares = np.array([*shifts, *(_stretched(size) for size in _SCALES), _end(0), _end(-1)])
+    return np.vstack([(1.0 - _FLOOR) * CELLS * shares.T + _FLOOR, np.ones(len(shares))])
+
+
+def gap_bets(missing: Array) -> tuple[Array, Array]:
+    """Bets that this share of missing values changes, last in the names: where the ranks of missing values usually
+    begin (...), and the factors (..., 2, 4) below and above that.
+
+    The odds become 0.4, 2 or 6 times as large, or a tenth of the values there goes missing. A share below a 256th
+    counts as that, so that one missing value wins 26 times its stake at most.
+
+    >>> begin, factors = gap_bets(np.array(0.25))
+    >>> begin, factors[:, 1].round(2)
+    (0.75, array([0.8, 1.6]))
+    """
+    share = np.clip(missing, _RARE, 1.0 - _RARE)[..., None]
+    odds = share / (1.0 - share) * np.array(_ODDS)
+    then = np.concatenate([odds / (1.0 + odds), share + _NEW * (1.0 - share)], axis=-1)
+    return 1.0 - share[..., 0], np.stack([(1.0 - then) / (1.0 - share), then / share], axis=-2)
 
 
 def _moved(by: float) -> Array:
@@ -74,8 +77,3 @@ def _end(at: int) -> Array:
     shares = np.full(CELLS, (1.0 - _NEW) / CELLS)
     shares[at] += _NEW
     return shares
-
-
-def _factors(shares: list[Array]) -> Array:
-    """Factors (cells, bets) of a mean of one, none below the floor."""
-    return np.ascontiguousarray((1.0 - _FLOOR) * CELLS * np.array(shares).T + _FLOOR)

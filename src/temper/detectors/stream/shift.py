@@ -12,7 +12,7 @@ from temper.core.detector import Signal
 from temper.core.errors import ConfigError
 from temper.core.schema import Schema
 from temper.detectors._ordinary import categories, dealt, none, served
-from temper.kernels.shift import Bins, Found, begun, bins, counted, followed, payable
+from temper.kernels.shift import Bins, Found, Payable, begun, bins, counted, followed, payable
 from temper.kernels.shift_bets import CATEGORY, NUMBER
 from temper.kernels.strata import Strata, strata, stratum
 
@@ -29,7 +29,7 @@ class Watch:
     bins: Bins
     strata: Strata
     counts: Array
-    payable: Array
+    payable: Payable
     evidence: Array
     names: Array
     rows: int = 0

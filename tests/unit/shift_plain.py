@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from temper.kernels.shift_bets import bets
-
 MASK = 2**64 - 1
 
 
@@ -66,7 +64,7 @@ def followed(x: Any, stratum: Any, made: Any, reference: Any, paid: Any, limit: 
             place = rank([k for k in others if k != 128], here, kept, chance)
             gap = int(rank([int(k == 128) for k in others], int(here == 128), kept, other) >= paid.usual[at, one])
             keeps, part = paid.values[at, kept, one]
-            factor = keeps + part * bets()[64 if here == 128 else min(int(place * 64), 63)]
+            factor = keeps + part * paid.factors[kept, 64 if here == 128 else min(int(place * 64), 63)]
             factor = np.concatenate([factor, paid.gaps[at, kept, one, gap]])
             factors[at, kept].append(factor)
             total, age, spread, bet = evidence(factors[at, kept])

@@ -52,7 +52,7 @@ def _rank(less, same, n, itself, chance):  # type: ignore[no-untyped-def]
     return (np.float64(less) + chance * (np.float64(same) + itself)) / n if n > 0.0 else chance
 
 
-@numba.njit(cache=True, inline="always", fastmath={"reassoc", "nsz", "contract"})
+@numba.njit(cache=True, inline="always")
 def _run_on(evidence, which, bet, factor):  # type: ignore[no-untyped-def]
     """One bet by one row, and what it comes to."""
     won, aged = evidence[which, 0, bet], evidence[which, 1, bet]
@@ -62,14 +62,14 @@ def _run_on(evidence, which, bet, factor):  # type: ignore[no-untyped-def]
     return won
 
 
-@numba.njit(cache=True, inline="always", fastmath={"reassoc", "nsz", "contract"})
+@numba.njit(cache=True, inline="always")
 def _stake(evidence, which, values, cell, gaps, gap, paid, one):  # type: ignore[no-untyped-def]
     """Let all bets on one column run on by one row, begin them anew, and give their mean; `evidence` (2, 3, 16) are
     the sums over all beginnings of what was won since, of the same times its age, and times its age squared.
     """
     total = 0.0
     for bet in range(PLACED):
-        total += _run_on(evidence, which, bet, paid[which, one, 0, bet] + values[cell, bet] * paid[which, one, 1, bet])
+        total += _run_on(evidence, which, bet, paid[which, one, 0, bet] + values[which, cell, bet] * paid[which, one, 1, bet])
     for bet in range(PLACED, BETS):
         total += _run_on(evidence, which, bet, gaps[which, one, gap, bet - PLACED])
     return total / BETS
@@ -98,7 +98,7 @@ def _beside(level, limit, beside):  # type: ignore[no-untyped-def]
         beside[at] |= level[at].max() >= least
 
 
-@numba.njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+@numba.njit(cache=True)
 def _column(  # type: ignore[no-untyped-def]
     x, strata, column, at, knots, order, category, counts, paid, usual, gaps, values, evidence, limit, began, level, found
 ):
@@ -132,7 +132,7 @@ def follow(  # type: ignore[no-untyped-def]
     and `beside` (d,) with the columns that stand beside others at an alarm.
 
     `counts` (d, 2, strata, 130) are cumulated counts of bins, the first as they are, the second learning; `paid`
-    (d, 2, strata, 2, 12) is what a bet keeps, and what it is paid of its factor in `values` (65, 12); `gaps` (d, 2, strata, 2, 4) are the
+    (d, 2, strata, 2, 12) is what a bet keeps, and what it is paid of its factor in `values` (2, 65, 12); `gaps` (d, 2, strata, 2, 4) are the
     factors below and above the `usual` (d, strata) share of values; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
     at a time, column by column, because all of a column fits into the fastest memory, and all columns do not.
     """

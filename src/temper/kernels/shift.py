@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from temper.kernels.shift_bets import NUMBER, bets, gap_bets
+from temper.kernels.shift_bets import NUMBER, bets, blunt_bets, gap_bets
 
 Array = np.ndarray[Any, Any]
 BINS = 128
 KEPT = "learning", "fixed"
-_UNSURE = 0.01
+_UNSURE, _FAR = 0.01, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,11 +40,12 @@ class Bins:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Payable:
-    """What bets are paid so that they are fair: `values` (d, 2, many, 2, 12) is what those on places keep and what part
-    of their factors they get, `gaps` (d, 2, many, 2, 4) are factors below and above the rank where missing values
+    """What bets are paid so that they are fair: `factors` (2, 65, 12) of bets on places, `values` (d, 2, many, 2, 12) is what these keep and what part of
+    them they get, `gaps` (d, 2, many, 2, 4) are factors below and above the rank where missing values
     `usual`ly (d, many) begin.
     """
 
+    factors: Array
     values: Array
     usual: Array
     gaps: Array
@@ -103,26 +104,26 @@ def payable(counts: Array, tolerance: float) -> Payable:
     with np.errstate(divide="ignore"):
         error = np.sqrt(np.log(4.0 * max(n.size, 1) / _UNSURE) / (2.0 * n))
     apart = np.stack([tolerance + error, np.full(n.shape, tolerance)], axis=1)
+    made = np.stack([error <= _FAR, np.ones(n.shape, dtype=bool)], axis=1)
+    factors = np.stack([blunt_bets(), blunt_bets() if tolerance else bets()])
     usual, gaps = gap_bets((rows - n + 0.5) / (rows + 1.0))
-    shares = np.stack([usual, 1.0 - usual], axis=-1)[..., None]
-    kept, part = _fair(bets()[:-1], 1.0 / len(bets()[:-1]), apart)
-    gap_kept, gap_part = _fair(gaps[:, None], shares[:, None], apart)
+    kept, part = _fair(factors[:, None, :-1], apart, made)
+    gap_kept, gap_part = _fair(gaps[:, None], apart, made)
     return Payable(
+        factors=factors,
         values=np.stack([kept, part], axis=-2),
         usual=usual,
         gaps=gap_kept[..., None, :] + gap_part[..., None, :] * gaps[:, None],
     )
 
 
-def _fair(factors: Array, shares: Array | float, apart: Array) -> tuple[Array, Array]:
+def _fair(factors: Array, apart: Array, made: Array) -> tuple[Array, Array]:
     """What every bet keeps and what part of its factors (..., cells, k) it gets (d, 2, many, k), where distribution
-    functions are `apart`; one that would lose even if its change came is not made.
+    functions are `apart`: all or nothing, as it is `made` or not.
     """
     swing = np.abs(np.diff(factors, axis=-2)).sum(axis=-2)
-    part = 1.0 / (1.0 + apart[..., None] * swing)
-    with np.errstate(divide="ignore"):
-        made = (shares * factors * np.log(factors)).sum(axis=-2) + np.log(part) > 0.0
-    return np.where(made, 0.0, 1.0), np.where(made, part, 0.0)
+    part = np.where(made[..., None], 1.0 / (1.0 + apart[..., None] * swing), 0.0)
+    return np.where(part > 0.0, 0.0, 1.0), part
 
 
 def begun(columns: int) -> Array:
@@ -144,7 +145,7 @@ def followed(
     out, found, beside = np.empty(len(x)), np.full((d, 2, 4), -1.0), np.zeros(d, dtype=bool)
     _compiled()(
         x, stratum, made.columns, made.knots, made.order, made.category, counts, paid.values, paid.usual,
-        paid.gaps, bets(), evidence, per * share, began, out, found, beside,
+        paid.gaps, paid.factors, evidence, per * share, began, out, found, beside,
     )  # fmt: skip
     named = [
         Found(at=int(at), kept=int(kept), row=int(row), bet=int(bet), age=float(age), spread=float(spread))

@@ -257,7 +257,7 @@ def _spread(a: Array, b: Array) -> float:
 def adwin(quick: bool) -> None:
     """The same delays of river's ADWIN, and how often it alarms without a change."""
     n, rows = 100_000 if quick else 1_000_000, []
-    deltas = (2e-3, 1e-5, 1e-7)
+    deltas = (2e-3, 1e-4, 1e-6)
     for delta in deltas:
         windows, alarms, start = _windows(delta), 0, time.process_time()
         for part in np.array_split(np.arange(n), n // 10_000):

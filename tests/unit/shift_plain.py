@@ -62,7 +62,7 @@ def followed(x: Any, stratum: Any, made: Any, reference: Any, paid: Any, limit: 
             here = bin_of(x[row, made.columns[at]], made.knots[at], made.order[at], made.category[at])
             others, (chance, other) = (learnt if kept else reference)[one][at], chances(row, at)
             place = rank([k for k in others if k != 128], here, kept, chance)
-            gap = int(rank([int(k == 128) for k in others], int(here == 128), kept, other) >= paid.usual[at, one])
+            gap = int(rank([int(k == 128) for k in others], int(here == 128), kept, other) >= paid.usual[at])
             keeps, part = paid.values[at, kept, one]
             factor = keeps + part * paid.factors[kept, 64 if here == 128 else min(int(place * 64), 63)]
             factor = np.concatenate([factor, paid.gaps[at, kept, one, gap]])

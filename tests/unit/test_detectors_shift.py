@@ -98,13 +98,13 @@ def test_no_bet_pays_more_than_one_on_average() -> None:
 @pytest.mark.parametrize("rows", [40, 400, 4_000])
 def test_fixed_bets_are_fair_as_far_from_the_reference_as_it_can_be_from_the_truth(rows: int) -> None:
     state = Shift(tolerance=0.01).fit(mixed(rows), MIXED)
-    paid, n = payable(state.counts, 0.01), state.counts[:, 0, 0, 128].astype(float)
+    paid, n = payable(state.bins, state.counts, 0.01), state.counts[:, 0, 0, 128].astype(float)
     apart = np.stack([0.01 + np.sqrt(np.log(16 / 0.01) / (2 * n)), np.full(4, 0.01)], axis=1)
     kept, part = (paid.values[:, :, 0, at] for at in range(2))
     swing = np.abs(np.diff(paid.factors[:, :64], axis=1)).sum(axis=1)
     assert (kept + part * (1 + apart[..., None] * swing) <= 1 + 1e-12).all()
     low, high = paid.gaps[:, :, 0, 0], paid.gaps[:, :, 0, 1]
-    usual = paid.usual[:, None, :1]
+    usual = paid.usual[:, None, None]
     assert (low * usual + high * (1 - usual) + apart[..., None] * np.abs(high - low) <= 1 + 1e-12).all()
     assert kept[:, 0].all() == (rows < 4_000)  # what is not known is not bet on
     assert not kept[:, 1].any()

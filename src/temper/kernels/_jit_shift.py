@@ -115,7 +115,7 @@ def _column(  # type: ignore[no-untyped-def]
             else:
                 cell = min(np.int64(_rank(less, upto - less, there, which, chance) * CELLS), CELLS - 1)
                 rank = _rank(0, there, rows, which, other)
-            won = _stake(evidence, which, values, cell, gaps, np.int64(rank >= usual[one]), paid, one)
+            won = _stake(evidence, which, values, cell, gaps, np.int64(rank >= usual), paid, one)
             level[row, at, which] = won
             if won >= limit:
                 _alarm(evidence[which], began + row, found[which])
@@ -133,7 +133,7 @@ def follow(  # type: ignore[no-untyped-def]
 
     `counts` (d, 2, strata, 130) are cumulated counts of bins, the first as they are, the second learning; `paid`
     (d, 2, strata, 2, 12) is what a bet keeps, and what it is paid of its factor in `values` (2, 65, 12); `gaps` (d, 2, strata, 2, 4) are the
-    factors below and above the `usual` (d, strata) share of values; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
+    factors below and above the `usual` (d,) share of values; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
     at a time, column by column, because all of a column fits into the fastest memory, and all columns do not.
     """
     d = len(columns)

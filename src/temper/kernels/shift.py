@@ -29,20 +29,22 @@ _UNSURE, _FAR = 0.01, 0.1
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bins:
     """How values become bins: `columns` (d,) are the watched ones, `knots` (d, 127) cut numbers, or are the common
-    categories, `order` (d, 127) whose places by how common they are; the last bin is for rare and new ones.
+    categories, `order` (d, 127) whose places by how common they are; the last bin is for rare and new ones. `missing`
+    (d,) is the share of rows without a value.
     """
 
     columns: Array
     knots: Array
     order: Array
     category: Array
+    missing: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Payable:
     """What bets are paid so that they are fair: `factors` (2, 65, 12) of bets on places, `values` (d, 2, many, 2, 12) is what these keep and what part of
     them they get, `gaps` (d, 2, many, 2, 4) are factors below and above the rank where missing values
-    `usual`ly (d, many) begin.
+    `usual`ly (d,) begin.
     """
 
     factors: Array
@@ -77,7 +79,10 @@ def bins(x: Array, columns: Array, category: Array) -> Bins:
         values = x[np.isfinite(x[:, column]), column].astype(np.float32)
         made = _common(values, order[at]) if category[at] else _cuts(np.sort(values))
         knots[at, : len(made)] = made
-    return Bins(columns=np.asarray(columns, dtype=np.int64), knots=knots, order=order, category=np.array(category))
+    missing = (np.isnan(x[:, columns]).sum(axis=0) + 0.5) / (len(x) + 1.0)
+    return Bins(
+        columns=np.asarray(columns, dtype=np.int64), knots=knots, order=order, category=np.array(category), missing=missing
+    )
 
 
 def counted(made: Bins, x: Array, stratum: Array, many: int) -> Array:
@@ -95,34 +100,34 @@ def counted(made: Bins, x: Array, stratum: Array, many: int) -> Array:
     return np.repeat(below, 2, axis=1)
 
 
-def payable(counts: Array, tolerance: float) -> Payable:
+def payable(made: Bins, counts: Array, tolerance: float) -> Payable:
     """Factors with a mean of one at most while distribution functions are no farther than `tolerance` from those of the
     reference; where the fixed counts stand for these, their own error is added, with a probability of 99 % for all of
     them together.
     """
-    n, rows = (counts[:, 0, :, at].astype(float) for at in (BINS, BINS + 1))
+    n = counts[:, 0, :, BINS].astype(float)
     with np.errstate(divide="ignore"):
         error = np.sqrt(np.log(4.0 * max(n.size, 1) / _UNSURE) / (2.0 * n))
     apart = np.stack([tolerance + error, np.full(n.shape, tolerance)], axis=1)
-    made = np.stack([error <= _FAR, np.ones(n.shape, dtype=bool)], axis=1)
+    known = np.stack([error <= _FAR, np.ones(n.shape, dtype=bool)], axis=1)
     factors = np.stack([blunt_bets(), blunt_bets() if tolerance else bets()])
-    usual, gaps = gap_bets((rows - n + 0.5) / (rows + 1.0))
-    kept, part = _fair(factors[:, None, :-1], apart, made)
-    gap_kept, gap_part = _fair(gaps[:, None], apart, made)
+    usual, gaps = gap_bets(made.missing)
+    kept, part = _fair(factors[:, None, :-1], apart, known)
+    gap_kept, gap_part = _fair(gaps[:, None, None], apart, known)
     return Payable(
         factors=factors,
         values=np.stack([kept, part], axis=-2),
         usual=usual,
-        gaps=gap_kept[..., None, :] + gap_part[..., None, :] * gaps[:, None],
+        gaps=gap_kept[..., None, :] + gap_part[..., None, :] * gaps[:, None, None],
     )
 
 
-def _fair(factors: Array, apart: Array, made: Array) -> tuple[Array, Array]:
+def _fair(factors: Array, apart: Array, known: Array) -> tuple[Array, Array]:
     """What every bet keeps and what part of its factors (..., cells, k) it gets (d, 2, many, k), where distribution
-    functions are `apart`: all or nothing, as it is `made` or not.
+    functions are `apart`: all or nothing, as enough is `known` or not.
     """
     swing = np.abs(np.diff(factors, axis=-2)).sum(axis=-2)
-    part = np.where(made[..., None], 1.0 / (1.0 + apart[..., None] * swing), 0.0)
+    part = np.where(known[..., None], 1.0 / (1.0 + apart[..., None] * swing), 0.0)
     return np.where(part > 0.0, 0.0, 1.0), part
 
 

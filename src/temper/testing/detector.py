@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import schema, table
 
 _CUTS, _MANY, _SURE = (1, 7, 40), 1_500, 1e-6
+_PER, _DEALS = 500, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +47,22 @@ def law_ordinary_rows_rarely_alarm(detector: type[Any], case: Case) -> None:
     alarms, n = int(found.alarms.sum()), len(case.fresh)
     rate = getattr(detector(), "rate", 0.0)
     require(not alarms or (rate and bdtrc(alarms - 1, n, rate) > _SURE), f"alarms at {alarms} of {n} ordinary rows")
+
+
+def law_false_alarms_are_as_rare_as_chosen(detector: type[Any], case: Case) -> None:
+    """Where one alarm per so many rows can be chosen, there are no more than that among ordinary rows."""
+    from scipy.special import pdtrc
+
+    if "one_false_alarm_per" not in {field.name for field in fields(detector)}:
+        return
+    watch, alarms = detector(one_false_alarm_per=_PER), 0
+    rows = np.concatenate([case.rows.astype(np.float32), case.fresh])
+    for deal in range(_DEALS):
+        dealt = rows[np.random.Generator(np.random.Philox(key=deal)).permutation(len(rows))]
+        _, found = watch.step(watch.fit(dealt[:_MANY], case.schema), dealt[_MANY:])
+        alarms += int(found.alarms.sum())
+    allowed = _DEALS * (len(rows) - _MANY) / _PER
+    require(not alarms or pdtrc(alarms - 1, allowed) > _SURE, f"has {alarms} alarms where {allowed:.0f} are allowed")
 
 
 def law_something_alarms(detector: type[Any], case: Case) -> None:
@@ -164,6 +181,7 @@ def _size(state: Any) -> int:
 
 LAWS = (
     law_ordinary_rows_rarely_alarm,
+    law_false_alarms_are_as_rare_as_chosen,
     law_something_alarms,
     law_says_why,
     law_a_state_is_a_value,

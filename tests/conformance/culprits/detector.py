@@ -46,6 +46,19 @@ class Nervous(Honest):
         return state, Signal(values=np.ones(len(batch)), alarms=np.ones(len(batch), bool), reason="who knows")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hasty(Honest):
+    """Alarms twice as often as was chosen."""
+
+    one_false_alarm_per: int = 1_000_000
+
+    def step(self, state: Seen, batch: Any) -> tuple[Seen, Signal]:
+        values = np.arange(state.rows, state.rows + len(batch)) % (self.one_false_alarm_per // 2)
+        alarms = values == self.one_false_alarm_per // 2 - 1
+        signal = Signal(values=values.astype(float), alarms=alarms, reason="soon" if alarms.any() else "")
+        return replace(state, rows=state.rows + len(batch)), signal
+
+
 class Blind(Honest):
     """Alarms at nothing."""
 
@@ -119,6 +132,7 @@ class Moody(Honest):
 INNOCENT = Honest
 BITES = {
     detector.law_ordinary_rows_rarely_alarm: (Nervous,),
+    detector.law_false_alarms_are_as_rare_as_chosen: (Hasty,),
     detector.law_something_alarms: (Blind,),
     detector.law_says_why: (Silent,),
     detector.law_a_state_is_a_value: (Forgetful,),

@@ -87,7 +87,7 @@ class Shift:
             bins=made,
             strata=levels,
             counts=counts,
-            payable=payable(counts, self.tolerance),
+            payable=payable(made, counts, self.tolerance),
             evidence=begun(len(watched)),
             names=np.array(schema.names or [f"column {at}" for at in range(rows.shape[1])]),
         )

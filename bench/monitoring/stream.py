@@ -1,6 +1,6 @@
 """Shifted columns of a stream: false alarms beside what was chosen, delays beside CUSUM and ADWIN, and cost.
 
-    python -m bench.monitoring.stream [--quick] [null | delay | adwin | attack | speed ...]
+    python -m bench.monitoring.stream [--quick] [null | delay | choose | adwin | attack | speed ...]
 
 All rows are SIMULATED, 30 columns. `null` counts alarms where nothing changes: an alarm per 10,000 rows is allowed. In
 `delay` a column moves by so many standard deviations; CUSUM knows the true mean and deviation and the size of the
@@ -216,7 +216,8 @@ def delay(quick: bool) -> None:
     """Delays beside CUSUM's at equal run length."""
     length, said = run_length(quick)
     watch, rows, references = Shift(one_false_alarm_per=LONG), [], 4 if quick else 20
-    checked = [cusum(independent(np.random.default_rng([at, 3]), 400_000), 0.125, limit(0.125, 20_000))[0] for at in range(5)]
+    h = limit(0.125, 20_000)
+    checked = [cusum(independent(np.random.default_rng([at, 3]), 400_000), 0.125, h)[0] for at in range(5)]
     print(f"\nShift at a chosen {LONG:,}: {said} rows per alarm; CUSUM set to 20,000 (k 0.125): "
           f"{2_000_000 / max(sum(checked), 1):,.0f} by simulation, {sum(checked)} alarms")  # fmt: skip
     worst = 0.0
@@ -237,12 +238,29 @@ def delay(quick: bool) -> None:
     goal("largest ratio to the tuned CUSUM", worst, 1.5)
 
 
-def _fitted(watch: Shift, seed: int) -> Any:
-    return watch.fit(independent(np.random.default_rng([seed, 11]), REFERENCE), Schema())
+def choose(quick: bool) -> None:
+    """Delays by what is chosen: how rare false alarms are, and how many rows of reference there are."""
+    rows = []
+    for per, reference in ((100_000, 20_000), (1_000_000, 20_000), (10_000_000, 20_000), (10_000_000, 2_000)):
+        watch = Shift(one_false_alarm_per=per)
+        found = []
+        for size in SIZES:
+            late = [
+                own_delay(watch, _fitted(watch, seed, reference), seed, size)[0] for seed in range(4 if quick else 30)
+            ]
+            found.append(_mean(np.array([one for one in late if one > 0])))
+        rows.append([f"{per:,}", f"{reference:,}", *found])
+    head = ["one false alarm per", "reference", *(f"{size} sd" for size in SIZES)]
+    table(f"Rows until a shift of 1 column in 30 is seen, n {4 if quick else 30}", head, rows)
+
+
+def _fitted(watch: Shift, seed: int, reference: int = REFERENCE) -> Any:
+    return watch.fit(independent(np.random.default_rng([seed, 11]), reference), Schema())
 
 
 def _mean(x: Array) -> str:
-    return f"{x.mean():,.0f} [{x.mean() - 1.96 * x.std() / len(x) ** 0.5:,.0f}, {x.mean() + 1.96 * x.std() / len(x) ** 0.5:,.0f}]"
+    half = 1.96 * x.std() / len(x) ** 0.5
+    return f"{x.mean():,.0f} [{x.mean() - half:,.0f}, {x.mean() + half:,.0f}]"
 
 
 def _spread(a: Array, b: Array) -> float:
@@ -361,7 +379,7 @@ def speed(quick: bool) -> None:
 
 
 PARTS: dict[str, Callable[[bool], None]] = {
-    "null": null, "delay": delay, "adwin": adwin, "attack": attack, "speed": speed,
+    "null": null, "delay": delay, "choose": choose, "adwin": adwin, "attack": attack, "speed": speed,
 }  # fmt: skip
 
 if __name__ == "__main__":

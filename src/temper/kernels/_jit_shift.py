@@ -69,7 +69,9 @@ def _stake(evidence, which, values, cell, gaps, gap, paid, one):  # type: ignore
     """
     total = 0.0
     for bet in range(PLACED):
-        total += _run_on(evidence, which, bet, paid[which, one, 0, bet] + values[which, cell, bet] * paid[which, one, 1, bet])
+        total += _run_on(
+            evidence, which, bet, paid[which, one, 0, bet] + values[which, cell, bet] * paid[which, one, 1, bet]
+        )
     for bet in range(PLACED, BETS):
         total += _run_on(evidence, which, bet, gaps[which, one, gap, bet - PLACED])
     return total / BETS
@@ -100,7 +102,23 @@ def _beside(level, limit, beside):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def _column(  # type: ignore[no-untyped-def]
-    x, strata, column, at, knots, order, category, counts, paid, usual, gaps, values, evidence, limit, began, level, found
+    x,
+    strata,
+    column,
+    at,
+    knots,
+    order,
+    category,
+    counts,
+    paid,
+    usual,
+    gaps,
+    values,
+    evidence,
+    limit,
+    began,
+    level,
+    found,
 ):
     """One column in some rows: fill `level` (n, d, 2) there."""
     for row in range(len(x)):
@@ -126,15 +144,32 @@ def _column(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True)
 def follow(  # type: ignore[no-untyped-def]
-    x, strata, columns, knots, order, category, counts, paid, usual, gaps, values, evidence, limit, began, out, found, beside
+    x,
+    strata,
+    columns,
+    knots,
+    order,
+    category,
+    counts,
+    paid,
+    usual,
+    gaps,
+    values,
+    evidence,
+    limit,
+    began,
+    out,
+    found,
+    beside,
 ):
     """Fill `out` (n,) with the largest evidence after each row, `found` (d, 2, 4) with the first alarm of each column,
     and `beside` (d,) with the columns that stand beside others at an alarm.
 
     `counts` (d, 2, strata, 130) are cumulated counts of bins, the first as they are, the second learning; `paid`
-    (d, 2, strata, 2, 12) is what a bet keeps, and what it is paid of its factor in `values` (2, 65, 12); `gaps` (d, 2, strata, 2, 4) are the
-    factors below and above the `usual` (d,) share of values; `evidence` (d, 2, 3, 16) as in `_stake`. Rows are taken some
-    at a time, column by column, because all of a column fits into the fastest memory, and all columns do not.
+    (d, 2, strata, 2, 12) is what a bet keeps, and what part it is paid of its factor in `values` (2, 65, 12); `gaps`
+    (d, 2, strata, 2, 4) are the factors below and above the `usual` (d,) share of values; `evidence` (d, 2, 3, 16) as
+    in `_stake`. Rows are taken some at a time, column by column, because all of a column fits into the fastest memory,
+    and all columns do not.
     """
     d = len(columns)
     level = np.empty((min(len(x), _BLOCK), d, 2))

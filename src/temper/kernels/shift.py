@@ -42,9 +42,9 @@ class Bins:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Payable:
-    """What bets are paid so that they are fair: `factors` (2, 65, 12) of bets on places, `values` (d, 2, many, 2, 12) is what these keep and what part of
-    them they get, `gaps` (d, 2, many, 2, 4) are factors below and above the rank where missing values
-    `usual`ly (d,) begin.
+    """What bets are paid so that they are fair: `factors` (2, 65, 12) of those on places, `values` (d, 2, many, 2, 12)
+    is what these keep and what part of them they get, `gaps` (d, 2, many, 2, 4) are factors below and above the rank
+    where missing values `usual`ly (d,) begin.
     """
 
     factors: Array
@@ -79,9 +79,12 @@ def bins(x: Array, columns: Array, category: Array) -> Bins:
         values = x[np.isfinite(x[:, column]), column].astype(np.float32)
         made = _common(values, order[at]) if category[at] else _cuts(np.sort(values))
         knots[at, : len(made)] = made
-    missing = (np.isnan(x[:, columns]).sum(axis=0) + 0.5) / (len(x) + 1.0)
     return Bins(
-        columns=np.asarray(columns, dtype=np.int64), knots=knots, order=order, category=np.array(category), missing=missing
+        columns=np.asarray(columns, dtype=np.int64),
+        knots=knots,
+        order=order,
+        category=np.array(category),
+        missing=(np.isnan(x[:, columns]).sum(axis=0) + 0.5) / (len(x) + 1.0),
     )
 
 

@@ -22,8 +22,8 @@ _FEWEST, _CUT_BY, _MOST, _NAMED, _LISTED, _WIDE = 200, 8_192, 100_000, 3, 5, 2.5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Watch:
-    """The reference, what was learnt since, and the evidence: `counts` and what bets are `payable` per stratum and column, `rows` since
-    the beginning, `names` of all columns.
+    """The reference, what was learnt since, and the evidence: `counts` and what is `payable` for bets, per stratum and
+    column; `rows` since the beginning; `names` of all columns.
     """
 
     bins: Bins

@@ -11,7 +11,7 @@ from temper.core.detector import Signal, from_arrays, to_arrays
 from temper.core.errors import ConfigError, ContractError, SchemaError
 from temper.core.schema import Column, Schema
 from temper.detectors.stream.shift import Shift, Watch
-from temper.kernels.shift import counted, followed, payable
+from temper.kernels.shift import binned, counted, followed, payable
 from temper.kernels.shift_bets import CATEGORY, NUMBER, bets, blunt_bets, gap_bets
 from unit import shift_plain as plain
 
@@ -69,8 +69,8 @@ def test_compiled_evidence_is_that_of_every_beginning_multiplied_out(tolerance: 
     bins = _bins_of_counts(state)
     where = np.where(rows[:, 3] < 3, 1 + rows[:, 3], 0).astype(int)
     expected, found = plain.followed(rows, where, state.bins, bins, state.payable, 50.0 * 6)
-    values, named, _ = followed(rows, where, state.bins, state.counts, state.payable, state.evidence, 50, state.rows)
-    np.testing.assert_allclose(np.exp(values) * 6, expected, rtol=1e-12)
+    values, named, _ = followed(binned(state.bins, rows), where, state.counts, state.payable, state.evidence, 50, 0)
+    np.testing.assert_allclose(values * 6, expected, rtol=1e-12)
     assert {(one.at, one.kept): (one.row, one.bet) for one in named} == {at: one[:2] for at, one in found.items()}
     ages = {(one.at, one.kept): (one.age, one.spread) for one in named}
     np.testing.assert_allclose([ages[at] for at in found], [one[2:] for one in found.values()], rtol=1e-9, atol=1e-6)
@@ -259,7 +259,7 @@ def test_a_state_is_small_and_comes_back_equal() -> None:
 
 def test_counting_rows_adds_up() -> None:
     state = Shift().fit(mixed(1_000), MIXED)
-    count = counted(state.bins, mixed(400, 3), np.zeros(400, int), 1)
+    count = counted(binned(state.bins, mixed(400, 3)), np.zeros(400, int), 1)
     assert (count[..., -1] == 400).all()
     assert (np.diff(count.astype(int), axis=-1) >= 0).all()
     assert count[2, 0, 0, -1] - count[2, 0, 0, -2] == np.isnan(mixed(400, 3)[:, 2]).sum()

@@ -63,14 +63,14 @@ def _run_on(evidence, which, bet, factor):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def _stake(evidence, which, values, cell, gaps, gap, paid, one):  # type: ignore[no-untyped-def]
+def _stake(evidence, which, factors, cell, gaps, gap, paid, one):  # type: ignore[no-untyped-def]
     """Let all bets on one column run on by one row, begin them anew, and give their mean; `evidence` (2, 3, 16) are
     the sums over all beginnings of what was won since, of the same times its age, and times its age squared.
     """
     total = 0.0
     for bet in range(PLACED):
         total += _run_on(
-            evidence, which, bet, paid[which, one, 0, bet] + values[which, cell, bet] * paid[which, one, 1, bet]
+            evidence, which, bet, paid[which, one, 0, bet] + factors[which, cell, bet] * paid[which, one, 1, bet]
         )
     for bet in range(PLACED, BETS):
         total += _run_on(evidence, which, bet, gaps[which, one, gap, bet - PLACED])
@@ -101,28 +101,10 @@ def _beside(level, limit, beside):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _column(  # type: ignore[no-untyped-def]
-    x,
-    strata,
-    column,
-    at,
-    knots,
-    order,
-    category,
-    counts,
-    paid,
-    usual,
-    gaps,
-    values,
-    evidence,
-    limit,
-    began,
-    level,
-    found,
-):
+def _column(bins, at, strata, counts, paid, usual, gaps, factors, evidence, parts, limit, began, level, found):  # type: ignore[no-untyped-def]
     """One column in some rows: fill `level` (n, d, 2) there."""
-    for row in range(len(x)):
-        one, here = strata[row], _bin(x[row, column], knots, order, category)
+    for row in range(len(bins)):
+        one, here = strata[row], np.int64(bins[row, at])
         drawn = _hash(_hash(np.uint64(began + row + 1) * _GOLDEN) + np.uint64(at + 1) * _GOLDEN)
         chance, other = np.float64(drawn >> _HALF) * _UNIT, np.float64(drawn & _LOW) * _UNIT
         for which in range(2):
@@ -133,7 +115,7 @@ def _column(  # type: ignore[no-untyped-def]
             else:
                 cell = min(np.int64(_rank(less, upto - less, there, which, chance) * CELLS), CELLS - 1)
                 rank = _rank(0, there, rows, which, other)
-            won = _stake(evidence, which, values, cell, gaps, np.int64(rank >= usual), paid, one)
+            won = _stake(evidence, which, factors, cell, gaps, np.int64(rank >= usual), paid, one) / parts
             level[row, at, which] = won
             if won >= limit:
                 _alarm(evidence[which], began + row, found[which])
@@ -143,42 +125,24 @@ def _column(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def follow(  # type: ignore[no-untyped-def]
-    x,
-    strata,
-    columns,
-    knots,
-    order,
-    category,
-    counts,
-    paid,
-    usual,
-    gaps,
-    values,
-    evidence,
-    limit,
-    began,
-    out,
-    found,
-    beside,
-):
-    """Fill `out` (n,) with the largest evidence after each row, `found` (d, 2, 4) with the first alarm of each column,
-    and `beside` (d,) with the columns that stand beside others at an alarm.
+def follow(bins, strata, counts, paid, usual, gaps, factors, evidence, limit, began, out, found, beside):  # type: ignore[no-untyped-def]
+    """Fill `out` (n,) with the largest evidence after each row of `bins` (n, d), `found` (d, 2, 4) with the first alarm
+    of each column, and `beside` (d,) with the columns that stand beside others at an alarm.
 
     `counts` (d, 2, strata, 130) are cumulated counts of bins, the first as they are, the second learning; `paid`
-    (d, 2, strata, 2, 12) is what a bet keeps, and what part it is paid of its factor in `values` (2, 65, 12); `gaps`
+    (d, 2, strata, 2, 12) is what a bet keeps, and what part it is paid of its factor in `factors` (2, 65, 12); `gaps`
     (d, 2, strata, 2, 4) are the factors below and above the `usual` (d,) share of values; `evidence` (d, 2, 3, 16) as
     in `_stake`. Rows are taken some at a time, column by column, because all of a column fits into the fastest memory,
     and all columns do not.
     """
-    d = len(columns)
-    level = np.empty((min(len(x), _BLOCK), d, 2))
-    for start in range(0, len(x), _BLOCK):
-        part, those = x[start : start + _BLOCK], strata[start : start + _BLOCK]
+    d = bins.shape[1]
+    level = np.empty((min(len(bins), _BLOCK), d, 2))
+    for start in range(0, len(bins), _BLOCK):
+        part, those = bins[start : start + _BLOCK], strata[start : start + _BLOCK]
         for at in range(d):
             _column(
-                part, those, columns[at], at, knots[at], order[at], category[at], counts[at], paid[at], usual[at],
-                gaps[at], values, evidence[at], limit, began + start, level, found[at],
+                part, at, those, counts[at], paid[at], usual[at], gaps[at], factors, evidence[at], 2 * d, limit,
+                began + start, level, found[at],
             )  # fmt: skip
         for row in range(len(part)):
             out[start + row] = level[row].max()

@@ -88,15 +88,18 @@ def bins(x: Array, columns: Array, category: Array) -> Bins:
     )
 
 
-def counted(made: Bins, x: Array, stratum: Array, many: int) -> Array:
-    """Cumulated counts (d, 2, many, 130) of the bins of rows (n, all) in each stratum, missing values last: once as
-    they stay, once to go on with.
-    """
-    from temper.kernels._jit_shift import fill_bins
+def binned(made: Bins, x: Array) -> Array:
+    """The bins (n, d) of rows (n, all)."""
+    out = np.empty((len(x), len(made.columns)), dtype=np.uint8)
+    _compiled().fill_bins(x, made.columns, made.knots, made.order, made.category, out)
+    return out
 
-    d = len(made.columns)
-    found = np.empty((len(x), d), dtype=np.uint8)
-    fill_bins(x, made.columns, made.knots, made.order, made.category, found)
+
+def counted(found: Array, stratum: Array, many: int) -> Array:
+    """Cumulated counts (d, 2, many, 130) of bins (n, d) in each stratum, missing values last: once as they stay, once
+    to go on with.
+    """
+    d = found.shape[1]
     place = (np.arange(d) * many + stratum[:, None]) * (BINS + 1) + found
     count = np.bincount(place.ravel(), minlength=d * many * (BINS + 1)).reshape(d, 1, many, BINS + 1)
     below = np.pad(np.cumsum(count, axis=3), ((0, 0), (0, 0), (0, 0), (1, 0))).astype(np.uint32)
@@ -140,27 +143,37 @@ def begun(columns: int) -> Array:
 
 
 def followed(
-    x: Array, stratum: Array, made: Bins, counts: Array, paid: Payable, evidence: Array, per: float, began: int
+    found: Array, stratum: Array, counts: Array, paid: Payable, evidence: Array, per: float, began: int
 ) -> tuple[Array, list[Found], Array]:
-    """The logarithm of the evidence after each row (n,), what alarmed where that makes one alarm `per` so many rows,
-    and which columns (d,) stand beside it; `counts` and `evidence` go on.
+    """The evidence after each row of bins (n, d), what alarmed where it reached one alarm `per` so many rows, and which
+    columns (d,) stand beside it; `counts` and `evidence` go on.
 
     Every column counts its own alarms, on its own ranks, at a limit that allows it its part of them: so the promise
     holds however columns depend on each other, and a column that alarms all the time hides no other.
     """
-    d = len(made.columns)
-    share = 2.0 * d
-    out, found, beside = np.empty(len(x)), np.full((d, 2, 4), -1.0), np.zeros(d, dtype=bool)
-    _compiled()(
-        x, stratum, made.columns, made.knots, made.order, made.category, counts, paid.values, paid.usual,
-        paid.gaps, paid.factors, evidence, per * share, began, out, found, beside,
-    )  # fmt: skip
+    n, d = found.shape
+    out, first, beside = np.empty(n), np.full((d, 2, 4), -1.0), np.zeros(d, dtype=bool)
+    _compiled().follow(
+        found,
+        stratum,
+        counts,
+        paid.values,
+        paid.usual,
+        paid.gaps,
+        paid.factors,
+        evidence,
+        per,
+        began,
+        out,
+        first,
+        beside,
+    )
     named = [
         Found(at=int(at), kept=int(kept), row=int(row), bet=int(bet), age=float(age), spread=float(spread))
-        for at, kept in np.argwhere(found[:, :, 0] >= 0)
-        for row, bet, age, spread in [found[at, kept]]
+        for at, kept in np.argwhere(first[:, :, 0] >= 0)
+        for row, bet, age, spread in [first[at, kept]]
     ]
-    return np.log(out / share), named, beside
+    return out, named, beside
 
 
 def _cuts(values: Array) -> Array:
@@ -183,6 +196,6 @@ def _common(values: Array, order: Array) -> Array:
 
 @cache  # an import statement costs half as much as a row
 def _compiled() -> Any:
-    from temper.kernels._jit_shift import follow
+    from temper.kernels import _jit_shift
 
-    return follow
+    return _jit_shift

@@ -12,7 +12,7 @@ from temper.core.detector import Signal
 from temper.core.errors import ConfigError
 from temper.core.schema import Schema
 from temper.detectors._ordinary import categories, dealt, none, served
-from temper.kernels.shift import Bins, Found, Payable, begun, bins, counted, followed, payable
+from temper.kernels.shift import Bins, Found, Payable, begun, binned, bins, counted, followed, payable
 from temper.kernels.shift_bets import CATEGORY, NUMBER
 from temper.kernels.strata import Strata, strata, stratum
 
@@ -37,9 +37,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """Alarms when a column's values, its share of missing ones or its categories are no longer distributed as before,
-    with `one_false_alarm_per` so many rows at most, over all columns, and names the columns, the kind of change and
-    since which row.
+    """Alarms when the values, categories or gaps of a column are no longer distributed as before, and says which
+    column, how it changed and since which row; while nothing changes, it does so once in `one_false_alarm_per` rows at
+    most, on average and over all columns.
 
     Rows must be exchangeable within a stratum: no trend, no cycle, no clusters. What cycles belongs into `strata`,
     columns whose values together say where a row belongs (an hour of the week, a segment); they are not watched
@@ -82,7 +82,7 @@ class Shift:
                 f"{len(watched)} columns to watch in {levels.many:,} strata",
                 fix=f"leave a column to watch, and strata times columns below {_MOST:,}",
             )
-        counts = counted(made, rows[cut:], stratum(levels, rows[cut:]), levels.many)
+        counts = counted(binned(made, rows[cut:]), stratum(levels, rows[cut:]), levels.many)
         return Watch(
             bins=made,
             strata=levels,
@@ -95,15 +95,15 @@ class Shift:
     def step(self, state: Watch, batch: Array) -> tuple[Watch, Signal]:
         """The logarithm of the evidence after each row; an alarm is one of `log(one_false_alarm_per)` or more."""
         rows = served(batch, len(state.names))
+        per, found = self.one_false_alarm_per, binned(state.bins, rows)
         where = stratum(state.strata, rows)
-        values, found, beside = followed(
-            rows, where, state.bins, state.counts, state.payable, state.evidence, self.one_false_alarm_per, state.rows
-        )
+        evidence, named, beside = followed(found, where, state.counts, state.payable, state.evidence, per, state.rows)
         state = replace(state, rows=state.rows + len(rows))
-        if not found:
+        values = np.log(evidence)
+        if not named:
             return state, Signal(values=values, alarms=none(len(values)))
-        alarms = values >= np.log(self.one_false_alarm_per)
-        return state, Signal(values=values, alarms=alarms, reason=_told(state, found, beside))
+        alarms = evidence >= per
+        return state, Signal(values=values, alarms=alarms, reason=_told(state, named, beside))
 
 
 def _told(state: Watch, found: Sequence[Found], beside: Array) -> str:

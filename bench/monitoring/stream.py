@@ -2,11 +2,11 @@
 
     python -m bench.monitoring.stream [--quick] [null | delay | choose | adwin | attack | speed ...]
 
-All rows are SIMULATED, 30 columns. `null` counts alarms where nothing changes: an alarm per 10,000 rows is allowed. In
-`delay` a column moves by so many standard deviations; CUSUM knows the true mean and deviation and the size of the
-shift, and its limit is set (Siegmund's approximation, checked here by simulation) so that it runs as long without a
-change as `Shift` was seen to do at a chosen 100,000. `adwin` is river's, one per column, which has seen 20,000 rows, at
-the largest delta that alarms no more often.
+All rows are SIMULATED, 30 columns, but those of adult. `null` counts alarms where nothing changes: one per 10,000 rows
+is allowed. In `delay` a column moves by so many standard deviations; CUSUM knows the true mean and deviation and the
+size of the shift, and its limit is set (Siegmund's approximation, checked here by simulation) so that it runs as long
+without a change as `Shift` was seen to do at a chosen 100,000. `adwin` is river's, one per column, which has seen 20,000
+rows before.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from typing import Any
 import numba
 import numpy as np
 
+from bench.monitoring._streams import COLUMNS, NULL, clustered, independent, real, seasonal
 from bench.table import goal, machine, table
 from temper.core.detector import to_arrays
-from temper.core.schema import Column, Schema
+from temper.core.schema import Schema
 from temper.detectors.stream.shift import Shift
 
 Array = np.ndarray[Any, Any]
-COLUMNS, PER, LONG, REFERENCE, BEFORE = 30, 10_000, 100_000, 20_000, 1_000
+PER, LONG, REFERENCE, BEFORE = 10_000, 100_000, 20_000, 1_000
 SIZES = (0.1, 0.25, 0.5, 1.0)
-LEVELS = (3, 5, 8, 12, 30, 100)
-HOUR = 50  # rows
 
 
 def main(words: list[str]) -> int:
@@ -41,67 +40,6 @@ def main(words: list[str]) -> int:
     return 0
 
 
-# -- rows -----------------------------------------------------------------------------------------------------------
-
-
-def independent(rng: np.random.Generator, n: int) -> Array:
-    """Standard normal."""
-    return rng.standard_normal((n, COLUMNS), dtype=np.float32)
-
-
-def correlated(rng: np.random.Generator, n: int) -> Array:
-    """One common factor: every two columns correlate by 0.9."""
-    own = rng.standard_normal((n, COLUMNS), dtype=np.float32)
-    return np.float32(0.9**0.5) * rng.standard_normal((n, 1), dtype=np.float32) + np.float32(0.1**0.5) * own
-
-
-def mixed(rng: np.random.Generator, n: int) -> Array:
-    """Eight columns each of normal, lognormal and beta numbers with a tenth missing, and counts; six of categories."""
-    numbers = [rng.standard_normal((n, 8)), rng.lognormal(size=(n, 8)), rng.beta(2, 5, (n, 4)), rng.poisson(3, (n, 4))]
-    rows = np.hstack([*numbers, *((rng.zipf(1.3, (n, 1)) - 1) % levels for levels in LEVELS)]).astype(np.float32)
-    rows[:, 16:20][rng.random((n, 4)) < 0.1] = np.nan
-    return rows
-
-
-def seasonal(rng: np.random.Generator, n: int) -> Array:
-    """A sine of half a standard deviation over a day of 24 hours, which column 30 names."""
-    hour = np.arange(n) // HOUR % 24
-    rows = rng.standard_normal((n, COLUMNS + 1), dtype=np.float32)
-    rows += 0.5 * np.sin(hour / 24 * 2 * np.pi)[:, None].astype(np.float32)
-    rows[:, COLUMNS] = hour
-    return rows
-
-
-def clustered(rng: np.random.Generator, n: int) -> Array:
-    """Five rows of each customer after each other, which correlate by a half."""
-    own = rng.standard_normal((n, COLUMNS), dtype=np.float32)
-    customer = np.repeat(rng.standard_normal((n // 5 + 1, COLUMNS), dtype=np.float32), 5, axis=0)[:n]
-    return np.float32(0.5**0.5) * (own + customer)
-
-
-def named(strata: bool) -> Schema:
-    """Names of 30 columns and, for `seasonal`, of the hour."""
-    return Schema(columns=tuple(Column(name=f"c{at}") for at in range(COLUMNS)) + (Column(name="hour"),) * strata)
-
-
-def kinds() -> Schema:
-    """The columns of `mixed`."""
-    levels = [Column(name=f"k{n}", type="category", categories=tuple(f"{at}" for at in range(n))) for n in LEVELS]
-    return Schema(columns=(*(Column(name=f"c{at}", missing=True) for at in range(24)), *levels))
-
-
-Made = Callable[[np.random.Generator, int], Array]
-NULL: tuple[tuple[str, Made, int, Schema, tuple[str, ...]], ...] = (
-    ("independent, reference 2,000", independent, 2_000, named(False), ()),
-    ("independent, reference 20,000", independent, 20_000, named(False), ()),
-    ("correlated by 0.9, reference 2,000", correlated, 2_000, named(False), ()),
-    ("mixed kinds, reference 2,000", mixed, 2_000, kinds(), ()),
-    ("seasonal, 24 strata, reference 24,000", seasonal, 24_000, named(True), ("hour",)),
-    ("the same without strata", seasonal, 24_000, named(True), ()),
-    ("clusters of five, which it does not promise", clustered, 20_000, named(False), ()),
-)
-
-
 # -- false alarms -----------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +48,7 @@ def null(quick: bool) -> None:
     from scipy.special import betaincinv, gammaincinv
 
     streams, n, rows, worst = 10 if quick else 60, 2 * PER, [], np.inf
-    for name, made, reference, schema, strata in NULL:
+    for name, made, reference, schema, strata in (*NULL, *real()):
         alarms, early = 0, 0
         for seed in range(streams):
             rng = np.random.default_rng([seed, reference])

@@ -113,7 +113,7 @@ def _column(bins, at, strata, counts, paid, usual, gaps, factors, evidence, part
             if here == GAP:
                 cell, rank = CELLS, _rank(there, rows - there, rows, which, other)
             else:
-                cell = min(np.int64(_rank(less, upto - less, there, which, chance) * CELLS), CELLS - 1)
+                cell = min(int(_rank(less, upto - less, there, which, chance) * CELLS), CELLS - 1)
                 rank = _rank(0, there, rows, which, other)
             won = _stake(evidence, which, factors, cell, gaps, np.int64(rank >= usual), paid, one) / parts
             level[row, at, which] = won

@@ -71,7 +71,7 @@ def gap_bets(missing: Array) -> tuple[Array, Array]:
     counts as that, so that one missing value wins 26 times its stake at most.
 
     >>> begin, factors = gap_bets(np.array(0.25))
-    >>> begin, factors[:, 1].round(2)
+    >>> float(begin), factors[:, 1].round(2)
     (0.75, array([0.8, 1.6]))
     """
     share = np.clip(missing, _RARE, 1.0 - _RARE)[..., None]

@@ -21,12 +21,16 @@ ROOMS = {
     "defences": "temper.hardening",
     "faults": "temper.chaos.faults",
     "judges": "temper.judges",
+    "comparisons": "temper.monitoring.drift",
+    "detectors": "temper.detectors",
     "stressors": "temper.stress",
 }
 
 
 def command(
-    room: Annotated[str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences or judges.")] = "",
+    room: Annotated[
+        str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, detectors.")
+    ] = "",
 ) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""
     if room and room not in ROOMS:

@@ -179,6 +179,7 @@ def test_a_model_that_ends_the_program_gives_no_verdict(desk, system):
     assert "SystemExit: 0" in statuses(system)["evasion.coordinate"][1]
 
 
+@pytest.mark.slow
 def test_a_model_that_kills_its_process_is_an_error_row_not_a_lost_run(desk, system, monkeypatch):
     monkeypatch.setitem(SUITES, "quick", replace(SUITES["quick"], attacked=12))
     system.function(

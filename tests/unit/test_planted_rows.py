@@ -110,6 +110,7 @@ def test_a_small_table_is_not_searched() -> None:
     assert "1,000" in said.reason
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_does_not_matter() -> None:
     x, y, _ = planted(0.1)
     ids = np.arange(len(x))

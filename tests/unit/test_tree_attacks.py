@@ -185,6 +185,7 @@ def test_a_sweep_reads_chains_whose_nodes_have_several_parents() -> None:
 # -- against everything there is ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), radius=st.sampled_from((0.1, 0.2, 0.4)))
 def test_ascent_breaks_what_an_exhaustive_search_breaks_and_nothing_else(seed: int, radius: float) -> None:

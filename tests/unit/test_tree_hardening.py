@@ -122,7 +122,7 @@ def test_boxes_hold_what_the_schema_lets_move_and_nothing_else() -> None:
 # -- what is grown --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["split", "loss", "forest"])
+@pytest.mark.parametrize("how", ["split", "loss", pytest.param("forest", marks=pytest.mark.slow)])
 def test_planted_trap_is_avoided_and_the_certificate_says_so(how: str) -> None:
     x, y = planted()
     certified = {}

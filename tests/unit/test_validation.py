@@ -463,6 +463,7 @@ def test_real_credit_data_gives_the_published_auc_and_age_bands() -> None:
     assert (find(Explanation(replicates=FEW).measure(made), "stability").low or 0) > 0.5
 
 
+@pytest.mark.slow
 def test_a_proof_within_the_budget_of_one_of_two_actors_is_told_apart() -> None:
     from sklearn.datasets import load_breast_cancer
     from sklearn.tree import DecisionTreeClassifier

@@ -81,23 +81,11 @@ def test_a_draft_for_the_credit_model_is_assessed_as_it_is(credit, tmp_path, ter
 
 def test_a_torch_net_on_images_is_broken_within_a_small_ball(tmp_path, terminal):
     prepare("images/prepare.py", "--out", tmp_path / "shapes")
-    told = terminal("assess", "-c", tmp_path / "shapes" / "temper.yaml", "--suite", "quick", "--json")
+    only = ("--only", "evasion", "--only", "stress.image.gaussian_noise", "--only", "validation.performance")
+    told = terminal("assess", "-c", tmp_path / "shapes" / "temper.yaml", "--suite", "quick", *only, "--json")
     assert told.code == 1, told.err[-2000:]
     record = json.loads(told.out)["record"]
     assert record["simulated"] is True
     broken = {m["plugin"]: m["value"] for m in record["measurements"] if m["metric"] == "success_rate"}
     assert broken["evasion.apgd_targeted"] > 0.3
     assert broken["evasion.apgd_targeted"] >= broken["evasion.square"], "the weights in hand are worth something"
-
-
-def test_what_holds_on_the_fraud_demo_holds_on_the_held_out_generator(tmp_path, terminal):
-    told = terminal("demo", "held-out", "--folder", tmp_path / "other")
-    assert told.code == 0, told.err[-2000:]
-    assert "SIMULATED" in told.out
-    runs = Folder(tmp_path / "other").store.runs()
-    assert len(runs) == 2, "some defence is chosen on the other generator too"
-    before, after = ({(m.plugin, m.metric): m for m in run.measurements} for run in runs)
-    key = ("evasion.random_search", "success_rate")
-    assert "holds better" in told.out, "a sure reduction on the same rows, corrected for everything tried"
-    assert after[key].value < before[key].value
-    assert after["performance", "auc"].value > before["performance", "auc"].value - 0.02

@@ -13,7 +13,8 @@ from temper.core.watch import Alarm, Seen, Watch, Watched
 from temper.kernels.several import discoveries
 from temper.monitoring.reference import Window
 
-COMPARISONS = Room("temper.monitoring.drift")
+COMPARISONS = (Room("temper.monitoring.drift"), Room("temper.monitoring.security"))
+_OF_FEW_ROWS = ("missing", "unseen", "bunching")  # what matters though a distribution hardly moves
 _MISSED = 0.1  # the share of windows with a shift worth an alarm in which none may be found
 
 
@@ -25,7 +26,7 @@ def judged(
     Alarms are those of all comparisons of all columns whose p survives Benjamini and Hochberg's rate, so that a window
     without drift alarms at a rate of `false_alarms` at most.
     """
-    found = {name: COMPARISONS.build(name).compare(window) for name in COMPARISONS.names()}
+    found = {name: room.build(name).compare(window) for room in COMPARISONS for name in room.names()}
     tests = sum(len(one.p) for one in found.values())
     needed = rows_needed(window.reference.tally.rows, tests, watch)
     alarms = _alarms(found, window, watch)
@@ -78,7 +79,7 @@ def _alarms(found: dict[str, Shift], window: Window, watch: Watch) -> tuple[Alar
             p=float(p[at]),
         )
         for at in discoveries(p, watch.false_alarms)
-        if not (int(columns[at]) in small and names[at] not in ("missing", "unseen"))
+        if not (int(columns[at]) in small and names[at] not in _OF_FEW_ROWS)
     )
 
 

@@ -23,13 +23,14 @@ def judged(
 ) -> Watched:
     """What this window says: FAIL with an alarm or a trouble, INCONCLUSIVE where it is too small to say PASS.
 
-    Alarms are those of all comparisons of all columns whose p survives Benjamini and Hochberg's rate, so that a window
-    without drift alarms at a rate of `false_alarms` at most.
+    Alarms are those of all comparisons of all columns whose p survives Benjamini and Hochberg's rate, half of it for
+    drift and half for signs of an attack, so that a window without either alarms at a rate of `false_alarms` at most.
     """
-    found = {name: room.build(name).compare(window) for room in COMPARISONS for name in room.names()}
-    tests = sum(len(one.p) for one in found.values())
-    needed = rows_needed(window.reference.tally.rows, tests, watch)
-    alarms = _alarms(found, window, watch)
+    families = [{name: room.build(name).compare(window) for name in room.names()} for room in COMPARISONS]
+    drift, tests = families[0], [sum(len(one.p) for one in family.values()) for family in families]
+    needed = rows_needed(window.reference.tally.rows, tests[0], watch)
+    small = _small(drift["ks"], watch.smallest)
+    alarms = tuple(alarm for family in families for alarm in _alarms(family, window, watch, small))
     rows = window.tally.rows
     wrong = tuple(troubles)
     return Watched(
@@ -37,7 +38,7 @@ def judged(
         ends=ends,
         rows=rows,
         seen=_seen(rows, needed, bool(alarms or wrong)),
-        tests=tests,
+        tests=sum(tests),
         needed=needed,
         alarms=alarms,
         troubles=wrong,
@@ -50,7 +51,7 @@ def rows_needed(reference: int, tests: int, watch: Watch) -> int | None:
 
     By Massart's bound on both samples, at the level of one test among all.
     """
-    level = watch.false_alarms / max(tests, 1)
+    level = watch.false_alarms / len(COMPARISONS) / max(tests, 1)
     found = math.sqrt(-math.log(level / 2.0) / 2.0) + math.sqrt(-math.log(_MISSED) / 2.0)
     together = (found / watch.smallest) ** 2
     return math.ceil(together * reference / (reference - together)) if reference > together else None
@@ -64,13 +65,12 @@ def _seen(rows: int, needed: int | None, wrong: bool) -> Seen:
     return Seen.PASS if needed is not None and rows >= needed else Seen.INCONCLUSIVE
 
 
-def _alarms(found: dict[str, Shift], window: Window, watch: Watch) -> tuple[Alarm, ...]:
+def _alarms(found: dict[str, Shift], window: Window, watch: Watch, small: set[int]) -> tuple[Alarm, ...]:
     """The smallest p first."""
     names = [name for name, one in found.items() for _ in one.p]
     columns = np.concatenate([one.columns for one in found.values()])
     values = np.concatenate([one.values for one in found.values()])
     p = np.concatenate([one.p for one in found.values()])
-    small = _small(found["ks"], watch.smallest)
     return tuple(
         Alarm(
             comparison=names[at],
@@ -78,7 +78,7 @@ def _alarms(found: dict[str, Shift], window: Window, watch: Watch) -> tuple[Alar
             value=float(values[at]),
             p=float(p[at]),
         )
-        for at in discoveries(p, watch.false_alarms)
+        for at in discoveries(p, watch.false_alarms / len(COMPARISONS))
         if not (int(columns[at]) in small and names[at] not in _OF_FEW_ROWS)
     )
 

@@ -16,8 +16,9 @@ from temper.monitoring.trail import Trail
 
 Array = np.ndarray[Any, Any]
 SAMPLE = 500
-WIDTHS = (0.002, 0.01, 0.03)
-"""Shares of the reference that are counted by themselves on either side of the threshold, and once more below."""
+WIDTHS, SIDE = (0.003, 0.01, 0.03), 3
+"""Shares of the reference just below the threshold that are counted by themselves, beside sides so many times as wide.
+"""
 _ORDER = Draws(0, "monitoring.sample")
 
 
@@ -162,11 +163,9 @@ def _lowest(rows: Array, numbers: Array) -> Sample:
 
 
 def _about(scores: Array, threshold: Any) -> Array:
-    """Knots at the threshold and where each of `WIDTHS` begins and ends around it."""
+    """Knots at the threshold, and where the bands beside it and their sides end."""
     below, above = np.sort(scores[scores < threshold])[::-1], np.sort(scores[scores >= threshold])
-    knots = [threshold]
-    for width in WIDTHS:
-        many = max(1, round(width * len(scores)))
-        knots += [below[at - 1] for at in (many, 2 * many) if at <= len(below)]
-        knots += [above[many - 1]] if many <= len(above) else []
-    return np.array(knots, dtype=np.float32)
+    many = [max(1, round(width * len(scores))) for width in WIDTHS]
+    lower = [below[n - 1] for one in many for n in (one, (1 + SIDE) * one) if n <= len(below)]
+    upper = [above[SIDE * one - 1] for one in many if SIDE * one <= len(above)]
+    return np.array([threshold, *lower, *upper], dtype=np.float32)

@@ -53,10 +53,11 @@ def _spike(column: Column, before: Array, now: Array) -> Fault | None:
     if column.type in ("category", "boolean"):
         stuck = share >= _ALL and usual <= _FEW
     else:
-        # A value that nobody had before, or that nobody could choose, needs few rows; whole numbers have common ones.
-        new = not allowed or not before.min() <= value <= before.max()
-        least = _PART if new or (column.type == "number" and not column.movable) else _MUCH
-        stuck = share - usual >= least and usual <= share / 5.0
+        # Few rows are enough of a value that nobody had and that no attacker may choose. One that customers had before
+        # can become common with them, such as the least or the largest there is.
+        new = usual == 0.0 and not (column.movable and allowed)
+        whole = column.type == "integer" and before.min() <= value <= before.max()
+        stuck = share - usual >= (_PART if new and not whole else _MUCH) and usual <= share / 5.0
     if not stuck:
         return None
     says = f"{column.name}: {share:.0%} of its values are {column.show(value)}, where {usual:.1%} were"

@@ -122,8 +122,12 @@ def natural(world: World, rows: Any, rng: Any) -> tuple[Any, str]:
     if world.cases is not None and rng.random() < 0.5:
         some = Cases(events=world.cases.events, rows=world.cases.rows[rows], schema=schema)
         severity = int(rng.integers(2, 6))
-        return some.features(Holiday().apply(some, severity, Draws(int(rng.integers(1 << 30)), "holiday", rows))), "holiday"
-    fixed = [at for at, c in enumerate(schema.columns) if c.attacker.value == "immutable" and c.type in ("number", "integer")]
+        return some.features(
+            Holiday().apply(some, severity, Draws(int(rng.integers(1 << 30)), "holiday", rows))
+        ), "holiday"
+    fixed = [
+        at for at, c in enumerate(schema.columns) if c.attacker.value == "immutable" and c.type in ("number", "integer")
+    ]
     at = int(rng.choice(fixed))
     pool = np.flatnonzero(~world.first)
     place = rankdata(world.x[pool, at]) / len(pool)
@@ -187,7 +191,9 @@ def confusion(world: World, repeats: int) -> None:
         for way in sorted({done for _, done in told}):
             those = Counter(s for s, (_, done) in zip(said, told, strict=True) if done == way)
             ways.append((f"{kind}: {way}", sum(those.values()), *(those[one] for one in SAID)))
-    rows = f"{world.reference.tally.rows:,} rows of reference, {min(ROWS, int((~world.first).sum()) // 2):,} in a window"
+    rows = (
+        f"{world.reference.tally.rows:,} rows of reference, {min(ROWS, int((~world.first).sum()) // 2):,} in a window"
+    )
     print(f"\n{world.name} (SIMULATED): {rows}, {len(world.moved)} frauds that pass after the attack")
     table(f"{repeats} runs a kind: what was said", ("done", *SAID, "right"), lines)
     table("each way by itself", ("done", "runs", *SAID), ways)

@@ -28,7 +28,7 @@ def where(alarms: Iterable[Alarm], window: Window, schema: Schema) -> list[str]:
     at = schema.index(names[0])
     before, now = (one.rows.astype(float) for one in (window.reference.sample, window.sample))
     best, says = _FAR, ""
-    for by in np.flatnonzero(schema.categorical):
+    for by in np.flatnonzero(schema.categorical).tolist():
         for code, name in enumerate(schema.columns[by].categories):
             inside, outside = (_split(before, now, at, by, code, there) for there in (True, False))
             if inside > best and outside < inside / 3.0:

@@ -1,4 +1,4 @@
-"""What kind of change a window with an alarm shows, by rules that were written before anything was measured.
+"""What kind of change a window with an alarm shows, by rules that are written here and fitted to nothing.
 
 An attacker reaches the columns that the Schema lets him set, keeps the laws between columns, and wants scores below
 the threshold. A pipeline breaks columns, whoever may set them, and knows no threshold. Customers change in many columns

@@ -19,6 +19,7 @@ from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
 from conformance.culprits import scenario as scenarios
+from conformance.culprits import sign as signs
 from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
 from conformance.culprits import stressor_unstructured as unstructured
@@ -41,6 +42,7 @@ from temper.testing import (
     poisoning,
     report,
     scenario,
+    sign,
     stage,
     store,
     stressor,
@@ -64,6 +66,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("told", told.LAWS, conversations.BITES, conversations.INNOCENT),
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("comparison", comparison.LAWS, compared.BITES, compared.INNOCENT),
+    ("sign", sign.LAWS, signs.BITES, signs.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
@@ -140,6 +143,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
         judge,
         detector,
         comparison,
+        sign,
         stressor,
         stressor_unstructured,
         scenario,

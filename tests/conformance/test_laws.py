@@ -33,6 +33,7 @@ from temper.testing import (
     plugin,
     poisoning,
     scenario,
+    sign,
     stage,
     stressor,
     stressor_unstructured,
@@ -121,6 +122,7 @@ def every_plugin() -> Iterator[Any]:
         "guard.stages",
         "detectors",
         "monitoring.drift",
+        "monitoring.security",
         "chaos.faults",
     ):
         for name in Room(f"temper.{room}").names():
@@ -190,6 +192,11 @@ def test_detector_keeps(name: str, law: Law) -> None:
 @pytest.mark.parametrize(("name", "law"), pairs("monitoring.drift", lambda name: comparison.LAWS))
 def test_comparison_keeps(name: str, law: Law) -> None:
     law(Room("temper.monitoring.drift").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("monitoring.security", lambda name: (*comparison.LAWS, *sign.LAWS)))
+def test_sign_of_an_attack_keeps(name: str, law: Law) -> None:
+    law(Room("temper.monitoring.security").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

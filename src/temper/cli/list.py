@@ -23,13 +23,17 @@ ROOMS = {
     "judges": "temper.judges",
     "comparisons": "temper.monitoring.drift",
     "detectors": "temper.detectors",
+    "signs": "temper.monitoring.security",
     "stressors": "temper.stress",
 }
 
 
 def command(
     room: Annotated[
-        str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, detectors.")
+        str,
+        typer.Argument(
+            help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, signs, detectors."
+        ),
     ] = "",
 ) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""

@@ -4,7 +4,8 @@ monitor:
   feed: predictions/             # a table, or a folder of .parquet and .csv files, with the columns of the schema
   time: at                       # when each prediction was made
   id: request                    # tells rows apart; without it a row is known by its values and its time
-  score: score                   # the model's score, watched like a column
+  score: score                   # the model's score, watched like a column, and beside the model's threshold
+  client: account                # whose row it is: whoever tries one case again and again is seen
   window: 1d                     # 15m, 1h, 1d
   false_alarms: 0.05             # share of windows without drift in which anything may alarm
   smallest: 0.1                  # a distance of distributions that is worth an alarm
@@ -18,7 +19,7 @@ from pathlib import Path
 from temper.config.document import Section
 from temper.core.watch import Watch
 
-_KEYS = ("feed", "time", "id", "score", "window", "false_alarms", "smallest", "grace")
+_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -42,6 +43,7 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         time=usual.time,
         id=section.text("id"),
         score=section.text("score"),
+        client=section.text("client"),
         window=window,
         false_alarms=false_alarms,
         smallest=smallest,

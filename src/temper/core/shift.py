@@ -25,7 +25,7 @@ class Shift:
 
 
 class Comparison(Protocol):
-    """A frozen keyword-only dataclass in one file of `monitoring/drift`."""
+    """A frozen keyword-only dataclass in one file of `monitoring/drift` or `monitoring/security`."""
 
     def compare(self, window: Any) -> Shift:
         """What has moved in a `Window` since its reference."""

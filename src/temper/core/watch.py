@@ -15,17 +15,28 @@ class Seen(StrEnum):
     NOTHING = "no data"
 
 
+class Kind(StrEnum):
+    """What kind of change a window with an alarm shows; UNKNOWN where the evidence fits none, and is told anyway."""
+
+    ATTACK = "attack-like"
+    NATURAL = "natural"
+    PIPELINE = "pipeline fault"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """`monitor:` of a temper.yaml: where predictions come from, and how they are cut and judged.
 
     `window` is in seconds. `false_alarms` is the share of windows without drift in which anything may alarm. A distance
     of distribution functions below `smallest` is no alarm, and windows too small to show one that large are
-    inconclusive. `grace` seconds after its end a window is complete.
+    inconclusive. `grace` seconds after its end a window is complete. `client` names the column that says whose a row
+    is.
     """
 
     feed: str
     id: str = ""
+    client: str = ""
     time: str
     score: str = ""
     window: float = 86_400.0
@@ -48,7 +59,8 @@ class Alarm:
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
     no number does. `troubles` are what no row was right in (a column that is gone), in words, and `notes` what some
-    rows were not right in: these count as missing values, and drift decides.
+    rows were not right in: these count as missing values, and drift decides. Of a FAIL, `kind` is what kind of change
+    it shows, `why` the evidence in words, `since` the start of the first window in a row that shows it.
     """
 
     start: float
@@ -60,3 +72,6 @@ class Watched:
     alarms: tuple[Alarm, ...] = ()
     troubles: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    kind: Kind | None = None
+    why: tuple[str, ...] = ()
+    since: float | None = None

@@ -75,6 +75,13 @@ def cells_of(x: Array, category: Array, most: int = KNOTS) -> Cells:
     return Cells(knots=knots, starts=starts, category=np.asarray(category, dtype=bool))
 
 
+def with_knots(cells: Cells, column: int, more: Array) -> Cells:
+    """The same cells with further knots in a column, so that what lies between them is counted by itself."""
+    found = [np.union1d(cells.of(at), more) if at == column else cells.of(at) for at in range(len(cells))]
+    starts = np.concatenate([[0], np.cumsum([len(one) for one in found])]).astype(np.int64)
+    return Cells(knots=np.concatenate(found).astype(np.float32), starts=starts, category=cells.category)
+
+
 def tally(cells: Cells, x: Array) -> Tally:
     """Rows (n, d) counted, in the single precision in which they are served, so that a value from a file is the same
     one as on the wire; NaN is missing, and infinite values lie beyond the outer knots.

@@ -133,6 +133,23 @@ def rates(events: Array, n: Array, others: Array, m: Array) -> Array:
     return np.where((n > 0) & (m > 0), np.minimum(1.0, 2.0 * tails), 1.0)
 
 
+def excess(inside: int, beside: int, now: int, now_beside: int, least: float) -> float:
+    """p that the odds of `now` to `now_beside` are at most `least` times those of `inside` to `beside`: exact.
+
+    Source: Fisher, "The logic of inductive inference", 1935 (the distribution given the margins, odds other than one).
+
+    >>> round(excess(10, 10, 9, 1, 1.0), 3), round(excess(10, 10, 9, 1, 2.0), 3)
+    (0.037, 0.175)
+    """
+    from scipy.special import gammaln, logsumexp
+
+    window, both = now + now_beside, inside + now
+    x = np.arange(max(0, both - inside - beside), min(window, both) + 1)
+    ways = -gammaln(x + 1) - gammaln(window - x + 1) - gammaln(both - x + 1) - gammaln(inside + beside - both + x + 1)
+    weights = ways + x * np.log(least)
+    return float(min(1.0, np.exp(logsumexp(weights[x >= now]) - logsumexp(weights))))
+
+
 def _below(counts: Array) -> Array:
     """The share of values up to the end of each cell; NaN without values."""
     with np.errstate(invalid="ignore"):

@@ -25,12 +25,13 @@ Array = np.ndarray[Any, Any]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arrived:
     """Rows of one file: `x` (n, d) with the score as its last column where the feed has one, `ids` (n,), `at` (n,) in
-    seconds, and what was wrong with them.
+    seconds, `clients` (n,) where the feed says whose they are, and what was wrong with them.
     """
 
     x: Array
     ids: Array
     at: Array
+    clients: Array | None
     troubles: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -39,7 +40,7 @@ def arrived(watch: Watch, schema: Schema) -> Iterator[Arrived]:
     """The rows of every file of the feed, the files by name."""
     for path in _files(Path(watch.feed)):
         names = header(path)
-        for name in (watch.time, *([watch.id] if watch.id else []), *([watch.score] if watch.score else [])):
+        for name in (watch.time, *(one for one in (watch.id, watch.score, watch.client) if one)):
             require(name, names, path)
         text = [column.name for column in schema.columns if column.type == "category"]
         yield _arrived(read_columns(path, names, text), watch, schema)
@@ -55,7 +56,8 @@ def _arrived(frame: pd.DataFrame, watch: Watch, schema: Schema) -> Arrived:
         score = pd.to_numeric(frame[watch.score], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         x = np.column_stack([x, score])
     ids = hashed(frame[watch.id]) if watch.id else _of_content(x, seconds)
-    return Arrived(x=x, ids=ids, at=seconds, troubles=troubles, notes=notes)
+    clients = hashed(frame[watch.client]) if watch.client else None
+    return Arrived(x=x, ids=ids, at=seconds, clients=clients, troubles=troubles, notes=notes)
 
 
 def _of_content(x: Array, at: Array) -> Array:

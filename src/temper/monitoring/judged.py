@@ -8,12 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from temper.core.room import Room
-from temper.core.shift import Shift
+from temper.core.shift import TOGETHER, Shift
 from temper.core.watch import Alarm, Seen, Watch, Watched
 from temper.kernels.several import discoveries
 from temper.monitoring.reference import Window
 
-COMPARISONS = Room("temper.monitoring.drift")
+COMPARISONS = (Room("temper.monitoring.drift"), Room("temper.monitoring.security"))
+_FAMILIES = 3
+_OF_FEW_ROWS = ("missing", "unseen", "bunching")  # what matters though a distribution hardly moves
 _MISSED = 0.1  # the share of windows with a shift worth an alarm in which none may be found
 
 
@@ -22,13 +24,17 @@ def judged(
 ) -> Watched:
     """What this window says: FAIL with an alarm or a trouble, INCONCLUSIVE where it is too small to say PASS.
 
-    Alarms are those of all comparisons of all columns whose p survives Benjamini and Hochberg's rate, so that a window
-    without drift alarms at a rate of `false_alarms` at most.
+    Alarms are those whose p survives Benjamini and Hochberg's rate, a third of `false_alarms` for each family: columns
+    one by one, rows as wholes, signs of an attack. So a window without any alarms at a rate of `false_alarms` at most,
+    and a few comparisons that answer another question are not drowned by those of many columns.
     """
-    found = {name: COMPARISONS.build(name).compare(window) for name in COMPARISONS.names()}
-    tests = sum(len(one.p) for one in found.values())
-    needed = rows_needed(window.reference.tally.rows, tests, watch)
-    alarms = _alarms(found, window, watch)
+    drift, security = ({name: room.build(name).compare(window) for name in room.names()} for room in COMPARISONS)
+    wholes = {name: one for name, one in drift.items() if (one.columns == TOGETHER).any()}
+    columns = {name: one for name, one in drift.items() if name not in wholes}
+    small = _small(drift["ks"], watch.smallest)
+    alarms = tuple(one for family in (columns, wholes, security) for one in _alarms(family, window, watch, small))
+    tests = [sum(len(one.p) for one in family.values()) for family in (columns, wholes, security)]
+    needed = rows_needed(window.reference.tally.rows, tests[0], watch)
     rows = window.tally.rows
     wrong = tuple(troubles)
     return Watched(
@@ -36,7 +42,7 @@ def judged(
         ends=ends,
         rows=rows,
         seen=_seen(rows, needed, bool(alarms or wrong)),
-        tests=tests,
+        tests=sum(tests),
         needed=needed,
         alarms=alarms,
         troubles=wrong,
@@ -49,7 +55,7 @@ def rows_needed(reference: int, tests: int, watch: Watch) -> int | None:
 
     By Massart's bound on both samples, at the level of one test among all.
     """
-    level = watch.false_alarms / max(tests, 1)
+    level = watch.false_alarms / _FAMILIES / max(tests, 1)
     found = math.sqrt(-math.log(level / 2.0) / 2.0) + math.sqrt(-math.log(_MISSED) / 2.0)
     together = (found / watch.smallest) ** 2
     return math.ceil(together * reference / (reference - together)) if reference > together else None
@@ -63,13 +69,12 @@ def _seen(rows: int, needed: int | None, wrong: bool) -> Seen:
     return Seen.PASS if needed is not None and rows >= needed else Seen.INCONCLUSIVE
 
 
-def _alarms(found: dict[str, Shift], window: Window, watch: Watch) -> tuple[Alarm, ...]:
+def _alarms(found: dict[str, Shift], window: Window, watch: Watch, small: set[int]) -> tuple[Alarm, ...]:
     """The smallest p first."""
     names = [name for name, one in found.items() for _ in one.p]
     columns = np.concatenate([one.columns for one in found.values()])
     values = np.concatenate([one.values for one in found.values()])
     p = np.concatenate([one.p for one in found.values()])
-    small = _small(found["ks"], watch.smallest)
     return tuple(
         Alarm(
             comparison=names[at],
@@ -77,8 +82,8 @@ def _alarms(found: dict[str, Shift], window: Window, watch: Watch) -> tuple[Alar
             value=float(values[at]),
             p=float(p[at]),
         )
-        for at in discoveries(p, watch.false_alarms)
-        if not (int(columns[at]) in small and names[at] not in ("missing", "unseen"))
+        for at in discoveries(p, watch.false_alarms / _FAMILIES)
+        if not (int(columns[at]) in small and names[at] not in _OF_FEW_ROWS)
     )
 
 

@@ -12,7 +12,7 @@ from temper.core.errors import StoreError
 from temper.monitoring.reference import Reference
 from temper.store.arrays import digest, load, save
 
-FORMAT = 1
+FORMAT = 2
 
 
 def keep(reference: Reference, path: Path) -> str:

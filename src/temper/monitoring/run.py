@@ -16,11 +16,12 @@ from temper.config.system import load_system
 from temper.core.errors import ConfigError, StoreError, Unsupported
 from temper.core.schema import Schema
 from temper.core.system import Protected
-from temper.core.target import Access
+from temper.core.target import Access, ScoreKind
 from temper.core.watch import Seen, Watch, Watched
 from temper.monitoring import kept
 from temper.monitoring.feed import Arrived, arrived
 from temper.monitoring.judged import judged
+from temper.monitoring.kinds import explained
 from temper.monitoring.reference import Reference, Window
 from temper.store.control.windows import Windows
 
@@ -98,12 +99,16 @@ class Monitor:
         width = self.watch.window
         over = math.floor((now - self.watch.grace) / width) * width
         empty = Window.of(self.reference, np.zeros((0, len(self.reference.cells))), np.zeros(0, dtype=np.int64))
+        told: dict[float, Watched] = {}
         for at in range(round((min(over, max(starts) + (_SILENT + 1) * width) - min(starts)) / width)):
-            start = min(starts) + at * width
+            start, last = (min(starts) + turn * width for turn in (at, at - 1))
             if start not in known:
                 held_rows = held.get(start, _Held(reference=self.reference))
                 whole = held_rows.whole or empty
-                yield judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes)
+                said = judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes)
+                before = told.get(last) or self.windows.one(self.watch.feed, self.digest, last, width)
+                told[start] = explained(said, whole, self.schema, before)
+                yield told[start]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -121,7 +126,8 @@ class _Held:
         x, ids = part.x[rows], part.ids[rows]
         _, first = np.unique(ids, return_index=True)
         fresh = np.sort(first[~np.isin(ids[first], self.ids)])
-        window = Window.of(self.reference, x[fresh], ids[fresh])
+        clients = None if part.clients is None else part.clients[rows][fresh]
+        window = Window.of(self.reference, x[fresh], ids[fresh], part.at[rows][fresh], clients)
         self.whole = window if self.whole is None else self.whole + window
         self.ids = np.concatenate([self.ids, ids[fresh]])
         self.troubles |= dict.fromkeys(part.troubles)
@@ -149,11 +155,15 @@ def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, tr
 
 
 def reference_of(system: Protected, scored: bool) -> Reference:
-    """The rows this system was assessed on, as counts; with the model's scores as their last column, if wanted."""
+    """The rows this system was assessed on, as counts; with the model's scores as their last column, if wanted.
+
+    Of two classes the score has a threshold: the system's, else one half.
+    """
     x = np.asarray(system.data.x, dtype=np.float64)
     if not scored:
         return Reference.fit(x, system.schema, (), system.data.ids)
-    return Reference.fit(np.column_stack([x, scores_of(system)]), system.schema, ("score",), system.data.ids)
+    both = np.column_stack([x, scores_of(system)])
+    return Reference.fit(both, system.schema, ("score",), system.data.ids, _threshold(system))
 
 
 def scores_of(system: Protected) -> Array:
@@ -162,6 +172,14 @@ def scores_of(system: Protected) -> Array:
         raise Unsupported("this model gives no scores", fix="leave `monitor: score:` out")
     scores = np.asarray(system.target.scores(system.data.x))
     return scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
+
+
+def _threshold(system: Protected) -> float:
+    if system.target.classes != 2:
+        return float("nan")
+    if system.threshold is not None:
+        return system.threshold
+    return 0.5 if system.target.kind is ScoreKind.PROBABILITIES else float("nan")
 
 
 def _kept(reference: Reference, path: Path, say: Callable[[str], None]) -> str:

@@ -7,12 +7,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from temper.core.watch import Alarm, Seen, Watched
+from temper.core.watch import Alarm, Kind, Seen, Watched
 from temper.report._inert import inert
 
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
 _SHOWN = 3
-_ORDER = ("unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon", "joint")
+_ORDER = (
+    *("trains", "bunching", "unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon", "movable"),
+    "joint",
+)
 """Of several comparisons that found drift in a column, the one that says most."""
 
 
@@ -49,8 +52,11 @@ def span(one: Watched) -> str:
 
 def following(windows: Sequence[Watched]) -> str:
     """What to do next about them."""
-    if any(one.troubles for one in windows):
+    kinds = {one.kind for one in windows}
+    if Kind.PIPELINE in kinds:
         return "next: repair what fills the feed; the model was given other columns than it was made for"
+    if Kind.ATTACK in kinds:
+        return "next: look at the rows near the threshold, and at who sent them; `temper assess` says what breaks it"
     if any(one.alarms for one in windows):
         return "next: `temper assess` with newer rows says whether the model still holds there"
     if any(one.seen is Seen.INCONCLUSIVE for one in windows):
@@ -64,6 +70,21 @@ def document(windows: Sequence[Watched]) -> list[dict[str, Any]]:
 
 
 def _said(one: Watched) -> str:
+    """The alarms; beneath them the kind of change and why, and since when if not since this window."""
+    if one.kind is None:
+        return _found(one)
+    since = f" since {_day(one.since)}" if one.since is not None and one.since < one.start else ""
+    more = [f"and {len(one.why) - _SHOWN} more signs"] if len(one.why) > _SHOWN else []
+    why = "; ".join([*(inert(text, 160) for text in one.why[:_SHOWN]), *more])
+    return f"[bold]{one.kind.value}[/]{since}: {why}\n{_found(one)}"
+
+
+def _day(at: float) -> str:
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment:%Y-%m-%d}" if not at % 86_400.0 else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _found(one: Watched) -> str:
     if one.troubles:
         more = f" and {len(one.troubles) - 1} more" if len(one.troubles) > 1 else ""
         return inert(one.troubles[0], 120) + more
@@ -93,5 +114,8 @@ def _alarm(alarm: Alarm) -> str:
         "g_test": f"its shares moved (V {value:.2f})",
         "wasserstein": f"its values moved by {value:.3g}",
         "joint": "columns belong together otherwise",
+        "bunching": f"crowded just below the threshold, {value:.1f} times what its neighbours promise",
+        "trains": f"one case was tried {value:,.0f} times, ever closer to the threshold",
+        "movable": f"only what an attacker sets has moved, by {value:.2f}",
     }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")
     return f"{inert(alarm.column, 40)}{': ' if alarm.column else ''}{said} (p {alarm.p:.0e})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from temper.core.watch import Alarm, Seen, Watched
+from temper.core.watch import Alarm, Kind, Seen, Watched
 from temper.store.codec import from_json, to_json
 from temper.store.control.database import Database, Row
 
@@ -36,6 +36,13 @@ class Windows:
             rows = tx.all(sql, feed, reference, width)
         return {float(row["start"]): int(from_json(row["document"])["rows"]) for row in rows}
 
+    def one(self, feed: str, reference: str, start: float, width: float) -> Watched | None:
+        """What was said of this window."""
+        sql = "SELECT * FROM watched WHERE feed = ? AND reference = ? AND start = ? AND ends = ?"
+        with self._database.read() as tx:
+            row = tx.one(sql, feed, reference, start, start + width)
+        return _watched(row) if row else None
+
     def page(self, feed: str, limit: int = 50) -> list[Watched]:
         """The latest windows of a feed, the newest first."""
         with self._database.read() as tx:
@@ -53,6 +60,9 @@ def _document(one: Watched) -> str:
             "alarms": alarms,
             "troubles": list(one.troubles),
             "notes": list(one.notes),
+            "kind": one.kind.value if one.kind else "",
+            "why": list(one.why),
+            "since": one.since,
         }
     )
 
@@ -69,4 +79,7 @@ def _watched(row: Row) -> Watched:
         alarms=tuple(Alarm(comparison=c, column=n, value=float(v), p=float(p)) for c, n, v, p in found["alarms"]),
         troubles=tuple(found["troubles"]),
         notes=tuple(found["notes"]),
+        kind=Kind(found["kind"]) if found.get("kind") else None,
+        why=tuple(found.get("why", ())),
+        since=found.get("since"),
     )

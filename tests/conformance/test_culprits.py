@@ -9,6 +9,7 @@ import pytest
 
 from conformance.culprits import attack as evaders
 from conformance.culprits import check as checkers
+from conformance.culprits import cohort as figures
 from conformance.culprits import comparison as compared
 from conformance.culprits import defence as defenders
 from conformance.culprits import detector as watchers
@@ -27,6 +28,7 @@ from conformance.culprits import told as conversations
 from temper.testing import (
     attack,
     check,
+    cohort,
     comparison,
     defence,
     detector,
@@ -64,6 +66,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("told", told.LAWS, conversations.BITES, conversations.INNOCENT),
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("comparison", comparison.LAWS, compared.BITES, compared.INNOCENT),
+    ("cohort", cohort.LAWS, figures.BITES, figures.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
@@ -139,6 +142,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
         target,
         judge,
         detector,
+        cohort,
         comparison,
         stressor,
         stressor_unstructured,

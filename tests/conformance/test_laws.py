@@ -22,6 +22,7 @@ from temper.judges.share import Rung, Shares
 from temper.testing import (
     attack,
     check,
+    cohort,
     comparison,
     defence,
     detector,
@@ -190,6 +191,11 @@ def test_detector_keeps(name: str, law: Law) -> None:
 @pytest.mark.parametrize(("name", "law"), pairs("monitoring.drift", lambda name: comparison.LAWS))
 def test_comparison_keeps(name: str, law: Law) -> None:
     law(Room("temper.monitoring.drift").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("monitoring.accuracy", lambda name: cohort.LAWS))
+def test_figure_keeps(name: str, law: Law) -> None:
+    law(Room("temper.monitoring.accuracy").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -9,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from temper.core.measure import Status
-from temper.core.requirement import Policy, Requirement, Verdict
+from temper.core.requirement import Policy, Requirement, Verdict, Waiver
 from temper.kernels import cbpe
+from temper.monitoring.accuracy.calibration import Calibration
 from temper.monitoring.accuracy.cbpe import BLIND, Expected
 from temper.monitoring.contract import kept, measured
 from temper.monitoring.labels import NOT_KNOWN, Labels, joined
 from temper.testing.cohort import cohort
 
-DAY = 86_400.0
+DAY, TODAY = 86_400.0, date(2027, 1, 31)
 
 
 def labels(*rows):
@@ -75,7 +77,7 @@ def test_labels_that_never_come_decide_nothing():
     found, met = joined(replace(cohort(2_000), y=np.full(2_000, NOT_KNOWN)), labels(), 0.0, DAY)
     policy = Policy(name="p", requirements=tuple(limits()))
     assert met.labelled == 0
-    assert {one.verdict for one in kept(policy, measured(found))} == {Verdict.INCONCLUSIVE}
+    assert {one.verdict for one in kept(policy, measured(found), TODAY)} == {Verdict.INCONCLUSIVE}
     nothing_yet, met = joined(asked(), labels(), 30 * DAY, 6 * DAY)
     assert met.told(6 * DAY) == ("no row is old enough yet; 6 are too young",)
     assert all(one.status is not Status.OK for one in measured(nothing_yet))
@@ -91,7 +93,8 @@ def limits(accuracy=0.7, ece=0.1):
 
 def verdicts(rows, **more):
     return {
-        one.requirement.id: one for one in kept(Policy(name="p", requirements=tuple(limits(**more))), measured(rows))
+        one.requirement.id: one
+        for one in kept(Policy(name="p", requirements=tuple(limits(**more))), measured(rows), TODAY)
     }
 
 
@@ -124,7 +127,7 @@ def test_the_rows_needed_decide_about():
 
 def test_a_level_that_the_ends_do_not_have_is_not_judged():
     strict = Requirement(id="sure", metric="performance.accuracy", at_least=0.1, confidence=0.999)
-    (one,) = kept(Policy(name="p", requirements=(strict,)), measured(cohort(3_000)))
+    (one,) = kept(Policy(name="p", requirements=(strict,)), measured(cohort(3_000)), TODAY)
     assert one.verdict is Verdict.INCONCLUSIVE
     assert "too low" in one.explanation
 
@@ -216,5 +219,31 @@ def test_concept_drift_leaves_the_expected_figures_as_they_were_and_fails_those_
             assert one.status is Status.INCONCLUSIVE
     assert after["performance.precision"].high < before["performance.precision"].low
     promised = Requirement(id="p", metric="performance.precision", at_least=before["performance.precision"].low)
-    (verdict,) = kept(Policy(name="p", requirements=(promised,)), list(after.values()))
+    (verdict,) = kept(Policy(name="p", requirements=(promised,)), list(after.values()), TODAY)
     assert verdict.verdict is Verdict.FAIL
+
+
+def test_a_breach_that_somebody_accepts_is_waived_until_then():
+    waiver = Waiver(by="head of fraud", reason="new rules are coming", until=TODAY)
+    promised = Requirement(id="p", metric="performance.accuracy", at_least=0.99, waiver=waiver)
+    figures = measured(cohort(500))
+    found = [kept(Policy(name="p", requirements=(promised,)), figures, day)[0] for day in (TODAY, date(2027, 2, 1))]
+    assert [one.verdict for one in found] == [Verdict.WAIVED, Verdict.FAIL]
+
+
+def test_a_group_whose_labels_stay_away_leaves_the_gap_open():
+    rows = cohort(3_000)
+    old = rows.x[:, -1] > np.quantile(rows.x[:, -1], 0.75)
+    gone = replace(rows, y=np.where(old, NOT_KNOWN, rows.y))
+    known, left = (
+        next(one for one in measured(some) if (one.name, one.slice) == ("fairness.tpr_gap", "all"))
+        for some in (rows, gone)
+    )
+    assert known.high < 0.3
+    assert left.high > 0.8
+
+
+def test_scores_that_are_no_probabilities_have_no_calibration_error():
+    rows = cohort(300)
+    (found,) = Calibration().measure(replace(rows, score=rows.score * 7.0))
+    assert found.status is Status.UNTRIED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
 from fnmatch import fnmatchcase
 
 from temper.core.measure import Measurement, Status
@@ -20,12 +22,21 @@ def measured(cohort: Cohort) -> tuple[Measurement, ...]:
     return tuple(one for name in ACCURACY.names() for one in ACCURACY.build(name).measure(cohort))
 
 
-def kept(policy: Policy, figures: Sequence[Measurement]) -> tuple[Judgement, ...]:
+def kept(policy: Policy, figures: Sequence[Measurement], today: date) -> tuple[Judgement, ...]:
     """A judgement for every requirement that speaks of one of these figures; of several the worst decides.
 
-    Requirements of other things (attacks, stress) are for an assessment, and have none.
+    Requirements of other things (attacks, stress) are for an assessment, and have none. A breach that somebody accepts
+    until some day is WAIVED until then.
     """
-    return tuple(one for requirement in policy.requirements for one in _worst(requirement, figures))
+    judged = (one for requirement in policy.requirements for one in _worst(requirement, figures))
+    return tuple(_waived(one, today) for one in judged)
+
+
+def _waived(one: Judgement, today: date) -> Judgement:
+    waiver = one.requirement.waiver
+    if one.verdict is not Verdict.FAIL or waiver is None or waiver.until < today:
+        return one
+    return replace(one, verdict=Verdict.WAIVED, explanation=f"{one.explanation}; accepted by {waiver.by}")
 
 
 def _worst(requirement: Requirement, figures: Sequence[Measurement]) -> Iterator[Judgement]:

@@ -56,7 +56,7 @@ class Cohort:
 
     @property
     def probability(self) -> Array:
-        """How likely each row (n,) is said to be of class 1."""
+        """How likely each row (n,) is to be of class 1, once calibrated."""
         stated = self.calibrator(self.score) if self.calibrator else self.score
         return np.clip(stated, 0.0, 1.0)
 
@@ -75,6 +75,10 @@ class Labels:
     ids: Array
     y: Array
     at: Array
+
+    def take(self, rows: Array) -> Labels:
+        """Those labels alone."""
+        return Labels(ids=self.ids[rows], y=self.y[rows], at=self.at[rows])
 
     def __add__(self, other: Labels) -> Labels:
         return Labels(**{f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)})

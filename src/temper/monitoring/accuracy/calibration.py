@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.measure import Better, Measurement
+from temper.core.measure import Better, Measurement, Status
 from temper.core.seed import Draws
 from temper.kernels.calibration import corrected, errors
 from temper.kernels.confidence_sequence import Evidence
@@ -42,8 +42,11 @@ class Calibration:
 
     def measure(self, cohort: Cohort) -> tuple[Measurement, ...]:
         """`bias` (what came true less what was stated) and `ece`."""
-        known = cohort.labelled
-        p, hit, gone = cohort.probability[known], cohort.y[known].astype(float), cohort.probability[~known]
+        known, score = cohort.labelled, cohort.score
+        if len(score) and not (score.min() >= 0.0 and score.max() <= 1.0):
+            reason = "the scores are no probabilities"
+            return (Measurement(plugin=NAME, metric="ece", value=None, status=Status.UNTRIED, reason=reason),)
+        p, hit, gone = score[known], cohort.y[known].astype(float), score[~known]
         found = mean(
             NAME,
             "bias",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
@@ -42,60 +42,78 @@ class Fairness:
     seed: int = 0
 
     def measure(self, cohort: Cohort) -> tuple[Measurement, ...]:
-        """`tpr_gap` and `fpr_gap` of every sensitive column (slice "column:name")."""
+        """`tpr_gap` and `fpr_gap` of every sensitive column (slice "column:name"), and of the worst (slice "all")."""
         columns = [at for at, column in enumerate(cohort.schema.columns) if column.sensitive]
         if not columns:
             reason = "the schema names no sensitive column"
             return (Measurement(plugin=NAME, metric="tpr_gap", value=None, status=Status.UNTRIED, reason=reason),)
-        return tuple(self._gap(cohort, metric, at) for metric in RATES for at in columns)
+        each = 1.0 - (1.0 - self.confidence) / len(columns)
+        found = []
+        for metric in RATES:
+            found += [self._gap(cohort, metric, at, self.confidence) for at in columns]
+            found.append(self._worst([self._gap(cohort, metric, at, each) for at in columns]))
+        return tuple(found)
 
-    def _gap(self, cohort: Cohort, metric: str, at: int) -> Measurement:
+    def _worst(self, columns: list[Measurement]) -> Measurement:
+        """The worst column's gap; the ends hold for the largest gap of all columns."""
+        lost = next((m for m in columns if m.value is None), None)
+        worst = lost or max(columns, key=lambda m: m.value or 0.0)
+        if lost is None:
+            low, high = max(m.low or 0.0 for m in columns), max(m.high or 0.0 for m in columns)
+            worst = replace(worst, low=low, high=high)
+        return replace(worst, slice="all", confidence=self.confidence)
+
+    def _gap(self, cohort: Cohort, metric: str, at: int, confidence: float) -> Measurement:
         column, truth = cohort.schema.columns[at], RATES[metric]
         where = f"column:{column.name}"
         if not cohort.labelled.any():
             return nothing(NAME, metric, NO_LABELS, Better.LOWER, slice=where)
         group, names = groups(cohort.x[:, at], column, self.bands)
-        hits, rows = (
-            np.bincount(group[mask], minlength=len(names))
-            for mask in ((cohort.y == truth) & cohort.flagged, cohort.y == truth)
+        seen, gone = cohort.y == truth, ~cohort.labelled
+        hits, rows, unsure = (
+            np.bincount(group[mask], minlength=len(names)) for mask in (seen & cohort.flagged, seen, gone)
         )
-        kept = np.flatnonzero(rows >= self.smallest)
-        if len(kept) < 2:
-            reason = f"{len(kept)} groups of {column.name} have {self.smallest} rows of class {truth}, two are needed"
+        kept, possible = rows >= self.smallest, np.flatnonzero(rows + unsure >= self.smallest)
+        if kept.sum() < 2:
+            reason = f"{kept.sum()} groups of {column.name} have {self.smallest} rows of class {truth}, two are needed"
             return nothing(NAME, metric, reason, Better.LOWER, slice=where, n=int(rows.sum()))
-        ends = [self._ends(cohort, group == one, truth, len(kept)) for one in kept]
-        pairs = list(permutations(range(len(kept)), 2))
-        rates = hits[kept] / rows[kept]
-        chance = null_gaps(hits[kept], rows[kept], _CHANCES, Draws(self.seed, f"{NAME}.{column.name}").generator())
-        small = [names[one] for one in range(len(names)) if one not in kept]
-        left_out = (f"left out, fewer than {self.smallest} rows: {', '.join(small)}",) if small else ()
-        most, least = names[kept[rates.argmax()]], names[kept[rates.argmin()]]
+        # A group whose labels stay away has no rate to show, and counts at the ends all the same.
+        sure = 1.0 - (1.0 - confidence) / len(possible)
+        ends = [_ends(cohort.flagged, seen & (group == one), gone & (group == one), sure) for one in possible]
+        pairs = list(permutations(ends, 2))
+        rng = Draws(self.seed, f"{NAME}.{column.name}").generator()
+        rates, chance = hits[kept] / rows[kept], null_gaps(hits[kept], rows[kept], _CHANCES, rng)
+        called = [name for name, is_kept in zip(names, kept, strict=True) if is_kept]
+        small = [name for name in names if name not in called]
+        left_out = (f"fewer than {self.smallest} rows of class {truth}: {', '.join(small)}",) if small else ()
         return Measurement(
             plugin=NAME,
             metric=metric,
             value=float(np.ptp(rates)),
-            low=max(0.0, *(ends[a][0] - ends[b][1] for a, b in pairs)),
-            high=max(ends[a][1] - ends[b][0] for a, b in pairs),
-            confidence=self.confidence,
+            low=max(0.0, *(a[0] - b[1] for a, b in pairs)),
+            high=max(a[1] - b[0] for a, b in pairs),
+            confidence=confidence,
             n=int(rows[kept].sum()),
             unit="difference of rates",
             better=Better.LOWER,
             slice=where,
-            method=f"betting, simultaneous over {len(kept)} groups; holds at every look",
+            method=f"betting, simultaneous over {len(possible)} groups; holds at every look",
             baseline=(("permuted groups, mean", float(chance.mean())),),
-            caveats=(f"{column.name} {most} above {least}", *left_out, *away(cohort)),
+            caveats=(
+                f"{called[rates.argmax()]} above {called[rates.argmin()]}",
+                *left_out,
+                *away(cohort),
+            ),
             anytime=True,
         )
 
-    def _ends(self, cohort: Cohort, mine: Any, truth: int, many: int) -> tuple[float, float]:
-        """Of the rate of one group of `many`; its rows without a label count as whatever moves the end most."""
-        seen = mine & (cohort.y == truth)
-        gone, flagged = mine & ~cohort.labelled, cohort.flagged
-        evidence = Evidence.rate(int((seen & flagged).sum()), int(seen.sum()))
-        noughts, ones = int((gone & ~flagged).sum()), int((gone & flagged).sum())
-        sure = 1.0 - (1.0 - self.confidence) / many
-        low = (evidence + Evidence.rate(0, noughts)).ends(sure)[0]
-        return low, (evidence + Evidence.rate(ones, ones)).ends(sure)[1]
+
+def _ends(flagged: Any, seen: Any, gone: Any, confidence: float) -> tuple[float, float]:
+    """Of the rate of being flagged; rows without a label count as whatever moves the end most."""
+    evidence = Evidence.rate(int((seen & flagged).sum()), int(seen.sum()))
+    noughts, ones = int((gone & ~flagged).sum()), int((gone & flagged).sum())
+    low = (evidence + Evidence.rate(0, noughts)).ends(confidence)[0]
+    return low, (evidence + Evidence.rate(ones, ones)).ends(confidence)[1]
 
 
 PLUGIN = Fairness

@@ -122,6 +122,7 @@ def every_plugin() -> Iterator[Any]:
         "guard.stages",
         "detectors",
         "monitoring.drift",
+        "monitoring.accuracy",
         "chaos.faults",
     ):
         for name in Room(f"temper.{room}").names():

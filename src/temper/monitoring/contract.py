@@ -74,12 +74,18 @@ def _verdict(requirement: Requirement, m: Measurement) -> tuple[Verdict, str]:
         return Verdict.PASS, f"even {bad:.4g} keeps it"
     if good > requirement.limit if at_most else good < requirement.limit:
         return Verdict.FAIL, f"even {good:.4g} breaks it"
-    return Verdict.INCONCLUSIVE, f"{requirement.limit:g} lies between the ends {m.low:.4g} and {m.high:.4g}"
+    open_ = f", and {m.undecided:,} labels have not come" if m.undecided else ""
+    return Verdict.INCONCLUSIVE, f"{requirement.limit:g} lies between the ends{open_}"
 
 
 def _needed(limit: float, m: Measurement) -> int | None:
-    """About how many rows would decide if they went on like these: ends draw together as the root of their number."""
-    if m.value is None or m.low is None or m.high is None or m.status is not Status.OK or m.value == limit:
+    """About how many rows would decide if they went on like these: ends draw together as the root of their number.
+
+    None where labels have not come, which may decide by themselves.
+    """
+    if m.value is None or m.low is None or m.high is None or m.status is not Status.OK:
+        return None
+    if m.undecided or m.value == limit:
         return None
     reach = m.high - m.value if m.value < limit else m.value - m.low
     return max(m.n + 1, math.ceil(m.n * (reach / (m.value - limit)) ** 2))

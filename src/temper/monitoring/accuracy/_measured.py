@@ -53,7 +53,12 @@ def nothing(plugin: str, metric: str, reason: str, better: Better, **more: Any) 
     )
 
 
-def away(cohort: Cohort) -> tuple[str, ...]:
+def away(cohort: Cohort) -> int:
+    """How many rows have no label."""
+    return int((~cohort.labelled).sum())
+
+
+def doubt(cohort: Cohort) -> tuple[str, ...]:
     """The caveat that labels have not come, if any."""
-    gone = int((~cohort.labelled).sum())
+    gone = away(cohort)
     return (f"{gone:,} of {len(cohort):,} rows have no label: both ends count them at their worst",) if gone else ()

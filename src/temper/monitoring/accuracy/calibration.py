@@ -12,7 +12,7 @@ from temper.core.seed import Draws
 from temper.kernels.calibration import corrected, errors
 from temper.kernels.confidence_sequence import Evidence
 from temper.kernels.weighted import resamples
-from temper.monitoring.accuracy._measured import NO_LABELS, away, mean, nothing
+from temper.monitoring.accuracy._measured import NO_LABELS, away, doubt, mean, nothing
 from temper.monitoring.labels import Cohort
 
 NAME = "calibration"
@@ -56,7 +56,8 @@ class Calibration:
             most=Evidence.of((2.0 - gone) / 2.0),
             confidence=self.confidence,
             unit="difference of rates",
-            caveats=away(cohort),
+            undecided=away(cohort),
+            caveats=doubt(cohort),
         )
         moved = {end: 2.0 * getattr(found, end) - 1.0 for end in ("value", "low", "high") if found.value is not None}
         return replace(found, **moved), self._ece(p, hit, len(gone), cohort)
@@ -81,7 +82,8 @@ class Calibration:
             better=Better.LOWER,
             method=f"{self.bins} bins of equal count, cross-fitted signs; bootstrap, {len(drawn)} replicates",
             baseline=(("not corrected", found.raw), ("perfect model, 95 %", found.chance_high)),
-            caveats=(found.told, "its ends hold at one look, not at every one", *away(cohort)),
+            undecided=away(cohort),
+            caveats=(found.told, "its ends hold at one look, not at every one", *doubt(cohort)),
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from temper.core.measure import Better, Measurement, Status
 from temper.kernels.confidence_sequence import Evidence
-from temper.monitoring.accuracy._measured import away, mean
+from temper.monitoring.accuracy._measured import away, doubt, mean
 from temper.monitoring.labels import Cohort
 
 NAME = "cost"
@@ -50,7 +50,8 @@ class Cost:
             most=Evidence.of(gone),
             confidence=self.confidence,
             unit="cost",
-            caveats=(f"no row is foreseen that costs more than {dearest:g}", *away(cohort)),
+            undecided=away(cohort),
+            caveats=(f"no row is foreseen that costs more than {dearest:g}", *doubt(cohort)),
         )
         scaled = {end: getattr(found, end) * dearest for end in ("value", "low", "high") if found.value is not None}
         return (replace(found, **scaled),)

@@ -13,7 +13,7 @@ from temper.core.seed import Draws
 from temper.kernels.confidence_sequence import Evidence
 from temper.kernels.counts import null_gaps
 from temper.kernels.groups import groups
-from temper.monitoring.accuracy._measured import NO_LABELS, away, nothing
+from temper.monitoring.accuracy._measured import NO_LABELS, away, doubt, nothing
 from temper.monitoring.labels import Cohort
 
 NAME = "fairness"
@@ -99,10 +99,11 @@ class Fairness:
             slice=where,
             method=f"betting, simultaneous over {len(possible)} groups; holds at every look",
             baseline=(("permuted groups, mean", float(chance.mean())),),
+            undecided=away(cohort),
             caveats=(
                 f"{called[rates.argmax()]} above {called[rates.argmin()]}",
                 *left_out,
-                *away(cohort),
+                *doubt(cohort),
             ),
             anytime=True,
         )

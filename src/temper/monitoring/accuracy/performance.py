@@ -8,7 +8,7 @@ import numpy as np
 
 from temper.core.measure import Better, Measurement
 from temper.kernels.confidence_sequence import Evidence
-from temper.monitoring.accuracy._measured import NO_LABELS, away, mean
+from temper.monitoring.accuracy._measured import NO_LABELS, away, doubt, mean
 from temper.monitoring.labels import Cohort
 
 NAME = "performance"
@@ -62,7 +62,8 @@ class Performance:
             confidence=self.confidence,
             without=what.get(metric, NO_LABELS) if cohort.labelled.any() else NO_LABELS,
             baseline=(baseline,),
-            caveats=away(cohort),
+            undecided=away(cohort),
+            caveats=doubt(cohort),
         )
 
 

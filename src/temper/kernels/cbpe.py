@@ -76,11 +76,11 @@ def spread(probability: Array, flagged: Array, confidence: float = 0.95) -> dict
     """
     variance = probability * (1.0 - probability)
     normal = Draws(0, "kernels.cbpe").generator().standard_normal((2, _DRAWS))
-    drawn = [
+    hits, missed = (
         np.clip(probability[part].sum() + np.sqrt(variance[part].sum()) * row, 0.0, part.sum())
         for part, row in zip((flagged, ~flagged), normal, strict=True)
-    ]
-    found = _figures(*drawn, int(flagged.sum()), len(flagged))
+    )
+    found = _figures(hits, missed, int(flagged.sum()), len(flagged))
     tail = (1.0 - confidence) / 2.0
     ends = {}
     for name, values in found.items():

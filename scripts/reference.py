@@ -31,6 +31,10 @@ ROOMS = {
     "detectors": ("Detectors", "Watchers without ground truth; their state is a value."),
     "monitoring.drift": ("Comparisons", "How a window of rows differs from the reference."),
     "monitoring.security": ("Signs of an attack", "What somebody at work against the model leaves in a window."),
+    "monitoring.accuracy": (
+        "Figures of labels",
+        "How right the model was, once labels have come, and what is expected before.",
+    ),
     "guard.stages": ("Stages", "Layers of the guard; the worst decision wins."),
     "response.responses": ("Responses", "What is done about an incident."),
 }

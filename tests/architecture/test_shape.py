@@ -30,6 +30,7 @@ VERBS = {
     "detectors": "step",
     "monitoring/drift": "compare",
     "monitoring/security": "compare",
+    "monitoring/accuracy": "measure",
     "response/responses": "act",
     "chaos/faults/wire": "meet",
     "chaos/faults/scores": "answer",

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.culprits import attack as evaders
 from conformance.culprits import check as checkers
+from conformance.culprits import cohort as figures
 from conformance.culprits import comparison as compared
 from conformance.culprits import defence as defenders
 from conformance.culprits import detector as watchers
@@ -28,6 +29,7 @@ from conformance.culprits import told as conversations
 from temper.testing import (
     attack,
     check,
+    cohort,
     comparison,
     defence,
     detector,
@@ -67,6 +69,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("comparison", comparison.LAWS, compared.BITES, compared.INNOCENT),
     ("sign", sign.LAWS, signs.BITES, signs.INNOCENT),
+    ("cohort", cohort.LAWS, figures.BITES, figures.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
@@ -142,6 +145,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
         target,
         judge,
         detector,
+        cohort,
         comparison,
         sign,
         stressor,

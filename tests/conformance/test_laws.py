@@ -22,6 +22,7 @@ from temper.judges.share import Rung, Shares
 from temper.testing import (
     attack,
     check,
+    cohort,
     comparison,
     defence,
     detector,
@@ -123,6 +124,7 @@ def every_plugin() -> Iterator[Any]:
         "detectors",
         "monitoring.drift",
         "monitoring.security",
+        "monitoring.accuracy",
         "chaos.faults",
     ):
         for name in Room(f"temper.{room}").names():
@@ -197,6 +199,11 @@ def test_comparison_keeps(name: str, law: Law) -> None:
 @pytest.mark.parametrize(("name", "law"), pairs("monitoring.security", lambda name: (*comparison.LAWS, *sign.LAWS)))
 def test_sign_of_an_attack_keeps(name: str, law: Law) -> None:
     law(Room("temper.monitoring.security").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("monitoring.accuracy", lambda name: cohort.LAWS))
+def test_figure_keeps(name: str, law: Law) -> None:
+    law(Room("temper.monitoring.accuracy").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

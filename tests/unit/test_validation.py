@@ -20,9 +20,9 @@ from temper.core.target import Access, ScoreKind
 from temper.engine.rooms.validation import run
 from temper.engine.task import Sizes, Task, World
 from temper.kernels.counts import confusion, events, gap, null_gaps
+from temper.kernels.groups import groups
 from temper.kernels.ranking import auc, average_precision
 from temper.kernels.weighted import Ranked, resamples
-from temper.validation._groups import groups
 from temper.validation.calibration import Calibration
 from temper.validation.explanation import Explanation
 from temper.validation.fairness import Fairness

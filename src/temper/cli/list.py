@@ -22,6 +22,7 @@ ROOMS = {
     "faults": "temper.chaos.faults",
     "judges": "temper.judges",
     "comparisons": "temper.monitoring.drift",
+    "labels": "temper.monitoring.accuracy",
     "detectors": "temper.detectors",
     "signs": "temper.monitoring.security",
     "stressors": "temper.stress",
@@ -32,7 +33,7 @@ def command(
     room: Annotated[
         str,
         typer.Argument(
-            help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, signs, detectors."
+            help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, signs, labels, detectors."
         ),
     ] = "",
 ) -> None:

@@ -25,6 +25,7 @@ def run(
 ) -> None:
     """Judge every window that is over and was not judged yet: exit 1 with an alarm, 3 where one could not be judged."""
     from temper.monitoring.run import monitor_of
+    from temper.report import outcomes
     from temper.report.watched import document, following, show
     from temper.store.codec import to_json
 
@@ -32,10 +33,11 @@ def run(
         quiet = (lambda text: None) if json else typer.echo
         looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle).look(now)
         if json:
-            typer.echo(to_json(document(looked.new)))
+            typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
         elif looked.new:
             show(looked.new)
         if not json:
+            outcomes.show(looked.outcomes)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
         raise typer.Exit(looked.code(lenient=lenient))
 
@@ -49,6 +51,7 @@ def watch(
 ) -> None:
     """Look again and again until it is stopped; what was said of a window is kept, so it goes on where it was."""
     from temper.monitoring.run import monitor_of
+    from temper.report import outcomes
     from temper.report.watched import show
 
     seconds = duration(every)
@@ -56,8 +59,10 @@ def watch(
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle)
         try:
             while True:
-                if (looked := monitor.look(time.time())).new:
+                looked = monitor.look(time.time())
+                if looked.new:
                     show(looked.new)
+                outcomes.show([one for one in looked.outcomes if one.decided])
                 time.sleep(seconds)
         except KeyboardInterrupt:
             typer.echo("stopped: `temper monitor run` goes on with the next window")

@@ -10,6 +10,9 @@ monitor:
   false_alarms: 0.05             # share of windows without drift in which anything may alarm
   smallest: 0.1                  # a distance of distributions that is worth an alarm
   grace: 1h                      # how long after a window's end its rows may still come
+  labels: labels/                # a table, or a folder of them: what became of rows, by the column of `id`
+  label: fraud                   # the column that holds the class
+  maturity: 45d                  # how old a row is when its label should be there; before, none counts
 """
 
 from __future__ import annotations
@@ -17,15 +20,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from temper.config.document import Section
+from temper.core.outcome import Truth
 from temper.core.watch import Watch
 
 _KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace")
+_LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def watch_of(document: Section, base: Path) -> Watch | None:
     """What stands under `monitor:`; None where nothing does."""
-    section = document.section("monitor").only(*_KEYS)
+    section = document.section("monitor").only(*_KEYS, *_LABELS)
     if not section.entries:
         return None
     usual = Watch(feed=str(base / section.needed("feed")), time=section.needed("time"))
@@ -48,6 +53,24 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         false_alarms=false_alarms,
         smallest=smallest,
         grace=_seconds(section, "grace", usual.grace),
+    )
+
+
+def truth_of(document: Section, base: Path) -> Truth | None:
+    """Where labels come from, under `monitor:`; None where nothing says so."""
+    section = document.section("monitor")
+    if not section.has("labels"):
+        for key in _LABELS:
+            if section.has(key):
+                raise section.error(f"monitor.{key} needs monitor.labels", key, fix="say where labels come from")
+        return None
+    for key in ("label", "id", "score"):
+        if not section.has(key):
+            raise section.error(f"monitor.labels needs monitor.{key}", "labels", fix=f"name the column as `{key}:`")
+    return Truth(
+        labels=str(base / section.text("labels")),
+        label=section.text("label"),
+        maturity=_seconds(section, "maturity", 0.0),
     )
 
 

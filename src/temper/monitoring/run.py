@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from temper.config.monitor import watch_of
+from temper.config.monitor import truth_of, watch_of
 from temper.config.reading import read as read_config
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, StoreError, Unsupported
+from temper.core.outcome import Outcome, Truth
 from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
 from temper.core.watch import Seen, Watch, Watched
+from temper.kernels.cbpe import Calibrator
 from temper.monitoring import kept
 from temper.monitoring.feed import Arrived, arrived
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
+from temper.monitoring.matured import Matured
 from temper.monitoring.reference import Reference, Window
 from temper.store.control.windows import Windows
 
@@ -33,7 +36,8 @@ _SILENT = 30
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Looked:
-    """What one look found: the windows that are `new`, in order of time; `early` rows lie in windows that are not over,
+    """What one look found: the windows that are `new`, in order of time, and the `outcomes` of those whose labels have
+    matured; `early` rows lie in windows that are not over,
     `late` ones in windows of which something was said before, and `twice` had an id that came before in their window.
     """
 
@@ -41,6 +45,7 @@ class Looked:
     early: int = 0
     late: int = 0
     twice: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
 
     @property
     def told(self) -> str:
@@ -55,7 +60,7 @@ class Looked:
 
     def code(self, *, lenient: bool) -> int:
         """The exit code: 1 with an alarm, 3 where a window could not be judged, else 0."""
-        seen = {one.seen for one in self.new}
+        seen = {one.seen for one in (*self.new, *self.outcomes)}
         if Seen.FAIL in seen:
             return 1
         return 3 if seen & {Seen.INCONCLUSIVE, Seen.NOTHING} and not lenient else 0
@@ -70,11 +75,14 @@ class Monitor:
     reference: Reference
     digest: str
     windows: Windows
+    matured: Matured | None = None
 
     def look(self, now: float) -> Looked:
         """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""
         known = self.windows.known(self.watch.feed, self.digest, self.watch.window)
-        looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, _Held]()
+        # First, so that tables that cannot be read stop it before anything is kept and not told.
+        looked = Looked(outcomes=self.matured.look(now) if self.matured else [])
+        again, held = dict.fromkeys(known, 0), dict[float, _Held]()
         for part in arrived(self.watch, self.schema):
             starts = np.floor(part.at / self.watch.window) * self.watch.window
             for start in np.unique(starts).tolist():
@@ -140,7 +148,8 @@ def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, tr
 
     Raises `ConfigError` where nothing says what is watched.
     """
-    watch = watch_of(read_config(config), config.absolute().parent)
+    document, base = read_config(config), config.absolute().parent
+    watch, truth = watch_of(document, base), truth_of(document, base)
     if watch is None:
         raise ConfigError(
             f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
@@ -151,7 +160,32 @@ def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, tr
     reference = reference_of(system, bool(watch.score))
     path = config.absolute().parent / FILE
     digest = _kept(reference, path, say)
-    return Monitor(watch=watch, schema=system.schema, reference=reference, digest=digest, windows=windows)
+    matured = matured_of(system, watch, truth, digest, windows) if truth else None
+    return Monitor(
+        watch=watch, schema=system.schema, reference=reference, digest=digest, windows=windows, matured=matured
+    )
+
+
+def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windows: Windows) -> Matured:
+    """What is promised of the labels of this system's rows; scores are calibrated by the rows of its assessment."""
+    kind = system.target.kind
+    if system.target.classes != 2 or kind not in (ScoreKind.PROBABILITIES, ScoreKind.MARGIN):
+        raise Unsupported(
+            "labels are watched of two classes, with probabilities or margins", fix="leave `monitor: labels:` out"
+        )
+    usual = 0.5 if kind is ScoreKind.PROBABILITIES else 0.0
+    return Matured(
+        truth=truth,
+        watch=watch,
+        schema=system.schema,
+        classes=system.classes,
+        edge=usual if system.threshold is None else system.threshold,
+        policy=system.policy,
+        cost=system.cost,
+        calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
+        digest=digest,
+        windows=windows,
+    )
 
 
 def reference_of(system: Protected, scored: bool) -> Reference:

@@ -11,13 +11,13 @@ from temper.core.attack import Scene
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind
+from temper.kernels.calibration import bins_of, corrected, errors
 from temper.kernels.rate import wilson
 from temper.kernels.weighted import resamples
 from temper.validation._measured import estimate, missing, not_applicable, probabilities, scored
 
 NAME = "calibration"
 _FEWEST = 50
-_SPLITS = 50
 _CELLS = 8_000_000
 
 
@@ -57,11 +57,10 @@ class Calibration:
         rng = Draws(self.seed, NAME).generator()
         count = int(min(self.replicates, max(200, _CELLS // len(p))))
         weights_of = [
-            (w @ (p - hit) ** 2 / len(p), _errors(p, hit, self.bins, w)) for w in resamples(len(p), count, rng)
+            (w @ (p - hit) ** 2 / len(p), errors(p, hit, self.bins, w)) for w in resamples(len(p), count, rng)
         ]
-        squared, errors = (np.concatenate(part) for part in zip(*weights_of, strict=True))
-        null = _null(p, self.bins, count, rng)
-        return _brier(p, hit, squared), _ece(p, hit, self.bins, errors, null, _crossed(p, hit, self.bins, rng))
+        squared, drawn = (np.concatenate(part) for part in zip(*weights_of, strict=True))
+        return _brier(p, hit, squared), _ece(p, hit, self.bins, drawn, rng)
 
 
 def _claims(p: Any, y: Any) -> tuple[Any, Any]:
@@ -87,65 +86,29 @@ def _brier(p: Any, hit: Any, drawn: Any) -> Measurement:
     )
 
 
-def _ece(p: Any, hit: Any, bins: int, drawn: Any, null: Any, value: float) -> Measurement:
-    raw = float(_errors(p, hit, bins, np.ones((1, len(p))))[0])
-    chance, high = float(null.mean()), float(np.quantile(null, 0.95))
-    # Resampling adds as much bias again as sampling did, so only the spread of the replicates is used.
-    below, above = np.quantile(drawn - drawn.mean(), (0.025, 0.975))
-    low, top = max(0.0, raw - chance - float(above)), raw - float(below)
-    verdict = "cannot be told from a perfect model" if raw <= high else "more than a perfect model would show"
+def _ece(p: Any, hit: Any, bins: int, drawn: Any, rng: np.random.Generator) -> Measurement:
+    found = corrected(p, hit, bins, drawn, rng)
     return Measurement(
         plugin=NAME,
         metric="ece",
-        value=min(max(value, low), top),
-        low=low,
-        high=top,
+        value=found.value,
+        low=found.low,
+        high=found.high,
         n=len(p),
         better=Better.LOWER,
         method=f"{bins} bins of equal count, cross-fitted signs; bootstrap, {len(drawn)} replicates",
-        baseline=(("not corrected", raw), ("perfect model, mean", chance), ("perfect model, 95 %", high)),
-        caveats=(f"{raw:.4f} before the correction: {verdict}",),
+        baseline=(
+            ("not corrected", found.raw),
+            ("perfect model, mean", found.chance),
+            ("perfect model, 95 %", found.chance_high),
+        ),
+        caveats=(found.told,),
         curve=Curve(name="reliability", axis="stated probability", unit="observed rate", points=_points(p, hit, bins)),
     )
 
 
-def _bins(p: Any, bins: int) -> Any:
-    """The bin (n,) of each row, numbered from 0 without holes: equal counts, and equal scores always together."""
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
-    return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1]
-
-
-def _errors(p: Any, hit: Any, bins: int, weights: Any) -> Any:
-    """The expected calibration error per row of weights (b, n): sum over bins of |sum of (hit - p)| / n."""
-    member = _bins(p, bins)
-    order = np.argsort(member, kind="stable")
-    starts = np.searchsorted(member[order], np.arange(member.max() + 1))
-    gaps = np.add.reduceat((weights * (hit - p))[:, order], starts, axis=1)
-    return np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
-
-
-def _crossed(p: Any, hit: Any, bins: int, rng: np.random.Generator) -> float:
-    """The calibration error with every bin's sign from the other half of the rows, mean over random halves."""
-    member, gap = _bins(p, bins), hit - p
-    total, found = np.bincount(member, weights=gap), []
-    for _ in range(_SPLITS):
-        half = rng.random(len(p)) < 0.5
-        one = np.bincount(member, weights=gap * half)
-        other = total - one
-        found.append((one * np.sign(other) + other * np.sign(one)).sum() / len(p))
-    return float(np.mean(found))
-
-
-def _null(p: Any, bins: int, replicates: int, rng: np.random.Generator) -> Any:
-    """Calibration errors (replicates,) of outcomes drawn with the stated probabilities themselves."""
-    member = _bins(p, bins)
-    stated = np.bincount(member, weights=p)
-    seen = (np.bincount(member[rng.random(len(p)) < p], minlength=len(stated)) for _ in range(replicates))
-    return np.array([np.abs(counts - stated).sum() / len(p) for counts in seen])
-
-
 def _points(p: Any, hit: Any, bins: int) -> tuple[Point, ...]:
-    member, points = _bins(p, bins), []
+    member, points = bins_of(p, bins), []
     for i in range(member.max() + 1):
         rows = member == i
         n, seen = int(rows.sum()), int(hit[rows].sum())

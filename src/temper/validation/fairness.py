@@ -13,8 +13,8 @@ from temper.core.measure import Better, Measurement, Status
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind
 from temper.kernels.counts import Gap, confusion, events, gap
+from temper.kernels.groups import groups
 from temper.kernels.loss import decide
-from temper.validation._groups import groups
 from temper.validation._measured import missing, not_applicable, scored
 
 NAME = "fairness"

@@ -11,9 +11,9 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
+from temper.kernels.groups import groups
 from temper.kernels.mixture import mixed, most_frequent, within_chi_square
 from temper.kernels.slices import parts
-from temper.validation._groups import groups
 from temper.validation._lapses import Lapse, halves, lapses
 from temper.validation._measured import missing, not_applicable
 

@@ -1,0 +1,85 @@
+"""How far stated probabilities lie from what came true, without the share that chance alone shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+_SPLITS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """The corrected calibration error with its interval; `raw` is uncorrected, and a perfect model shows `chance` on
+    average and `chance_high` in one case of twenty.
+    """
+
+    value: float
+    low: float
+    high: float
+    raw: float
+    chance: float
+    chance_high: float
+
+    @property
+    def told(self) -> str:
+        """Whether it is more than a perfect model would show, in words."""
+        perfect = self.raw <= self.chance_high
+        verdict = "cannot be told from a perfect model" if perfect else "more than a perfect model would show"
+        return f"{self.raw:.4f} before the correction: {verdict}"
+
+
+def corrected(p: Array, hit: Array, bins: int, drawn: Array, rng: np.random.Generator) -> Corrected:
+    """From stated probabilities (n,), what came true (n,), and the errors `drawn` (b,) of resampled rows.
+
+    The interval's lower end gives a perfect model's whole error back, the upper end nothing, so that neither FAIL nor
+    PASS rests on the bias of the error.
+    """
+    null = perfect_errors(p, bins, len(drawn), rng)
+    value = crossed(p, hit, bins, rng)
+    raw = float(errors(p, hit, bins, np.ones((1, len(p))))[0])
+    chance, chance_high = float(null.mean()), float(np.quantile(null, 0.95))
+    # Resampling adds as much bias again as sampling did, so only the spread of the replicates is used.
+    below, above = np.quantile(drawn - drawn.mean(), (0.025, 0.975))
+    low, high = max(0.0, raw - chance - float(above)), raw - float(below)
+    return Corrected(
+        value=min(max(value, low), high), low=low, high=high, raw=raw, chance=chance, chance_high=chance_high
+    )
+
+
+def bins_of(p: Array, bins: int) -> Array:
+    """The bin (n,) of each row, numbered from 0 without holes: equal counts, and equal scores always together."""
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.unique(np.searchsorted(edges, p, side="right"), return_inverse=True)[1]
+
+
+def errors(p: Array, hit: Array, bins: int, weights: Array) -> Array:
+    """The expected calibration error per row of weights (b, n): sum over bins of |sum of (hit - p)| / n."""
+    member = bins_of(p, bins)
+    order = np.argsort(member, kind="stable")
+    starts = np.searchsorted(member[order], np.arange(member.max() + 1))
+    gaps = np.add.reduceat((weights * (hit - p))[:, order], starts, axis=1)
+    return np.asarray(np.abs(gaps).sum(axis=1) / weights.sum(axis=1))
+
+
+def crossed(p: Array, hit: Array, bins: int, rng: np.random.Generator) -> float:
+    """The calibration error with every bin's sign from the other half of the rows, mean over random halves."""
+    member, gap = bins_of(p, bins), hit - p
+    total, found = np.bincount(member, weights=gap), []
+    for _ in range(_SPLITS):
+        half = rng.random(len(p)) < 0.5
+        one = np.bincount(member, weights=gap * half)
+        other = total - one
+        found.append((one * np.sign(other) + other * np.sign(one)).sum() / len(p))
+    return float(np.mean(found))
+
+
+def perfect_errors(p: Array, bins: int, replicates: int, rng: np.random.Generator) -> Array:
+    """Calibration errors (replicates,) of outcomes drawn with the stated probabilities themselves."""
+    member = bins_of(p, bins)
+    stated = np.bincount(member, weights=p)
+    seen = (np.bincount(member[rng.random(len(p)) < p], minlength=len(stated)) for _ in range(replicates))
+    return np.array([np.abs(counts - stated).sum() / len(p) for counts in seen])

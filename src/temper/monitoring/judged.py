@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from temper.core.moved import TOGETHER, Moved
 from temper.core.room import Room
-from temper.core.shift import TOGETHER, Shift
 from temper.core.watch import Alarm, Seen, Watch, Watched
 from temper.kernels.several import discoveries
 from temper.monitoring.reference import Window
@@ -69,7 +69,7 @@ def _seen(rows: int, needed: int | None, wrong: bool) -> Seen:
     return Seen.PASS if needed is not None and rows >= needed else Seen.INCONCLUSIVE
 
 
-def _alarms(found: dict[str, Shift], window: Window, watch: Watch, small: set[int]) -> tuple[Alarm, ...]:
+def _alarms(found: dict[str, Moved], window: Window, watch: Watch, small: set[int]) -> tuple[Alarm, ...]:
     """The smallest p first."""
     names = [name for name, one in found.items() for _ in one.p]
     columns = np.concatenate([one.columns for one in found.values()])
@@ -87,6 +87,6 @@ def _alarms(found: dict[str, Shift], window: Window, watch: Watch, small: set[in
     )
 
 
-def _small(distances: Shift, smallest: float) -> set[int]:
+def _small(distances: Moved, smallest: float) -> set[int]:
     """Columns of numbers whose distribution functions lie closer together than is worth an alarm."""
     return {int(column) for column, value in zip(distances.columns, distances.values, strict=True) if value < smallest}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.monitoring.reference import Reference, Window
 from temper.testing.law import LawBroken, require, same, sealed
 from temper.testing.scenes import schema, table, table_model
@@ -91,13 +91,13 @@ def window(known: Reference, rows: Any, ids: Any = None) -> Window:
     return Window.of(known, sealed(rows), ids, ids.astype(float), ids // _CLIENT)
 
 
-def found(comparison: type[Any], window: Window) -> Shift:
-    """What a comparison says of a window, if it is a Shift at all."""
+def found(comparison: type[Any], window: Window) -> Moved:
+    """What a comparison says of a window, if it is a Moved at all."""
     try:
         told = comparison().compare(window)
     except Exception as crash:
         raise LawBroken(f"fails with {type(crash).__name__}: {crash}") from crash
-    require(isinstance(told, Shift), f"gives a {type(told).__name__}, expected a Shift")
+    require(isinstance(told, Moved), f"gives a {type(told).__name__}, expected a Moved")
     require(told.columns.shape == told.values.shape == told.p.shape, "has other numbers of columns and values")
     return told  # type: ignore[no-any-return]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels import drift
 from temper.testing import comparison
 
@@ -17,45 +17,45 @@ CALLS = itertools.count()
 class Honest:
     """The exact test of missing values."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         before, now = window.reference.tally, window.tally
         columns = np.arange(len(now.missing))
         n, m = np.full(len(columns), before.rows), np.full(len(columns), now.rows)
         values = now.missing / max(now.rows, 1) - before.missing / before.rows
-        return Shift(columns=columns, values=values, p=drift.rates(before.missing, n, now.missing, m))
+        return Moved(columns=columns, values=values, p=drift.rates(before.missing, n, now.missing, m))
 
 
-def _told(window: Any, p: float) -> Shift:
+def _told(window: Any, p: float) -> Moved:
     found = Honest().compare(window)
-    return Shift(columns=found.columns, values=found.values, p=np.full(len(found.p), p))
+    return Moved(columns=found.columns, values=found.values, p=np.full(len(found.p), p))
 
 
 class FixedLimit(Honest):
     """A share that has moved by more than a hundredth is drift, however few rows there are."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         found = Honest().compare(window)
-        return Shift(columns=found.columns, values=found.values, p=np.where(abs(found.values) > 0.01, 1e-9, 1.0))
+        return Moved(columns=found.columns, values=found.values, p=np.where(abs(found.values) > 0.01, 1e-9, 1.0))
 
 
 class Blind(Honest):
     """Finds nothing."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         return _told(window, 1.0)
 
 
 class Sure(Honest):
     """Finds drift where there is no row."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         return _told(window, 0.0) if not window.tally.rows else Honest().compare(window)
 
 
 class Crashes(Honest):
     """Needs a row."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         assert window.tally.rows, "no rows"
         return Honest().compare(window)
 
@@ -63,7 +63,7 @@ class Crashes(Honest):
 class Largest(Honest):
     """Judges by the largest value there is."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         wild = all(counts[-1] for _, counts in _cells(window))
         return _told(window, 1e-9) if wild and window.tally.rows > 100 else Honest().compare(window)
 
@@ -71,7 +71,7 @@ class Largest(Honest):
 class Shy(Honest):
     """Says nothing once there is a wild value."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         wild = all(counts[-1] for _, counts in _cells(window))
         return _told(window, 1.0) if wild else Honest().compare(window)
 
@@ -79,9 +79,9 @@ class Shy(Honest):
 class Moody(Honest):
     """Says another number each time."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         found = Honest().compare(window)
-        return Shift(columns=found.columns, values=found.values + next(CALLS), p=found.p)
+        return Moved(columns=found.columns, values=found.values + next(CALLS), p=found.p)
 
 
 def _cells(window: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import TOGETHER, Shift
+from temper.core.moved import TOGETHER, Moved
 from temper.kernels.mean_discrepancy import mean_discrepancy
 from temper.monitoring.reference import Window
 
@@ -31,14 +31,14 @@ class MeanDiscrepancy:
 
     exchanges: int = 999
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The unbiased squared discrepancy; all columns together."""
         known = window.reference
         first, second = (known.ranks(one.rows) for one in (known.sample, window.sample))
         if min(len(first), len(second)) < 2:
-            return Shift(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
+            return Moved(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
         value, p = mean_discrepancy(first, second, self.exchanges)
-        return Shift(columns=np.array([TOGETHER]), values=np.array([value]), p=np.array([p]))
+        return Moved(columns=np.array([TOGETHER]), values=np.array([value]), p=np.array([p]))
 
 
 PLUGIN = MeanDiscrepancy

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels import drift
 from temper.monitoring.reference import Window
 
@@ -28,12 +28,12 @@ class KolmogorovSmirnov:
     array([1])
     """
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The distance, in [0, 1]."""
         known = window.reference
         columns = np.flatnonzero(~known.cells.category)
         values, p = drift.ks(known.cells, known.tally, window.tally)
-        return Shift(columns=columns, values=values[columns], p=p[columns])
+        return Moved(columns=columns, values=values[columns], p=p[columns])
 
 
 PLUGIN = KolmogorovSmirnov

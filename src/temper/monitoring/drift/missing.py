@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels import drift
 from temper.monitoring.reference import Window
 
@@ -27,13 +27,13 @@ class MissingRate:
     array([0. , 0.4])
     """
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The share of rows without a value, less the reference's."""
         before, now = window.reference.tally, window.tally
         n, m = np.full(len(before.missing), before.rows), np.full(len(now.missing), now.rows)
         with np.errstate(invalid="ignore"):
             values = now.missing / m - before.missing / n
-        return Shift(columns=np.arange(len(values)), values=values, p=drift.rates(before.missing, n, now.missing, m))
+        return Moved(columns=np.arange(len(values)), values=values, p=drift.rates(before.missing, n, now.missing, m))
 
 
 PLUGIN = MissingRate

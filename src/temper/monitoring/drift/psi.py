@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels import drift
 from temper.monitoring.reference import Window
 
@@ -31,11 +31,11 @@ class PopulationStability:
 
     bins: int = 10
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The index."""
         known = window.reference
         values, p = drift.psi(known.cells, known.tally, window.tally, self.bins)
-        return Shift(columns=np.arange(len(values)), values=values, p=p)
+        return Moved(columns=np.arange(len(values)), values=values, p=p)
 
 
 PLUGIN = PopulationStability

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels import drift
 from temper.monitoring.reference import Window, unseen
 
@@ -28,7 +28,7 @@ class Unseen:
     array([0.5])
     """
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The share of values that are new, less what is usual."""
         known, now = window.reference, window.tally
         columns = np.flatnonzero(known.cells.category)
@@ -37,7 +37,7 @@ class Unseen:
         p = np.where(new * n > fresh * m, drift.rates(fresh, n, new, m), 1.0)
         with np.errstate(invalid="ignore"):
             values = new / m - fresh / n
-        return Shift(columns=columns, values=values, p=p)
+        return Moved(columns=columns, values=values, p=p)
 
 
 PLUGIN = Unseen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels import drift
 from temper.monitoring.reference import Window
 
@@ -30,12 +30,12 @@ class Wasserstein:
     (array([0. , 0.5]), True)
     """
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The area, in units of the column."""
         known = window.reference
         columns = np.flatnonzero(~known.cells.category)
         values, p = drift.wasserstein(known.cells, known.tally, window.tally)
-        return Shift(columns=columns, values=values[columns], p=p[columns])
+        return Moved(columns=columns, values=values[columns], p=p[columns])
 
 
 PLUGIN = Wasserstein

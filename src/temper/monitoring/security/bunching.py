@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import Shift
+from temper.core.moved import Moved
 from temper.kernels.drift import excess
 from temper.monitoring.reference import SIDE, WIDTHS, Window
 
@@ -39,15 +39,15 @@ class Bunching:
 
     tolerance: float = 1.1
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """How many times the band outnumbers what the side that grew more promises."""
         known = window.reference
         found = [self._told(*counts) for counts in _counts(window)] if known.scored else []
         if not found:
-            return Shift(columns=np.zeros(0, np.int64), values=np.zeros(0), p=np.zeros(0))
+            return Moved(columns=np.zeros(0, np.int64), values=np.zeros(0), p=np.zeros(0))
         value, p = min(found, key=lambda one: one[1])
         column = np.array([len(known.cells) - 1])
-        return Shift(columns=column, values=np.array([value]), p=np.array([min(1.0, len(found) * p)]))
+        return Moved(columns=column, values=np.array([value]), p=np.array([min(1.0, len(found) * p)]))
 
     def _told(self, before: Counts, now: Counts) -> tuple[float, float]:
         """The excess of the band (the middle one of three), and its p; half a row is added where they are divided."""

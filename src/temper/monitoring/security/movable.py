@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import TOGETHER, Shift
+from temper.core.moved import TOGETHER, Moved
 from temper.kernels import drift
 from temper.monitoring.reference import Window
 
@@ -33,16 +33,16 @@ class Movable:
 
     least: float = 0.1
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """The largest distance of a movable column; all columns together."""
         known = window.reference
         apart, p = drift.ks(known.cells, known.tally, window.tally)
         if not (known.movable.any() and known.fixed.any()) or not np.isfinite(apart[known.movable | known.fixed]).all():
-            return Shift(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
+            return Moved(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
         value = float(apart[known.movable].max())
         alone = value >= self.least and apart[known.fixed].max() < value / 2.0
         surely = min(1.0, float(p[known.movable].min()) * int(known.movable.sum())) if alone else 1.0
-        return Shift(columns=np.array([TOGETHER]), values=np.array([value]), p=np.array([surely]))
+        return Moved(columns=np.array([TOGETHER]), values=np.array([value]), p=np.array([surely]))
 
 
 PLUGIN = Movable

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.shift import TOGETHER, Shift
+from temper.core.moved import TOGETHER, Moved
 from temper.kernels.walk import approach_p
 from temper.monitoring.reference import Window
 
@@ -39,15 +39,15 @@ class Trains:
 
     least: int = 5
 
-    def compare(self, window: Window) -> Shift:
+    def compare(self, window: Window) -> Moved:
         """How many rows the most telling train has."""
         trains = [scores[-_LONG:] for scores in window.trail.trains(self.least)]
         if not trains:
-            return Shift(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
+            return Moved(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
         p = np.array([approach_p(np.abs(scores - window.reference.threshold)) for scores in trains])
         first = int(np.argmin(p))
         value = np.array([float(len(trains[first]))])
-        return Shift(columns=np.array([TOGETHER]), values=value, p=np.array([min(1.0, len(p) * p[first])]))
+        return Moved(columns=np.array([TOGETHER]), values=value, p=np.array([min(1.0, len(p) * p[first])]))
 
 
 PLUGIN = Trains

@@ -13,7 +13,7 @@ TOGETHER = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shift:
+class Moved:
     """How far (k,) columns have moved, and p (k,) that they have not; `columns` (k,) are positions, or `TOGETHER`.
 
     A column that cannot be compared, for want of values on one side, has a value of NaN and a p of one.
@@ -27,5 +27,5 @@ class Shift:
 class Comparison(Protocol):
     """A frozen keyword-only dataclass in one file of `monitoring/drift` or `monitoring/security`."""
 
-    def compare(self, window: Any) -> Shift:
+    def compare(self, window: Any) -> Moved:
         """What has moved in a `Window` since its reference."""

@@ -143,8 +143,10 @@ def test_kills_lose_nothing_that_was_acknowledged(place, tmp_path):
     print(f"{kind}, {KILLS[kind]} kills: {dict(counts)} acknowledged, chain of {control.audit.head()[0]}")
     assert min(counts["case"], counts["decision"]) > KILLS[kind] / 2, "the load was one"
     assert looked_at_again(control) == []
-    while case := control.reviews.claim("p4", time.time() + 1, lease=LEASE):
-        control.reviews.decide(case.id, "p4", "allow", "late", f"late-{case.id}", case.version, time.time() + 1)
+    now = time.time() + 1
+    while case := control.reviews.claim("p4", now, lease=LEASE):
+        control.reviews.decide(case.id, "p4", "allow", "late", f"late-{case.id}", case.version, now)
+        now = max(now, time.time() + 1)
     left = "SELECT id FROM review WHERE state = 'claimed' AND id NOT IN (SELECT review FROM exercise)"
     assert rows(control, left) == [], "no lease is stuck"
     control.close()

@@ -12,6 +12,7 @@ from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, duration, opened
 
 app = typer.Typer(help="Watch a model in service: windows of its predictions beside the rows it was assessed on.")
+To = Annotated[Path | None, typer.Option(help="A file that is written as a whole; else it is printed.")]
 Every = Annotated[str, typer.Option(help="How often to look: 60s, 5m, 1h.")]
 
 
@@ -90,3 +91,57 @@ def status(
             show(found)
         else:
             typer.echo("nothing was looked at yet\n  next: temper monitor run")
+
+
+@app.command("export")
+def export(
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="The newest window as Prometheus reads it.")] = False,
+    grafana: Annotated[bool, typer.Option("--grafana", help="A dashboard for Grafana.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Alert rules for Prometheus.")] = False,
+    to: To = None,
+) -> None:
+    """Write what Prometheus and Grafana need: figures of the newest window, a dashboard, or alert rules."""
+    from temper.core.errors import TemperError
+
+    if prometheus + grafana + rules != 1:
+        raise TemperError("nothing says what to export", fix="give one of --prometheus, --grafana and --rules")
+    text = _figures(config, store) if prometheus else _drawn() if grafana else _ruled()
+    if to is None:
+        typer.echo(text, nl=False)
+        return
+    beside = to.with_name(f".{to.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(to)
+
+
+def _figures(config: Path, store: str) -> str:
+    from temper.config.monitor import watch_of
+    from temper.config.reading import read
+    from temper.core.errors import ConfigError
+    from temper.report.exported import text
+
+    document, base = read(config), config.absolute().parent
+    watched = watch_of(document, base)
+    if watched is None:
+        raise ConfigError(f"{config} does not say what is watched", fix="add `monitor: {feed: ledger}`")
+    with opened(store) as (control, _, _):
+        newest = next(iter(control.windows.page(watched.feed, 1)), None)
+    return text(newest, watched, document.section("system").text("name", base.name))
+
+
+def _drawn() -> str:
+    import json
+
+    from temper.report.grafana import dashboard
+
+    return json.dumps(dashboard(), indent=2) + "\n"
+
+
+def _ruled() -> str:
+    import yaml
+
+    from temper.report.alerting import rules
+
+    return yaml.safe_dump(rules(), sort_keys=False, width=120)

@@ -71,5 +71,5 @@ def _ledger(section: Section, folder: str) -> Watch:
 
 def _columns(section: Section, watch: Watch) -> Watch:
     kind = Feed.SQL if watch.query else Feed.FILES
-    names = {name: section.text(name) for name in ("id", "score", "client")}
-    return replace(watch, kind=kind, **names)
+    id, score, client = (section.text(name) for name in ("id", "score", "client"))
+    return replace(watch, kind=kind, id=id, score=score, client=client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def run(
 
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
-        looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle).look(now)
+        looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now)).look(now)
         if json:
             typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
         elif looked.new:
@@ -56,8 +57,8 @@ def watch(
     from temper.report.watched import show
 
     seconds = duration(every)
-    with opened(store) as (control, _, _):
-        monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle)
+    with opened(store) as (control, _, now):
+        monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
         try:
             while True:
                 looked = monitor.look(time.time())
@@ -114,6 +115,10 @@ def export(
     beside = to.with_name(f".{to.name}.part")
     beside.write_text(text, encoding="utf-8")
     beside.replace(to)
+
+
+def _day(now: float) -> date:
+    return datetime.fromtimestamp(now, UTC).date()
 
 
 def _figures(config: Path, store: str) -> str:

@@ -8,19 +8,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
-from temper.core.errors import StoreError
 from temper.core.serving import Source
 from temper.core.watch import Watch
 from temper.monitoring.arrived import Arrived
 from temper.store.ledger import record as lines
-from temper.store.ledger.record import Decided, Record
+from temper.store.ledger.record import Decided, Record, decision
 from temper.store.ledger.tree import leaf
 from temper.store.ledger.verify import logs, records, size
 
-_BODY = msgspec.msgpack.Decoder(Decided)
 _ROWS = 100_000
 """Rows of a part: they are counted and let go."""
 
@@ -36,7 +33,7 @@ def arrived(watch: Watch, since: float) -> Iterator[Arrived]:
 
 def _of_log(log: Path, width: float, since: float) -> Iterator[Arrived]:
     part = _Part(window=0.0)
-    for seq, data in records(log, _first(log, since - width)):
+    for _, data in records(log, _first(log, since - width)):
         record = lines.decode(data)
         if record.kind != "decision":
             continue
@@ -44,7 +41,7 @@ def _of_log(log: Path, width: float, since: float) -> Iterator[Arrived]:
         if window != part.window or len(part.at) >= _ROWS:
             yield part.whole()
             part = _Part(window=window)
-        part.add(record, data, _decided(record, log, seq))
+        part.add(record, data, decision(record))
     yield part.whole()
 
 
@@ -58,13 +55,6 @@ def _first(log: Path, at: float) -> int:
             return lines.decode(next(found)[1]).wall / 1e9
 
     return bisect_left(range(size(log)), at, key=wall)
-
-
-def _decided(record: Record, log: Path, seq: int) -> Decided:
-    try:
-        return _BODY.decode(record.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise StoreError(f"{log}: record {seq} is no decision: {error}", fix="run `temper ledger verify`") from None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

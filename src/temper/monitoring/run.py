@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,8 +173,16 @@ class _Held:
         return len(ids) - len(fresh)
 
 
-def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, trust_pickle: bool = False) -> Monitor:
+def monitor_of(
+    config: Path,
+    windows: Windows,
+    say: Callable[[str], None],
+    *,
+    trust_pickle: bool = False,
+    today: date | None = None,
+) -> Monitor:
     """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
+    `today` decides whether keys are still valid; without it one that ends is refused.
 
     Raises `ConfigError` where nothing says what is watched.
     """
@@ -184,10 +192,10 @@ def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, tr
         raise ConfigError(
             f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
         )
-    today, path = datetime.now(UTC).date(), config.absolute().parent / FILE
+    path = base / FILE
     system = load_system(config, trust_pickle=trust_pickle, today=today)
     if watch.manifest:
-        reference, digest = signed(path, watch, today)
+        reference, digest = signed(path, watch, today or date.max)
     else:
         reference = reference_of(system, watch)
         digest = written(reference, path, say)

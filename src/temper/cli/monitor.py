@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, duration, opened
 
 app = typer.Typer(help="Watch a model in service: windows of its predictions beside the rows it was assessed on.")
+To = Annotated[Path | None, typer.Option(help="A file that is written as a whole; else it is printed.")]
 Every = Annotated[str, typer.Option(help="How often to look: 60s, 5m, 1h.")]
 
 
@@ -31,7 +33,7 @@ def run(
 
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
-        looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle).look(now)
+        looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now)).look(now)
         if json:
             typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
         elif looked.new:
@@ -55,8 +57,8 @@ def watch(
     from temper.report.watched import show
 
     seconds = duration(every)
-    with opened(store) as (control, _, _):
-        monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle)
+    with opened(store) as (control, _, now):
+        monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
         try:
             while True:
                 looked = monitor.look(time.time())
@@ -90,3 +92,61 @@ def status(
             show(found)
         else:
             typer.echo("nothing was looked at yet\n  next: temper monitor run")
+
+
+@app.command("export")
+def export(
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="The newest window as Prometheus reads it.")] = False,
+    grafana: Annotated[bool, typer.Option("--grafana", help="A dashboard for Grafana.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Alert rules for Prometheus.")] = False,
+    to: To = None,
+) -> None:
+    """Write what Prometheus and Grafana need: figures of the newest window, a dashboard, or alert rules."""
+    from temper.core.errors import TemperError
+
+    if prometheus + grafana + rules != 1:
+        raise TemperError("nothing says what to export", fix="give one of --prometheus, --grafana and --rules")
+    text = _figures(config, store) if prometheus else _drawn() if grafana else _ruled()
+    if to is None:
+        typer.echo(text, nl=False)
+        return
+    beside = to.with_name(f".{to.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(to)
+
+
+def _day(now: float) -> date:
+    return datetime.fromtimestamp(now, UTC).date()
+
+
+def _figures(config: Path, store: str) -> str:
+    from temper.config.monitor import watch_of
+    from temper.config.reading import read
+    from temper.core.errors import ConfigError
+    from temper.report.exported import text
+
+    document, base = read(config), config.absolute().parent
+    watched = watch_of(document, base)
+    if watched is None:
+        raise ConfigError(f"{config} does not say what is watched", fix="add `monitor: {feed: ledger}`")
+    with opened(store) as (control, _, _):
+        newest = next(iter(control.windows.page(watched.feed, 1)), None)
+    return text(newest, watched, document.section("system").text("name", base.name))
+
+
+def _drawn() -> str:
+    import json
+
+    from temper.report.grafana import dashboard
+
+    return json.dumps(dashboard(), indent=2) + "\n"
+
+
+def _ruled() -> str:
+    import yaml
+
+    from temper.report.alerting import rules
+
+    return yaml.safe_dump(rules(), sort_keys=False, width=120)

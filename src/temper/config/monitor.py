@@ -1,7 +1,8 @@
 """What is watched once the model is in service, in temper.yaml.
 
 monitor:
-  feed: predictions/             # a table, or a folder of .parquet and .csv files, with the columns of the schema
+  feed: predictions/             # a table, or a folder of .parquet and .csv files, with the columns of the schema;
+                                 # or ledger; or {sql: ..., query: ...} (config/feed)
   time: at                       # when each prediction was made
   id: request                    # tells rows apart; without it a row is known by its values and its time
   score: score                   # the model's score, watched like a column, and beside the model's threshold
@@ -9,6 +10,8 @@ monitor:
   window: 1d                     # 15m, 1h, 1d
   false_alarms: 0.05             # share of windows without drift in which anything may alarm
   smallest: 0.1                  # a distance of distributions that is worth an alarm
+  manifest: .temper/reference.npz.manifest.json   # with public_key: the reference has to be the one that was signed
+  public_key: ops.pub
   grace: 1h                      # how long after a window's end its rows may still come
   labels: labels/                # a table, or a folder of them: what became of rows, by the column of `id`
   label: fraud                   # the column that holds the class
@@ -17,13 +20,16 @@ monitor:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from temper.config.document import Section
+from temper.config.feed import feed_of
 from temper.core.outcome import Truth
 from temper.core.watch import Watch
 
-_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace")
+_SIGNED = ("manifest", "public_key")
+_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", *_SIGNED)
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
@@ -33,7 +39,7 @@ def watch_of(document: Section, base: Path) -> Watch | None:
     section = document.section("monitor").only(*_KEYS, *_LABELS)
     if not section.entries:
         return None
-    usual = Watch(feed=str(base / section.needed("feed")), time=section.needed("time"))
+    usual = feed_of(section, document, base)
     window = _seconds(section, "window", usual.window)
     false_alarms = section.number("false_alarms", usual.false_alarms)
     smallest = section.number("smallest", usual.smallest)
@@ -43,12 +49,12 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         raise section.error("monitor.false_alarms must lie between 0 and 1", "false_alarms")
     if not 0 < smallest < 1:
         raise section.error("monitor.smallest must lie between 0 and 1", "smallest")
-    return Watch(
-        feed=usual.feed,
-        time=usual.time,
-        id=section.text("id"),
-        score=section.text("score"),
-        client=section.text("client"),
+    if section.has("manifest") != section.has("public_key"):
+        raise section.error("a signed reference needs manifest and public_key", fix="add what is missing")
+    return replace(
+        usual,
+        manifest=str(base / section.text("manifest")) if section.has("manifest") else "",
+        public_key=str(base / section.text("public_key")) if section.has("public_key") else "",
         window=window,
         false_alarms=false_alarms,
         smallest=smallest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -24,9 +24,21 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Feed(StrEnum):
+    """What predictions are read from: files, the ledger of a gateway, or a database."""
+
+    FILES = "files"
+    LEDGER = "ledger"
+    SQL = "sql"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """`monitor:` of a temper.yaml: where predictions come from, and how they are cut and judged.
+
+    `feed` names it, and is its path where it is files or a ledger. `place` is where a database is (its URL may hold a
+    password, so it is never told) and `query` what it is asked. With a `manifest`, signed by the holder of
+    `public_key`, the reference is what was signed, or nothing is judged.
 
     `window` is in seconds. `false_alarms` is the share of windows without drift in which anything may alarm. A distance
     of distribution functions below `smallest` is no alarm, and windows too small to show one that large are
@@ -43,6 +55,11 @@ class Watch:
     false_alarms: float = 0.05
     smallest: float = 0.1
     grace: float = 0.0
+    kind: Feed = Feed.FILES
+    place: str = field(default="", repr=False)
+    query: str = ""
+    manifest: str = ""
+    public_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +75,11 @@ class Alarm:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
-    no number does. `troubles` are what no row was right in (a column that is gone), in words, and `notes` what some
-    rows were not right in: these count as missing values, and drift decides. Of a FAIL, `kind` is what kind of change
-    it shows, `why` the evidence in words, `since` the start of the first window in a row that shows it.
+    no number does. `moved` is how far each column has, from 0 to 1, alarm or not: numbers by the largest distance of
+    their distribution functions, categories by Cramer's V. `troubles` are what no row was right in (a column that is
+    gone), in words, and `notes` what some rows were not right in: these count as missing values, and drift decides. Of
+    a FAIL, `kind` is what kind of change it shows, `why` the evidence in words, `since` the start of the first window
+    in a row that shows it.
     """
 
     start: float
@@ -75,3 +94,4 @@ class Watched:
     kind: Kind | None = None
     why: tuple[str, ...] = ()
     since: float | None = None
+    moved: tuple[tuple[str, float], ...] = ()

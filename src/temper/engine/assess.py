@@ -22,6 +22,7 @@ from temper.engine.corruptions import means
 from temper.engine.executors import Executor
 from temper.engine.identity import data_digest, digest_of, library_versions, task_key
 from temper.engine.memory import recall, remember
+from temper.engine.monitored import monitored
 from temper.engine.plan import LOAD, Plan
 from temper.engine.rooms import load
 from temper.engine.run_task import conclude, execute
@@ -167,7 +168,7 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         scenarios=tuple(_line(scenario) for scenario in plan.scenarios),
         skipped=plan.skipped,
         facts=(*plan.facts, ("answered from the store", f"{progress.reused} of {len(plan.tasks)} tasks")),
-        digests=_digests(plan),
+        digests=(*_digests(plan), *(() if progress.stopped else monitored(system))),
         tasks=tuple(progress.keys.values()),
         engine=job.engine,
         source=system.source,

@@ -1,79 +1,47 @@
-"""Predictions from files: one table, or a folder of them, read in order and put into windows by their own times."""
+"""Predictions from wherever `monitor: feed:` says they are; this file reads tables, a folder of them by their names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from temper.config.rows import hashed, moments
+from temper.config.rows import hashed
 from temper.config.table import ENDINGS, header, read_columns, require
 from temper.config.truth import label_text
 from temper.core.errors import ConfigError
 from temper.core.outcome import Truth
 from temper.core.schema import Schema
-from temper.core.watch import Watch
-from temper.monitoring.coded import coded
+from temper.core.watch import Feed, Watch
+from temper.monitoring import from_ledger, from_sql
+from temper.monitoring.arrived import Arrived, of_frame, seconds_of
+from temper.monitoring.done import Done
 from temper.monitoring.labels import Labels
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Arrived:
-    """Rows of one file: `x` (n, d) with the score as its last column where the feed has one, `ids` (n,), `at` (n,) in
-    seconds, `clients` (n,) where the feed says whose they are, and what was wrong with them.
+def arrived(
+    watch: Watch, schema: Schema, since: float = 0.0, known: frozenset[float] = frozenset(), done: Done | None = None
+) -> Iterator[Arrived]:
+    """The rows of a feed, in parts. Of all windows before `since` something was said already, so that a ledger and a
+    database need not give them; a file is left out where `done` has seen it to its end and its windows are `known`.
     """
-
-    x: Array
-    ids: Array
-    at: Array
-    clients: Array | None
-    troubles: tuple[str, ...]
-    notes: tuple[str, ...]
+    if watch.kind is Feed.LEDGER:
+        return from_ledger.arrived(watch, since)
+    if watch.kind is Feed.SQL:
+        return from_sql.arrived(watch, schema, since)
+    return _of_files(watch, schema, known, done or Done())
 
 
-def arrived(watch: Watch, schema: Schema) -> Iterator[Arrived]:
-    """The rows of every file of the feed, the files by name."""
+def _of_files(watch: Watch, schema: Schema, known: frozenset[float], done: Done) -> Iterator[Arrived]:
+    text = [column.name for column in schema.columns if column.type == "category"]
     for path in _files(Path(watch.feed)):
-        names = header(path)
-        for name in (watch.time, *(one for one in (watch.id, watch.score, watch.client) if one)):
-            require(name, names, path)
-        text = [column.name for column in schema.columns if column.type == "category"]
-        yield _arrived(read_columns(path, names, text), watch, schema)
-
-
-def _arrived(frame: pd.DataFrame, watch: Watch, schema: Schema) -> Arrived:
-    seconds = _seconds(frame[watch.time], watch.time)
-    x, troubles, notes = coded(frame, schema)
-    if watch.score:
-        import pandas as pd
-
-        score = pd.to_numeric(frame[watch.score], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        x = np.column_stack([x, score])
-    ids = hashed(frame[watch.id]) if watch.id else _of_content(x, seconds)
-    clients = hashed(frame[watch.client]) if watch.client else None
-    return Arrived(x=x, ids=ids, at=seconds, clients=clients, troubles=troubles, notes=notes)
-
-
-def _seconds(column: Any, name: str) -> Array:
-    at = moments(column, name)
-    return np.asarray(at.astype("datetime64[s]").astype(np.int64).astype(float) if at.dtype.kind == "M" else at)
-
-
-def _of_content(x: Array, at: Array) -> Array:
-    """Numbers for rows without an id: the same row at the same time has the same one."""
-    import hashlib
-
-    rows = np.ascontiguousarray(np.column_stack([at, x]))
-    found = [int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=8).digest(), "little") >> 1 for row in rows]
-    return np.array(found, dtype=np.int64)
+        if done.leaves_out(path, known):
+            continue
+        stat = path.stat()  # before it is read: what is written meanwhile makes it another file
+        part = of_frame(read_columns(path, header(path), text), watch, schema, path)
+        done.add(path, stat, np.floor(part.at / watch.window) * watch.window)
+        yield part
 
 
 def _files(place: Path) -> list[Path]:
@@ -104,7 +72,7 @@ def labels_of(truth: Truth, watch: Watch, classes: tuple[str, ...]) -> tuple[Lab
             require(name, names, path)
         frame = read_columns(path, names, ())
         y = np.array([classes.index(text) if text in classes else -1 for text in map(label_text, frame[truth.label])])
-        at = _seconds(frame[watch.time], watch.time) if watch.time in names else np.full(len(frame), -np.inf)
+        at = seconds_of(frame[watch.time], watch.time) if watch.time in names else np.full(len(frame), -np.inf)
         known = y >= 0
         lost += int((~known).sum())
         found += Labels(ids=hashed(frame[watch.id])[known], y=y[known].astype(np.int64), at=at[known])

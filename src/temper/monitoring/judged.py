@@ -47,6 +47,7 @@ def judged(
         alarms=alarms,
         troubles=wrong,
         notes=tuple(notes),
+        moved=_moved(drift, window),
     )
 
 
@@ -85,6 +86,13 @@ def _alarms(found: dict[str, Moved], window: Window, watch: Watch, small: set[in
         for at in discoveries(p, watch.false_alarms / _FAMILIES)
         if not (int(columns[at]) in small and names[at] not in _OF_FEW_ROWS)
     )
+
+
+def _moved(found: dict[str, Moved], window: Window) -> tuple[tuple[str, float], ...]:
+    """Columns in their order; one without values on either side has not been measured, and is left out."""
+    far = dict(zip(found["g_test"].columns.tolist(), found["g_test"].values.tolist(), strict=True))
+    far |= zip(found["ks"].columns.tolist(), found["ks"].values.tolist(), strict=True)
+    return tuple((window.reference.names[at], far[at]) for at in sorted(far) if math.isfinite(far[at]))
 
 
 def _small(distances: Moved, smallest: float) -> set[int]:

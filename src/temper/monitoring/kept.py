@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,12 @@ FORMAT = 2
 def keep(reference: Reference, path: Path) -> str:
     """Write it; its digest."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return save(path, {"format": np.array(FORMAT), **to_arrays(reference)})
+    return save(path, _arrays(reference))
+
+
+def known_as(reference: Reference) -> str:
+    """The digest it has, or would have, in a file."""
+    return digest(_arrays(reference))
 
 
 def read(path: Path) -> tuple[Reference, str]:
@@ -28,3 +34,7 @@ def read(path: Path) -> tuple[Reference, str]:
         raise StoreError(f"{path} is of another Temper", fix="`temper monitor reference` makes it again")
     found = from_arrays(Reference, arrays)
     return replace(found, names=tuple(map(str, found.names))), digest(arrays)
+
+
+def _arrays(reference: Reference) -> dict[str, np.ndarray[Any, Any]]:
+    return {"format": np.array(FORMAT), **to_arrays(reference)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,15 +19,21 @@ from temper.core.outcome import Outcome, Truth
 from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
-from temper.core.watch import Seen, Watch, Watched
+from temper.core.watch import Feed, Seen, Watch, Watched
 from temper.kernels.cbpe import Calibrator
 from temper.monitoring import kept
-from temper.monitoring.feed import Arrived, arrived
+from temper.monitoring.arrived import Arrived, of_frame
+from temper.monitoring.done import Done
+from temper.monitoring.feed import arrived
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
 from temper.monitoring.matured import Matured
 from temper.monitoring.reference import Reference, Window
 from temper.store.control.windows import Windows
+from temper.targets.signature import verify
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = np.ndarray[Any, Any]
 FILE = Path(".temper") / "reference.npz"
@@ -68,7 +75,9 @@ class Looked:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Monitor:
-    """A feed, what its windows are compared with, and where what is said of them is kept."""
+    """A feed, what its windows are compared with, and where what is said of them is kept; `done` is the file that says
+    which files of the feed need not be read again.
+    """
 
     watch: Watch
     schema: Schema
@@ -76,14 +85,35 @@ class Monitor:
     digest: str
     windows: Windows
     matured: Matured | None = None
+    done: Path | None = None
 
     def look(self, now: float) -> Looked:
         """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""
-        known = self.windows.known(self.watch.feed, self.digest, self.watch.window)
         # First, so that tables that cannot be read stop it before anything is kept and not told.
-        looked = Looked(outcomes=self.matured.look(now) if self.matured else [])
-        again, held = dict.fromkeys(known, 0), dict[float, _Held]()
-        for part in arrived(self.watch, self.schema):
+        outcomes = self.matured.look(now) if self.matured else []
+        known, done = self._known(), Done.read(self.done, self.watch.window)
+        since = max(known) + self.watch.window if known else 0.0
+        looked = self._looked(arrived(self.watch, self.schema, since, frozenset(known), done), known, done.again, now)
+        done.keep()
+        looked.outcomes = outcomes
+        return looked
+
+    def take(self, frame: pd.DataFrame, now: float) -> Looked:
+        """Judge windows that are over by now from rows you have: as `look` would, had they been in the feed.
+
+        A frame holds whole windows. Rows of one that is not over are not remembered: give them again later.
+        """
+        return self._looked([of_frame(frame, self.watch, self.schema)], self._known(), {}, now)
+
+    def _known(self) -> dict[float, int]:
+        return self.windows.known(self.watch.feed, self.digest, self.watch.window)
+
+    def _looked(
+        self, parts: Iterable[Arrived], known: dict[float, int], unread: Mapping[float, int], now: float
+    ) -> Looked:
+        """`unread` fills while the parts come: rows by window that are in the feed and were not read."""
+        looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, _Held]()
+        for part in parts:
             starts = np.floor(part.at / self.watch.window) * self.watch.window
             for start in np.unique(starts).tolist():
                 rows = starts == start
@@ -94,7 +124,7 @@ class Monitor:
                 else:
                     window = held.setdefault(start, _Held(reference=self.reference))
                     looked.twice += window.add(part, rows)
-        looked.late = sum(max(0, many - known[start]) for start, many in again.items())
+        looked.late = sum(max(0, many + unread.get(start, 0) - known[start]) for start, many in again.items())
         looked.new = list(self._judged(held, known, now))
         self.windows.keep(self.watch.feed, self.digest, looked.new, now)
         return looked
@@ -143,8 +173,16 @@ class _Held:
         return len(ids) - len(fresh)
 
 
-def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, trust_pickle: bool = False) -> Monitor:
+def monitor_of(
+    config: Path,
+    windows: Windows,
+    say: Callable[[str], None],
+    *,
+    trust_pickle: bool = False,
+    today: date | None = None,
+) -> Monitor:
     """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
+    `today` decides whether keys are still valid; without it one that ends is refused.
 
     Raises `ConfigError` where nothing says what is watched.
     """
@@ -154,16 +192,45 @@ def monitor_of(config: Path, windows: Windows, say: Callable[[str], None], *, tr
         raise ConfigError(
             f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
         )
-    system = load_system(config, trust_pickle=trust_pickle)
+    path = base / FILE
+    system = load_system(config, trust_pickle=trust_pickle, today=today)
+    if watch.manifest:
+        reference, digest = signed(path, watch, today or date.max)
+    else:
+        reference = reference_of(system, watch)
+        digest = written(reference, path, say)
+    return Monitor(
+        watch=watch,
+        schema=_watched(system, watch),
+        reference=_fitting(reference, system, watch),
+        digest=digest,
+        windows=windows,
+        matured=matured_of(system, watch, truth, digest, windows) if truth else None,
+        done=path.with_name("feed.json"),
+    )
+
+
+def reference_of(system: Protected, watch: Watch) -> Reference:
+    """The rows this system was assessed on, as counts; with the model's scores as their last column, if watched.
+
+    Of two classes the score has a threshold: the system's, else one half.
+    """
+    schema, x = _watched(system, watch), np.zeros((len(system.data.ids), 0))
+    if schema.columns:
+        x = np.asarray(system.data.x, dtype=np.float64)
+    if not watch.score:
+        return Reference.fit(x, schema, (), system.data.ids)
+    both = np.column_stack([x, scores_of(system)])
+    return Reference.fit(both, schema, ("score",), system.data.ids, _threshold(system))
+
+
+def _watched(system: Protected, watch: Watch) -> Schema:
+    """The columns of rows of this feed: a ledger has none, beside the score."""
+    if watch.kind is Feed.LEDGER:
+        return Schema()
     if not system.schema.columns:
         raise Unsupported("windows are compared column by column, and this system has no columns", fix="watch a table")
-    reference = reference_of(system, bool(watch.score))
-    path = config.absolute().parent / FILE
-    digest = _kept(reference, path, say)
-    matured = matured_of(system, watch, truth, digest, windows) if truth else None
-    return Monitor(
-        watch=watch, schema=system.schema, reference=reference, digest=digest, windows=windows, matured=matured
-    )
+    return system.schema
 
 
 def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windows: Windows) -> Matured:
@@ -188,18 +255,6 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windo
     )
 
 
-def reference_of(system: Protected, scored: bool) -> Reference:
-    """The rows this system was assessed on, as counts; with the model's scores as their last column, if wanted.
-
-    Of two classes the score has a threshold: the system's, else one half.
-    """
-    x = np.asarray(system.data.x, dtype=np.float64)
-    if not scored:
-        return Reference.fit(x, system.schema, (), system.data.ids)
-    both = np.column_stack([x, scores_of(system)])
-    return Reference.fit(both, system.schema, ("score",), system.data.ids, _threshold(system))
-
-
 def scores_of(system: Protected) -> Array:
     """The one number per row that a threshold is held against: of class 1 of two, else of the likeliest class."""
     if Access.SCORES not in system.target.access:
@@ -216,13 +271,34 @@ def _threshold(system: Protected) -> float:
     return 0.5 if system.target.kind is ScoreKind.PROBABILITIES else float("nan")
 
 
-def _kept(reference: Reference, path: Path, say: Callable[[str], None]) -> str:
+def signed(path: Path, watch: Watch, today: date) -> tuple[Reference, str]:
+    """The reference in this file, once it is what was signed; it is not made again. Raises `TemperError` otherwise."""
+    manifest = Path(watch.manifest)
+    found = verify(manifest, watch.public_key, today)
+    if path.resolve() not in {(manifest.parent / name).resolve() for name in found.files}:
+        raise ConfigError(f"{manifest} does not speak of {path}", fix=f"`temper sign {path} --key NAME.key`")
+    return kept.read(path)
+
+
+def _fitting(reference: Reference, system: Protected, watch: Watch) -> Reference:
+    wanted = (*_watched(system, watch).names, *(("score",) if watch.score else ()))
+    if reference.names != wanted:
+        raise ConfigError(
+            f"the reference is of {', '.join(reference.names[:8])}, and the feed of {', '.join(wanted[:8])}",
+            fix="make it again with `temper assess`, and sign it",
+        )
+    return reference
+
+
+def written(reference: Reference, path: Path, say: Callable[[str], None]) -> str:
+    """Keep a reference where it is not what is there already; its digest."""
     try:
         before = kept.read(path)[1] if path.exists() else ""
     except StoreError as damaged:
         before = ""
         say(f"{damaged.message}: it is made again")
-    digest = kept.keep(reference, path)
+    digest = kept.known_as(reference)
     if digest != before:
+        kept.keep(reference, path)
         say(f"reference: {reference.tally.rows:,} rows, {len(reference.cells)} columns, {digest[:12]} ({path})")
     return digest

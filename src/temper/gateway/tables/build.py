@@ -24,7 +24,6 @@ from temper.gateway.tables import parts
 from temper.gateway.tables.alarms import alarm
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.compared import save
-from temper.gateway.tables.counted import Labels
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
 from temper.gateway.tables.leasing import Leasing
@@ -40,6 +39,7 @@ from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
 from temper.gateway.upstream.wire import Upstream
 from temper.guard.serving.pipeline import Pipeline
+from temper.report.prometheus import Labels
 from temper.store.control import Control
 from temper.store.control.keys import Snapshot
 from temper.store.ledger.journal import Journal

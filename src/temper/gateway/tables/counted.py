@@ -6,9 +6,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from temper.report.prometheus import Labels, head, shown
+
 BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper ends, in seconds, of the bars of a histogram."""
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -66,31 +67,15 @@ class Counted:
         for (name, labels), value in self.cells.items():
             by_name.setdefault(name, []).append((labels, value))
         for name, rows in sorted(by_name.items()):
-            yield from _head(name, self.help.get(name, ""), "counter")
+            yield from head(name, self.help.get(name, ""), "counter")
             yield from (f"temper_{name}{shown(labels)} {value}" for labels, value in sorted(rows))
         for name, (about, ask) in sorted(self.gauges.items()):
-            yield from _head(name, about, "gauge")
+            yield from head(name, about, "gauge")
             yield f"temper_{name} {ask():.15g}"
-        yield from _head("request_seconds", "How long requests took, from their last byte to the answer.", "histogram")
+        yield from head("request_seconds", "How long requests took, from their last byte to the answer.", "histogram")
         seen = 0
         for bar, end in zip(self.seconds.bars, (*map(str, BUCKETS), "+Inf"), strict=True):
             seen += bar
             yield f'temper_request_seconds_bucket{{le="{end}"}} {seen}'
         yield f"temper_request_seconds_sum {self.seconds.total:.6f}"
         yield f"temper_request_seconds_count {seen}"
-
-
-def _head(name: str, about: str, kind: str) -> Iterator[str]:
-    yield f"# HELP temper_{name} {about}"
-    yield f"# TYPE temper_{name} {kind}"
-
-
-def shown(labels: Labels) -> str:
-    """Labels as they stand behind a name."""
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{key}="{_escaped(value)}"' for key, value in labels) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from temper.gateway.tables.counted import Counted, Histogram, Labels, shown
+from temper.gateway.tables.counted import Counted, Histogram
+from temper.report.prometheus import Labels, shown
 
 ONE = (
     "breaker",

@@ -63,6 +63,7 @@ def _document(one: Watched) -> str:
             "kind": one.kind.value if one.kind else "",
             "why": list(one.why),
             "since": one.since,
+            "moved": [list(moved) for moved in one.moved],
         }
     )
 
@@ -82,4 +83,5 @@ def _watched(row: Row) -> Watched:
         kind=Kind(found["kind"]) if found.get("kind") else None,
         why=tuple(found.get("why", ())),
         since=found.get("since"),
+        moved=tuple((name, float(value)) for name, value in found.get("moved", ())),
     )

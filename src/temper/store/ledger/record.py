@@ -127,6 +127,7 @@ def commitment(key: bytes, data: bytes) -> bytes:
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Record)
+_decisions = msgspec.msgpack.Decoder(Decided)
 
 
 def packed(body: Mapping[str, Any] | msgspec.Struct) -> bytes:
@@ -162,6 +163,14 @@ def decode(data: bytes) -> Record:
             f"a record of version {record.version}, and this Temper knows {VERSION}", fix="install a newer temper-ml"
         )
     return record
+
+
+def decision(record: Record) -> Decided:
+    """The body of a record of the kind `decision`."""
+    try:
+        return _decisions.decode(record.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"record {record.seq} is no decision: {error}", fix="run `temper ledger verify`") from None
 
 
 def _plain(value: Any) -> Any:

@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+from temper.cli import _alerts
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, duration, opened
 
 app = typer.Typer(help="Watch a model in service: windows of its predictions beside the rows it was assessed on.")
+app.command("alerts")(_alerts.alerts)
+app.command("take")(_alerts.take)
+app.command("silence")(_alerts.silence)
 Every = Annotated[str, typer.Option(help="How often to look: 60s, 5m, 1h.")]
 
 
@@ -30,13 +34,16 @@ def run(
 
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
-        looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle).look(now)
+        monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle)
+        teller = _alerts.teller(config, monitor, control)
+        looked = monitor.look(now)
         if json:
             typer.echo(to_json(document(looked.new)))
         elif looked.new:
             show(looked.new)
         if not json:
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
+        _alerts.tell(teller)
         raise typer.Exit(looked.code(lenient=lenient))
 
 
@@ -54,10 +61,12 @@ def watch(
     seconds = duration(every)
     with opened(store) as (control, _, _):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle)
+        teller = _alerts.teller(config, monitor, control)
         try:
             while True:
                 if (looked := monitor.look(time.time())).new:
                     show(looked.new)
+                _alerts.tell(teller)
                 time.sleep(seconds)
         except KeyboardInterrupt:
             typer.echo("stopped: `temper monitor run` goes on with the next window")

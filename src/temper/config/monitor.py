@@ -9,6 +9,7 @@ monitor:
   false_alarms: 0.05             # share of windows without drift in which anything may alarm
   smallest: 0.1                  # a distance of distributions that is worth an alarm
   grace: 1h                      # how long after a window's end its rows may still come
+  alerts: {receivers: [...]}     # whom to tell (temper.config.alerting)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from temper.config.document import Section
 from temper.core.watch import Watch
 
-_KEYS = ("feed", "time", "id", "score", "window", "false_alarms", "smallest", "grace")
+_KEYS = ("feed", "time", "id", "score", "window", "false_alarms", "smallest", "grace", "alerts")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -28,7 +29,7 @@ def watch_of(document: Section, base: Path) -> Watch | None:
     if not section.entries:
         return None
     usual = Watch(feed=str(base / section.needed("feed")), time=section.needed("time"))
-    window = _seconds(section, "window", usual.window)
+    window = seconds(section, "window", usual.window)
     false_alarms = section.number("false_alarms", usual.false_alarms)
     smallest = section.number("smallest", usual.smallest)
     if window <= 0:
@@ -45,11 +46,12 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         window=window,
         false_alarms=false_alarms,
         smallest=smallest,
-        grace=_seconds(section, "grace", usual.grace),
+        grace=seconds(section, "grace", usual.grace),
     )
 
 
-def _seconds(section: Section, key: str, usual: float) -> float:
+def seconds(section: Section, key: str, usual: float) -> float:
+    """A time as people write it."""
     if not section.has(key):
         return usual
     text = section.text(key)
@@ -57,4 +59,4 @@ def _seconds(section: Section, key: str, usual: float) -> float:
     try:
         return float(number) * _UNITS[unit]
     except ValueError:
-        raise section.error(f"monitor.{key} {text!r} is no time", key, fix="write 15m, 1h, 7d or 90s") from None
+        raise section.error(f"{section.path}.{key} {text!r} is no time", key, fix="write 15m, 1h, 7d or 90s") from None

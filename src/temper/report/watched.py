@@ -28,7 +28,7 @@ def show(windows: Sequence[Watched]) -> None:
     table.add_column("what was found")
     for one in windows:
         colour = _COLOURS[one.seen]
-        table.add_row(span(one), f"{one.rows:,}", f"[{colour}]{one.seen.value.upper()}[/]", _said(one))
+        table.add_row(span(one), f"{one.rows:,}", f"[{colour}]{one.seen.value.upper()}[/]", said(one))
     Console(soft_wrap=False).print(table)
 
 
@@ -63,7 +63,8 @@ def document(windows: Sequence[Watched]) -> list[dict[str, Any]]:
     return [{**asdict(one), "seen": one.seen.value} for one in windows]
 
 
-def _said(one: Watched) -> str:
+def said(one: Watched) -> str:
+    """What was found, in a line."""
     if one.troubles:
         more = f" and {len(one.troubles) - 1} more" if len(one.troubles) > 1 else ""
         return inert(one.troubles[0], 120) + more

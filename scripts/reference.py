@@ -30,6 +30,7 @@ ROOMS = {
     "judges": ("Judges", "What decides whether an attack succeeded."),
     "detectors": ("Detectors", "Watchers without ground truth; their state is a value."),
     "monitoring.drift": ("Comparisons", "How a window of rows differs from the reference."),
+    "monitoring.receivers": ("Receivers", "Whom alerts of monitoring are sent to."),
     "guard.stages": ("Stages", "Layers of the guard; the worst decision wins."),
     "response.responses": ("Responses", "What is done about an incident."),
 }

@@ -29,6 +29,7 @@ VERBS = {
     "guard/stages": "check",
     "detectors": "step",
     "monitoring/drift": "compare",
+    "monitoring/receivers": "send",
     "response/responses": "act",
     "chaos/faults/wire": "meet",
     "chaos/faults/scores": "answer",

@@ -18,6 +18,7 @@ from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
+from conformance.culprits import receiver as receivers
 from conformance.culprits import scenario as scenarios
 from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
@@ -39,6 +40,7 @@ from temper.testing import (
     oracle,
     plugin,
     poisoning,
+    receiver,
     report,
     scenario,
     stage,
@@ -64,6 +66,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("told", told.LAWS, conversations.BITES, conversations.INNOCENT),
     ("detector", detector.LAWS, watchers.BITES, watchers.INNOCENT),
     ("comparison", comparison.LAWS, compared.BITES, compared.INNOCENT),
+    ("receiver", receiver.LAWS, receivers.BITES, receivers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
@@ -140,6 +143,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
         judge,
         detector,
         comparison,
+        receiver,
         stressor,
         stressor_unstructured,
         scenario,

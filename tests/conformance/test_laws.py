@@ -32,6 +32,7 @@ from temper.testing import (
     judge,
     plugin,
     poisoning,
+    receiver,
     scenario,
     stage,
     stressor,
@@ -121,6 +122,7 @@ def every_plugin() -> Iterator[Any]:
         "guard.stages",
         "detectors",
         "monitoring.drift",
+        "monitoring.receivers",
         "chaos.faults",
     ):
         for name in Room(f"temper.{room}").names():
@@ -190,6 +192,11 @@ def test_detector_keeps(name: str, law: Law) -> None:
 @pytest.mark.parametrize(("name", "law"), pairs("monitoring.drift", lambda name: comparison.LAWS))
 def test_comparison_keeps(name: str, law: Law) -> None:
     law(Room("temper.monitoring.drift").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("monitoring.receivers", lambda name: receiver.LAWS))
+def test_receiver_keeps(name: str, law: Law) -> None:
+    law(Room("temper.monitoring.receivers").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

@@ -22,6 +22,7 @@ ROOMS = {
     "faults": "temper.chaos.faults",
     "judges": "temper.judges",
     "comparisons": "temper.monitoring.drift",
+    "receivers": "temper.monitoring.receivers",
     "detectors": "temper.detectors",
     "stressors": "temper.stress",
 }
@@ -29,7 +30,10 @@ ROOMS = {
 
 def command(
     room: Annotated[
-        str, typer.Argument(help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, detectors.")
+        str,
+        typer.Argument(
+            help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, receivers, detectors."
+        ),
     ] = "",
 ) -> None:
     """List the plugins of a room, or of all rooms: name, what it has to reach of the model, what it does."""

@@ -17,7 +17,7 @@ from temper.core.incident import Severity
 from temper.testing import listening
 from temper.testing.law import LawBroken, require
 
-_SECRET = "a-secret-that-nobody-is-told"  # noqa: S105 - it opens nothing
+_SECRET = "a-secret-that-nobody-is-told"
 _ALERT = Alert(
     key="predictions.0a1b2c.drift",
     severity=Severity.MAJOR,
@@ -140,7 +140,7 @@ def _by_http(receiver: type[Any], answer: int, location: str, host: str, gone: b
     secrets = {name: f"TEMPER_LAW_{name.upper()}" for name in _options(receiver) if name.endswith("_env")}
     with listening.http(answer, location) as heard:
         port = 1 if gone else heard.port
-        values = {name: _SECRET for name in secrets.values()}
+        values = dict.fromkeys(secrets.values(), _SECRET)
         values[secrets["url_env"]] = f"http://127.0.0.1:{port}/{_SECRET}"
         with patch.dict(os.environ, values):
             yield receiver(host=host, **secrets), lambda: list(heard.bodies)
@@ -152,7 +152,7 @@ def _by_mail(receiver: type[Any], answer: int, gone: bool) -> Iterator[tuple[Any
         people = {"sender": "temper@bank.example", "to": ("ops@bank.example",)}
         door = {"host": "127.0.0.1", "port": 1 if gone else heard.port, "tls": "none"}
         yield (
-            receiver(**people, **door, user="temper", password_env="TEMPER_LAW_PASSWORD"),  # noqa: S106 - a name
+            receiver(**people, **door, user="temper", password_env="TEMPER_LAW_PASSWORD"),
             lambda: list(heard.bodies),
         )
 

@@ -31,7 +31,7 @@ def teller(config: Path, monitor: Monitor, control: Control) -> Teller | None:
     if alerting is None:
         return None
     found = teller_of(alerting, monitor.watch, monitor.digest, control)
-    found.begin()
+    found.begin(time.time())
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from temper.core.alert import Alert, Alerting, Burning, Silence
-from temper.core.incident import Severity
+from temper.core.incident import Incident, Severity
 from temper.core.watch import Seen, Watched
 from temper.kernels.burn import burning
 from temper.report._inert import inert
@@ -36,6 +36,23 @@ def alerts(windows: Sequence[Watched], alerting: Alerting, feed: str) -> list[Al
         states["burn"] = _burnt(windows, alerting.burn)
     found = [_alert(rule, one, feed) for rule, state in states.items() for one in _spells(windows, state)]
     return sorted(found, key=lambda alert: (alert.starts, alert.key))
+
+
+def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
+    """The incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own."""
+    return [
+        Alert(
+            key=f"incident.{one.id}",
+            severity=one.severity,
+            title=inert(one.title, _LONGEST),
+            text=f"incident {one.id}, opened by {inert(one.by, _LONGEST)}: `temper incidents show {one.id}`",
+            labels=(("rule", inert(one.source, _LONGEST)),),
+            starts=one.opened,
+            ends=one.closed,
+        )
+        for one in sorted(incidents, key=lambda incident: incident.id)
+        if one.source
+    ]
 
 
 def quiet(alert: Alert, silences: Iterable[Silence], now: float) -> bool:

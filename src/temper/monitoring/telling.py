@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from temper.core.alert import Alerting
+from temper.core.alert import Alert, Alerting
 from temper.core.errors import TemperError
 from temper.core.room import Room
 from temper.core.watch import Watch
-from temper.monitoring.alerts import alerts, quiet
+from temper.monitoring.alerts import alerts, of_incidents, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
 
 RECEIVERS = Room("temper.monitoring.receivers")
+INCIDENTS = ":incidents"
+"""What stands for the incidents of the store where others have a feed; no path begins so."""
+_INCIDENTS = 500
 _WINDOWS = 5_000
 """So many windows are looked back; what has lasted for longer is known from the store."""
 
@@ -44,31 +47,35 @@ class Teller:
     control: Control
     receivers: dict[str, Any]
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """To be called before the first look: what was over before is no news."""
         before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
         self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
+        self.control.alerts.begin(INCIDENTS, now)
 
     def tell(self, clock: Callable[[], float]) -> Told:
-        """Keep the alerts of every window that was looked at, and send what is due."""
+        """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
         now, feed = clock(), self.watch.feed
         windows = self.control.windows.latest(feed, self.digest, self.watch.window, _WINDOWS)
         if windows:
-            found = alerts(windows, self.alerting, feed)
-            silences = self.control.alerts.silences(now)
-            kept = Found(
-                feed=feed,
-                alerts=found,
-                silenced=frozenset(one.id for one in found if quiet(one, silences, now)),
-                receivers=self.alerting.receivers,
-                until=windows[-1].ends,
-                escalate=self.alerting.escalate,
-            )
-            self.control.alerts.keep(kept, now)
+            self._keep(feed, alerts(windows, self.alerting, feed), windows[-1].ends, now)
+        self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS)), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)
         return told
+
+    def _keep(self, feed: str, found: list[Alert], until: float, now: float) -> None:
+        silences = self.control.alerts.silences(now)
+        kept = Found(
+            feed=feed,
+            alerts=found,
+            silenced=frozenset(one.id for one in found if quiet(one, silences, now)),
+            receivers=self.alerting.receivers,
+            until=until,
+            escalate=self.alerting.escalate,
+        )
+        self.control.alerts.keep(kept, now)
 
     def _send(self, name: str, receiver: Any, clock: Callable[[], float], told: Told) -> None:
         """Everything due for this receiver, up to the first it does not take: whoever is down is not asked twice."""

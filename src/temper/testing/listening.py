@@ -62,6 +62,8 @@ def smtp(answer: int = 250, tls: ssl.SSLContext | None = None) -> Iterator[Heard
                 elif word == b"QUIT":
                     self.wfile.write(b"221 bye\r\n")
                     return
+                elif word == b"AUTH":
+                    self.wfile.write(b"235 come in\r\n")
                 else:
                     self.wfile.write(b"250-here\r\n250 AUTH PLAIN\r\n" if word == b"EHLO" else b"250 yes\r\n")
 

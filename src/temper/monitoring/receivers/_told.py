@@ -25,9 +25,9 @@ def lines(alert: Alert) -> str:
 def plain(alert: Alert) -> dict[str, Any]:
     """Everything, for programs. `id` and `state` together are the same message, however often it comes."""
     return {
-        "id": alert.id,
+        "id": inert(alert.id),
         "state": alert.state,
-        "key": alert.key,
+        "key": inert(alert.key),
         "severity": alert.severity.value,
         "title": inert(alert.title),
         "text": inert(alert.text),

@@ -43,7 +43,7 @@ def _event(alert: Alert, key: str) -> dict[str, Any]:
     return {
         "routing_key": key,
         "event_action": "trigger" if alert.ends is None else "resolve",
-        "dedup_key": alert.id if len(alert.id) <= 255 else hashlib.sha256(alert.id.encode()).hexdigest(),
+        "dedup_key": told["id"] if len(told["id"]) <= 255 else hashlib.sha256(alert.id.encode()).hexdigest(),
         "payload": {
             "summary": title(alert, 1_000),
             "source": told["labels"].get("feed", "temper"),

@@ -299,7 +299,7 @@ def test_incidents_that_a_gateway_opened_are_alerts_until_they_are_closed(contro
     assert teller.tell(lambda: 70.0).sent == 1
     (one,) = control.alerts.page()
     assert (one.alert.title, one.alert.labels) == ("The breaker is open", (("rule", "breaker"),))
-    control.incidents.close(int(one.alert.key.rpartition(".")[2]), "ana", "a fuse", 80.0)
+    control.incidents.close(int(one.alert.key.rpartition(".")[2]), "a fuse", "ana", 80.0)
     assert [teller.tell(lambda: 90.0).sent for _ in range(2)] == [1, 0]
     assert [state for _, state in heard.heard] == ["begins", "over"]
 

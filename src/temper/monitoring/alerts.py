@@ -39,7 +39,7 @@ def alerts(windows: Sequence[Watched], alerting: Alerting, feed: str) -> list[Al
 
 
 def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
-    """The incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own."""
+    """Incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own."""
     return [
         Alert(
             key=f"incident.{one.id}",

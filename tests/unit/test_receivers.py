@@ -52,8 +52,8 @@ def test_a_webhook_is_signed_and_has_a_key_for_each_message(heard):
     for alert in (ALERT, ALERT, OVER):
         hook.send(alert)
     expected = hmac.new(b"k-1", heard.bodies[0], hashlib.sha256).hexdigest()
-    assert heard.headers[0]["X-temper-signature"] == f"sha256={expected}"
-    keys = [one["Idempotency-key"] for one in heard.headers]
+    assert heard.headers[0]["X-Temper-Signature"] == f"sha256={expected}"
+    keys = [one["Idempotency-Key"] for one in heard.headers]
     assert (keys[0] == keys[1], keys[1] == keys[2]) == (True, False)
     assert [(one["state"], one["ends"]) for one in bodies(heard)[1:]] == [
         ("begins", None),

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
@@ -43,7 +43,7 @@ def json(plain: Any) -> bytes:
 
 def reason(error: BaseException) -> str:
     """What went wrong on the line, without a word of what was asked."""
-    cause = getattr(error, "reason", error)
+    cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({cause.verify_message})"
     return type(cause if isinstance(cause, BaseException) else error).__name__

@@ -32,7 +32,7 @@ def burning(asked: Array, good: Array, slo: float, rate: float, sizes: tuple[int
     long, short = (_over(asked, good, ends, size) for size in sizes)
     fast = [burn(*counts, slo) >= rate for counts in zip(long[0], long[1], strict=True)]
     sure = [some >= least and burn(well, some, slo) >= rate for well, some in zip(short[0], short[1], strict=True)]
-    return np.array(fast, dtype=bool) & np.array(sure, dtype=bool)
+    return np.array([a and b for a, b in zip(fast, sure, strict=True)], dtype=bool)
 
 
 def _over(asked: Array, good: Array, ends: Array, size: int) -> tuple[list[float], list[float]]:

@@ -20,7 +20,7 @@ class Webhook:
     Source: Krawczyk et al., "HMAC: keyed-hashing for message authentication", RFC 2104, 1997.
 
     >>> _signature(b"{}", "secret")[:15]
-    'sha256=cb29f7b6'
+    'sha256=77325902'
     """
 
     url: str = ""

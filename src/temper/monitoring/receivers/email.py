@@ -42,7 +42,7 @@ class Email:
     def __post_init__(self) -> None:
         if self.tls not in ("tls", "starttls", "none"):
             raise ConfigError(f"tls is {self.tls!r}", fix="use tls, starttls or none")
-        if isinstance(self.to, str):
+        if not all("@" in person for person in self.to):
             raise ConfigError("`to:` is a list of people", fix="write `to: [ops@bank.example]`")
         if self.tls == "none" and self.host and not here(self.host):
             raise ConfigError(f"mail to {self.host} would be open to read", fix="use `tls: starttls` or `tls: tls`")

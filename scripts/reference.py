@@ -35,6 +35,7 @@ ROOMS = {
         "Figures of labels",
         "How right the model was, once labels have come, and what is expected before.",
     ),
+    "monitoring.receivers": ("Receivers", "Whom alerts of monitoring are sent to."),
     "guard.stages": ("Stages", "Layers of the guard; the worst decision wins."),
     "response.responses": ("Responses", "What is done about an incident."),
 }

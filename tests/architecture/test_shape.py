@@ -31,6 +31,7 @@ VERBS = {
     "monitoring/drift": "compare",
     "monitoring/security": "compare",
     "monitoring/accuracy": "measure",
+    "monitoring/receivers": "send",
     "response/responses": "act",
     "chaos/faults/wire": "meet",
     "chaos/faults/scores": "answer",

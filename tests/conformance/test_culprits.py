@@ -19,6 +19,7 @@ from conformance.culprits import injection as injectors
 from conformance.culprits import judge as judges
 from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
+from conformance.culprits import receiver as receivers
 from conformance.culprits import scenario as scenarios
 from conformance.culprits import sign as signs
 from conformance.culprits import stage as layers
@@ -42,6 +43,7 @@ from temper.testing import (
     oracle,
     plugin,
     poisoning,
+    receiver,
     report,
     scenario,
     sign,
@@ -70,6 +72,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("comparison", comparison.LAWS, compared.BITES, compared.INNOCENT),
     ("sign", sign.LAWS, signs.BITES, signs.INNOCENT),
     ("cohort", cohort.LAWS, figures.BITES, figures.INNOCENT),
+    ("receiver", receiver.LAWS, receivers.BITES, receivers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
@@ -148,6 +151,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
         cohort,
         comparison,
         sign,
+        receiver,
         stressor,
         stressor_unstructured,
         scenario,

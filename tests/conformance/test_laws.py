@@ -33,6 +33,7 @@ from temper.testing import (
     judge,
     plugin,
     poisoning,
+    receiver,
     scenario,
     sign,
     stage,
@@ -125,6 +126,7 @@ def every_plugin() -> Iterator[Any]:
         "monitoring.drift",
         "monitoring.security",
         "monitoring.accuracy",
+        "monitoring.receivers",
         "chaos.faults",
     ):
         for name in Room(f"temper.{room}").names():
@@ -204,6 +206,11 @@ def test_sign_of_an_attack_keeps(name: str, law: Law) -> None:
 @pytest.mark.parametrize(("name", "law"), pairs("monitoring.accuracy", lambda name: cohort.LAWS))
 def test_figure_keeps(name: str, law: Law) -> None:
     law(Room("temper.monitoring.accuracy").get(name))
+
+
+@pytest.mark.parametrize(("name", "law"), pairs("monitoring.receivers", lambda name: receiver.LAWS))
+def test_receiver_keeps(name: str, law: Law) -> None:
+    law(Room("temper.monitoring.receivers").get(name))
 
 
 def test_every_exemption_names_a_plugin_and_a_law() -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from temper.chaos.alert import ABSENT, Alert, alerts, burn, compression, time_to_detect
+from temper.chaos.alert import ABSENT, Alert, alerts, compression, time_to_detect
 from temper.chaos.arithmetic import (
     Buckets,
     Budget,
@@ -21,6 +21,7 @@ from temper.chaos.arithmetic import (
     time_to_recover,
 )
 from temper.core.seed import Draws
+from temper.kernels.burn import burn
 
 
 def steady(seconds: float, away: tuple[float, float], other: float | None = None) -> Trace:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from temper.chaos.arithmetic import Buckets
+from temper.kernels.burn import burning, sums
 
-Array = np.ndarray[Any, Any]
 HOUR = 3_600.0
 LEAST = 10
 """Requests in the shorter window below which no alert is raised."""
@@ -52,15 +51,6 @@ def compression(seconds: float) -> float:
     return seconds / (6 * HOUR)
 
 
-def burn(good: float, asked: float, slo: float) -> float:
-    """How many times as fast as it may the budget burns; 0 of none.
-
-    >>> burn(80, 100, 0.9)
-    2.0
-    """
-    return round((1 - good / asked) / (1 - slo), 9) if asked else 0.0
-
-
 def alerts(buckets: Buckets, slo: float, factor: float, since: float = 0.0) -> tuple[Alert, ...]:
     """The first word of every rule after `since`, at the end of the bucket that made it speak; and of the rule
     `absent`, when for a whole shorter window of the page nobody was heard at all; where fewer than ten would have been,
@@ -83,21 +73,14 @@ def time_to_detect(found: tuple[Alert, ...], fault: float) -> float | None:
 
 
 def _first(buckets: Buckets, rule: Rule, slo: float, factor: float, since: float) -> float | None:
-    asked, good = _sums(buckets.asked), _sums(buckets.good)
-    sizes = [_size(span, factor, buckets.width) for span in (rule.long, rule.short)]
-    for end in range(1, len(asked)):
-        at = round(end * buckets.width, 9)
-        if at < since:
-            continue
-        starts = [max(0, end - size) for size in sizes]
-        rates = [burn(good[end] - good[start], asked[end] - asked[start], slo) for start in starts]
-        if asked[end] - asked[starts[1]] >= LEAST and min(rates) >= rule.burn:
-            return at
-    return None
+    sizes = (_size(rule.long, factor, buckets.width), _size(rule.short, factor, buckets.width))
+    speaks = burning(buckets.asked, buckets.good, slo, rule.burn, sizes, LEAST)
+    ends = (round(end * buckets.width, 9) for end in (np.flatnonzero(speaks) + 1).tolist())
+    return next((at for at in ends if at >= since), None)
 
 
 def _silent(buckets: Buckets, size: int, since: float) -> float | None:
-    asked = _sums(buckets.asked)
+    asked = sums(buckets.asked)
     for end in range(size, len(asked)):
         at = round(end * buckets.width, 9)
         if at >= since and asked[end] == asked[end - size]:
@@ -107,7 +90,3 @@ def _silent(buckets: Buckets, size: int, since: float) -> float | None:
 
 def _size(span: float, factor: float, width: float) -> int:
     return max(1, math.ceil(round(span * factor / width, 6)))
-
-
-def _sums(counts: Array) -> Array:
-    return np.concatenate([[0], np.cumsum(counts)])

@@ -23,6 +23,7 @@ ROOMS = {
     "judges": "temper.judges",
     "comparisons": "temper.monitoring.drift",
     "labels": "temper.monitoring.accuracy",
+    "receivers": "temper.monitoring.receivers",
     "detectors": "temper.detectors",
     "signs": "temper.monitoring.security",
     "stressors": "temper.stress",
@@ -33,7 +34,8 @@ def command(
     room: Annotated[
         str,
         typer.Argument(
-            help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, signs, labels, detectors."
+            help="attacks, checks, stressors, faults, fuzz, defences, judges, comparisons, signs, labels, receivers,"
+            " detectors."
         ),
     ] = "",
 ) -> None:

@@ -9,11 +9,15 @@ from typing import Annotated
 
 import typer
 
+from temper.cli import _alerts
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, duration, opened
 
 app = typer.Typer(help="Watch a model in service: windows of its predictions beside the rows it was assessed on.")
 To = Annotated[Path | None, typer.Option(help="A file that is written as a whole; else it is printed.")]
+app.command("alerts")(_alerts.alerts)
+app.command("take")(_alerts.take)
+app.command("silence")(_alerts.silence)
 Every = Annotated[str, typer.Option(help="How often to look: 60s, 5m, 1h.")]
 
 
@@ -33,7 +37,9 @@ def run(
 
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
-        looked = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now)).look(now)
+        monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
+        teller = _alerts.teller(config, monitor, control)
+        looked = monitor.look(now)
         if json:
             typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
         elif looked.new:
@@ -41,6 +47,7 @@ def run(
         if not json:
             outcomes.show(looked.outcomes)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
+        _alerts.tell(teller)
         raise typer.Exit(looked.code(lenient=lenient))
 
 
@@ -59,12 +66,14 @@ def watch(
     seconds = duration(every)
     with opened(store) as (control, _, now):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
+        teller = _alerts.teller(config, monitor, control)
         try:
             while True:
                 looked = monitor.look(time.time())
                 if looked.new:
                     show(looked.new)
                 outcomes.show([one for one in looked.outcomes if one.decided])
+                _alerts.tell(teller)
                 time.sleep(seconds)
         except KeyboardInterrupt:
             typer.echo("stopped: `temper monitor run` goes on with the next window")

@@ -16,6 +16,7 @@ monitor:
   labels: labels/                # a table, or a folder of them: what became of rows, by the column of `id`
   label: fraud                   # the column that holds the class
   maturity: 45d                  # how old a row is when its label should be there; before, none counts
+  alerts: {receivers: [...]}     # whom to tell (temper.config.alerting)
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from temper.core.outcome import Truth
 from temper.core.watch import Watch
 
 _SIGNED = ("manifest", "public_key")
-_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", *_SIGNED)
+_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", "alerts", *_SIGNED)
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
@@ -40,7 +41,7 @@ def watch_of(document: Section, base: Path) -> Watch | None:
     if not section.entries:
         return None
     usual = feed_of(section, document, base)
-    window = _seconds(section, "window", usual.window)
+    window = seconds(section, "window", usual.window)
     false_alarms = section.number("false_alarms", usual.false_alarms)
     smallest = section.number("smallest", usual.smallest)
     if window <= 0:
@@ -58,7 +59,7 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         window=window,
         false_alarms=false_alarms,
         smallest=smallest,
-        grace=_seconds(section, "grace", usual.grace),
+        grace=seconds(section, "grace", usual.grace),
     )
 
 
@@ -76,11 +77,12 @@ def truth_of(document: Section, base: Path) -> Truth | None:
     return Truth(
         labels=str(base / section.text("labels")),
         label=section.text("label"),
-        maturity=_seconds(section, "maturity", 0.0),
+        maturity=seconds(section, "maturity", 0.0),
     )
 
 
-def _seconds(section: Section, key: str, usual: float) -> float:
+def seconds(section: Section, key: str, usual: float) -> float:
+    """A time as people write it."""
     if not section.has(key):
         return usual
     text = section.text(key)
@@ -88,4 +90,4 @@ def _seconds(section: Section, key: str, usual: float) -> float:
     try:
         return float(number) * _UNITS[unit]
     except ValueError:
-        raise section.error(f"monitor.{key} {text!r} is no time", key, fix="write 15m, 1h, 7d or 90s") from None
+        raise section.error(f"{section.path}.{key} {text!r} is no time", key, fix="write 15m, 1h, 7d or 90s") from None

@@ -31,7 +31,7 @@ def show(windows: Sequence[Watched]) -> None:
     table.add_column("what was found")
     for one in windows:
         colour = _COLOURS[one.seen]
-        table.add_row(span(one), f"{one.rows:,}", f"[{colour}]{one.seen.value.upper()}[/]", _said(one))
+        table.add_row(span(one), f"{one.rows:,}", f"[{colour}]{one.seen.value.upper()}[/]", _whole(one))
     Console(soft_wrap=False).print(table)
 
 
@@ -69,14 +69,14 @@ def document(windows: Sequence[Watched]) -> list[dict[str, Any]]:
     return [{**asdict(one), "seen": one.seen.value} for one in windows]
 
 
-def _said(one: Watched) -> str:
+def _whole(one: Watched) -> str:
     """The alarms; beneath them the kind of change and why, and since when if not since this window."""
     if one.kind is None:
-        return _found(one)
+        return said(one)
     since = f" since {_day(one.since)}" if one.since is not None and one.since < one.start else ""
     more = [f"and {len(one.why) - _SHOWN} more signs"] if len(one.why) > _SHOWN else []
     why = "; ".join([*(inert(text, 160) for text in one.why[:_SHOWN]), *more])
-    return f"[bold]{one.kind.value}[/]{since}: {why}\n{_found(one)}"
+    return f"[bold]{one.kind.value}[/]{since}: {why}\n{said(one)}"
 
 
 def _day(at: float) -> str:
@@ -84,7 +84,8 @@ def _day(at: float) -> str:
     return f"{moment:%Y-%m-%d}" if not at % 86_400.0 else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _found(one: Watched) -> str:
+def said(one: Watched) -> str:
+    """What was found, in a line."""
     if one.troubles:
         more = f" and {len(one.troubles) - 1} more" if len(one.troubles) > 1 else ""
         return inert(one.troubles[0], 120) + more

@@ -18,12 +18,14 @@ control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
 control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {client: Grant}
 control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.windows.keep(feed, reference, found, now) -> how many were new;  control.windows.page(feed)
+control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
 
 from __future__ import annotations
 
+from temper.store.control.alerts import Alerts
 from temper.store.control.answers import Answers
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
@@ -64,6 +66,7 @@ class Control:
         self.quotas = Quotas(database)
         self.answers = Answers(database)
         self.windows = Windows(database)
+        self.alerts = Alerts(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

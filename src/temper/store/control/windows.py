@@ -49,6 +49,12 @@ class Windows:
             rows = tx.all("SELECT * FROM watched WHERE feed = ? ORDER BY start DESC, judged DESC LIMIT ?", feed, limit)
         return [_watched(row) for row in rows]
 
+    def latest(self, feed: str, reference: str, width: float, limit: int) -> list[Watched]:
+        """The latest windows of this width that were compared with this reference, the oldest first."""
+        sql = "SELECT * FROM watched WHERE feed = ? AND reference = ? AND ends - start = ? ORDER BY start DESC LIMIT ?"
+        with self._database.read() as tx:
+            return [_watched(row) for row in reversed(tx.all(sql, feed, reference, width, limit))]
+
 
 def _document(one: Watched) -> str:
     alarms = [[a.comparison, a.column, a.value, a.p] for a in one.alarms]

@@ -1,0 +1,1 @@
+"""Whom alerts are sent to: one receiver per file."""

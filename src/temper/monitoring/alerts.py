@@ -119,12 +119,13 @@ def _alert(rule: str, spell: _Spell, feed: str) -> Alert:
     columns = _columns(spell) if rule == "drift" else ()
     # Two feeds of one name are told apart; the whole path is nobody's business outside.
     name = inert(Path(feed).name, _LONGEST)
+    kind = "" if last.kind is None else f"{last.kind.value}: "
     many = "1 window" if len(spell.wrong) == 1 else f"{len(spell.wrong)} windows"
     return Alert(
         key=f"{name}.{hashlib.sha256(feed.encode()).hexdigest()[:6]}.{rule}",
         severity=_SEVERITY[rule],
         title=f"{name}: {_what(rule, columns)}",
-        text=f"{many} since {span(spell.wrong[0])}; the last, {span(last)}: {said(last)}",
+        text=f"{many} since {span(spell.wrong[0])}; the last, {span(last)}: {kind}{said(last)}",
         labels=(("feed", name), ("rule", rule)),
         columns=columns,
         starts=spell.wrong[0].start,

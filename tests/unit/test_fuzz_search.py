@@ -112,7 +112,9 @@ def test_remembering_and_filling_rightly_break_no_law(kind: type[planted.Scorer]
 
 
 def test_a_service_half_filled_is_found_by_its_first_callers_and_other_notations_by_edges() -> None:
-    assert [(one.law, one.repeated) for one in served(planted_state.FilledMeanwhile).defects] == [("own_answer", False)]
+    # Eight callers at once meet while it is being filled, unless the machine gives them their turns one by one.
+    found = (served(planted_state.FilledMeanwhile).defects for _ in range(4))
+    assert [(one.law, one.repeated) for one in next(filter(None, found))] == [("own_answer", False)]
     assert {one.law for one in served(planted_state.OtherNotations, Effort(cases=400, draws=False)).defects} == {
         "refuses"
     }

@@ -200,6 +200,7 @@ def test_ascent_breaks_what_an_exhaustive_search_breaks_and_nothing_else(seed: i
         assert (found.verdicts[row] == "broken") == can
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), norm=st.sampled_from(("linf", "l2", "l1", "l0")))
 def test_the_nearest_point_is_near_the_exact_one_and_never_nearer(seed: int, norm: str) -> None:

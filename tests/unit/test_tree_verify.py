@@ -98,6 +98,7 @@ def distances(schema: Schema, points: Any, x0: Any, norm: str) -> Any:
     return schema.distance(points, np.broadcast_to(x0, points.shape), norm)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**31), norm=st.sampled_from(NORMS), radius=st.sampled_from((0.4, 1.0, 2.5)))
 def test_decides_as_every_cell_tried_one_by_one(seed: int, norm: str, radius: float) -> None:

@@ -10,7 +10,7 @@ from scipy.stats import beta
 from temper.core.detector import from_arrays, to_arrays
 from temper.core.errors import ContractError
 from temper.kernels.clustered import anytime_mean
-from temper.kernels.confidence_sequence import Evidence, Followed
+from temper.kernels.confidence_sequence import Evidence
 from temper.kernels.sequential import anytime_lower
 
 RUNS, LOOKS = 60, (1, 2, 5, 10, 20, 40, 80, 160, 320, 640)
@@ -86,21 +86,14 @@ def test_evidence_adds_up_exactly_in_any_order():
         assert np.array_equal(sum((parts[at] for at in order), Evidence()).counts, whole.counts)
 
 
-def test_a_mean_that_is_followed_goes_on_where_it_stopped():
+def test_evidence_that_was_stored_goes_on_where_it_stopped():
     x = np.split((np.random.default_rng(2).random(600) < 0.1).astype(float), 6)
-    whole = stopped = Followed()
+    whole = stopped = Evidence()
     for part in x:
-        whole = whole.step(part)
-        stopped = from_arrays(Followed, pickle.loads(pickle.dumps(to_arrays(stopped)))).step(part)
-    assert np.array_equal(whole.evidence.counts, stopped.evidence.counts)
-    assert (whole.low, whole.high, whole.moved) == (stopped.low, stopped.high, False)
-    low, high = whole.evidence.ends()
-    assert whole.low >= low
-    assert whole.high <= high
-
-
-def test_a_mean_that_moves_far_contradicts_itself():
-    assert Followed().step(np.zeros(2_000)).step(np.ones(2_000)).moved
+        whole += Evidence.of(part)
+        stopped = from_arrays(Evidence, pickle.loads(pickle.dumps(to_arrays(stopped)))) + Evidence.of(part)
+    assert np.array_equal(whole.counts, stopped.counts)
+    assert whole.ends() == stopped.ends()
 
 
 def test_nothing_is_known_without_numbers_and_other_numbers_are_refused():

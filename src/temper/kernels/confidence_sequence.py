@@ -81,33 +81,3 @@ class Evidence:
         """
         _, low, high = anytime_mean(PLACES, self.counts / _PARTS, confidence)
         return low, high
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Followed:
-    """A mean that is followed over looks: the evidence so far, and the ends that no look has contradicted.
-
-    A value, so that it can be stored and go on. Where `low` is above `high` there is no one mean: it has moved.
-
-    >>> first = Followed().step(np.ones(40))
-    >>> first.low < first.step(np.zeros(0)).step(np.ones(40)).low
-    True
-    """
-
-    evidence: Evidence = field(default_factory=Evidence)
-    confidence: float = 0.95
-    low: float = 0.0
-    high: float = 1.0
-
-    def step(self, values: Any) -> Followed:
-        """The state after these numbers and one more look."""
-        evidence = self.evidence + Evidence.of(values)
-        low, high = evidence.ends(self.confidence)
-        return Followed(
-            evidence=evidence, confidence=self.confidence, low=max(self.low, low), high=min(self.high, high)
-        )
-
-    @property
-    def moved(self) -> bool:
-        """Whether the looks contradict each other, which they do with a mean that stays at a rate of 1 - confidence."""
-        return self.low > self.high

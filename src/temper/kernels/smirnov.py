@@ -14,7 +14,7 @@ _SCIPY, _LONG = 2.2, 100_000
 def smirnov_p(distance: Array, n: Array) -> Array:
     """p (k,) of two-sided distances at these n (whole numbers, at least one).
 
-    Equal to SciPy's `kstwo.sf`, a hundred times sooner where that sums term by term in double precision twice over;
+    Equal to SciPy's `kstwo.sf`, and sooner where that sums term by term in double precision twice over;
     above a hundred thousand the limit with Vrbik's correction, whose error falls with n.
     Source: Smirnov, 1944 (the sum); Simard & L'Ecuyer, "Computing the two-sided Kolmogorov-Smirnov distribution", 2011
     (where one tail twice is enough); Vrbik, "Deriving CDF of Kolmogorov-Smirnov test statistic", 2020.

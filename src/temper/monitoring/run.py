@@ -213,7 +213,7 @@ def monitor_of(
 def reference_of(system: Protected, watch: Watch) -> Reference:
     """The rows this system was assessed on, as counts; with the model's scores as their last column, if watched.
 
-    Of two classes the score has a threshold: the system's, else one half.
+    Of two classes the score has a threshold.
     """
     schema, x = _watched(system, watch), np.zeros((len(system.data.ids), 0))
     if schema.columns:
@@ -240,13 +240,12 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windo
         raise Unsupported(
             "labels are watched of two classes, with probabilities or margins", fix="leave `monitor: labels:` out"
         )
-    usual = 0.5 if kind is ScoreKind.PROBABILITIES else 0.0
     return Matured(
         truth=truth,
         watch=watch,
         schema=system.schema,
         classes=system.classes,
-        edge=usual if system.threshold is None else system.threshold,
+        edge=_threshold(system),
         policy=system.policy,
         cost=system.cost,
         calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
@@ -264,11 +263,11 @@ def scores_of(system: Protected) -> Array:
 
 
 def _threshold(system: Protected) -> float:
+    """The score from which on a row is flagged: the system's, else that of an even chance; NaN where there is none."""
     if system.target.classes != 2:
         return float("nan")
-    if system.threshold is not None:
-        return system.threshold
-    return 0.5 if system.target.kind is ScoreKind.PROBABILITIES else float("nan")
+    usual = {ScoreKind.PROBABILITIES: 0.5, ScoreKind.MARGIN: 0.0}.get(system.target.kind, float("nan"))
+    return usual if system.threshold is None else system.threshold
 
 
 def signed(path: Path, watch: Watch, today: date) -> tuple[Reference, str]:

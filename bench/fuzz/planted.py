@@ -77,12 +77,12 @@ def over_http(name: str, scorer: Any, schema: Schema, x: Any, seed: int = 0) -> 
     return Found(name, heard[0] if heard else None, found)
 
 
-def started(kind: type[planted.Scorer], seed: int = 0) -> Found:
+def started(kind: type[planted.Scorer], schema: Schema, x: Any, seed: int = 0) -> Found:
     """The same, of a service that the fuzzer starts by its command, and again where order matters."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command, schema = planted_served.command(kind, port), planted.schema()
+    command = planted_served.command(kind, port)
     where = address(f"http://127.0.0.1:{port}/v1/score")
     began, heard = time.monotonic(), []
     with (
@@ -90,7 +90,7 @@ def started(kind: type[planted.Scorer], seed: int = 0) -> Found:
         owned(subject, command),
     ):
         found = search(
-            subject, schema, planted.rows(), _EFFORT, Draws(seed, "fuzz"), wire=True,
+            subject, schema, x, _EFFORT, Draws(seed, "fuzz"), wire=True,
             hear=Hear(defect=lambda one: heard.append(time.monotonic() - began)),
         )  # fmt: skip
     return Found(kind.__name__, heard[0] if heard else None, found)
@@ -136,11 +136,11 @@ def state() -> None:
     read = (*weak, planted_state.OtherNotations)
     far = [lambda kind=kind: over_http(kind.__name__, kind(), schema, x) for kind in read]
     _shown("first asked, behind HTTP", far, len(far))
-    ours = [lambda kind=kind: started(kind) for kind in read]
+    ours = [lambda kind=kind: started(kind, schema, x) for kind in read]
     _shown("first asked, behind HTTP and started by the fuzzer", ours, len(ours))
     quiet = [in_process(kind.__name__, Function(call=kind()), schema, x) for kind in sound]
     quiet += [over_http(kind.__name__, kind(), schema, x) for kind in sound]
-    quiet += [started(kind) for kind in sound]
+    quiet += [started(kind, schema, x) for kind in sound]
     goal(f"findings on {len(quiet)} sound twins", sum(len(one.found.defects) for one in quiet), 1, digits=0)
 
 
@@ -190,6 +190,8 @@ def held_out() -> None:
     _shown("held out, in a process", own, len(own))
     far = [lambda kind=kind: over_http(kind.__name__, kind(), schema, x) for kind in _held_out.SERVED]
     _shown("held out, behind HTTP", far, len(far))
+    ours = [lambda kind=kind: started(kind, schema, x) for kind in _held_out.SERVED]
+    _shown("held out, behind HTTP and started by the fuzzer", ours, len(ours))
     sound = over_http("sound", _held_out.Loans(), schema, x)
     sys.stdout.write(f"its sound twin: {len(sound.found.defects)} findings\n")
 

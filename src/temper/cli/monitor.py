@@ -30,7 +30,7 @@ def run(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Judge every window that is over and was not judged yet: exit 1 with an alarm, 3 where one could not be judged."""
-    from temper.monitoring.run import monitor_of
+    from temper.monitoring.making import monitor_of
     from temper.report import outcomes
     from temper.report.watched import document, following, show
     from temper.store.codec import to_json
@@ -59,7 +59,7 @@ def watch(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Look again and again until it is stopped; what was said of a window is kept, so it goes on where it was."""
-    from temper.monitoring.run import monitor_of
+    from temper.monitoring.making import monitor_of
     from temper.report import outcomes
     from temper.report.watched import show
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from temper.config.monitor import truth_of, watch_of
-from temper.config.reading import read as read_config
-from temper.config.system import load_system
-from temper.core.errors import ConfigError, StoreError, Unsupported
-from temper.core.outcome import Outcome, Truth
+from temper.core.outcome import Outcome
 from temper.core.schema import Schema
-from temper.core.system import Protected
-from temper.core.target import Access, ScoreKind
-from temper.core.watch import Feed, Seen, Watch, Watched
-from temper.kernels.cbpe import Calibrator
-from temper.monitoring import kept
+from temper.core.watch import Seen, Watch, Watched
 from temper.monitoring.arrived import Arrived, of_frame
 from temper.monitoring.done import Done
 from temper.monitoring.feed import arrived
@@ -30,13 +21,11 @@ from temper.monitoring.kinds import explained
 from temper.monitoring.matured import Matured
 from temper.monitoring.reference import Reference, Window
 from temper.store.control.windows import Windows
-from temper.targets.signature import verify
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, Any]
-FILE = Path(".temper") / "reference.npz"
 _SILENT = 30
 """Windows after the last row in which a silent feed is told; a feed that ended long ago is no news."""
 
@@ -171,133 +160,3 @@ class _Held:
         self.troubles |= dict.fromkeys(part.troubles)
         self.notes |= dict.fromkeys(part.notes)
         return len(ids) - len(fresh)
-
-
-def monitor_of(
-    config: Path,
-    windows: Windows,
-    say: Callable[[str], None],
-    *,
-    trust_pickle: bool = False,
-    today: date | None = None,
-) -> Monitor:
-    """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
-    `today` decides whether keys are still valid; without it one that ends is refused.
-
-    Raises `ConfigError` where nothing says what is watched.
-    """
-    document, base = read_config(config), config.absolute().parent
-    watch, truth = watch_of(document, base), truth_of(document, base)
-    if watch is None:
-        raise ConfigError(
-            f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
-        )
-    path = base / FILE
-    system = load_system(config, trust_pickle=trust_pickle, today=today)
-    if watch.manifest:
-        reference, digest = signed(path, watch, today or date.max)
-    else:
-        reference = reference_of(system, watch)
-        digest = written(reference, path, say)
-    return Monitor(
-        watch=watch,
-        schema=_watched(system, watch),
-        reference=_fitting(reference, system, watch),
-        digest=digest,
-        windows=windows,
-        matured=matured_of(system, watch, truth, digest, windows) if truth else None,
-        done=path.with_name("feed.json"),
-    )
-
-
-def reference_of(system: Protected, watch: Watch) -> Reference:
-    """The rows this system was assessed on, as counts; with the model's scores as their last column, if watched.
-
-    Of two classes the score has a threshold.
-    """
-    schema, x = _watched(system, watch), np.zeros((len(system.data.ids), 0))
-    if schema.columns:
-        x = np.asarray(system.data.x, dtype=np.float64)
-    if not watch.score:
-        return Reference.fit(x, schema, (), system.data.ids)
-    both = np.column_stack([x, scores_of(system)])
-    return Reference.fit(both, schema, ("score",), system.data.ids, _threshold(system))
-
-
-def _watched(system: Protected, watch: Watch) -> Schema:
-    """The columns of rows of this feed: a ledger has none, beside the score."""
-    if watch.kind is Feed.LEDGER:
-        return Schema()
-    if not system.schema.columns:
-        raise Unsupported("windows are compared column by column, and this system has no columns", fix="watch a table")
-    return system.schema
-
-
-def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windows: Windows) -> Matured:
-    """What is promised of the labels of this system's rows; scores are calibrated by the rows of its assessment."""
-    kind = system.target.kind
-    if system.target.classes != 2 or kind not in (ScoreKind.PROBABILITIES, ScoreKind.MARGIN):
-        raise Unsupported(
-            "labels are watched of two classes, with probabilities or margins", fix="leave `monitor: labels:` out"
-        )
-    return Matured(
-        truth=truth,
-        watch=watch,
-        schema=system.schema,
-        classes=system.classes,
-        edge=_threshold(system),
-        policy=system.policy,
-        cost=system.cost,
-        calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
-        digest=digest,
-        windows=windows,
-    )
-
-
-def scores_of(system: Protected) -> Array:
-    """The one number per row that a threshold is held against: of class 1 of two, else of the likeliest class."""
-    if Access.SCORES not in system.target.access:
-        raise Unsupported("this model gives no scores", fix="leave `monitor: score:` out")
-    scores = np.asarray(system.target.scores(system.data.x))
-    return scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
-
-
-def _threshold(system: Protected) -> float:
-    """The score from which on a row is flagged: the system's, else that of an even chance; NaN where there is none."""
-    if system.target.classes != 2:
-        return float("nan")
-    usual = {ScoreKind.PROBABILITIES: 0.5, ScoreKind.MARGIN: 0.0}.get(system.target.kind, float("nan"))
-    return usual if system.threshold is None else system.threshold
-
-
-def signed(path: Path, watch: Watch, today: date) -> tuple[Reference, str]:
-    """The reference in this file, once it is what was signed; it is not made again. Raises `TemperError` otherwise."""
-    manifest = Path(watch.manifest)
-    found = verify(manifest, watch.public_key, today)
-    if path.resolve() not in {(manifest.parent / name).resolve() for name in found.files}:
-        raise ConfigError(f"{manifest} does not speak of {path}", fix=f"`temper sign {path} --key NAME.key`")
-    return kept.read(path)
-
-
-def _fitting(reference: Reference, system: Protected, watch: Watch) -> Reference:
-    wanted = (*_watched(system, watch).names, *(("score",) if watch.score else ()))
-    if reference.names != wanted:
-        raise ConfigError(
-            f"the reference is of {', '.join(reference.names[:8])}, and the feed of {', '.join(wanted[:8])}",
-            fix="make it again with `temper assess`, and sign it",
-        )
-    return reference
-
-
-def written(reference: Reference, path: Path, say: Callable[[str], None]) -> str:
-    """Keep a reference where it is not what is there already; its digest."""
-    try:
-        before = kept.read(path)[1] if path.exists() else ""
-    except StoreError as damaged:
-        before = ""
-        say(f"{damaged.message}: it is made again")
-    digest = kept.known_as(reference)
-    if digest != before:
-        kept.keep(reference, path)
-        say(f"reference: {reference.tally.rows:,} rows, {len(reference.cells)} columns, {digest[:12]} ({path})")
-    return digest

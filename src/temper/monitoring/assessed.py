@@ -27,13 +27,18 @@ def reference_of(system: Protected, watch: Watch) -> Reference:
 
     Of two classes the score has a threshold.
     """
-    schema, x = watched(system, watch), np.zeros((len(system.data.ids), 0))
-    if schema.columns:
-        x = np.asarray(system.data.x, dtype=np.float64)
+    schema, x = watched(system, watch), rows_of(system, watch)
     if not watch.score:
         return Reference.fit(x, schema, (), system.data.ids)
-    both = np.column_stack([x, scores_of(system)])
-    return Reference.fit(both, schema, ("score",), system.data.ids, threshold(system))
+    return Reference.fit(x, schema, ("score",), system.data.ids, threshold(system))
+
+
+def rows_of(system: Protected, watch: Watch) -> Array:
+    """The rows of the assessment as this feed has them, (n, d), with the model's scores as last column, if watched."""
+    x = np.zeros((len(system.data.ids), 0))
+    if watched(system, watch).columns:
+        x = np.asarray(system.data.x, dtype=np.float64)
+    return np.column_stack([x, scores_of(system)]) if watch.score else x
 
 
 def watched(system: Protected, watch: Watch) -> Schema:

@@ -46,15 +46,16 @@ def explained(one: Watched, window: Window, schema: Schema, before: Watched | No
     """
     if one.seen is not Seen.FAIL:
         return one
+    alarms = (*one.alarms, *(Alarm(comparison="stream", column=s.column, value=0.0, p=0.0) for s in one.shifts))
     broken = [*(Fault(column="", says=text) for text in one.troubles), *_gaps(one.alarms, schema)]
     broken += faults(window, schema)
     signs = [_SIGNS[a.comparison].format(value=a.value) for a in one.alarms if a.comparison in _SIGNS]
     attacked = any(a.comparison in _ATTACK for a in one.alarms)
-    kind = _kind(broken, attacked, one.alarms, schema)
+    kind = _kind(broken, attacked, alarms, schema)
     said = [fault.says for fault in broken]
     why = [*signs, *said] if kind is Kind.ATTACK else [*said, *signs]
-    why += _drifted(one.alarms, schema, kind)
-    why += where(one.alarms, window, schema)
+    why += _drifted(alarms, schema, kind)
+    why += where(alarms, window, schema)
     goes_on = before is not None and before.kind is kind and before.ends == one.start
     since = before.since if before is not None and goes_on else one.start
     return replace(one, kind=kind, why=tuple(dict.fromkeys(why)), since=since)

@@ -13,13 +13,29 @@ from temper.config.reading import read as read_config
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, Unsupported
 from temper.core.outcome import Truth
+from temper.core.schema import Column, Schema
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
-from temper.core.watch import Watch
+from temper.core.watch import Streaming, Watch
+from temper.detectors.stream.shift import Shift
+from temper.detectors.stream.shift import Watch as State
 from temper.kernels.cbpe import Calibrator
-from temper.monitoring.assessed import FILE, fitting, reference_of, scores_of, signed, threshold, watched, written
+from temper.monitoring.assessed import (
+    FILE,
+    fitting,
+    reference_of,
+    rows_of,
+    scores_of,
+    signed,
+    threshold,
+    watched,
+    written,
+)
+from temper.monitoring.following import Following
+from temper.monitoring.kept import known_as
 from temper.monitoring.matured import Matured
 from temper.monitoring.run import Monitor
+from temper.store.control.outcomes import Outcomes
 from temper.store.control.windows import Windows
 
 
@@ -55,12 +71,41 @@ def monitor_of(
         reference=fitting(reference, system, watch),
         digest=digest,
         windows=windows,
-        matured=matured_of(system, watch, truth, digest, windows) if truth else None,
+        following=following_of(system, watch, digest) if watch.stream else None,
+        matured=matured_of(system, watch, truth, digest, windows.outcomes) if truth else None,
         done=path.with_name("feed.json"),
     )
 
 
-def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windows: Windows) -> Matured:
+def following_of(system: Protected, watch: Watch, digest: str) -> Following:
+    """This feed as a stream that begins with what the rows of the assessment show.
+
+    Those rows have to be the ones that a signed reference was made of; this is asked where a stream begins.
+    """
+    how, schema = watch.stream or Streaming(), streamed(system, watch)
+    for name in how.strata:
+        schema.index(name)
+    shift = Shift(one_false_alarm_per=how.one_false_alarm_per, tolerance=how.tolerance, strata=how.strata)
+
+    def begins() -> State:
+        if watch.manifest and known_as(reference_of(system, watch)) != digest:
+            raise ConfigError(
+                "a stream begins with the rows of the assessment, and they are not those of the signed reference",
+                fix="put these rows back, or make the reference again with `temper assess` and sign it",
+            )
+        return shift.fit(rows_of(system, watch), schema)
+
+    return Following(watch=shift, begins=begins)
+
+
+def streamed(system: Protected, watch: Watch) -> Schema:
+    """The columns of this feed as a stream has them: types and names, and the score."""
+    known = watched(system, watch).columns
+    plain = [Column(name=one.name, type=one.type, categories=one.categories) for one in known]
+    return Schema(columns=(*plain, *([Column(name="score")] if watch.score else ())))
+
+
+def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, outcomes: Outcomes) -> Matured:
     """What is promised of the labels of this system's rows; scores are calibrated by the rows of its assessment."""
     kind = system.target.kind
     if system.target.classes != 2 or kind not in (ScoreKind.PROBABILITIES, ScoreKind.MARGIN):
@@ -77,5 +122,5 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windo
         cost=system.cost,
         calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
         digest=digest,
-        windows=windows,
+        outcomes=outcomes,
     )

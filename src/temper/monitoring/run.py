@@ -13,19 +13,22 @@ import numpy as np
 from temper.core.outcome import Outcome
 from temper.core.schema import Schema
 from temper.core.watch import Seen, Watch, Watched
+from temper.kernels.cells import single
 from temper.monitoring.arrived import Arrived, of_frame
 from temper.monitoring.done import Done
 from temper.monitoring.feed import arrived
+from temper.monitoring.following import Followed, Following, Rows
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
-from temper.monitoring.matured import Matured
+from temper.monitoring.matured import Looking, Matured
 from temper.monitoring.reference import Reference, Window
-from temper.store.control.windows import Windows
+from temper.store.control.windows import Overtaken, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, Any]
+_NO_IDS = np.zeros(0, dtype=np.int64)
 _SILENT = 30
 """Windows after the last row in which a silent feed is told; a feed that ended long ago is no news."""
 
@@ -74,36 +77,67 @@ class Monitor:
     digest: str
     windows: Windows
     matured: Matured | None = None
+    following: Following | None = None
     done: Path | None = None
 
     def look(self, now: float) -> Looked:
         """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""
-        # First, so that tables that cannot be read stop it before anything is kept and not told.
-        outcomes = self.matured.look(now) if self.matured else []
-        known, done = self._known(), Done.read(self.done, self.watch.window)
-        since = max(known) + self.watch.window if known else 0.0
-        looked = self._looked(arrived(self.watch, self.schema, since, frozenset(known), done), known, done.again, now)
-        done.keep()
-        looked.outcomes = outcomes
-        return looked
+        try:
+            return self._look(now)
+        except Overtaken:
+            return self._look(now)  # what the other look kept is known now
 
     def take(self, frame: pd.DataFrame, now: float) -> Looked:
         """Judge windows that are over by now from rows you have: as `look` would, had they been in the feed.
 
         A frame holds whole windows. Rows of one that is not over are not remembered: give them again later.
         """
-        return self._looked([of_frame(frame, self.watch, self.schema)], self._known(), {}, now)
+        stream, known = self._stream(), self._known()
+        looked, held = self._filled([of_frame(frame, self.watch, self.schema)], known, {}, None, now)
+        return self._kept(looked, held, known, stream, now)
+
+    def _look(self, now: float) -> Looked:
+        stream, known, done = self._stream(), self._known(), Done.read(self.done, self.watch.window)
+        since = max(known) + self.watch.window if known else 0.0
+        # First, so that labels that cannot be read stop it before anything is kept and not told.
+        labels = self.matured.begin(known, now) if self.matured else None
+        needed = labels.needed if labels else frozenset[float]()
+        since = min([since, *needed])
+        parts = arrived(self.watch, self.schema, since, frozenset(known) - needed, done)
+        looked, held = self._filled(parts, known, done.again, labels, now)
+        if labels:
+            looked.outcomes = labels.outcomes(whole=not done.again and since <= 0.0)
+        self._kept(looked, held, known, stream, now)
+        done.keep()
+        return looked
+
+    def _stream(self) -> Followed | None:
+        """The stream as it stands. Asked before which windows are known: what another look adds later is noticed."""
+        if self.following is None:
+            return None
+        options = self.following.options
+        before = self.windows.stream(self.watch.feed, self.digest, self.watch.window, options)
+        return Followed(how=self.following, before=before)
 
     def _known(self) -> dict[float, int]:
         return self.windows.known(self.watch.feed, self.digest, self.watch.window)
 
-    def _looked(
-        self, parts: Iterable[Arrived], known: dict[float, int], unread: Mapping[float, int], now: float
-    ) -> Looked:
-        """`unread` fills while the parts come: rows by window that are in the feed and were not read."""
+    def _filled(
+        self,
+        parts: Iterable[Arrived],
+        known: dict[float, int],
+        unread: Mapping[float, int],
+        labels: Looking | None,
+        now: float,
+    ) -> tuple[Looked, dict[float, _Held]]:
+        """Windows that are over and of which nothing was said, with their rows; `unread` fills while the parts come:
+        rows by window that are in the feed and were not read.
+        """
         looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, _Held]()
         for part in parts:
             starts = np.floor(part.at / self.watch.window) * self.watch.window
+            if labels:
+                labels.add(part, starts)
             for start in np.unique(starts).tolist():
                 rows = starts == start
                 if start in again:
@@ -111,40 +145,57 @@ class Monitor:
                 elif start + self.watch.window + self.watch.grace > now:
                     looked.early += int(rows.sum())
                 else:
-                    window = held.setdefault(start, _Held(reference=self.reference))
+                    window = held.setdefault(start, _Held(reference=self.reference, follows=bool(self.following)))
                     looked.twice += window.add(part, rows)
         looked.late = sum(max(0, many + unread.get(start, 0) - known[start]) for start, many in again.items())
-        looked.new = list(self._judged(held, known, now))
-        self.windows.keep(self.watch.feed, self.digest, looked.new, now)
+        return looked, held
+
+    def _kept(
+        self, looked: Looked, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
+    ) -> Looked:
+        """With what is said of these windows, kept in one transaction with where the stream stands after them."""
+        looked.new = list(self._judged(held, known, stream, now))
+        moved = (stream.after, stream.before) if stream else (None, None)
+        self.windows.keep(self.watch.feed, self.digest, looked.new, now, *moved)
         return looked
 
-    def _judged(self, held: dict[float, _Held], known: dict[float, int], now: float) -> Iterator[Watched]:
+    def _judged(
+        self, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
+    ) -> Iterator[Watched]:
         """Windows with rows, and those between and after them without: that nothing came is told, too."""
         starts = {*held, *(start for start, rows in known.items() if rows)}
         if not starts:
             return
         width = self.watch.window
         over = math.floor((now - self.watch.grace) / width) * width
-        empty = Window.of(self.reference, np.zeros((0, len(self.reference.cells))), np.zeros(0, dtype=np.int64))
-        told: dict[float, Watched] = {}
-        for at in range(round((min(over, max(starts) + (_SILENT + 1) * width) - min(starts)) / width)):
-            start, last = (min(starts) + turn * width for turn in (at, at - 1))
+        last, told = min(over, max(starts) + (_SILENT + 1) * width), dict[float, Watched]()
+        for at in range(round((last - min(starts)) / width)):
+            start, earlier = (min(starts) + turn * width for turn in (at, at - 1))
             if start not in known:
-                held_rows = held.get(start, _Held(reference=self.reference))
-                whole = held_rows.whole or empty
-                said = judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes)
-                before = told.get(last) or self.windows.one(self.watch.feed, self.digest, last, width)
-                told[start] = explained(said, whole, self.schema, before)
+                rows = held.pop(start, None) or _Held(reference=self.reference)
+                before = told.get(earlier) or self.windows.one(self.watch.feed, self.digest, earlier, width)
+                told[start] = self._said(start, rows, stream, before)
                 yield told[start]
+
+    def _said(self, start: float, rows: _Held, stream: Followed | None, before: Watched | None) -> Watched:
+        whole = rows.whole or Window.of(self.reference, np.zeros((0, len(self.reference.cells))), _NO_IDS)
+        one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes)
+        if stream and rows.stream:
+            one = stream.add(one, Rows.together(rows.stream))
+        return explained(one, whole, self.schema, before)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Held:
-    """A window that is being filled: its counts so far, and the ids that are in it."""
+    """A window that is being filled: its counts so far, the ids that are in it, and its rows where a stream `follows`
+    them.
+    """
 
     reference: Reference
+    follows: bool = False
     whole: Window | None = None
-    ids: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    ids: Array = field(default_factory=lambda: _NO_IDS)
+    stream: list[Rows] = field(default_factory=list)
     troubles: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
@@ -154,9 +205,12 @@ class _Held:
         _, first = np.unique(ids, return_index=True)
         fresh = np.sort(first[~np.isin(ids[first], self.ids)])
         clients = None if part.clients is None else part.clients[rows][fresh]
-        window = Window.of(self.reference, x[fresh], ids[fresh], part.at[rows][fresh], clients)
+        x, ids_, at = x[fresh], ids[fresh], part.at[rows][fresh]
+        window = Window.of(self.reference, x, ids_, at, clients)
+        if self.follows:
+            self.stream.append(Rows(x=single(x), ids=ids_, at=at))
         self.whole = window if self.whole is None else self.whole + window
-        self.ids = np.concatenate([self.ids, ids[fresh]])
+        self.ids = np.concatenate([self.ids, ids_])
         self.troubles |= dict.fromkeys(part.troubles)
         self.notes |= dict.fromkeys(part.notes)
         return len(ids) - len(fresh)

@@ -12,7 +12,7 @@ from temper.core.errors import ConfigError, StoreError, TemperError
 from temper.core.incident import Severity
 from temper.core.outcome import Outcome
 from temper.core.requirement import Judgement, Requirement, Verdict
-from temper.core.watch import Alarm, Seen, Shifted, Watch, Watched
+from temper.core.watch import Alarm, Feed, Seen, Shifted, Version, Watch, Watched
 from temper.monitoring.alerts import alerts, of_outcomes, quiet
 from temper.monitoring.telling import Teller, teller_of
 from temper.store.control import Control
@@ -172,6 +172,36 @@ def test_labels_that_decide_late_are_told_all_the_same(control):
     again.begin(4.0)
     again.tell(lambda: 5.0)
     assert len(control.alerts.page()) == 1, "what was over before anybody asked is no news"
+
+
+def served(*counts, width=300.0):
+    """A window of five minutes for each: rows that the model answered, and rows that something else did."""
+    for at, (own, instead) in enumerate(counts):
+        versions = (Version(name="m", rows=own, since=at * width),) if own else ()
+        one = days("p" if own + instead else "n")[0]
+        yield replace(one, start=at * width, ends=(at + 1) * width, versions=versions, instead=instead)
+
+
+def test_requests_that_something_else_answers_burn_a_budget():
+    quick = Burning(budget=0.01, rate=14.4, long=3_600.0, short=300.0, least=100)
+    slow = replace(quick, rate=6.0, long=21_600.0, short=1_800.0)
+    rules = replace(ALERTING, requests=(quick, slow))
+
+    def told(*counts):
+        found = alerts(list(served(*counts)), rules, FEED)
+        return {(one.key.rpartition(".")[2], one.starts / 300, one.ends and one.ends / 300) for one in found}
+
+    well, ill = (200, 0), (100, 100)
+    assert told(*[well] * 20) == set()
+    assert told(*[well] * 12, ill, ill, ill, ill, ill, *[well] * 12) == {
+        ("requests-14.4x", 15, 17),  # four of the last twelve windows half burn 16.7 times as fast
+        ("requests-6x", 14, 22),
+    }
+    assert ("requests-14.4x", 1, None) in told(well, ill, (0, 0), (0, 0)), "silence is no recovery"
+    assert told((0, 40), (0, 40)) & {("requests-14.4x", 0, None)} == set(), "of 40 nothing is said"
+    (one, *_) = alerts(list(served(well, ill)), rules, FEED)
+    assert one.title == "predictions: too many rows are answered by something other than the model"
+    assert "100 of 200 rows were not answered by the model" in one.text
 
 
 def test_columns_of_a_drift_are_one_alert_and_told_harmlessly():
@@ -440,6 +470,23 @@ def test_a_receiver_that_does_not_exist_and_an_option_it_does_not_have_are_refus
     ):
         with pytest.raises(ConfigError, match=message):
             teller_of(alerting(text), watch, "r", control)
+
+
+def test_rules_of_requests(control):
+    two = "requests: [{rate: 14.4}, {rate: 6, long: 6h, short: 30m}]"
+    found = alerting(f"{{{two}, receivers: [{{kind: log, path: a}}]}}")
+    assert [(rule.rate, rule.long, rule.least) for rule in found.requests] == [
+        (14.4, 3_600.0, 100),
+        (6.0, 21_600.0, 100),
+    ]
+    files, ledger = Watch(feed="f", time="at"), Watch(feed="f", time="", kind=Feed.LEDGER, window=300.0)
+    assert teller_of(found, ledger, "r", control).alerting is found
+    with pytest.raises(ConfigError, match="of a ledger alone"):
+        teller_of(found, files, "r", control)
+    with pytest.raises(ConfigError, match="say nothing of a shorter while"):
+        teller_of(found, replace(ledger, window=600.0), "r", control)
+    with pytest.raises(ConfigError, match="no rate of their own"):
+        alerting("{requests: [{rate: 6}, {rate: 6}], receivers: [{kind: log, path: a}]}")
 
 
 def test_an_alert_knows_its_state():

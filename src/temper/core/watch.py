@@ -103,6 +103,15 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version of a model that answered `rows` rows of a window, the first of them at `since`."""
+
+    name: str
+    rows: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
     no number does. `moved` is how far each column has, from 0 to 1, alarm or not: numbers by the largest distance of
@@ -110,7 +119,8 @@ class Watched:
     gone), in words, and `notes` what some rows were not right in: these count as missing values, and drift decides. Of
     a FAIL, `kind` is what kind of change it shows, `why` the evidence in words, `since` the start of the first window
     in a row that shows it. `shifts` are what was seen in these rows as a part of a stream, which had `streamed` rows
-    when they were over; None: they are not in one.
+    when they were over; None: they are not in one. `versions` of the model answered, in order of time, where the feed
+    knows them, and `instead` rows were answered by something else.
     """
 
     start: float
@@ -128,3 +138,5 @@ class Watched:
     moved: tuple[tuple[str, float], ...] = ()
     shifts: tuple[Shifted, ...] = ()
     streamed: int | None = None
+    versions: tuple[Version, ...] = ()
+    instead: int = 0

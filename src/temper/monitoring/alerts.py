@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -38,7 +38,11 @@ def alerts(windows: Sequence[Watched], alerting: Alerting, feed: str) -> list[Al
         "stream": _streamed(windows),
     }
     if alerting.burn is not None:
-        states["burn"] = _burnt(windows, alerting.burn)
+        states["burn"] = _burnt(windows, alerting.burn, _verdicts)
+    for rule in alerting.requests:
+        burnt = zip(windows, _burnt(windows, rule, _answers), strict=True)
+        # Where nothing was answered, nothing is said of how.
+        states[f"requests-{rule.rate:g}x"] = [fast or (False if _answers(one)[0] else None) for one, fast in burnt]
     found = [_alert(rule, one, feed) for rule, state in states.items() for one in _spells(windows, state)]
     return sorted(found, key=lambda alert: (alert.starts, alert.key))
 
@@ -137,16 +141,28 @@ def _streamed(windows: Sequence[Watched]) -> list[bool | None]:
     return states
 
 
-def _burnt(windows: Sequence[Watched], rule: Burning) -> list[bool | None]:
-    """Windows that passed or failed are the events."""
+def _verdicts(one: Watched) -> tuple[int, int]:
+    """A window that passed or failed is an event, of any other there is none."""
+    return int(one.seen in (Seen.PASS, Seen.FAIL)), int(one.seen is Seen.PASS)
+
+
+def _answers(one: Watched) -> tuple[int, int]:
+    """Rows that were answered, and those of them that the model answered itself."""
+    own = sum(version.rows for version in one.versions)
+    return own + one.instead, own
+
+
+def _burnt(
+    windows: Sequence[Watched], rule: Burning, events: Callable[[Watched], tuple[int, int]]
+) -> list[bool | None]:
+    """Whether too large a part of these events is bad, over both whiles."""
     if not windows:
         return []
     first, width = windows[0].start, windows[0].ends - windows[0].start
     at = [round((one.start - first) / width) for one in windows]
     asked, good = np.zeros(at[-1] + 1), np.zeros(at[-1] + 1)
     for slot, one in zip(at, windows, strict=True):
-        asked[slot] = one.seen in (Seen.PASS, Seen.FAIL)
-        good[slot] = one.seen is Seen.PASS
+        asked[slot], good[slot] = events(one)
     sizes = (math.ceil(rule.long / width), math.ceil(rule.short / width))
     speaks = burning(asked, good, 1.0 - rule.budget, rule.rate, sizes, rule.least)
     return [bool(speaks[slot]) for slot in at]
@@ -154,7 +170,7 @@ def _burnt(windows: Sequence[Watched], rule: Burning) -> list[bool | None]:
 
 _SEVERITY = {
     **{"drift": Severity.MINOR, "stream": Severity.MINOR},
-    **{"broken": Severity.MAJOR, "absent": Severity.MAJOR, "burn": Severity.MAJOR},
+    **{"broken": Severity.MAJOR, "absent": Severity.MAJOR, "burn": Severity.MAJOR, "requests": Severity.MAJOR},
 }
 
 
@@ -172,11 +188,12 @@ def _many(wrong: Sequence[Watched | Outcome]) -> str:
 def _alert(rule: str, spell: _Spell[Watched], feed: str) -> Alert:
     last, columns, (name, key) = spell.wrong[-1], _columns(rule, spell), _named(feed)
     kind = "" if last.kind is None else f"{last.kind.value}: "
+    instead = f"{last.instead:,} of {_answers(last)[0]:,} rows were not answered by the model"
     return Alert(
         key=f"{key}.{rule}",
-        severity=_SEVERITY[rule],
+        severity=_SEVERITY[rule.partition("-")[0]],
         title=f"{name}: {_what(rule, columns)}",
-        text=f"{_many(spell.wrong)}: {kind}{said(last)}",
+        text=f"{_many(spell.wrong)}: {instead if rule.startswith('requests') else kind + said(last)}",
         labels=(("feed", name), ("rule", rule)),
         columns=columns,
         starts=spell.wrong[0].start,
@@ -201,4 +218,5 @@ def _what(rule: str, columns: tuple[str, ...]) -> str:
         "broken": "columns are gone or of another type",
         "absent": "no rows come",
         "burn": "too many windows fail",
-    }[rule]
+        "requests": "too many rows are answered by something other than the model",
+    }[rule.partition("-")[0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from temper.core.outcome import Outcome
 from temper.core.schema import Schema
-from temper.core.watch import Seen, Watch, Watched
+from temper.core.watch import Seen, Version, Watch, Watched
 from temper.kernels.cells import single
 from temper.monitoring.arrived import Arrived, of_frame
 from temper.monitoring.done import Done
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 _NO_IDS = np.zeros(0, dtype=np.int64)
+_AGAIN = 2
+"""Windows of which something was said that a ledger and a database are read again for: their late rows are told."""
 _SILENT = 30
 """Windows after the last row in which a silent feed is told; a feed that ended long ago is no news."""
 
@@ -98,7 +100,7 @@ class Monitor:
 
     def _look(self, now: float) -> Looked:
         stream, known, done = self._stream(), self._known(), Done.read(self.done, self.watch.window)
-        since = max(known) + self.watch.window if known else 0.0
+        since = max(known) - (_AGAIN - 1) * self.watch.window if known else 0.0
         # First, so that labels that cannot be read stop it before anything is kept and not told.
         labels = self.matured.begin(known, now) if self.matured else None
         needed = labels.needed if labels else frozenset[float]()
@@ -182,6 +184,8 @@ class Monitor:
         one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes)
         if stream and rows.stream:
             one = stream.add(one, Rows.together(rows.stream))
+        instead, _ = rows.answered.get("", (0, 0.0))
+        one = replace(one, versions=rows.versions, instead=instead)
         return explained(one, whole, self.schema, before)
 
 
@@ -198,6 +202,7 @@ class _Held:
     stream: list[Rows] = field(default_factory=list)
     troubles: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    answered: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def add(self, part: Arrived, rows: Array) -> int:
         """Those of these rows that are not in it yet; how many were."""
@@ -213,4 +218,19 @@ class _Held:
         self.ids = np.concatenate([self.ids, ids_])
         self.troubles |= dict.fromkeys(part.troubles)
         self.notes |= dict.fromkeys(part.notes)
+        if part.answered is not None:
+            self._answered(part.versions, part.answered[rows][fresh], at)
         return len(ids) - len(fresh)
+
+    def _answered(self, versions: tuple[str, ...], answered: Array, at: Array) -> None:
+        """Count the rows of each version, and keep when its first came."""
+        for place in np.unique(answered).tolist():
+            mine = answered == place
+            rows, since = self.answered.get(versions[place], (0, math.inf))
+            self.answered[versions[place]] = rows + int(mine.sum()), min(since, float(at[mine].min()))
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """The versions of the model that answered, in order of time."""
+        found = [Version(name=name, rows=n, since=at) for name, (n, at) in self.answered.items() if name]
+        return tuple(sorted(found, key=lambda one: (one.since, one.name)))

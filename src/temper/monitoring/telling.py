@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.core.alert import Alert, Alerting
-from temper.core.errors import TemperError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.outcome import Outcome
 from temper.core.room import Room
-from temper.core.watch import Watch
+from temper.core.watch import Feed, Watch
 from temper.monitoring.alerts import alerts, of_incidents, of_outcomes, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
@@ -103,6 +103,15 @@ class Teller:
 
 
 def teller_of(alerting: Alerting, watch: Watch, digest: str, control: Control, labels: str = "") -> Teller:
-    """The receivers of this temper.yaml; an option that a receiver does not have is refused."""
+    """The receivers of this temper.yaml; an option that a receiver does not have, and a rule that this feed can say
+    nothing of, are refused.
+    """
+    if alerting.requests and watch.kind is not Feed.LEDGER:
+        raise ConfigError("who answered requests is known of a ledger alone", fix="leave `alerts: requests:` out")
+    if any(rule.short < watch.window for rule in alerting.requests):
+        raise ConfigError(
+            f"windows of {watch.window:g} seconds say nothing of a shorter while in `alerts: requests:`",
+            fix="choose `window:` as short as the shortest `short:`",
+        )
     receivers = {one.name: RECEIVERS.build(one.kind, dict(one.options)) for one in alerting.receivers}
     return Teller(alerting=alerting, watch=watch, digest=digest, control=control, receivers=receivers, labels=labels)

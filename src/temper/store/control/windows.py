@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from temper.core.errors import StoreError
-from temper.core.watch import Alarm, Kind, Seen, Shifted, Watched
+from temper.core.watch import Alarm, Kind, Seen, Shifted, Version, Watched
 from temper.store.codec import dump, from_json, load, to_json
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.outcomes import Outcomes
@@ -126,6 +126,8 @@ def _document(one: Watched) -> str:
             "moved": [list(moved) for moved in one.moved],
             "shifts": dump(one.shifts),
             "streamed": one.streamed,
+            "versions": dump(one.versions),
+            "instead": one.instead,
         }
     )
 
@@ -148,4 +150,6 @@ def _watched(row: Row) -> Watched:
         moved=tuple((name, float(value)) for name, value in found.get("moved", ())),
         shifts=tuple(load(Shifted, one) for one in found.get("shifts", ())),
         streamed=found.get("streamed"),
+        versions=tuple(load(Version, one) for one in found.get("versions", ())),
+        instead=found.get("instead", 0),
     )

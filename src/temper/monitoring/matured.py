@@ -46,7 +46,7 @@ class Matured:
         width = self.watch.window
         decided = self.outcomes.decided(self.truth.kept_as, self.digest, width)
         old = [start for start, rows in known.items() if rows and self.old(start, now)]
-        first = max(old, default=-np.inf) - _OPEN * width
+        newest = max(old, default=-np.inf)
         labels, notes = labels_of(self.truth, self.watch, self.classes)
         return Looking(
             matured=self,
@@ -54,7 +54,8 @@ class Matured:
             labels=labels,
             notes=notes,
             decided=decided,
-            needed=frozenset(start for start in old if start > first and start not in decided),
+            newest=newest,
+            needed=frozenset(at for at in old if at > newest - _OPEN * width and at not in decided),
         )
 
     def old(self, starts: Any, now: float) -> Any:
@@ -99,7 +100,8 @@ class Matured:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Looking:
     """One look at labels, while the rows of the feed go by: those of windows that are old enough and not `decided` are
-    kept. Rows of the windows that are `needed` have to be among them, though something was said of those before.
+    kept. Rows of the windows that are `needed` have to be among them, though something was said of those before;
+    `newest` is the latest window before this look that was old enough.
     """
 
     matured: Matured
@@ -107,6 +109,7 @@ class Looking:
     labels: Labels
     notes: tuple[str, ...]
     decided: frozenset[float]
+    newest: float
     needed: frozenset[float]
     rows: list[tuple[Array, Array, Array]] = field(default_factory=list)
     ids: list[Array] = field(default_factory=list)
@@ -130,7 +133,7 @@ class Looking:
         rows = self.matured.cohort(x[scored], ids[scored], at[scored])
         width = self.matured.watch.window
         starts = np.floor(rows.at / width) * width
-        first = max([*starts.tolist(), *self.needed], default=-np.inf) - _OPEN * width
+        first = max(self.newest, starts.max(initial=-np.inf)) - _OPEN * width
         notes = self._notes(int((~scored).sum()), whole)
         found = [
             self.matured.outcome(rows.take(np.flatnonzero(starts == start)), self.labels, start, notes, self.now)

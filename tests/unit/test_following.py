@@ -40,6 +40,7 @@ def rows(n, day, shift=0.0):
 
 
 REFERENCE = coded(rows(4_000, 99), SCHEMA)[0]
+COUNTED = Reference.fit(REFERENCE, SCHEMA)
 DAYS = [rows(600, day, shift) for day, shift in enumerate((0.0, 0.0, 0.0, 0.3, 0.3))]
 
 
@@ -51,8 +52,10 @@ def control(place):
 
 
 @pytest.fixture
-def world(tmp_path, control):
-    return World(tmp_path, control)
+def world(tmp_path):
+    control = Control.open(str(tmp_path / "control.db"))
+    yield World(tmp_path, control)
+    control.close()
 
 
 class World:
@@ -72,11 +75,10 @@ class World:
     def look(self, place, day):
         following = Following(watch=SHIFT, begins=lambda: SHIFT.fit(REFERENCE, SCHEMA))
         watch = Watch(feed=str(place), time="at", id="id", window=DAY)
-        reference = Reference.fit(REFERENCE, SCHEMA)
         monitor = Monitor(
             watch=watch,
             schema=SCHEMA,
-            reference=reference,
+            reference=COUNTED,
             digest="r",
             windows=self.control.windows,
             following=following,

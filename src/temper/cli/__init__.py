@@ -19,6 +19,7 @@ COMMANDS = (
     "serve",
     "console",
     "deploy",
+    "worker",
     "backup",
     "restore",
     "validate",
@@ -32,7 +33,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents", "monitor")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents", "monitor", "jobs")
 """Commands with commands of their own."""
 
 app = typer.Typer(

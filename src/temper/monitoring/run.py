@@ -27,6 +27,7 @@ from temper.monitoring.done import Done
 from temper.monitoring.feed import arrived
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
+from temper.monitoring.labels import Cohort
 from temper.monitoring.matured import Matured
 from temper.monitoring.reference import Reference, Window
 from temper.store.control.windows import Windows
@@ -252,6 +253,17 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windo
         digest=digest,
         windows=windows,
     )
+
+
+def labelled(config: Path, system: Protected, windows: Windows, now: float) -> Cohort:
+    """Every row of the feed of this temper.yaml whose label has matured and come."""
+    document, base = read_config(config), config.absolute().parent
+    watch, truth = watch_of(document, base), truth_of(document, base)
+    if watch is None or truth is None or watch.kind is Feed.LEDGER:
+        raise ConfigError(
+            f"{config} names no feed of rows with labels", fix="add `feed:`, `labels:` and `label:` under `monitor:`"
+        )
+    return matured_of(system, watch, truth, "", windows).labelled(now)
 
 
 def scores_of(system: Protected) -> Array:

@@ -13,25 +13,15 @@ from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import ConfigError
 from temper.core.system import Protected
-from temper.core.target import Target
 from temper.gateway.tables.compared import seen, told
 from temper.store.control import Control
-from temper.store.control.deployed import BACK, Deployed, deployed, named
+from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
 from temper.targets.load import open_target
 
 
 def guard(path: Path) -> Serving:
     """The guard this temper.yaml wants."""
     return serving_of(read(path), path.absolute().parent)
-
-
-def loaded(system: Protected, value: Mapping[str, Any]) -> Target:
-    """The model of a record, after the scan of its file, as exactly the one it was when the record was put."""
-    own = system.target
-    target = open_target(str(value["path"]), schema=system.schema, kind=own.kind, classes=own.classes)
-    if target.digest != value["digest"]:
-        raise ConfigError(f"{value['path']} is not the model it was when it was deployed", fix="deploy it again")
-    return target
 
 
 def of(system: Protected, found: Deployed) -> Protected:

@@ -19,6 +19,7 @@ control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {cl
 control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.windows.keep(feed, reference, found, now) -> how many were new;  control.windows.page(feed)
 control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
+control.jobs.put(order, by, now) -> id | None;  control.jobs.claim(worker, now) -> Job | None
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -32,6 +33,7 @@ from temper.store.control.database import Database
 from temper.store.control.drills import Drills
 from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
+from temper.store.control.jobs import Jobs
 from temper.store.control.keys import Keys
 from temper.store.control.outbox import Outbox
 from temper.store.control.people import People
@@ -67,6 +69,7 @@ class Control:
         self.answers = Answers(database)
         self.windows = Windows(database)
         self.alerts = Alerts(database)
+        self.jobs = Jobs(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

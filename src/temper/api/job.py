@@ -14,11 +14,10 @@ from typing import Any
 
 from temper.core.errors import TemperError
 from temper.core.event import Event
+from temper.core.evidence import FEWEST
 from temper.core.job import Order
 from temper.core.system import Protected
 from temper.engine.deadman import deadman
-FEWEST = 200
-"""Rows whose labels have come below which nothing is assessed on them."""
 TRUST, CONTROL = "TEMPER_TRUST_PICKLE", "TEMPER_CONTROL"
 """What a worker sets for its jobs: "1" where it trusts pickles, and the place of its control store."""
 

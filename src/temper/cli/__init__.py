@@ -25,6 +25,7 @@ COMMANDS = (
     "validate",
     "harden",
     "compare",
+    "history",
     "replay",
     "report",
     "results",

@@ -28,6 +28,7 @@ from temper.engine.rooms import load
 from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
+from temper.store.attacks import attacks_digest
 from temper.store.database import Store
 from temper.targets.contract import check, refuse_unfit
 from temper.validation.gate import judge, overall
@@ -246,5 +247,6 @@ def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("training data", data_digest(system.train)),
         *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
         ("assessment", plan.key),
+        ("attacks", attacks_digest()),
         *((name, version) for name, version in library_versions().items()),
     )

@@ -43,7 +43,7 @@ class Matured:
     @property
     def kept_as(self) -> str:
         """The feed under which decided windows are kept; labels may lie in the tables of the predictions."""
-        return f"{self.truth.labels}#{self.truth.label}"
+        return kept_as(self.truth)
 
     def look(self, now: float) -> list[Outcome]:
         """Every window that is old enough and was not decided before; what is decided now is kept, and so told once.
@@ -118,6 +118,11 @@ class Matured:
         )
 
 
+def kept_as(truth: Truth) -> str:
+    """The feed under which what was said of these labels is kept."""
+    return f"{truth.labels}#{truth.label}"
+
+
 def _seen(judgements: Sequence[Judgement]) -> Seen:
     """The worst of what nobody waived; INCONCLUSIVE without any."""
     verdicts = {one.verdict for one in judgements} - {Verdict.WAIVED}
@@ -127,12 +132,12 @@ def _seen(judgements: Sequence[Judgement]) -> Seen:
 
 
 def _watched(one: Outcome) -> Watched:
-    """As it is kept."""
+    """As it is kept; its rows are those whose label had come."""
     broken = tuple(f"{j.measured}: {j.explanation}" for j in one.judgements if j.verdict is Verdict.FAIL)
     return Watched(
         start=one.start,
         ends=one.ends,
-        rows=one.rows,
+        rows=one.labelled,
         seen=one.seen,
         tests=len(one.judgements),
         needed=None,

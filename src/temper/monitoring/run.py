@@ -77,7 +77,8 @@ class Looked:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Monitor:
     """A feed, what its windows are compared with, and where what is said of them is kept; `done` is the file that says
-    which files of the feed need not be read again.
+    which files of the feed need not be read again. `system` and `model` are the name and the digest of the model of the
+    temper.yaml.
     """
 
     watch: Watch
@@ -87,6 +88,8 @@ class Monitor:
     windows: Windows
     matured: Matured | None = None
     done: Path | None = None
+    system: str = ""
+    model: str = ""
 
     def look(self, now: float) -> Looked:
         """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""
@@ -208,6 +211,8 @@ def monitor_of(
         windows=windows,
         matured=matured_of(system, watch, truth, digest, windows) if truth else None,
         done=path.with_name("feed.json"),
+        system=system.name,
+        model=system.target.digest,
     )
 
 

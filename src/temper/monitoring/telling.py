@@ -10,14 +10,15 @@ from temper.core.alert import Alert, Alerting
 from temper.core.errors import TemperError
 from temper.core.room import Room
 from temper.core.watch import Watch
-from temper.monitoring.alerts import alerts, of_incidents, quiet
+from temper.monitoring.alerts import alerts, of_incidents, of_jobs, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
 
 RECEIVERS = Room("temper.monitoring.receivers")
-INCIDENTS = ":incidents"
-"""What stands for the incidents of the store where others have a feed; no path begins so."""
+INCIDENTS, JOBS = ":incidents", ":jobs"
+"""What stands for the incidents and the jobs of the store where others have a feed; no path begins so."""
 _INCIDENTS = 500
+_JOBS = 500
 _WINDOWS = 5_000
 """So many windows are looked back; what has lasted for longer is known from the store."""
 
@@ -52,6 +53,7 @@ class Teller:
         before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
         self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
         self.control.alerts.begin(INCIDENTS, now)
+        self.control.alerts.begin(JOBS, now)
 
     def tell(self, clock: Callable[[], float]) -> Told:
         """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
@@ -60,6 +62,7 @@ class Teller:
         if windows:
             self._keep(feed, alerts(windows, self.alerting, feed), windows[-1].ends, now)
         self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS)), 0.0, now)
+        self._keep(JOBS, of_jobs(self.control.jobs.page(limit=_JOBS)), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)

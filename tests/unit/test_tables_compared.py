@@ -61,7 +61,7 @@ def test_the_figures_of_two_processes_are_added_up() -> None:
     ]
     assert "2 process(es) on this machine, for 2 min" in lines[0]
     assert "6,000 scored along; 0 it had no score for, 6 left out" in lines[1]
-    assert "5,987 of 6,000 the same (99.6 % to 99.9 %, 95 % interval)" in lines[2]
+    assert "5,987 of 6,000 the same (99.5 % to 99.9 %, 95 % interval that holds however often you look)" in lines[2]
     assert "11 would reach the threshold that do not now, 2 would no longer" in lines[3]
     assert "shop 10 of 5,000, till 3 of 1,000" in lines[4]
     assert "differ by 0.5 at most" in lines[5]

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from temper.core.errors import TemperError
 from temper.core.event import Event
 from temper.core.evidence import FEWEST
@@ -85,9 +87,10 @@ def running(order: Order) -> Protected:
 def _newer(system: Protected, order: Order, windows: Any) -> Protected:
     """On rows of the feed whose labels have come."""
     from temper.core.data import Data
-    from temper.monitoring.run import labelled
+    from temper.monitoring.run import matured_rows
 
-    found = labelled(Path(order.config), system, windows, datetime.now(UTC).timestamp()).since(order.labelled or 0.0)
+    old = matured_rows(Path(order.config), system, windows, datetime.now(UTC).timestamp())
+    found = old.take(np.flatnonzero(old.labelled & (old.at >= (order.labelled or 0.0))))
     if len(found) < FEWEST or len(set(found.y.tolist())) < 2:
         raise TemperError(
             f"{len(found):,} rows of the feed have a label by now, and it takes {FEWEST} of both classes",

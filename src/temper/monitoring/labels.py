@@ -60,10 +60,6 @@ class Cohort:
         stated = self.calibrator(self.score) if self.calibrator else self.score
         return np.clip(stated, 0.0, 1.0)
 
-    def since(self, at: float) -> Cohort:
-        """The rows predicted from then on."""
-        return self.take(np.flatnonzero(self.at >= at))
-
     def take(self, rows: Array) -> Cohort:
         """Those rows alone."""
         arrays = ("ids", "x", "score", "flagged", "at", "y")

@@ -69,12 +69,11 @@ class Matured:
         self.windows.keep(self.kept_as, self.digest, sure, now)
         return found
 
-    def labelled(self, now: float) -> Cohort:
-        """Every row of the feed that is old enough and whose label has come."""
+    def cohort(self, now: float) -> Cohort:
+        """Every row of the feed that is old enough, with its label if that has come."""
         rows, _ = self._rows(now)
         labels, _ = labels_of(self.truth, self.watch, self.classes)
-        cohort, _ = joined(rows, labels.take(np.isin(labels.ids, rows.ids)), self.truth.maturity, now)
-        return cohort.take(np.flatnonzero(cohort.labelled))
+        return joined(rows, labels.take(np.isin(labels.ids, rows.ids)), self.truth.maturity, now)[0]
 
     def _rows(self, now: float) -> tuple[Cohort, int]:
         """The predictions of the feed until now, each id once, and how many had no score."""

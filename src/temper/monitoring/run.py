@@ -227,7 +227,7 @@ def reference_of(system: Protected, watch: Watch) -> Reference:
     if not watch.score:
         return Reference.fit(x, schema, (), system.data.ids)
     both = np.column_stack([x, scores_of(system)])
-    return Reference.fit(both, schema, ("score",), system.data.ids, _threshold(system))
+    return Reference.fit(both, schema, ("score",), system.data.ids, edge_of(system))
 
 
 def _watched(system: Protected, watch: Watch) -> Schema:
@@ -251,7 +251,7 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windo
         watch=watch,
         schema=system.schema,
         classes=system.classes,
-        edge=_threshold(system),
+        edge=edge_of(system),
         policy=system.policy,
         cost=system.cost,
         calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
@@ -260,15 +260,15 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windo
     )
 
 
-def labelled(config: Path, system: Protected, windows: Windows, now: float) -> Cohort:
-    """Every row of the feed of this temper.yaml whose label has matured and come."""
+def matured_rows(config: Path, system: Protected, windows: Windows, now: float) -> Cohort:
+    """Every row of the feed of this temper.yaml that is old enough, with its label if that has come."""
     document, base = read_config(config), config.absolute().parent
     watch, truth = watch_of(document, base), truth_of(document, base)
     if watch is None or truth is None or watch.kind is Feed.LEDGER:
         raise ConfigError(
             f"{config} names no feed of rows with labels", fix="add `feed:`, `labels:` and `label:` under `monitor:`"
         )
-    return matured_of(system, watch, truth, "", windows).labelled(now)
+    return matured_of(system, watch, truth, "", windows).cohort(now)
 
 
 def scores_of(system: Protected) -> Array:
@@ -279,7 +279,7 @@ def scores_of(system: Protected) -> Array:
     return scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
 
 
-def _threshold(system: Protected) -> float:
+def edge_of(system: Protected) -> float:
     """The score from which on a row is flagged: the system's, else that of an even chance; NaN where there is none."""
     if system.target.classes != 2:
         return float("nan")

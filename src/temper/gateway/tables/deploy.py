@@ -8,12 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from temper.config.monitor import truth_of, watch_of
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
-from temper.core.errors import ConfigError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
+from temper.core.watch import Feed
 from temper.gateway.tables.compared import seen, told
+from temper.monitoring.challenger import challenged, said
+from temper.monitoring.run import edge_of, matured_rows
 from temper.store.control import Control
 from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
 from temper.targets.load import open_target
@@ -78,6 +84,7 @@ def status(config: Path, now: float) -> Iterator[str]:
             yield f"{found.trial['mode']}: {named(found.trial)}{share}"
         *figures, advice = _seen(found, Path(serving.audit), now)
         yield from figures
+        yield from _with_labels(config, found, control, now)
         if len(found.lives) > 1:
             yield f"before: {named(found.lives[-2])}"
         yield advice
@@ -91,6 +98,24 @@ def _seen(found: Deployed, folder: Path, now: float) -> Iterator[str]:
         return
     mode = str(found.trial["mode"])
     yield from told(seen(folder, mode, str(found.trial["digest"])), mode, now)
+
+
+def _with_labels(config: Path, found: Deployed, control: Control, now: float) -> Iterator[str]:
+    """Which of the two is better, where temper.yaml says where labels of rows come from."""
+    document, base = read(config), config.absolute().parent
+    watch = watch_of(document, base)
+    if found.trial is None or watch is None or truth_of(document, base) is None or watch.kind is Feed.LEDGER:
+        return
+    since = next(one.at for one in control.records.history("model") if one.value == found.trial)
+    try:
+        system = load_system(config)
+        old = matured_rows(config, system, control.windows, now)
+        rows = old.take(np.flatnonzero(old.at >= since))
+        result = challenged(rows, of(system, found).target, loaded(system, found.trial), edge_of(system))
+    except TemperError as refused:
+        yield f"  labels     say nothing of it: {refused.message}"
+        return
+    yield f"  labels     {said(result, system.cost is not None)}"
 
 
 def _put(place: str, value: Mapping[str, Any], by: str, reason: str, now: float) -> None:

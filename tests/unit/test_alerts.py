@@ -431,7 +431,7 @@ def test_a_job_that_is_given_up_is_told_until_it_is_made_again(control):
     (one,) = of_jobs(control.jobs.page())
     assert (one.key, one.starts, one.ends) == ("job.1", 5.0, None)
     assert "because of k" in one.title
-    assert "error: \\x1bno model" in one.text
+    assert "error: ‹U+001B›no model" in one.text
     control.jobs.again(1, "ana", 6.0)
     assert of_jobs(control.jobs.page()) == []
 

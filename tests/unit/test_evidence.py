@@ -1,4 +1,4 @@
-"""What was measured goes stale by rule, each rule has a culprit and an innocent, and each cause orders its parts once."""
+"""What was measured goes stale by rule, each with a culprit and an innocent, and each cause orders its parts once."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

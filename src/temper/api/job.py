@@ -20,6 +20,7 @@ from temper.core.evidence import FEWEST
 from temper.core.job import Order
 from temper.core.system import Protected
 from temper.engine.deadman import deadman
+
 TRUST, CONTROL = "TEMPER_TRUST_PICKLE", "TEMPER_CONTROL"
 """What a worker sets for its jobs: "1" where it trusts pickles, and the place of its control store."""
 
@@ -104,4 +105,3 @@ def _order(text: str) -> Order:
     from temper.store.codec import from_json, load
 
     return load(Order, from_json(text))
-

@@ -122,7 +122,7 @@ def everything(
     for one in day.ordered:
         typer.echo(f"{one.verdict.value.upper()}\t{one.name}\t{'; '.join(one.reasons)}")
     typer.echo(day.verdict.value.upper())
-    raise typer.Exit(CODES[day.verdict.value])
+    raise typer.Exit(day.verdict.code)
 
 
 @app.command("proxy", short_help="A fault on the line to a service of your own.")

@@ -47,7 +47,9 @@ def show(number: Number, store: Store = PLACE) -> None:
     parts = ", ".join(one.order.only) or "everything"
     typer.echo(f"job {one.id}, {one.state}: {inert(one.order.why)}\nkey {inert(one.order.key)}, by {inert(one.by)}")
     typer.echo(f"{inert(one.order.config)}: {inert(parts)}, suite {inert(one.order.suite)}")
-    typer.echo(f"ordered {when(one.made)}, begun {when(one.begun)} by {inert(one.worker) or '-'}, ended {when(one.ended)}")
+    typer.echo(
+        f"ordered {when(one.made)}, begun {when(one.begun)} by {inert(one.worker) or '-'}, ended {when(one.ended)}"
+    )
     typer.echo(f"attempts {one.attempts}, exit code {'-' if one.code is None else one.code}, {inert(one.progress)}")
     for name, value in one.result.items():
         typer.echo(f"{inert(name)}: {inert(str(value))}")

@@ -31,7 +31,20 @@ from temper.core.outcome import Truth
 from temper.core.watch import Watch
 
 _SIGNED = ("manifest", "public_key")
-_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", "alerts", "triggers", *_SIGNED)
+_KEYS = (
+    "feed",
+    "time",
+    "id",
+    "score",
+    "client",
+    "window",
+    "false_alarms",
+    "smallest",
+    "grace",
+    "alerts",
+    "triggers",
+    *_SIGNED,
+)
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 

@@ -72,8 +72,8 @@ class Triggers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What evidence is held against: the time, the model that answers, the reference of monitoring and the attacks there
-    are ("" where that is not known), and windows of rows and of labels, each with when it was judged.
+    """What evidence is held against: the time, the model that answers, the reference of monitoring and the attacks that
+    there are ("" where that is not known), and windows of rows and of labels, each with when it was judged.
     """
 
     now: float

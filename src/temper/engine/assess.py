@@ -168,7 +168,11 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         findings=findings,
         scenarios=tuple(_line(scenario) for scenario in plan.scenarios),
         skipped=plan.skipped,
-        facts=(*plan.facts, *((("apart from temper.yaml", system.apart),) if system.apart else ()), ("answered from the store", f"{progress.reused} of {len(plan.tasks)} tasks")),
+        facts=(
+            *plan.facts,
+            *((("apart from temper.yaml", system.apart),) if system.apart else ()),
+            ("answered from the store", f"{progress.reused} of {len(plan.tasks)} tasks"),
+        ),
         digests=(*_digests(plan), *(() if progress.stopped else monitored(system))),
         tasks=tuple(progress.keys.values()),
         engine=job.engine,

@@ -153,7 +153,7 @@ class _Child:
         """The exit code; one that was killed, or ended like a verdict without one, could not finish."""
         self.kill()
         code = self.process.returncode
-        return code if code > 0 and code not in VERDICTS or self.result else 4
+        return code if (code > 0 and code not in VERDICTS) or self.result else 4
 
     def kill(self) -> None:
         """End it with everything it started."""

@@ -12,7 +12,6 @@ from temper.core.errors import ContractError
 from temper.kernels.clustered import clusters_needed
 from temper.kernels.confidence_sequence import PLACES, Evidence
 
-
 _EQUAL = 1e-6
 """A mean difference that is none: numbers are counted to the nearest hundred-millionth."""
 

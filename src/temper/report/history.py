@@ -30,8 +30,8 @@ def lines(records: Sequence[Record], known: Mapping[str, Evidence], found: Seque
 
 
 def document(record: Record, known: Mapping[str, Evidence], found: Sequence[Stale]) -> dict[str, Any]:
-    """The same for programs. A run is `current` in the parts for which no later run has evidence that counts, `stale` in
-    those of them that a rule says it of, else `replaced`.
+    """The same for programs. A run is `current` in the parts for which it is the evidence that counts, `stale` in those
+    of them that a rule says it of, else `replaced`.
     """
     mine = sorted(part for part, one in known.items() if one.run == record.id)
     old = sorted({one.part for one in found if one.run == record.id})

@@ -15,8 +15,8 @@ _ENDINGS = (".py", ".yaml")
 
 @cache
 def attacks_digest() -> str:
-    """Of the files of attacks, judges and threats, and of the versions of distributions that add attacks. They are read,
-    never loaded: what serves asks for it, too.
+    """Of the files of attacks, judges and threats, and of the versions of distributions that add attacks. They are
+    read, never loaded: what serves asks for it, too.
     """
     found = hashlib.sha256()
     for folder in _FOLDERS:

@@ -78,8 +78,8 @@ class Jobs:
             tx.all(sql, now, *_holder(job))
 
     def end(self, job: Job, code: int, result: Mapping[str, Any], log: str, now: float) -> JobState | None:
-        """It ended with this exit code: DONE with any verdict, WAITING to be tried again, or FAILED for good. None where
-        it was somebody else's by then, and nothing of this counts.
+        """It ended with this exit code: DONE with any verdict, WAITING to be tried again, or FAILED for good. None
+        where it was somebody else's by then, and nothing of this counts.
         """
         with self._database.write() as tx:
             row = tx.one(f"SELECT * FROM job WHERE {_HELD}", *_holder(job))

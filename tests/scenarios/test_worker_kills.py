@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "served.py").write_text(
         "import os, time\nfrom pathlib import Path\nimport numpy as np\n\n"
         "def score(x):\n    (Path(__file__).parent / 'asked').joinpath(str(os.getpid())).touch()\n"
-        "    time.sleep(0.05)\n    return np.c_[x <= 0, x > 0].astype(float)\n"
+        "    time.sleep(0.05)\n    p = 1.0 / (1.0 + np.exp(-3.0 * x))\n    return np.c_[1.0 - p, p]\n"
     )
     (tmp_path / "asked").mkdir()
     (tmp_path / "temper.yaml").write_text(
@@ -76,6 +76,6 @@ def test_a_killed_worker_loses_nothing_and_leaves_nobody_behind(tmp_path):
         tx.all("UPDATE job SET due = due - ?", LEASE)
     assert begun(home).wait() == 0
     one = control.jobs.get(1)
-    assert (one.state, one.attempts) == (JobState.DONE, 2)
+    assert (one.state, one.attempts) == (JobState.DONE, 2), one.log
     assert one.result["run"] == Store.open(home).run().id
     control.close()

@@ -24,8 +24,8 @@ def challenged(rows: Cohort, champion: Target, challenger: Target, edge: float) 
     old, new = (np.asarray(model.scores(rows.x))[:, 1] >= edge for model in (champion, challenger))
     differ, known = old != new, rows.labelled
     counted = known | ~differ
-    losses = [np.where(differ, _loss(rows, flagged), 0.0)[counted] for flagged in (old, new)]
-    return contest(*losses, unknown=int((~counted).sum()))
+    first, second = (np.where(differ, _loss(rows, flagged), 0.0)[counted] for flagged in (old, new))
+    return contest(first, second, unknown=int((~counted).sum()))
 
 
 def said(found: Contest, cost: bool) -> str:
@@ -48,4 +48,4 @@ def _loss(rows: Cohort, flagged: Array) -> Array:
     amounts = None if amounts is None else np.maximum(amounts, 0.0)
     ones = np.ones(len(rows), dtype=np.int64)
     dearest = max(float(rows.cost.per_row(ones, ones == 0, amounts).max(initial=0.0)), rows.cost.false_positive)
-    return rows.cost.per_row(rows.y, flagged, amounts) / (dearest or 1.0)
+    return np.asarray(rows.cost.per_row(rows.y, flagged, amounts) / (dearest or 1.0))

@@ -142,7 +142,6 @@ def _over(
 
 def _job(row: Row) -> Job:
     kept = {name: row[name] for name in ("id", "attempts", "worker", "progress", "code", "log")}
-    times = {name: None if row[name] is None else float(row[name]) for name in ("begun", "ended")}
     return Job(
         order=unwrap(FORMAT, Order, from_json(row["document"])),
         by=row["author"],
@@ -150,6 +149,11 @@ def _job(row: Row) -> Job:
         due=float(row["due"]),
         made=float(row["made"]),
         result=from_json(row["result"]),
-        **times,
+        begun=_time(row["begun"]),
+        ended=_time(row["ended"]),
         **kept,
     )
+
+
+def _time(value: Any) -> float | None:
+    return None if value is None else float(value)

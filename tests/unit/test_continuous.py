@@ -1,4 +1,4 @@
-"""What answers is what is assessed, on the rows whose labels brought it; and labels say which of two models is better."""
+"""What answers is what is assessed, on rows whose labels have come; and labels say which of two models is better."""
 
 import numpy as np
 import pandas as pd

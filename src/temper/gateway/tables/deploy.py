@@ -18,8 +18,6 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
 from temper.core.watch import Feed
 from temper.gateway.tables.compared import seen, told
-from temper.monitoring.challenger import challenged, said
-from temper.monitoring.run import edge_of, matured_rows
 from temper.store.control import Control
 from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
 from temper.targets.load import open_target
@@ -102,6 +100,9 @@ def _seen(found: Deployed, folder: Path, now: float) -> Iterator[str]:
 
 def _with_labels(config: Path, found: Deployed, control: Control, now: float) -> Iterator[str]:
     """Which of the two is better, where temper.yaml says where labels of rows come from."""
+    from temper.monitoring.challenger import challenged, said
+    from temper.monitoring.run import edge_of, matured_rows
+
     document, base = read(config), config.absolute().parent
     watch = watch_of(document, base)
     if found.trial is None or watch is None or truth_of(document, base) is None or watch.kind is Feed.LEDGER:

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from temper.cli import app
-from temper.core.errors import TemperError
+from temper.core.errors import StoreError, TemperError
 from temper.core.job import JobState, Order
 from temper.engine.worker import Worker
 from temper.store.control import Control
@@ -172,6 +172,38 @@ def test_an_exit_code_without_a_result_is_no_verdict(local, text, code, state):
     ended = worker(local, text).turn()
     assert (ended.code, ended.state) == (code, state)
     assert ended.told
+
+
+class Away:
+    """Jobs of a store that cannot be reached the first time it is asked."""
+
+    def __init__(self, jobs):
+        self.jobs, self.asked = jobs, 0
+
+    def claim(self, name, now):
+        self.asked += 1
+        if self.asked == 1:
+            raise StoreError("the database cannot be reached")
+        return self.jobs.claim(name, now)
+
+    def __getattr__(self, name):
+        return getattr(self.jobs, name)
+
+
+def test_a_worker_outlives_a_store_that_is_away_for_a_while(local):
+    said = []
+    one = worker(Away(local), PASSES)
+
+    def say(text):
+        said.append(text)
+        if "PASS" in text:
+            one.stopping.set()
+
+    one.work(say, 0.01, once=False)
+    assert "cannot be reached; it is asked again" in said[0]
+    assert local.get(1).state is JobState.DONE
+    with pytest.raises(StoreError):
+        worker(Away(local), PASSES).work(said.append, 0.01, once=True)
 
 
 def hanging(jobs, **more):

@@ -21,8 +21,6 @@ def command(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Carry out assessments that triggers, the console or people have ordered; as many workers as you like at once."""
-    import threading
-
     from temper.api.job import CONTROL, TRUST
     from temper.core.errors import TemperError
     from temper.engine.worker import Worker, named, until_told
@@ -37,14 +35,9 @@ def command(
             command=(sys.executable, "-c", _PERFORM),
             clock=_now,
             environment={CONTROL: place, TRUST: str(int(trust_pickle))},
-            stopping=threading.Event(),
         )
         with until_told(worker):
-            while True:
-                while (ended := worker.turn()) is not None:
-                    typer.echo(ended.told)
-                if once or worker.stopping.wait(duration(every)):
-                    return
+            worker.work(typer.echo, duration(every), once=once)
 
 
 def _absolute(place: str) -> object:

@@ -72,6 +72,23 @@ class Worker:
     beat: float = BEAT
     stopping: threading.Event = field(default_factory=threading.Event)
 
+    def work(self, say: Callable[[str], None], every: float, *, once: bool) -> None:
+        """Carry out what is due; with `once` that is all, else look for more every so many seconds until it is told to
+        stop. A store that cannot be reached is asked again.
+        """
+        while not self.stopping.is_set():
+            try:
+                ended = self.turn()
+            except StoreError as error:
+                if once:
+                    raise
+                say(f"{inert(error.message, 200)}; it is asked again in {every:g} s")
+                ended = None
+            if ended is not None:
+                say(ended.told)
+            elif once or self.stopping.wait(every):
+                return
+
     def turn(self) -> Ended | None:
         """Carry out the job that is due; None where none is, or where this worker was told to stop meanwhile."""
         job = None if self.stopping.is_set() else self.jobs.claim(self.name, self.clock())

@@ -20,11 +20,11 @@ def validation(config: Path, control: Control, monitor: Monitor) -> Validation:
     return validation_of(config, control, monitor=monitor)
 
 
-def pull(found: Validation, by: str, now: float) -> None:
+def pull(found: Validation, now: float) -> None:
     """Order what is stale, and say so; nothing here is part of the output for programs."""
     from temper.report._inert import inert
 
-    for number, order in found.put(by, now):
+    for number, order in found.put("monitor", now):
         typer.echo(f"job {number}: {inert(order.why, 200)}", err=True)
 
 

@@ -35,7 +35,7 @@ def run(
     from temper.report.watched import document, following, show
     from temper.store.codec import to_json
 
-    with opened(store) as (control, me, now):
+    with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
         monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
         teller, evidence = _alerts.teller(config, monitor, control), _triggers.validation(config, control, monitor)
@@ -47,7 +47,7 @@ def run(
         if not json:
             outcomes.show(looked.outcomes)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
-        _triggers.pull(evidence, me, time.time())
+        _triggers.pull(evidence, time.time())
         _alerts.tell(teller)
         raise typer.Exit(looked.code(lenient=lenient))
 
@@ -65,7 +65,7 @@ def watch(
     from temper.report.watched import show
 
     seconds = duration(every)
-    with opened(store) as (control, me, now):
+    with opened(store) as (control, _, now):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
         teller, evidence = _alerts.teller(config, monitor, control), _triggers.validation(config, control, monitor)
         try:
@@ -74,7 +74,7 @@ def watch(
                 if looked.new:
                     show(looked.new)
                 outcomes.show([one for one in looked.outcomes if one.decided])
-                _triggers.pull(evidence, me, time.time())
+                _triggers.pull(evidence, time.time())
                 _alerts.tell(teller)
                 time.sleep(seconds)
         except KeyboardInterrupt:

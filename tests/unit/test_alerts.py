@@ -10,10 +10,11 @@ from temper.config.reading import parse
 from temper.core.alert import Alert, Alerting, Burning, Receiver, Silence
 from temper.core.errors import ConfigError, StoreError, TemperError
 from temper.core.incident import Severity
+from temper.core.job import Order
 from temper.core.outcome import Outcome
 from temper.core.requirement import Judgement, Requirement, Verdict
 from temper.core.watch import Alarm, Feed, Seen, Shifted, Version, Watch, Watched
-from temper.monitoring.alerts import alerts, of_outcomes, quiet
+from temper.monitoring.alerts import alerts, of_jobs, of_outcomes, quiet
 from temper.monitoring.telling import Teller, teller_of
 from temper.store.control import Control
 from temper.store.control.alerts import FIRST, LEASE, LONGEST, Found
@@ -548,3 +549,31 @@ def test_a_new_user_is_told_and_silences_and_takes(tmp_path, monkeypatch):
     assert "silenced\tcolumn\tamount" in ran("alerts").stdout
     assert key in ran("alerts", "--json").stdout
     ran("silence", key, "--for", "0", "--why", "it must last", code=1)
+
+
+# -- jobs -----------------------------------------------------------------------------------------------------------
+
+
+def order(key, only=()):
+    return Order(key=key, why=f"because of {key}", config="c", only=only)
+
+
+def test_a_job_that_is_given_up_is_told_until_it_is_made_again(control):
+    control.jobs.put(order("k"), "monitor", 0.0)
+    control.jobs.end(control.jobs.claim("w", 0.0), 2, {}, "lines\nerror: \x1bno model", 5.0)
+    (one,) = of_jobs(control.jobs.page())
+    assert (one.key, one.starts, one.ends) == ("job.1", 5.0, None)
+    assert "because of k" in one.title
+    assert "error: ‹U+001B›no model" in one.text
+    control.jobs.again(1, "ana", 6.0)
+    assert of_jobs(control.jobs.page()) == []
+
+
+def test_an_assessment_that_fails_is_told_until_one_of_the_same_parts_passes(control):
+    verdicts = [("a", (), 1), ("b", ("stress",), 0), ("c", (), 3), ("d", (), 0)]
+    for at, (key, only, code) in enumerate(verdicts):
+        control.jobs.put(order(key, only), "monitor", float(at))
+        control.jobs.end(control.jobs.claim("w", float(at)), code, {"run": f"000{at}"}, "", float(at))
+        (one,) = of_jobs(control.jobs.page())
+        assert (one.key, one.ends) == ("verdict.1", 3.0 if key == "d" else None)
+    assert "temper report 0000" in one.text

@@ -61,7 +61,7 @@ def test_the_figures_of_two_processes_are_added_up() -> None:
     ]
     assert "2 process(es) on this machine, for 2 min" in lines[0]
     assert "6,000 scored along; 0 it had no score for, 6 left out" in lines[1]
-    assert "5,987 of 6,000 the same (99.6 % to 99.9 %, 95 % interval)" in lines[2]
+    assert "5,987 of 6,000 the same (99.5 % to 99.9 %, 95 % interval that holds however often you look)" in lines[2]
     assert "11 would reach the threshold that do not now, 2 would no longer" in lines[3]
     assert "shop 10 of 5,000, till 3 of 1,000" in lines[4]
     assert "differ by 0.5 at most" in lines[5]
@@ -74,8 +74,8 @@ def test_the_figures_of_two_processes_are_added_up() -> None:
     [
         (shadow(failed=2), "do not promote it: it had no score for 2 of 5,002"),
         (shadow(seen=40, up=0, down=0), "40 rows tell little"),
-        (shadow(), "at most 0.419 % of the decisions would change: try it on some clients with --canary 10%"),
-        (shadow(up=500), "9.2"),
+        (shadow(), "at most 0.537 % of the decisions would change: try it on some clients with --canary 10%"),
+        (shadow(up=500), "8.5 % to 11.6 %"),
         (shadow(threshold=None), "there is no threshold"),
         (canary(arm(), arm()) | {"threshold": None}, "there is no threshold"),
         (shadow(new=[0.004] * 50), "(it takes 4.0 times as long)"),
@@ -92,7 +92,7 @@ def test_advice(document: dict[str, Any], said: str) -> None:
 
 def test_a_canary_shows_both_with_their_intervals() -> None:
     lines = [*told([canary(arm(), arm(0, 0))], "canary", 101.0)]
-    assert "2,000 requests, 2,000 rows; 5 % at or above the threshold (4.13 % to 6.04 %)" in lines[1]
+    assert "2,000 requests, 2,000 rows; 5 % at or above the threshold (3.37 % to 6.82 %)" in lines[1]
     assert lines[2].endswith("0 requests, 0 rows")
     assert "new no time yet" in lines[4]
 

@@ -19,11 +19,13 @@ COMMANDS = (
     "serve",
     "console",
     "deploy",
+    "worker",
     "backup",
     "restore",
     "validate",
     "harden",
     "compare",
+    "history",
     "replay",
     "report",
     "results",
@@ -32,7 +34,7 @@ COMMANDS = (
     "verify",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents", "monitor")
+GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents", "monitor", "jobs")
 """Commands with commands of their own."""
 
 app = typer.Typer(

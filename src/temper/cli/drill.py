@@ -11,7 +11,6 @@ from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
-from temper.cli._run import CODES
 from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
 
 
@@ -76,7 +75,7 @@ def _ran(config: Path, name: str, **load: Any) -> None:
     found = run(config, drill_of(name), Load(**load), lambda line: typer.echo(line, err=True), getpass.getuser())
     typer.echo("\n".join(found.lines()))
     typer.echo(found.verdict.value.upper())
-    raise typer.Exit(CODES[found.verdict.value])
+    raise typer.Exit(found.verdict.code)
 
 
 @app.command("primary-down", short_help="Under load, the model is killed, or stopped (--hang).")
@@ -123,7 +122,7 @@ def everything(
     for one in day.ordered:
         typer.echo(f"{one.verdict.value.upper()}\t{one.name}\t{'; '.join(one.reasons)}")
     typer.echo(day.verdict.value.upper())
-    raise typer.Exit(CODES[day.verdict.value])
+    raise typer.Exit(day.verdict.code)
 
 
 @app.command("proxy", short_help="A fault on the line to a service of your own.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from temper.cli import _alerts
+from temper.cli import _alerts, _triggers
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, duration, opened
 
@@ -38,7 +38,7 @@ def run(
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
         monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
-        teller = _alerts.teller(config, monitor, control)
+        teller, evidence = _alerts.teller(config, monitor, control), _triggers.validation(config, control, monitor)
         looked = monitor.look(now)
         if json:
             typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
@@ -47,6 +47,7 @@ def run(
         if not json:
             outcomes.show(looked.outcomes)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
+        _triggers.pull(evidence, time.time())
         _alerts.tell(teller)
         raise typer.Exit(looked.code(lenient=lenient))
 
@@ -66,13 +67,14 @@ def watch(
     seconds = duration(every)
     with opened(store) as (control, _, now):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
-        teller = _alerts.teller(config, monitor, control)
+        teller, evidence = _alerts.teller(config, monitor, control), _triggers.validation(config, control, monitor)
         try:
             while True:
                 looked = monitor.look(time.time())
                 if looked.new:
                     show(looked.new)
                 outcomes.show([one for one in looked.outcomes if one.decided])
+                _triggers.pull(evidence, time.time())
                 _alerts.tell(teller)
                 time.sleep(seconds)
         except KeyboardInterrupt:
@@ -86,7 +88,9 @@ def status(
     limit: Annotated[int, typer.Option(help="How many windows.")] = 20,
     json: options.Json = False,
 ) -> None:
-    """The latest windows, and what was said of them; and of their labels, as far as they have come."""
+    """The latest windows and what was said of them; of their labels, as far as they have come; and what of the last
+    assessments is stale.
+    """
     from temper.config.monitor import truth_of, watch_of
     from temper.config.reading import read
     from temper.report import outcomes
@@ -95,7 +99,7 @@ def status(
 
     place = read(config), config.absolute().parent
     watched, truth = watch_of(*place), truth_of(*place)
-    with opened(store) as (control, _, _):
+    with opened(store) as (control, _, now):
         found = control.windows.page(watched.feed, limit)[::-1] if watched else []
         labelled = control.windows.outcomes.page(truth.kept_as, limit)[::-1] if truth else []
         if json:
@@ -105,6 +109,8 @@ def status(
             outcomes.show(labelled)
         else:
             typer.echo("nothing was looked at yet\n  next: temper monitor run")
+        if not json:
+            _triggers.told(config, control, now)
 
 
 @app.command("export")

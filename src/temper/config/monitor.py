@@ -18,6 +18,7 @@ monitor:
   label: fraud                   # the column that holds the class
   maturity: 45d                  # how old a row is when its label should be there; before, none counts
   alerts: {receivers: [...]}     # whom to tell (temper.config.alerting)
+  triggers: {age: 30d}           # when what was assessed is assessed again (temper.config.triggers)
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from temper.core.watch import Streaming, Watch
 
 _SIGNED = ("manifest", "public_key")
 _JUDGED = ("window", "false_alarms", "smallest", "grace", "stream")
-_KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, "alerts", *_SIGNED)
+_KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, "alerts", "triggers", *_SIGNED)
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 

@@ -18,6 +18,15 @@ class Verdict(Enum):
     ERROR = "error"
     WAIVED = "waived"
 
+    @property
+    def code(self) -> int:
+        """The exit code of a command that ends with it.
+
+        >>> {verdict.value: verdict.code for verdict in Verdict}
+        {'pass': 0, 'fail': 1, 'inconclusive': 3, 'error': 4, 'waived': 0}
+        """
+        return {Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3, Verdict.ERROR: 4}.get(self, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:

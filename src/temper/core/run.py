@@ -49,3 +49,8 @@ class Record:
     crosses: tuple[Cross, ...] = ()
     titles: tuple[tuple[str, str], ...] = ()
     version: int = field(default=1)
+
+    @property
+    def code(self) -> int:
+        """The exit code of a command that made it; a run that was stopped could not finish."""
+        return self.verdict.code if self.state == "finished" else 4

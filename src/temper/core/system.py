@@ -40,7 +40,8 @@ class Protected:
     value that counts as an attacker's success (regression), None where nobody has said. `cost` prices wrong decisions
     of two classes. `accepted` holds the training rows of an earlier version that somebody has accepted. `events` is the
     history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
-    model behind the defences of a system that was hardened just now, so that whoever refits meets them too.
+    model behind the defences of a system that was hardened just now, so that whoever refits meets them too. `apart`
+    says what is not as in its temper.yaml: the version that was deployed since, or newer rows.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Protected:
     events: Events | None = None
     service: Service | None = None
     defend: Callable[[Data, Recipe], Target] | None = None
+    apart: str = ""
 
     def __post_init__(self) -> None:
         if self.cost is not None and self.target.classes != 2:

@@ -28,6 +28,7 @@ from temper.engine.rooms import load
 from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
+from temper.store.attacks import attacks_digest
 from temper.store.database import Store
 from temper.targets.contract import check, refuse_unfit
 from temper.validation.gate import judge, overall
@@ -167,7 +168,11 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         findings=findings,
         scenarios=tuple(_line(scenario) for scenario in plan.scenarios),
         skipped=plan.skipped,
-        facts=(*plan.facts, ("answered from the store", f"{progress.reused} of {len(plan.tasks)} tasks")),
+        facts=(
+            *plan.facts,
+            *((("apart from temper.yaml", system.apart),) if system.apart else ()),
+            ("answered from the store", f"{progress.reused} of {len(plan.tasks)} tasks"),
+        ),
         digests=(*_digests(plan), *(() if progress.stopped else monitored(system))),
         tasks=tuple(progress.keys.values()),
         engine=job.engine,
@@ -246,5 +251,6 @@ def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("training data", data_digest(system.train)),
         *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
         ("assessment", plan.key),
+        ("attacks", attacks_digest()),
         *((name, version) for name, version in library_versions().items()),
     )

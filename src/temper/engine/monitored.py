@@ -13,10 +13,11 @@ from temper.core.system import Protected
 def monitored(system: Protected) -> tuple[tuple[str, str], ...]:
     """The digest of the reference that is kept for `temper monitor`, where the temper.yaml has `monitor:`.
 
-    A system that was hardened just now is not the one that its temper.yaml serves, so nothing is kept of it. Where no
+    A system that was hardened just now, or is assessed apart from its temper.yaml, is not the one that is watched, so
+    nothing is kept of it. Where no
     reference can be made the record says why: a run that took hours must not fail for it.
     """
-    if not system.source or system.defend is not None or not Path(system.source).is_file():
+    if not system.source or system.defend is not None or system.apart or not Path(system.source).is_file():
         return ()
     config = Path(system.source)
     watch = watch_of(read(config), config.absolute().parent)

@@ -69,6 +69,11 @@ class Evidence:
         """Their mean, NaN without any; a number is counted to the nearest hundred-millionth."""
         return float(PLACES @ self.counts) / _PARTS / self.n if self.n else float("nan")
 
+    @property
+    def weights(self) -> Array:
+        """How many numbers are counted at each place (129,)."""
+        return np.asarray(self.counts / _PARTS)
+
     def ends(self, confidence: float = 0.95) -> tuple[float, float]:
         """Where the mean lies, with this confidence at all looks together; (0, 1) without a number.
 
@@ -79,5 +84,5 @@ class Evidence:
         >>> [round(end, 3) for end in Evidence.rate(90, 1_000).ends()]
         [0.06, 0.124]
         """
-        _, low, high = anytime_mean(PLACES, self.counts / _PARTS, confidence)
+        _, low, high = anytime_mean(PLACES, self.weights, confidence)
         return low, high

@@ -17,7 +17,9 @@ import numpy as np
 
 from temper.core.alert import Alert, Alerting, Burning, Silence
 from temper.core.incident import Incident, Severity
+from temper.core.job import Job, JobState
 from temper.core.outcome import Outcome
+from temper.core.requirement import Verdict
 from temper.core.watch import Seen, Watched
 from temper.kernels.burn import burning
 from temper.report._inert import inert
@@ -82,6 +84,48 @@ def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
         for one in sorted(incidents, key=lambda incident: incident.id)
         if one.source
     ]
+
+
+def of_jobs(jobs: Iterable[Job]) -> list[Alert]:
+    """Jobs that could not be finished, until somebody lets them be made again; and assessments that failed, until one
+    of the same parts of the same system that was ordered later does not.
+    """
+    ordered = sorted((one for one in jobs if one.ended is not None), key=lambda job: job.id)
+    found = [_unfinished(one) for one in ordered if one.state is JobState.FAILED]
+    judged = [one for one in ordered if one.state is JobState.DONE]
+    for at, one in enumerate(judged):
+        if one.code == Verdict.FAIL.code:
+            later = (other for other in judged[at + 1 :] if _same(other, one) and other.code == Verdict.PASS.code)
+            found.append(_broken(one, next(later, None)))
+    return found
+
+
+def _same(job: Job, other: Job) -> bool:
+    return (job.order.config, job.order.only) == (other.order.config, other.order.only)
+
+
+def _unfinished(job: Job) -> Alert:
+    last = inert(job.log.splitlines()[-1], _LONGEST) if job.log else "it said nothing"
+    return Alert(
+        key=f"job.{job.id}",
+        severity=Severity.MAJOR,
+        title=f"job {job.id} could not be finished: {inert(job.order.why, _LONGEST)}",
+        text=f"{job.attempts} attempts; the last: {last}; `temper jobs show {job.id}`",
+        labels=(("rule", "job"),),
+        starts=job.ended or 0.0,
+    )
+
+
+def _broken(job: Job, healed: Job | None) -> Alert:
+    return Alert(
+        key=f"verdict.{job.id}",
+        severity=Severity.MAJOR,
+        title=f"assessed again, and it FAILS: {inert(job.order.why, _LONGEST)}",
+        text=f"run {inert(str(job.result.get('run', '')))}: `temper report {inert(str(job.result.get('run', '')))}`",
+        labels=(("rule", "verdict"),),
+        starts=job.ended or 0.0,
+        ends=None if healed is None else healed.ended,
+    )
 
 
 def quiet(alert: Alert, silences: Iterable[Silence], now: float) -> bool:

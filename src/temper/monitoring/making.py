@@ -16,7 +16,7 @@ from temper.core.outcome import Truth
 from temper.core.schema import Column, Schema
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
-from temper.core.watch import Streaming, Watch
+from temper.core.watch import Feed, Streaming, Watch
 from temper.detectors.stream.shift import Shift
 from temper.detectors.stream.shift import Watch as State
 from temper.kernels.cbpe import Calibrator
@@ -31,8 +31,10 @@ from temper.monitoring.assessed import (
     watched,
     written,
 )
+from temper.monitoring.feed import arrived
 from temper.monitoring.following import Following
 from temper.monitoring.kept import known_as
+from temper.monitoring.labels import Cohort
 from temper.monitoring.matured import Matured
 from temper.monitoring.run import Monitor
 from temper.store.control.outcomes import Outcomes
@@ -74,6 +76,8 @@ def monitor_of(
         following=following_of(system, watch, digest) if watch.stream else None,
         matured=matured_of(system, watch, truth, digest, windows.outcomes) if truth else None,
         done=path.with_name("feed.json"),
+        system=system.name,
+        model=system.target.digest,
     )
 
 
@@ -124,3 +128,15 @@ def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, outco
         digest=digest,
         outcomes=outcomes,
     )
+
+
+def matured_rows(config: Path, system: Protected, windows: Windows, now: float) -> Cohort:
+    """Every row of the feed of this temper.yaml that is old enough, with its label if that has come."""
+    document, base = read_config(config), config.absolute().parent
+    watch, truth = watch_of(document, base), truth_of(document, base)
+    if watch is None or truth is None or watch.kind is Feed.LEDGER:
+        raise ConfigError(
+            f"{config} names no feed of rows with labels", fix="add `feed:`, `labels:` and `label:` under `monitor:`"
+        )
+    matured = matured_of(system, watch, truth, "", windows.outcomes)
+    return matured.labelled(arrived(watch, system.schema), now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -61,6 +61,16 @@ class Matured:
     def old(self, starts: Any, now: float) -> Any:
         """Whether all labels of windows that begin there should have come."""
         return starts + self.watch.window + self.watch.grace + self.truth.maturity <= now
+
+    def labelled(self, parts: Iterable[Arrived], now: float) -> Cohort:
+        """Every row of these that is old enough, each id once, with its label if that has come."""
+        held = [(part.x, part.ids, part.at) for part in parts if len(part.ids)]
+        empty = (np.zeros((0, len(self.schema.columns) + 1)), np.zeros(0, np.int64), np.zeros(0))
+        x, ids, at = map(np.concatenate, zip(empty, *held, strict=True))
+        kept = np.isfinite(x[:, -1]) & (at <= now)
+        rows = self.cohort(x[kept], ids[kept], at[kept])
+        labels, _ = labels_of(self.truth, self.watch, self.classes)
+        return joined(rows, labels.take(np.isin(labels.ids, rows.ids)), self.truth.maturity, now)[0]
 
     def cohort(self, x: Array, ids: Array, at: Array) -> Cohort:
         """Rows with a score as their last column, each id once."""

@@ -70,7 +70,8 @@ class Looked:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Monitor:
     """A feed, what its windows are compared with, and where what is said of them is kept; `done` is the file that says
-    which files of the feed need not be read again.
+    which files of the feed need not be read again. `system` and `model` are the name and the digest of the model of the
+    temper.yaml.
     """
 
     watch: Watch
@@ -81,6 +82,8 @@ class Monitor:
     matured: Matured | None = None
     following: Following | None = None
     done: Path | None = None
+    system: str = ""
+    model: str = ""
 
     def look(self, now: float) -> Looked:
         """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""

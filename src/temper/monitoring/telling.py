@@ -11,14 +11,15 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.outcome import Outcome
 from temper.core.room import Room
 from temper.core.watch import Feed, Watch
-from temper.monitoring.alerts import alerts, of_incidents, of_outcomes, quiet
+from temper.monitoring.alerts import alerts, of_incidents, of_jobs, of_outcomes, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
 
 RECEIVERS = Room("temper.monitoring.receivers")
-INCIDENTS = ":incidents"
-"""What stands for the incidents of the store where others have a feed; no path begins so."""
+INCIDENTS, JOBS = ":incidents", ":jobs"
+"""What stands for the incidents and the jobs of the store where others have a feed; no path begins so."""
 _INCIDENTS = 500
+_JOBS = 500
 _WINDOWS = 5_000
 """So many windows are looked back; what has lasted for longer is known from the store."""
 
@@ -57,6 +58,7 @@ class Teller:
         if self.labels:
             known = [one.ends for one in self._outcomes() if one.decided]
             self.control.alerts.begin(self.labels, max(known, default=0.0))
+        self.control.alerts.begin(JOBS, now)
 
     def tell(self, clock: Callable[[], float]) -> Told:
         """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
@@ -67,6 +69,7 @@ class Teller:
         if outcomes := self._outcomes():
             self._keep(self.labels, of_outcomes(outcomes, feed), 0.0, now)
         self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS)), 0.0, now)
+        self._keep(JOBS, of_jobs(self.control.jobs.page(limit=_JOBS)), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)

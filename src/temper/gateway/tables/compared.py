@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.serving import Answer
-from temper.kernels.rate import wilson
+from temper.kernels.confidence_sequence import Evidence
 
 LATEST = 500
 """Times of calls that are kept."""
@@ -28,6 +28,8 @@ MOST = 1_000
 _UNJUDGED = "there is no threshold, so no decisions to compare: look at the scores yourself"
 _OTHERS = "(others)"
 _STALE = 60.0
+_BOTH = 0.975
+"""The confidence of each of two intervals that are to hold together."""
 
 
 def times() -> deque[float]:
@@ -117,8 +119,8 @@ def told(documents: Sequence[Mapping[str, Any]], mode: str, now: float) -> Itera
 def _shadow(documents: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     n, failed, dropped = (_sum(documents, name) for name in ("seen", "failed", "dropped"))
     up, down = _sum(documents, "up"), _sum(documents, "down")
-    low, high = wilson(up + down, n)
-    same = f"{_percent(1 - high)} to {_percent(1 - low)}, 95 % interval"
+    low, high = Evidence.rate(up + down, n).ends()
+    same = f"{_percent(1 - high)} to {_percent(1 - low)}, 95 % interval that holds however often you look"
     yield f"  rows       {n:,} scored along; {failed:,} it had no score for, {dropped:,} left out because it was busy"
     if _judged(documents):
         yield f"  decisions  {n - up - down:,} of {n:,} the same ({same})"
@@ -161,7 +163,7 @@ def _of_canary(live: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any
         return f"do not promote it: it had no answer to {passed:,} of {answered + passed:,} requests"
     if rows < ENOUGH:
         return f"{rows:,} rows tell little: look again when there are {ENOUGH:,}"
-    ours, theirs = (wilson(_sum(arm, "ones"), _sum(arm, "rows")) for arm in (new, live))
+    ours, theirs = (_rate(arm, _BOTH) for arm in (new, live))
     if ours[0] > theirs[1] or ours[1] < theirs[0]:
         more = "more" if ours[0] > theirs[1] else "less"
         return (
@@ -176,8 +178,12 @@ def _judged(documents: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _share(ones: int, rows: int) -> str:
-    low, high = wilson(ones, rows)
+    low, high = Evidence.rate(ones, rows).ends()
     return f"{_percent(ones / rows)} at or above the threshold ({_percent(low)} to {_percent(high)})"
+
+
+def _rate(arm: Sequence[Mapping[str, Any]], confidence: float) -> tuple[float, float]:
+    return Evidence.rate(_sum(arm, "ones"), _sum(arm, "rows")).ends(confidence)
 
 
 def _slower(live: Sequence[float], new: Sequence[float]) -> str:

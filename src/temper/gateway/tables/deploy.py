@@ -8,30 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from temper.config.monitor import truth_of, watch_of
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
-from temper.core.errors import ConfigError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
-from temper.core.target import Target
+from temper.core.watch import Feed
 from temper.gateway.tables.compared import seen, told
 from temper.store.control import Control
-from temper.store.control.deployed import BACK, Deployed, deployed, named
+from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
 from temper.targets.load import open_target
 
 
 def guard(path: Path) -> Serving:
     """The guard this temper.yaml wants."""
     return serving_of(read(path), path.absolute().parent)
-
-
-def loaded(system: Protected, value: Mapping[str, Any]) -> Target:
-    """The model of a record, after the scan of its file, as exactly the one it was when the record was put."""
-    own = system.target
-    target = open_target(str(value["path"]), schema=system.schema, kind=own.kind, classes=own.classes)
-    if target.digest != value["digest"]:
-        raise ConfigError(f"{value['path']} is not the model it was when it was deployed", fix="deploy it again")
-    return target
 
 
 def of(system: Protected, found: Deployed) -> Protected:
@@ -88,6 +82,7 @@ def status(config: Path, now: float) -> Iterator[str]:
             yield f"{found.trial['mode']}: {named(found.trial)}{share}"
         *figures, advice = _seen(found, Path(serving.audit), now)
         yield from figures
+        yield from _with_labels(config, found, control, now)
         if len(found.lives) > 1:
             yield f"before: {named(found.lives[-2])}"
         yield advice
@@ -101,6 +96,28 @@ def _seen(found: Deployed, folder: Path, now: float) -> Iterator[str]:
         return
     mode = str(found.trial["mode"])
     yield from told(seen(folder, mode, str(found.trial["digest"])), mode, now)
+
+
+def _with_labels(config: Path, found: Deployed, control: Control, now: float) -> Iterator[str]:
+    """Which of the two is better, where temper.yaml says where labels of rows come from."""
+    from temper.monitoring.assessed import threshold
+    from temper.monitoring.challenger import challenged, said
+    from temper.monitoring.making import matured_rows
+
+    document, base = read(config), config.absolute().parent
+    watch = watch_of(document, base)
+    if found.trial is None or watch is None or truth_of(document, base) is None or watch.kind is Feed.LEDGER:
+        return
+    since = next(one.at for one in control.records.history("model") if one.value == found.trial)
+    try:
+        system = load_system(config)
+        old = matured_rows(config, system, control.windows, now)
+        rows = old.take(np.flatnonzero(old.at >= since))
+        result = challenged(rows, of(system, found).target, loaded(system, found.trial), threshold(system))
+    except TemperError as refused:
+        yield f"  labels     say nothing of it: {refused.message}"
+        return
+    yield f"  labels     {said(result, system.cost is not None)}"
 
 
 def _put(place: str, value: Mapping[str, Any], by: str, reason: str, now: float) -> None:

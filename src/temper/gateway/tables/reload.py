@@ -17,11 +17,11 @@ from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
 from temper.gateway.events import tell
-from temper.gateway.tables.deploy import guard, loaded, of
+from temper.gateway.tables.deploy import guard, of
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
 from temper.gateway.tables.watching import limits
 from temper.store.control import Control
-from temper.store.control.deployed import deployed
+from temper.store.control.deployed import deployed, loaded
 
 _PERIOD = 1.0
 FIXED = ("control", "audit", "checkpoints", "open")

@@ -20,6 +20,7 @@ control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control
 control.windows.keep(feed, reference, found, now) -> how many were new;  control.windows.page(feed)
 control.windows.stream(feed, reference, width, options);  control.windows.outcomes.keep(labels, reference, found, now)
 control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
+control.jobs.put(order, by, now) -> id | None;  control.jobs.claim(worker, now) -> Job | None
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -33,6 +34,7 @@ from temper.store.control.database import Database
 from temper.store.control.drills import Drills
 from temper.store.control.exercises import Exercises
 from temper.store.control.incidents import Incidents
+from temper.store.control.jobs import Jobs
 from temper.store.control.keys import Keys
 from temper.store.control.outbox import Outbox
 from temper.store.control.people import People
@@ -68,6 +70,7 @@ class Control:
         self.answers = Answers(database)
         self.windows = Windows(database)
         self.alerts = Alerts(database)
+        self.jobs = Jobs(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

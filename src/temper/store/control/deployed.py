@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from temper.core.errors import ConfigError
+from temper.core.system import Protected
+from temper.core.target import Target
 from temper.store.control import Control
+from temper.targets.load import open_target
 
 MODES = ("shadow", "canary", "live")
 BACK: Mapping[str, Any] = {"mode": "live", "back": True}
@@ -56,6 +59,15 @@ def folded(values: Iterable[Any]) -> Deployed:
 def deployed(control: Control) -> Deployed:
     """What people have put."""
     return folded(record.value for record in reversed(control.records.history("model")))
+
+
+def loaded(system: Protected, value: Mapping[str, Any]) -> Target:
+    """The model of a record, after the scan of its file, as exactly the one it was when the record was put."""
+    own = system.target
+    target = open_target(str(value["path"]), schema=system.schema, kind=own.kind, classes=own.classes)
+    if target.digest != value["digest"]:
+        raise ConfigError(f"{value['path']} is not the model it was when it was deployed", fix="deploy it again")
+    return target
 
 
 def named(value: Mapping[str, Any] | None) -> str:

@@ -38,6 +38,15 @@ class Outcomes:
         with self._database.read() as tx:
             return frozenset(float(row["start"]) for row in tx.all(sql, feed, reference, width))
 
+    def judged(self, feed: str, reference: str, width: float, after: float) -> list[tuple[float, Outcome]]:
+        """Windows of this width that were decided after this time, each with when it was, the oldest first."""
+        sql = (
+            "SELECT * FROM outcome WHERE feed = ? AND reference = ? AND ends - start = ? AND looked > ? "
+            "AND seen IN ('pass', 'fail') ORDER BY start"
+        )
+        with self._database.read() as tx:
+            return [(float(row["looked"]), _outcome(row)) for row in tx.all(sql, feed, reference, width, after)]
+
     def page(self, feed: str, limit: int = 50) -> list[Outcome]:
         """The latest ones, the newest first."""
         sql = "SELECT * FROM outcome WHERE feed = ? ORDER BY start DESC, looked DESC LIMIT ?"

@@ -91,6 +91,16 @@ class Windows:
             row = tx.one(sql, feed, reference, start, start + width)
         return _watched(row) if row else None
 
+    def judged(self, feed: str, reference: str, width: float, after: float) -> list[tuple[float, Watched]]:
+        """Windows of this width that were compared with this reference after this time, each with when it was, the
+        oldest first.
+        """
+        sql = (
+            "SELECT * FROM watched WHERE feed = ? AND reference = ? AND ends - start = ? AND judged > ? ORDER BY start"
+        )
+        with self._database.read() as tx:
+            return [(float(row["judged"]), _watched(row)) for row in tx.all(sql, feed, reference, width, after)]
+
     def page(self, feed: str, limit: int = 50) -> list[Watched]:
         """The latest windows of a feed, the newest first."""
         with self._database.read() as tx:

@@ -1,0 +1,107 @@
+"""One job, in a process of its own: `python -c "from temper.api.job import main; main()" ORDER PATIENCE`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import TemperError
+from temper.core.event import Event
+from temper.core.evidence import FEWEST
+from temper.core.job import Order
+from temper.core.system import Protected
+from temper.engine.deadman import deadman
+
+TRUST, CONTROL = "TEMPER_TRUST_PICKLE", "TEMPER_CONTROL"
+"""What a worker sets for its jobs: "1" where it trusts pickles, and the place of its control store."""
+
+
+def main() -> None:
+    """Carry out the order in the first argument; each line on standard output is `progress` or the `result`."""
+    order = _order(sys.argv[1])
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # what a model prints is the log
+    if (home := Path(order.config).parent).is_dir():
+        os.chdir(home)  # callables are imported from there
+    threading.Thread(target=deadman, args=(float(sys.argv[2]),), daemon=True).start()
+    try:
+        code, result = perform(order, lines)
+        lines.write(json.dumps({"result": result}) + "\n")
+    except TemperError as refused:
+        sys.stderr.write(f"error: {refused}\n")
+        code = refused.exit_code
+    except Exception:
+        traceback.print_exc()
+        code = 4
+    lines.close()
+    sys.stderr.flush()
+    os._exit(code)  # the watching thread is in a call that nothing interrupts
+
+
+def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
+    """Assess what the order says; the exit code of the verdict, and the run."""
+    from temper.api import assess
+    from temper.report.progress import Progress
+
+    config = Path(order.config)
+    system = running(order)
+    with Progress() as shown:
+
+        def heard(event: Event) -> None:
+            shown(event)
+            if event.total:
+                lines.write(json.dumps({"progress": f"{event.done} of {event.total} {event.task}".strip()}) + "\n")
+
+        only = order.only or None
+        run = assess(system, order.suite, only, order.seed, order.engine, store=config.parent, listener=heard)
+    report = run.report(config.parent / "runs" / run.record.id / "report.html")
+    found = {"run": run.record.id, "verdict": run.verdict.value, "report": str(report), "assessed": system.apart}
+    return run.record.code, found
+
+
+def running(order: Order) -> Protected:
+    """The system of an order with the model that answers, on newer rows where the order wants them."""
+    from temper.api import load
+    from temper.store.control import Control
+    from temper.store.control.deployed import deployed, loaded, named
+
+    system = load(order.config, trust_pickle=os.environ.get(TRUST) == "1")
+    control = Control.open(os.environ.get(CONTROL) or str(Path(order.config).parent / ".temper" / "control.db"))
+    try:
+        live = deployed(control).live
+        if live is not None:
+            system = replace(system, target=loaded(system, live), apart=named(live))
+        return system if order.labelled is None else _newer(system, order, control.windows)
+    finally:
+        control.close()
+
+
+def _newer(system: Protected, order: Order, windows: Any) -> Protected:
+    """On rows of the feed whose labels have come."""
+    from temper.core.data import Data
+    from temper.monitoring.making import matured_rows
+
+    old = matured_rows(Path(order.config), system, windows, datetime.now(UTC).timestamp())
+    found = old.take(np.flatnonzero(old.labelled & (old.at >= (order.labelled or 0.0))))
+    if len(found) < FEWEST or len(set(found.y.tolist())) < 2:
+        raise TemperError(
+            f"{len(found):,} rows of the feed have a label by now, and it takes {FEWEST} of both classes",
+            fix="wait for more labels, and then `temper jobs again`",
+        )
+    apart = "; ".join(filter(None, (system.apart, f"{len(found):,} rows of the feed with labels")))
+    return replace(system, data=Data(x=found.x, y=found.y, ids=found.ids), apart=apart)
+
+
+def _order(text: str) -> Order:
+    from temper.store.codec import from_json, load
+
+    return load(Order, from_json(text))

@@ -1,0 +1,34 @@
+"""`temper history`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from temper.cli import _options as options
+from temper.cli._control import PLACE, Store, opened
+
+
+def command(
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    json: options.Json = False,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Every run of this system, the newest first: when, verdict, model, what of its evidence is stale; and why."""
+    from temper.monitoring.triggers import validation_of
+    from temper.report.history import document, lines, stale_lines
+    from temper.store.codec import dump, to_json
+
+    with opened(store) as (control, _, now):
+        today = datetime.fromtimestamp(now, UTC).date()
+        found = validation_of(config, control, trust_pickle=trust_pickle, today=today)
+        known, stale = found.stale(now)
+        records = found.records()
+    if json:
+        runs = [document(record, known, stale) for record in reversed(records)]
+        typer.echo(to_json({"runs": runs, "stale": dump(stale)}))
+    else:
+        typer.echo("\n".join([*lines(records, known, stale), *stale_lines(stale)]))

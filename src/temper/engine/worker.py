@@ -1,0 +1,204 @@
+"""What carries jobs out: one after the other, each in a process of its own, which lives no longer than the job is held.
+
+The process is told with every renewal of the lease that it is still wanted. When that stays away, because the worker
+was killed or stopped or the store cannot be reached, it kills itself and all that it started before the lease is over.
+So no job runs twice at once, but on a machine that slept meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from temper.core.errors import StoreError
+from temper.core.job import VERDICTS, Job, JobState
+from temper.report._inert import inert
+from temper.store.codec import dump, to_json
+from temper.store.control.jobs import LEASE, Jobs
+
+BEAT = LEASE / 6.0
+"""Seconds between two renewals."""
+PATIENCE = LEASE * 0.75
+"""Seconds without a word after which the process of a job ends itself."""
+_TAIL = 64 * 1024
+_POLL = 0.2
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A job that was carried out, and what it is now; None where it had become somebody else's."""
+
+    job: Job
+    state: JobState | None
+    code: int
+    result: Mapping[str, Any]
+    log: str
+
+    @property
+    def told(self) -> str:
+        """It in a line or two."""
+        head = f"job {self.job.id} ({inert(self.job.order.why, 160)}): "
+        if self.state is None:
+            return f"{head}it is another worker's by now, and nothing of this counts"
+        if self.state is JobState.DONE:
+            return f"{head}run {self.result['run']} says {str(self.result['verdict']).upper()}; {self.result['report']}"
+        last = inert(self.log.splitlines()[-1], 200) if self.log else "it said nothing"
+        more = "it is tried again" if self.state is JobState.WAITING else f"given up; `temper jobs show {self.job.id}`"
+        return f"{head}could not finish ({self.code}): {last}\n  {more}"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Worker:
+    """Takes jobs under this name and runs `command`, which is given the order and the patience as its last words."""
+
+    jobs: Jobs
+    name: str
+    command: Sequence[str]
+    clock: Callable[[], float]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    beat: float = BEAT
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def work(self, say: Callable[[str], None], every: float, *, once: bool) -> None:
+        """Carry out what is due; with `once` that is all, else look for more every so many seconds until it is told to
+        stop. A store that cannot be reached is asked again.
+        """
+        while not self.stopping.is_set():
+            try:
+                ended = self.turn()
+            except StoreError as error:
+                if once:
+                    raise
+                say(f"{inert(error.message, 200)}; it is asked again in {every:g} s")
+                ended = None
+            if ended is not None:
+                say(ended.told)
+            elif once or self.stopping.wait(every):
+                return
+
+    def turn(self) -> Ended | None:
+        """Carry out the job that is due; None where none is, or where this worker was told to stop meanwhile."""
+        job = None if self.stopping.is_set() else self.jobs.claim(self.name, self.clock())
+        if job is None:
+            return None
+        with tempfile.TemporaryFile() as log, self._begun(job, log) as child:
+            held = self._watched(job, child)
+            code = child.ended()
+            if held and self.stopping.is_set():
+                self.jobs.leave(job, self.clock())
+                return None
+            text = _last(log)
+            state = self.jobs.end(job, code, child.result, text, self.clock()) if held else None
+        return Ended(job=job, state=state, code=code, result=child.result, log=text)
+
+    @contextlib.contextmanager
+    def _begun(self, job: Job, log: IO[bytes]) -> Iterator[_Child]:
+        command = [*self.command, to_json(dump(job.order)), str(PATIENCE)]
+        process = subprocess.Popen(
+            command,
+            env=os.environ | dict(self.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+        child = _Child(process=process)
+        child.reader.start()
+        try:
+            yield child
+        finally:
+            child.kill()
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
+
+    def _watched(self, job: Job, child: _Child) -> bool:
+        """Hold the job until its process ends, is lost, or this worker stops; whether it was held to the end."""
+        said = time.monotonic()
+        while child.process.poll() is None and not self.stopping.wait(_POLL):
+            if time.monotonic() - said < self.beat:
+                continue
+            try:
+                if not self.jobs.renew(job, child.progress, self.clock()):
+                    return False
+            except StoreError:  # not reached now; the process ends itself when that lasts
+                continue
+            said = time.monotonic()
+            child.wanted()
+        return True
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Child:
+    """The process of a job. It writes lines of JSON, each `progress` or the `result`; what it prints is the log."""
+
+    process: subprocess.Popen[bytes]
+    progress: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    reader: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self.read, daemon=True)
+
+    def read(self) -> None:
+        """Take every line, until it is gone; one that is cut off by a kill says nothing."""
+        for line in self.process.stdout or ():
+            with contextlib.suppress(ValueError):
+                told = json.loads(line)
+                self.progress = str(told.get("progress", self.progress))
+                self.result = told.get("result", self.result)
+
+    def wanted(self) -> None:
+        """Tell it to go on."""
+        with contextlib.suppress(OSError):
+            os.write(self.process.stdin.fileno(), b".")  # type: ignore[union-attr]
+
+    def ended(self) -> int:
+        """The exit code; one that was killed, or ended like a verdict without one, could not finish."""
+        self.kill()
+        code = self.process.returncode
+        return code if (code > 0 and code not in VERDICTS) or self.result else 4
+
+    def kill(self) -> None:
+        """End it with everything it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.reader.join()
+
+
+def _last(log: IO[bytes]) -> str:
+    """The end of what was printed."""
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - _TAIL))
+    return log.read().decode("utf-8", "replace").strip()
+
+
+def named() -> str:
+    """A name that no other worker has."""
+    host = re.sub(r"[^\w.-]", "", socket.gethostname())[:40] or "worker"
+    return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@contextlib.contextmanager
+def until_told(worker: Worker) -> Iterator[None]:
+    """SIGINT and SIGTERM tell the worker to give back what it has and to stop."""
+    before = {number: signal.signal(number, lambda *_: worker.stopping.set()) for number in _STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -76,10 +76,10 @@ class Alarm:
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
     no number does. `moved` is how far each column has, from 0 to 1, alarm or not: numbers by the largest distance of
-    their distribution functions, categories by Cramer's V. `troubles` are what no row was right in (a column that is
-    gone), in words, and `notes` what some rows were not right in: these count as missing values, and drift decides. Of
-    a FAIL, `kind` is what kind of change it shows, `why` the evidence in words, `since` the start of the first window
-    in a row that shows it.
+    their distribution functions, categories by Cramer's V; `signs` are those of an attack, alarm or not. `troubles` are
+    what no row was right in (a column that is gone), in words, and `notes` what some rows were not right in: these count
+    as missing values, and drift decides. Of a FAIL, `kind` is what kind of change it shows, `why` the evidence in words,
+    `since` the start of the first window in a row that shows it.
     """
 
     start: float
@@ -95,3 +95,33 @@ class Watched:
     why: tuple[str, ...] = ()
     since: float | None = None
     moved: tuple[tuple[str, float], ...] = ()
+    signs: tuple[Alarm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How the values of a column lay in the reference (`before`) and in a window (`now`).
+
+    With `edges`: rows below the first, from each to the next, and above the last. With `names`: rows of each, of which
+    the last, "", is everything else. `missing` are rows without a value, before and now. A `threshold` is where scores
+    are stopped; `part` says that what lies beyond the edges is not drawn.
+    """
+
+    column: str
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    missing: tuple[int, int] = (0, 0)
+    threshold: float | None = None
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """A feed that is watched: by which reference, in windows how long, and when it was last looked at."""
+
+    feed: str
+    reference: str
+    width: float
+    judged: float

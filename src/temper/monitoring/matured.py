@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,12 +15,13 @@ from temper.core.requirement import Judgement, Policy, Verdict
 from temper.core.schema import Schema
 from temper.core.watch import Seen, Watch, Watched
 from temper.kernels.cbpe import Calibrator
-from temper.monitoring.contract import kept, measured
+from temper.monitoring.contract import ACCURACY, kept, measured
 from temper.monitoring.feed import arrived, labels_of
 from temper.monitoring.labels import NOT_KNOWN, Cohort, Labels, joined
 from temper.store.control.windows import Windows
 
 Array = np.ndarray[Any, Any]
+EXPECTED = "cbpe"
 _OPEN = 30
 """Windows in which more labels are waited for; what nothing decided until then stays open, and is not told again."""
 
@@ -58,7 +59,7 @@ class Matured:
         strangers = int((~np.isin(labels.ids, rows.ids)).sum()) if len(rows) else 0
         notes = (*notes, *([f"{unscored:,} predictions have no score"] if unscored else []))
         notes += (f"{strangers:,} labels belong to none of the predictions",) if strangers else ()
-        old = starts[starts + width + self.watch.grace + self.truth.maturity <= now]
+        old = starts[self._matures(starts) <= now]
         first = old.max(initial=-np.inf) - _OPEN * width
         found = [
             self._outcome(rows.take(np.flatnonzero(starts == start)), labels, start, notes, now)
@@ -67,7 +68,30 @@ class Matured:
         ]
         sure = [_watched(one) for one in found if one.decided]
         self.windows.keep(self.kept_as, self.digest, sure, now)
+        known = [*found, *self._young(rows, starts, now)]
+        self.windows.learn(self.watch.feed, self.kept_as, self.digest, known, now)
         return found
+
+    def _young(self, rows: Cohort, starts: Array, now: float) -> Iterator[Outcome]:
+        """Windows that are over and whose labels do not count yet: what is expected of them, which decides nothing."""
+        over = starts + self.watch.window + self.watch.grace <= now
+        young = over & (self._matures(starts) > now)
+        for start in np.unique(starts[young]).tolist()[-_OPEN:]:
+            cohort = rows.take(np.flatnonzero(starts == start))
+            yield Outcome(
+                start=start,
+                ends=start + self.watch.window,
+                rows=len(cohort),
+                labelled=0,
+                seen=Seen.INCONCLUSIVE,
+                figures=ACCURACY.build(EXPECTED).measure(cohort),
+                told=("labels do not count yet",),
+                matures=self._matures(start),
+            )
+
+    def _matures(self, starts: Any) -> Any:
+        """When the labels of windows count that begin then."""
+        return starts + self.watch.window + self.watch.grace + self.truth.maturity
 
     def _rows(self, now: float) -> tuple[Cohort, int]:
         """The predictions of the feed until now, each id once, and how many had no score."""
@@ -108,6 +132,7 @@ class Matured:
             judgements=judgements,
             figures=figures,
             told=(*met.told(now), *silent, *notes),
+            matures=self._matures(start),
         )
 
 

@@ -19,7 +19,7 @@ from temper.core.outcome import Outcome, Truth
 from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
-from temper.core.watch import Feed, Seen, Watch, Watched
+from temper.core.watch import Feed, Seen, Shape, Watch, Watched
 from temper.kernels.cbpe import Calibrator
 from temper.monitoring import kept
 from temper.monitoring.arrived import Arrived, of_frame
@@ -29,6 +29,7 @@ from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
 from temper.monitoring.matured import Matured
 from temper.monitoring.reference import Reference, Window
+from temper.monitoring.shapes import shapes
 from temper.store.control.windows import Windows
 from temper.targets.signature import verify
 
@@ -44,7 +45,7 @@ _SILENT = 30
 @dataclass(slots=True, kw_only=True, eq=False)
 class Looked:
     """What one look found: the windows that are `new`, in order of time, and the `outcomes` of those whose labels have
-    matured; `early` rows lie in windows that are not over,
+    matured; `shapes` are drawn of windows that alarmed, by their start; `early` rows lie in windows that are not over,
     `late` ones in windows of which something was said before, and `twice` had an id that came before in their window.
     """
 
@@ -53,6 +54,7 @@ class Looked:
     late: int = 0
     twice: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
+    shapes: dict[float, tuple[Shape, ...]] = field(default_factory=dict)
 
     @property
     def told(self) -> str:
@@ -125,12 +127,16 @@ class Monitor:
                     window = held.setdefault(start, _Held(reference=self.reference))
                     looked.twice += window.add(part, rows)
         looked.late = sum(max(0, many + unread.get(start, 0) - known[start]) for start, many in again.items())
-        looked.new = list(self._judged(held, known, now))
-        self.windows.keep(self.watch.feed, self.digest, looked.new, now)
+        looked.new = list(self._judged(held, known, now, looked.shapes))
+        self.windows.keep(self.watch.feed, self.digest, looked.new, now, looked.shapes)
         return looked
 
-    def _judged(self, held: dict[float, _Held], known: dict[float, int], now: float) -> Iterator[Watched]:
-        """Windows with rows, and those between and after them without: that nothing came is told, too."""
+    def _judged(
+        self, held: dict[float, _Held], known: dict[float, int], now: float, drawn: dict[float, tuple[Shape, ...]]
+    ) -> Iterator[Watched]:
+        """Windows with rows, and those between and after them without: that nothing came is told, too. What alarms is
+        `drawn` by the way.
+        """
         starts = {*held, *(start for start, rows in known.items() if rows)}
         if not starts:
             return
@@ -146,6 +152,7 @@ class Monitor:
                 said = judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes)
                 before = told.get(last) or self.windows.one(self.watch.feed, self.digest, last, width)
                 told[start] = explained(said, whole, self.schema, before)
+                drawn[start] = shapes(whole, told[start], self.schema)
                 yield told[start]
 
 

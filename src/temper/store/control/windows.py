@@ -1,17 +1,34 @@
-"""What was said of windows of predictions: once, and then never changed."""
+"""What was said of windows of predictions: once, and then never changed. Beside it, for pages: how columns lay in those
+that alarmed, and what is known by now of what became of predictions, which changes as labels come.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from temper.core.watch import Alarm, Kind, Seen, Watched
-from temper.store.codec import from_json, to_json
+from temper.core.outcome import Outcome
+from temper.core.watch import Alarm, Kind, Seen, Shape, Watched, Watching
+from temper.store.codec import from_json, to_json, unwrap, wrap
 from temper.store.control.database import Database, Row
 
 _KEEP = (
     "INSERT INTO watched (feed, reference, start, ends, seen, document, judged) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (feed, reference, start, ends) DO NOTHING RETURNING start"
 )
+_DRAW = "INSERT INTO shape (feed, reference, start, ends, document) VALUES (?, ?, ?, ?, ?)"
+_LEARN = (
+    "INSERT INTO outcome (feed, labels, reference, start, ends, document, looked) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (feed, labels, reference, start, ends) DO UPDATE "
+    "SET document = excluded.document, looked = excluded.looked"
+)
+_WATCHING = (
+    "SELECT w.feed, w.reference, w.ends - w.start AS width, w.judged FROM watched w JOIN "
+    "(SELECT feed, MAX(judged) AS judged FROM watched WHERE feed NOT IN (SELECT labels FROM outcome) GROUP BY feed) n "
+    "ON n.feed = w.feed AND n.judged = w.judged ORDER BY w.feed, w.start DESC"
+)
+SHAPE, OUTCOME = "temper.shapes", "temper.outcome"
 
 
 class Windows:
@@ -20,13 +37,25 @@ class Windows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, feed: str, reference: str, found: Sequence[Watched], now: float) -> int:
-        """Keep what was found, all or nothing; of a window that is known the first word stays. How many were new."""
+    def keep(
+        self,
+        feed: str,
+        reference: str,
+        found: Sequence[Watched],
+        now: float,
+        shapes: Mapping[float, Sequence[Shape]] | None = None,
+    ) -> int:
+        """Keep what was found, all or nothing; of a window that is known the first word stays. How many were new.
+        `shapes` are drawn of windows by their start.
+        """
         new = 0
         with self._database.write() as tx:
             for one in found:
                 values = (feed, reference, one.start, one.ends, one.seen.value, _document(one), now)
-                new += tx.one(_KEEP, *values) is not None
+                fresh = tx.one(_KEEP, *values) is not None
+                new += fresh
+                if fresh and shapes and (drawn := shapes.get(one.start)):
+                    tx.all(_DRAW, feed, reference, one.start, one.ends, to_json(wrap(SHAPE, {"shapes": drawn})))
         return new
 
     def known(self, feed: str, reference: str, width: float) -> dict[float, int]:
@@ -55,23 +84,74 @@ class Windows:
         with self._database.read() as tx:
             return [_watched(row) for row in reversed(tx.all(sql, feed, reference, width, limit))]
 
+    def watching(self) -> list[Watching]:
+        """Every feed that was ever watched, with what it was compared with at the latest look."""
+        with self._database.read() as tx:
+            rows = tx.all(_WATCHING)
+        found: dict[str, Watching] = {}
+        for row in rows:  # of windows of one look the latest comes first
+            one = Watching(
+                feed=row["feed"],
+                reference=row["reference"],
+                width=float(row["width"]),
+                judged=float(row["judged"]),
+            )
+            found.setdefault(one.feed, one)
+        return list(found.values())
+
+    def shapes(self, watching: Watching, start: float) -> tuple[Shape, ...]:
+        """How columns lay in this window; nothing where it did not alarm."""
+        sql = "SELECT document FROM shape WHERE feed = ? AND reference = ? AND start = ? AND ends = ?"
+        with self._database.read() as tx:
+            row = tx.one(sql, watching.feed, watching.reference, start, start + watching.width)
+        return unwrap(SHAPE, _Drawn, from_json(row["document"])).shapes if row else ()
+
+    def learn(self, feed: str, labels: str, reference: str, found: Sequence[Outcome], now: float) -> None:
+        """Keep what is known by now of these windows of a feed; the latest look counts."""
+        with self._database.write() as tx:
+            for one in found:
+                tx.all(_LEARN, feed, labels, reference, one.start, one.ends, to_json(wrap(OUTCOME, one)), now)
+
+    def outcomes(self, feed: str, limit: int = 50) -> list[Outcome]:
+        """What is known of the latest windows of a feed, the oldest first; of several looks at one the latest."""
+        sql = "SELECT start, document FROM outcome WHERE feed = ? ORDER BY start DESC, looked DESC LIMIT ?"
+        with self._database.read() as tx:
+            rows = tx.all(sql, feed, limit)
+        newest = {row["start"]: row for row in reversed(rows)}
+        return [unwrap(OUTCOME, Outcome, from_json(row["document"])) for row in newest.values()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """What a row of shapes holds."""
+
+    shapes: tuple[Shape, ...]
+
 
 def _document(one: Watched) -> str:
-    alarms = [[a.comparison, a.column, a.value, a.p] for a in one.alarms]
     return to_json(
         {
             "rows": one.rows,
             "tests": one.tests,
             "needed": one.needed,
-            "alarms": alarms,
+            "alarms": _told(one.alarms),
             "troubles": list(one.troubles),
             "notes": list(one.notes),
             "kind": one.kind.value if one.kind else "",
             "why": list(one.why),
             "since": one.since,
             "moved": [list(moved) for moved in one.moved],
+            "signs": _told(one.signs),
         }
     )
+
+
+def _told(alarms: Sequence[Alarm]) -> list[list[object]]:
+    return [[a.comparison, a.column, a.value, a.p] for a in alarms]
+
+
+def _alarms(told: Sequence[Sequence[Any]]) -> tuple[Alarm, ...]:
+    return tuple(Alarm(comparison=c, column=n, value=float(v), p=float(p)) for c, n, v, p in told)
 
 
 def _watched(row: Row) -> Watched:
@@ -83,11 +163,12 @@ def _watched(row: Row) -> Watched:
         seen=Seen(row["seen"]),
         tests=found["tests"],
         needed=found["needed"],
-        alarms=tuple(Alarm(comparison=c, column=n, value=float(v), p=float(p)) for c, n, v, p in found["alarms"]),
+        alarms=_alarms(found["alarms"]),
         troubles=tuple(found["troubles"]),
         notes=tuple(found["notes"]),
         kind=Kind(found["kind"]) if found.get("kind") else None,
         why=tuple(found.get("why", ())),
         since=found.get("since"),
         moved=tuple((name, float(value)) for name, value in found.get("moved", ())),
+        signs=_alarms(found.get("signs", ())),
     )

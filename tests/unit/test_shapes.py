@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from temper.core.schema import Column, Schema
+from temper.core.schema import Column, Mutability, Schema
 from temper.core.watch import Alarm, Seen, Shape, Watch, Watched, Watching
 from temper.monitoring.judged import judged
 from temper.monitoring.reference import Reference, Window
@@ -12,7 +12,7 @@ from temper.store.control import Control
 
 SCHEMA = Schema(
     columns=(
-        Column(name="amount"),
+        Column(name="amount", attacker=Mutability.FREE),
         Column(name="hour", type="integer"),
         Column(name="country", type="category", categories=("NL", "DE", "BE")),
     )

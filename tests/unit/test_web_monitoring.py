@@ -108,6 +108,10 @@ def at(one: Alert) -> str:
     return f"/monitoring/alert?{urlencode({'id': one.id})}"
 
 
+def main(text: str) -> str:
+    return text.partition("<main")[2].partition("</main>")[0]
+
+
 def badges(text: str) -> list[tuple[str, str]]:
     return re.findall(r'class="badge ([\w-]+)">([^<]*)<', text)
 
@@ -166,7 +170,7 @@ def test_drift_says_which_column_since_when_how_far_how_surely_and_shows_it(worl
     assert "2027-01-15 05:00-06:00" in text, "since the third hour back"
     assert "columns that no attacker sets have drifted" in text
     assert "2 comparisons agree" in text
-    assert "amount: half of the values below 15 before, 25.56 now" in text
+    assert "amount: half of the values below 16.67 before, 31.11 now" in text
     assert "country: NL 70 % before, 20 % now" in text
     assert text.count("<svg") == 2
     assert len(re.findall(r"<td class=\"shade-\d+ alarm", text)) == 3
@@ -292,8 +296,9 @@ def test_alerts_are_taken_and_silenced_from_the_page_and_the_audit_knows(world: 
     assert (kept.label, kept.value, kept.until, kept.by) == ("rule", "absent", NOW + 2 * HOUR, "pia")
     shown = world.browser("vera").get(at(absent)).text
     assert "the feed moves tonight" in shown
-    assert "main form" not in shown
-    assert [row.action for row in world.control.audit.page(limit=2)][::-1] == ["alert.take", "alert.silence"]
+    assert "<form" not in main(shown)
+    done = [row.action for row in world.control.audit.page() if row.action.startswith("alert")]
+    assert done == ["alert.silence", "alert.take"]
 
 
 @pytest.mark.parametrize(
@@ -312,7 +317,7 @@ def test_an_analyst_takes_and_does_not_silence_and_nobody_takes_what_is_over(wor
     page = world.browser("ana").get(at(alert())).text
     assert ("/monitoring/alert/take" in page, "/monitoring/alert/silence" in page) == (True, False)
     over = alert("broken", 9)
-    assert "<form" not in world.browser("pia").get(at(over)).text.partition("<main")[2]
+    assert "<form" not in main(world.browser("pia").get(at(over)).text)
     assert world.browser("ana").send(at(over), "/monitoring/alert/take", id=over.id).status == 422
 
 
@@ -347,9 +352,9 @@ def test_no_text_of_a_feed_acts(world: World, text: str) -> None:
     for where in (*EVERY, at(alert())):
         seen = world.browser("ada").get(where)
         assert seen.status == 200, where
-        body = seen.text.partition("<main")[2] or seen.text
+        body = main(seen.text) or seen.text
         for acting in ("<script>alert", "<img", "<svg onload", "54439", "\u202e", "\x1b", "\x01"):
-            assert acting not in body.partition("<dialog")[0], where
+            assert acting not in body, where
         assert 'onerror="' not in body
 
 

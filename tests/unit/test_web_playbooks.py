@@ -88,7 +88,7 @@ def until(browser: Browser, text: str) -> Answer:
 def answered(browser: Browser, text: str, word: str) -> None:
     """Answer the question that holds this text."""
     asked = until(browser, text)
-    form = {name: asked.hidden(name) for name in ("csrf", "run", "question")}
+    form = {name: asked.hidden(name) for name in ("csrf", "run", "turn")}
     assert browser.post(f"{ROOM}/answer", form | {"answer": word}).status == 303
 
 
@@ -174,9 +174,9 @@ def test_one_run_of_an_incident_goes_on_at_a_time_and_only_who_began_it_answers(
     eve = world.browser("eve")
     shown = eve.get(f"{ROOM}/timeline")
     assert "ada is asked" in shown.text
-    form = {name: asked.hidden(name) for name in ("run", "question")} | {"answer": "yes"}
+    form = {name: asked.hidden(name) for name in ("run", "turn")} | {"answer": "yes"}
     assert eve.send(ROOM, f"{ROOM}/answer", **form).status == 403
-    assert ada.send(ROOM, f"{ROOM}/answer", **form | {"question": "Another?"}).status == 409
+    assert ada.send(ROOM, f"{ROOM}/answer", **form | {"turn": "7"}).status == 409
     answered(ada, "Do it?", "no")
     until(ada, "did not work")
     assert begun(ada).status == 303, "another one may begin"

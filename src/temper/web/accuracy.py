@@ -41,7 +41,7 @@ def _context(visit: Visit) -> dict[str, Any]:
     asked = feeds.asked(visit, PATH)
     outcomes = visit.control.windows.outcomes(asked.watching.feed, feeds.MANY) if asked else []
     if asked is None or not outcomes:
-        return {"asked": asked, "lines": []}
+        return {"asked": asked, "again": asked.again(PATH) if asked else f"{PATH}/now", "lines": []}
     return {
         "asked": asked,
         "again": asked.again(PATH),

@@ -44,7 +44,7 @@ def context(visit: Visit) -> dict[str, Any]:
     """What the page says of the window that is asked for, or of the newest."""
     asked = feeds.asked(visit, PATH)
     if asked is None:
-        return {"asked": None}
+        return {"asked": None, "again": f"{PATH}/now"}
     at, watching = asked.at, asked.watching
     shapes = visit.control.windows.shapes(watching, at.start) if at.seen is Seen.FAIL else ()
     return {

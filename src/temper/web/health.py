@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 PATH = "/monitoring"
-LABELS, ALERTS = 30, 5
+LABELS, SHOWN, MOST = 30, 5, 500
+"""Windows whose labels are told of, alerts and incidents that are shown, and that are counted."""
 WORST = (Severity.CRITICAL, Severity.MAJOR, Severity.MINOR)
 
 
@@ -33,15 +34,15 @@ def fragment(visit: Visit) -> Response:
 
 def _context(visit: Visit) -> dict[str, Any]:
     known = [_feed(visit, one) for one in visit.control.windows.watching()]
-    alerts = [one.alert for one in visit.control.alerts.page(open_only=True, limit=500)]
-    still = visit.control.incidents.page(True, limit=ALERTS)
+    alerts = [one.alert for one in visit.control.alerts.page(open_only=True, limit=MOST)]
+    still = visit.control.incidents.page(True, limit=MOST)
     gateway = figures.asked(visit.desk.metrics, visit.now) if visit.desk.metrics else None
     return {
         "feeds": known,
-        "tiles": [_well(known), _lasting(alerts), _open(visit), _breaker(gateway)],
-        "alerts": [_alert(one, visit.now) for one in alerts[:ALERTS]],
-        "more": max(0, len(alerts) - ALERTS),
-        "incidents": [incidents.line(one, visit.now) for one in still],
+        "tiles": [_well(known), _lasting(alerts), _open(len(still)), _breaker(gateway)],
+        "alerts": [_alert(one, visit.now) for one in alerts[:SHOWN]],
+        "more": max(0, len(alerts) - SHOWN),
+        "incidents": [incidents.line(one, visit.now) for one in still[:SHOWN]],
         "gateway": gateway,
     }
 
@@ -108,20 +109,22 @@ def _well(known: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def _lasting(alerts: Sequence[Alert]) -> dict[str, str]:
     worst = next((rank for rank in WORST if any(one.severity is rank for one in alerts)), None)
-    many = f"{len(alerts)}{'+' if len(alerts) == 500 else ''}"
     what = f"alerts last, the worst {worst.value}" if worst else "alerts last"
     tone = f"rank-{worst.value}" if worst else "none"
-    return {"many": many, "what": what, "tone": tone, "href": "/monitoring/alerts"}
+    return {"many": _many(len(alerts)), "what": what, "tone": tone, "href": "/monitoring/alerts"}
 
 
-def _open(visit: Visit) -> dict[str, str]:
-    still, _ = visit.control.incidents.counts()
+def _open(still: int) -> dict[str, str]:
     return {
-        "many": f"{still}",
+        "many": _many(still),
         "what": "incident is open" if still == 1 else "incidents are open",
         "tone": "fail" if still else "none",
         "href": "/incidents",
     }
+
+
+def _many(counted: int) -> str:
+    return f"{counted}{'+' if counted == MOST else ''}"
 
 
 def _breaker(gateway: figures.Figures | None) -> dict[str, str]:

@@ -56,7 +56,7 @@ def answer(visit: Visit) -> Response:
     """Say yes or no to the question that a run waits for."""
     found = incidents.found(visit)
     yes = visit.text("answer") == "yes"
-    _responder(visit).answer(found.id, visit.text("run"), visit.text("question"), yes, visit.me.name)
+    _responder(visit).answer(found.id, visit.text("run"), visit.whole("turn"), yes, visit.me.name)
     return visit.go(f"/incidents/{found.id}")
 
 
@@ -160,6 +160,7 @@ def _going(going: Going, visit: Visit) -> dict[str, Any]:
         "tone": {"runs": "state-claimed", "worked": "pass", "did not work": "fail"}[state],
         "lines": lines(going.said),
         "question": going.question,
+        "turn": going.turn,
         "asked": [*before, last.strip()],
         "mine": visit.may(Role.ADMIN) and going.by == visit.me.name,
         "ended": ended is not None,

@@ -27,20 +27,23 @@ PATIENCE = 1_800.0
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Going:
-    """A run: what it has said so far, the question it waits for ("" none), and how it ended (None: it has not)."""
+    """A run: what it has said so far, the question it waits for ("" none) and which of its questions that is, and how it
+    ended (None: it has not).
+    """
 
     run: str
     playbook: str
     by: str
     said: list[str] = field(default_factory=list)
     question: str = ""
+    turn: int = 0
     worked: bool | None = None
     _answer: bool = False
     _answered: threading.Event = field(default_factory=threading.Event)
 
     def asked(self, question: str) -> bool:
         """Wait for the answer of the person who began it."""
-        self._answer, self.question = False, question
+        self._answer, self.turn, self.question = False, self.turn + 1, question
         self._answered.wait(PATIENCE)
         self._answered.clear()
         self.question = ""
@@ -90,10 +93,10 @@ class Responder:
         """The latest run for this incident that this console began."""
         return self._going.get(incident)
 
-    def answer(self, incident: int, run: str, question: str, yes: bool, by: str) -> None:
+    def answer(self, incident: int, run: str, turn: int, yes: bool, by: str) -> None:
         """What the person who began a run says to the question that it waits for, and to no other."""
         going = self._going.get(incident)
-        if going is None or going.run != run or not going.question or going.question != question:
+        if going is None or going.run != run or going.turn != turn or not going.question:
             raise Conflict("the run does not ask this any more", fix="look at the incident again")
         if going.by != by:
             raise Forbidden(f"{going.by} began this run and answers its questions", fix="ask them")

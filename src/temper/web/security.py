@@ -38,7 +38,7 @@ def _context(visit: Visit) -> dict[str, Any]:
     asked = feeds.asked(visit, PATH)
     gateway = figures.asked(visit.desk.metrics, visit.now) if visit.desk.metrics else None
     if asked is None:
-        return {"asked": None, "gateway": gateway}
+        return {"asked": None, "again": f"{PATH}/now", "gateway": gateway}
     struck = [one for one in asked.windows if _of(one.alarms)]
     at = asked.at if asked.at is not asked.windows[-1] or not struck else struck[-1]
     shapes = visit.control.windows.shapes(asked.watching, at.start) if at.seen is Seen.FAIL else ()

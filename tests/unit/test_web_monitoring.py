@@ -1,4 +1,4 @@
-"""The pages of monitoring: what they say of feeds, drift, labels, signs of an attack and alerts, and what they never do."""
+"""The pages of monitoring: what they say of feeds, drift, labels, signs of an attack and alerts, and never do."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_what_does_not_pass_is_not_green(world: World, windows: list[Watched], t
     text = world.browser("vera").get("/monitoring").text
     assert ("pass", told) not in badges(text)
     assert told in [said for _, said in badges(text)]
-    assert "<span class=\"many\">0 of 1</span>" in text
+    assert '<span class="many">0 of 1</span>' in text
 
 
 def test_a_pass_that_is_old_is_no_pass_any_more(world: World) -> None:

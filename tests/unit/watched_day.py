@@ -123,7 +123,9 @@ def filled(control: Control, folder: Path, hours: range = range(36), rows: int =
     matured = _matured(control, watch, known, folder)
     to = (
         Receiver(name="log", kind="log", options={"path": str(folder / "alerts.jsonl")}),
-        Receiver(name="desk", kind="webhook", options={"url": "http://127.0.0.1:9/alerts", "secret_env": "TEMPER_HOOK"}),
+        Receiver(
+            name="desk", kind="webhook", options={"url": "http://127.0.0.1:9/alerts", "secret_env": "TEMPER_HOOK"}
+        ),
         Receiver(name="pager", kind="log", least=Severity.MAJOR, options={"path": str(folder / "pager.jsonl")}),
     )
     teller = teller_of(Alerting(receivers=to, absent=2, escalate=4 * HOUR), watch, "r", control)
@@ -133,7 +135,9 @@ def filled(control: Control, folder: Path, hours: range = range(36), rows: int =
         frame = hour_of(at, rows)
         if frame is not None:
             _labelled(frame, at, folder)
-            frame.drop(columns="fraud_of_campaign", errors="ignore").to_parquet(folder / "payments" / f"{at:02}.parquet")
+            frame.drop(columns="fraud_of_campaign", errors="ignore").to_parquet(
+                folder / "payments" / f"{at:02}.parquet"
+            )
         monitor.look(now)
         teller.tell(_still(now))
     for look in (NOW - 12 * HOUR, NOW + 60.0):

@@ -76,10 +76,10 @@ class Alarm:
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
     no number does. `moved` is how far each column has, from 0 to 1, alarm or not: numbers by the largest distance of
-    their distribution functions, categories by Cramer's V; `signs` are those of an attack, alarm or not. `troubles` are
-    what no row was right in (a column that is gone), in words, and `notes` what some rows were not right in: these count
-    as missing values, and drift decides. Of a FAIL, `kind` is what kind of change it shows, `why` the evidence in words,
-    `since` the start of the first window in a row that shows it.
+    their distribution functions, categories by Cramer's V; `signs` are those of an attack, alarm or not. `troubles`
+    are what no row was right in (a column that is gone), in words, and `notes` what some rows were not right in: these
+    count as missing values, and drift decides. Of a FAIL, `kind` is what kind of change it shows, `why` the evidence in
+    words, `since` the start of the first window in a row that shows it.
     """
 
     start: float

@@ -23,8 +23,8 @@ USUAL = ("performance.accuracy", "performance.recall", "performance.precision")
 """Figures that are drawn even where nothing is promised of them."""
 NAMES = {"performance": "", "cost": "cost: ", "calibration": "calibration: ", "fairness": "fairness: "}
 WIDE, HIGH, LEFT, TOP, FOOT = 460.0, 150.0, 40.0, 10.0, 24.0
-SLOTS = 8
-"""A picture has room for so many windows at least, so that few do not lie far apart."""
+LINES, SLOTS = 16, 8
+"""Windows that are told in words, and for how many a picture has room at least, so that few do not lie far apart."""
 
 
 def show(visit: Visit) -> Response:
@@ -45,7 +45,8 @@ def _context(visit: Visit) -> dict[str, Any]:
     return {
         "asked": asked,
         "again": asked.again(PATH),
-        "lines": [_line(one, visit.now) for one in reversed(outcomes)],
+        "lines": [_line(one, visit.now) for one in outcomes[: -LINES - 1 : -1]],
+        "more": max(0, len(outcomes) - LINES),
         "pictures": [_picture(name, outcomes, visit.now) for name in _drawn(outcomes)],
         "maturity": _maturity(outcomes, visit.now),
         "blind": _blind(outcomes),
@@ -115,9 +116,13 @@ def _promise(one: Judgement) -> dict[str, Any]:
         "limit": f"{'at most' if wanted.at_most is not None else 'at least'} {wanted.limit:g}",
         "seen": f"{one.value:.4g} ({one.low:.4g} to {one.high:.4g}) of {one.n:,}" if known else f"of {one.n:,}",
         "verdict": one.verdict.value,
-        "tone": "open" if one.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR) else one.verdict.value,
-        "why": one.explanation + (f"; about {one.needed:,} {one.counts} would decide" if one.needed else ""),
+        "tone": one.verdict.value,
+        "why": "" if one.verdict is Verdict.PASS else _why(one),
     }
+
+
+def _why(one: Judgement) -> str:
+    return one.explanation + (f"; about {one.needed:,} {one.counts} would decide" if one.needed else "")
 
 
 def _called(measured: str) -> str:
@@ -137,7 +142,7 @@ def _picture(name: str, outcomes: Sequence[Outcome], now: float) -> dict[str, An
     limit = next((j.requirement.limit for o in reversed(outcomes) for j in o.judgements if j.measured == name), None)
     low, high = _range([*seen, *stated], limit)
     marks = [
-        _mark(at, figure, guess, one, (low, high), len(outcomes), now)
+        _mark(at, figure, guess, one, (low, high), len(outcomes), now) | {"tone": _tone(one, name)}
         for at, (figure, guess, one) in enumerate(zip(seen, stated, outcomes, strict=True))
     ]
     last = next((m for m in reversed(seen) if m is not None and m.value is not None), None)
@@ -188,13 +193,17 @@ def _mark(
         "x": _x(at, many),
         "wide": round(WIDE / max(many, SLOTS), 2),
         "young": not _mature(one, now),
-        "tone": feeds.TONES[one.seen],
         "said": f"{_span(one)}: " + (_told(seen, None) if known else "no label counts yet"),
         "dot": _y(seen.value, *scale) if seen is not None and seen.value is not None else None,
         "ends": _interval(seen, scale),
         "diamond": _y(stated.value, *scale) if stated is not None and stated.value is not None else None,
         "guess": _interval(stated, scale),
     }
+
+
+def _tone(one: Outcome, name: str) -> str:
+    """How a figure kept its own promise; plain where nothing is promised of it."""
+    return next((j.verdict.value for j in one.judgements if j.measured == name), "plain-tone")
 
 
 def _interval(figure: Measurement | None, scale: tuple[float, float]) -> tuple[float, float] | None:

@@ -130,7 +130,7 @@ def _context(visit: Visit) -> dict[str, Any]:
             {
                 "receiver": each.receiver,
                 "many": each.many,
-                "due": moments.due(each.due, visit.now),
+                "due": _again(each.due, visit.now),
                 "fault": each.fault,
             }
             for each in visit.control.alerts.waiting()
@@ -161,12 +161,14 @@ def _message(message: Message, now: float) -> dict[str, Any]:
         "receiver": message.receiver,
         "what": TOLD.get(message.state, message.state),
         "sent": sent,
-        "when": moments.clock(message.sent)
-        if message.sent is not None
-        else f"tried again {moments.due(message.due, now)}",
+        "when": moments.clock(message.sent) if message.sent is not None else _again(message.due, now),
         "attempts": message.attempts,
         "fault": message.fault,
     }
+
+
+def _again(due: float, now: float) -> str:
+    return f"tried again {moments.due(due, now)}" if due > now else "tried again by the next look"
 
 
 def _silence(silence: Silence, now: float) -> dict[str, str]:

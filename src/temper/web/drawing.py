@@ -14,7 +14,7 @@ BEYOND, GAP = 16.0, 6.0
 """How wide a bar of everything beyond the plot is, and how far from it."""
 ROWS, ROW, NAMES, TOLD = 9, 25.0, 118.0, 66.0
 """How many values are drawn as bars in rows, how high one is, and the room for their names and shares."""
-SHORT = 5
+SHORT, REST = 6, "(rest)"
 
 
 def ticks(low: float, high: float, many: int) -> list[float]:
@@ -49,8 +49,10 @@ def drawn(shape: Shape) -> dict[str, Any]:
     before, now = ([one / max(many, 1) for one in rows] for rows, many in ((shape.before, n), (shape.now, m)))
     told = {"column": shape.column, "part": shape.part, "n": f"{n:,}", "m": f"{m:,}", "missing": _missing(shape)}
     if shape.names:
-        names = [name or "other" for name in shape.names]
-        if max(map(len, names[:-1]), default=0) <= SHORT:
+        rest = shape.before[-1] or shape.now[-1]
+        before, now = (one if rest else one[:-1] for one in (before, now))
+        names = [name or REST for name in (shape.names if rest else shape.names[:-1])]
+        if max(map(len, names), default=0) <= SHORT:
             return told | {"kind": "bars", "said": _named(shape.column, names, before, now)} | _bars(names, before, now)
         return told | {"kind": "rows", "said": _named(shape.column, names, before, now)} | _rows(names, before, now)
     return told | {"kind": "steps", "said": _moved(shape, before, now)} | _steps(shape, before, now)
@@ -96,12 +98,11 @@ def _bars(names: Sequence[str], before: Sequence[float], now: Sequence[float]) -
 
 def _rows(names: Sequence[str], before: Sequence[float], now: Sequence[float]) -> dict[str, Any]:
     """Two bars above each other for each name, the commonest ones; the rest is one."""
-    found = list(zip(names[:-1], before, now, strict=False))
-    kept = found[: ROWS - 1]
-    rest = [(names[-1], before[-1] + sum(one[1] for one in found[ROWS - 1 :]), now[-1])]
-    rest = [(name, share, other + sum(one[2] for one in found[ROWS - 1 :])) for name, share, other in rest]
-    shown = [*kept, *(one for one in rest if one[1] or one[2])]
-    most, room = max(*(max(one[1:]) for one in shown), 1e-9), WIDE - NAMES - TOLD
+    found = list(zip(names, before, now, strict=True))
+    shown, rest = (found, []) if len(found) <= ROWS else (found[: ROWS - 1], found[ROWS - 1 :])
+    if rest:
+        shown = [*shown, (REST, sum(one[1] for one in rest), sum(one[2] for one in rest))]
+    most, room = max(1e-9, *(max(one[1:]) for one in shown)), WIDE - NAMES - TOLD
     rows = [
         {
             "name": name,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from temper.core.watch import Kind, Seen, Shape, Watched
+from temper.core.watch import Alarm, Kind, Seen, Shape, Watched
 from temper.report.watched import by_column, following, moved, said, span
 from temper.web import drawing, feeds, moments
 from temper.web.visit import Visit
@@ -91,7 +91,7 @@ def _columns(windows: Sequence[Watched], at: Watched, shapes: Sequence[Shape]) -
             "said": moved(alarms[0]),
             "p": probability(min(alarm.p for alarm in alarms)),
             "n": f"{now:,} against {before:,}" if before else f"{now:,}",
-            "since": span(_first(windows, at, name)),
+            "since": span(_first(windows, at, alarms[0])),
             "by": [f"{alarm.comparison} {alarm.value:.3g}, p {probability(alarm.p)}" for alarm in alarms],
         }
 
@@ -105,14 +105,18 @@ def probability(p: float) -> str:
     return "under 1e-300" if p < 1e-300 else f"{p:.0e}" if p < 0.001 else f"{p:.2g}"
 
 
-def _first(windows: Sequence[Watched], at: Watched, column: str) -> Watched:
-    """The first window in a row, up to this one, in which the column alarmed."""
+def _first(windows: Sequence[Watched], at: Watched, found: Alarm) -> Watched:
+    """The first window in a row, up to this one, in which the column alarmed; rows as wholes in the same comparison."""
     first = at
     for one in reversed([one for one in windows if one.start < at.start]):
-        if one.ends != first.start or all(alarm.column != column for alarm in one.alarms):
+        if one.ends != first.start or not any(_same(alarm, found) for alarm in one.alarms):
             break
         first = one
     return first
+
+
+def _same(one: Alarm, other: Alarm) -> bool:
+    return one.column == other.column and (bool(one.column) or one.comparison == other.comparison)
 
 
 def matrix(windows: Sequence[Watched], at: Watched) -> dict[str, Any]:
@@ -144,7 +148,7 @@ def ends(windows: Sequence[Watched]) -> tuple[str, str]:
 
 def _cell(value: float | None, alarm: bool, one: Watched, at: Watched) -> dict[str, Any]:
     """Ten shades up to a distance of .5; nothing where nothing was measured."""
-    shade = "none" if value is None else f"{min(10, math.ceil(20.0 * value))}"
+    shade = "none" if value is None else f"{min(10, math.floor(20.0 * value))}"
     told = "not measured" if value is None else f"{value:.2f}"
     said_ = f"{span(one)}: {told}{', alarm' if alarm else ''}"
     return {"shade": shade, "alarm": alarm, "said": said_, "here": one is at}

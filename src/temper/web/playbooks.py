@@ -75,9 +75,9 @@ def lines(said: Sequence[str]) -> list[dict[str, str]]:
     """What a run says in lines, with what each of them is: a heading, a step that is well or not, or what it would do.
 
     >>> lines(["checks", "  ✗ 1 ready [probe]: not ready", "      would: ask"])[1]
-    {'kind': 'wrong', 'text': '1 ready [probe]: not ready'}
+    {'kind': 'ill', 'text': '1 ready [probe]: not ready'}
     """
-    kinds = (("  ✓ ", "well"), ("  ✗ ", "wrong"), ("      ", "more"), ("  ", "more"))
+    kinds = (("  ✓ ", "well"), ("  ✗ ", "ill"), ("      ", "more"), ("  ", "more"))
     found = []
     for line in said:
         mark, kind = next((one for one in kinds if line.startswith(one[0])), ("", "head"))

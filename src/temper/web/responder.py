@@ -27,8 +27,8 @@ PATIENCE = 1_800.0
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Going:
-    """A run: what it has said so far, the question it waits for ("" none) and which of its questions that is, and how it
-    ended (None: it has not).
+    """A run: what it has said so far, the question it waits for ("" none) and which of its questions that is, and how
+    it ended (None: it has not).
     """
 
     run: str

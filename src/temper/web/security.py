@@ -92,5 +92,4 @@ def _event(one: Watched, feed: str) -> dict[str, Any]:
         ],
         "rows": f"{one.rows:,}",
         "kind": one.kind.value if one.kind else "",
-        "why": one.why,
     }

@@ -22,8 +22,8 @@ EXPECTED = "cbpe"
 USUAL = ("performance.accuracy", "performance.recall", "performance.precision")
 """Figures that are drawn even where nothing is promised of them."""
 NAMES = {"performance": "", "cost": "cost: ", "calibration": "calibration: ", "fairness": "fairness: "}
-WIDE, HIGH, LEFT, TOP, FOOT = 460.0, 150.0, 40.0, 10.0, 24.0
-LINES, SLOTS = 16, 8
+WIDE, HIGH, LEFT, RIGHT, TOP, FOOT = 430.0, 150.0, 50.0, 46.0, 10.0, 24.0
+LINES, SLOTS = 12, 8
 """Windows that are told in words, and for how many a picture has room at least, so that few do not lie far apart."""
 
 
@@ -157,7 +157,7 @@ def _picture(name: str, outcomes: Sequence[Outcome], now: float) -> dict[str, An
         "right": LEFT + WIDE,
         "top": TOP,
         "bottom": TOP + HIGH,
-        "width": LEFT + WIDE + 10.0,
+        "width": LEFT + WIDE + RIGHT,
         "height": TOP + HIGH + FOOT,
     }
 
@@ -223,7 +223,7 @@ def _told(figure: Measurement | None, limit: float | None) -> str:
 
 def _shown(many: int) -> list[int]:
     """Which windows have their day written below: few enough to be read."""
-    step = max(1, math.ceil(many / 5))
+    step = max(1, math.ceil(many / 4))
     return list(range(many - 1, -1, -step))[::-1]
 
 

@@ -127,13 +127,13 @@ def matrix(windows: Sequence[Watched], at: Watched) -> dict[str, Any]:
             most[name] = max(most.get(name, 0.0), far)
     alarmed = [{alarm.column for alarm in one.alarms} for one in windows]
     shown = sorted(most, key=lambda name: (-sum(name in names for names in alarmed), -most[name]))[:COLUMNS]
-    far = [dict(one.moved) for one in windows]
+    distances = [dict(one.moved) for one in windows]
     rows = [
         {
             "name": name,
             "cells": [
                 _cell(values.get(name), name in names, one, at)
-                for values, names, one in zip(far, alarmed, windows, strict=True)
+                for values, names, one in zip(distances, alarmed, windows, strict=True)
             ],
         }
         for name in shown

@@ -82,13 +82,19 @@ def row(windows: Sequence[Watched], path: str, feed: str, at: Watched | None = N
     return [
         {
             "tone": TONES[one.seen],
-            "mark": _MARKS.get(one.kind, "!") if one.seen is Seen.FAIL else _HOLLOW.get(one.seen, ""),
+            "mark": _mark(one),
             "said": f"{span(one)}: {one.seen.value}" + (f", {one.kind.value}" if one.kind else ""),
             "href": link(path, feed, one.start),
             "here": one is at,
         }
         for one in windows
     ]
+
+
+def _mark(one: Watched) -> str:
+    if one.seen is Seen.FAIL:
+        return _MARKS[one.kind] if one.kind else "!"
+    return _HOLLOW.get(one.seen, "")
 
 
 def link(path: str, feed: str, start: float | None = None) -> str:

@@ -90,10 +90,10 @@ def test_a_window_is_looked_at_until_its_labels_decide_and_then_never_again(tmp_
     again = looked(matured, 4 * DAY)
     assert [(one.seen, one.labelled, one.start) for one in again] == [(Seen.PASS, 800, 0.0)]
     assert looked(matured, 5 * DAY) == []
-    (kept,) = matured.outcomes.page(matured.truth.kept_as)
+    (kept,) = matured.outcomes.page(matured.watch.feed)
     assert (kept, kept.figures[0].n) == (again[0], 800), "all figures are kept, and what is decided stays"
-    matured.outcomes.keep(matured.truth.kept_as, "r", first, 9.0)
-    assert matured.outcomes.page(matured.truth.kept_as) == [kept]
+    matured.keep(first, 9.0)
+    assert matured.outcomes.page(matured.watch.feed) == [kept]
 
 
 def test_labels_that_never_come_pass_nothing_and_are_let_go_after_a_while(tmp_path, matured):

@@ -26,10 +26,11 @@ def command(
 ) -> None:
     """Show people the cases they are to decide, and operators their switches, in a browser."""
     from temper.gateway.log import Signals, logged
+    from temper.gateway.tables.parts import PARTS
     from temper.web.serve import serve
 
     how = Signals(form=log_format, level=log_level)
     if how.form == "text":
         typer.echo(f"console: {'https' if certificate else 'http'}://{host}:{port} (Ctrl-C ends it)", err=True)
     with logged(how):
-        serve(config, host, port, metrics, certificate, key)
+        serve(config, host, port, metrics, certificate, key, PARTS)

@@ -91,17 +91,17 @@ def status(
     """The latest windows and what was said of them; of their labels, as far as they have come; and what of the last
     assessments is stale.
     """
-    from temper.config.monitor import truth_of, watch_of
+    from temper.config.monitor import watch_of
     from temper.config.reading import read
     from temper.report import outcomes
     from temper.report.watched import document, show
     from temper.store.codec import to_json
 
     place = read(config), config.absolute().parent
-    watched, truth = watch_of(*place), truth_of(*place)
+    watched = watch_of(*place)
     with opened(store) as (control, _, now):
         found = control.windows.page(watched.feed, limit)[::-1] if watched else []
-        labelled = control.windows.outcomes.page(truth.kept_as, limit)[::-1] if truth else []
+        labelled = control.windows.outcomes.page(watched.feed, limit) if watched else []
         if json:
             typer.echo(to_json([*document(found), *outcomes.document(labelled)]))
         elif found or labelled:

@@ -28,7 +28,8 @@ class Truth:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What the labels of one window say: of `rows` predictions `labelled` have one. `judgements` are on what the policy
-    promises of the `figures`, and `told` what a reader has to know, the age of the evidence among it.
+    promises of the `figures`, and `told` what a reader has to know, the age of the evidence among it. From `matures` on
+    its labels count; before that there are only figures that need none.
     """
 
     start: float
@@ -39,6 +40,7 @@ class Outcome:
     judgements: tuple[Judgement, ...] = ()
     figures: tuple[Measurement, ...] = ()
     told: tuple[str, ...] = ()
+    matures: float | None = None
 
     @property
     def decided(self) -> bool:

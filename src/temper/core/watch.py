@@ -115,12 +115,12 @@ class Version:
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
     no number does. `moved` is how far each column has, from 0 to 1, alarm or not: numbers by the largest distance of
-    their distribution functions, categories by Cramer's V. `troubles` are what no row was right in (a column that is
-    gone), in words, and `notes` what some rows were not right in: these count as missing values, and drift decides. Of
-    a FAIL, `kind` is what kind of change it shows, `why` the evidence in words, `since` the start of the first window
-    in a row that shows it. `shifts` are what was seen in these rows as a part of a stream, which had `streamed` rows
-    when they were over; None: they are not in one. `versions` of the model answered, in order of time, where the feed
-    knows them, and `instead` rows were answered by something else.
+    their distribution functions, categories by Cramer's V; `signs` are those of an attack, alarm or not. `troubles`
+    are what no row was right in (a column that is gone), in words, and `notes` what some rows were not right in: these
+    count as missing values, and drift decides. Of a FAIL, `kind` is what kind of change it shows, `why` the evidence in
+    words, `since` the start of the first window in a row that shows it. `shifts` are what was seen in these rows as a
+    part of a stream, which had `streamed` rows when they were over; None: they are not in one. `versions` of the model
+    answered, in order of time, where the feed knows them, and `instead` rows were answered by something else.
     """
 
     start: float
@@ -140,3 +140,33 @@ class Watched:
     streamed: int | None = None
     versions: tuple[Version, ...] = ()
     instead: int = 0
+    signs: tuple[Alarm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How the values of a column lay in the reference (`before`) and in a window (`now`).
+
+    With `edges`: rows below the first, from each to the next, and above the last. With `names`: rows of each, of which
+    the last, "", is everything else. `missing` are rows without a value, before and now. A `threshold` is where scores
+    are stopped; `part` says that what lies beyond the edges is not drawn.
+    """
+
+    column: str
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    missing: tuple[int, int] = (0, 0)
+    threshold: float | None = None
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """A feed that is watched: by which reference, in windows how long, and when it was last looked at."""
+
+    feed: str
+    reference: str
+    width: float
+    judged: float

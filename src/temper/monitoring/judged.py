@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -48,6 +48,7 @@ def judged(
         troubles=wrong,
         notes=tuple(notes),
         moved=_moved(drift, window),
+        signs=tuple(one for name, moved in security.items() for one in _signs(name, moved, window)),
     )
 
 
@@ -93,6 +94,13 @@ def _moved(found: dict[str, Moved], window: Window) -> tuple[tuple[str, float], 
     far = dict(zip(found["g_test"].columns.tolist(), found["g_test"].values.tolist(), strict=True))
     far |= zip(found["ks"].columns.tolist(), found["ks"].values.tolist(), strict=True)
     return tuple((window.reference.names[at], far[at]) for at in sorted(far) if math.isfinite(far[at]))
+
+
+def _signs(name: str, found: Moved, window: Window) -> Iterator[Alarm]:
+    """What a comparison of the security room measured; one that had nothing to measure is left out."""
+    for column, value, p in zip(found.columns.tolist(), found.values.tolist(), found.p.tolist(), strict=True):
+        if math.isfinite(value):
+            yield Alarm(comparison=name, column=window.reference.names[column] if column >= 0 else "", value=value, p=p)
 
 
 def _small(distances: Moved, smallest: float) -> set[int]:

@@ -16,12 +16,13 @@ from temper.core.schema import Schema
 from temper.core.watch import Seen, Watch
 from temper.kernels.cbpe import Calibrator
 from temper.monitoring.arrived import Arrived
-from temper.monitoring.contract import kept, measured
+from temper.monitoring.contract import ACCURACY, kept, measured
 from temper.monitoring.feed import labels_of
 from temper.monitoring.labels import NOT_KNOWN, Cohort, Labels, joined
 from temper.store.control.outcomes import Outcomes
 
 Array = np.ndarray[Any, Any]
+EXPECTED = "cbpe"
 _OPEN = 30
 """Windows in which more labels are waited for; what nothing decided until then stays open, and is not told again."""
 
@@ -41,10 +42,14 @@ class Matured:
     digest: str
     outcomes: Outcomes
 
+    def keep(self, found: Sequence[Outcome], now: float) -> None:
+        """Keep what was found; what is decided stays."""
+        self.outcomes.keep(self.watch.feed, self.truth.kept_as, self.digest, found, now)
+
     def begin(self, known: Mapping[float, int], now: float) -> Looking:
         """A look at the labels that have come; `known` are the windows that rows came in before, and how many."""
         width = self.watch.window
-        decided = self.outcomes.decided(self.truth.kept_as, self.digest, width)
+        decided = self.outcomes.decided(self.watch.feed, self.truth.kept_as, self.digest, width)
         old = [start for start, rows in known.items() if rows and self.old(start, now)]
         newest = max(old, default=-np.inf)
         labels, notes = labels_of(self.truth, self.watch, self.classes)
@@ -55,12 +60,30 @@ class Matured:
             notes=notes,
             decided=decided,
             newest=newest,
+            known=frozenset(known),
             needed=frozenset(at for at in old if at > newest - _OPEN * width and at not in decided),
         )
 
     def old(self, starts: Any, now: float) -> Any:
         """Whether all labels of windows that begin there should have come."""
-        return starts + self.watch.window + self.watch.grace + self.truth.maturity <= now
+        return self.matures(starts) <= now
+
+    def matures(self, starts: Any) -> Any:
+        """When the labels of windows count that begin then."""
+        return starts + self.watch.window + self.watch.grace + self.truth.maturity
+
+    def expected(self, cohort: Cohort, start: float) -> Outcome:
+        """What is expected of a window that is over and whose labels do not count yet, which decides nothing."""
+        return Outcome(
+            start=start,
+            ends=start + self.watch.window,
+            rows=len(cohort),
+            labelled=0,
+            seen=Seen.INCONCLUSIVE,
+            figures=ACCURACY.build(EXPECTED).measure(cohort),
+            told=("labels do not count yet",),
+            matures=self.matures(start),
+        )
 
     def labelled(self, parts: Iterable[Arrived], now: float) -> Cohort:
         """Every row of these that is old enough, each id once, with its label if that has come."""
@@ -104,14 +127,15 @@ class Matured:
             judgements=judgements,
             figures=figures,
             told=(*met.told(now), *silent, *notes),
+            matures=self.matures(start),
         )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Looking:
     """One look at labels, while the rows of the feed go by: those of windows that are old enough and not `decided` are
-    kept. Rows of the windows that are `needed` have to be among them, though something was said of those before;
-    `newest` is the latest window before this look that was old enough.
+    kept, and of younger ones that are over and not `known`. Rows of the windows that are `needed` have to be among
+    them, though something was said of those before; `newest` is the latest window before this look that was old enough.
     """
 
     matured: Matured
@@ -120,13 +144,16 @@ class Looking:
     notes: tuple[str, ...]
     decided: frozenset[float]
     newest: float
+    known: frozenset[float]
     needed: frozenset[float]
     rows: list[tuple[Array, Array, Array]] = field(default_factory=list)
     ids: list[Array] = field(default_factory=list)
 
     def add(self, part: Arrived, starts: Array) -> None:
         """Rows of the feed, and the window of each."""
-        mine = self.matured.old(starts, self.now) & ~np.isin(starts, list(self.decided))
+        watch = self.matured.watch
+        young = (starts + watch.window + watch.grace <= self.now) & ~np.isin(starts, list(self.known))
+        mine = (self.matured.old(starts, self.now) | young) & ~np.isin(starts, list(self.decided))
         self.rows.append((part.x[mine], part.ids[mine], part.at[mine]))
         self.ids.append(part.ids)
 
@@ -143,14 +170,19 @@ class Looking:
         rows = self.matured.cohort(x[scored], ids[scored], at[scored])
         width = self.matured.watch.window
         starts = np.floor(rows.at / width) * width
-        first = max(self.newest, starts.max(initial=-np.inf)) - _OPEN * width
+        old = self.matured.old(starts, self.now)
+        first = max(self.newest, starts[old].max(initial=-np.inf)) - _OPEN * width
         notes = self._notes(int((~scored).sum()), whole)
         found = [
             self.matured.outcome(rows.take(np.flatnonzero(starts == start)), self.labels, start, notes, self.now)
-            for start in np.unique(starts).tolist()
+            for start in np.unique(starts[old]).tolist()
             if start > first
         ]
-        self.matured.outcomes.keep(self.matured.truth.kept_as, self.matured.digest, found, self.now)
+        young = [
+            self.matured.expected(rows.take(np.flatnonzero(starts == start)), start)
+            for start in np.unique(starts[~old]).tolist()[-_OPEN:]
+        ]
+        self.matured.keep([*found, *young], self.now)
         return found
 
     def _notes(self, unscored: int, whole: bool) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from temper.core.outcome import Outcome
 from temper.core.schema import Schema
-from temper.core.watch import Seen, Version, Watch, Watched
+from temper.core.watch import Seen, Shape, Version, Watch, Watched
 from temper.kernels.cells import single
 from temper.monitoring.arrived import Arrived, of_frame
 from temper.monitoring.done import Done
@@ -22,6 +22,7 @@ from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
 from temper.monitoring.matured import Looking, Matured
 from temper.monitoring.reference import Reference, Window
+from temper.monitoring.shapes import shapes
 from temper.store.control.windows import Overtaken, Windows
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _SILENT = 30
 @dataclass(slots=True, kw_only=True, eq=False)
 class Looked:
     """What one look found: the windows that are `new`, in order of time, and the `outcomes` of those whose labels have
-    matured; `early` rows lie in windows that are not over,
+    matured; `shapes` are drawn of windows that alarmed, by their start; `early` rows lie in windows that are not over,
     `late` ones in windows of which something was said before, and `twice` had an id that came before in their window.
     """
 
@@ -47,6 +48,7 @@ class Looked:
     late: int = 0
     twice: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
+    shapes: dict[float, tuple[Shape, ...]] = field(default_factory=dict)
 
     @property
     def told(self) -> str:
@@ -159,15 +161,22 @@ class Monitor:
         self, looked: Looked, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
     ) -> Looked:
         """With what is said of these windows, kept in one transaction with where the stream stands after them."""
-        looked.new = list(self._judged(held, known, stream, now))
+        looked.new = list(self._judged(held, known, stream, looked.shapes, now))
         moved = (stream.after, stream.before) if stream else (None, None)
-        self.windows.keep(self.watch.feed, self.digest, looked.new, now, *moved)
+        self.windows.keep(self.watch.feed, self.digest, looked.new, now, *moved, shapes=looked.shapes)
         return looked
 
     def _judged(
-        self, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
+        self,
+        held: dict[float, _Held],
+        known: dict[float, int],
+        stream: Followed | None,
+        drawn: dict[float, tuple[Shape, ...]],
+        now: float,
     ) -> Iterator[Watched]:
-        """Windows with rows, and those between and after them without: that nothing came is told, too."""
+        """Windows with rows, and those between and after them without: that nothing came is told, too. What alarms is
+        `drawn` by the way.
+        """
         starts = {*held, *(start for start, rows in known.items() if rows)}
         if not starts:
             return
@@ -179,17 +188,20 @@ class Monitor:
             if start not in known:
                 rows = held.pop(start, None) or _Held(reference=self.reference)
                 before = told.get(earlier) or self.windows.one(self.watch.feed, self.digest, earlier, width)
-                told[start] = self._said(start, rows, stream, before)
+                told[start], drawn[start] = self._said(start, rows, stream, before)
                 yield told[start]
 
-    def _said(self, start: float, rows: _Held, stream: Followed | None, before: Watched | None) -> Watched:
+    def _said(
+        self, start: float, rows: _Held, stream: Followed | None, before: Watched | None
+    ) -> tuple[Watched, tuple[Shape, ...]]:
         whole = rows.whole or Window.of(self.reference, np.zeros((0, len(self.reference.cells))), _NO_IDS)
         one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes)
         if stream and rows.stream:
             one = stream.add(one, Rows.together(rows.stream))
         instead, _ = rows.answered.get("", (0, 0.0))
         one = replace(one, versions=rows.versions, instead=instead)
-        return explained(one, whole, self.schema, before)
+        told = explained(one, whole, self.schema, before)
+        return told, shapes(whole, told, self.schema)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -77,7 +77,9 @@ class Teller:
 
     def _outcomes(self) -> list[Outcome]:
         kept = self.control.windows.outcomes
-        return kept.latest(self.labels, self.digest, self.watch.window, _WINDOWS) if self.labels else []
+        return (
+            kept.latest(self.watch.feed, self.labels, self.digest, self.watch.window, _WINDOWS) if self.labels else []
+        )
 
     def _keep(self, feed: str, found: list[Alert], until: float, now: float) -> None:
         silences = self.control.alerts.silences(now)

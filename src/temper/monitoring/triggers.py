@@ -65,7 +65,7 @@ class Validation:
             reference=self.reference,
             attacks=attacks_digest(),
             windows=tuple(self.control.windows.judged(feed, self.reference, self.width, after)),
-            outcomes=tuple(self.control.windows.outcomes.judged(self.labels, self.reference, self.width, after)),
+            outcomes=tuple(self.control.windows.outcomes.judged(feed, self.labels, self.reference, self.width, after)),
         )
 
     def stale(self, now: float) -> tuple[dict[str, Evidence], list[Stale]]:

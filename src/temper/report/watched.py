@@ -109,12 +109,10 @@ def _alone(one: Watched) -> str:
         more = f" and {len(one.troubles) - 1} more" if len(one.troubles) > 1 else ""
         return inert(one.troubles[0], 120) + more
     if one.alarms:
-        told: dict[str, Alarm] = {}
-        for alarm in sorted(one.alarms, key=lambda alarm: _ORDER.index(alarm.comparison)):
-            told.setdefault(alarm.column, alarm)
+        told = by_column(one.alarms)
         if len(told) > 1:  # columns that moved by themselves belong together otherwise, too
             told.pop("", None)
-        first = list(told.values())[:_SHOWN]
+        first = [alarms[0] for alarms in told.values()][:_SHOWN]
         more = f"; {len(told) - _SHOWN} more columns" if len(told) > _SHOWN else ""
         return "; ".join(_alarm(alarm) for alarm in first) + more
     if one.seen is Seen.NOTHING:
@@ -125,9 +123,22 @@ def _alone(one: Watched) -> str:
     return f"none of {one.tests} comparisons found drift"
 
 
-def _alarm(alarm: Alarm) -> str:
+def by_column(alarms: Sequence[Alarm]) -> dict[str, list[Alarm]]:
+    """The alarms of each column ("": of rows as wholes), those that say most first."""
+    found: dict[str, list[Alarm]] = {}
+    for alarm in sorted(alarms, key=lambda alarm: _ORDER.index(alarm.comparison)):
+        found.setdefault(alarm.column, []).append(alarm)
+    return found
+
+
+def moved(alarm: Alarm) -> str:
+    """How far a column has moved, in words.
+
+    >>> moved(Alarm(comparison="missing", column="amount", value=-0.2, p=0.0))
+    '20.0% fewer are missing'
+    """
     value = abs(alarm.value)
-    said = {
+    return {
         "unseen": f"{value:.1%} of its values are new",
         "missing": f"{value:.1%} {'more' if alarm.value > 0 else 'fewer'} are missing",
         "ks": f"its distribution moved by {value:.2f}",
@@ -138,4 +149,7 @@ def _alarm(alarm: Alarm) -> str:
         "trains": f"one case was tried {value:,.0f} times, ever closer to the threshold",
         "movable": f"only what an attacker sets has moved, by {value:.2f}",
     }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")
-    return f"{inert(alarm.column, 40)}{': ' if alarm.column else ''}{said} (p {alarm.p:.0e})"
+
+
+def _alarm(alarm: Alarm) -> str:
+    return f"{inert(alarm.column, 40)}{': ' if alarm.column else ''}{moved(alarm)} (p {alarm.p:.0e})"

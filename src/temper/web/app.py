@@ -19,22 +19,30 @@ from temper.response.figures import checked
 from temper.store.control import Control
 from temper.store.control.people import HASHES_AT_ONCE
 from temper.web import (
+    accuracy,
     agreement,
+    alerts,
     audit,
     case,
     dashboard,
     door,
+    drift,
     drills,
+    health,
+    incident,
     incidents,
     operations,
     people,
+    playbooks,
     policies,
     queue,
+    security,
     versions,
 )
 from temper.web.form import form_of
 from temper.web.headers import Headers
 from temper.web.refused import Refused
+from temper.web.responder import Responder
 from temper.web.visit import Desk, Screen, Visit, from_here, name_of_cookie
 
 if TYPE_CHECKING:
@@ -61,9 +69,27 @@ SCREENS = (
     Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
     Screen("GET", "/dashboard/drill", Role.VIEWER, drills.fragment),
     Screen("GET", "/drills/{id:int}", Role.VIEWER, drills.show),
+    Screen("GET", "/monitoring", Role.VIEWER, health.show),
+    Screen("GET", "/monitoring/now", Role.VIEWER, health.fragment),
+    Screen("GET", "/monitoring/drift", Role.VIEWER, drift.show),
+    Screen("GET", "/monitoring/drift/now", Role.VIEWER, drift.fragment),
+    Screen("GET", "/monitoring/accuracy", Role.VIEWER, accuracy.show),
+    Screen("GET", "/monitoring/accuracy/now", Role.VIEWER, accuracy.fragment),
+    Screen("GET", "/monitoring/security", Role.VIEWER, security.show),
+    Screen("GET", "/monitoring/security/now", Role.VIEWER, security.fragment),
+    Screen("GET", "/monitoring/alerts", Role.VIEWER, alerts.show),
+    Screen("GET", "/monitoring/alerts/now", Role.VIEWER, alerts.fragment),
+    Screen("GET", "/monitoring/alert", Role.VIEWER, alerts.one),
+    Screen("POST", "/monitoring/alert/take", Role.ANALYST, alerts.take),
+    Screen("POST", "/monitoring/alert/silence", Role.APPROVER, alerts.silence),
     Screen("GET", "/incidents", Role.VIEWER, incidents.show),
     Screen("POST", "/incidents", Role.APPROVER, incidents.begin),
-    Screen("GET", "/incidents/{id:int}", Role.VIEWER, incidents.one),
+    Screen("GET", "/incidents/{id:int}", Role.VIEWER, incident.show),
+    Screen("GET", "/incidents/{id:int}/timeline", Role.VIEWER, incident.fragment),
+    Screen("GET", "/incidents/{id:int}/playbooks/{name}", Role.APPROVER, playbooks.show),
+    Screen("POST", "/incidents/{id:int}/playbooks/{name}/try", Role.APPROVER, playbooks.tried),
+    Screen("POST", "/incidents/{id:int}/playbooks/{name}/run", Role.ADMIN, playbooks.run),
+    Screen("POST", "/incidents/{id:int}/answer", Role.ADMIN, playbooks.answer),
     Screen("GET", "/incidents/{id:int}/review", Role.VIEWER, incidents.document),
     Screen("POST", "/incidents/{id:int}/note", Role.APPROVER, incidents.note),
     Screen("POST", "/incidents/{id:int}/change", Role.APPROVER, incidents.change),
@@ -85,10 +111,15 @@ SCREENS = (
 
 
 def console(
-    control: Control, *, clock: Callable[[], float] = time.time, gateway_metrics_url: str = "", title: str = "Temper"
+    control: Control,
+    *,
+    clock: Callable[[], float] = time.time,
+    gateway_metrics_url: str = "",
+    title: str = "Temper",
+    responder: Responder | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
-    shows what a gateway says of itself.
+    shows what a gateway says of itself; without a `responder` it runs no playbooks.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -105,6 +136,7 @@ def console(
         pages=_pages(),
         style=f"/style.{hashlib.sha256(style.encode()).hexdigest()[:16]}.css",
         door=CapacityLimiter(HASHES_AT_ONCE),
+        responder=responder,
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
     return Starlette(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.drill import Drill, Turn
 from temper.core.errors import TemperError
 from temper.web import moments
+from temper.web.drawing import ticks
 from temper.web.refused import Refused
 from temper.web.visit import Visit
 
@@ -77,8 +78,8 @@ def drawn(drill: Drill, now: float) -> dict[str, Any]:
         "bars": list(_bars(drill, length, most)),
         "away": _away(drill, length),
         "marks": list(_marks(drill, length)),
-        "across": [(_x(at, length), f"{at:g} s") for at in _ticks(length, 8)],
-        "up": [(_y(at, most), f"{at:g}") for at in _ticks(most, 3)],
+        "across": [(_x(at, length), f"{at:g} s") for at in ticks(0.0, length, 8)],
+        "up": [(_y(at, most), f"{at:g}") for at in ticks(0.0, most, 3)],
         "width": WIDE + LEFT + 14,
         "height": HIGH + TOP + FOOT,
         "left": LEFT,
@@ -185,20 +186,6 @@ def _x(at: float, length: float) -> float:
 
 def _y(rate: float, most: float) -> float:
     return round(TOP + HIGH * (1.0 - rate / most), 2) if most else TOP + HIGH
-
-
-def _ticks(end: float, many: int) -> list[float]:
-    """Round numbers from 0 to the end, at most so many steps.
-
-    >>> _ticks(20.0, 8)
-    [0.0, 5.0, 10.0, 15.0, 20.0]
-    """
-    if not end > 0:
-        return [0.0]
-    rough = end / many
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * one for one in (1, 2, 5, 10) if size * one >= rough)
-    return [round(step * at, 10) for at in range(int(end / step + 1e-9) + 1)]
 
 
 def _round(most: float) -> float:

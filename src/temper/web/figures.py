@@ -23,13 +23,24 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """How often a stage said something else than ALLOW; in shadow nothing came of it."""
+
+    stage: str
+    level: str
+    mode: str
+    many: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """`lines` in the gateway's order; `quantiles` are read off its histogram, `state` off all of it. `trouble` says why
-    there are none.
+    """`lines` in the gateway's order; `stopped` is what its stages said, `quantiles` are read off its histogram and
+    `state` off all of it. `trouble` says why there are none.
     """
 
     lines: list[Figure] = field(default_factory=list)
     state: state.State | None = None
+    stopped: list[Stopped] = field(default_factory=list)
     quantiles: list[tuple[str, str]] = field(default_factory=list)
     trouble: str = ""
 
@@ -50,13 +61,16 @@ def read(told: str, now: float = 0.0) -> Figures:
     [Figure(name='x', labels='status 200', value='3')]
     """
     every = list(series(told))
-    lines, bars = [], []
+    lines, bars, stopped = [], [], []
     for name, labels, value in every:
         if name == "temper_request_seconds_bucket":
             bars.append((number(labels.get("le", "")), value))
         elif name.startswith("temper_") and not name.startswith("temper_request_seconds"):
             lines.append(_figure(name, labels, value))
-    return Figures(lines=lines, quantiles=_quantiles(bars), state=state.read(every, now))
+        if name == "temper_stage_decisions_total":
+            words = (inert(labels.get(key, ""), 40) for key in ("stage", "level", "mode"))
+            stopped.append(Stopped(**dict(zip(("stage", "level", "mode"), words, strict=True)), many=shown(value)))
+    return Figures(lines=lines, stopped=stopped, quantiles=_quantiles(bars), state=state.read(every, now))
 
 
 def _figure(name: str, labels: Mapping[str, str], value: float) -> Figure:

@@ -1,11 +1,11 @@
-"""Incidents: the list, one with its timeline, and what an approver may do about it."""
+"""Incidents: the list, and what an approver may do about one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from temper.core.errors import TemperError
-from temper.core.incident import PARTS, Entry, Incident, Kind, Severity
+from temper.core.incident import PARTS, Incident, Severity
 from temper.core.review import Role
 from temper.report.incident import review
 from temper.web import moments
@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 PAGE = 50
-KINDS = {
-    Kind.OPENED: "opened",
-    Kind.SIGNAL: "gateway",
-    Kind.NOTE: "note",
-    Kind.SEVERITY: "severity",
-    Kind.PART: "part",
-    Kind.PLAYBOOK: "playbook",
-    Kind.CLOSED: "closed",
-}
-ABOUT = {"lead": "decides", "scribe": "writes down", "contact": "tells the others"}
 
 
 def show(visit: Visit) -> Response:
@@ -33,10 +23,10 @@ def show(visit: Visit) -> Response:
     asked = visit.request.query_params.get("page", "1")
     page = int(asked) if asked.isascii() and asked.isdigit() and 0 < len(asked) < 6 else 1
     still, every = visit.control.incidents.counts()
-    found = visit.control.incidents.page(limit=PAGE, offset=PAGE * (max(1, page) - 1))
+    some = visit.control.incidents.page(limit=PAGE, offset=PAGE * (max(1, page) - 1))
     return visit.page(
         "incidents.html",
-        incidents=[line(one, visit.now) for one in found],
+        incidents=[line(one, visit.now) for one in some],
         still=still,
         total=every,
         severities=list(Severity),
@@ -53,22 +43,6 @@ def begin(visit: Visit) -> Response:
     return visit.go(f"/incidents/{number}")
 
 
-def one(visit: Visit) -> Response:
-    """One incident: what is known, who has which part, every line of its timeline."""
-    found = _found(visit)
-    changeable = visit.may(Role.APPROVER)
-    return visit.page(
-        "incident.html",
-        incident=line(found, visit.now),
-        closed=found.closed is not None,
-        parts_of=[(part, ABOUT[part], found.parts.get(part, "")) for part in PARTS],
-        timeline=[_entry(entry, found) for entry in found.timeline],
-        playbook=found.playbook if found.closed is None else "",
-        severities=list(Severity),
-        may_change=changeable,
-    )
-
-
 def note(visit: Visit) -> Response:
     """Add a line."""
     number = _number(visit)
@@ -78,15 +52,15 @@ def note(visit: Visit) -> Response:
 
 def change(visit: Visit) -> Response:
     """Say how bad it is, and who has which part; a field that is left as it is changes nothing."""
-    found = _found(visit)
+    before = found(visit)
     severity = visit.text("severity")
-    if severity != found.severity:
-        visit.control.incidents.rank(found.id, severity, visit.me.name, visit.now)
+    if severity != before.severity:
+        visit.control.incidents.rank(before.id, severity, visit.me.name, visit.now)
     for part in PARTS:
         person = visit.form.get(part, "").strip()
-        if person and person != found.parts.get(part, ""):
-            visit.control.incidents.assign(found.id, part, person, visit.me.name, visit.now)
-    return visit.go(f"/incidents/{found.id}", "changed")
+        if person and person != before.parts.get(part, ""):
+            visit.control.incidents.assign(before.id, part, person, visit.me.name, visit.now)
+    return visit.go(f"/incidents/{before.id}", "changed")
 
 
 def close(visit: Visit) -> Response:
@@ -100,41 +74,13 @@ def document(visit: Visit) -> Response:
     """The review to be filled in, as a file."""
     from starlette.responses import PlainTextResponse
 
-    found = _found(visit)
-    name = {"content-disposition": f'attachment; filename="incident-{found.id}.md"'}
-    return PlainTextResponse(review(found, visit.now), media_type="text/markdown", headers=name)
+    one = found(visit)
+    name = {"content-disposition": f'attachment; filename="incident-{one.id}.md"'}
+    return PlainTextResponse(review(one, visit.now), media_type="text/markdown", headers=name)
 
 
-def line(found: Incident, now: float) -> dict[str, Any]:
-    """What a list shows of an incident."""
-    return {
-        "id": found.id,
-        "title": found.title,
-        "severity": found.severity.value,
-        "open": found.closed is None,
-        "opened": moments.clock(found.opened),
-        "by": found.by,
-        "lasted": moments.span((now if found.closed is None else found.closed) - found.opened),
-        "closed": "" if found.closed is None else moments.clock(found.closed),
-    }
-
-
-def _entry(entry: Entry, found: Incident) -> dict[str, str]:
-    return {
-        "kind": entry.kind.value,
-        "name": KINDS[entry.kind],
-        "at": moments.clock(entry.at),
-        "after": f"+{moments.span(entry.at - found.opened)}",
-        "who": entry.who,
-        "text": entry.text,
-    }
-
-
-def _number(visit: Visit) -> int:
-    return int(visit.request.path_params["id"])
-
-
-def _found(visit: Visit) -> Incident:
+def found(visit: Visit) -> Incident:
+    """The incident of this address."""
     number = _number(visit)
     if number < 2**63:
         try:
@@ -143,3 +89,21 @@ def _found(visit: Visit) -> Incident:
             if type(error) is not TemperError:
                 raise
     raise Refused(404, "No such incident", "There is none with this number.")
+
+
+def line(one: Incident, now: float) -> dict[str, Any]:
+    """What a list shows of an incident."""
+    return {
+        "id": one.id,
+        "title": one.title,
+        "severity": one.severity.value,
+        "open": one.closed is None,
+        "opened": moments.clock(one.opened),
+        "by": one.by,
+        "lasted": moments.span((now if one.closed is None else one.closed) - one.opened),
+        "closed": "" if one.closed is None else moments.clock(one.closed),
+    }
+
+
+def _number(visit: Visit) -> int:
+    return int(visit.request.path_params["id"])

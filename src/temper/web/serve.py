@@ -10,12 +10,20 @@ from temper.config.serving import serving_of
 from temper.core.errors import ConfigError
 from temper.store.control import Control
 from temper.web.app import console
+from temper.web.responder import Responder
 
 
 def serve(
-    config: Path, host: str, port: int, metrics: str = "", certificate: Path | None = None, key: Path | None = None
+    config: Path,
+    host: str,
+    port: int,
+    metrics: str = "",
+    certificate: Path | None = None,
+    key: Path | None = None,
+    parts: tuple[str, ...] = (),
 ) -> None:
-    """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names.
+    """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names. Playbooks are run
+    where the names of a gateway's `parts` are known.
 
     Elsewhere than on this machine passwords travel, so there it takes a certificate. A proxy on this machine that ends
     TLS is believed when it says so.
@@ -27,10 +35,13 @@ def serve(
             f"{host} can be reached from elsewhere and passwords would travel unprotected",
             fix="give --certificate and --key, or listen on 127.0.0.1 behind a proxy that ends TLS",
         )
-    control = Control.open(serving_of(read(config), config.absolute().parent).control)
+    serving = serving_of(read(config), config.absolute().parent)
+    control = Control.open(serving.control)
+    address = metrics.removesuffix("/metrics")
+    responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     try:
         uvicorn.run(
-            console(control, gateway_metrics_url=metrics),
+            console(control, gateway_metrics_url=metrics, responder=responder),
             host=host,
             port=port,
             ssl_certfile=certificate,

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from temper.web.responder import Responder
+
 COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
+    ("/monitoring", "Monitoring", Role.VIEWER),
     ("/incidents", "Incidents", Role.VIEWER),
     ("/policies", "Policies", Role.ANALYST),
     ("/agreement", "Agreement", Role.APPROVER),
@@ -42,6 +45,9 @@ SAID = {
     "noted": "Your line is in the timeline.",
     "changed": "The incident is changed.",
     "closed": "The incident is closed.",
+    "taken": "You look after this alert.",
+    "silenced": "Nothing is sent of it until then.",
+    "begun": "The playbook runs.",
     "model": "Gateways go back to the model before.",
     "approved": "The policy is in force.",
     "rejected": "The policy is rejected.",
@@ -55,6 +61,7 @@ SAID = {
 class Desk:
     """What every request shares. `style` is the address of the style sheet, which changes with it,
     `door` how many may have their password checked at once: argon2 is slow on purpose, and nobody else waits for it.
+    `responder` runs playbooks, None where this console runs none.
     """
 
     control: Control
@@ -64,6 +71,7 @@ class Desk:
     pages: Environment
     style: str
     door: CapacityLimiter
+    responder: Responder | None
 
 
 @dataclass(frozen=True, slots=True)

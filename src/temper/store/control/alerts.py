@@ -73,6 +73,20 @@ class Known:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What one receiver was or is to be told of an alert: taken at `sent`, else tried again when it is `due`, with the
+    `fault` of the last try.
+    """
+
+    receiver: str
+    state: str
+    attempts: int
+    due: float
+    sent: float | None
+    fault: str
+
+
 class Alerts:
     """The alerts of a control store."""
 
@@ -136,14 +150,30 @@ class Alerts:
 
     def page(self, open_only: bool = False, limit: int = 50) -> list[Known]:
         """The latest alerts: those that last first, then the newest."""
-        where = "WHERE a.ends IS NULL" if open_only else ""
+        return self._known("a.ends IS NULL" if open_only else "1 = 1", limit)
+
+    def one(self, id: str) -> Known | None:
+        """This alert; None where there is none."""
+        return next(iter(self._known("a.id = ?", 1, id)), None)
+
+    def during(self, since: float, until: float, limit: int = 20) -> list[Known]:
+        """Alerts that lasted at any time between these."""
+        return self._known("a.starts <= ? AND (a.ends IS NULL OR a.ends >= ?)", limit, until, since)
+
+    def messages(self, id: str) -> list[Message]:
+        """What was and is to be sent of this alert, in order."""
+        sql = "SELECT receiver, state, attempts, due, sent, fault FROM delivery WHERE alert = ? ORDER BY seq"
+        with self._database.read() as tx:
+            return [Message(**row) for row in tx.all(sql, id)]
+
+    def _known(self, where: str, limit: int, *values: object) -> list[Known]:
         sql = (
             "SELECT a.*, (SELECT COUNT(*) FROM delivery d WHERE d.alert = a.id AND d.sent IS NOT NULL) AS told, "
             "(SELECT COUNT(*) FROM delivery d WHERE d.alert = a.id AND d.sent IS NULL) AS left_over "
-            f"FROM alert a {where} ORDER BY (a.ends IS NULL) DESC, a.starts DESC, a.id LIMIT ?"
+            f"FROM alert a WHERE {where} ORDER BY (a.ends IS NULL) DESC, a.starts DESC, a.id LIMIT ?"
         )
         with self._database.read() as tx:
-            rows = tx.all(sql, limit)
+            rows = tx.all(sql, *values, limit)
         return [
             Known(alert=_alert(row), taker=row["taker"] or "", sent=row["told"], waiting=row["left_over"])
             for row in rows

@@ -10,54 +10,56 @@ from temper.store.control.database import Database, Row
 
 FORMAT = "temper.outcome"
 _KEEP = (
-    "INSERT INTO outcome (feed, reference, start, ends, seen, document, looked) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (feed, reference, start, ends) DO UPDATE SET seen = excluded.seen, document = excluded.document, "
-    "looked = excluded.looked WHERE outcome.seen = 'inconclusive'"
+    "INSERT INTO outcome (feed, labels, reference, start, ends, seen, document, looked) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (feed, labels, reference, start, ends) DO UPDATE SET "
+    "seen = excluded.seen, document = excluded.document, looked = excluded.looked "
+    "WHERE outcome.seen = 'inconclusive'"
 )
+_DECIDED = "feed = ? AND labels = ? AND reference = ? AND ends - start = ? AND seen IN ('pass', 'fail')"
 
 
 class Outcomes:
-    """The outcomes of a control store, by the name of their labels and the reference of their windows."""
+    """The outcomes of a control store: of which feed and which labels, and by which reference its windows are known."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, feed: str, reference: str, found: Sequence[Outcome], now: float) -> None:
+    def keep(self, feed: str, labels: str, reference: str, found: Sequence[Outcome], now: float) -> None:
         """Keep what was found, all or nothing; what is decided stays as it is."""
         with self._database.write() as tx:
             for one in found:
                 document = to_json(wrap(FORMAT, one))
-                tx.all(_KEEP, feed, reference, one.start, one.ends, one.seen.value, document, now)
+                tx.all(_KEEP, feed, labels, reference, one.start, one.ends, one.seen.value, document, now)
 
-    def decided(self, feed: str, reference: str, width: float) -> frozenset[float]:
+    def decided(self, feed: str, labels: str, reference: str, width: float) -> frozenset[float]:
         """The start of every window of this width of which more labels would change nothing."""
-        sql = (
-            "SELECT start FROM outcome WHERE feed = ? AND reference = ? AND ends - start = ? "
-            "AND seen IN ('pass', 'fail')"
-        )
         with self._database.read() as tx:
-            return frozenset(float(row["start"]) for row in tx.all(sql, feed, reference, width))
+            rows = tx.all(f"SELECT start FROM outcome WHERE {_DECIDED}", feed, labels, reference, width)
+        return frozenset(float(row["start"]) for row in rows)
 
-    def judged(self, feed: str, reference: str, width: float, after: float) -> list[tuple[float, Outcome]]:
+    def judged(self, feed: str, labels: str, reference: str, width: float, after: float) -> list[tuple[float, Outcome]]:
         """Windows of this width that were decided after this time, each with when it was, the oldest first."""
-        sql = (
-            "SELECT * FROM outcome WHERE feed = ? AND reference = ? AND ends - start = ? AND looked > ? "
-            "AND seen IN ('pass', 'fail') ORDER BY start"
-        )
+        sql = f"SELECT * FROM outcome WHERE {_DECIDED} AND looked > ? ORDER BY start"
         with self._database.read() as tx:
-            return [(float(row["looked"]), _outcome(row)) for row in tx.all(sql, feed, reference, width, after)]
+            rows = tx.all(sql, feed, labels, reference, width, after)
+        return [(float(row["looked"]), _outcome(row)) for row in rows]
 
     def page(self, feed: str, limit: int = 50) -> list[Outcome]:
-        """The latest ones, the newest first."""
+        """What is known of the latest windows of a feed, the oldest first; of several looks at one the latest."""
         sql = "SELECT * FROM outcome WHERE feed = ? ORDER BY start DESC, looked DESC LIMIT ?"
         with self._database.read() as tx:
-            return [_outcome(row) for row in tx.all(sql, feed, limit)]
+            rows = tx.all(sql, feed, limit)
+        newest = {row["start"]: row for row in reversed(rows)}
+        return [_outcome(row) for row in newest.values()]
 
-    def latest(self, feed: str, reference: str, width: float, limit: int) -> list[Outcome]:
+    def latest(self, feed: str, labels: str, reference: str, width: float, limit: int) -> list[Outcome]:
         """The latest ones of windows of this width, the oldest first."""
-        sql = "SELECT * FROM outcome WHERE feed = ? AND reference = ? AND ends - start = ? ORDER BY start DESC LIMIT ?"
+        sql = (
+            "SELECT * FROM outcome WHERE feed = ? AND labels = ? AND reference = ? AND ends - start = ? "
+            "ORDER BY start DESC LIMIT ?"
+        )
         with self._database.read() as tx:
-            return [_outcome(row) for row in reversed(tx.all(sql, feed, reference, width, limit))]
+            return [_outcome(row) for row in reversed(tx.all(sql, feed, labels, reference, width, limit))]
 
 
 def _outcome(row: Row) -> Outcome:

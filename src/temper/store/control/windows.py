@@ -1,14 +1,17 @@
-"""What was said of windows of predictions: once, and then never changed."""
+"""What was said of windows of predictions: once, and then never changed. Beside it, for pages: how columns lay in those
+that alarmed, and what is known by now of what became of predictions, which changes as labels come.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from temper.core.errors import StoreError
-from temper.core.watch import Alarm, Kind, Seen, Shifted, Version, Watched
-from temper.store.codec import dump, from_json, load, to_json
+from temper.core.watch import Alarm, Kind, Seen, Shape, Shifted, Version, Watched, Watching
+from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.outcomes import Outcomes
 
@@ -16,6 +19,13 @@ _KEEP = (
     "INSERT INTO watched (feed, reference, start, ends, seen, document, judged) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (feed, reference, start, ends) DO NOTHING RETURNING start"
 )
+_DRAW = "INSERT INTO shape (feed, reference, start, ends, document) VALUES (?, ?, ?, ?, ?)"
+_WATCHING = (
+    "SELECT w.feed, w.reference, w.ends - w.start AS width, w.judged FROM watched w JOIN "
+    "(SELECT feed, MAX(judged) AS judged FROM watched GROUP BY feed) n "
+    "ON n.feed = w.feed AND n.judged = w.judged ORDER BY w.feed, w.start DESC"
+)
+SHAPE = "temper.shapes"
 _GO_ON = (
     "INSERT INTO stream (feed, reference, width, options, upto, state) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (feed, reference, width, options) DO UPDATE SET upto = excluded.upto, state = excluded.state "
@@ -55,11 +65,12 @@ class Windows:
         now: float,
         stream: Stream | None = None,
         before: Stream | None = None,
+        shapes: Mapping[float, Sequence[Shape]] | None = None,
     ) -> int:
         """Keep what was found, all or nothing; of a window that is known the first word stays. How many were new.
 
         With them `stream` is kept, which these windows made of the one `before`; `Overtaken` where that is not the
-        newest any more.
+        newest any more. `shapes` are drawn of windows by their start.
         """
         new = 0
         with self._database.write() as tx:
@@ -67,7 +78,10 @@ class Windows:
                 _go_on(tx, (feed, reference, found[0].ends - found[0].start), stream, before)
             for one in found:
                 values = (feed, reference, one.start, one.ends, one.seen.value, _document(one), now)
-                new += tx.one(_KEEP, *values) is not None
+                fresh = tx.one(_KEEP, *values) is not None
+                new += fresh
+                if fresh and shapes and (drawn := shapes.get(one.start)):
+                    tx.all(_DRAW, feed, reference, one.start, one.ends, to_json(wrap(SHAPE, {"shapes": drawn})))
         return new
 
     def known(self, feed: str, reference: str, width: float) -> dict[float, int]:
@@ -113,6 +127,35 @@ class Windows:
         with self._database.read() as tx:
             return [_watched(row) for row in reversed(tx.all(sql, feed, reference, width, limit))]
 
+    def watching(self) -> list[Watching]:
+        """Every feed that was ever watched, with what it was compared with at the latest look."""
+        with self._database.read() as tx:
+            rows = tx.all(_WATCHING)
+        found: dict[str, Watching] = {}
+        for row in rows:  # of windows of one look the latest comes first
+            one = Watching(
+                feed=row["feed"],
+                reference=row["reference"],
+                width=float(row["width"]),
+                judged=float(row["judged"]),
+            )
+            found.setdefault(one.feed, one)
+        return list(found.values())
+
+    def shapes(self, watching: Watching, start: float) -> tuple[Shape, ...]:
+        """How columns lay in this window; nothing where it did not alarm."""
+        sql = "SELECT document FROM shape WHERE feed = ? AND reference = ? AND start = ? AND ends = ?"
+        with self._database.read() as tx:
+            row = tx.one(sql, watching.feed, watching.reference, start, start + watching.width)
+        return unwrap(SHAPE, _Drawn, from_json(row["document"])).shapes if row else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """What a row of shapes holds."""
+
+    shapes: tuple[Shape, ...]
+
 
 def _go_on(tx: Transaction, of: tuple[str, str, float], stream: Stream, before: Stream | None) -> None:
     upto = -math.inf if before is None else before.upto
@@ -121,13 +164,12 @@ def _go_on(tx: Transaction, of: tuple[str, str, float], stream: Stream, before: 
 
 
 def _document(one: Watched) -> str:
-    alarms = [[a.comparison, a.column, a.value, a.p] for a in one.alarms]
     return to_json(
         {
             "rows": one.rows,
             "tests": one.tests,
             "needed": one.needed,
-            "alarms": alarms,
+            "alarms": _told(one.alarms),
             "troubles": list(one.troubles),
             "notes": list(one.notes),
             "kind": one.kind.value if one.kind else "",
@@ -138,8 +180,17 @@ def _document(one: Watched) -> str:
             "streamed": one.streamed,
             "versions": dump(one.versions),
             "instead": one.instead,
+            "signs": _told(one.signs),
         }
     )
+
+
+def _told(alarms: Sequence[Alarm]) -> list[list[object]]:
+    return [[a.comparison, a.column, a.value, a.p] for a in alarms]
+
+
+def _alarms(told: Sequence[Sequence[Any]]) -> tuple[Alarm, ...]:
+    return tuple(Alarm(comparison=c, column=n, value=float(v), p=float(p)) for c, n, v, p in told)
 
 
 def _watched(row: Row) -> Watched:
@@ -151,7 +202,7 @@ def _watched(row: Row) -> Watched:
         seen=Seen(row["seen"]),
         tests=found["tests"],
         needed=found["needed"],
-        alarms=tuple(Alarm(comparison=c, column=n, value=float(v), p=float(p)) for c, n, v, p in found["alarms"]),
+        alarms=_alarms(found["alarms"]),
         troubles=tuple(found["troubles"]),
         notes=tuple(found["notes"]),
         kind=Kind(found["kind"]) if found.get("kind") else None,
@@ -162,4 +213,5 @@ def _watched(row: Row) -> Watched:
         streamed=found.get("streamed"),
         versions=tuple(load(Version, one) for one in found.get("versions", ())),
         instead=found.get("instead", 0),
+        signs=_alarms(found.get("signs", ())),
     )

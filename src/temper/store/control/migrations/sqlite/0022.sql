@@ -1,0 +1,10 @@
+-- For pages: how columns lay in a window that alarmed.
+CREATE TABLE shape (
+    feed TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    start REAL NOT NULL,
+    ends REAL NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (feed, reference, start, ends)
+) STRICT;
+CREATE INDEX watched_newest ON watched (feed, judged);

@@ -38,7 +38,7 @@ def run(
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
         monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
-        teller = _alerts.teller(config, monitor, control)
+        opener, teller = _alerts.opener(config, monitor, control), _alerts.teller(config, monitor, control)
         looked = monitor.look(now)
         if json:
             typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
@@ -47,6 +47,7 @@ def run(
         if not json:
             outcomes.show(looked.outcomes)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
+        _alerts.follow(opener)
         _alerts.tell(teller)
         raise typer.Exit(looked.code(lenient=lenient))
 
@@ -66,13 +67,14 @@ def watch(
     seconds = duration(every)
     with opened(store) as (control, _, now):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
-        teller = _alerts.teller(config, monitor, control)
+        opener, teller = _alerts.opener(config, monitor, control), _alerts.teller(config, monitor, control)
         try:
             while True:
                 looked = monitor.look(time.time())
                 if looked.new:
                     show(looked.new)
                 outcomes.show([one for one in looked.outcomes if one.decided])
+                _alerts.follow(opener)
                 _alerts.tell(teller)
                 time.sleep(seconds)
         except KeyboardInterrupt:

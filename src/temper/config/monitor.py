@@ -17,6 +17,7 @@ monitor:
   label: fraud                   # the column that holds the class
   maturity: 45d                  # how old a row is when its label should be there; before, none counts
   alerts: {receivers: [...]}     # whom to tell (temper.config.alerting)
+  incidents: {escalate: 2h}      # what alarms open incidents (temper.config.alerting)
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ from temper.core.outcome import Truth
 from temper.core.watch import Watch
 
 _SIGNED = ("manifest", "public_key")
-_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", "alerts", *_SIGNED)
+_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", *_SIGNED)
+_TOLD = ("alerts", "incidents")
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def watch_of(document: Section, base: Path) -> Watch | None:
     """What stands under `monitor:`; None where nothing does."""
-    section = document.section("monitor").only(*_KEYS, *_LABELS)
+    section = document.section("monitor").only(*_KEYS, *_LABELS, *_TOLD)
     if not section.entries:
         return None
     usual = feed_of(section, document, base)

@@ -31,6 +31,39 @@ class Kind(StrEnum):
     CLOSED = "closed"
 
 
+class Phase(StrEnum):
+    """How far people are with it: it spreads no further, its cause is gone, the service is what it was."""
+
+    CONTAINED = "contained"
+    ERADICATED = "eradicated"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symptom:
+    """What a program saw of something that is wrong, or (`over`) that it is right again. `source` is the same each time
+    the same is wrong. `start` and `at` are the window it was seen in, `since` when it began by what is known then.
+    """
+
+    source: str
+    at: float
+    start: float
+    text: str
+    title: str = ""
+    severity: Severity = Severity.MINOR
+    playbook: str = ""
+    since: float = 0.0
+    over: bool = False
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What a timeline keeps of it beside its words."""
+        window = {"start": self.start, "ends": self.at}
+        if self.over:
+            return {**window, "over": True}
+        return {**window, "since": self.since, **({"playbook": self.playbook} if self.playbook else {})}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of an incident's timeline: when, who, what. `at` is in seconds since 1970. Nothing is taken back."""
@@ -67,6 +100,11 @@ class Incident:
     def playbook(self) -> str:
         """The playbook for it, "" where none is known."""
         return next((str(one.detail["playbook"]) for one in self.timeline if "playbook" in one.detail), "")
+
+    @property
+    def was(self) -> Severity | None:
+        """How bad it was before nobody took it in time; None where somebody did."""
+        return next((Severity(one.detail["untaken"]) for one in self.timeline if "untaken" in one.detail), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from temper.core.alert import Alert, Alerting, Burning, Silence
 from temper.core.incident import Incident, Severity
 from temper.core.watch import Seen, Watched
 from temper.kernels.burn import burning
+from temper.monitoring.opening import OURS
 from temper.report._inert import inert
 from temper.report.watched import said, span
 
@@ -39,11 +40,14 @@ def alerts(windows: Sequence[Watched], alerting: Alerting, feed: str) -> list[Al
 
 
 def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
-    """Incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own."""
+    """Incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own. What
+    windows opened is told by their alerts, until nobody took it.
+    """
     return [
         Alert(
             key=f"incident.{one.id}",
             severity=one.severity,
+            was=one.was,
             title=inert(one.title, _LONGEST),
             text=f"incident {one.id}, opened by {inert(one.by, _LONGEST)}: `temper incidents show {one.id}`",
             labels=(("rule", inert(one.source, _LONGEST)),),
@@ -51,7 +55,7 @@ def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
             ends=one.closed,
         )
         for one in sorted(incidents, key=lambda incident: incident.id)
-        if one.source
+        if one.source and (one.was or not one.source.startswith(OURS))
     ]
 
 

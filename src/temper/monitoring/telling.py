@@ -59,7 +59,9 @@ class Teller:
         windows = self.control.windows.latest(feed, self.digest, self.watch.window, _WINDOWS)
         if windows:
             self._keep(feed, alerts(windows, self.alerting, feed), windows[-1].ends, now)
-        self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS)), 0.0, now)
+        incidents = self.control.incidents
+        known = [incidents.get(one.id) if one.closed is None else one for one in incidents.page(limit=_INCIDENTS)]
+        self._keep(INCIDENTS, of_incidents(known), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.incident import PARTS, Entry, Incident, Kind, Severity
+from temper.core.incident import PARTS, Entry, Incident, Kind, Phase, Severity, Symptom
 from temper.core.review import Conflict
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
@@ -32,7 +33,7 @@ class Incidents:
         title, text = wording.title(title), wording.reason(text)
         detail = {"playbook": playbook} if playbook else {}
         with self._database.write() as tx:
-            row = tx.one("SELECT * FROM incident WHERE source = ? AND closed IS NULL", source)
+            row = _of_source(tx, source)
             if row is None:
                 return _opened(tx, title, severity, source, by, now, text, detail)
             _added(tx, row["id"], Kind.SIGNAL, by, now, text, detail)
@@ -41,9 +42,56 @@ class Incidents:
     def passed(self, source: str, text: str, by: str, now: float) -> None:
         """That what a program saw is over: a line of the open incident of this source, if there is one."""
         with self._database.write() as tx:
-            row = tx.one("SELECT id FROM incident WHERE source = ? AND closed IS NULL", source)
+            row = _of_source(tx, source)
             if row is not None:
-                _added(tx, row["id"], Kind.SIGNAL, by, now, wording.reason(text), {})
+                _added(tx, row["id"], Kind.SIGNAL, by, now, wording.reason(text), {"over": True})
+
+    def begin(self, feed: str, until: float) -> None:
+        """From now on the windows of this feed open incidents; those up to `until` do not. Once begun it stays."""
+        with self._database.write() as tx:
+            tx.all("INSERT INTO followed (feed, until) VALUES (?, ?) ON CONFLICT (feed) DO NOTHING", feed, until)
+
+    def follow(self, feed: str, found: Sequence[Symptom], until: float, by: str, now: float) -> list[int]:
+        """Write what was seen in windows of a feed, in order of time; what was written before is left out, so twice is
+        the same as once. Gives the incidents that it opened.
+        """
+        new: list[int] = []
+        with self._database.write() as tx:
+            row = tx.one("SELECT until FROM followed WHERE feed = ?", feed)
+            since = float(row["until"]) if row else 0.0
+            for one in found:
+                if since < one.at <= until:
+                    new += _seen(tx, one, by, now)
+            sql = (
+                "INSERT INTO followed (feed, until) VALUES (?, ?) ON CONFLICT (feed) DO UPDATE "
+                "SET until = excluded.until WHERE excluded.until > followed.until"
+            )
+            tx.all(sql, feed, until)
+        return new
+
+    def escalate(self, after: float, by: str, now: float) -> list[int]:
+        """What programs opened and nobody has led for so many seconds becomes critical; which those are."""
+        sql = "SELECT * FROM incident WHERE closed IS NULL AND source <> '' AND severity <> ? AND opened <= ?"
+        found = []
+        with self._database.write() as tx:
+            for row in tx.all(sql, str(Severity.CRITICAL), now - after):
+                if not _led(tx, row["id"]):
+                    tx.all("UPDATE incident SET severity = ? WHERE id = ?", str(Severity.CRITICAL), row["id"])
+                    detail = {"severity": str(Severity.CRITICAL), "untaken": row["severity"]}
+                    text = f"severity critical, was {row['severity']}: nobody took it"
+                    _added(tx, row["id"], Kind.SEVERITY, by, now, text, detail)
+                    found.append(int(row["id"]))
+        return found
+
+    def reach(self, id: int, phase: Phase | str, text: str, by: str, now: float) -> None:
+        """State that it is contained, that its cause is gone, or that the service is what it was."""
+        try:
+            phase = Phase(phase)
+        except ValueError:
+            raise TemperError(f"{str(phase)[:80]!r} is no phase", fix=f"use one of {', '.join(Phase)}") from None
+        with self._database.write() as tx:
+            _open(tx, id)
+            reached(tx, id, phase, wording.reason(text), by, now)
 
     def note(self, id: int, text: str, by: str, now: float) -> None:
         """A person's line, also after it was closed: what a review finds belongs here too."""
@@ -104,6 +152,44 @@ def told(tx: Transaction, id: int, text: str, by: str, now: float, run: str) -> 
     """A line about a playbook that is run for it."""
     _row(tx, id)
     _added(tx, id, Kind.PLAYBOOK, by, now, text, {"run": run})
+
+
+def reached(tx: Transaction, id: int, phase: Phase, text: str, by: str, now: float) -> None:
+    """A line that states a phase."""
+    _added(tx, id, Kind.NOTE, by, now, f"{phase}: {text}", {"phase": str(phase)})
+
+
+def _seen(tx: Transaction, one: Symptom, by: str, now: float) -> list[int]:
+    """Write it into the open incident of its source; what is wrong opens one where there is none."""
+    wording.name(one.source, "the source of an incident")
+    text, row = wording.reason(one.text), _of_source(tx, one.source)
+    if row is not None:
+        if not (one.over and _is_over(tx, row["id"])):
+            _added(tx, row["id"], Kind.SIGNAL, by, now, text, one.detail)
+        return []
+    if one.over:
+        return []
+    return [_opened(tx, wording.title(one.title), one.severity, one.source, by, now, text, one.detail)]
+
+
+def _of_source(tx: Transaction, source: str) -> Row | None:
+    return tx.one("SELECT * FROM incident WHERE source = ? AND closed IS NULL", source)
+
+
+def _is_over(tx: Transaction, id: int) -> bool:
+    """Whether the last that a program saw of it was that it is over."""
+    sql = (
+        "SELECT detail FROM incident_entry WHERE incident = ? AND kind IN ('opened', 'signal') "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    last = tx.one(sql, id)
+    return last is not None and bool(from_json(last["detail"]).get("over"))
+
+
+def _led(tx: Transaction, id: int) -> bool:
+    """Whether somebody leads it."""
+    rows = tx.all("SELECT detail FROM incident_entry WHERE incident = ? AND kind = 'part'", id)
+    return any(from_json(row["detail"]).get("part") == PARTS[0] for row in rows)
 
 
 def _opened(

@@ -102,6 +102,11 @@ class Incident:
         return next((str(one.detail["playbook"]) for one in self.timeline if "playbook" in one.detail), "")
 
     @property
+    def noted(self) -> bool:
+        """Whether somebody wants the receivers of alerts to be told of it."""
+        return any("notice" in one.detail for one in self.timeline)
+
+    @property
     def was(self) -> Severity | None:
         """How bad it was before nobody took it in time; None where somebody did."""
         return next((Severity(one.detail["untaken"]) for one in self.timeline if "untaken" in one.detail), None)
@@ -110,7 +115,8 @@ class Incident:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acted:
     """What a response found, and what it does about it ("" where nothing is left to do). `well` is False where what was
-    found is not what was expected. `undo` takes it back; without one `lasting` says why it stays.
+    found is not what was expected. `undo` takes it back; without one `lasting` says why it stays. `evidence` is what it
+    has kept: a path and the digest of what lies there.
     """
 
     found: str
@@ -118,6 +124,7 @@ class Acted:
     well: bool = True
     undo: Response | None = None
     lasting: str = ""
+    evidence: str = ""
 
 
 class Response(Protocol):

@@ -41,7 +41,7 @@ def alerts(windows: Sequence[Watched], alerting: Alerting, feed: str) -> list[Al
 
 def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
     """Incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own. What
-    windows opened is told by their alerts, until nobody took it.
+    windows opened is told by their alerts, until nobody took it. Of all others where somebody has asked for it.
     """
     return [
         Alert(
@@ -50,12 +50,12 @@ def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
             was=one.was,
             title=inert(one.title, _LONGEST),
             text=f"incident {one.id}, opened by {inert(one.by, _LONGEST)}: `temper incidents show {one.id}`",
-            labels=(("rule", inert(one.source, _LONGEST)),),
+            labels=(("rule", inert(one.source or "incident", _LONGEST)),),
             starts=one.opened,
             ends=one.closed,
         )
         for one in sorted(incidents, key=lambda incident: incident.id)
-        if one.source and (one.was or not one.source.startswith(OURS))
+        if one.noted or (one.source and (one.was or not one.source.startswith(OURS)))
     ]
 
 

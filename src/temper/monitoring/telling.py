@@ -39,33 +39,36 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Teller:
-    """Whom to tell of what is found in a feed."""
+    """Whom to tell of what is found in a feed, and of incidents; of these alone where nothing is watched."""
 
     alerting: Alerting
-    watch: Watch
+    watch: Watch | None
     digest: str
     control: Control
     receivers: dict[str, Any]
 
     def begin(self, now: float) -> None:
         """To be called before the first look: what was over before is no news."""
-        before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
-        self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
+        if self.watch is not None:
+            before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
+            self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
         self.control.alerts.begin(INCIDENTS, now)
 
     def tell(self, clock: Callable[[], float]) -> Told:
         """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
-        now, feed = clock(), self.watch.feed
-        windows = self.control.windows.latest(feed, self.digest, self.watch.window, _WINDOWS)
-        if windows:
-            self._keep(feed, alerts(windows, self.alerting, feed), windows[-1].ends, now)
-        incidents = self.control.incidents
-        known = [incidents.get(one.id) if one.closed is None else one for one in incidents.page(limit=_INCIDENTS)]
-        self._keep(INCIDENTS, of_incidents(known), 0.0, now)
+        now = clock()
+        if self.watch is not None:
+            self._windows(self.watch, now)
+        self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS, timelines=True)), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)
         return told
+
+    def _windows(self, watch: Watch, now: float) -> None:
+        windows = self.control.windows.latest(watch.feed, self.digest, watch.window, _WINDOWS)
+        if windows:
+            self._keep(watch.feed, alerts(windows, self.alerting, watch.feed), windows[-1].ends, now)
 
     def _keep(self, feed: str, found: list[Alert], until: float, now: float) -> None:
         silences = self.control.alerts.silences(now)
@@ -93,7 +96,7 @@ class Teller:
             told.sent += 1
 
 
-def teller_of(alerting: Alerting, watch: Watch, digest: str, control: Control) -> Teller:
+def teller_of(alerting: Alerting, watch: Watch | None, digest: str, control: Control) -> Teller:
     """The receivers of this temper.yaml; an option that a receiver does not have is refused."""
     receivers = {one.name: RECEIVERS.build(one.kind, dict(one.options)) for one in alerting.receivers}
     return Teller(alerting=alerting, watch=watch, digest=digest, control=control, receivers=receivers)

@@ -93,6 +93,12 @@ class Incidents:
             _open(tx, id)
             reached(tx, id, phase, wording.reason(text), by, now)
 
+    def notice(self, id: int, by: str, now: float) -> None:
+        """Let the receivers of alerts be told of it, whoever opened it."""
+        with self._database.write() as tx:
+            _open(tx, id)
+            _added(tx, id, Kind.NOTE, by, now, "the receivers of alerts are told", {"notice": True})
+
     def note(self, id: int, text: str, by: str, now: float) -> None:
         """A person's line, also after it was closed: what a review finds belongs here too."""
         text = wording.reason(text)
@@ -134,12 +140,21 @@ class Incidents:
             lines = tx.all("SELECT * FROM incident_entry WHERE incident = ? ORDER BY seq", id)
         return _incident(row, tuple(map(_entry, lines)))
 
-    def page(self, open_only: bool = False, limit: int = 50, offset: int = 0) -> list[Incident]:
-        """Incidents without their timelines, those that are open first, then the newest."""
+    def page(
+        self, open_only: bool = False, limit: int = 50, offset: int = 0, *, timelines: bool = False
+    ) -> list[Incident]:
+        """Incidents, those that are open first, then the newest; their timelines are empty unless they are asked for."""
         where = "WHERE closed IS NULL" if open_only else ""
         sql = f"SELECT * FROM incident {where} ORDER BY (closed IS NULL) DESC, id DESC LIMIT ? OFFSET ?"
+        lines: dict[int, list[Entry]] = {}
         with self._database.read() as tx:
-            return [_incident(row) for row in tx.all(sql, limit, offset)]
+            rows = tx.all(sql, limit, offset)
+            if timelines and rows:
+                marks = ", ".join("?" * len(rows))
+                every = f"SELECT * FROM incident_entry WHERE incident IN ({marks}) ORDER BY seq"
+                for line in tx.all(every, *(row["id"] for row in rows)):
+                    lines.setdefault(line["incident"], []).append(_entry(line))
+        return [_incident(row, tuple(lines.get(row["id"], ()))) for row in rows]
 
     def counts(self) -> tuple[int, int]:
         """How many are open, and how many there ever were."""
@@ -148,10 +163,10 @@ class Incidents:
         return (row["n"] - row["ended"], row["n"]) if row else (0, 0)
 
 
-def told(tx: Transaction, id: int, text: str, by: str, now: float, run: str) -> None:
+def told(tx: Transaction, id: int, text: str, by: str, now: float, run: str, evidence: str = "") -> None:
     """A line about a playbook that is run for it."""
     _row(tx, id)
-    _added(tx, id, Kind.PLAYBOOK, by, now, text, {"run": run})
+    _added(tx, id, Kind.PLAYBOOK, by, now, text, {"run": run, **({"evidence": evidence} if evidence else {})})
 
 
 def reached(tx: Transaction, id: int, phase: Phase, text: str, by: str, now: float) -> None:

@@ -301,7 +301,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("close", "1", "--reason", "model rolled back")
     assert run("list") == ""
     assert run("list", "--all").startswith("1\tmajor")
-    run("show", "1", "--markdown", "--to", str(tmp_path / "review.md"))
+    run("report", "1", "--to", str(tmp_path / "review.md"))
     text = (tmp_path / "review.md").read_text()
     assert text.startswith("# Incident 1: Scores look wrong\n")
     assert "## What is done about it" in text

@@ -31,6 +31,13 @@ class Kind(StrEnum):
     CLOSED = "closed"
 
 
+class Remark(StrEnum):
+    """What a note is for, where it is more than a note: why it happened, or what is still to be done."""
+
+    CAUSE = "cause"
+    TODO = "todo"
+
+
 class Phase(StrEnum):
     """How far people are with it: it spreads no further, its cause is gone, the service is what it was."""
 
@@ -100,6 +107,28 @@ class Incident:
     def playbook(self) -> str:
         """The playbook for it, "" where none is known."""
         return next((str(one.detail["playbook"]) for one in self.timeline if "playbook" in one.detail), "")
+
+    @property
+    def causes(self) -> tuple[Entry, ...]:
+        """Why it happened, as people have written it down."""
+        return tuple(one for one in self.timeline if one.detail.get("remark") == Remark.CAUSE)
+
+    @property
+    def todos(self) -> tuple[Entry, ...]:
+        """What is still to be done."""
+        settled = {one.detail["settles"] for one in self.timeline if "settles" in one.detail}
+        todos = (one for one in self.timeline if one.detail.get("remark") == Remark.TODO)
+        return tuple(one for one in todos if one.seq not in settled)
+
+    @property
+    def evidence(self) -> tuple[Entry, ...]:
+        """Where evidence was kept: a path and its digest in `detail`, each once."""
+        return tuple({one.detail["evidence"]: one for one in self.timeline if one.detail.get("evidence")}.values())
+
+    @property
+    def tests(self) -> tuple[Entry, ...]:
+        """Regression tests that were made of it."""
+        return tuple(one for one in self.timeline if "test" in one.detail)
 
     @property
     def noted(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.incident import PARTS, Entry, Incident, Kind, Phase, Severity, Symptom
+from temper.core.incident import PARTS, Entry, Incident, Kind, Phase, Remark, Severity, Symptom
 from temper.core.review import Conflict
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
@@ -99,12 +99,24 @@ class Incidents:
             _open(tx, id)
             _added(tx, id, Kind.NOTE, by, now, "the receivers of alerts are told", {"notice": True})
 
-    def note(self, id: int, text: str, by: str, now: float) -> None:
-        """A person's line, also after it was closed: what a review finds belongs here too."""
-        text = wording.reason(text)
+    def note(
+        self, id: int, text: str, by: str, now: float, *, remark: Remark | str = "", settles: int | None = None
+    ) -> None:
+        """A person's line, also after it was closed: what a review finds belongs here too. `settles` is the seq of a
+        todo that is done.
+        """
+        text, detail = wording.reason(text), {"remark": str(_remark(remark))} if remark else {}
         with self._database.write() as tx:
             _row(tx, id)
-            _added(tx, id, Kind.NOTE, by, now, text, {})
+            if settles is not None and not _todo(tx, id, settles):
+                raise TemperError(f"incident {id} has no todo {settles}", fix="`temper incidents show` numbers them")
+            _added(tx, id, Kind.NOTE, by, now, text, detail | ({} if settles is None else {"settles": settles}))
+
+    def tested(self, id: int, text: str, test: str, by: str, now: float) -> None:
+        """A line that a regression test was made of it; `test` is its path and digest."""
+        with self._database.write() as tx:
+            _row(tx, id)
+            _added(tx, id, Kind.NOTE, by, now, wording.reason(text), {"test": test})
 
     def rank(self, id: int, severity: Severity | str, by: str, now: float) -> None:
         """How bad it is, as people see it now."""
@@ -199,6 +211,18 @@ def _is_over(tx: Transaction, id: int) -> bool:
     )
     last = tx.one(sql, id)
     return last is not None and bool(from_json(last["detail"]).get("over"))
+
+
+def _remark(word: Remark | str) -> Remark:
+    try:
+        return Remark(word)
+    except ValueError:
+        raise TemperError(f"a note is no {str(word)[:80]!r}", fix=f"use one of {', '.join(Remark)}") from None
+
+
+def _todo(tx: Transaction, id: int, seq: int) -> bool:
+    row = tx.one("SELECT detail FROM incident_entry WHERE incident = ? AND seq = ?", id, seq)
+    return row is not None and from_json(row["detail"]).get("remark") == Remark.TODO
 
 
 def _led(tx: Transaction, id: int) -> bool:

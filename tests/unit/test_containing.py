@@ -179,7 +179,8 @@ def test_evidence_of_many_records_is_the_newest_and_says_how_many_are_missing(de
 
 
 def test_evidence_that_is_cut_off_is_not_taken_for_whole(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
 ) -> None:
     def full(path: Any, key: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -310,7 +311,7 @@ def test_a_run_that_was_killed_in_a_step_does_it_again_and_one_of_another_playbo
     later = desk.context()
     assert resumed(later, desk.lines.append).real()
     assert switches(later) == ["automatic", True]
-    path.write_text(TWO.replace("to: \"on\"", "to: \"off\""))
+    path.write_text(TWO.replace('to: "on"', 'to: "off"'))
     with pytest.raises(TemperError, match="has worked"):
         resumed(later, desk.lines.append)
     other = desk.context("run2")

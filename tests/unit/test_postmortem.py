@@ -50,9 +50,7 @@ def campaign(control: Control) -> Incident:
     (number,) = store.follow("predictions", [seen], 24 * HOUR, "temper monitor", 24.5 * HOUR)
     store.assign(number, "lead", "ada", "ada", 24.6 * HOUR)
     control.runs.tell("ab12", "begin", "Somebody is finding what gets through", "ada", 24.7 * HOUR, number)
-    control.runs.tell(
-        "ab12", "done", "it is kept", "ada", 24.8 * HOUR, number, step="keep the evidence", evidence=KEPT
-    )
+    control.runs.tell("ab12", "done", "it is kept", "ada", 24.8 * HOUR, number, step="keep the evidence", evidence=KEPT)
     control.runs.tell("ab12", "end", "it worked", "ada", 25.0 * HOUR, number)
     store.reach(number, "contained", "shop-7 is kept apart", "ada", 25.0 * HOUR)
     store.note(number, "two columns are trusted that clients fill in", "bob", 26.0 * HOUR, remark="cause")
@@ -64,7 +62,9 @@ def ended(control: Control) -> Incident:
     campaign(control)
     store = control.incidents
     store.note(1, "told her", "bob", 27.0 * HOUR, settles=store.get(1).todos[0].seq)
-    store.tested(1, "3 cases, all fail on the old model", "regressions/incident-1/cases.json sha256:ab", "ada", 28 * HOUR)
+    store.tested(
+        1, "3 cases, all fail on the old model", "regressions/incident-1/cases.json sha256:ab", "ada", 28 * HOUR
+    )
     store.reach(1, "recovered", "the hardened model is live", "ada", 29.5 * HOUR)
     store.close(1, "the campaign has ended", "ada", 30 * HOUR)
     return store.get(1)
@@ -114,7 +114,7 @@ def test_hostile_text_does_nothing_in_the_page(control: Control) -> None:
         except TemperError:
             continue
     page = postmortem.render(control.incidents.get(number), 99.0)
-    assert not re.search(r"<script|<img|<iframe|javascript:[^&]*\"|\bon\w+=\"", page)
+    assert not re.search(r"<(?:script|img|iframe)|<[a-z]+[^>]*\s(?:href|src|on\w+)=", page)
     assert "{{ 7*7 }}" in page
     assert "http" not in re.sub(r"http://www\.w3\.org/\d+/\w+", "", page).replace("http-equiv", "")
 

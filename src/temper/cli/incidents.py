@@ -17,7 +17,9 @@ Title = Annotated[str, typer.Argument(help="What is wrong, in a few words.")]
 Rank = Annotated[str, typer.Option(help="minor, major or critical.")]
 Person = Annotated[str, typer.Option(help="The name of a person.")]
 Every = Annotated[bool, typer.Option("--all", help="Those that are closed, too.")]
-To = Annotated[Path, typer.Option(help="The file it is written to; its ending says how: .html, .md (to be filled in), .json.")]
+To = Annotated[
+    Path, typer.Option(help="The file it is written to; its ending says how: .html, .md (to be filled in), .json.")
+]
 Phase = Annotated[str, typer.Argument(help="contained, eradicated or recovered.")]
 As = Annotated[str, typer.Option("--as", help="cause: why it happened; todo: what is still to be done.")]
 Settles = Annotated[int | None, typer.Option(help="The number of the todo that is done.")]
@@ -102,7 +104,9 @@ def reached(number: Number, phase: Phase, text: Text, store: Store = PLACE) -> N
 @app.command()
 def test(
     number: Number,
-    rows: Annotated[list[Path], typer.Option(help="A table of rows with the target's column; repeat it for more.")] = [],  # noqa: B006
+    rows: Annotated[
+        list[Path], typer.Option(help="A table of rows with the target's column; repeat it for more.")
+    ] = [],  # noqa: B006
     finding: Annotated[list[str], typer.Option(help="A finding whose rows were kept: F-7c1e.")] = [],  # noqa: B006
     windows: Annotated[bool, typer.Option("--windows", help="Rows of its windows whose labels have come.")] = False,
     cases: Annotated[bool, typer.Option("--cases", help="Rows of cases that people decided while it lasted.")] = False,

@@ -44,7 +44,9 @@ def moments(incident: Incident) -> list[Moment]:
     """When what came, in the order of a course."""
     found = course(incident)
     return [
-        Moment(name=name, means=means, at="" if at is None else clock(at), after="" if at is None else _after(at, found))
+        Moment(
+            name=name, means=means, at="" if at is None else clock(at), after="" if at is None else _after(at, found)
+        )
         for field, name, means in _STEPS
         for at in (getattr(found, field),)
     ]

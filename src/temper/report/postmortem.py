@@ -98,11 +98,15 @@ def _drawn(incident: Incident, now: float) -> Chart:
     end = max([now if incident.closed is None else incident.closed, *(one.at for one in incident.timeline)])
     unit, name = next((unit, name) for least, unit, name in _UNITS if end - found.began >= least)
     rows = list(_bands(found, end, unit))
-    x = alt.X("at:Q", title=f"{name} from when it was seen", axis=alt.Axis(tickCount=10))
+    domain = [(at - found.opened) / unit for at in (found.began, end)]
+    scale = alt.Scale(domain=domain, nice=False)
+    x = alt.X("at:Q", title=f"{name} from when it was seen", scale=scale, axis=alt.Axis(tickCount=10))
     colors = alt.Scale(domain=[row["what"] for row in rows], range=[row.pop("color") for row in rows])
     legend = alt.Legend(title=None, orient="bottom", columns=4, symbolType="square")
     bands = alt.Chart(inline(rows)).mark_rect(height=26, opacity=0.85)
-    bands = bands.encode(x=x, x2="end:Q", y=alt.value(_HIGH / 2), color=alt.Color("what:N", scale=colors, legend=legend))
+    bands = bands.encode(
+        x=x, x2="end:Q", y=alt.value(_HIGH / 2), color=alt.Color("what:N", scale=colors, legend=legend)
+    )
     ticks = [{"at": (one.at - found.opened) / unit} for one in incident.timeline]
     marks = alt.Chart(inline(ticks)).mark_rule(color=INK, strokeWidth=1.2)
     marks = marks.encode(x=x, y=alt.value(8), y2=alt.value(_HIGH - 8))
@@ -125,4 +129,3 @@ def _bands(found: Course, end: float, unit: float) -> Iterator[dict[str, Any]]:
 
 def _file(name: str) -> str:
     return (files("temper.report") / "templates" / name).read_text(encoding="utf-8")
-

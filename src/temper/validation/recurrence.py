@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from temper.core.attack import Scene
-from temper.core.breach import Breach, Breached
+from temper.core.breach import AGAIN, Breach, Breached
 from temper.core.finding import Example
 from temper.core.measure import Better, Measurement
 from temper.core.recurrence import Recurrence as Row
@@ -46,7 +46,9 @@ class Recurrence:
         told = [self._one(name, said, level, x, scene) for name in names]
         return Breached(measurements=tuple(m for m, _ in told), breaches=tuple(b for _, b in told if b is not None))
 
-    def _one(self, incident: str, said: Floats, level: Floats, x: Floats, scene: Scene) -> tuple[Measurement, Breach | None]:
+    def _one(
+        self, incident: str, said: Floats, level: Floats, x: Floats, scene: Scene
+    ) -> tuple[Measurement, Breach | None]:
         own = [at for at, one in enumerate(self.cases) if one.incident == incident]
         wrong = [at for at in own if said[at] != self.cases[at].expected]
         of, many = f"incident:{incident}", float(len(wrong))
@@ -57,14 +59,17 @@ class Recurrence:
         if not wrong:
             return measured, None
         return measured, Breach(
-            title=f"Incident {incident} happens again",
+            title=f"{AGAIN}incident {incident}",
             metric="wrong",
             slice=of,
             severity="high",
-            detail=f"{len(wrong):,} of its {len(own):,} rows are decided wrongly: "
-            + "; ".join(f"{self.cases[at].id} is class {self.cases[at].expected}, decided {said[at]}" for at in wrong[:_SHOWN]),
+            detail=f"{len(wrong):,} of its {len(own):,} rows: {self._told(wrong[:_SHOWN], said)}",
             examples=tuple(_example(at, level, x, scene) for at in wrong[:_SHOWN]),
         )
+
+    def _told(self, wrong: list[int], said: Floats) -> str:
+        cases = ((self.cases[at], said[at]) for at in wrong)
+        return "; ".join(f"{one.id} is of class {one.expected} and decided {found}" for one, found in cases)
 
 
 def _example(at: int, level: Floats, x: Floats, scene: Scene) -> Example:

@@ -53,9 +53,7 @@ def chosen(system: Protected, incident: Incident, found: Sequence[Rows], most: i
     cases: dict[str, Recurrence] = {}
     foreign = twice = right = 0
     for rows in found:
-        fit = np.asarray(system.schema.admits(rows.x, rows.x), dtype=bool) if len(rows.x) else np.zeros(0, dtype=bool)
-        for mask in system.schema.unmet(rows.x).values() if len(rows.x) else ():
-            fit &= ~mask
+        fit = _admissible(system, rows.x) if len(rows.x) else np.zeros(0, dtype=bool)
         foreign += int((~fit).sum())
         x, y = rows.x[fit].astype(system.data.x.dtype), rows.y[fit]
         wrong = decisions(system, x) != y if len(x) else np.zeros(0, dtype=bool)
@@ -94,6 +92,18 @@ def keep(folder: Path, system: Protected, incident: Incident, found: Chosen) -> 
     return path, test, marked
 
 
+def _admissible(system: Protected, x: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which rows lie in the domain. Of a row alone its own values count as allowed, so it is held against its nearest
+    one within the ranges.
+    """
+    schema = system.schema
+    low, high = (schema.lows, schema.highs) if schema.columns else (schema.low, schema.high)
+    fit = np.asarray(schema.admits(x, np.clip(x, low, high)), dtype=bool)
+    for mask in schema.unmet(x).values():
+        fit &= ~mask
+    return fit
+
+
 def _runner(folder: Path, system: Protected) -> str:
     """The test file: where temper.yaml is from it, so that both can be moved together."""
     source = os.path.relpath(Path(system.source).absolute(), folder.absolute())
@@ -112,4 +122,3 @@ def _write(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
-

@@ -71,7 +71,9 @@ def of_windows(system: Protected, incident: Incident, control: Control, now: flo
     known = dict(zip(labels.ids[come][order].tolist(), labels.y[come][order].tolist(), strict=True))
     found: list[Array] = []
     for part in arrived(watch, system.schema):
-        inside = np.logical_or.reduce([(part.at >= a) & (part.at < b) for a, b in spans] or [np.zeros(len(part.at), bool)])
+        inside = np.logical_or.reduce(
+            [(part.at >= a) & (part.at < b) for a, b in spans] or [np.zeros(len(part.at), bool)]
+        )
         rows = [at for at in np.flatnonzero(inside) if int(part.ids[at]) in known]
         y = np.array([known[int(part.ids[at])] for at in rows], dtype=np.float64)
         found.append(np.column_stack([part.x[rows][:, : len(system.schema.names)], y]))

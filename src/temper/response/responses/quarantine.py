@@ -32,7 +32,9 @@ class Quarantine:
 
     def act(self, context: Context) -> Acted:
         if not self.client:
-            raise ConfigError("no client is named", fix="name one as the ledger does: the group of its key, or its name")
+            raise ConfigError(
+                "no client is named", fix="name one as the ledger does: the group of its key, or its name"
+            )
         policy = policy_of(context)
         options = dict(policy.get("quarantine") or {})
         kept = list(options.get("clients", ()) if options.get("mode") == "enforce" else ())

@@ -65,7 +65,9 @@ class Snapshot:
             sign(beside, Path(context.serving.audit) / "ledger.key")
             beside.replace(folder)
         except OSError as error:
-            raise StoreError(f"the evidence could not be kept: {error}", fix="make room, or name another disk") from None
+            raise StoreError(
+                f"the evidence could not be kept: {error}", fix="make room, or name another disk"
+            ) from None
 
     def _documents(self, context: Context) -> Iterator[tuple[str, Any]]:
         control = context.control

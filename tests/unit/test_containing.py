@@ -179,8 +179,8 @@ def test_evidence_of_many_records_is_the_newest_and_says_how_many_are_missing(de
 
 
 def test_evidence_that_is_cut_off_is_not_taken_for_whole(
-    desk: Desk,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    desk: Desk,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(path: Any, key: Any) -> None:
         raise OSError(28, "No space left on device")

@@ -17,7 +17,7 @@ from temper.core.incident import Incident, Severity, Symptom
 from temper.report import postmortem
 from temper.report._incident import missing, runs, times
 from temper.report.incident import review
-from temper.store.codec import unwrap
+from temper.store.codec import unwrap, wrap
 from temper.store.control import Control
 from unit.test_web_cases import HOSTILE
 
@@ -95,7 +95,11 @@ def test_a_todo_is_open_until_it_is_settled(control: Control) -> None:
 def test_a_whole_incident_has_nothing_open_and_every_form_says_the_same(control: Control) -> None:
     found = ended(control)
     assert list(missing(found)) == []
-    page, text, told = postmortem.render(found, 0.0), review(found, 0.0), json.loads(postmortem.document(found, 0.0))
+    page, text, told = (
+        postmortem.render(found, 0.0),
+        review(found, 0.0),
+        json.loads(postmortem.document(found, 0.0, wrap("temper.incident", found))),
+    )
     for said in ("1 d 0 h", "30 min 0 s", "5 h 0 min", "two columns are trusted", "0f0f0f0f", "cases.json", "ab12"):
         assert said in page
         assert said in text.replace("\\", "")
@@ -103,7 +107,7 @@ def test_a_whole_incident_has_nothing_open_and_every_form_says_the_same(control:
     assert (told["evidence"], told["open"]) == ([KEPT], [])
     kept = {name: told[name] for name in told if name not in ("at", "course", "seconds", "runs", "tests", "open")}
     kept.pop("evidence")
-    assert unwrap(postmortem.FORMAT, Incident, kept) == found
+    assert unwrap("temper.incident", Incident, kept) == found
 
 
 def test_hostile_text_does_nothing_in_the_page(control: Control) -> None:

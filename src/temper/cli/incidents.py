@@ -77,8 +77,13 @@ def report(number: Number, to: To, store: Store = PLACE) -> None:
     from temper.core.errors import TemperError
     from temper.report import postmortem
     from temper.report.incident import review
+    from temper.store.codec import wrap
 
-    forms = {".html": postmortem.render, ".md": review, ".json": postmortem.document}
+    forms = {
+        ".html": postmortem.render,
+        ".md": review,
+        ".json": lambda one, now: postmortem.document(one, now, wrap("temper.incident", one)),
+    }
     if to.suffix not in forms:
         raise TemperError(f"no report of an incident ends in {to.suffix!r}", fix=f"use one of {', '.join(forms)}")
     with opened(store) as (control, _, now):
@@ -101,8 +106,8 @@ def reached(number: Number, phase: Phase, text: Text, store: Store = PLACE) -> N
         control.incidents.reach(number, phase, text, me, now)
 
 
-@app.command()
-def test(
+@app.command(name="test")
+def regression(
     number: Number,
     rows: Annotated[
         list[Path], typer.Option(help="A table of rows with the target's column; repeat it for more.")
@@ -116,7 +121,7 @@ def test(
     trust_pickle: options.Trust = False,
     store: Store = PLACE,
 ) -> None:
-    """Make a regression test of it: rows that the model of today decides wrongly, for pytest and for every assessment."""
+    """Make a regression test of it: rows that the model decides wrongly now, for pytest and for every assessment."""
     from temper import api
     from temper.engine.recurrence.command import Sources, make
 

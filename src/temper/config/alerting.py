@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from temper.config.document import Scalar, Section
+from temper.config.document import Section
 from temper.config.monitor import seconds
 from temper.core.alert import Alerting, Burning, Opening, Receiver
 from temper.core.incident import Severity
@@ -50,6 +50,7 @@ def alerting_of(document: Section, base: Path) -> Alerting | None:
 def opening_of(document: Section) -> Opening | None:
     """What stands under `monitor: incidents:`; None where alarms open none.
 
+    >>> from temper.config.document import Scalar
     >>> monitor = Section(entries={"incidents": Section(entries={"escalate": Scalar("2h", False, 3)})})
     >>> opening_of(Section(entries={"monitor": monitor}))
     Opening(absent=2, escalate=7200.0)

@@ -23,7 +23,7 @@ _STEPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One point of its course: what it is called, what that means, when ("" not yet), and how long after it was seen."""
+    """One point of its course: its name, what that means, when ("" not yet), and how long after it was seen."""
 
     name: str
     means: str

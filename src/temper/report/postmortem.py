@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
@@ -13,9 +13,7 @@ from temper.core.incident import Entry, Incident, Kind
 from temper.report import _incident as its
 from temper.report._inert import inert
 from temper.report.charts import BAD, GOOD, INK, Chart, inline, numbered, to_svg
-from temper.store.codec import wrap
 
-FORMAT = "temper.incident"
 _WIDE, _HIGH = 1_000, 70
 _PHASES = (
     ("began", "opened", "not seen", BAD),
@@ -27,11 +25,11 @@ _TONES = {"minor": "waived", "major": "inconclusive", "critical": "fail"}
 _UNITS = ((172_800.0, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
 
-def document(incident: Incident, now: float) -> str:
-    """Everything as JSON, times in seconds."""
+def document(incident: Incident, now: float, kept: Mapping[str, Any]) -> str:
+    """Everything as JSON, times in seconds; `kept` is the incident as it is stored."""
     found = course(incident)
     told = {
-        **wrap(FORMAT, incident),
+        **kept,
         "at": now,
         "course": asdict(found),
         "seconds": {"detect": found.detect, "contain": found.contain, "recover": found.recover},

@@ -25,8 +25,7 @@ class Recurrence:
 
     Misleads where a model has learnt these very rows by heart: it says nothing of rows beside them, which an assessment
     attacks anew. Counts of all rows there are, so there is no interval.
-    Source: Lunney & Lueder, "Postmortem culture: learning from failure", in Beyer et al., "Site reliability engineering",
-    2016.
+    Source: Lunney & Lueder, "Postmortem culture", in Beyer et al., "Site reliability engineering", 2016.
 
     >>> Recurrence(cases=(Row(id="a", row=(1.0,), expected=1, origin="ann", incident="3"),)).cases[0].incident
     '3'

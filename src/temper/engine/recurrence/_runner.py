@@ -6,24 +6,21 @@ TEMPER_SYSTEM names another temper.yaml than the one it was made for. Whoever ha
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 HERE = Path(__file__).parent
 SOURCE = "temper.yaml"
-CASES = json.loads((HERE / "cases.json").read_text(encoding="utf-8"))["cases"]
+LOAD: Any = None
+CASES: list[dict[str, Any]] = []
 
 
 def opened() -> Any:
     """Class numbers of rows, by the model of temper.yaml at its threshold."""
-    import temper
-
-    system = temper.load(os.environ.get("TEMPER_SYSTEM") or (HERE / SOURCE).resolve())
+    system = LOAD(os.environ.get("TEMPER_SYSTEM") or (HERE / SOURCE).resolve())
 
     def decided(rows: Any) -> Any:
         scores = np.asarray(system.target.scores(rows.astype(system.data.x.dtype)), dtype=float)
@@ -43,13 +40,7 @@ def flagged(scores: Any, kind: str) -> Any:
     return 1.0 / (1.0 + np.exp(scores[:, 0] - scores[:, 1]))
 
 
-@pytest.fixture(scope="module")
-def decided() -> Any:
+def answers() -> dict[str, int]:
     """What the model says of every case."""
     rows = np.array([[float.fromhex(value) for value in case["row"]] for case in CASES])
-    return dict(zip([case["id"] for case in CASES], opened()(rows), strict=True))
-
-
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_the_incident_does_not_happen_again(case: Any, decided: Any) -> None:
-    assert int(decided[case["id"]]) == case["expected"], f"of {case['origin']}"
+    return dict(zip([case["id"] for case in CASES], map(int, opened()(rows)), strict=True))

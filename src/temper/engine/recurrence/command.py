@@ -1,4 +1,4 @@
-"""What `temper incidents test` does: gather the rows of an incident, keep what the model decides wrongly, and say so."""
+"""What `temper incidents test` does: gather rows of an incident, keep what the model decides wrongly, and say so."""
 
 from __future__ import annotations
 

@@ -21,12 +21,24 @@ from temper.engine.plan import decisions
 from temper.engine.recurrence.rows import Rows
 
 _RUNNER = Path(__file__).with_name("_runner.py")
+_CASES = 'CASES = json.loads((HERE / "cases.json").read_text(encoding="utf-8"))["cases"]'
+_TAIL = """
+
+@pytest.fixture(scope="module")
+def decided():
+    return answers()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_the_incident_does_not_happen_again(case, decided):
+    assert decided[case["id"]] == case["expected"], case["origin"]
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The cases there are, and how many rows were left out: not of the domain, there twice, decided rightly by the model
-    as it is now, or more than were asked for.
+    """The cases there are, and how many rows were left out: not of the domain, there twice, decided rightly by the
+    model as it is now, or more than were asked for.
     """
 
     cases: tuple[Recurrence, ...]
@@ -107,8 +119,12 @@ def _admissible(system: Protected, x: np.ndarray[Any, Any]) -> np.ndarray[Any, n
 def _runner(folder: Path, system: Protected) -> str:
     """The test file: where temper.yaml is from it, so that both can be moved together."""
     source = os.path.relpath(Path(system.source).absolute(), folder.absolute())
-    text = _RUNNER.read_text(encoding="utf-8")
-    return text.replace('SOURCE = "temper.yaml"', f"SOURCE = {source!r}", 1)
+    text = _RUNNER.read_text(encoding="utf-8").replace('SOURCE = "temper.yaml"', f"SOURCE = {source!r}", 1)
+    text = text.replace("import os\n", "import json\nimport os\n", 1).replace(
+        "LOAD: Any = None", "LOAD = temper.load", 1
+    )
+    text = text.replace("import numpy as np\n", "import numpy as np\nimport pytest\n\nimport temper\n", 1)
+    return text.replace("CASES: list[dict[str, Any]] = []", _CASES, 1) + _TAIL
 
 
 def _case(row: np.ndarray[Any, Any], expected: int, origin: str, incident: Incident) -> Recurrence:

@@ -1,4 +1,4 @@
-"""Where the rows of an incident come from: a table, its windows and their labels, cases that people decided, a finding."""
+"""Where the rows of an incident come from: a table, labels of its windows, cases that people decided, a finding."""
 
 from __future__ import annotations
 

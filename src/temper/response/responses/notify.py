@@ -11,8 +11,8 @@ from temper.response.context import Context
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """Tells everybody under `monitor: alerts: receivers:` that there is this incident, once, and when it is closed. What
-    a receiver does not take now is sent again by the next look of `temper monitor`.
+    """Tells everybody under `monitor: alerts: receivers:` that there is this incident, once, and when it is closed.
+    What a receiver does not take now is sent again by the next look of `temper monitor`.
 
     That somebody was sent a message does not say that it was read. It is about an incident, so a run without one tells
     nobody, and says so.

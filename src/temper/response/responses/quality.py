@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import msgspec
-
 from temper.core.errors import ConfigError
 from temper.core.incident import Acted
 from temper.core.serving import Source
@@ -19,8 +17,8 @@ from temper.store.ledger.verify import logs, records
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Looks whether, of the decisions of the last `minutes` in this machine's ledger, at least the share `at_least` came
-    from the model itself and not from what stands in for it. Fewer than `least` decisions say nothing.
+    """Looks whether, of the decisions of the last `minutes` in this machine's ledger, at least the share `at_least`
+    came from the model itself and not from what stands in for it. Fewer than `least` decisions say nothing.
 
     It does not say that the model is right: `probe` sees whether known rows still have their scores.
     """
@@ -43,6 +41,8 @@ class Quality:
         return Acted(found=said + ("" if well else f", expected {self.at_least:.0%}"), well=well)
 
     def _counted(self, context: Context) -> tuple[int, int]:
+        import msgspec
+
         body_of = msgspec.msgpack.Decoder(Decided).decode
         since, own, every = int((context.clock() - 60.0 * self.minutes) * 1e9), 0, 0
         for log in logs(Path(context.serving.audit)):

@@ -25,9 +25,9 @@ _WINDOWS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Copies what a later look needs into one folder and signs it with the ledger's key: temper.yaml, the incident, what
-    holds for gateways, the newest windows of the feed, the ledger's records of the last `minutes` and the root of every
-    log. `temper verify` shows whether it is still what it was.
+    """Copies what a later look needs into one folder and signs it with the ledger's key: temper.yaml, the incident,
+    what holds for gateways, the newest windows of the feed, the ledger's records of the last `minutes` and the root of
+    every log. `temper verify` shows whether it is still what it was.
 
     The ledger holds no rows, only what binds them. Whoever has the ledger's key can sign another snapshot: keep the
     digest elsewhere. Of more than `most` records the newest are kept, and it says so.

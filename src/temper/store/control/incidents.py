@@ -155,7 +155,7 @@ class Incidents:
     def page(
         self, open_only: bool = False, limit: int = 50, offset: int = 0, *, timelines: bool = False
     ) -> list[Incident]:
-        """Incidents, those that are open first, then the newest; their timelines are empty unless they are asked for."""
+        """Incidents, those that are open first, then the newest; with their timelines where these are asked for."""
         where = "WHERE closed IS NULL" if open_only else ""
         sql = f"SELECT * FROM incident {where} ORDER BY (closed IS NULL) DESC, id DESC LIMIT ? OFFSET ?"
         lines: dict[int, list[Entry]] = {}

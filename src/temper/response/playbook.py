@@ -146,7 +146,9 @@ def _playbook(section: Section, name: str) -> Playbook:
         severity=Severity(section.word("severity", list(Severity), "")),
         undone=" ".join(section.needed("undone").split()),
         settings=settings,
-        **parts,
+        checks=parts["checks"],
+        steps=parts["steps"],
+        worked=parts["worked"],
     )
 
 

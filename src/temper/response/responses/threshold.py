@@ -16,8 +16,7 @@ from temper.response.responses._put import put
 class Threshold:
     """Lowers the score from which on a row is flagged; one that is lower already stays.
 
-    More honest rows are flagged, too: `temper policy diff` says how many of those that came lately. An attacker who
-    finds the new threshold goes below it.
+    More honest rows are flagged, too, and an attacker who finds the new threshold goes below it.
     """
 
     risky: ClassVar[bool] = True

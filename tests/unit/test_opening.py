@@ -228,3 +228,39 @@ def test_alarms_open_incidents_where_temper_yaml_says_so() -> None:
         opening_of(parse("monitor: {incidents: {absent: 0}}\n", "temper.yaml"))
     with pytest.raises(ConfigError, match="unknown key 'escalat'"):
         opening_of(parse("monitor: {incidents: {escalat: 2h}}\n", "temper.yaml"))
+
+
+def test_the_command_opens_once_and_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+    import pandas as pd
+    from typer.testing import CliRunner
+
+    from temper.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.Generator(np.random.Philox(key=0))
+    amount = rng.normal(size=2_000)
+    pd.DataFrame({"amount": amount, "y": (amount > 0).astype(int)}).to_csv("test.csv", index=False)
+    Path("model.py").write_text("import numpy as np\n\ndef score(x):\n    return np.c_[x <= 0, x > 0].astype(float)\n")
+    for day, moved in enumerate((0.0, 2.0)):
+        at = (20_000 + day + np.sort(rng.random(1_500))) * DAY
+        frame = pd.DataFrame({"amount": rng.normal(moved, 1.0, 1_500), "at": at})
+        Path("predictions").mkdir(exist_ok=True)
+        frame.to_csv(f"predictions/{day}.csv", index=False)
+    Path("temper.yaml").write_text(
+        'model: {callable: "model.py:score", classes: 2, kind: probabilities, version: "1"}\n'
+        "data: {test: test.csv, target: y}\nschema: {columns: {amount: {type: number}}}\n"
+        "monitor: {feed: predictions, time: at, incidents: {}}\n"
+    )
+
+    def ran(*words: str) -> tuple[str, str]:
+        done = CliRunner().invoke(app, list(words))
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.stdout, done.stderr
+
+    assert "opened incident 1: `temper incidents show 1`" in ran("monitor", "run")[1]
+    assert "incident" not in ran("monitor", "run")[1]
+    shown = ran("incidents", "show", "1")[0]
+    assert "predictions: rows have changed" in shown
+    assert "amount: its distribution moved" in shown

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.core.alert import Alert, Alerting
-from temper.core.errors import TemperError
+from temper.core.errors import ConfigError, TemperError
+from temper.core.outcome import Outcome
 from temper.core.room import Room
-from temper.core.watch import Watch
-from temper.monitoring.alerts import alerts, of_incidents, quiet
+from temper.core.watch import Feed, Watch
+from temper.monitoring.alerts import alerts, of_incidents, of_outcomes, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
 
@@ -39,13 +40,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Teller:
-    """Whom to tell of what is found in a feed, and of incidents; of these alone where nothing is watched."""
+    """Whom to tell of what is found in a feed, of its labels, by the name under which what they say is kept, and of
+    incidents; of these alone where nothing is watched.
+    """
 
     alerting: Alerting
     watch: Watch | None
     digest: str
     control: Control
     receivers: dict[str, Any]
+    labels: str = ""
 
     def begin(self, now: float) -> None:
         """To be called before the first look: what was over before is no news."""
@@ -53,6 +57,9 @@ class Teller:
             before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
             self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
         self.control.alerts.begin(INCIDENTS, now)
+        if self.labels:
+            known = [one.ends for one in self._outcomes() if one.decided]
+            self.control.alerts.begin(self.labels, max(known, default=0.0))
 
     def tell(self, clock: Callable[[], float]) -> Told:
         """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
@@ -69,6 +76,13 @@ class Teller:
         windows = self.control.windows.latest(watch.feed, self.digest, watch.window, _WINDOWS)
         if windows:
             self._keep(watch.feed, alerts(windows, self.alerting, watch.feed), windows[-1].ends, now)
+        if outcomes := self._outcomes():
+            self._keep(self.labels, of_outcomes(outcomes, watch.feed), 0.0, now)
+
+    def _outcomes(self) -> list[Outcome]:
+        if self.watch is None or not self.labels:
+            return []
+        return self.control.windows.outcomes.latest(self.labels, self.digest, self.watch.window, _WINDOWS)
 
     def _keep(self, feed: str, found: list[Alert], until: float, now: float) -> None:
         silences = self.control.alerts.silences(now)
@@ -96,7 +110,16 @@ class Teller:
             told.sent += 1
 
 
-def teller_of(alerting: Alerting, watch: Watch | None, digest: str, control: Control) -> Teller:
-    """The receivers of this temper.yaml; an option that a receiver does not have is refused."""
+def teller_of(alerting: Alerting, watch: Watch | None, digest: str, control: Control, labels: str = "") -> Teller:
+    """The receivers of this temper.yaml; an option that a receiver does not have, and a rule that this feed can say
+    nothing of, are refused.
+    """
+    if watch is not None and alerting.requests and watch.kind is not Feed.LEDGER:
+        raise ConfigError("who answered requests is known of a ledger alone", fix="leave `alerts: requests:` out")
+    if watch is not None and any(rule.short < watch.window for rule in alerting.requests):
+        raise ConfigError(
+            f"windows of {watch.window:g} seconds say nothing of a shorter while in `alerts: requests:`",
+            fix="choose `window:` as short as the shortest `short:`",
+        )
     receivers = {one.name: RECEIVERS.build(one.kind, dict(one.options)) for one in alerting.receivers}
-    return Teller(alerting=alerting, watch=watch, digest=digest, control=control, receivers=receivers)
+    return Teller(alerting=alerting, watch=watch, digest=digest, control=control, receivers=receivers, labels=labels)

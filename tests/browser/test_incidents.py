@@ -62,11 +62,11 @@ def test_an_approver_finds_writes_and_closes_an_incident(browser: Any, place: tu
     page.get_by_text("closed after 4 min").wait_for()
     assert page.get_by_role("button", name="Close the incident").count() == 0
     with page.expect_download() as got:
-        page.get_by_role("link", name="Review as Markdown").click()
+        page.get_by_role("link", name="Report").click()
     text = Path(got.value.path()).read_text(encoding="utf-8")
-    assert "# Incident 1: The breaker is open" in text
+    assert "The breaker is open" in text
     assert "room was made" in text
-    assert got.value.suggested_filename == "incident-1.md"
+    assert got.value.suggested_filename == "incident-1.html"
 
 
 def test_an_incident_is_opened_by_keyboard_and_listed(browser: Any, place: tuple[World, str]) -> None:

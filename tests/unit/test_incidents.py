@@ -301,7 +301,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("close", "1", "--reason", "model rolled back")
     assert run("list") == ""
     assert run("list", "--all").startswith("1\tmajor")
-    run("show", "1", "--markdown", "--to", str(tmp_path / "review.md"))
+    run("report", "1", "--to", str(tmp_path / "review.md"))
     text = (tmp_path / "review.md").read_text()
     assert text.startswith("# Incident 1: Scores look wrong\n")
     assert "## What is done about it" in text
@@ -357,9 +357,9 @@ def test_a_viewer_reads_and_an_approver_changes(world: World) -> None:
     assert pia.send(path, f"{path}/close", reason="it holds").status == 303
     assert pia.send(path, f"{path}/close", reason="again").status == 409
     assert "Close the incident" not in pia.get(path).text
-    answer = vera.get(f"{path}/review")
-    assert answer.header("content-disposition") == 'attachment; filename="incident-1.md"'
-    assert answer.text.startswith("# Incident 1: It is open")
+    answer = vera.get(f"{path}/report")
+    assert answer.header("content-disposition") == 'attachment; filename="incident-1.html"'
+    assert "It is open" in answer.text
     assert "None is open." in vera.get("/dashboard").text
 
 

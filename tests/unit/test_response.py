@@ -27,11 +27,15 @@ from temper.gateway.tables.parts import PARTS
 from temper.response.context import Context, mark
 from temper.response.playbook import RESPONSES, _playbook, names, playbook
 from temper.response.responses.breaker import Breaker
+from temper.response.responses.decide import Decide
 from temper.response.responses.kill import Kill
+from temper.response.responses.quarantine import Quarantine
+from temper.response.responses.quota import Quota
 from temper.response.responses.review import Review
 from temper.response.responses.revoke import Revoke
 from temper.response.responses.rollback import Rollback
 from temper.response.responses.stage import Stage
+from temper.response.responses.threshold import Threshold
 from temper.response.run import Run, built, document, undo
 from temper.store.control import Control
 from temper.store.control.deployed import deployed
@@ -138,13 +142,18 @@ def dumped(folder: Path) -> list[str]:
     return rows + sorted(str(path) for path in folder.rglob("*") if not path.name.endswith(("-wal", "-shm")))
 
 
+def policy(control: Control) -> Any:
+    return getattr(control.records.current("policy"), "value", None)
+
+
 CHANGES: dict[str, tuple[Any, Callable[[Control], Any]]] = {
     "breaker": (Breaker(to="open"), lambda control: getattr(control.records.current("breaker"), "value", "automatic")),
     "kill": (Kill(to="on"), lambda control: getattr(control.records.current("kill"), "value", False)),
-    "stage": (
-        Stage(stage="anomaly", mode="shadow"),
-        lambda control: getattr(control.records.current("policy"), "value", None),
-    ),
+    "stage": (Stage(stage="anomaly", mode="shadow"), policy),
+    "quarantine": (Quarantine(client="shop", answer="block"), policy),
+    "threshold": (Threshold(to=0.3), policy),
+    "quota": (Quota(per_second=2.0), policy),
+    "decide": (Decide(low=0.2), policy),
     "rollback": (Rollback(), lambda control: deployed(control).live),
     "review": (Review(minutes=60.0), lambda control: control.reviews.counts()),
 }

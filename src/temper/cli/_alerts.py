@@ -12,6 +12,7 @@ from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, duration, opened, when
 
 if TYPE_CHECKING:
+    from temper.monitoring.opening import Opener
     from temper.monitoring.run import Monitor
     from temper.monitoring.telling import Teller
     from temper.store.control import Control
@@ -34,6 +35,26 @@ def teller(config: Path, monitor: Monitor, control: Control) -> Teller | None:
     found = teller_of(alerting, monitor.watch, monitor.digest, control, labels)
     found.begin(time.time())
     return found
+
+
+def opener(config: Path, monitor: Monitor, control: Control) -> Opener | None:
+    """What opens incidents for this monitor, ready before its first look; None where alarms open none."""
+    from temper.config.alerting import opening_of
+    from temper.config.reading import read
+    from temper.monitoring.opening import Opener
+
+    opening = opening_of(read(config))
+    if opening is None:
+        return None
+    found = Opener(opening=opening, watch=monitor.watch, digest=monitor.digest, control=control)
+    found.begin()
+    return found
+
+
+def follow(opener: Opener | None) -> None:
+    """Open what has to be opened, before anybody is told, and say so."""
+    if opener is not None and (text := opener.follow(time.time())):
+        typer.echo(text, err=True)
 
 
 def tell(teller: Teller | None) -> None:

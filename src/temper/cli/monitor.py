@@ -38,7 +38,8 @@ def run(
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
         monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
-        teller, evidence = _alerts.teller(config, monitor, control), _triggers.validation(config, control, monitor)
+        opener, teller = _alerts.opener(config, monitor, control), _alerts.teller(config, monitor, control)
+        evidence = _triggers.validation(config, control, monitor)
         looked = monitor.look(now)
         if json:
             typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
@@ -48,6 +49,7 @@ def run(
             outcomes.show(looked.outcomes)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
         _triggers.pull(evidence, time.time())
+        _alerts.follow(opener)
         _alerts.tell(teller)
         raise typer.Exit(looked.code(lenient=lenient))
 
@@ -67,7 +69,8 @@ def watch(
     seconds = duration(every)
     with opened(store) as (control, _, now):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
-        teller, evidence = _alerts.teller(config, monitor, control), _triggers.validation(config, control, monitor)
+        opener, teller = _alerts.opener(config, monitor, control), _alerts.teller(config, monitor, control)
+        evidence = _triggers.validation(config, control, monitor)
         try:
             while True:
                 looked = monitor.look(time.time())
@@ -75,6 +78,7 @@ def watch(
                     show(looked.new)
                 outcomes.show([one for one in looked.outcomes if one.decided])
                 _triggers.pull(evidence, time.time())
+                _alerts.follow(opener)
                 _alerts.tell(teller)
                 time.sleep(seconds)
         except KeyboardInterrupt:

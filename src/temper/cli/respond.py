@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,6 +80,25 @@ def run(
 
 
 @app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="The run, as `temper respond run` named it.")],
+    config: options.Config = Path("temper.yaml"),
+    gateway: Gateway = HERE,
+    yes: Yes = False,
+) -> None:
+    """Go on with a run that stopped or was killed: what is done is left out, what was under way is done again."""
+    from temper.response.run import resumed
+
+    context = _context(config, gateway, run, yes)
+    try:
+        well = resumed(context, _say).real()
+    finally:
+        context.close()
+    typer.echo("WORKED" if well else "STOPPED")
+    raise typer.Exit(0 if well else 1)
+
+
+@app.command()
 def undo(
     run: Annotated[str, typer.Argument(help="The run, as `temper respond run` named it.")],
     config: options.Config = Path("temper.yaml"),
@@ -98,13 +118,21 @@ def _context(config: Path, gateway: str, run: str, yes: bool) -> Context:
     import getpass
     import time
 
+    from temper.config.monitor import watch_of
+    from temper.config.reading import read
     from temper.gateway.tables.deploy import guard
     from temper.gateway.tables.parts import PARTS
     from temper.response.context import Context
     from temper.response.figures import checked
 
-    return Context(
+    document = read(config)
+    watch = watch_of(document, config.absolute().parent)
+    found = Context(
         serving=guard(config),
+        config=str(config),
+        feed="" if watch is None else watch.feed,
+        threshold=document.section("model").maybe("threshold"),
+        hand=_say,
         parts=PARTS,
         by=getpass.getuser(),
         run=run,
@@ -113,6 +141,26 @@ def _context(config: Path, gateway: str, run: str, yes: bool) -> Context:
         asked=(lambda question: None) if yes else _asked,
         gateway=checked(gateway),
     )
+    found.tell = _teller(config, found)
+    return found
+
+
+def _teller(config: Path, context: Context) -> Callable[[], str] | None:
+    """What tells the receivers of this temper.yaml; None where it names none."""
+    from temper.config.alerting import alerting_of
+    from temper.config.reading import read
+    from temper.monitoring.telling import teller_of
+
+    alerting = alerting_of(read(config), config.absolute().parent)
+    if alerting is None:
+        return None
+
+    def tell() -> str:
+        teller = teller_of(alerting, None, "", context.control)
+        teller.begin(context.clock())
+        return teller.tell(context.clock).text
+
+    return tell
 
 
 def _asked(question: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whom monitoring tells what it finds, in temper.yaml.
+"""Whom monitoring tells what it finds, and whether that opens an incident, in temper.yaml.
 
 monitor:
   alerts:
@@ -12,6 +12,9 @@ monitor:
       - {kind: log, path: alerts.jsonl}
       - {kind: webhook, url: https://hooks.bank.example/temper, secret_env: TEMPER_HOOK}
       - {kind: pagerduty, least: critical, url: https://events.pagerduty.com/v2/enqueue, key_env: PAGERDUTY_KEY}
+  incidents:                     # with it alarms open incidents; without it people do, and gateways theirs
+    absent: 2                    # windows in a row without rows that open one
+    escalate: 2h                 # an incident that nobody took for so long becomes critical
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from pathlib import Path
 
 from temper.config.document import Section
 from temper.config.monitor import seconds
-from temper.core.alert import Alerting, Burning, Receiver
+from temper.core.alert import Alerting, Burning, Opening, Receiver
 from temper.core.incident import Severity
 
 _KEYS = ("absent", "escalate", "burn", "requests", "receivers")
@@ -41,12 +44,9 @@ def alerting_of(document: Section, base: Path) -> Alerting | None:
         raise section.error(f"{section.path} tells nobody", fix="add `receivers: [{kind: log, path: alerts.jsonl}]`")
     if twice := [name for name in names if names.count(name) > 1]:
         raise section.error(f"two receivers are called {twice[0]!r}", "receivers", fix="give them a `name:` each")
-    absent = section.whole("absent", 2)
-    if absent < 1:
-        raise section.error(f"{section.path}.absent must be at least 1 window", "absent")
     return Alerting(
         receivers=receivers,
-        absent=absent,
+        absent=_absent(section),
         escalate=seconds(section, "escalate", 0.0),
         burn=_burning(section.section("burn").only(*_BURN), Burning()),
         requests=_requests(section),
@@ -59,6 +59,28 @@ def _requests(section: Section) -> tuple[Burning, ...]:
     if len({one.rate for one in rules}) < len(found):
         raise section.error(f"{section.path}.requests has rules of no rate of their own", "requests")
     return rules
+
+
+def opening_of(document: Section) -> Opening | None:
+    """What stands under `monitor: incidents:`; None where alarms open none.
+
+    >>> from temper.config.document import Scalar
+    >>> monitor = Section(entries={"incidents": Section(entries={"escalate": Scalar("2h", False, 3)})})
+    >>> opening_of(Section(entries={"monitor": monitor}))
+    Opening(absent=2, escalate=7200.0)
+    """
+    monitor = document.section("monitor")
+    if not monitor.has("incidents"):
+        return None
+    section = monitor.section("incidents").only("absent", "escalate")
+    return Opening(absent=_absent(section), escalate=seconds(section, "escalate", 0.0))
+
+
+def _absent(section: Section) -> int:
+    absent = section.whole("absent", 2)
+    if absent < 1:
+        raise section.error(f"{section.path}.absent must be at least 1 window", "absent")
+    return absent
 
 
 def _receiver(section: Section, base: Path) -> Receiver:

@@ -19,6 +19,7 @@ monitor:
   maturity: 45d                  # how old a row is when its label should be there; before, none counts
   alerts: {receivers: [...]}     # whom to tell (temper.config.alerting)
   triggers: {age: 30d}           # when what was assessed is assessed again (temper.config.triggers)
+  incidents: {escalate: 2h}      # what alarms open incidents (temper.config.alerting)
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ from temper.core.watch import Streaming, Watch
 
 _SIGNED = ("manifest", "public_key")
 _JUDGED = ("window", "false_alarms", "smallest", "grace", "stream")
-_KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, "alerts", "triggers", *_SIGNED)
+_KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, *_SIGNED)
+_TOLD = ("alerts", "incidents", "triggers")
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def watch_of(document: Section, base: Path) -> Watch | None:
     """What stands under `monitor:`; None where nothing does."""
-    section = document.section("monitor").only(*_KEYS, *_LABELS)
+    section = document.section("monitor").only(*_KEYS, *_LABELS, *_TOLD)
     if not section.entries:
         return None
     usual = feed_of(section, document, base)

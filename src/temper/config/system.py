@@ -14,6 +14,7 @@ from temper.config.build import build_system
 from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
+from temper.config.recurrences import recurrences_of
 from temper.config.rows import read_arrays
 from temper.config.service import service_of
 from temper.config.stress import costs, relations
@@ -56,7 +57,7 @@ def load_system(
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     schema = _schema(document.section("schema"))
-    assess = document.section("assess").only("options", "plugins")
+    assess = document.section("assess").only("options", "plugins", "recurrences")
     stress = document.section("stress").only("cost", "events", "relations")
     declared = relations(stress.sections("relations"), schema)
     system = build_system(
@@ -71,7 +72,8 @@ def load_system(
         simulated=about.flag("simulated", False),
         exposure=_exposure(document.section("exposure")),
         actors=tuple(_actor(section) for section in document.sections("actors")),
-        options=_options(assess.section("options"), document.section("model"), base, declared),
+        options=_options(assess.section("options"), document.section("model"), base, declared)
+        | _asked_again(assess, base, schema),
         cost=costs(stress.section("cost"), schema),
         plugins=assess.texts("plugins"),
         service=service_of(document, base),
@@ -252,6 +254,12 @@ def _options(
     if declared:
         found["validation.metamorphic"] = found.get("validation.metamorphic", {}) | {"relations": declared}
     return found
+
+
+def _asked_again(assess: Section, base: Path, schema: Schema | None) -> dict[str, dict[str, Any]]:
+    """The options of the check that asks rows of past incidents again; none where there are none."""
+    found = recurrences_of(assess, base, schema)
+    return {"validation.recurrence": {"cases": found}} if found else {}
 
 
 def _schema(section: Section) -> Schema | None:

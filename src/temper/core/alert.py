@@ -91,3 +91,13 @@ class Alerting:
     escalate: float = 0.0
     burn: Burning | None = None
     requests: tuple[Burning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """`monitor: incidents:` of a temper.yaml: alerts open incidents. `absent` windows in a row without rows open one;
+    one that nobody took within `escalate` seconds becomes critical, never where that is 0.
+    """
+
+    absent: int = 2
+    escalate: float = 0.0

@@ -10,6 +10,9 @@ from temper.core.measure import Measurement
 PROMISE = "A declared relation is broken: "
 """How the title of a breach begins; the relation stands behind it and no figure, so that it can be found again."""
 
+AGAIN = "Rows of a past incident are decided wrongly again: "
+"""The same for an incident that happens again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:

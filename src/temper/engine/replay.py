@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from temper.core.breach import PROMISE
+from temper.core.breach import AGAIN, PROMISE
 from temper.core.errors import RunStopped, TemperError
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
@@ -84,8 +84,8 @@ def _again(planned: Plan, tasks: list[Task], finding: Finding, sure: bool) -> Fi
 
 
 def alike(finding: Finding, other: Finding) -> bool:
-    """Whether another finding is of the same weakness: one broken promise is not another."""
-    promised = finding.title.startswith(PROMISE)
+    """Whether another finding is of the same weakness: one broken promise, or incident, is not another."""
+    promised = finding.title.startswith((PROMISE, AGAIN))
     return other.metric == finding.metric and (not promised or other.title == finding.title)
 
 

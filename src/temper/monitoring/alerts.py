@@ -22,6 +22,7 @@ from temper.core.outcome import Outcome
 from temper.core.requirement import Verdict
 from temper.core.watch import Seen, Watched
 from temper.kernels.burn import burning
+from temper.monitoring.opening import OURS
 from temper.report._inert import inert
 from temper.report.outcomes import broken
 from temper.report.watched import said, span
@@ -70,19 +71,22 @@ def of_outcomes(outcomes: Sequence[Outcome], feed: str) -> list[Alert]:
 
 
 def of_incidents(incidents: Iterable[Incident]) -> list[Alert]:
-    """Incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own."""
+    """Incidents that programs opened (a gateway whose breaker is open, say), as alerts; people know of their own. What
+    windows opened is told by their alerts, until nobody took it. Of all others where somebody has asked for it.
+    """
     return [
         Alert(
             key=f"incident.{one.id}",
             severity=one.severity,
+            was=one.was,
             title=inert(one.title, _LONGEST),
             text=f"incident {one.id}, opened by {inert(one.by, _LONGEST)}: `temper incidents show {one.id}`",
-            labels=(("rule", inert(one.source, _LONGEST)),),
+            labels=(("rule", inert(one.source or "incident", _LONGEST)),),
             starts=one.opened,
             ends=one.closed,
         )
         for one in sorted(incidents, key=lambda incident: incident.id)
-        if one.source
+        if one.noted or (one.source and (one.was or not one.source.startswith(OURS)))
     ]
 
 

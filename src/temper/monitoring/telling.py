@@ -41,10 +41,12 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Teller:
-    """Whom to tell of what is found in a feed, and of its labels, by the name under which what they say is kept."""
+    """Whom to tell of what is found in a feed, of its labels, by the name under which what they say is kept, and of
+    incidents; of these alone where nothing is watched.
+    """
 
     alerting: Alerting
-    watch: Watch
+    watch: Watch | None
     digest: str
     control: Control
     receivers: dict[str, Any]
@@ -52,8 +54,9 @@ class Teller:
 
     def begin(self, now: float) -> None:
         """To be called before the first look: what was over before is no news."""
-        before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
-        self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
+        if self.watch is not None:
+            before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
+            self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
         self.control.alerts.begin(INCIDENTS, now)
         if self.labels:
             known = [one.ends for one in self._outcomes() if one.decided]
@@ -62,24 +65,28 @@ class Teller:
 
     def tell(self, clock: Callable[[], float]) -> Told:
         """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
-        now, feed = clock(), self.watch.feed
-        windows = self.control.windows.latest(feed, self.digest, self.watch.window, _WINDOWS)
-        if windows:
-            self._keep(feed, alerts(windows, self.alerting, feed), windows[-1].ends, now)
-        if outcomes := self._outcomes():
-            self._keep(self.labels, of_outcomes(outcomes, feed), 0.0, now)
-        self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS)), 0.0, now)
+        now = clock()
+        if self.watch is not None:
+            self._windows(self.watch, now)
+        self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS, timelines=True)), 0.0, now)
         self._keep(JOBS, of_jobs(self.control.jobs.page(limit=_JOBS)), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)
         return told
 
+    def _windows(self, watch: Watch, now: float) -> None:
+        windows = self.control.windows.latest(watch.feed, self.digest, watch.window, _WINDOWS)
+        if windows:
+            self._keep(watch.feed, alerts(windows, self.alerting, watch.feed), windows[-1].ends, now)
+        if outcomes := self._outcomes():
+            self._keep(self.labels, of_outcomes(outcomes, watch.feed), 0.0, now)
+
     def _outcomes(self) -> list[Outcome]:
-        kept = self.control.windows.outcomes
-        return (
-            kept.latest(self.watch.feed, self.labels, self.digest, self.watch.window, _WINDOWS) if self.labels else []
-        )
+        if self.watch is None or not self.labels:
+            return []
+        kept, watch = self.control.windows.outcomes, self.watch
+        return kept.latest(watch.feed, self.labels, self.digest, watch.window, _WINDOWS)
 
     def _keep(self, feed: str, found: list[Alert], until: float, now: float) -> None:
         silences = self.control.alerts.silences(now)
@@ -107,13 +114,13 @@ class Teller:
             told.sent += 1
 
 
-def teller_of(alerting: Alerting, watch: Watch, digest: str, control: Control, labels: str = "") -> Teller:
+def teller_of(alerting: Alerting, watch: Watch | None, digest: str, control: Control, labels: str = "") -> Teller:
     """The receivers of this temper.yaml; an option that a receiver does not have, and a rule that this feed can say
     nothing of, are refused.
     """
-    if alerting.requests and watch.kind is not Feed.LEDGER:
+    if watch is not None and alerting.requests and watch.kind is not Feed.LEDGER:
         raise ConfigError("who answered requests is known of a ledger alone", fix="leave `alerts: requests:` out")
-    if any(rule.short < watch.window for rule in alerting.requests):
+    if watch is not None and any(rule.short < watch.window for rule in alerting.requests):
         raise ConfigError(
             f"windows of {watch.window:g} seconds say nothing of a shorter while in `alerts: requests:`",
             fix="choose `window:` as short as the shortest `short:`",

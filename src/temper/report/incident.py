@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from temper.core.incident import PARTS, Entry, Incident, Kind
+from temper.core.incident import Entry, Incident
+from temper.report import _incident as its
 from temper.report._inert import inert
 
 _ACTING = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
-_PARTS = {"lead": "decided", "scribe": "wrote down", "contact": "told the others"}
 ASKED = (
     ("What clients noticed", "How many, for how long, what they were answered, and how it is known."),
     ("Why it happened", "What led to what. No names: what made the mistake easy, and nothing stop it?"),
@@ -38,50 +37,44 @@ def _lines(incident: Incident, now: float) -> Iterator[str]:
     yield "|---|---|"
     for name, value in _facts(incident, now):
         yield f"| {name} | {value} |"
-    yield from ("", "## Summary", "", "*In three sentences, for somebody who was not there.*", "", "## Timeline", "")
-    yield "| when (UTC) | after | who | what |"
-    yield "|---|---|---|---|"
+    yield from ("", "## Summary", "", "*In three sentences, for somebody who was not there.*", "", "## Times", "")
+    yield from ("| | | measured |", "|---|---|---|")
+    yield from (f"| {name} | {took} | {means} |" for name, took, means in its.times(incident))
+    yield from ("", "## Timeline", "", "| when (UTC) | after | who | what |", "|---|---|---|---|")
     for entry in incident.timeline:
-        yield f"| {_clock(entry.at)} | {_span(entry.at - incident.opened)} | {_text(entry.who)} | {_told(entry)} |"
+        after = its.span(entry.at - incident.opened)
+        yield f"| {its.clock(entry.at)} | {after} | {_text(entry.who)} | {_text(its.told(entry))} |"
+    yield from _section("Evidence", [_kept(one) for one in incident.evidence], "none was kept")
+    yield from _section("Cause", [_text(one.text) for one in incident.causes], "it is not written down")
+    yield from _section("Regression test", [_text(str(one.detail["test"])) for one in incident.tests], "there is none")
+    yield from _section("What is open", [_text(one) for one in its.missing(incident)], "nothing")
     for heading, question in ASKED:
         yield from ("", f"## {heading}", "", f"*{question}*")
     yield from ("", "## What is done about it", "", "| what | who | until when | how one sees that it helps |")
     yield from ("|---|---|---|---|", "| | | | |", "")
 
 
+def _section(heading: str, lines: list[str], none: str) -> Iterator[str]:
+    yield from ("", f"## {heading}", "", *(f"- {line}" for line in lines or [none]))
+
+
+def _kept(entry: Entry) -> str:
+    return f"{_text(str(entry.detail['evidence']))}, by {_text(entry.who)} at {its.clock(entry.at)}"
+
+
 def _facts(incident: Incident, now: float) -> Iterator[tuple[str, str]]:
     yield "severity", str(incident.severity)
-    yield "opened", f"{_clock(incident.opened)} by {_text(incident.by)}"
-    if (first := _first_person(incident)) is not None:
-        yield "first word of a person", f"{_clock(first.at)}, after {_span(first.at - incident.opened)}"
+    yield "opened", f"{its.clock(incident.opened)} by {_text(incident.by)}"
+    if taken := next((one for one in its.moments(incident) if one.name == "taken" and one.at), None):
+        yield "first word of a person", f"{taken.at}, after {taken.after}"
     if incident.closed is None:
-        yield "closed", f"still open after {_span(now - incident.opened)}"
+        yield "closed", f"still open after {its.span(now - incident.opened)}"
     else:
-        yield "closed", f"{_clock(incident.closed)}, after {_span(incident.closed - incident.opened)}"
-    for part in PARTS:
-        yield f"{_PARTS[part]}", _text(incident.parts.get(part, "nobody was named"))
-    runs = dict.fromkeys(str(one.detail["run"]) for one in incident.timeline if one.kind is Kind.PLAYBOOK)
-    yield "playbook runs", ", ".join(f"`{_text(run)}`" for run in runs) or "none"
-
-
-def _first_person(incident: Incident) -> Entry | None:
-    """The first line that no program wrote of its own accord."""
-    return next((one for one in incident.timeline if one.kind not in (Kind.OPENED, Kind.SIGNAL)), None)
-
-
-def _told(entry: Entry) -> str:
-    return f"{entry.kind}: {_text(entry.text)}"
+        yield "closed", f"{its.clock(incident.closed)}, after {its.span(incident.closed - incident.opened)}"
+    for name, person in its.people(incident).items():
+        yield name, _text(person or "nobody was named")
+    yield "playbook runs", ", ".join(f"`{_text(one.run)}`" for one in its.runs(incident)) or "none"
 
 
 def _text(text: str) -> str:
     return _ACTING.sub(r"\\\1", inert(text))
-
-
-def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -18,7 +18,9 @@ class Context:
     """Everything a response may touch. `serving` is the guard of a temper.yaml and `parts` the names of its stages;
     `gateway` is the address of a gateway that can be asked. `dry` lets nothing be changed. `asked` puts a question to
     a person: None where nobody is there to answer. `run` names the run in every reason that is written,
-    `incident` what it is run for.
+    `incident` what it is run for. `config` is the temper.yaml, `feed` what its windows are of ("": none are watched)
+    and `threshold` its model's. `tell` sends what is due to the receivers there and says how that went (None: there are
+    none), and `hand` shows a person what is written nowhere.
     """
 
     serving: Serving
@@ -32,6 +34,11 @@ class Context:
     why: str = "a playbook"
     incident: int | None = None
     dry: bool = True
+    config: str = ""
+    feed: str = ""
+    threshold: float | None = None
+    tell: Callable[[], str] | None = None
+    hand: Callable[[str], None] | None = None
     _control: Control | None = field(default=None, init=False, repr=False)
 
     @property

@@ -4,6 +4,7 @@ title: A key was stolen
 when: A client says that its key is in other hands, or the ledger shows requests that are not theirs.
 severity: major                    # minor, major or critical
 undone: A revoked key stays revoked; make the client a new one.
+reaches: contained                 # what a run for an incident has reached once it worked: that, eradicated, recovered
 settings:
   key: {about: the part of the key before the dot}      # must be set: --set key=...
   minutes: {about: how far to look back, usual: "60"}
@@ -17,9 +18,10 @@ worked:                            # what is true afterwards
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from typing import Any
 from temper.config.document import Node, Scalar, Section
 from temper.config.reading import parse, read
 from temper.core.errors import ConfigError
-from temper.core.incident import Response, Severity
+from temper.core.incident import Phase, Response, Severity
 from temper.core.room import Room
 
 RESPONSES = Room("temper.response.responses")
@@ -75,7 +77,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
-    """Responses in order for a kind of incident."""
+    """Responses in order for a kind of incident; `place` is how it was asked for, `digest` that of its text."""
 
     name: str
     title: str
@@ -86,6 +88,9 @@ class Playbook:
     checks: tuple[Step, ...]
     steps: tuple[Step, ...]
     worked: tuple[Step, ...]
+    reaches: Phase | None = None
+    place: str = ""
+    digest: str = ""
 
     def set(self, given: Mapping[str, str]) -> dict[str, str]:
         """Every setting, the given ones over the usual ones; what is missing or unknown is refused."""
@@ -111,31 +116,44 @@ def playbook(name: str) -> Playbook:
     """The playbook of this name, or in the file at this path."""
     if name in names():
         text = (resources.files("temper.response") / "playbooks" / f"{name}.yaml").read_text(encoding="utf-8")
-        return _playbook(parse(text, f"{name}.yaml"), name)
+        return replace(_playbook(parse(text, f"{name}.yaml"), name), place=name, digest=_digest(text.encode()))
     if name.endswith((".yaml", ".yml")):
-        return _playbook(read(Path(name)), Path(name).stem)
+        path = Path(name)
+        found = _playbook(read(path), path.stem)
+        return replace(found, place=str(path.absolute()), digest=_digest(path.read_bytes()))
     raise ConfigError(
         f"there is no playbook {name[:80]!r}", fix=f"there are {', '.join(names())}; or name a .yaml file"
     )
 
 
 def _playbook(section: Section, name: str) -> Playbook:
-    section.only("title", "when", "severity", "undone", "settings", "checks", "steps", "worked")
+    section.only("title", "when", "severity", "undone", "reaches", "settings", "checks", "steps", "worked")
     settings = tuple(_settings(section.section("settings")))
     known = {one.name for one in settings}
     parts = {part: tuple(_step(one, known) for one in section.sections(part)) for part in ("checks", "steps", "worked")}
     if not parts["steps"] or not parts["worked"]:
         missing = "steps" if not parts["steps"] else "worked"
         raise section.error(f"a playbook without {missing}", missing, fix=f"add `{missing}:` with one step at least")
+    names = [one.name for one in parts["steps"]]
+    if twice := sorted(name for name in set(names) if names.count(name) > 1):
+        raise section.error(f"two steps are called {twice[0]!r}", "steps", fix="a run goes on by their names")
+    reaches = section.word("reaches", ["", *Phase], "")
     return Playbook(
         name=name,
+        reaches=Phase(reaches) if reaches else None,
         title=section.needed("title"),
         when=" ".join(section.needed("when").split()),
         severity=Severity(section.word("severity", list(Severity), "")),
         undone=" ".join(section.needed("undone").split()),
         settings=settings,
-        **parts,
+        checks=parts["checks"],
+        steps=parts["steps"],
+        worked=parts["worked"],
     )
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _settings(section: Section) -> Iterator[Setting]:
@@ -171,6 +189,7 @@ def _options(kind: type[Any], section: Section) -> Iterator[tuple[str, Any]]:
         "float": section.number,
         "int": section.whole,
         "bool": section.flag,
+        "float | None": lambda key, usual: section.maybe(key),
     }
     for one in fields(kind):
         if one.name in section.entries:

@@ -8,25 +8,29 @@ from typing import Any
 
 from temper.core.errors import StoreError, TemperError
 from temper.core.incident import Acted, Response
-from temper.response.context import Context
-from temper.response.playbook import RESPONSES, Playbook, Step
+from temper.response.context import Context, mark
+from temper.response.playbook import RESPONSES, Playbook, Step, playbook
 from temper.response.record import Record
 
 Line = tuple[str, Step, Response]
+WORKED = "it worked"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Run:
     """One run of a playbook. `say` prints a line; questions go through the context, where None is the word of somebody
-    who said yes to everything beforehand.
+    who said yes to everything beforehand. `before` are the steps that are done already, and `undos` what takes them
+    back, where a run goes on that was stopped.
     """
 
     playbook: Playbook
     context: Context
     say: Callable[[str], None]
     settings: Mapping[str, str] = field(default_factory=dict)
+    before: frozenset[str] = frozenset()
+    undos: list[tuple[str, Response]] = field(default_factory=list)
+    goes_on: bool = False
     _record: Record = field(init=False, repr=False)
-    _undos: list[tuple[str, Response]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._record = Record(context=self.context)
@@ -55,13 +59,29 @@ class Run:
         }  # what cannot be is refused before anything is done
         if self.context.incident is not None:
             self.context.control.incidents.get(self.context.incident)
-        self._record.tell("begin", self.playbook.title, playbook=self.playbook.name, settings=dict(self.settings))
-        well = self._fits(every["checks"]) and self._all(every["steps"]) and self._all(every["worked"])
-        if not well and self._undos:
+        self._begin()
+        fits = self.goes_on or self._fits(every["checks"])
+        well = fits and self._all(every["steps"]) and self._all(every["worked"])
+        if not well and self.undos:
             self._offer()
-        self._record.tell("end", "it worked" if well else "it did not work")
+        self._record.tell("end", WORKED if well else "it did not work")
         self._flushed()
+        if well:
+            self._reached()
         return well
+
+    def _begin(self) -> None:
+        book = self.playbook
+        told = {"playbook": book.name, "place": book.place, "digest": book.digest, "settings": dict(self.settings)}
+        self._record.tell("resume" if self.goes_on else "begin", book.title, **told)
+
+    def _reached(self) -> None:
+        """What the incident has come to by this."""
+        incident, phase = self.context.incident, self.playbook.reaches
+        if incident is not None and phase is not None:
+            text = f"playbook {self.playbook.name} worked {mark(self.context.run)}"
+            self.context.control.incidents.reach(incident, phase, text, self.context.by, self.context.clock())
+            self.say(f"incident {incident} is {phase}")
 
     def _lines(self, part: str, steps: tuple[Step, ...]) -> list[Line]:
         return [(part, step, step.response(self.settings)) for step in steps]
@@ -98,6 +118,9 @@ class Run:
 
     def _one(self, at: int, step: Step, response: Response) -> bool:
         self.context.why = f"playbook {self.playbook.name}, {step.name}"
+        if step in self.playbook.steps and step.name in self.before:
+            self.say(f"  ✓ {at} {step.name} [{step.do}]: was done before")
+            return True
         planned = self._planned(step, response)
         waits = getattr(response, "seconds", 0.0) > 0.0
         if not waits and (not planned.well or not planned.does):
@@ -110,10 +133,11 @@ class Run:
         undo = {} if planned.undo is None else {"undo": document(planned.undo)}
         self._record.tell("step", planned.does or planned.found, step=step.name, **undo)
         if planned.undo is not None:
-            self._undos.append((step.name, planned.undo))
+            self.undos.append((step.name, planned.undo))
         acted = self._done(response)
         self._tell(at, step, acted, "")
-        self._record.tell("done" if acted.well else "failed", acted.does or acted.found, step=step.name)
+        kept = {"evidence": acted.evidence} if acted.evidence else {}
+        self._record.tell("done" if acted.well else "failed", acted.does or acted.found, step=step.name, **kept)
         return acted.well
 
     def _agreed(self, at: int, step: Step, planned: Acted) -> bool:
@@ -134,14 +158,15 @@ class Run:
 
     def _offer(self) -> None:
         """Take back what was done, if somebody says so."""
-        names = ", ".join(name for name, _ in self._undos)
+        names = ", ".join(name for name, _ in self.undos)
         if self.context.asked(f"Undo what was done ({names})?"):
-            for name, undo in originals(self._undos):
+            for name, undo in originals(self.undos):
                 acted = self._done(undo)
                 self.say(f"  undone, {name}: {acted.found}" + (f"; {acted.does}" if acted.does else ""))
                 self._record.tell("undone", acted.does or acted.found, step=name, well=acted.well)
         else:
             self.say(f"what was done stays; to take it back: temper respond undo {self.context.run}")
+            self.say(f"to go on where it stopped: temper respond resume {self.context.run}")
 
     def _tell(self, at: int, step: Step, acted: Acted, would: str, risky: bool = False) -> None:
         self.say(f"  {'✓' if acted.well else '✗'} {at} {step.name} [{step.do}]: {acted.found}")
@@ -161,6 +186,39 @@ class Run:
                 self.say(f"  {at:.0f} {self.context.by} {action}: {text}")
 
 
+def resumed(context: Context, say: Callable[[str], None]) -> Run:
+    """A run that stopped or was killed, ready to go on: what is done is left out, what was under way is done again.
+
+    Raises `TemperError` for one that worked, was taken back, or whose playbook is another by now.
+    """
+    rows = context.control.runs.read(context.run)
+    if not rows or rows[0]["action"] != "begin":
+        raise TemperError(f"there is no run {context.run!r}", fix="`temper respond run` names each run it begins")
+    begun = rows[0]
+    if rows[-1]["action"] == "end" and rows[-1]["text"] == WORKED:
+        raise TemperError(f"run {context.run} has worked", fix="begin another")
+    if any(row["action"] == "undone" for row in rows):
+        raise TemperError(f"run {context.run} was taken back", fix="begin another")
+    book = playbook(str(begun["place"] or begun["playbook"]))
+    if book.digest != begun["digest"]:
+        raise TemperError(f"the playbook {book.name} has changed since run {context.run}", fix="begin another run")
+    context.incident = begun.get("incident")
+    return Run(
+        playbook=book,
+        context=context,
+        say=say,
+        settings=book.set(begun["settings"]),
+        before=frozenset(row["step"] for row in rows if row["action"] == "done"),
+        undos=_kept(rows),
+        goes_on=True,
+    )
+
+
+def _kept(rows: list[dict[str, Any]]) -> list[tuple[str, Response]]:
+    """What takes back the steps of a run, from its record."""
+    return [(row["step"], built(row["undo"])) for row in rows if row["action"] == "step" and "undo" in row]
+
+
 def undo(context: Context, say: Callable[[str], None]) -> bool:
     """Take back what a run changed, from its record, the last first; what somebody has set since stays."""
     rows = context.control.runs.read(context.run)
@@ -169,7 +227,7 @@ def undo(context: Context, say: Callable[[str], None]) -> bool:
     context.incident = rows[0].get("incident")
     context.why = f"{rows[0].get('playbook', 'a playbook')} is undone"
     record, well = Record(context=context), True
-    undos = [(row["step"], built(row["undo"])) for row in rows if row["action"] == "step" and "undo" in row]
+    undos = _kept(rows)
     if not undos:
         say("this run changed nothing that can be taken back")
     context.dry = False

@@ -73,6 +73,7 @@ def answers(system: Protected) -> dict[str, str]:
         "schema.columns": _yes(bool(schema.columns)),
         "schema.sensitive": _yes(any(column.sensitive for column in schema.columns)),
         "stress.relations": _yes(bool(system.options.get("validation.metamorphic"))),
+        "assess.recurrences": _yes(bool(system.options.get("validation.recurrence"))),
         "data.train": _yes(system.train is not None),
         "data.accepted": _yes(system.train is not None and system.accepted is not None),
         "data.events": _yes(system.events is not None),

@@ -90,7 +90,7 @@ SCREENS = (
     Screen("POST", "/incidents/{id:int}/playbooks/{name}/try", Role.APPROVER, playbooks.tried),
     Screen("POST", "/incidents/{id:int}/playbooks/{name}/run", Role.ADMIN, playbooks.run),
     Screen("POST", "/incidents/{id:int}/answer", Role.ADMIN, playbooks.answer),
-    Screen("GET", "/incidents/{id:int}/review", Role.VIEWER, incidents.document),
+    Screen("GET", "/incidents/{id:int}/report", Role.VIEWER, incidents.document),
     Screen("POST", "/incidents/{id:int}/note", Role.APPROVER, incidents.note),
     Screen("POST", "/incidents/{id:int}/change", Role.APPROVER, incidents.change),
     Screen("POST", "/incidents/{id:int}/close", Role.APPROVER, incidents.close),

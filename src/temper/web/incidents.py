@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.errors import TemperError
 from temper.core.incident import PARTS, Incident, Severity
 from temper.core.review import Role
-from temper.report.incident import review
+from temper.report.postmortem import render
 from temper.web import moments
 from temper.web.refused import Refused
 from temper.web.visit import Visit
@@ -71,12 +71,12 @@ def close(visit: Visit) -> Response:
 
 
 def document(visit: Visit) -> Response:
-    """The review to be filled in, as a file."""
+    """The post-incident report, as a file: a page of its own, which is not shown as one of the console's."""
     from starlette.responses import PlainTextResponse
 
     one = found(visit)
-    name = {"content-disposition": f'attachment; filename="incident-{one.id}.md"'}
-    return PlainTextResponse(review(one, visit.now), media_type="text/markdown", headers=name)
+    name = {"content-disposition": f'attachment; filename="incident-{one.id}.html"'}
+    return PlainTextResponse(render(one, visit.now), media_type="text/html", headers=name)
 
 
 def found(visit: Visit) -> Incident:

@@ -25,13 +25,13 @@ from temper.targets.served import Served, served
 Made = TypeVar("Made")
 Options = Mapping[str, Mapping[str, Any]]
 STAGES = Room("temper.guard.serving.stages")
-EACH, BEFORE, AFTER = ("extraction",), ("anomaly",), ("output",)
+EACH, BEFORE, AFTER = ("quarantine", "extraction"), ("anomaly",), ("output",)
 """Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
 PARTS = ("quota", "bounds", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
 """What can be set, in the order in which a request meets it."""
 AROUND = ("quota", "bounds", "concurrency", "breaker", "golden", "fallback")
 """What is decided by the moment and not by the rows alone, so that it cannot be decided again."""
-_ASKED_FOR = ("quota", "decide")  # off where nothing is written; all others are on, with their defaults
+_ASKED_FOR = ("quota", "quarantine", "decide")  # off where nothing is written; all others are on, with their defaults
 
 
 def options_of(serving: Serving) -> Options:
@@ -77,14 +77,10 @@ def known(name: str, given: Mapping[str, Any], names: list[str]) -> None:
 def layers(
     names: tuple[str, ...], serving: Serving, stage: Callable[[str, Mapping[str, Any]], ServingStage]
 ) -> tuple[Layer, ...]:
-    """The stages of these names that are not off, by `stage`; what is not written is on, with its defaults."""
-    written = {name: (mode, options) for name, mode, options in serving.stages}
-    found = []
-    for name in names:
-        mode, options = written.get(name, (Mode.ENFORCE, {}))
-        if mode is not Mode.OFF:
-            found.append((name, mode, stage(name, options)))
-    return tuple(found)
+    """The stages of these names that are not off, by `stage`."""
+    written = {name: options for name, _, options in serving.stages}
+    modes = {name: mode_of(serving, name) for name in names}
+    return tuple((name, mode, stage(name, written.get(name, {}))) for name, mode in modes.items() if mode != Mode.OFF)
 
 
 def quota(options: Options) -> QuotaConfig | None:

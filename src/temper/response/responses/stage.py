@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from temper.core.errors import ConfigError
 from temper.core.incident import Acted
 from temper.core.serving import Mode
 from temper.response.context import Context
+from temper.response.responses._policy import policy_of
 from temper.response.responses._put import put
 
 
@@ -31,30 +32,13 @@ class Stage:
     def act(self, context: Context) -> Acted:
         if self.stage not in context.parts:
             raise ConfigError(f"the guard has no stage {self.stage!r}", fix=f"there are {', '.join(context.parts)}")
-        policy = _policy(context)
+        policy = policy_of(context)
         options = dict(policy.get(self.stage) or {})
         now = options.get("mode", "as it comes")
         if now == self.mode:
             return Acted(found=f"{self.stage} is {now} already")
         changed = policy | {self.stage: options | {"mode": self.mode}}
         return put(context, "policy", changed, f"{self.stage} is {now}", f"{self.stage} is set to {self.mode}")
-
-
-def _policy(context: Context) -> dict[str, Any]:
-    """The policy that holds, every stage as a mapping: the one people have activated, or the one of temper.yaml."""
-    record = context.control.records.current("policy")
-    if record is None or record.value is None:
-        return {name: {"mode": mode.value, **options} for name, mode, options in context.serving.stages}
-    return {name: _options(value) for name, value in record.value.items()}
-
-
-def _options(value: Any) -> Any:
-    """A stage that is a mode alone, or switched off, written out."""
-    if isinstance(value, bool):
-        return {"mode": "enforce" if value else "off"}
-    if isinstance(value, str) and value in {one.value for one in Mode}:
-        return {"mode": value}
-    return {"mode": "enforce", **value} if isinstance(value, dict) else value
 
 
 PLUGIN = Stage

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.incident import PARTS, Entry, Incident, Kind, Severity
+from temper.core.incident import PARTS, Entry, Incident, Kind, Phase, Remark, Severity, Symptom
 from temper.core.review import Conflict
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
@@ -32,7 +33,7 @@ class Incidents:
         title, text = wording.title(title), wording.reason(text)
         detail = {"playbook": playbook} if playbook else {}
         with self._database.write() as tx:
-            row = tx.one("SELECT * FROM incident WHERE source = ? AND closed IS NULL", source)
+            row = _of_source(tx, source)
             if row is None:
                 return _opened(tx, title, severity, source, by, now, text, detail)
             _added(tx, row["id"], Kind.SIGNAL, by, now, text, detail)
@@ -41,16 +42,81 @@ class Incidents:
     def passed(self, source: str, text: str, by: str, now: float) -> None:
         """That what a program saw is over: a line of the open incident of this source, if there is one."""
         with self._database.write() as tx:
-            row = tx.one("SELECT id FROM incident WHERE source = ? AND closed IS NULL", source)
+            row = _of_source(tx, source)
             if row is not None:
-                _added(tx, row["id"], Kind.SIGNAL, by, now, wording.reason(text), {})
+                _added(tx, row["id"], Kind.SIGNAL, by, now, wording.reason(text), {"over": True})
 
-    def note(self, id: int, text: str, by: str, now: float) -> None:
-        """A person's line, also after it was closed: what a review finds belongs here too."""
-        text = wording.reason(text)
+    def begin(self, feed: str, until: float) -> None:
+        """From now on the windows of this feed open incidents; those up to `until` do not. Once begun it stays."""
+        with self._database.write() as tx:
+            tx.all("INSERT INTO followed (feed, until) VALUES (?, ?) ON CONFLICT (feed) DO NOTHING", feed, until)
+
+    def follow(self, feed: str, found: Sequence[Symptom], until: float, by: str, now: float) -> list[int]:
+        """Write what was seen in windows of a feed, in order of time; what was written before is left out, so twice is
+        the same as once. Gives the incidents that it opened.
+        """
+        new: list[int] = []
+        with self._database.write() as tx:
+            row = tx.one("SELECT until FROM followed WHERE feed = ?", feed)
+            since = float(row["until"]) if row else 0.0
+            for one in found:
+                if since < one.at <= until:
+                    new += _seen(tx, one, by, now)
+            sql = (
+                "INSERT INTO followed (feed, until) VALUES (?, ?) ON CONFLICT (feed) DO UPDATE "
+                "SET until = excluded.until WHERE excluded.until > followed.until"
+            )
+            tx.all(sql, feed, until)
+        return new
+
+    def escalate(self, after: float, by: str, now: float) -> list[int]:
+        """What programs opened and nobody has led for so many seconds becomes critical; which those are."""
+        sql = "SELECT * FROM incident WHERE closed IS NULL AND source <> '' AND severity <> ? AND opened <= ?"
+        found = []
+        with self._database.write() as tx:
+            for row in tx.all(sql, str(Severity.CRITICAL), now - after):
+                if not _led(tx, row["id"]):
+                    tx.all("UPDATE incident SET severity = ? WHERE id = ?", str(Severity.CRITICAL), row["id"])
+                    detail = {"severity": str(Severity.CRITICAL), "untaken": row["severity"]}
+                    text = f"severity critical, was {row['severity']}: nobody took it"
+                    _added(tx, row["id"], Kind.SEVERITY, by, now, text, detail)
+                    found.append(int(row["id"]))
+        return found
+
+    def reach(self, id: int, phase: Phase | str, text: str, by: str, now: float) -> None:
+        """State that it is contained, that its cause is gone, or that the service is what it was."""
+        try:
+            phase = Phase(phase)
+        except ValueError:
+            raise TemperError(f"{str(phase)[:80]!r} is no phase", fix=f"use one of {', '.join(Phase)}") from None
+        with self._database.write() as tx:
+            _open(tx, id)
+            reached(tx, id, phase, wording.reason(text), by, now)
+
+    def notice(self, id: int, by: str, now: float) -> None:
+        """Let the receivers of alerts be told of it, whoever opened it."""
+        with self._database.write() as tx:
+            _open(tx, id)
+            _added(tx, id, Kind.NOTE, by, now, "the receivers of alerts are told", {"notice": True})
+
+    def note(
+        self, id: int, text: str, by: str, now: float, *, remark: Remark | str = "", settles: int | None = None
+    ) -> None:
+        """A person's line, also after it was closed: what a review finds belongs here too. `settles` is the seq of a
+        todo that is done.
+        """
+        text, detail = wording.reason(text), {"remark": str(_remark(remark))} if remark else {}
         with self._database.write() as tx:
             _row(tx, id)
-            _added(tx, id, Kind.NOTE, by, now, text, {})
+            if settles is not None and not _todo(tx, id, settles):
+                raise TemperError(f"incident {id} has no todo {settles}", fix="`temper incidents show` numbers them")
+            _added(tx, id, Kind.NOTE, by, now, text, detail | ({} if settles is None else {"settles": settles}))
+
+    def tested(self, id: int, text: str, test: str, by: str, now: float) -> None:
+        """A line that a regression test was made of it; `test` is its path and digest."""
+        with self._database.write() as tx:
+            _row(tx, id)
+            _added(tx, id, Kind.NOTE, by, now, wording.reason(text), {"test": test})
 
     def rank(self, id: int, severity: Severity | str, by: str, now: float) -> None:
         """How bad it is, as people see it now."""
@@ -86,12 +152,21 @@ class Incidents:
             lines = tx.all("SELECT * FROM incident_entry WHERE incident = ? ORDER BY seq", id)
         return _incident(row, tuple(map(_entry, lines)))
 
-    def page(self, open_only: bool = False, limit: int = 50, offset: int = 0) -> list[Incident]:
-        """Incidents without their timelines, those that are open first, then the newest."""
+    def page(
+        self, open_only: bool = False, limit: int = 50, offset: int = 0, *, timelines: bool = False
+    ) -> list[Incident]:
+        """Incidents, those that are open first, then the newest; with their timelines where these are asked for."""
         where = "WHERE closed IS NULL" if open_only else ""
         sql = f"SELECT * FROM incident {where} ORDER BY (closed IS NULL) DESC, id DESC LIMIT ? OFFSET ?"
+        lines: dict[int, list[Entry]] = {}
         with self._database.read() as tx:
-            return [_incident(row) for row in tx.all(sql, limit, offset)]
+            rows = tx.all(sql, limit, offset)
+            if timelines and rows:
+                marks = ", ".join("?" * len(rows))
+                every = f"SELECT * FROM incident_entry WHERE incident IN ({marks}) ORDER BY seq"
+                for line in tx.all(every, *(row["id"] for row in rows)):
+                    lines.setdefault(line["incident"], []).append(_entry(line))
+        return [_incident(row, tuple(lines.get(row["id"], ()))) for row in rows]
 
     def counts(self) -> tuple[int, int]:
         """How many are open, and how many there ever were."""
@@ -100,10 +175,60 @@ class Incidents:
         return (row["n"] - row["ended"], row["n"]) if row else (0, 0)
 
 
-def told(tx: Transaction, id: int, text: str, by: str, now: float, run: str) -> None:
+def told(tx: Transaction, id: int, text: str, by: str, now: float, run: str, evidence: str = "") -> None:
     """A line about a playbook that is run for it."""
     _row(tx, id)
-    _added(tx, id, Kind.PLAYBOOK, by, now, text, {"run": run})
+    _added(tx, id, Kind.PLAYBOOK, by, now, text, {"run": run, **({"evidence": evidence} if evidence else {})})
+
+
+def reached(tx: Transaction, id: int, phase: Phase, text: str, by: str, now: float) -> None:
+    """A line that states a phase."""
+    _added(tx, id, Kind.NOTE, by, now, f"{phase}: {text}", {"phase": str(phase)})
+
+
+def _seen(tx: Transaction, one: Symptom, by: str, now: float) -> list[int]:
+    """Write it into the open incident of its source; what is wrong opens one where there is none."""
+    wording.name(one.source, "the source of an incident")
+    text, row = wording.reason(one.text), _of_source(tx, one.source)
+    if row is not None:
+        if not (one.over and _is_over(tx, row["id"])):
+            _added(tx, row["id"], Kind.SIGNAL, by, now, text, one.detail)
+        return []
+    if one.over:
+        return []
+    return [_opened(tx, wording.title(one.title), one.severity, one.source, by, now, text, one.detail)]
+
+
+def _of_source(tx: Transaction, source: str) -> Row | None:
+    return tx.one("SELECT * FROM incident WHERE source = ? AND closed IS NULL", source)
+
+
+def _is_over(tx: Transaction, id: int) -> bool:
+    """Whether the last that a program saw of it was that it is over."""
+    sql = (
+        "SELECT detail FROM incident_entry WHERE incident = ? AND kind IN ('opened', 'signal') "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    last = tx.one(sql, id)
+    return last is not None and bool(from_json(last["detail"]).get("over"))
+
+
+def _remark(word: Remark | str) -> Remark:
+    try:
+        return Remark(word)
+    except ValueError:
+        raise TemperError(f"a note is no {str(word)[:80]!r}", fix=f"use one of {', '.join(Remark)}") from None
+
+
+def _todo(tx: Transaction, id: int, seq: int) -> bool:
+    row = tx.one("SELECT detail FROM incident_entry WHERE incident = ? AND seq = ?", id, seq)
+    return row is not None and from_json(row["detail"]).get("remark") == Remark.TODO
+
+
+def _led(tx: Transaction, id: int) -> bool:
+    """Whether somebody leads it."""
+    rows = tx.all("SELECT detail FROM incident_entry WHERE incident = ? AND kind = 'part'", id)
+    return any(from_json(row["detail"]).get("part") == PARTS[0] for row in rows)
 
 
 def _opened(

@@ -11,6 +11,7 @@ from temper.store.control.database import Database
 
 WORDS = {
     "begin": "begins:",
+    "resume": "goes on:",
     "check": "looked:",
     "step": "does",
     "done": "did",
@@ -38,7 +39,8 @@ class Runs:
             audit.write(tx, now, by, f"playbook.{action}", run, text=text, incident=incident, **detail)
             if incident is not None:
                 step = f"{detail['step']}: " if "step" in detail else ""
-                incidents.told(tx, incident, f"{WORDS[action]} {step}{text}", by, now, run)
+                kept = str(detail.get("evidence", ""))
+                incidents.told(tx, incident, f"{WORDS[action]} {step}{text}", by, now, run, kept)
 
     def read(self, run: str) -> list[dict[str, Any]]:
         """What happened in a run, in its order: `action`, `text`, `at`, `who` and what else was told."""

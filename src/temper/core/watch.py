@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+PERSISTENT = "persistent"
+"""The alarm of scores that have crowded below the threshold over many windows."""
+
+
 class Seen(StrEnum):
     """What a window says; NOTHING stands for no rows at all, and like INCONCLUSIVE it is never read as PASS."""
 
@@ -79,7 +83,7 @@ class Watched:
     their distribution functions, categories by Cramer's V. `troubles` are what no row was right in (a column that is
     gone), in words, and `notes` what some rows were not right in: these count as missing values, and drift decides. Of
     a FAIL, `kind` is what kind of change it shows, `why` the evidence in words, `since` the start of the first window
-    in a row that shows it.
+    in a row that shows it. `gathered` is the evidence of small campaigns, which the next window goes on from.
     """
 
     start: float
@@ -95,3 +99,4 @@ class Watched:
     why: tuple[str, ...] = ()
     since: float | None = None
     moved: tuple[tuple[str, float], ...] = ()
+    gathered: tuple[float, ...] = ()

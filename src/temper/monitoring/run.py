@@ -143,8 +143,8 @@ class Monitor:
             if start not in known:
                 held_rows = held.get(start, _Held(reference=self.reference))
                 whole = held_rows.whole or empty
-                said = judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes)
                 before = told.get(last) or self.windows.one(self.watch.feed, self.digest, last, width)
+                said = judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes, before)
                 told[start] = explained(said, whole, self.schema, before)
                 yield told[start]
 

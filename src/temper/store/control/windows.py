@@ -70,6 +70,7 @@ def _document(one: Watched) -> str:
             "why": list(one.why),
             "since": one.since,
             "moved": [list(moved) for moved in one.moved],
+            "gathered": list(one.gathered),
         }
     )
 
@@ -90,4 +91,5 @@ def _watched(row: Row) -> Watched:
         why=tuple(found.get("why", ())),
         since=found.get("since"),
         moved=tuple((name, float(value)) for name, value in found.get("moved", ())),
+        gathered=tuple(map(float, found.get("gathered", ()))),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
 PERSISTENT = "persistent"
 """The alarm of scores that have crowded below the threshold over many windows."""
 

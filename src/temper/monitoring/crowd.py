@@ -53,11 +53,12 @@ def gathered(window: Window, before: Sequence[float], tolerance: float = 1.1) ->
     Source: Shin, Ramdas & Rinaldo, "E-detectors", 2023; Pollak, "Optimal detection of a change in distribution", 1985.
     """
     counts = list(near(window))
-    if not window.tally.rows or not counts:
-        return tuple(before)
+    if not counts:
+        return ()
     bets = np.concatenate([_bets(known, now, tolerance) for known, now in counts])
+    begins = np.repeat([float(any(now)) for _, now in counts], len(_TIMES))  # where no row says anything, none does
     carried = np.array(before) if len(before) == len(bets) else np.zeros(len(bets))
-    return tuple(((1.0 + carried) * bets).tolist())
+    return tuple(((begins + carried) * bets).tolist())
 
 
 def _bets(known: Counts, now: Counts, tolerance: float) -> Array:
@@ -66,7 +67,7 @@ def _bets(known: Counts, now: Counts, tolerance: float) -> Array:
     for side in (0, 2):
         share = clopper_pearson(known[1], known[1] + known[side], _SURE, "upper")[1] if known[side] else 1.0
         if share >= 1.0:
-            return np.ones(len(times))  # without neighbours nothing is promised
+            return np.zeros(len(times))  # without neighbours nothing is promised, so nothing is bet
         odds = tolerance * share / (1.0 - share)
         least = np.minimum(
             least, now[1] * np.log(times) - (now[1] + now[side]) * np.log((1.0 + times * odds) / (1.0 + odds))
@@ -79,6 +80,5 @@ def persistent(evidence: Sequence[float], known: Reference) -> Moved:
     if not evidence:
         return Moved(columns=np.zeros(0, np.int64), values=np.zeros(0), p=np.zeros(0))
     value = float(np.mean(evidence))
-    return Moved(
-        columns=np.array([len(known.cells) - 1]), values=np.array([value]), p=np.array([min(1.0, 1.0 / max(value, 1.0))])
-    )
+    p = min(1.0, 1.0 / max(value, 1.0))
+    return Moved(columns=np.array([len(known.cells) - 1]), values=np.array([value]), p=np.array([p]))

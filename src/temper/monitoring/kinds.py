@@ -34,7 +34,7 @@ from temper.monitoring.segments import where
 _MISSING, _NEW = 0.05, 0.2
 _SIGNS = {
     "bunching": "scores crowd just below the threshold: {value:.1f} times as many as their neighbours promise",
-    PERSISTENT: "scores crowd just below the threshold, a little in many windows: {value:,.0f} to one that it is no chance",
+    PERSISTENT: "scores crowd just below the threshold, a little in many windows: {value:,.0f} to one against chance",
     "trains": "a client tried one case {value:,.0f} times, ever closer to the threshold",
     "movable": "only columns that an attacker sets have moved, by up to {value:.2f}",
 }

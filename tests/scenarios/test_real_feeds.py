@@ -21,3 +21,9 @@ def test_employment_raises_no_alarm_of_performance(data_dir, tmp_path):
     assert len(found.outcomes) == 21
     assert [one.seen for one in found.outcomes if one.seen is Seen.FAIL] == []
     assert sum(one.seen is Seen.PASS for one in found.outcomes) >= 15, "it is measured, and not only open"
+
+
+def test_windows_in_which_employment_does_fall_are_told(data_dir, tmp_path):
+    """In the order of the file the first rows of 2018 are of other people; who cannot see that cannot see anything."""
+    found = employment(data_dir, tmp_path, by="file")
+    assert [round(one.start / 86_400.0) for one in found.outcomes if one.seen is Seen.FAIL] == [13, 14]

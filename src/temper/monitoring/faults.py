@@ -116,10 +116,13 @@ def _swapped(schema: Schema, before: Array, now: Array, moved: Array) -> list[Fa
 
 
 def _unrelated(schema: Schema, before: Array, now: Array, moved: Array) -> list[Fault]:
-    """Columns that went together and do so no more, though each is distributed as before: late, or of other rows."""
+    """Columns that went together and do so no more, though every one is distributed as before: late, or of other rows.
+
+    Where columns have moved, customers may have changed, and what goes together with them.
+    """
     gaps = np.isnan(before).any(axis=0) | np.isnan(now).any(axis=0)
-    still = np.flatnonzero((moved <= _NEAR) & ~gaps)
-    if min(len(before), len(now)) < 2 * FEWEST or len(still) < 2:
+    still = np.flatnonzero(~gaps & ~schema.categorical)
+    if min(len(before), len(now)) < 2 * FEWEST or len(still) < 2 or (moved > _NEAR).any():
         return []
     old, new = (_related(rows[:, still]) for rows in (before, now))
     lost = np.triu((np.abs(old) >= _FAR) & (np.abs(new) <= np.abs(old) / 3.0), 1)

@@ -167,7 +167,7 @@ def natural(world: World, pool: Any, rng: Any, way: str) -> Iterator[Any]:
 
 
 def pipeline(world: World, pool: Any, rng: Any, way: str) -> Iterator[Any]:
-    """One fault in columns drawn at random, of those in which it changes one row in twenty: ten times nought is none."""
+    """One fault in columns at random, of those in which it changes one row in twenty (ten times nought is none)."""
     for rows in parts(pool, rng):
         before, changed = world.x[np.sort(rows)], 0.0
         while changed < 0.05:

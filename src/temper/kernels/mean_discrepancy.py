@@ -21,12 +21,12 @@ def mean_discrepancy(first: Array, second: Array, exchanges: int) -> tuple[float
     rows, n = np.concatenate([first, second]).astype(np.float32), len(first)
     kernel = _gaussian(rows)
     np.fill_diagonal(kernel, 0.0)
-    values = _unbiased(kernel, _splits(len(rows), n, exchanges), n)
+    values = _unbiased(kernel, splits(len(rows), n, exchanges), n)
     return float(values[0]), float((values >= values[0] - 1e-9).sum() / (exchanges + 1))
 
 
 @lru_cache(maxsize=2)
-def _splits(rows: int, n: int, exchanges: int) -> Array:
+def splits(rows: int, n: int, exchanges: int) -> Array:
     """Which n rows are of the first sample (rows, exchanges + 1), the observed split before all others."""
     draws = Draws(0, "kernels.mean_discrepancy").generator()
     chosen = np.zeros((rows, exchanges + 1), dtype=np.float32)

@@ -116,7 +116,7 @@ def _swapped(schema: Schema, before: Array, now: Array, moved: Array) -> list[Fa
 
 
 def _unrelated(schema: Schema, before: Array, now: Array, moved: Array) -> list[Fault]:
-    """Columns that went together and do so no more, though one of them is distributed as before: late, or of other rows.
+    """Columns that went together and do so no more, though one is distributed as before: late, or of other rows.
 
     Where columns beside the two have moved, customers may have changed, and what goes together changes with them.
     """

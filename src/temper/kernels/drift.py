@@ -78,7 +78,8 @@ def psi(cells: Cells, reference: Tally, window: Tally, bins: int = BINS) -> tupl
     """The population stability index (d,) over bins of equal share of the reference, and p (d,).
 
     Half a row is added to every bin, so an empty one is no infinity. Without drift the index is about a chi-squared
-    variable times 1/n + 1/m, which is what makes a threshold that fits every n.
+    variable times 1/n + 1/m, which is what makes a threshold that fits every n; for p rare categories are counted
+    together.
     Source: Yurdakul & Naranjo, "Statistical properties of the population stability index", 2020.
     """
     from scipy.special import chdtrc
@@ -86,10 +87,13 @@ def psi(cells: Cells, reference: Tally, window: Tally, bins: int = BINS) -> tupl
     values, p = [], []
     for one, other in _binned(cells, reference, window, bins):
         n, m = one.sum(), other.sum()
-        first, second = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (one, other))
-        index = float((first - second) @ np.log(first / second)) if n and m else np.nan
-        values.append(index)
-        p.append(float(chdtrc(len(one) - 1, index / (1.0 / n + 1.0 / m))) if n and m and len(one) > 1 else 1.0)
+        values.append(_index(one, other) if n and m else np.nan)
+        table = _pooled(one, other)
+        if table.shape[1] < 2 or not (n and m):
+            p.append(1.0)
+            continue
+        index = _index(*table) / (1.0 / n + 1.0 / m)
+        p.append(float(chdtrc(table.shape[1] - 1, index / _williams(table))))
     return np.array(values), np.array(p)
 
 
@@ -201,6 +205,11 @@ def _bridged(mass: Array, gaps: Array, many: int) -> Array:
 def _normals() -> Array:
     """One column a step, and one for what follows the last knot."""
     return Draws(0, "kernels.drift").generator(0).standard_normal((_BRIDGES, _STEPS + 1), dtype=np.float32)
+
+
+def _index(one: Array, other: Array) -> float:
+    first, second = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (one, other))
+    return float((first - second) @ np.log(first / second))
 
 
 def _js(p: Array, q: Array) -> float:

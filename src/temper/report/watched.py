@@ -13,8 +13,8 @@ from temper.report._inert import inert
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
 _SHOWN = 3
 _ORDER = (
-    *("trains", "bunching", "unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon", "movable"),
-    "joint",
+    *("trains", "bunching", "persistent", "unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon"),
+    *("movable", "joint", "together"),
 )
 """Of several comparisons that found drift in a column, the one that says most."""
 

@@ -116,6 +116,8 @@ def _alarm(alarm: Alarm) -> str:
         "wasserstein": f"its values moved by {value:.3g}",
         "joint": "columns belong together otherwise",
         "bunching": f"crowded just below the threshold, {value:.1f} times what its neighbours promise",
+        "persistent": f"crowded just below the threshold over many windows, {value:,.0f} to one against chance",
+        "together": f"two columns go together otherwise, by {value:.2f}",
         "trains": f"one case was tried {value:,.0f} times, ever closer to the threshold",
         "movable": f"only what an attacker sets has moved, by {value:.2f}",
     }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")

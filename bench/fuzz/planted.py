@@ -6,6 +6,7 @@ false findings, and a set that was written when the fuzzer was finished says wha
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from bench.fuzz import _held_out
 from bench.table import goal, machine, table
 from temper.core.schema import Schema
 from temper.core.seed import Draws
+from temper.engine.fuzz.own import owned
 from temper.fuzz._campaign import Effort, opened, search
 from temper.fuzz._drawn import explore
 from temper.fuzz._search import Hear, Searched, result
@@ -75,6 +77,25 @@ def over_http(name: str, scorer: Any, schema: Schema, x: Any, seed: int = 0) -> 
     return Found(name, heard[0] if heard else None, found)
 
 
+def started(kind: type[planted.Scorer], schema: Schema, x: Any, seed: int = 0) -> Found:
+    """The same, of a service that the fuzzer starts by its command, and again where order matters."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = planted_served.command(kind, port)
+    where = address(f"http://127.0.0.1:{port}/v1/score")
+    began, heard = time.monotonic(), []
+    with (
+        closing(Service(where=where, schema=schema, deadline=_DEADLINE)) as subject,
+        owned(subject, command),
+    ):
+        found = search(
+            subject, schema, x, _EFFORT, Draws(seed, "fuzz"), wire=True,
+            hear=Hear(defect=lambda one: heard.append(time.monotonic() - began)),
+        )  # fmt: skip
+    return Found(kind.__name__, heard[0] if heard else None, found)
+
+
 @contextmanager
 def _away(scorer: Any) -> Iterator[str]:
     """A service in a process of its own: a request that never ends takes nothing from who asks."""
@@ -115,8 +136,11 @@ def state() -> None:
     read = (*weak, planted_state.OtherNotations)
     far = [lambda kind=kind: over_http(kind.__name__, kind(), schema, x) for kind in read]
     _shown("first asked, behind HTTP", far, len(far))
+    ours = [lambda kind=kind: started(kind, schema, x) for kind in read]
+    _shown("first asked, behind HTTP and started by the fuzzer", ours, len(ours))
     quiet = [in_process(kind.__name__, Function(call=kind()), schema, x) for kind in sound]
     quiet += [over_http(kind.__name__, kind(), schema, x) for kind in sound]
+    quiet += [started(kind, schema, x) for kind in sound]
     goal(f"findings on {len(quiet)} sound twins", sum(len(one.found.defects) for one in quiet), 1, digits=0)
 
 
@@ -166,6 +190,8 @@ def held_out() -> None:
     _shown("held out, in a process", own, len(own))
     far = [lambda kind=kind: over_http(kind.__name__, kind(), schema, x) for kind in _held_out.SERVED]
     _shown("held out, behind HTTP", far, len(far))
+    ours = [lambda kind=kind: started(kind, schema, x) for kind in _held_out.SERVED]
+    _shown("held out, behind HTTP and started by the fuzzer", ours, len(ours))
     sound = over_http("sound", _held_out.Loans(), schema, x)
     sys.stdout.write(f"its sound twin: {len(sound.found.defects)} findings\n")
 

@@ -19,7 +19,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -89,10 +89,19 @@ def main(words: list[str]) -> int:
         path.write_text(path.read_text(encoding="utf-8").replace("  open: true\n", ""), encoding="utf-8")
         gateway = opened(path)
         try:
-            uvloop.run(_measured(gateway, rows, 10 if quick else 30, 320 if quick else 1_280))
+            uvloop.run(_leased(gateway, _measured(gateway, rows, 10 if quick else 30, 320 if quick else 1_280)))
         finally:
             gateway.close()
     return 0
+
+
+async def _leased(gateway: Gateway, work: Coroutine[Any, Any, None]) -> None:
+    """The work while shares of the quotas come from the control store, as they do where a gateway is served."""
+    gateway.lasting.leasing.start()
+    try:
+        await work
+    finally:
+        await gateway.lasting.leasing.stop()
 
 
 async def _measured(gateway: Gateway, rows: np.ndarray[Any, Any], rounds: int, many: int) -> None:

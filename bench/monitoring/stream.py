@@ -1,6 +1,6 @@
 """Shifted columns of a stream: false alarms beside what was chosen, delays beside CUSUM and ADWIN, and cost.
 
-    python -m bench.monitoring.stream [--quick] [null | delay | choose | adwin | attack | speed ...]
+    python -m bench.monitoring.stream [--quick] [null | delay | choose | adwin | attack | speed | look ...]
 
 All rows are SIMULATED, 30 columns, but those of adult. `null` counts alarms where nothing changes: one per 10,000 rows
 is allowed. In `delay` a column moves by so many standard deviations; CUSUM knows the true mean and deviation and the
@@ -23,7 +23,12 @@ from bench.monitoring._streams import COLUMNS, NULL, clustered, independent, rea
 from bench.table import goal, machine, table
 from temper.core.detector import to_arrays
 from temper.core.schema import Schema
+from temper.core.watch import Watch as Monitored
 from temper.detectors.stream.shift import Shift
+from temper.kernels.cells import single
+from temper.monitoring.following import Followed, Following, Rows
+from temper.monitoring.judged import judged
+from temper.monitoring.reference import Reference, Window
 
 Array = np.ndarray[Any, Any]
 PER, LONG, REFERENCE, BEFORE = 10_000, 100_000, 20_000, 1_000
@@ -320,8 +325,31 @@ def speed(quick: bool) -> None:
     goal("rows of 30 columns in batches of 1,000", best, 200_000, "a second", at_least=True, digits=0)
 
 
+def look(quick: bool) -> None:
+    """What one window of 100,000 rows costs `temper monitor`, alone and as a part of a stream, and what is kept."""
+    rng, watch, n = np.random.default_rng(0), Shift(one_false_alarm_per=10_000_000), 100_000
+    reference, x = Reference.fit(independent(rng, n), Schema()), independent(rng, n)
+    ids, at = rng.integers(0, 2**62, n), np.sort(rng.uniform(0.0, 86_400.0, n))
+    how, rows = Following(watch=watch, begins=lambda: watch.fit(x, Schema())), Rows(x=single(x), ids=ids, at=at)
+    before, times, kept = None, np.zeros((3 if quick else 9, 2)), b""
+    for turn in range(len(times)):
+        start = time.process_time()
+        said = judged(Window.of(reference, x, ids), Monitored(feed="", time=""), 86_400.0 * turn, 86_400.0 * (turn + 1))
+        times[turn, 0] = time.process_time() - start
+        followed = Followed(how=how, before=before)
+        followed.add(said, rows)
+        before = followed.after
+        times[turn, 1] = time.process_time() - start - times[turn, 0]
+        kept = before.state if before else b""
+    cells = [f"{np.median(one):.2f} [{one.min():.2f}, {one.max():.2f}]" for one in times[1:].T]
+    each = f"{1e6 * np.median(times[1:, 1]) / n:.1f}"
+    table(f"One window of {n:,} rows x 30, processor seconds", ["compared", "followed", "us a row"], [[*cells, each]])
+    print(f"kept of the stream: {len(kept) / 1e3:.0f} kB; median [least, most] of {len(times) - 1} looks after a first")
+
+
 PARTS: dict[str, Callable[[bool], None]] = {
     "null": null, "delay": delay, "choose": choose, "adwin": adwin, "attack": attack, "speed": speed,
+    "look": look,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A monitor that is killed at any moment: no window is lost, and none is judged twice or in two ways."""
+"""A monitor that is killed at any moment: no window or row of a stream is lost or counted twice or in two ways."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "temper.yaml").write_text(
         'model: {callable: "served:score", classes: 2, kind: probabilities, version: "1"}\n'
         "data: {test: test.csv, target: y}\nschema: {columns: {amount: {type: number}}}\n"
-        "monitor: {feed: predictions, time: at}\n"
+        "monitor: {feed: predictions, time: at, stream: {one_false_alarm_per: 1e7}}\n"
     )
     return tmp_path
 
@@ -67,6 +67,8 @@ def test_a_killed_monitor_goes_on_where_it_was(tmp_path):
     after = windows(home)
     assert after == with_all
     assert len({one.start for one in after}) == len(after)
+    assert [one.streamed for one in reversed(after) if one.rows] == [1_500 * (day + 1) for day in range(DAYS)]
+    assert next(one for one in reversed(after) if one.shifts).start == 7 * 86_400.0
 
 
 def windows(home: Path) -> list:

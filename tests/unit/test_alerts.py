@@ -10,8 +10,10 @@ from temper.config.reading import parse
 from temper.core.alert import Alert, Alerting, Burning, Receiver, Silence
 from temper.core.errors import ConfigError, StoreError, TemperError
 from temper.core.incident import Severity
-from temper.core.watch import Alarm, Seen, Watch, Watched
-from temper.monitoring.alerts import alerts, quiet
+from temper.core.outcome import Outcome
+from temper.core.requirement import Judgement, Requirement, Verdict
+from temper.core.watch import Alarm, Feed, Seen, Shifted, Version, Watch, Watched
+from temper.monitoring.alerts import alerts, of_outcomes, quiet
 from temper.monitoring.telling import Teller, teller_of
 from temper.store.control import Control
 from temper.store.control.alerts import FIRST, LEASE, LONGEST, Found
@@ -84,6 +86,122 @@ def test_a_budget_is_burnt_in_both_whiles_and_of_enough_windows():
     assert ("burn", 4, 7) in spells("pppfffppppp", burning)
     assert "burn" not in {one[0] for one in spells("fff", burning)}, "three windows are too few"
     assert "burn" not in {one[0] for one in spells("iiiifff", burning)}, "what cannot be judged is no event"
+
+
+def stream(*alarmed, rows=1_000, took=300.0):
+    """A window for each: the columns that alarmed in it, None where it is not in the stream."""
+    seen = 0
+    for at, columns in enumerate(alarmed):
+        seen += rows * (columns is not None)
+        since = seen - 1 - took
+        shifts = tuple(
+            Shifted(column=name, how="is higher", since=since, low=since, high=since, seen=seen - 1)
+            for name in columns or ()
+        )
+        yield replace(
+            days("p")[0],
+            start=at * DAY,
+            ends=(at + 1) * DAY,
+            seen=Seen.FAIL if shifts else Seen.PASS,
+            shifts=shifts,
+            streamed=None if columns is None else seen,
+        )
+
+
+def streamed(windows):
+    return [
+        (one.columns, one.starts / DAY, None if one.ends is None else one.ends / DAY)
+        for one in alerts(list(windows), ALERTING, FEED)
+        if one.key.endswith(".stream")
+    ]
+
+
+def test_a_shift_of_a_stream_is_over_when_it_would_have_alarmed_again():
+    assert streamed(stream((), ("a",), ("a", "b"), (), ())) == [(("a", "b"), 1, 3)]
+    assert streamed(stream((), ("a",), (), (), ("a",), (), took=1_400)) == [(("a",), 1, None)]
+    assert streamed(stream((), ("a",), (), (), (), ("a",), took=1_400)) == [(("a",), 1, 4), (("a",), 5, None)]
+    assert streamed(stream(("a",), None, None)) == [(("a",), 0, None)], "what is not in the stream says nothing"
+    anew = [*stream((), (), ("a",)), *(replace(one, start=one.start + 3 * DAY) for one in stream(()))]
+    assert streamed(anew) == [(("a",), 2, 3)]
+    assert "drift" not in {one.key.rpartition(".")[2] for one in alerts(list(stream((), ("a",))), ALERTING, FEED)}
+
+
+OUTCOMES = {"p": Seen.PASS, "f": Seen.FAIL, "i": Seen.INCONCLUSIVE}
+
+
+def outcomes(word):
+    """An outcome for each letter: pass, fail, inconclusive; a space where none is known."""
+    wanted = Requirement(id="a", metric="performance.recall", at_least=0.7)
+    for at, letter in enumerate(word):
+        if letter == " ":
+            continue
+        verdict = {"f": Verdict.FAIL, "p": Verdict.PASS, "i": Verdict.INCONCLUSIVE}[letter]
+        judged = Judgement(
+            requirement=wanted, verdict=verdict, measured="performance.recall", value=0.6, low=0.5, high=0.65, n=900
+        )
+        yield Outcome(
+            start=at * DAY, ends=(at + 1) * DAY, rows=900, labelled=800, seen=OUTCOMES[letter], judgements=(judged,)
+        )
+
+
+def test_labels_that_break_a_promise_are_an_alert_until_they_keep_it():
+    found = of_outcomes(list(outcomes("pffip")), FEED)
+    assert [(one.starts / DAY, one.ends / DAY, one.severity) for one in found] == [(1, 4, Severity.MAJOR)]
+    assert found[0].key.startswith("predictions.")
+    assert "2 windows since 1970-01-02; the last, 1970-01-03: performance.recall 0.6 (0.5 ... 0.65)" in found[0].text
+    assert of_outcomes(list(outcomes("ii")), FEED) == []
+
+
+def of_labels(control, labels):
+    watch = Watch(feed=FEED, time="at")
+    return Teller(alerting=ALERTING, watch=watch, digest="r", control=control, receivers={}, labels=labels)
+
+
+def test_labels_that_decide_late_are_told_all_the_same(control):
+    told = of_labels(control, "l")
+    told.begin(0.0)
+    kept = control.windows.outcomes
+    for now, word in enumerate(("p", "p p", "pfp"), 1):
+        kept.keep("l", "r", list(outcomes(word)), float(now))
+        told.tell(lambda now=now: float(now))
+    sent = [(one.alert.key.rpartition(".")[2], one.alert.starts / DAY, one.alert.ends) for one in control.alerts.page()]
+    assert sent == [("labels", 1, 2 * DAY)]
+    assert taken(control, "log", 9.0) == [("labels", "begins"), ("labels", "over")]
+    again = of_labels(control, "m")
+    kept.keep("m", "r", list(outcomes("fp")), 4.0)
+    again.begin(4.0)
+    again.tell(lambda: 5.0)
+    assert len(control.alerts.page()) == 1, "what was over before anybody asked is no news"
+
+
+def served(*counts, width=300.0):
+    """A window of five minutes for each: rows that the model answered, and rows that something else did."""
+    for at, (own, instead) in enumerate(counts):
+        versions = (Version(name="m", rows=own, since=at * width),) if own else ()
+        one = days("p" if own + instead else "n")[0]
+        yield replace(one, start=at * width, ends=(at + 1) * width, versions=versions, instead=instead)
+
+
+def test_requests_that_something_else_answers_burn_a_budget():
+    quick = Burning(budget=0.01, rate=14.4, long=3_600.0, short=300.0, least=100)
+    slow = replace(quick, rate=6.0, long=21_600.0, short=1_800.0)
+    rules = replace(ALERTING, requests=(quick, slow))
+
+    def told(*counts):
+        found = alerts(list(served(*counts)), rules, FEED)
+        return {(one.key.partition(".requests-")[2], one.starts / 300, one.ends and one.ends / 300) for one in found}
+
+    well, ill = (200, 0), (100, 100)
+    assert told(*[well] * 20) == set()
+    assert told(*[well] * 12, ill, ill, ill, ill, ill, *[well] * 12) == {
+        ("14.4x", 15, 17),  # half of four windows among twelve: 16.7 times as fast
+        ("6x", 13, 22),
+    }
+    assert ("14.4x", 1, None) in told(well, ill, (0, 0), (0, 0)), "silence is no recovery"
+    assert told((0, 40), (0, 40)) == set(), "of 40 nothing is said"
+    (one, *_) = alerts(list(served(well, ill)), rules, FEED)
+    assert one.title == "predictions: too many rows are answered by something other than the model"
+    assert "100 of 200 rows were not answered by the model" in one.text
 
 
 def test_columns_of_a_drift_are_one_alert_and_told_harmlessly():
@@ -352,6 +470,21 @@ def test_a_receiver_that_does_not_exist_and_an_option_it_does_not_have_are_refus
     ):
         with pytest.raises(ConfigError, match=message):
             teller_of(alerting(text), watch, "r", control)
+
+
+def test_rules_of_requests(control):
+    two = "requests: [{rate: 14.4}, {rate: 6, long: 6h, short: 30m}]"
+    found = alerting(f"{{{two}, receivers: [{{kind: log, path: a}}]}}")
+    assert [(rule.rate, rule.long) for rule in found.requests] == [(14.4, 3_600.0), (6.0, 21_600.0)]
+    assert {(rule.budget, rule.least) for rule in found.requests} == {(0.01, 100)}
+    files, ledger = Watch(feed="f", time="at"), Watch(feed="f", time="", kind=Feed.LEDGER, window=300.0)
+    assert teller_of(found, ledger, "r", control).alerting is found
+    with pytest.raises(ConfigError, match="of a ledger alone"):
+        teller_of(found, files, "r", control)
+    with pytest.raises(ConfigError, match="say nothing of a shorter while"):
+        teller_of(found, replace(ledger, window=600.0), "r", control)
+    with pytest.raises(ConfigError, match="no rate of their own"):
+        alerting("{requests: [{rate: 6}, {rate: 6}], receivers: [{kind: log, path: a}]}")
 
 
 def test_an_alert_knows_its_state():

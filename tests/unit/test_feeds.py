@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from temper.config.monitor import watch_of
 from temper.config.reading import parse
 from temper.core.errors import ConfigError, StoreError
 from temper.core.schema import Column, Schema
-from temper.core.watch import Feed, Seen, Watch
+from temper.core.watch import Feed, Seen, Version, Watch
 from temper.monitoring import feed as feeds
 from temper.monitoring.feed import arrived
 from temper.monitoring.reference import Reference
@@ -112,13 +113,13 @@ def test_rows_that_are_given_are_judged_like_a_feed(tmp_path, control):
 # --- a ledger
 
 
-def write(log, day, scores, source="primary", second=60.0, kind="decision"):
+def write(log, day, scores, source="primary", second=60.0, kind="decision", digest="d"):
     """One decision of several rows."""
     body = Decided(
         request="r",
         client="c",
         model="m",
-        digest="d",
+        digest=digest,
         policy="p",
         level="ALLOW",
         source=source,
@@ -182,6 +183,50 @@ def test_what_the_model_did_not_answer_has_no_score_and_what_it_never_saw_is_no_
     )
 
 
+def ledger(tmp_path, control):
+    watch = Watch(feed=str(tmp_path / "audit"), kind=Feed.LEDGER, time="", score="score")
+    return monitor(watch, control, None, Schema(), ("score",))
+
+
+def test_a_ledger_says_which_version_answered_and_a_change_of_it_is_named_as_the_cause(tmp_path, control, log):
+    rng = np.random.default_rng(1)
+    write(log, 0, rng.normal(size=1_500))
+    write(log, 1, rng.normal(size=500))
+    write(log, 1, rng.normal(3.0, 1.0, 900), digest="e" * 20, second=3_660.0)
+    write(log, 1, [0.1] * 100, source="rules", second=3_700.0)
+    write(log, 2, rng.normal(3.0, 1.0, 1_500), digest="e" * 20)
+    first, second, third = ledger(tmp_path, control).look(3 * DAY).new
+    new = Version(name=f"m {'e' * 12}", rows=900, since=DAY + 3_660.0)
+    assert first.versions == (Version(name="m d", rows=1_500, since=60.0),)
+    assert (second.versions, second.instead) == ((replace(first.versions[0], rows=500, since=DAY + 60.0), new), 100)
+    assert second.why[0] == "another version of the model answers since 1970-01-02 01:01: m eeeeeeeeeeee, before it m d"
+    assert third.versions == (replace(new, rows=1_500, since=2 * DAY + 60.0),)
+    assert third.why == ("only scores have moved",)
+    assert control.windows.page(str(tmp_path / "audit"))[1] == second
+
+
+def test_a_version_that_took_over_between_two_windows_is_named_too(tmp_path, control, log):
+    rng = np.random.default_rng(1)
+    for day, digest in enumerate("de"):
+        write(log, day, rng.normal(3.0 * day, 1.0, 1_500), digest=digest)
+    assert "m e, before it m d" in ledger(tmp_path, control).look(2 * DAY).new[1].why[0]
+
+
+def test_a_copy_of_a_ledger_adds_nothing_and_late_records_are_told(tmp_path, control, log):
+    rng = np.random.default_rng(1)
+    for day in range(3):
+        write(log, day, rng.normal(size=1_500))
+    known = ledger(tmp_path, control)
+    assert [(one.rows, one.versions[0].rows) for one in known.look(3 * DAY).new] == [(1_500, 1_500)] * 3
+    other = Log(tmp_path / "audit", "n2", "w", largest=2_000)
+    other.open()
+    for day in range(3):
+        write(other, day, rng.normal(size=10))
+    other.close()
+    late = known.look(3 * DAY)
+    assert (late.new, late.late) == ([], 30)
+
+
 def test_what_is_said_of_a_ledger_holds_nothing_of_whom_it_is_about(tmp_path, log):
     write(log, 0, [0.25])
     part = [*arrived(Watch(feed=str(tmp_path / "audit"), kind=Feed.LEDGER, time="", score="score"), Schema())][-1]
@@ -228,6 +273,12 @@ def test_a_query_is_a_feed_and_is_asked_for_what_is_new(tmp_path, control):
     assert [len(part.at) for part in arrived(watch, SCHEMA, 2 * DAY)] == [1_500]
     assert said(known.look(3 * DAY)) == [Seen.PASS]
     assert said(known.look(3 * DAY)) == []
+    with closing(sqlite3.connect(tmp_path / "history.db")) as opened:
+        late = [*rows(7, 1).assign(id=lambda f: "late" + f.id).itertuples(index=False)]
+        opened.executemany("INSERT INTO scored VALUES (?, ?, ?)", late)
+        opened.commit()
+    again = known.look(3 * DAY)
+    assert (again.new, again.late) == ([], 7)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
 from temper.engine.monitored import monitored
 from temper.monitoring import kept
-from temper.monitoring.run import FILE, monitor_of
+from temper.monitoring.assessed import FILE
+from temper.monitoring.making import monitor_of
 from temper.store.control import Control
 from temper.targets.signature import new_key, sign
 
@@ -73,7 +74,7 @@ def test_nothing_is_kept_where_nothing_is_watched(config):
 def test_a_reference_that_cannot_be_made_is_told_in_the_record(config, monkeypatch):
     system = load_system(config)
     monkeypatch.setattr(
-        "temper.monitoring.run.scores_of", lambda system: (_ for _ in ()).throw(TemperError("no scores"))
+        "temper.monitoring.assessed.scores_of", lambda system: (_ for _ in ()).throw(TemperError("no scores"))
     )
     assert monitored(system) == (("monitoring reference", "none: no scores"),)
 

@@ -30,7 +30,8 @@ def teller(config: Path, monitor: Monitor, control: Control) -> Teller | None:
     alerting = alerting_of(read(config), config.absolute().parent)
     if alerting is None:
         return None
-    found = teller_of(alerting, monitor.watch, monitor.digest, control)
+    labels = monitor.matured.truth.kept_as if monitor.matured else ""
+    found = teller_of(alerting, monitor.watch, monitor.digest, control, labels)
     found.begin(time.time())
     return found
 

@@ -32,17 +32,27 @@ def command(
         str, typer.Option("--yes-this-host", metavar="HOST", help="Ask this host, which is not this machine.")
     ] = "",
     ca: Annotated[Path | None, typer.Option(help="File of the certificates to trust.")] = None,
+    start: Annotated[
+        str, typer.Option(help="Command that runs the service: it is started here, and again for laws of order.")
+    ] = "",
     json: options.Json = False,
     trust_pickle: options.Trust = False,
 ) -> None:
     """Send the inputs at the edge, and show every law that breaks with the smallest case: exit 1 if one does."""
+    import shlex
+
     from temper import api
+    from temper.core.errors import TemperError
     from temper.engine.fuzz.command import replayed, run
     from temper.engine.fuzz.run import Asked
 
+    if start and not url:
+        raise TemperError(
+            "--start runs a service, and no URL says where it is", fix="temper fuzz URL --start 'command'"
+        )
     system = api.load(config, trust_pickle=trust_pickle)
     told = {"key_env": key_env, "body": body, "answer": answer, "confirmed": host, "ca": str(ca or "")}
-    asked = Asked(url=url, deadline=deadline, **told) if url else None
+    asked = Asked(url=url, deadline=deadline, start=tuple(shlex.split(start)), **told) if url else None
     if again is not None:
         raise typer.Exit(replayed(again, system, asked, host, typer.echo))
     code = run(

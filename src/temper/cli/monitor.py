@@ -30,7 +30,7 @@ def run(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Judge every window that is over and was not judged yet: exit 1 with an alarm, 3 where one could not be judged."""
-    from temper.monitoring.run import monitor_of
+    from temper.monitoring.making import monitor_of
     from temper.report import outcomes
     from temper.report.watched import document, following, show
     from temper.store.codec import to_json
@@ -59,7 +59,7 @@ def watch(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Look again and again until it is stopped; what was said of a window is kept, so it goes on where it was."""
-    from temper.monitoring.run import monitor_of
+    from temper.monitoring.making import monitor_of
     from temper.report import outcomes
     from temper.report.watched import show
 
@@ -86,19 +86,23 @@ def status(
     limit: Annotated[int, typer.Option(help="How many windows.")] = 20,
     json: options.Json = False,
 ) -> None:
-    """The latest windows, and what was said of them."""
-    from temper.config.monitor import watch_of
+    """The latest windows, and what was said of them; and of their labels, as far as they have come."""
+    from temper.config.monitor import truth_of, watch_of
     from temper.config.reading import read
+    from temper.report import outcomes
     from temper.report.watched import document, show
     from temper.store.codec import to_json
 
-    watched = watch_of(read(config), config.absolute().parent)
+    place = read(config), config.absolute().parent
+    watched, truth = watch_of(*place), truth_of(*place)
     with opened(store) as (control, _, _):
         found = control.windows.page(watched.feed, limit)[::-1] if watched else []
+        labelled = control.windows.outcomes.page(truth.kept_as, limit)[::-1] if truth else []
         if json:
-            typer.echo(to_json(document(found)))
-        elif found:
+            typer.echo(to_json([*document(found), *outcomes.document(labelled)]))
+        elif found or labelled:
             show(found)
+            outcomes.show(labelled)
         else:
             typer.echo("nothing was looked at yet\n  next: temper monitor run")
 

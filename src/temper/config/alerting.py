@@ -5,6 +5,9 @@ monitor:
     absent: 2                    # windows in a row without rows that are an alert
     escalate: 4h                 # an alert that nobody took for so long becomes critical; without it none does
     burn: {budget: 0.05, rate: 4, long: 30d, short: 7d, least: 5}    # share of windows that may fail
+    requests:                    # of a ledger: share of rows that something other than the model may answer
+      - {budget: 0.01, rate: 14.4, long: 1h, short: 5m, least: 100}
+      - {budget: 0.01, rate: 6, long: 6h, short: 30m, least: 100}
     receivers:
       - {kind: log, path: alerts.jsonl}
       - {kind: webhook, url: https://hooks.bank.example/temper, secret_env: TEMPER_HOOK}
@@ -20,7 +23,9 @@ from temper.config.monitor import seconds
 from temper.core.alert import Alerting, Burning, Receiver
 from temper.core.incident import Severity
 
-_KEYS = ("absent", "escalate", "burn", "receivers")
+_KEYS = ("absent", "escalate", "burn", "requests", "receivers")
+_BURN = ("budget", "rate", "long", "short", "least")
+_REQUESTS = Burning(budget=0.01, rate=14.4, long=3_600.0, short=300.0, least=100)
 _OWN = ("kind", "name", "least")
 _FILES = ("path", "ca")
 
@@ -43,8 +48,17 @@ def alerting_of(document: Section, base: Path) -> Alerting | None:
         receivers=receivers,
         absent=absent,
         escalate=seconds(section, "escalate", 0.0),
-        burn=_burning(section.section("burn").only("budget", "rate", "long", "short", "least")),
+        burn=_burning(section.section("burn").only(*_BURN), Burning()),
+        requests=_requests(section),
     )
+
+
+def _requests(section: Section) -> tuple[Burning, ...]:
+    found = [_burning(one.only(*_BURN), _REQUESTS) for one in section.sections("requests")]
+    rules = tuple(one for one in found if one is not None)
+    if len({one.rate for one in rules}) < len(found):
+        raise section.error(f"{section.path}.requests has rules of no rate of their own", "requests")
+    return rules
 
 
 def _receiver(section: Section, base: Path) -> Receiver:
@@ -55,10 +69,9 @@ def _receiver(section: Section, base: Path) -> Receiver:
     return Receiver(name=section.text("name", kind), kind=kind, least=Severity(least), options=options)
 
 
-def _burning(section: Section) -> Burning | None:
+def _burning(section: Section, usual: Burning) -> Burning | None:
     if not section.entries:
         return None
-    usual = Burning()
     budget, rate = section.number("budget", usual.budget), section.number("rate", usual.rate)
     long, short = seconds(section, "long", usual.long), seconds(section, "short", usual.short)
     least = section.whole("least", usual.least)

@@ -12,6 +12,7 @@ monitor:
   smallest: 0.1                  # a distance of distributions that is worth an alarm
   manifest: .temper/reference.npz.manifest.json   # with public_key: the reference has to be the one that was signed
   public_key: ops.pub
+  stream: {one_false_alarm_per: 1e7, tolerance: 0.05, strata: [segment]}   # rows as one stream, besides windows
   grace: 1h                      # how long after a window's end its rows may still come
   labels: labels/                # a table, or a folder of them: what became of rows, by the column of `id`
   label: fraud                   # the column that holds the class
@@ -27,10 +28,11 @@ from pathlib import Path
 from temper.config.document import Section
 from temper.config.feed import feed_of
 from temper.core.outcome import Truth
-from temper.core.watch import Watch
+from temper.core.watch import Streaming, Watch
 
 _SIGNED = ("manifest", "public_key")
-_KEYS = ("feed", "time", "id", "score", "client", "window", "false_alarms", "smallest", "grace", "alerts", *_SIGNED)
+_JUDGED = ("window", "false_alarms", "smallest", "grace", "stream")
+_KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, "alerts", *_SIGNED)
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
@@ -60,7 +62,21 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         false_alarms=false_alarms,
         smallest=smallest,
         grace=seconds(section, "grace", usual.grace),
+        stream=_stream_of(section.section("stream").only("one_false_alarm_per", "tolerance", "strata")),
     )
+
+
+def _stream_of(section: Section) -> Streaming | None:
+    if not section.entries:
+        return None
+    usual = Streaming()
+    per = section.whole("one_false_alarm_per", usual.one_false_alarm_per)
+    tolerance = section.number("tolerance", usual.tolerance)
+    if per < 1:
+        raise section.error(f"{section.path}.one_false_alarm_per must be 1 row or more", "one_false_alarm_per")
+    if not 0 <= tolerance < 1:
+        raise section.error(f"{section.path}.tolerance must lie from 0 up to 1", "tolerance")
+    return Streaming(one_false_alarm_per=per, tolerance=tolerance, strata=section.texts("strata"))
 
 
 def truth_of(document: Section, base: Path) -> Truth | None:

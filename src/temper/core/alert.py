@@ -58,8 +58,8 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burning:
-    """A share `budget` of windows may fail. It is burnt too fast where `rate` times as many do over `long` and over
-    `short` seconds, of `least` that were judged in the shorter at least.
+    """A share `budget` of windows (or of rows that are answered) may fail. It is burnt too fast where `rate` times as
+    many do over `long` and over `short` seconds, of `least` that were judged in the shorter at least.
     """
 
     budget: float = 0.05
@@ -82,10 +82,12 @@ class Receiver:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
     """`monitor: alerts:` of a temper.yaml. `absent` windows in a row without rows are an alert; one that nobody took
-    within `escalate` seconds becomes critical, never where that is 0; without `burn` no budget is watched.
+    within `escalate` seconds becomes critical, never where that is 0; without `burn` no budget is watched. The same of
+    `requests`, by as many rules as wanted: those that something other than the model answered may be a share `budget`.
     """
 
     receivers: tuple[Receiver, ...]
     absent: int = 2
     escalate: float = 0.0
     burn: Burning | None = None
+    requests: tuple[Burning, ...] = ()

@@ -10,6 +10,7 @@ import numpy as np
 
 from temper.core.errors import StoreError
 from temper.core.schema import Schema
+from temper.core.watch import Shifted
 
 Array = np.ndarray[Any, Any]
 State = TypeVar("State")
@@ -19,12 +20,14 @@ Kind = TypeVar("Kind")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One value per row, the stranger the higher; `alarms` are the rows over the detector's threshold, and `reason`
-    says in a sentence what was seen there ("" without an alarm).
+    says in a sentence what was seen there ("" without an alarm). `shifts` are the columns that alarmed, each once, from
+    a detector that knows them.
     """
 
     values: Array
     alarms: Array
     reason: str = ""
+    shifts: tuple[Shifted, ...] = ()
 
 
 class Detector(Protocol[State]):

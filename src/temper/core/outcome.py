@@ -19,6 +19,11 @@ class Truth:
     label: str
     maturity: float = 0.0
 
+    @property
+    def kept_as(self) -> str:
+        """The name under which outcomes are kept; labels may lie in the tables of the predictions."""
+        return f"{self.labels}#{self.label}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

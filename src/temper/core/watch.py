@@ -36,6 +36,19 @@ class Feed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Streaming:
+    """`monitor: stream:` of a temper.yaml: all rows, in order of time, are watched as one stream that alarms without
+    reason once in `one_false_alarm_per` rows at most, on average and over all columns. Shifts within the `tolerance` (a
+    distance of distribution functions) are harmless; `strata` are columns whose values say what a row may be compared
+    with.
+    """
+
+    one_false_alarm_per: int = 1_000_000
+    tolerance: float = 0.0
+    strata: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """`monitor:` of a temper.yaml: where predictions come from, and how they are cut and judged.
 
@@ -63,6 +76,23 @@ class Watch:
     query: str = ""
     manifest: str = ""
     public_key: str = ""
+    stream: Streaming | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shifted:
+    """A column of a stream that is not as it was: `how` it is now ("is higher"), `since` about which row (from `low` to
+    `high`), and the row at which that was `seen`; `times` are when these four came, in seconds since 1970, where that
+    is known. Rows are counted from the beginning of the stream.
+    """
+
+    column: str
+    how: str
+    since: float
+    low: float
+    high: float
+    seen: int
+    times: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +106,25 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version of a model that answered `rows` rows of a window, the first of them at `since`."""
+
+    name: str
+    rows: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What one window says. `tests` comparisons were made; `needed` rows would show what is worth an alarm, None where
     no number does. `moved` is how far each column has, from 0 to 1, alarm or not: numbers by the largest distance of
     their distribution functions, categories by Cramer's V. `troubles` are what no row was right in (a column that is
     gone), in words, and `notes` what some rows were not right in: these count as missing values, and drift decides. Of
     a FAIL, `kind` is what kind of change it shows, `why` the evidence in words, `since` the start of the first window
-    in a row that shows it. `gathered` is the evidence of small campaigns, which the next window goes on from.
+    in a row that shows it. `shifts` are what was seen in these rows as a part of a stream, which had `streamed` rows
+    when they were over; None: they are not in one. `versions` of the model answered, in order of time, where the feed
+    knows them, and `instead` rows were answered by something else. `gathered` is
+    the evidence of small campaigns, which the next window goes on from.
     """
 
     start: float
@@ -99,3 +141,7 @@ class Watched:
     since: float | None = None
     moved: tuple[tuple[str, float], ...] = ()
     gathered: tuple[float, ...] = ()
+    shifts: tuple[Shifted, ...] = ()
+    streamed: int | None = None
+    versions: tuple[Version, ...] = ()
+    instead: int = 0

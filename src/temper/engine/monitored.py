@@ -22,7 +22,7 @@ def monitored(system: Protected) -> tuple[tuple[str, str], ...]:
     watch = watch_of(read(config), config.absolute().parent)
     if watch is None:
         return ()
-    from temper.monitoring.run import FILE, reference_of, written
+    from temper.monitoring.assessed import FILE, reference_of, written
 
     try:
         digest = written(reference_of(system, watch), config.absolute().parent / FILE, lambda told: None)

@@ -1,7 +1,8 @@
 """Inputs that once broke a law of a scoring service, kept as tests; written by Temper.
 
 Needs pytest and nothing else. TEMPER_FUZZ_URL names the service where it is not the one they were found at,
-TEMPER_FUZZ_KEY its key if it has one. A service that cannot be reached fails the test.
+TEMPER_FUZZ_KEY its key if it has one. A service that cannot be reached fails the test. Where one was started for what
+it is asked first, it is started here too: TEMPER_FUZZ_START is the command where it is another one now.
 """
 
 from __future__ import annotations
@@ -11,17 +12,53 @@ import contextlib
 import json
 import math
 import os
+import shlex
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 SETTINGS: dict[str, Any] = {}
-AGAIN, ROUNDS = 150, 40
+AGAIN, ROUNDS, STARTS = 150, 40, 3
 PLACES = ("score", "scores", "results.*.score", "probability", "probabilities", "prediction", "predictions")
+
+
+START = shlex.split(os.environ.get("TEMPER_FUZZ_START", "")) or SETTINGS.get("start", [])
+
+
+@contextlib.contextmanager
+def running() -> Iterator[None]:
+    """The service, started for what is asked meanwhile; as it is where nobody said how."""
+    if not START:
+        yield
+        return
+    own = subprocess.Popen(START, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until = time.monotonic() + 120
+        while not _listens():
+            if own.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"the service did not come up (exit code {own.returncode})")
+            time.sleep(0.02)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(own.pid, signal.SIGKILL)
+        own.wait()
+
+
+def _listens() -> bool:
+    url = urlsplit(os.environ.get("TEMPER_FUZZ_URL") or SETTINGS["url"])
+    try:
+        socket.create_connection((str(url.hostname), url.port or (443 if url.scheme == "https" else 80))).close()
+    except OSError:
+        return False
+    return True
 
 
 def sent(request: dict[str, Any]) -> tuple[int, Any]:
@@ -108,7 +145,15 @@ def close(one: Any, other: Any) -> bool:
 
 def broken(case: dict[str, Any]) -> str:
     """What shows that the law does not hold, "" where it does."""
-    law, begun = case["law"], time.monotonic()
+    law = case["law"]
+    if START and law in ("repeats", "own_answer"):
+        return _afresh(law, case["alone"])
+    with running():
+        return _broken(case, law)
+
+
+def _broken(case: dict[str, Any], law: str) -> str:
+    begun = time.monotonic()
     try:
         status, found = sent(case["alone"][0])
     except TimeoutError:
@@ -140,6 +185,27 @@ def broken(case: dict[str, Any]) -> str:
     return ""
 
 
+def _afresh(law: str, requests: list[dict[str, Any]]) -> str:
+    """The law at services that were asked nothing before."""
+    if law == "own_answer":
+        for _ in range(STARTS):
+            with running():
+                early = _at_once(requests, 1)
+                for before, request in zip(early, requests, strict=True):
+                    if not close(before[0], now := sent(request)[1]):
+                        return f"{before[0]} among the first callers at once, {now} alone"
+        with running():
+            return _mixes(requests)
+    with running():
+        first = sent(requests[0])[1]
+    with running():
+        for request in requests[1:]:
+            sent(request)
+        if not close(first, now := sent(requests[0])[1]):
+            return f"{first} at first, and {now} after {len(requests) - 1} other requests"
+        return _changes(requests)
+
+
 def _changes(requests: list[dict[str, Any]]) -> str:
     first = [sent(one)[1] for one in requests]
     for _ in range(max(2, AGAIN // len(first))):
@@ -151,16 +217,26 @@ def _changes(requests: list[dict[str, Any]]) -> str:
 
 def _mixes(requests: list[dict[str, Any]]) -> str:
     alone = [sent(one)[1] for one in requests]
-    wrong: list[str] = []
+    for own, several in zip(alone, _at_once(requests, ROUNDS), strict=True):
+        for now in several:
+            if not close(now, own):
+                return f"{own} alone, {now} with {len(requests)} callers at once"
+    return ""
+
+
+def _at_once(requests: list[dict[str, Any]], rounds: int) -> list[list[Any]]:
+    """The scores of each request, asked so many times by a thread of its own."""
+    found: list[list[Any]] = [[] for _ in requests]
+    together = threading.Barrier(len(requests))
 
     def work(place: int) -> None:
-        for _ in range(ROUNDS):
-            if not close(now := sent(requests[place])[1], alone[place]):
-                wrong.append(f"{alone[place]} alone, {now} with {len(requests)} callers at once")
+        together.wait()
+        for _ in range(rounds):
+            found[place].append(sent(requests[place])[1])
 
-    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(alone))]
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(requests))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return wrong[0] if wrong else ""
+    return found

@@ -30,14 +30,15 @@ _SECRET = "{key}"
 Named = Sequence[tuple[str, Defect]]
 
 
-def service_tests(defects: Named, service: Service) -> str:
+def service_tests(defects: Named, service: Service, start: Sequence[str] = ()) -> str:
     """A file that needs pytest alone: requests as bytes, sent to TEMPER_FUZZ_URL (by default where they were found).
 
-    A key is not written into it: it is read from TEMPER_FUZZ_KEY.
+    What was found at a service that `start` runs is tested at one that is started for it. A key is not written into it:
+    it is read from TEMPER_FUZZ_KEY.
     """
     url = f"{'https' if service.where.context() else 'http'}://{service.where.told}{service.where.path}"
     settings = {"url": url, "low": str(service.low), "high": str(service.high), "deadline": service.deadline,
-                "answer": service.form.answer, "ca": service.where.ca}  # fmt: skip
+                "answer": service.form.answer, "ca": service.where.ca, "start": list(start)}  # fmt: skip
     cases = [_case(id_, one, service) for id_, one in defects]
     return _filled("_cases_of_a_service", settings, cases)
 

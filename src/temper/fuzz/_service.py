@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,6 +26,8 @@ _LARGEST = 16 << 20
 _LARGE = 1 << 16  # a body over which a server may close before it has read all
 _SHORT = 0.5  # seconds that are waited for an answer nobody owes
 _BACK = 5.0  # seconds in which a service that went down may come back
+_ENDS = 0.2  # seconds after a broken connection in which the process of a service has ended, if it broke for that
+_START = 120.0  # seconds in which one that was started must take a connection
 _TRIES, _LONGEST = 4, 5.0
 _WAITS = {429, 503}
 
@@ -57,11 +59,22 @@ class Where(Protocol):
         """What checks the certificate; None without TLS."""
 
 
+class Runner(Protocol):
+    """Who runs the process of a service."""
+
+    def again(self) -> None:
+        """End it, and start it afresh; it takes connections by then."""
+
+    def ended(self, seconds: float) -> bool:
+        """Whether it has ended by itself, or does within these seconds."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Service:
     """A scoring service. `deadline` is seconds per request, `rate` the most requests a second, `most` their cap.
 
-    `headers` go with every request. Of a case that met a busy service four times nothing is said.
+    `headers` go with every request. Of a case that met a busy service four times nothing is said. `runner` starts it
+    afresh, where whoever asks runs it too.
     """
 
     where: Where
@@ -78,9 +91,11 @@ class Service:
     high: float = 1.0
     kind: ScoreKind = ScoreKind.VALUE  # one number per row, whatever the model gives
     gone: str = ""
+    runner: Runner | None = None
     _sent: int = 0
     _next: float = 0.0
     _lock: Any = field(default_factory=threading.Lock)
+    _starting: Any = field(default_factory=threading.Lock)
     _held: Any = field(default_factory=threading.local)
 
     def ask(self, cases: Sequence[Case]) -> Reply:
@@ -123,7 +138,20 @@ class Service:
         return found
 
     def fresh(self) -> bool:
-        """Nobody may start a service again but those who run it."""
+        """Start it again; nobody may but those who run it."""
+        if self.runner is None:
+            return False
+        self._drop()
+        self.runner.again()
+        return True
+
+    def comes_up(self, ended: Callable[[], bool]) -> bool:
+        """Wait until it takes a connection; not where it has `ended`."""
+        ends = time.monotonic() + _START
+        while time.monotonic() < ends and not ended():
+            if self.reachable(0.0):
+                return not ended()
+            time.sleep(0.02)
         return False
 
     def _once(self, sending: Sending, n: int, frame: str) -> tuple[Reply, float | None]:
@@ -191,26 +219,37 @@ class Service:
         large = sum(map(len, sending.pieces)) > _LARGE
         if (unowed or large) and (still := self._still()).outcome is Outcome.REFUSED:
             return still
-        if not self._reachable(_BACK):
-            self.gone = "the service went down and did not come back"
-            return Reply(outcome=Outcome.FAILED, said=self.gone, cause=WENT_DOWN)
+        if self.runner.ended(_ENDS) if self.runner else not self.reachable(_BACK):
+            return self._down()
         return Reply(outcome=Outcome.FAILED, said=f"the connection broke ({type(broken).__name__})")
+
+    def _down(self) -> Reply:
+        """That nobody is let in any more; by then it has been started again, once for all who noticed, or is gone."""
+        said = "the service went down"
+        with self._starting:
+            if not self.reachable(0.0) and not self.fresh():
+                self.gone = said = f"{said} and did not come back"
+        return Reply(outcome=Outcome.FAILED, said=said, cause=WENT_DOWN)
 
     def _still(self) -> Reply:
         """A refusal by hanging up, once others are still let in."""
-        if self._reachable(_SHORT):
+        if self.reachable(_SHORT):
             return Reply(outcome=Outcome.REFUSED, said="it hung up", cause="it hung up")
+        if self.runner is not None:
+            return self._down()
         return Reply(outcome=Outcome.FAILED, said="nobody is let in any more")
 
-    def _reachable(self, seconds: float) -> bool:
+    def reachable(self, seconds: float) -> bool:
+        """Whether it takes a connection now, or does within these seconds."""
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
+        while True:
             try:
                 _Line(self.where, self.deadline).close()
                 return True
             except OSError:
+                if time.monotonic() >= ends:
+                    return False
                 time.sleep(0.1)
-        return False
 
     def _paced(self) -> None:
         with self._lock:

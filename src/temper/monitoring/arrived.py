@@ -22,7 +22,8 @@ Array = np.ndarray[Any, Any]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arrived:
     """Rows of one part of a feed: `x` (n, d) with the score as its last column where the feed has one, `ids` (n,), `at`
-    (n,) in seconds, `clients` (n,) where the feed says whose they are, and what was wrong with them.
+    (n,) in seconds, `clients` (n,) where the feed says whose they are, and what was wrong with them. Where the feed
+    says who answered, `answered` (n,) are places in `versions`, "" for something other than the model.
     """
 
     x: Array
@@ -31,6 +32,8 @@ class Arrived:
     clients: Array | None
     troubles: tuple[str, ...]
     notes: tuple[str, ...]
+    answered: Array | None = None
+    versions: tuple[str, ...] = ()
 
 
 def of_frame(frame: pd.DataFrame, watch: Watch, schema: Schema, place: object = "the frame") -> Arrived:

@@ -67,6 +67,8 @@ class _Part:
     at: list[float] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     instead: int = 0
 
@@ -80,6 +82,8 @@ class _Part:
         self.ids += [number ^ row for row in range(len(body.scores))]
         self.scores += body.scores if primary else [np.nan] * len(body.scores)
         self.instead += 0 if primary else len(body.scores)
+        version = f"{body.model} {body.digest[:12]}".strip() if primary else ""
+        self.answered += [self.versions.setdefault(version, len(self.versions))] * len(body.scores)
 
     def whole(self) -> Arrived:
         told = (
@@ -93,4 +97,6 @@ class _Part:
             clients=None,
             troubles=(),
             notes=tuple(f"{many:,} {what}" for many, what in told if many),
+            answered=np.array(self.answered, dtype=np.int64),
+            versions=tuple(self.versions),
         )

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
 
 from temper.core.schema import Mutability, Schema
 from temper.core.watch import PERSISTENT, Alarm, Kind, Seen, Watched
@@ -48,15 +50,17 @@ def explained(one: Watched, window: Window, schema: Schema, before: Watched | No
     """
     if one.seen is not Seen.FAIL:
         return one
+    alarms = (*one.alarms, *(Alarm(comparison="stream", column=s.column, value=0.0, p=0.0) for s in one.shifts))
     broken = [*(Fault(column="", says=text) for text in one.troubles), *_gaps(one.alarms, schema)]
     broken += faults(window, schema)
     signs = [_SIGNS[a.comparison].format(value=a.value) for a in one.alarms if a.comparison in _SIGNS]
     attacked = any(a.comparison in _ATTACK for a in one.alarms)
-    kind = _kind(broken, attacked, one.alarms, schema)
+    kind = _kind(broken, attacked, alarms, schema)
     said = [fault.says for fault in broken]
     why = [*signs, *said] if kind is Kind.ATTACK else [*said, *signs]
-    why += _drifted(one.alarms, schema, kind)
-    why += where(one.alarms, window, schema)
+    why += _drifted(alarms, schema, kind, asks=not one.versions)
+    why += where(alarms, window, schema)
+    why = [*_replaced(one, before), *why]
     goes_on = before is not None and before.kind is kind and before.ends == one.start
     since = before.since if before is not None and goes_on else one.start
     return replace(one, kind=kind, why=tuple(dict.fromkeys(why)), since=since)
@@ -82,8 +86,8 @@ def _gaps(alarms: Iterable[Alarm], schema: Schema) -> Iterator[Fault]:
             yield Fault(column=alarm.column, says=f"{share} of its values are of kinds that were not there")
 
 
-def _drifted(alarms: Iterable[Alarm], schema: Schema, kind: Kind) -> list[str]:
-    """Which columns drifted, in words, as far as the kind leaves it open."""
+def _drifted(alarms: Iterable[Alarm], schema: Schema, kind: Kind, asks: bool) -> list[str]:
+    """Which columns drifted, in words, as far as the kind leaves it open; `asks` where no version is known."""
     if kind not in (Kind.NATURAL, Kind.UNKNOWN):
         return []
     fixed, moved = (_columns(alarms, schema, *which) for which in ((Mutability.IMMUTABLE,), tuple(Mutability)))
@@ -94,8 +98,19 @@ def _drifted(alarms: Iterable[Alarm], schema: Schema, kind: Kind) -> list[str]:
     if moved:
         return [f"drift in {_list(moved)} alone, which an attacker sets or moves: customers can do that, too"]
     if any(alarm.column == "score" for alarm in alarms):
-        return ["only scores have moved: was the model changed?"]
+        return ["only scores have moved" + (": was the model changed?" if asks else "")]
     return ["only how columns belong together has changed"]
+
+
+def _replaced(one: Watched, before: Watched | None) -> list[str]:
+    """Whether another version of the model answered than until then: of what changed with it, that is the cause."""
+    versions = [*(before.versions[-1:] if before is not None else ()), *one.versions]
+    changes = [(old, new) for old, new in pairwise(versions) if old.name != new.name]
+    if not changes:
+        return []
+    old, new = changes[-1]
+    when = f"{datetime.fromtimestamp(new.since, UTC):%Y-%m-%d %H:%M}"
+    return [f"another version of the model answers since {when}: {new.name}, before it {old.name}"]
 
 
 def _columns(alarms: Iterable[Alarm], schema: Schema, *which: Mutability) -> list[str]:

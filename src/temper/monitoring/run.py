@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from temper.config.monitor import truth_of, watch_of
-from temper.config.reading import read as read_config
-from temper.config.system import load_system
-from temper.core.errors import ConfigError, StoreError, Unsupported
-from temper.core.outcome import Outcome, Truth
+from temper.core.outcome import Outcome
 from temper.core.schema import Schema
-from temper.core.system import Protected
-from temper.core.target import Access, ScoreKind
-from temper.core.watch import Feed, Seen, Watch, Watched
-from temper.kernels.cbpe import Calibrator
-from temper.monitoring import kept
+from temper.core.watch import Seen, Version, Watch, Watched
+from temper.kernels.cells import single
 from temper.monitoring.arrived import Arrived, of_frame
 from temper.monitoring.done import Done
 from temper.monitoring.feed import arrived
+from temper.monitoring.following import Followed, Following, Rows
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
-from temper.monitoring.matured import Matured
+from temper.monitoring.matured import Looking, Matured
 from temper.monitoring.reference import Reference, Window
-from temper.store.control.windows import Windows
-from temper.targets.signature import verify
+from temper.store.control.windows import Overtaken, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, Any]
-FILE = Path(".temper") / "reference.npz"
+_NO_IDS = np.zeros(0, dtype=np.int64)
+_AGAIN = 2
+"""Windows of which something was said that a ledger and a database are read again for: their late rows are told."""
 _SILENT = 30
 """Windows after the last row in which a silent feed is told; a feed that ended long ago is no news."""
 
@@ -85,36 +79,67 @@ class Monitor:
     digest: str
     windows: Windows
     matured: Matured | None = None
+    following: Following | None = None
     done: Path | None = None
 
     def look(self, now: float) -> Looked:
         """Judge what is complete by now. Twice is the same as once, and so is going on after a kill."""
-        # First, so that tables that cannot be read stop it before anything is kept and not told.
-        outcomes = self.matured.look(now) if self.matured else []
-        known, done = self._known(), Done.read(self.done, self.watch.window)
-        since = max(known) + self.watch.window if known else 0.0
-        looked = self._looked(arrived(self.watch, self.schema, since, frozenset(known), done), known, done.again, now)
-        done.keep()
-        looked.outcomes = outcomes
-        return looked
+        try:
+            return self._look(now)
+        except Overtaken:
+            return self._look(now)  # what the other look kept is known now
 
     def take(self, frame: pd.DataFrame, now: float) -> Looked:
         """Judge windows that are over by now from rows you have: as `look` would, had they been in the feed.
 
         A frame holds whole windows. Rows of one that is not over are not remembered: give them again later.
         """
-        return self._looked([of_frame(frame, self.watch, self.schema)], self._known(), {}, now)
+        stream, known = self._stream(), self._known()
+        looked, held = self._filled([of_frame(frame, self.watch, self.schema)], known, {}, None, now)
+        return self._kept(looked, held, known, stream, now)
+
+    def _look(self, now: float) -> Looked:
+        stream, known, done = self._stream(), self._known(), Done.read(self.done, self.watch.window)
+        since = max(known) - (_AGAIN - 1) * self.watch.window if known else 0.0
+        # First, so that labels that cannot be read stop it before anything is kept and not told.
+        labels = self.matured.begin(known, now) if self.matured else None
+        needed = labels.needed if labels else frozenset[float]()
+        since = min([since, *needed])
+        parts = arrived(self.watch, self.schema, since, frozenset(known) - needed, done)
+        looked, held = self._filled(parts, known, done.again, labels, now)
+        if labels:
+            looked.outcomes = labels.outcomes(whole=not done.again and since <= 0.0)
+        self._kept(looked, held, known, stream, now)
+        done.keep()
+        return looked
+
+    def _stream(self) -> Followed | None:
+        """The stream as it stands. Asked before which windows are known: what another look adds later is noticed."""
+        if self.following is None:
+            return None
+        options = self.following.options
+        before = self.windows.stream(self.watch.feed, self.digest, self.watch.window, options)
+        return Followed(how=self.following, before=before)
 
     def _known(self) -> dict[float, int]:
         return self.windows.known(self.watch.feed, self.digest, self.watch.window)
 
-    def _looked(
-        self, parts: Iterable[Arrived], known: dict[float, int], unread: Mapping[float, int], now: float
-    ) -> Looked:
-        """`unread` fills while the parts come: rows by window that are in the feed and were not read."""
+    def _filled(
+        self,
+        parts: Iterable[Arrived],
+        known: dict[float, int],
+        unread: Mapping[float, int],
+        labels: Looking | None,
+        now: float,
+    ) -> tuple[Looked, dict[float, _Held]]:
+        """Windows that are over and of which nothing was said, with their rows; `unread` fills while the parts come:
+        rows by window that are in the feed and were not read.
+        """
         looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, _Held]()
         for part in parts:
             starts = np.floor(part.at / self.watch.window) * self.watch.window
+            if labels:
+                labels.add(part, starts)
             for start in np.unique(starts).tolist():
                 rows = starts == start
                 if start in again:
@@ -122,42 +147,62 @@ class Monitor:
                 elif start + self.watch.window + self.watch.grace > now:
                     looked.early += int(rows.sum())
                 else:
-                    window = held.setdefault(start, _Held(reference=self.reference))
+                    window = held.setdefault(start, _Held(reference=self.reference, follows=bool(self.following)))
                     looked.twice += window.add(part, rows)
         looked.late = sum(max(0, many + unread.get(start, 0) - known[start]) for start, many in again.items())
-        looked.new = list(self._judged(held, known, now))
-        self.windows.keep(self.watch.feed, self.digest, looked.new, now)
+        return looked, held
+
+    def _kept(
+        self, looked: Looked, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
+    ) -> Looked:
+        """With what is said of these windows, kept in one transaction with where the stream stands after them."""
+        looked.new = list(self._judged(held, known, stream, now))
+        moved = (stream.after, stream.before) if stream else (None, None)
+        self.windows.keep(self.watch.feed, self.digest, looked.new, now, *moved)
         return looked
 
-    def _judged(self, held: dict[float, _Held], known: dict[float, int], now: float) -> Iterator[Watched]:
+    def _judged(
+        self, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
+    ) -> Iterator[Watched]:
         """Windows with rows, and those between and after them without: that nothing came is told, too."""
         starts = {*held, *(start for start, rows in known.items() if rows)}
         if not starts:
             return
         width = self.watch.window
         over = math.floor((now - self.watch.grace) / width) * width
-        empty = Window.of(self.reference, np.zeros((0, len(self.reference.cells))), np.zeros(0, dtype=np.int64))
-        told: dict[float, Watched] = {}
-        for at in range(round((min(over, max(starts) + (_SILENT + 1) * width) - min(starts)) / width)):
-            start, last = (min(starts) + turn * width for turn in (at, at - 1))
+        last, told = min(over, max(starts) + (_SILENT + 1) * width), dict[float, Watched]()
+        for at in range(round((last - min(starts)) / width)):
+            start, earlier = (min(starts) + turn * width for turn in (at, at - 1))
             if start not in known:
-                held_rows = held.get(start, _Held(reference=self.reference))
-                whole = held_rows.whole or empty
-                before = told.get(last) or self.windows.one(self.watch.feed, self.digest, last, width)
-                said = judged(whole, self.watch, start, start + width, held_rows.troubles, held_rows.notes, before)
-                told[start] = explained(said, whole, self.schema, before)
+                rows = held.pop(start, None) or _Held(reference=self.reference)
+                before = told.get(earlier) or self.windows.one(self.watch.feed, self.digest, earlier, width)
+                told[start] = self._said(start, rows, stream, before)
                 yield told[start]
+
+    def _said(self, start: float, rows: _Held, stream: Followed | None, before: Watched | None) -> Watched:
+        whole = rows.whole or Window.of(self.reference, np.zeros((0, len(self.reference.cells))), _NO_IDS)
+        one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes, before)
+        if stream and rows.stream:
+            one = stream.add(one, Rows.together(rows.stream))
+        instead, _ = rows.answered.get("", (0, 0.0))
+        one = replace(one, versions=rows.versions, instead=instead)
+        return explained(one, whole, self.schema, before)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Held:
-    """A window that is being filled: its counts so far, and the ids that are in it."""
+    """A window that is being filled: its counts so far, the ids that are in it, and its rows where a stream `follows`
+    them.
+    """
 
     reference: Reference
+    follows: bool = False
     whole: Window | None = None
-    ids: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    ids: Array = field(default_factory=lambda: _NO_IDS)
+    stream: list[Rows] = field(default_factory=list)
     troubles: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    answered: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def add(self, part: Arrived, rows: Array) -> int:
         """Those of these rows that are not in it yet; how many were."""
@@ -165,139 +210,27 @@ class _Held:
         _, first = np.unique(ids, return_index=True)
         fresh = np.sort(first[~np.isin(ids[first], self.ids)])
         clients = None if part.clients is None else part.clients[rows][fresh]
-        window = Window.of(self.reference, x[fresh], ids[fresh], part.at[rows][fresh], clients)
+        x, ids_, at = x[fresh], ids[fresh], part.at[rows][fresh]
+        window = Window.of(self.reference, x, ids_, at, clients)
+        if self.follows:
+            self.stream.append(Rows(x=single(x), ids=ids_, at=at))
         self.whole = window if self.whole is None else self.whole + window
-        self.ids = np.concatenate([self.ids, ids[fresh]])
+        self.ids = np.concatenate([self.ids, ids_])
         self.troubles |= dict.fromkeys(part.troubles)
         self.notes |= dict.fromkeys(part.notes)
+        if part.answered is not None:
+            self._answered(part.versions, part.answered[rows][fresh], at)
         return len(ids) - len(fresh)
 
+    def _answered(self, versions: tuple[str, ...], answered: Array, at: Array) -> None:
+        """Count the rows of each version, and keep when its first came."""
+        for place in np.unique(answered).tolist():
+            mine = answered == place
+            rows, since = self.answered.get(versions[place], (0, math.inf))
+            self.answered[versions[place]] = rows + int(mine.sum()), min(since, float(at[mine].min()))
 
-def monitor_of(
-    config: Path,
-    windows: Windows,
-    say: Callable[[str], None],
-    *,
-    trust_pickle: bool = False,
-    today: date | None = None,
-) -> Monitor:
-    """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
-    `today` decides whether keys are still valid; without it one that ends is refused.
-
-    Raises `ConfigError` where nothing says what is watched.
-    """
-    document, base = read_config(config), config.absolute().parent
-    watch, truth = watch_of(document, base), truth_of(document, base)
-    if watch is None:
-        raise ConfigError(
-            f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
-        )
-    path = base / FILE
-    system = load_system(config, trust_pickle=trust_pickle, today=today)
-    if watch.manifest:
-        reference, digest = signed(path, watch, today or date.max)
-    else:
-        reference = reference_of(system, watch)
-        digest = written(reference, path, say)
-    return Monitor(
-        watch=watch,
-        schema=_watched(system, watch),
-        reference=_fitting(reference, system, watch),
-        digest=digest,
-        windows=windows,
-        matured=matured_of(system, watch, truth, digest, windows) if truth else None,
-        done=path.with_name("feed.json"),
-    )
-
-
-def reference_of(system: Protected, watch: Watch) -> Reference:
-    """The rows this system was assessed on, as counts; with the model's scores as their last column, if watched.
-
-    Of two classes the score has a threshold.
-    """
-    schema, x = _watched(system, watch), np.zeros((len(system.data.ids), 0))
-    if schema.columns:
-        x = np.asarray(system.data.x, dtype=np.float64)
-    if not watch.score:
-        return Reference.fit(x, schema, (), system.data.ids)
-    both = np.column_stack([x, scores_of(system)])
-    return Reference.fit(both, schema, ("score",), system.data.ids, _threshold(system))
-
-
-def _watched(system: Protected, watch: Watch) -> Schema:
-    """The columns of rows of this feed: a ledger has none, beside the score."""
-    if watch.kind is Feed.LEDGER:
-        return Schema()
-    if not system.schema.columns:
-        raise Unsupported("windows are compared column by column, and this system has no columns", fix="watch a table")
-    return system.schema
-
-
-def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, windows: Windows) -> Matured:
-    """What is promised of the labels of this system's rows; scores are calibrated by the rows of its assessment."""
-    kind = system.target.kind
-    if system.target.classes != 2 or kind not in (ScoreKind.PROBABILITIES, ScoreKind.MARGIN):
-        raise Unsupported(
-            "labels are watched of two classes, with probabilities or margins", fix="leave `monitor: labels:` out"
-        )
-    return Matured(
-        truth=truth,
-        watch=watch,
-        schema=system.schema,
-        classes=system.classes,
-        edge=_threshold(system),
-        policy=system.policy,
-        cost=system.cost,
-        calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
-        digest=digest,
-        windows=windows,
-    )
-
-
-def scores_of(system: Protected) -> Array:
-    """The one number per row that a threshold is held against: of class 1 of two, else of the likeliest class."""
-    if Access.SCORES not in system.target.access:
-        raise Unsupported("this model gives no scores", fix="leave `monitor: score:` out")
-    scores = np.asarray(system.target.scores(system.data.x))
-    return scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
-
-
-def _threshold(system: Protected) -> float:
-    """The score from which on a row is flagged: the system's, else that of an even chance; NaN where there is none."""
-    if system.target.classes != 2:
-        return float("nan")
-    usual = {ScoreKind.PROBABILITIES: 0.5, ScoreKind.MARGIN: 0.0}.get(system.target.kind, float("nan"))
-    return usual if system.threshold is None else system.threshold
-
-
-def signed(path: Path, watch: Watch, today: date) -> tuple[Reference, str]:
-    """The reference in this file, once it is what was signed; it is not made again. Raises `TemperError` otherwise."""
-    manifest = Path(watch.manifest)
-    found = verify(manifest, watch.public_key, today)
-    if path.resolve() not in {(manifest.parent / name).resolve() for name in found.files}:
-        raise ConfigError(f"{manifest} does not speak of {path}", fix=f"`temper sign {path} --key NAME.key`")
-    return kept.read(path)
-
-
-def _fitting(reference: Reference, system: Protected, watch: Watch) -> Reference:
-    wanted = (*_watched(system, watch).names, *(("score",) if watch.score else ()))
-    if reference.names != wanted:
-        raise ConfigError(
-            f"the reference is of {', '.join(reference.names[:8])}, and the feed of {', '.join(wanted[:8])}",
-            fix="make it again with `temper assess`, and sign it",
-        )
-    return reference
-
-
-def written(reference: Reference, path: Path, say: Callable[[str], None]) -> str:
-    """Keep a reference where it is not what is there already; its digest."""
-    try:
-        before = kept.read(path)[1] if path.exists() else ""
-    except StoreError as damaged:
-        before = ""
-        say(f"{damaged.message}: it is made again")
-    digest = kept.known_as(reference)
-    if digest != before:
-        kept.keep(reference, path)
-        say(f"reference: {reference.tally.rows:,} rows, {len(reference.cells)} columns, {digest[:12]} ({path})")
-    return digest
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """The versions of the model that answered, in order of time."""
+        found = [Version(name=name, rows=n, since=at) for name, (n, at) in self.answered.items() if name]
+        return tuple(sorted(found, key=lambda one: (one.since, one.name)))

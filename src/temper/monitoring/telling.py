@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.core.alert import Alert, Alerting
-from temper.core.errors import TemperError
+from temper.core.errors import ConfigError, TemperError
+from temper.core.outcome import Outcome
 from temper.core.room import Room
-from temper.core.watch import Watch
-from temper.monitoring.alerts import alerts, of_incidents, quiet
+from temper.core.watch import Feed, Watch
+from temper.monitoring.alerts import alerts, of_incidents, of_outcomes, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
 
@@ -39,19 +40,23 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Teller:
-    """Whom to tell of what is found in a feed."""
+    """Whom to tell of what is found in a feed, and of its labels, by the name under which what they say is kept."""
 
     alerting: Alerting
     watch: Watch
     digest: str
     control: Control
     receivers: dict[str, Any]
+    labels: str = ""
 
     def begin(self, now: float) -> None:
         """To be called before the first look: what was over before is no news."""
         before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
         self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
         self.control.alerts.begin(INCIDENTS, now)
+        if self.labels:
+            known = [one.ends for one in self._outcomes() if one.decided]
+            self.control.alerts.begin(self.labels, max(known, default=0.0))
 
     def tell(self, clock: Callable[[], float]) -> Told:
         """Keep the alerts of every window that was looked at and of every incident, and send what is due."""
@@ -59,11 +64,17 @@ class Teller:
         windows = self.control.windows.latest(feed, self.digest, self.watch.window, _WINDOWS)
         if windows:
             self._keep(feed, alerts(windows, self.alerting, feed), windows[-1].ends, now)
+        if outcomes := self._outcomes():
+            self._keep(self.labels, of_outcomes(outcomes, feed), 0.0, now)
         self._keep(INCIDENTS, of_incidents(self.control.incidents.page(limit=_INCIDENTS)), 0.0, now)
         told = Told()
         for name, receiver in self.receivers.items():
             self._send(name, receiver, clock, told)
         return told
+
+    def _outcomes(self) -> list[Outcome]:
+        kept = self.control.windows.outcomes
+        return kept.latest(self.labels, self.digest, self.watch.window, _WINDOWS) if self.labels else []
 
     def _keep(self, feed: str, found: list[Alert], until: float, now: float) -> None:
         silences = self.control.alerts.silences(now)
@@ -91,7 +102,16 @@ class Teller:
             told.sent += 1
 
 
-def teller_of(alerting: Alerting, watch: Watch, digest: str, control: Control) -> Teller:
-    """The receivers of this temper.yaml; an option that a receiver does not have is refused."""
+def teller_of(alerting: Alerting, watch: Watch, digest: str, control: Control, labels: str = "") -> Teller:
+    """The receivers of this temper.yaml; an option that a receiver does not have, and a rule that this feed can say
+    nothing of, are refused.
+    """
+    if alerting.requests and watch.kind is not Feed.LEDGER:
+        raise ConfigError("who answered requests is known of a ledger alone", fix="leave `alerts: requests:` out")
+    if any(rule.short < watch.window for rule in alerting.requests):
+        raise ConfigError(
+            f"windows of {watch.window:g} seconds say nothing of a shorter while in `alerts: requests:`",
+            fix="choose `window:` as short as the shortest `short:`",
+        )
     receivers = {one.name: RECEIVERS.build(one.kind, dict(one.options)) for one in alerting.receivers}
-    return Teller(alerting=alerting, watch=watch, digest=digest, control=control, receivers=receivers)
+    return Teller(alerting=alerting, watch=watch, digest=digest, control=control, receivers=receivers, labels=labels)

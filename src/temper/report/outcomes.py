@@ -7,8 +7,8 @@ from typing import Any
 
 from temper.core.measure import Measurement
 from temper.core.outcome import Outcome
-from temper.core.requirement import Judgement
-from temper.core.watch import Seen, Watched
+from temper.core.requirement import Judgement, Verdict
+from temper.core.watch import Seen
 from temper.report._inert import inert
 from temper.report.watched import span
 
@@ -22,7 +22,8 @@ def show(outcomes: Sequence[Outcome]) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     for one in outcomes:
-        console.print(f"labels of {_span(one)}: [{_COLOURS[one.seen]}]{one.seen.value.upper()}[/]")
+        have = f"{one.labelled:,} of {one.rows:,} labels"
+        console.print(f"labels of {span(one)}: [{_COLOURS[one.seen]}]{one.seen.value.upper()}[/] ({have})")
         for line in lines(one):
             console.print(f"  {line}", markup=False)
 
@@ -54,8 +55,9 @@ def document(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def _span(one: Outcome) -> str:
-    return span(Watched(start=one.start, ends=one.ends, rows=one.rows, seen=one.seen, tests=0, needed=None))
+def broken(one: Outcome) -> list[str]:
+    """The promises that are broken, as they are told."""
+    return [_promise(judgement) for judgement in one.judgements if judgement.verdict is Verdict.FAIL]
 
 
 def _promise(one: Judgement) -> str:

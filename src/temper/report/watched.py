@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from temper.core.watch import Alarm, Kind, Seen, Watched
+from temper.core.outcome import Outcome
+from temper.core.watch import Alarm, Kind, Seen, Shifted, Watched
 from temper.report._inert import inert
 
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
@@ -35,7 +36,7 @@ def show(windows: Sequence[Watched]) -> None:
     Console(soft_wrap=False).print(table)
 
 
-def span(one: Watched) -> str:
+def span(one: Watched | Outcome) -> str:
     """From when to when; a day by its date.
 
     >>> hour = Watched(start=0.0, ends=3600.0, rows=0, seen=Seen.NOTHING, tests=0, needed=None)
@@ -57,7 +58,7 @@ def following(windows: Sequence[Watched]) -> str:
         return "next: repair what fills the feed; the model was given other columns than it was made for"
     if Kind.ATTACK in kinds:
         return "next: look at the rows near the threshold, and at who sent them; `temper assess` says what breaks it"
-    if any(one.alarms for one in windows):
+    if any(one.alarms or one.shifts for one in windows):
         return "next: `temper assess` with newer rows says whether the model still holds there"
     if any(one.seen is Seen.INCONCLUSIVE for one in windows):
         return "next: a longer `monitor: window:` gives windows that can be judged"
@@ -85,7 +86,25 @@ def _day(at: float) -> str:
 
 
 def said(one: Watched) -> str:
-    """What was found, in a line."""
+    """What was found, in a line: by itself, then as a part of a stream."""
+    alone = _alone(one)
+    if not one.shifts:
+        return alone
+    more = f"; {len(one.shifts) - _SHOWN} more columns" if len(one.shifts) > _SHOWN else ""
+    stream = f"in the stream {'; '.join(map(_shifted, one.shifts[:_SHOWN]))}{more}"
+    return f"{alone}; {stream}" if one.troubles or one.alarms else stream
+
+
+def _shifted(one: Shifted) -> str:
+    """`amount is higher since 2026-01-03 14:05 (13:50 to 14:20), row 1,020, seen 2026-01-03 16:00`."""
+    row = f"row {one.since:,.0f}"
+    if not one.times:
+        return f"{inert(one.column, 40)} {one.how} since {row} ({one.low:,.0f} to {one.high:,.0f})"
+    since, low, high, seen = (f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" for at in one.times)
+    return f"{inert(one.column, 40)} {one.how} since {since} ({low} to {high}), {row}, seen {seen}"
+
+
+def _alone(one: Watched) -> str:
     if one.troubles:
         more = f" and {len(one.troubles) - 1} more" if len(one.troubles) > 1 else ""
         return inert(one.troubles[0], 120) + more

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -30,12 +32,36 @@ def save(path: Path, arrays: Mapping[str, Array]) -> str:
 def load(path: Path, what: str) -> dict[str, Array]:
     """What was saved, or `StoreError` where it is damaged; `what` it is, for the message."""
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        with open(path, "rb") as opened:
+            return _read(opened, str(path), what)
+    except OSError as error:
         raise StoreError(f"{path} cannot be read as {what}: {error}", fix="fit it again") from error
+
+
+def packed(arrays: Mapping[str, Array]) -> bytes:
+    """The same as a value, for a database."""
+    file = io.BytesIO()
+    np.savez_compressed(file, digest=np.array(digest(arrays)), **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def unpacked(data: bytes, what: str) -> dict[str, Array]:
+    """What was packed, or `StoreError` where it is damaged.
+
+    >>> unpacked(packed({"a": np.zeros(1)}), "a state")
+    {'a': array([0.])}
+    """
+    return _read(io.BytesIO(data), f"the stored {what}", what)
+
+
+def _read(file: IO[bytes], name: str, what: str) -> dict[str, Array]:
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            arrays = {key: found[key] for key in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise StoreError(f"{name} cannot be read as {what}: {error}", fix="fit it again") from error
     if str(arrays.pop("digest", "")) != digest(arrays):
-        raise StoreError(f"{path} is damaged: its contents do not have the digest it names", fix="fit it again")
+        raise StoreError(f"{name} is damaged: its contents do not have the digest it names", fix="fit it again")
     return arrays
 
 

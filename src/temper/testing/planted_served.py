@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -168,7 +169,7 @@ class Served:
     What the scorer refuses gets 422, what it does not catch 500. Use it in a `with`; `url` is where it listens.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, port: int = 0) -> None:
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
         class Exchange(BaseHTTPRequestHandler):
@@ -191,7 +192,7 @@ class Served:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Exchange)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1/score"
 
@@ -202,6 +203,15 @@ class Served:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def command(kind: type[Scorer], port: int) -> tuple[str, ...]:
+    """The command that serves one in the foreground, until it is killed."""
+    words = (
+        f"from temper.testing.planted_served import Served; from {kind.__module__} import {kind.__qualname__} as K; "
+    )
+    forever = f"import threading; Served(K(), {port}).__enter__(); threading.Event().wait()"
+    return (sys.executable, "-c", words + forever)
 
 
 def _body(handler: Any) -> bytes | None:

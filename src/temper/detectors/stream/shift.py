@@ -11,6 +11,7 @@ import numpy as np
 from temper.core.detector import Signal
 from temper.core.errors import ConfigError
 from temper.core.schema import Schema
+from temper.core.watch import Shifted
 from temper.detectors._ordinary import categories, dealt, none, served
 from temper.kernels.shift import Bins, Found, Payable, begun, binned, bins, counted, followed, payable
 from temper.kernels.shift_bets import CATEGORY, NUMBER
@@ -102,32 +103,48 @@ class Shift:
         values = np.log(evidence)
         if not named:
             return state, Signal(values=values, alarms=none(len(values)))
-        alarms = evidence >= per
-        return state, Signal(values=values, alarms=alarms, reason=_told(state, named, beside))
+        shifts, columns = _shifts(state, named), [state.bins.columns[at] for at in np.flatnonzero(beside)]
+        reason = _told(shifts, [str(state.names[column]) for column in columns])
+        return state, Signal(values=values, alarms=evidence >= per, reason=reason, shifts=shifts)
 
 
-def _told(state: Watch, found: Sequence[Found], beside: Array) -> str:
-    """Each column once, by its first alarm, the first ones in full; then those that had no alarm of their own."""
+def _shifts(state: Watch, found: Sequence[Found]) -> tuple[Shifted, ...]:
+    """Each column once, by its first alarm."""
     first: dict[int, Found] = {}
     for one in sorted(found, key=lambda one: (one.row, one.at, -one.kept)):
         first.setdefault(one.at, one)
-    words = [_one(state, one) for one in list(first.values())[:_NAMED]]
-    others = [*list(first)[_NAMED:], *(int(at) for at in np.flatnonzero(beside) if at not in first)]
-    names = [str(state.names[state.bins.columns[at]]) for at in others[:_LISTED]]
-    more = [f"and {len(others) - _LISTED} more"] if len(others) > _LISTED else []
-    return "; ".join([*words, *(["with it " + ", ".join([*names, *more])] if names else [])])
+    return tuple(_shifted(state, one) for one in first.values())
 
 
-def _one(state: Watch, one: Found) -> str:
-    """`amount is higher since row 1,020 (990 to 1,050), seen at row 1,100`."""
+def _shifted(state: Watch, one: Found) -> Shifted:
     kinds = CATEGORY if state.bins.category[one.at] else NUMBER
-    name, since = state.names[state.bins.columns[one.at]], one.row - one.age
-    low, high = max(since - _WIDE * one.spread, 0.0), min(since + _WIDE * one.spread, one.row)
     verb = "has" if kinds is CATEGORY and "missing" not in kinds[one.bet] else "is"
-    against = "" if one.kept else ", against the first reference"
+    against = "" if one.kept else " against the first reference"
+    since = one.row - one.age
+    return Shifted(
+        column=str(state.names[state.bins.columns[one.at]]),
+        how=f"{verb} {kinds[one.bet]}{against}",
+        since=since,
+        low=max(since - _WIDE * one.spread, 0.0),
+        high=min(since + _WIDE * one.spread, float(one.row)),
+        seen=one.row,
+    )
+
+
+def _told(shifts: Sequence[Shifted], beside: Sequence[str]) -> str:
+    """The first ones in full; then those that had no alarm of their own."""
+    words = [_one(shift) for shift in shifts[:_NAMED]]
+    known = [shift.column for shift in shifts]
+    others = [*known[_NAMED:], *(name for name in beside if name not in known)]
+    more = [f"and {len(others) - _LISTED} more"] if len(others) > _LISTED else []
+    return "; ".join([*words, *(["with it " + ", ".join([*others[:_LISTED], *more])] if others else [])])
+
+
+def _one(shift: Shifted) -> str:
+    """`amount is higher since row 1,020 (990 to 1,050), seen at row 1,100`."""
     return (
-        f"{name} {verb} {kinds[one.bet]} since row {since:,.0f} ({low:,.0f} to {high:,.0f}){against}, "
-        f"seen at row {one.row:,}"
+        f"{shift.column} {shift.how} since row {shift.since:,.0f} ({shift.low:,.0f} to {shift.high:,.0f}), "
+        f"seen at row {shift.seen:,}"
     )
 
 

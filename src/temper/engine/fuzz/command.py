@@ -42,6 +42,7 @@ def run(
         out(json_.dumps(told.document(found, kept), indent=1))
     else:
         words = ["temper", "fuzz", "--config", str(config), "--replay", str(kept.cases)]
+        words += [asked.url, "--start", shlex.join(asked.start)] if asked is not None and asked.start else []
         words += ["--trust-pickle"] * trusted
         words += ["--yes-this-host", asked.confirmed] if asked is not None and asked.confirmed else []
         write(told.blocks(found, kept, shlex.join(words)), None)

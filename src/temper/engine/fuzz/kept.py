@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from temper.core.errors import TemperError
 from temper.core.system import Protected
-from temper.engine.fuzz.first import reached
-from temper.engine.fuzz.run import Asked, model, service
+from temper.engine.fuzz.run import Asked, model, served, service
 from temper.engine.identity import finding_id
 from temper.fuzz import _export
 from temper.fuzz._oracle import LAWS, Subject
 from temper.fuzz._search import Defect, Searched
 
 _FORMAT = 1
+_TOLD = ("url", "body", "answer", "ca", "key_env")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +35,14 @@ def keep(
     """Write `cases.json` and, where there is a defect, `test_fuzz.py`."""
     ids = tuple(defect_id(system, one) for one in found.defects)
     folder.mkdir(parents=True, exist_ok=True)
-    told = (
-        None
-        if asked is None
-        else {"url": asked.url, "body": asked.body, "answer": asked.answer, "ca": asked.ca, "key_env": asked.key_env}
-    )
+    told = None if asked is None else {name: getattr(asked, name) for name in _TOLD}
     document = {
         "format": _FORMAT,
         "system": system.name,
         "service": told,
         "strict": strict,
         "deadline": deadline,
+        "started": bool(asked and asked.start),
         "defects": [{"id": id_, **one.plain()} for id_, one in zip(ids, found.defects, strict=True)],
     }
     cases = folder / "cases.json"
@@ -58,7 +54,7 @@ def keep(
         if asked is None:
             text = _export.model_tests(named, system.source, deadline=deadline)
         else:
-            text = _export.service_tests(named, service(system, asked, strict=strict))
+            text = _export.service_tests(named, service(system, asked, strict=strict), asked.start)
         tests.write_text(text, encoding="utf-8")
     return Kept(cases=cases, tests=tests, ids=ids)
 
@@ -84,9 +80,11 @@ def replay(
     strict = bool(document["strict"])
     if document["service"] is not None or asked is not None:
         told = asked or Asked(**document["service"], deadline=document["deadline"], confirmed=confirmed)
-        with closing(service(system, told, strict=strict)) as served:
-            reached(served.where, told.deadline)
-            return [_again(served, id_, one) for id_, one in chosen]
+        if document.get("started") and not told.start and any(len(one.cases) > 1 for _, one in chosen):
+            fix = f"temper fuzz {told.url} --start 'command' --replay {path}"
+            raise TemperError("these cases were found at a service that was started for them", fix=fix)
+        with served(system, told, strict=strict) as subject:
+            return [_again(subject, id_, one) for id_, one in chosen]
     with model(system, strict=strict, deadline=document["deadline"]) as subject:
         return [_again(subject, id_, one) for id_, one in chosen]
 

@@ -15,6 +15,7 @@ from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
 from temper.engine.fuzz.first import BODIES, first_answer, no_score, reached
+from temper.engine.fuzz.own import owned
 from temper.fuzz._campaign import Effort, search
 from temper.fuzz._oracle import Subject
 from temper.fuzz._search import SILENT, Hear, Searched
@@ -35,7 +36,7 @@ _ELSEWHERE = 50.0  # requests a second to a host that is not this machine
 class Asked:
     """A service as a user names it: its URL, the environment variable that holds its key, its body, where its scores
     are in an answer, seconds per request; `confirmed` is the host that may be asked although it is not this machine,
-    `ca` a file of the certificates to trust.
+    `ca` a file of the certificates to trust, `start` the command that runs it here, so that it may be started again.
     """
 
     url: str
@@ -45,6 +46,7 @@ class Asked:
     deadline: float = 5.0
     confirmed: str = ""
     ca: str = ""
+    start: tuple[str, ...] = ()
 
 
 def fuzz_model(
@@ -61,20 +63,27 @@ def fuzz_service(
     """Search a service with rows of `system`, and say how it was asked: where `asked` names no body, and rows are not
     answered in the usual one, others are tried. Errors: a service that cannot be reached or answers no row.
     """
-    with closing(service(system, asked, strict=strict)) as subject:
-        reached(subject.where, asked.deadline)
+    with served(system, asked, strict=strict) as subject:
         found = _searched(subject, system, effort, seed, hear)
         went = subject.gone
-    if _scored(found) or found.stopped == "interrupted":
-        return found, asked
-    bodies = (asked.body,) if asked.body or went else BODIES
-    others = [replace(asked, body=body) for body in bodies]
-    at, reply = first_answer([service(system, one, strict=strict) for one in others], system.data.x)
-    if at is None:
-        raise no_score(asked.url, reply)
+        if _scored(found) or found.stopped == "interrupted":
+            return found, asked
+        bodies = (asked.body,) if asked.body or went else BODIES
+        others = [replace(asked, body=body) for body in bodies]
+        at, reply = first_answer([service(system, one, strict=strict) for one in others], system.data.x)
+        if at is None:
+            raise no_score(asked.url, reply)
     hear.note(f"rows are sent in the body {others[at].body or Form().one}, which was found by trying")
-    with closing(service(system, others[at], strict=strict)) as subject:
+    with served(system, others[at], strict=strict) as subject:
         return _searched(subject, system, effort, seed, hear), others[at]
+
+
+@contextmanager
+def served(system: Protected, asked: Asked, *, strict: bool) -> Iterator[Service]:
+    """The service, reached; started before and ended after where `asked` says how."""
+    with closing(service(system, asked, strict=strict)) as subject, owned(subject, asked.start):
+        reached(subject.where, asked.deadline)
+        yield subject
 
 
 def _searched(subject: Subject, system: Protected, effort: Effort, seed: int, hear: Hear) -> Searched:

@@ -18,6 +18,7 @@ control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
 control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {client: Grant}
 control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
 control.windows.keep(feed, reference, found, now) -> how many were new;  control.windows.page(feed)
+control.windows.stream(feed, reference, width, options);  control.windows.outcomes.keep(labels, reference, found, now)
 control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction

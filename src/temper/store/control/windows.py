@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from temper.core.watch import Alarm, Kind, Seen, Watched
-from temper.store.codec import from_json, to_json
-from temper.store.control.database import Database, Row
+from temper.core.errors import StoreError
+from temper.core.watch import Alarm, Kind, Seen, Shifted, Version, Watched
+from temper.store.codec import dump, from_json, load, to_json
+from temper.store.control.database import Database, Row, Transaction
+from temper.store.control.outcomes import Outcomes
 
 _KEEP = (
     "INSERT INTO watched (feed, reference, start, ends, seen, document, judged) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (feed, reference, start, ends) DO NOTHING RETURNING start"
 )
+_GO_ON = (
+    "INSERT INTO stream (feed, reference, width, options, upto, state) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (feed, reference, width, options) DO UPDATE SET upto = excluded.upto, state = excluded.state "
+    "WHERE stream.upto = ? RETURNING upto"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """The stream of a feed between two looks: the `options` it is watched with, the end of the last window that went
+    into it, and its state.
+    """
+
+    options: str
+    upto: float
+    state: bytes
+
+
+class Overtaken(StoreError):
+    """Another look went on with the same stream meanwhile; nothing of this one was kept."""
 
 
 class Windows:
-    """The windows of a control store, by their feed and the reference they were compared with."""
+    """The windows of a control store, by their feed and the reference they were compared with; `outcomes` are what
+    labels say of them.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.outcomes = Outcomes(database)
 
-    def keep(self, feed: str, reference: str, found: Sequence[Watched], now: float) -> int:
-        """Keep what was found, all or nothing; of a window that is known the first word stays. How many were new."""
+    def keep(
+        self,
+        feed: str,
+        reference: str,
+        found: Sequence[Watched],
+        now: float,
+        stream: Stream | None = None,
+        before: Stream | None = None,
+    ) -> int:
+        """Keep what was found, all or nothing; of a window that is known the first word stays. How many were new.
+
+        With them `stream` is kept, which these windows made of the one `before`; `Overtaken` where that is not the
+        newest any more.
+        """
         new = 0
         with self._database.write() as tx:
+            if stream is not None:
+                _go_on(tx, (feed, reference, found[0].ends - found[0].start), stream, before)
             for one in found:
                 values = (feed, reference, one.start, one.ends, one.seen.value, _document(one), now)
                 new += tx.one(_KEEP, *values) is not None
@@ -35,6 +76,13 @@ class Windows:
         with self._database.read() as tx:
             rows = tx.all(sql, feed, reference, width)
         return {float(row["start"]): int(from_json(row["document"])["rows"]) for row in rows}
+
+    def stream(self, feed: str, reference: str, width: float, options: str) -> Stream | None:
+        """The stream that is made of windows of this width, as it stands."""
+        sql = "SELECT upto, state FROM stream WHERE feed = ? AND reference = ? AND width = ? AND options = ?"
+        with self._database.read() as tx:
+            row = tx.one(sql, feed, reference, width, options)
+        return Stream(options=options, upto=float(row["upto"]), state=bytes(row["state"])) if row else None
 
     def one(self, feed: str, reference: str, start: float, width: float) -> Watched | None:
         """What was said of this window."""
@@ -56,6 +104,12 @@ class Windows:
             return [_watched(row) for row in reversed(tx.all(sql, feed, reference, width, limit))]
 
 
+def _go_on(tx: Transaction, of: tuple[str, str, float], stream: Stream, before: Stream | None) -> None:
+    upto = -math.inf if before is None else before.upto
+    if tx.one(_GO_ON, *of, stream.options, stream.upto, stream.state, upto) is None:
+        raise Overtaken("another `temper monitor` went on with this stream meanwhile", fix="look again")
+
+
 def _document(one: Watched) -> str:
     alarms = [[a.comparison, a.column, a.value, a.p] for a in one.alarms]
     return to_json(
@@ -71,6 +125,10 @@ def _document(one: Watched) -> str:
             "since": one.since,
             "moved": [list(moved) for moved in one.moved],
             "gathered": list(one.gathered),
+            "shifts": dump(one.shifts),
+            "streamed": one.streamed,
+            "versions": dump(one.versions),
+            "instead": one.instead,
         }
     )
 
@@ -92,4 +150,8 @@ def _watched(row: Row) -> Watched:
         since=found.get("since"),
         moved=tuple((name, float(value)) for name, value in found.get("moved", ())),
         gathered=tuple(map(float, found.get("gathered", ()))),
+        shifts=tuple(load(Shifted, one) for one in found.get("shifts", ())),
+        streamed=found.get("streamed"),
+        versions=tuple(load(Version, one) for one in found.get("versions", ())),
+        instead=found.get("instead", 0),
     )

@@ -1,0 +1,126 @@
+"""From a temper.yaml to its monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from temper.config.monitor import truth_of, watch_of
+from temper.config.reading import read as read_config
+from temper.config.system import load_system
+from temper.core.errors import ConfigError, Unsupported
+from temper.core.outcome import Truth
+from temper.core.schema import Column, Schema
+from temper.core.system import Protected
+from temper.core.target import ScoreKind
+from temper.core.watch import Streaming, Watch
+from temper.detectors.stream.shift import Shift
+from temper.detectors.stream.shift import Watch as State
+from temper.kernels.cbpe import Calibrator
+from temper.monitoring.assessed import (
+    FILE,
+    fitting,
+    reference_of,
+    rows_of,
+    scores_of,
+    signed,
+    threshold,
+    watched,
+    written,
+)
+from temper.monitoring.following import Following
+from temper.monitoring.kept import known_as
+from temper.monitoring.matured import Matured
+from temper.monitoring.run import Monitor
+from temper.store.control.outcomes import Outcomes
+from temper.store.control.windows import Windows
+
+
+def monitor_of(
+    config: Path,
+    windows: Windows,
+    say: Callable[[str], None],
+    *,
+    trust_pickle: bool = False,
+    today: date | None = None,
+) -> Monitor:
+    """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
+    `today` decides whether keys are still valid; without it one that ends is refused.
+
+    Raises `ConfigError` where nothing says what is watched.
+    """
+    document, base = read_config(config), config.absolute().parent
+    watch, truth = watch_of(document, base), truth_of(document, base)
+    if watch is None:
+        raise ConfigError(
+            f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
+        )
+    path = base / FILE
+    system = load_system(config, trust_pickle=trust_pickle, today=today)
+    if watch.manifest:
+        reference, digest = signed(path, watch, today or date.max)
+    else:
+        reference = reference_of(system, watch)
+        digest = written(reference, path, say)
+    return Monitor(
+        watch=watch,
+        schema=watched(system, watch),
+        reference=fitting(reference, system, watch),
+        digest=digest,
+        windows=windows,
+        following=following_of(system, watch, digest) if watch.stream else None,
+        matured=matured_of(system, watch, truth, digest, windows.outcomes) if truth else None,
+        done=path.with_name("feed.json"),
+    )
+
+
+def following_of(system: Protected, watch: Watch, digest: str) -> Following:
+    """This feed as a stream that begins with what the rows of the assessment show.
+
+    Those rows have to be the ones that a signed reference was made of; this is asked where a stream begins.
+    """
+    how, schema = watch.stream or Streaming(), streamed(system, watch)
+    for name in how.strata:
+        schema.index(name)
+    shift = Shift(one_false_alarm_per=how.one_false_alarm_per, tolerance=how.tolerance, strata=how.strata)
+
+    def begins() -> State:
+        if watch.manifest and known_as(reference_of(system, watch)) != digest:
+            raise ConfigError(
+                "a stream begins with the rows of the assessment, and they are not those of the signed reference",
+                fix="put these rows back, or make the reference again with `temper assess` and sign it",
+            )
+        return shift.fit(rows_of(system, watch), schema)
+
+    return Following(watch=shift, begins=begins)
+
+
+def streamed(system: Protected, watch: Watch) -> Schema:
+    """The columns of this feed as a stream has them: types and names, and the score."""
+    known = watched(system, watch).columns
+    plain = [Column(name=one.name, type=one.type, categories=one.categories) for one in known]
+    return Schema(columns=(*plain, *([Column(name="score")] if watch.score else ())))
+
+
+def matured_of(system: Protected, watch: Watch, truth: Truth, digest: str, outcomes: Outcomes) -> Matured:
+    """What is promised of the labels of this system's rows; scores are calibrated by the rows of its assessment."""
+    kind = system.target.kind
+    if system.target.classes != 2 or kind not in (ScoreKind.PROBABILITIES, ScoreKind.MARGIN):
+        raise Unsupported(
+            "labels are watched of two classes, with probabilities or margins", fix="leave `monitor: labels:` out"
+        )
+    return Matured(
+        truth=truth,
+        watch=watch,
+        schema=system.schema,
+        classes=system.classes,
+        edge=threshold(system),
+        policy=system.policy,
+        cost=system.cost,
+        calibrator=Calibrator.fit(scores_of(system), np.asarray(system.data.y)),
+        digest=digest,
+        outcomes=outcomes,
+    )

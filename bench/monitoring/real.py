@@ -32,6 +32,7 @@ from temper.core.watch import Seen, Watch, Watched
 from temper.kernels.cbpe import Calibrator
 from temper.kernels.rate import clopper_pearson
 from temper.monitoring.coded import coded
+from temper.monitoring.feed import arrived
 from temper.monitoring.matured import Matured
 from temper.monitoring.reference import Reference
 from temper.monitoring.run import Monitor
@@ -115,9 +116,12 @@ def employment(folder: Path, work: Path, by: str = "year") -> Employment:
             cost=None,
             calibrator=Calibrator.fit(score, y),
             digest="employment",
-            windows=control.windows,
+            outcomes=control.windows.outcomes,
         )
-        return Employment(usual=usual, outcomes=matured.look(float(asked["at"].max()) + 32 * DAY))
+        look = matured.begin({}, float(asked["at"].max()) + 32 * DAY)
+        for part in arrived(matured.watch, matured.schema):
+            look.add(part, np.floor(part.at / DAY) * DAY)
+        return Employment(usual=usual, outcomes=look.outcomes(whole=True))
 
 
 def _within_years(year: Any) -> Any:

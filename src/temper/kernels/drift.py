@@ -17,6 +17,7 @@ from temper.kernels.smirnov import smirnov_p
 Array = np.ndarray[Any, Any]
 BINS = 10
 _SPARSE, _BRIDGES, _STEPS = 10.0, 4_000, 256
+_FIRST, _PLAIN = 500, 50  # p of .1 or more needs no more bridges than these
 
 
 def ks(cells: Cells, reference: Tally, window: Tally) -> tuple[Array, Array]:
@@ -48,8 +49,7 @@ def wasserstein(cells: Cells, reference: Tally, window: Tally) -> tuple[Array, A
         # Between two knots the functions rise on their way: half of what lies between counts on either side.
         apart = _below(one) - _below(other)
         values[column] = float(np.abs(apart[1:-2:2] + apart[2:-1:2]) / 2.0 @ gaps)
-        areas = _bridged((one + other) / (n + m), gaps) * np.sqrt(1.0 / n + 1.0 / m)
-        p[column] = (1.0 + np.count_nonzero(areas >= values[column])) / (1.0 + len(areas))
+        p[column] = _bridged_p(values[column] / np.sqrt(1.0 / n + 1.0 / m), (one + other) / (n + m), gaps)
     return values, p
 
 
@@ -78,7 +78,8 @@ def psi(cells: Cells, reference: Tally, window: Tally, bins: int = BINS) -> tupl
     """The population stability index (d,) over bins of equal share of the reference, and p (d,).
 
     Half a row is added to every bin, so an empty one is no infinity. Without drift the index is about a chi-squared
-    variable times 1/n + 1/m, which is what makes a threshold that fits every n.
+    variable times 1/n + 1/m, which is what makes a threshold that fits every n; for p rare categories are counted
+    together.
     Source: Yurdakul & Naranjo, "Statistical properties of the population stability index", 2020.
     """
     from scipy.special import chdtrc
@@ -86,10 +87,13 @@ def psi(cells: Cells, reference: Tally, window: Tally, bins: int = BINS) -> tupl
     values, p = [], []
     for one, other in _binned(cells, reference, window, bins):
         n, m = one.sum(), other.sum()
-        first, second = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (one, other))
-        index = float((first - second) @ np.log(first / second)) if n and m else np.nan
-        values.append(index)
-        p.append(float(chdtrc(len(one) - 1, index / (1.0 / n + 1.0 / m))) if n and m and len(one) > 1 else 1.0)
+        values.append(_index(one, other) if n and m else np.nan)
+        table = _pooled(one, other)
+        if table.shape[1] < 2 or not (n and m):
+            p.append(1.0)
+            continue
+        index = _index(*table) / (1.0 / n + 1.0 / m)
+        p.append(float(chdtrc(table.shape[1] - 1, index / _williams(table))))
     return np.array(values), np.array(p)
 
 
@@ -174,21 +178,38 @@ def _binned(cells: Cells, reference: Tally, window: Tally, bins: int) -> list[tu
     return found  # type: ignore[return-value]
 
 
-def _bridged(mass: Array, gaps: Array) -> Array:
-    """Areas (4,000,) under a Brownian bridge over cells of this mass, between knots `gaps` apart."""
+def _bridged_p(area: float, mass: Array, gaps: Array) -> float:
+    """The share of bridges with so large an area: of the first few where that is plain, of all where it is not."""
     if not len(gaps):
-        return np.zeros(_BRIDGES)
+        return 1.0
+    for few in (_FIRST, _BRIDGES):
+        larger = int(np.count_nonzero(_bridged(mass, gaps, few) >= area))
+        if larger >= _PLAIN:
+            break
+    return (1.0 + larger) / (1.0 + few)
+
+
+def _bridged(mass: Array, gaps: Array, many: int) -> Array:
+    """Areas (many,) under a Brownian bridge over cells of this mass, between knots `gaps` apart."""
     parts = np.unique(np.linspace(0, len(gaps), _STEPS + 1).astype(np.int64)[:-1])
     ends = np.add.reduceat((mass[:-2:2] + mass[1:-1:2])[: len(gaps)], parts)  # up to a knot, and at it
     share = np.cumsum(ends)
-    walk = np.cumsum(_normals(len(parts)) * np.sqrt(ends).astype(np.float32), axis=1)
-    last = walk[:, -1:] + np.sqrt(max(0.0, 1.0 - float(share[-1]))) * _normals(1, 1)
-    return np.asarray(np.abs(walk - share * last) @ np.add.reduceat(gaps, parts))
+    drawn = _normals()[:many]
+    walk = np.cumsum(drawn[:, : len(parts)] * np.sqrt(ends).astype(np.float32), axis=1)
+    last = walk[:, -1:] + np.float32(np.sqrt(max(0.0, 1.0 - float(share[-1])))) * drawn[:, -1:]
+    walk -= share.astype(np.float32) * last
+    return np.asarray(np.abs(walk, out=walk) @ np.add.reduceat(gaps, parts).astype(np.float32))
 
 
-@lru_cache(maxsize=4)
-def _normals(width: int, step: int = 0) -> Array:
-    return Draws(0, "kernels.drift").generator(step).standard_normal((_BRIDGES, width), dtype=np.float32)
+@lru_cache(maxsize=1)
+def _normals() -> Array:
+    """One column a step, and one for what follows the last knot."""
+    return Draws(0, "kernels.drift").generator(0).standard_normal((_BRIDGES, _STEPS + 1), dtype=np.float32)
+
+
+def _index(one: Array, other: Array) -> float:
+    first, second = ((part + 0.5) / (part.sum() + 0.5 * len(part)) for part in (one, other))
+    return float((first - second) @ np.log(first / second))
 
 
 def _js(p: Array, q: Array) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,19 @@ def mean_discrepancy(first: Array, second: Array, exchanges: int) -> tuple[float
     rows, n = np.concatenate([first, second]).astype(np.float32), len(first)
     kernel = _gaussian(rows)
     np.fill_diagonal(kernel, 0.0)
+    values = _unbiased(kernel, splits(len(rows), n, exchanges), n)
+    return float(values[0]), float((values >= values[0] - 1e-9).sum() / (exchanges + 1))
+
+
+@lru_cache(maxsize=2)
+def splits(rows: int, n: int, exchanges: int) -> Array:
+    """Which n rows are of the first sample (rows, exchanges + 1), the observed split before all others."""
     draws = Draws(0, "kernels.mean_discrepancy").generator()
-    chosen = np.zeros((len(rows), exchanges + 1), dtype=np.float32)
+    chosen = np.zeros((rows, exchanges + 1), dtype=np.float32)
     chosen[:n, 0] = 1.0
     for at in range(1, exchanges + 1):
-        chosen[draws.permutation(len(rows))[:n], at] = 1.0
-    values = _unbiased(kernel, chosen, n)
-    return float(values[0]), float((values >= values[0] - 1e-9).sum() / (exchanges + 1))
+        chosen[draws.permutation(rows)[:n], at] = 1.0
+    return chosen
 
 
 def _gaussian(rows: Array) -> Array:

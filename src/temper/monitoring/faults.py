@@ -116,17 +116,23 @@ def _swapped(schema: Schema, before: Array, now: Array, moved: Array) -> list[Fa
 
 
 def _unrelated(schema: Schema, before: Array, now: Array, moved: Array) -> list[Fault]:
-    """Columns that went together and do so no more, though each is distributed as before: late, or of other rows."""
+    """Columns that went together and do so no more, though one is distributed as before: late, or of other rows.
+
+    Where columns beside the two have moved, customers may have changed, and what goes together changes with them.
+    """
     gaps = np.isnan(before).any(axis=0) | np.isnan(now).any(axis=0)
-    still = np.flatnonzero((moved <= _NEAR) & ~gaps)
-    if min(len(before), len(now)) < 2 * FEWEST or len(still) < 2:
+    whole = np.flatnonzero(~gaps & ~schema.categorical)
+    if min(len(before), len(now)) < 2 * FEWEST or len(whole) < 2:
         return []
-    old, new = (_related(rows[:, still]) for rows in (before, now))
-    lost = np.triu((np.abs(old) >= _FAR) & (np.abs(new) <= np.abs(old) / 3.0), 1)
+    old, new = (_related(rows[:, whole]) for rows in (before, now))
+    far = moved > _NEAR
+    here = far[whole][:, None].astype(int) + far[whole][None, :]
+    alone = (here == far.sum()) & (here < 2)
+    lost = np.triu((np.abs(old) >= _FAR) & (np.abs(new) <= np.abs(old) / 3.0) & alone, 1)
     if not lost.any():
         return []
     one, other = (int(at) for at in np.argwhere(lost)[np.argmax(np.abs(old)[lost])])
-    a, b = schema.names[still[one]], schema.names[still[other]]
+    a, b = schema.names[whole[one]], schema.names[whole[other]]
     says = f"{a} and {b} belong together no more (rank correlation {new[one, other]:.2f}, it was {old[one, other]:.2f})"
     return [Fault(column=a, says=says)]
 

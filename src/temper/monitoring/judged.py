@@ -9,28 +9,38 @@ import numpy as np
 
 from temper.core.moved import TOGETHER, Moved
 from temper.core.room import Room
-from temper.core.watch import Alarm, Seen, Watch, Watched
+from temper.core.watch import PERSISTENT, Alarm, Seen, Watch, Watched
 from temper.kernels.several import discoveries
+from temper.monitoring.crowd import gathered, persistent
 from temper.monitoring.reference import Window
 
 COMPARISONS = (Room("temper.monitoring.drift"), Room("temper.monitoring.security"))
 _FAMILIES = 3
-_OF_FEW_ROWS = ("missing", "unseen", "bunching")  # what matters though a distribution hardly moves
+_OF_FEW_ROWS = ("missing", "unseen", "bunching", PERSISTENT)  # what matters though a distribution hardly moves
 _MISSED = 0.1  # the share of windows with a shift worth an alarm in which none may be found
 
 
 def judged(
-    window: Window, watch: Watch, start: float, ends: float, troubles: Iterable[str] = (), notes: Iterable[str] = ()
+    window: Window,
+    watch: Watch,
+    start: float,
+    ends: float,
+    troubles: Iterable[str] = (),
+    notes: Iterable[str] = (),
+    before: Watched | None = None,
 ) -> Watched:
     """What this window says: FAIL with an alarm or a trouble, INCONCLUSIVE where it is too small to say PASS.
 
     Alarms are those whose p survives Benjamini and Hochberg's rate, a third of `false_alarms` for each family: columns
     one by one, rows as wholes, signs of an attack. So a window without any alarms at a rate of `false_alarms` at most,
-    and a few comparisons that answer another question are not drowned by those of many columns.
+    and a few comparisons that answer another question are not drowned by those of many columns. What the window
+    `before` had gathered goes on, and begins anew once it was told.
     """
     drift, security = ({name: room.build(name).compare(window) for name in room.names()} for room in COMPARISONS)
     wholes = {name: one for name, one in drift.items() if (one.columns == TOGETHER).any()}
     columns = {name: one for name, one in drift.items() if name not in wholes}
+    evidence = gathered(window, before.gathered if before else ())
+    security[PERSISTENT] = persistent(evidence, window.reference)
     small = _small(drift["ks"], watch.smallest)
     alarms = tuple(one for family in (columns, wholes, security) for one in _alarms(family, window, watch, small))
     tests = [sum(len(one.p) for one in family.values()) for family in (columns, wholes, security)]
@@ -49,6 +59,7 @@ def judged(
         notes=tuple(notes),
         moved=_moved(drift, window),
         signs=tuple(one for name, moved in security.items() for one in _signs(name, moved, window)),
+        gathered=() if any(one.comparison == PERSISTENT for one in alarms) else evidence,
     )
 
 

@@ -9,14 +9,15 @@ a little, and leave neither. So, in this order:
    frozen feed), another unit, a broken formula or relation, swapped columns, or columns that belong together no more.
    Where an attacker could have done all of it to rows of his own and there is a sign of attack as well, it is an
    attack; of both, both are told.
-2. *attack-like*: scores bunch just below the threshold, or a train of near-duplicates walks towards it.
+2. *attack-like*: scores bunch just below the threshold, in this window or a little in many, or a train of
+   near-duplicates walks towards it.
 3. *natural*: a column that no attacker sets has drifted, and there is none of the above.
 4. *unknown*: anything else. Only movable columns have moved (customers at a sale, or attackers who go far below the
    threshold), only scores (another model?), only how columns belong together.
 
 Misleads where two things happen at once, since one kind is told, and where an attacker also breaks the pipeline.
 Not told apart: attackers who act like customers who changed, slow poisoning that stays below what is worth an alarm,
-attacks on fewer rows than bunching needs, and faults in fewer rows than a sample of 500 shows.
+attacks on fewer rows than bunching needs over all windows, and faults in fewer rows than a sample of 500 shows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from temper.core.schema import Mutability, Schema
-from temper.core.watch import Alarm, Kind, Seen, Watched
+from temper.core.watch import PERSISTENT, Alarm, Kind, Seen, Watched
 from temper.monitoring.faults import Fault, faults
 from temper.monitoring.reference import Window
 from temper.monitoring.segments import where
@@ -35,10 +36,11 @@ from temper.monitoring.segments import where
 _MISSING, _NEW = 0.05, 0.2
 _SIGNS = {
     "bunching": "scores crowd just below the threshold: {value:.1f} times as many as their neighbours promise",
+    PERSISTENT: "scores crowd just below the threshold, a little in many windows: {value:,.0f} to one against chance",
     "trains": "a client tried one case {value:,.0f} times, ever closer to the threshold",
     "movable": "only columns that an attacker sets have moved, by up to {value:.2f}",
 }
-_ATTACK = ("bunching", "trains")
+_ATTACK = ("bunching", PERSISTENT, "trains")
 
 
 def explained(one: Watched, window: Window, schema: Schema, before: Watched | None) -> Watched:

@@ -195,7 +195,7 @@ class Monitor:
         self, start: float, rows: _Held, stream: Followed | None, before: Watched | None
     ) -> tuple[Watched, tuple[Shape, ...]]:
         whole = rows.whole or Window.of(self.reference, np.zeros((0, len(self.reference.cells))), _NO_IDS)
-        one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes)
+        one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes, before)
         if stream and rows.stream:
             one = stream.add(one, Rows.together(rows.stream))
         instead, _ = rows.answered.get("", (0, 0.0))

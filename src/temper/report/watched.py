@@ -14,8 +14,8 @@ from temper.report._inert import inert
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
 _SHOWN = 3
 _ORDER = (
-    *("trains", "bunching", "unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon", "movable"),
-    "joint",
+    *("trains", "bunching", "persistent", "unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon"),
+    *("movable", "joint", "together"),
 )
 """Of several comparisons that found drift in a column, the one that says most."""
 
@@ -146,6 +146,8 @@ def moved(alarm: Alarm) -> str:
         "wasserstein": f"its values moved by {value:.3g}",
         "joint": "columns belong together otherwise",
         "bunching": f"crowded just below the threshold, {value:.1f} times what its neighbours promise",
+        "persistent": f"crowded just below the threshold over many windows, {value:,.0f} to one against chance",
+        "together": f"two columns go together otherwise, by {value:.2f}",
         "trains": f"one case was tried {value:,.0f} times, ever closer to the threshold",
         "movable": f"only what an attacker sets has moved, by {value:.2f}",
     }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")

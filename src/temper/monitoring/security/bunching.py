@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from temper.core.moved import Moved
 from temper.kernels.drift import excess
-from temper.monitoring.reference import SIDE, WIDTHS, Window
-
-Counts = tuple[int, ...]
+from temper.monitoring.crowd import Counts, near
+from temper.monitoring.reference import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,7 @@ class Bunching:
     def compare(self, window: Window) -> Moved:
         """How many times the band outnumbers what the side that grew more promises."""
         known = window.reference
-        found = [self._told(*counts) for counts in _counts(window)] if known.scored else []
+        found = [self._told(*counts) for counts in near(window)]
         if not found:
             return Moved(columns=np.zeros(0, np.int64), values=np.zeros(0), p=np.zeros(0))
         value, p = min(found, key=lambda one: one[1])
@@ -53,25 +51,6 @@ class Bunching:
         """The excess of the band (the middle one of three), and its p; half a row is added where they are divided."""
         odds = [(now[1] + 0.5) / (now[at] + 0.5) * (before[at] + 0.5) / (before[1] + 0.5) for at in (0, 2)]
         return min(odds), max(excess(before[1], before[at], now[1], now[at], self.tolerance) for at in (0, 2))
-
-
-def _counts(window: Window) -> Iterator[tuple[Counts, Counts]]:
-    """Rows below the band, in it, and above the threshold, in the reference and in the window, width by width.
-
-    The reference has knots where these begin and end, so the sums meet them exactly.
-    """
-    known = window.reference
-    column = len(known.cells) - 1
-    places, knots = known.cells.places(column), known.cells.of(column)
-    before, now = (np.append(0, np.cumsum(tally.counts[places])) for tally in (known.tally, window.tally))
-    threshold = 2 * int(np.searchsorted(knots, np.float32(known.threshold))) + 1
-    for width in WIDTHS:
-        many = max(1, round(width * int(before[-1])))
-        ranks = before[threshold] - np.array([(1 + SIDE) * many, many, 0, -SIDE * many])
-        if ranks[0] < 0 or before[threshold] == before[-1]:
-            continue
-        ends = np.searchsorted(before, ranks, side="right") - 1
-        yield tuple(np.diff(before[ends]).tolist()), tuple(np.diff(now[ends]).tolist())
 
 
 PLUGIN = Bunching

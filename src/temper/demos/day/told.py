@@ -68,9 +68,9 @@ def table(found: Iterable[Told], done: dict[Chapter, Done]) -> Any:
     shown = Table(
         title="The day (SIMULATED; judged by the monitor)", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )
-    for name, width in (("planted", 16), ("the monitor said", 18), ("first alarm", 8), ("done", 24)):
+    for name, width in (("planted", 16), ("the monitor said", 17), ("first alarm", 8), ("done", 24)):
         shown.add_column(name, width=width)
-    for name in ("contained", "well again"):
+    for name in ("contained", "passed"):
         shown.add_column(name, width=9, no_wrap=True)
     for one in found:
         what = done.get(one.chapter, Done(contained=None, recovered=None, words="-"))

@@ -75,7 +75,7 @@ def serve(
     """
     from rich.console import Console
 
-    console, right = Console(highlight=False, soft_wrap=True), True
+    console, right, wall = Console(highlight=False, soft_wrap=True), True, _wall(now)
     with _interrupted_by_any_end(), suppress(KeyboardInterrupt), ExitStack() as ended:
         console.rule("card payments behind their guard (all data SIMULATED)")
         _free(port)
@@ -96,7 +96,7 @@ def serve(
         if not shown:
             place = Place(path=path, host=HOST, port=port, key=key, stolen=stolen)
             asked = _by_hand(console) if by_hand else lambda question: True
-            day = ready(place, model, control, console, asked, run.alive, now=now, seed=seed, pace=pace)
+            day = ready(place, model, control, console, asked, run.alive, wall, seed=seed, pace=pace)
             right = _day(day, console)
             run.tally.sent += day.caller.sent
         elif once:
@@ -105,6 +105,12 @@ def serve(
             run.children.append(model.child)
             asyncio.run(_shown(run, console))
     return right
+
+
+def _wall(now: float) -> Callable[[], float]:
+    """The clock on the wall, which is at `now`."""
+    began = time.monotonic()
+    return lambda: now + time.monotonic() - began
 
 
 def _day(day: Day, console: Any) -> bool:

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from temper.store.ledger import record as lines
 from temper.store.ledger.record import Decided
 from temper.store.ledger.verify import logs, records
@@ -22,6 +20,8 @@ def stopped(audit: Path, threshold: float) -> Mapping[str, float]:
     Whoever looks for what passes begins with what does not, so much of what he asks is stopped; of customers' payments
     one in fifty is.
     """
+    import msgspec
+
     body_of = msgspec.msgpack.Decoder(Decided).decode
     every, above = Counter[str](), Counter[str]()
     for log in logs(audit):

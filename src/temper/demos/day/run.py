@@ -68,6 +68,7 @@ class Day:
     audit: Path
     tested: Callable[[Made], Regression]
     alive: Callable[[], None]
+    wall: Callable[[], float]
     seconds: float = 4.0
     cards: int = 60
     queries: int = 100
@@ -215,11 +216,11 @@ class Day:
 
         self.screen.say(f"incident {incident.id} was opened by the gateway: {incident.title} (playbook {DOWN})")
         try:
-            well = self._ran(Chapter.FAILURE, incident, {}, time.time, asked)
+            well = self._ran(Chapter.FAILURE, incident, {}, self.wall, asked)
         finally:
             self._back.set()
         if well:
-            self.desk.close(incident, "the model answers again; it was killed by hand", time.time)
+            self.desk.close(incident, "the model answers again; it was killed by hand", self.wall)
             self.screen.say(f"incident {incident.id} is closed: the model answers again")
 
     def _over(self, hour: Hour, incident: Incident, clock: Callable[[], float]) -> None:
@@ -242,7 +243,7 @@ class Day:
         self.desk.take_back(incident, clock)
         self.desk.close(incident, f"contained, and {found.path.name} will say if it comes back", clock)
         for other in self.watcher.gateways():
-            self.desk.close(other, f"the same client as in incident {incident.id}", time.time)
+            self.desk.close(other, f"the same client as in incident {incident.id}", self.wall)
 
     @property
     def right(self) -> bool:

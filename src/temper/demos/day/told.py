@@ -6,11 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from temper.core.watch import Seen, Watched
 from temper.demos.day.plan import PLANTED, RIGHT, Chapter, Told
 from temper.report._inert import inert
@@ -24,7 +19,7 @@ _WIDTH = 100
 class Screen:
     """Where the day is told."""
 
-    console: Console
+    console: Any
 
     def chapter(self, chapter: Chapter) -> None:
         """A new chapter begins, with what is planted in it."""
@@ -34,6 +29,8 @@ class Screen:
 
     def hour(self, number: int, window: Watched) -> None:
         """What the monitor says of an hour."""
+        from rich.markup import escape
+
         head = (
             f"{number:02d}:00  {window.rows:>4,} payments  [{_COLOURS[window.seen]}]{window.seen.value.upper():<4}[/]  "
         )
@@ -44,11 +41,15 @@ class Screen:
 
     def say(self, text: str) -> None:
         """What somebody does or finds, under the hour it belongs to."""
+        from rich.markup import escape
+
         for line in text.splitlines():
             self.console.print(f"       {escape(line)}", style="dim" if line.startswith(" ") else "")
 
     def quiet(self, text: str) -> None:
         """What a playbook says of itself."""
+        from rich.markup import escape
+
         self.console.print(f"         {escape(_cut(inert(text.rstrip()), _WIDTH - 9))}", style="dim")
 
 
@@ -65,6 +66,9 @@ class Done:
 
 def table(found: Iterable[Told], done: dict[Chapter, Done]) -> Any:
     """What was planted, what was said and when, and what was done."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
     shown = Table(
         title="The day (SIMULATED; judged by the monitor)", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +22,8 @@ Array = np.ndarray[Any, Any]
 ATTACK = "evasion.coordinate"
 RADIUS = 3.0
 """What he gives up at most, in the demo's own unit: a scale of a column each (three times 20 of loot, say)."""
-_ROWS, _PATIENCE = 100, 60.0
+_ROWS, _PATIENCE, _TRIES = 100, 60.0, 20
+_BUSY = (429, 503, 504)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -42,12 +45,24 @@ class Fraudster:
         rows = b",".join(body(self.schema.columns, row) for row in x)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         request = urllib.request.Request(self.url, data=b'{"rows":[' + rows + b"]}", headers=headers)
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
-            told = json.load(answer)
+        told = _told(request)
         self.asked += len(x)
         if told["source"] != "primary":
             raise TemperError(f"the gateway answered the attacker by {told['source']}", fix="look into gateway.log")
         return np.array([one["score"] for one in told["results"]])
+
+
+def _told(request: urllib.request.Request) -> dict[str, Any]:
+    """The answer; whoever is turned away because the gateway is busy asks again."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as refused:
+            if refused.code not in _BUSY or not left:
+                raise
+            time.sleep(1.0)
+    raise TemperError("the gateway turns the attacker away for ever", fix="look into gateway.log")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,13 +22,21 @@ def command(
     seed: options.Seed = 0,
     engine: options.Engine = "processes",
     serve: Annotated[
-        bool, typer.Option("--serve", help="fraud only: the model behind its guard, its console, and traffic at it.")
+        bool, typer.Option("--serve", help="fraud only: a model behind its guard, its console, and a day of traffic.")
     ] = False,
-    port: Annotated[int, typer.Option(help="With --serve: the gateway's port; the console takes the next.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="With --serve: the gateway's port; console and model take the next two.")
+    ] = 8080,
+    once: Annotated[
+        bool, typer.Option("--once", help="With --serve: end after the day; exit 1 where an alarm was wrong.")
+    ] = False,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="With --serve: you are asked what playbooks ask, in the analyst's place.")
+    ] = False,
 ) -> None:
     """The whole loop on a shipped example, offline: train, assess, see why it fails, harden, assess again."""
     if serve:
-        return _serve(name, folder, port, seed)
+        return _serve(name, folder, port, seed, once=once, by_hand=by_hand)
     from temper.demos import tour
     from temper.demos.assistant import tour as of_assistant
 
@@ -36,7 +44,7 @@ def command(
     of_assistant.tour(where, seed) if name == "assistant" else tour.tour(name, where, seed, engine)
 
 
-def _serve(name: str, folder: Path | None, port: int, seed: int) -> None:
+def _serve(name: str, folder: Path | None, port: int, seed: int, *, once: bool, by_hand: bool) -> None:
     import time
 
     from temper.core.errors import TemperError
@@ -44,4 +52,6 @@ def _serve(name: str, folder: Path | None, port: int, seed: int) -> None:
 
     if name != "fraud":
         raise TemperError(f"the demo {name!r} cannot be served", fix="temper demo fraud --serve")
-    serving.serve(folder or Path("demo") / "fraud-serve", time.time(), port, seed)
+    where = folder or Path("demo") / "fraud-serve"
+    if not serving.serve(where, time.time(), port, seed, once=once, by_hand=by_hand):
+        raise typer.Exit(1)

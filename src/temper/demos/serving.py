@@ -7,10 +7,7 @@ import re
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,26 +22,33 @@ from temper.core.errors import StoreError, TemperError
 from temper.core.review import Role, State
 from temper.core.system import Protected
 from temper.demos import fraud
+from temper.demos.day.caller import FEED
+from temper.demos.day.payments import kept_out
+from temper.demos.day.ready import PACE, Pace, Place, ready
+from temper.demos.day.run import Day
+from temper.demos.day.stack import MONITOR, Model, apart
+from temper.demos.day.told import table
+from temper.demos.processes import Child, answers, started
 from temper.demos.traffic import Tally, Traffic, traffic
 from temper.store.control import Control
 from temper.traffic.generator import play
 from temper.traffic.messages import messages
 
-HOST, KEY = "127.0.0.1", "demo-traffic"
+HOST, KEY, STOLEN = "127.0.0.1", "demo-traffic", "partner"
 PEOPLE = (("ana", Role.ANALYST), ("paul", Role.APPROVER), ("ada", Role.ADMIN))
-CUSTOMERS, DAYS = 300, 40
-_UP, _DOWN, _LATE = 180.0, 15.0, 2.0
-"""Seconds for a process to answer and to end, and for a payment to be answered."""
+CUSTOMERS, DAYS = 400, 40
+_LATE = 10.0
+"""Seconds for a payment to be answered."""
 _LINE = 5
 """Seconds between lines where there is no terminal."""
 _STATES = {"0": "closed", "1": "half open", "2": "open"}
 GUARD = """
 # The demo's guard: everything on, extraction only watched.
 guard:
-  deadline_ms: 250
+  deadline_ms: 5000         # generous: model, gateway, console and traffic share one machine
   control: .temper/control.db
   audit: {folder: .temper/audit, ack: durable}
-  quota: {per_second: 500, burst: 1000}
+  quota: {per_second: 5000, burst: 20000}
   extraction: shadow        # looks and writes down, and changes nothing
   anomaly: {answer: review}
   fallback:                 # who answers where the model does not
@@ -56,50 +60,100 @@ guard:
 """
 
 
-def serve(folder: Path, now: float, port: int = 8080, seed: int = 0) -> None:
-    """Bring it all up in `folder`, the gateway at `port` and the console at the next one, until it is interrupted."""
+def serve(
+    folder: Path,
+    now: float,
+    port: int = 8080,
+    seed: int = 0,
+    *,
+    once: bool = False,
+    by_hand: bool = False,
+    pace: Pace = PACE,
+) -> bool:
+    """Bring it all up in `folder`: the gateway at `port`, console and model at the next two. A new folder is shown its
+    day; then ordinary payments come until it is interrupted, or it ends there (`once`). Whether the day was told right.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console, right, wall = Console(highlight=False, soft_wrap=True), True, _wall(now)
     with _interrupted_by_any_end(), suppress(KeyboardInterrupt), ExitStack() as ended:
         console.rule("card payments behind their guard (all data SIMULATED)")
-        _both_free(port)
+        _free(port)
         path = prepared(folder, seed)
+        shown = (folder / FEED).exists()
         control = Control.open(str(folder / ".temper" / "control.db"))
         ended.callback(control.close)
-        key, people = let_in(control, now)
-        console.print(f"data, model and temper.yaml lie in {folder}; the gateway and the console start")
-        children = _children(path, port, ended)
+        (key, stolen), people = let_in(control, now)
+        console.print(f"data, model and temper.yaml lie in {folder}; model, gateway and console start")
+        own, gateway = apart(path, port + 2)
+        model = Model(config=own, port=port + 2, ended=ended)
+        children = _children(gateway, port, ended)
         for line in _told(folder, port, people):
             console.print(line)
-        run = Running(system=load_system(path), port=port, key=key, seed=seed, children=children, control=control)
+        system = load_system(path)
+        run = Running(system=system, port=port, key=key, seed=seed, children=children, control=control)
         ended.callback(lambda: console.print(f"ended after {run.tally.sent:,} payments; no process is left"))
-        asyncio.run(_shown(run, console))
+        if not shown:
+            place = Place(path=path, host=HOST, port=port, key=key, stolen=stolen)
+            asked = _by_hand(console) if by_hand else lambda question: True
+            day = ready(place, model, control, console, asked, run.alive, wall, seed=seed, pace=pace)
+            right = _day(day, console)
+            run.tally.sent += day.caller.sent
+        elif once:
+            raise TemperError(f"{folder} has had its day", fix="choose another folder with --folder")
+        if not once:
+            run.children.append(model.child)
+            asyncio.run(_shown(run, console))
+    return right
+
+
+def _wall(now: float) -> Callable[[], float]:
+    """The clock on the wall, which is at `now`."""
+    began = time.monotonic()
+    return lambda: now + time.monotonic() - began
+
+
+def _day(day: Day, console: Any) -> bool:
+    """Show the day, and what came of it."""
+    found = asyncio.run(day.run())
+    console.print()
+    console.print(table(found, day.summary()))
+    for line in day.afterwards():
+        console.print(line)
+    return day.right
+
+
+def _by_hand(console: Any) -> Callable[[str], bool]:
+    """Ask the person at the terminal."""
+    return lambda question: console.input(f"{question} (y/n) ").strip().lower().startswith("y")
 
 
 def prepared(folder: Path, seed: int = 0) -> Path:
-    """The demo's temper.yaml with its guard, written where it is not there yet."""
+    """The demo's temper.yaml with its guard and what is watched, written where it is not there yet."""
     path = folder / "temper.yaml"
     if not path.exists():
         fraud.write(folder, seed, customers=CUSTOMERS, days=DAYS)
+        kept_out(folder, seed)
     text = path.read_text(encoding="utf-8")
     if "\nguard:" not in text:
-        path.write_text(text + GUARD.replace("GREY", str(_grey(path))), encoding="utf-8")
+        path.write_text(text + GUARD.replace("GREY", str(_grey(path))) + MONITOR, encoding="utf-8")
     return path
 
 
 def _grey(path: Path) -> list[float]:
-    """Scores around the threshold, on its own scale (that of the odds)."""
+    """Scores from the threshold on, half as far again in odds."""
     threshold = load_system(path).threshold or 0.5
-    odds = threshold / (1.0 - threshold)
-    return [round(one / (1.0 + one), 4) for one in (odds / 1.5, odds * 1.5)]
+    odds = 1.5 * threshold / (1.0 - threshold)
+    return [round(threshold, 6), round(odds / (1.0 + odds), 6)]
 
 
-def let_in(control: Control, now: float) -> tuple[str, list[tuple[str, str, str]]]:
-    """A new key for the traffic, the old ones ended; the people, with passwords where they are new."""
+def let_in(control: Control, now: float) -> tuple[tuple[str, str], list[tuple[str, str, str]]]:
+    """New keys for the bank and for the partner whose key is stolen, the old ones ended; the people, with passwords
+    where they are new.
+    """
     people = []
     for old in control.keys.all():
-        if old.name == KEY and old.revoked is None:
+        if old.name in (KEY, STOLEN) and old.revoked is None:
             control.keys.revoke(old.kid, "demo", now)
     for name, role in PEOPLE:
         password = ""
@@ -107,75 +161,20 @@ def let_in(control: Control, now: float) -> tuple[str, list[tuple[str, str, str]
             password = secrets.token_urlsafe(12)
             control.people.add(name, role, password, "demo", now)
         people.append((name, role.label, password))
-    return control.keys.add(KEY, "demo", now), people
+    return (control.keys.add(KEY, "demo", now), control.keys.add(STOLEN, "demo", now)), people
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Child:
-    """A process of the demo and where its words go."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    def alive(self) -> None:
-        """Raises where it has ended."""
-        if (code := self.process.poll()) is not None:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-            last = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-            raise TemperError(f"the {self.name} {how}, its last words: {last}", fix=f"look into {self.log}")
-
-    def end(self) -> None:
-        """Ask it to end, and make it where it does not."""
-        try:
-            self.process.terminate()
-            self.process.wait(_DOWN)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self.process.kill()
-            self.process.wait()
-
-
-def _children(path: Path, port: int, ended: ExitStack) -> list[Child]:
+def _children(gateway: Path, port: int, ended: ExitStack) -> list[Child]:
     """Gateway and console, both answering."""
-    config, metrics = ["--config", str(path)], f"http://{HOST}:{port}/metrics"
+    config, metrics = ["--config", str(gateway)], f"http://{HOST}:{port}/metrics"
     commands = {
-        "gateway": ["serve", *config, "--port", str(port)],
+        "gateway": ["serve", *config, "--port", str(port), "--node", "gateway"],
         "console": ["console", *config, "--port", str(port + 1), "--metrics", metrics],
     }
-    children = [_started(name, command, path.parent / ".temper", ended) for name, command in commands.items()]
+    children = [started(name, command, gateway.parent / ".temper", ended) for name, command in commands.items()]
     for child, url in zip(children, (f"http://{HOST}:{port}/readyz", f"http://{HOST}:{port + 1}/"), strict=True):
-        _answers(child, url)
+        answers(child, url)
     return children
-
-
-def _started(name: str, command: list[str], folder: Path, ended: ExitStack) -> Child:
-    """In a session of its own, so that Ctrl-C reaches the demo, which ends it in good order."""
-    log = folder / f"{name}.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "temper", *command], stdout=out, stderr=out, start_new_session=True
-        )
-    child = Child(name=name, process=process, log=log)
-    ended.callback(child.end)
-    return child
-
-
-def _answers(child: Child, url: str) -> None:
-    until = time.monotonic() + _UP
-    while time.monotonic() < until:
-        child.alive()
-        try:
-            urllib.request.urlopen(url, timeout=2.0).close()
-        except urllib.error.HTTPError:
-            return  # it answers, and wants to know who asks
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TemperError(f"the {child.name} does not answer at {url}", fix=f"look into {child.log}")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -203,10 +202,14 @@ class Running:
             self._begun(self._second(sent, number))
             number += 1
             await asyncio.sleep(max(0.0, began + number - time.monotonic()))
-            for child in self.children:
-                child.alive()
+            self.alive()
             self._begun(asyncio.to_thread(self._asked))
             look(number)
+
+    def alive(self) -> None:
+        """Raises where a process has ended by itself."""
+        for child in self.children:
+            child.alive()
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """What is worth a look, by name."""
@@ -294,10 +297,10 @@ def _told(folder: Path, port: int, people: list[tuple[str, str, str]]) -> Iterat
     yield "Ctrl-C ends everything."
 
 
-def _both_free(port: int) -> None:
-    if not 1 <= port <= 65_534:
-        raise TemperError(f"{port} is no port with another after it", fix="choose one between 1024 and 65534")
-    for one in (port, port + 1):
+def _free(port: int) -> None:
+    if not 1 <= port <= 65_533:
+        raise TemperError(f"{port} is no port with two others after it", fix="choose one between 1024 and 65533")
+    for one in (port, port + 1, port + 2):
         with socket.socket() as door:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

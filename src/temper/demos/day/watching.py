@@ -12,8 +12,9 @@ from temper.core.errors import TemperError
 from temper.core.incident import Incident
 from temper.core.outcome import Outcome
 from temper.core.watch import Watched
+from temper.monitoring.making import monitor_of
 from temper.monitoring.opening import OURS, Opener
-from temper.monitoring.run import Monitor, monitor_of
+from temper.monitoring.run import Monitor
 from temper.store.control import Control
 
 

@@ -219,6 +219,7 @@ TWINS = {
             f"{UNIT}/test_metamorphic.py::test_a_dip_is_found_with_the_row_that_shows_it_best_and_what_repairs_it",
             f"{UNIT}/test_metamorphic.py::test_a_model_that_rises_with_the_column_keeps_the_relation",
         ),
+        "recurrence": (f"{UNIT}/test_recurrence.py::test_every_assessment_asks_again_and_a_replay_shows_it",) * 2,
         "net_bounds": (f"{UNIT}/test_net_bounds.py::test_a_weak_net_proves_little_and_a_robust_one_all",) * 2,
         "tree_bounds": (
             f"{UNIT}/test_tree_verify.py::test_a_fragile_ensemble_is_not",

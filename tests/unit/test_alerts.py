@@ -163,13 +163,13 @@ def test_labels_that_decide_late_are_told_all_the_same(control):
     told.begin(0.0)
     kept = control.windows.outcomes
     for now, word in enumerate(("p", "p p", "pfp"), 1):
-        kept.keep("l", "r", list(outcomes(word)), float(now))
+        kept.keep(FEED, "l", "r", list(outcomes(word)), float(now))
         told.tell(lambda now=now: float(now))
     sent = [(one.alert.key.rpartition(".")[2], one.alert.starts / DAY, one.alert.ends) for one in control.alerts.page()]
     assert sent == [("labels", 1, 2 * DAY)]
     assert taken(control, "log", 9.0) == [("labels", "begins"), ("labels", "over")]
     again = of_labels(control, "m")
-    kept.keep("m", "r", list(outcomes("fp")), 4.0)
+    kept.keep(FEED, "m", "r", list(outcomes("fp")), 4.0)
     again.begin(4.0)
     again.tell(lambda: 5.0)
     assert len(control.alerts.page()) == 1, "what was over before anybody asked is no news"

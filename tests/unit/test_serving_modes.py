@@ -30,6 +30,7 @@ from temper.guard.serving.quota import Quota
 from temper.guard.serving.stages.anomaly import Anomaly
 from temper.guard.serving.stages.extraction import Extraction
 from temper.guard.serving.stages.output import Output
+from temper.guard.serving.stages.quarantine import Quarantine
 
 __all__ = ["folder", "models"]
 OTHERS = {  # everything that would answer in another part's place
@@ -123,6 +124,7 @@ async def _plain(gateway: Gateway, patch: pytest.MonkeyPatch) -> Any:
 STORIES: dict[str, tuple[dict[str, Any], Callable[[Gateway, pytest.MonkeyPatch], Any]]] = {
     "quota": ({"per_second": 0.001, "burst": 1}, _second),
     "bounds": ({}, _outside),
+    "quarantine": ({"clients": ["local"], "answer": "block"}, _plain),
     "extraction": ({}, _suspect),
     "anomaly": ({"answer": "block"}, _far),
     "concurrency": ({"start": 1, "floor": 1, "cap": 1}, _two_at_once),
@@ -135,6 +137,7 @@ STORIES: dict[str, tuple[dict[str, Any], Callable[[Gateway, pytest.MonkeyPatch],
 RUNS: dict[str, tuple[Any, str]] = {
     "quota": (Quota, "take"),
     "bounds": (app_module, "outside"),
+    "quarantine": (Quarantine, "check"),
     "extraction": (Extraction, "check"),
     "anomaly": (Anomaly, "check"),
     "concurrency": (Limiter, "admit"),
@@ -147,6 +150,7 @@ RUNS: dict[str, tuple[Any, str]] = {
 ENFORCED: dict[str, Callable[[Any], bool]] = {
     "quota": lambda told: told["status"] == 429,
     "bounds": lambda told: told["status"] == 400,
+    "quarantine": lambda told: told["results"][0]["decision"] == "block",
     "extraction": lambda told: told["results"][0]["decision"] == "revise",
     "anomaly": lambda told: told["results"][0]["decision"] == "block",
     "concurrency": lambda told: told["status"] == 503,

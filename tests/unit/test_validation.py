@@ -382,6 +382,7 @@ OTHERS = (  # of other models
     "partition_bound",
     "periods",
     "planted_rows",
+    "recurrence",
     "snapshot_diff",
     "spectral_signatures",
     "strip",

@@ -17,7 +17,7 @@ SHAPES = {
     "cwe": r"\d+",
     "eu-ai-act": r"\d+\(\d\)",
     "nist": r"NISTAML\.\d{2,3}",
-    "nist-rmf": r"MEASURE \d\.\d+",
+    "nist-rmf": r"(?:MANAGE|MEASURE) \d\.\d+",
     "owasp-agentic": r"ASI(?:0\d|10)",
     "owasp-llm": r"LLM(?:0\d|10)",
     "owasp-ml": r"ML(?:0\d|10)",

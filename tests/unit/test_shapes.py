@@ -78,7 +78,7 @@ def test_scores_that_crowd_are_drawn_about_the_threshold():
     x[:200, 3] = 0.2995
     found = window(x)
     said = judged(found, WATCH, 0.0, 86_400.0)
-    assert {alarm.comparison for alarm in said.alarms} == {"bunching"}
+    assert {alarm.comparison for alarm in said.alarms} == {"bunching", "persistent"}
     near, whole = shapes(found, said, SCHEMA)
     assert (near.part, whole.part) == (True, False)
     assert near.threshold == whole.threshold == pytest.approx(0.3)
@@ -90,7 +90,7 @@ def test_scores_that_crowd_are_drawn_about_the_threshold():
 def test_a_window_without_an_alarm_draws_nothing_and_measures_signs_all_the_same():
     said, found = told(rows(3_000, 7))
     assert (said.seen, found) == (Seen.PASS, {})
-    assert {one.comparison for one in said.signs} == {"bunching", "movable"}
+    assert {one.comparison for one in said.signs} == {"bunching", "movable", "persistent"}
 
 
 def test_shapes_are_kept_with_the_window_and_come_back_equal(place):

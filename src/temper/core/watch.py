@@ -8,6 +8,9 @@ from enum import StrEnum
 PERSISTENT = "persistent"
 """The alarm of scores that have crowded below the threshold over many windows."""
 
+REFUSED = "refused"
+"""Requests without a key that holds: what they are counted as, and the alarm of too many."""
+
 
 class Seen(StrEnum):
     """What a window says; NOTHING stands for no rows at all, and like INCONCLUSIVE it is never read as PASS."""
@@ -124,7 +127,8 @@ class Watched:
     words, `since` the start of the first window in a row that shows it. `shifts` are what was seen in these rows as a
     part of a stream, which had `streamed` rows when they were over; None: they are not in one. `versions` of the model
     answered, in order of time, where the feed knows them, and `instead` rows were answered by something else.
-    `gathered` is the evidence of small campaigns, which the next window goes on from.
+    `gathered` is the evidence of small campaigns, which the next window goes on from; `events` are how often what is no
+    row happened, where the feed counts it.
     """
 
     start: float
@@ -146,6 +150,7 @@ class Watched:
     versions: tuple[Version, ...] = ()
     instead: int = 0
     signs: tuple[Alarm, ...] = ()
+    events: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,21 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How often what is no row happened in the while that ended at `at`; `number` tells two of them apart."""
+
+    number: int
+    at: float
+    events: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arrived:
     """Rows of one part of a feed: `x` (n, d) with the score as its last column where the feed has one, `ids` (n,), `at`
     (n,) in seconds, `clients` (n,) where the feed says whose they are, and what was wrong with them. Where the feed
-    says who answered, `answered` (n,) are places in `versions`, "" for something other than the model.
+    says who answered, `answered` (n,) are places in `versions`, "" for something other than the model. `counted` is
+    what it counts besides rows.
     """
 
     x: Array
@@ -34,6 +45,7 @@ class Arrived:
     notes: tuple[str, ...]
     answered: Array | None = None
     versions: tuple[str, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
 
 def of_frame(frame: pd.DataFrame, watch: Watch, schema: Schema, place: object = "the frame") -> Arrived:

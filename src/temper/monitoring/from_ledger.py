@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from temper.core.serving import Source
-from temper.core.watch import Watch
-from temper.monitoring.arrived import Arrived
+from temper.core.watch import REFUSED, Watch
+from temper.monitoring.arrived import Arrived, Counted
 from temper.store.ledger import record as lines
-from temper.store.ledger.record import Decided, Record, decision
+from temper.store.ledger.record import COUNTS, Decided, Record, counts, decision
 from temper.store.ledger.tree import leaf
 from temper.store.ledger.verify import logs, records, size
 
@@ -35,13 +35,16 @@ def _of_log(log: Path, width: float, since: float) -> Iterator[Arrived]:
     part = _Part(window=0.0)
     for _, data in records(log, _first(log, since - width)):
         record = lines.decode(data)
-        if record.kind != "decision":
+        if record.kind not in ("decision", COUNTS):
             continue
         window = record.wall / 1e9 // width
         if window != part.window or len(part.at) >= _ROWS:
             yield part.whole()
             part = _Part(window=window)
-        part.add(record, data, decision(record))
+        if record.kind == COUNTS:
+            part.count(record, data)
+        else:
+            part.add(record, data, decision(record))
     yield part.whole()
 
 
@@ -71,19 +74,25 @@ class _Part:
     versions: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     instead: int = 0
+    counted: list[Counted] = field(default_factory=list)
 
     def add(self, record: Record, data: bytes, body: Decided) -> None:
         if not body.scores:
             self.refused += body.rows
             return
         primary = body.source == Source.PRIMARY.value
-        number = int.from_bytes(leaf(data)[:8], "big") >> 1
+        number = _number(data)
         self.at += [record.wall / 1e9] * len(body.scores)
         self.ids += [number ^ row for row in range(len(body.scores))]
         self.scores += body.scores if primary else [np.nan] * len(body.scores)
         self.instead += 0 if primary else len(body.scores)
         version = f"{body.model} {body.digest[:12]}".strip() if primary else ""
         self.answered += [self.versions.setdefault(version, len(self.versions))] * len(body.scores)
+
+    def count(self, record: Record, data: bytes) -> None:
+        """Requests without a key that holds are in no decision."""
+        refused = {REFUSED: counts(record).statuses.get("401", 0)}
+        self.counted.append(Counted(number=_number(data), at=record.wall / 1e9, events=refused))
 
     def whole(self) -> Arrived:
         told = (
@@ -99,4 +108,10 @@ class _Part:
             notes=tuple(f"{many:,} {what}" for many, what in told if many),
             answered=np.array(self.answered, dtype=np.int64),
             versions=tuple(self.versions),
+            counted=tuple(self.counted),
         )
+
+
+def _number(data: bytes) -> int:
+    """What a record is known by, in copies of its ledger too."""
+    return int.from_bytes(leaf(data)[:8], "big") >> 1

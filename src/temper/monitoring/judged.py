@@ -59,6 +59,7 @@ def judged(
         notes=tuple(notes),
         moved=_moved(drift, window),
         signs=tuple(one for name, moved in security.items() for one in _signs(name, moved, window)),
+        events=tuple(sorted(window.events.items())),
         gathered=() if any(one.comparison == PERSISTENT for one in alarms) else evidence,
     )
 

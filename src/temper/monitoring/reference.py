@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -123,13 +123,16 @@ class Reference:
 class Window:
     """Rows of a while, as counts beside their reference. Windows of one reference add up, over nodes and over days.
 
-    `trail` is what is kept of every row where scores are watched: whose it was, when, and its score.
+    `trail` is what is kept of every row where scores are watched: whose it was, when, and its score. `events` are how
+    often what is no row happened, where that is counted, and `before` the same of windows before it.
     """
 
     reference: Reference
     tally: Tally
     sample: Sample
     trail: Trail = field(default_factory=Trail.none)
+    events: Mapping[str, int] = field(default_factory=dict)
+    before: tuple[Mapping[str, int], ...] = ()
 
     @staticmethod
     def of(reference: Reference, x: Array, ids: Array, at: Array | None = None, clients: Array | None = None) -> Window:
@@ -140,6 +143,10 @@ class Window:
         trail = Trail.of(x, reference.fixed, at, clients) if follows and at is not None else Trail.none()
         return Window(reference=reference, tally=tally(reference.cells, x), sample=Sample.of(x, ids), trail=trail)
 
+    def counted(self, events: Mapping[str, int], before: tuple[Mapping[str, int], ...]) -> Window:
+        """The same with what happened besides."""
+        return replace(self, events=events, before=before)
+
     def __add__(self, other: Window) -> Window:
         if self.reference is not other.reference:
             raise ContractError("windows of two references cannot be added", fix="count the rows again")
@@ -148,6 +155,10 @@ class Window:
             tally=self.tally + other.tally,
             sample=self.sample + other.sample,
             trail=self.trail + other.trail,
+            events={
+                name: self.events.get(name, 0) + other.events.get(name, 0) for name in {**self.events, **other.events}
+            },
+            before=self.before or other.before,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from temper.core.outcome import Outcome
 from temper.core.schema import Schema
 from temper.core.watch import Seen, Shape, Version, Watch, Watched
 from temper.kernels.cells import single
-from temper.monitoring.arrived import Arrived, of_frame
+from temper.monitoring.arrived import Arrived, Counted, of_frame
 from temper.monitoring.done import Done
 from temper.monitoring.feed import arrived
 from temper.monitoring.following import Followed, Following, Rows
@@ -32,6 +33,8 @@ Array = np.ndarray[Any, Any]
 _NO_IDS = np.zeros(0, dtype=np.int64)
 _AGAIN = 2
 """Windows of which something was said that a ledger and a database are read again for: their late rows are told."""
+_EARLIER = 60
+"""Windows before one that say how often what is no row happens."""
 _SILENT = 30
 """Windows after the last row in which a silent feed is told; a feed that ended long ago is no news."""
 
@@ -154,6 +157,10 @@ class Monitor:
                 else:
                     window = held.setdefault(start, _Held(reference=self.reference, follows=bool(self.following)))
                     looked.twice += window.add(part, rows)
+            for one in part.counted:
+                start = one.at // self.watch.window * self.watch.window
+                if start not in again and start + self.watch.window + self.watch.grace <= now:
+                    held.setdefault(start, _Held(reference=self.reference, follows=bool(self.following))).count(one)
         looked.late = sum(max(0, many + unread.get(start, 0) - known[start]) for start, many in again.items())
         return looked, held
 
@@ -182,19 +189,28 @@ class Monitor:
             return
         width = self.watch.window
         over = math.floor((now - self.watch.grace) / width) * width
-        last, told = min(over, max(starts) + (_SILENT + 1) * width), dict[float, Watched]()
+        last = min(over, max(starts) + (_SILENT + 1) * width)
+        latest = self.windows.latest(self.watch.feed, self.digest, width, _EARLIER)
+        told = {one.start: one for one in latest}
         for at in range(round((last - min(starts)) / width)):
             start, earlier = (min(starts) + turn * width for turn in (at, at - 1))
             if start not in known:
                 rows = held.pop(start, None) or _Held(reference=self.reference)
                 before = told.get(earlier) or self.windows.one(self.watch.feed, self.digest, earlier, width)
-                told[start], drawn[start] = self._said(start, rows, stream, before)
+                events = _happened(told.values(), start)
+                told[start], drawn[start] = self._said(start, rows, stream, before, events)
                 yield told[start]
 
     def _said(
-        self, start: float, rows: _Held, stream: Followed | None, before: Watched | None
+        self,
+        start: float,
+        rows: _Held,
+        stream: Followed | None,
+        before: Watched | None,
+        happened: tuple[Mapping[str, int], ...],
     ) -> tuple[Watched, tuple[Shape, ...]]:
         whole = rows.whole or Window.of(self.reference, np.zeros((0, len(self.reference.cells))), _NO_IDS)
+        whole = whole.counted(rows.events, happened)
         one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes, before)
         if stream and rows.stream:
             one = stream.add(one, Rows.together(rows.stream))
@@ -202,6 +218,13 @@ class Monitor:
         one = replace(one, versions=rows.versions, instead=instead)
         told = explained(one, whole, self.schema, before)
         return told, shapes(whole, told, self.schema)
+
+
+def _happened(windows: Iterable[Watched], start: float) -> tuple[Mapping[str, int], ...]:
+    """What was counted in the latest windows before this time, but for what alarmed there: that promises nothing."""
+    earlier = sorted((one for one in windows if one.events and one.start < start), key=lambda one: one.start)
+    alarmed = {one.start: {alarm.comparison for alarm in one.alarms} for one in earlier}
+    return tuple({name: n for name, n in one.events if name not in alarmed[one.start]} for one in earlier[-_EARLIER:])
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -218,6 +241,7 @@ class _Held:
     troubles: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     answered: dict[str, tuple[int, float]] = field(default_factory=dict)
+    counted: dict[int, Counted] = field(default_factory=dict)
 
     def add(self, part: Arrived, rows: Array) -> int:
         """Those of these rows that are not in it yet; how many were."""
@@ -243,6 +267,18 @@ class _Held:
             mine = answered == place
             rows, since = self.answered.get(versions[place], (0, math.inf))
             self.answered[versions[place]] = rows + int(mine.sum()), min(since, float(at[mine].min()))
+
+    def count(self, one: Counted) -> None:
+        """What happened besides rows, once however many copies say so."""
+        self.counted[one.number] = one
+
+    @property
+    def events(self) -> dict[str, int]:
+        """How often each thing happened, of those that were counted."""
+        together: Counter[str] = Counter()
+        for one in self.counted.values():
+            together.update(one.events)
+        return dict(together)
 
     @property
     def versions(self) -> tuple[Version, ...]:

@@ -14,7 +14,19 @@ from temper.report._inert import inert
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
 _SHOWN = 3
 _ORDER = (
-    *("trains", "bunching", "persistent", "unseen", "missing", "ks", "g_test", "wasserstein", "psi", "jensen_shannon"),
+    *(
+        "refused",
+        "trains",
+        "bunching",
+        "persistent",
+        "unseen",
+        "missing",
+        "ks",
+        "g_test",
+        "wasserstein",
+        "psi",
+        "jensen_shannon",
+    ),
     *("movable", "joint", "together"),
 )
 """Of several comparisons that found drift in a column, the one that says most."""
@@ -149,6 +161,7 @@ def moved(alarm: Alarm) -> str:
         "persistent": f"crowded just below the threshold over many windows, {value:,.0f} to one against chance",
         "together": f"two columns go together otherwise, by {value:.2f}",
         "trains": f"one case was tried {value:,.0f} times, ever closer to the threshold",
+        "refused": f"{value:,.0f} requests came without a key that holds",
         "movable": f"only what an attacker sets has moved, by {value:.2f}",
     }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")
 

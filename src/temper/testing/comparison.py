@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.moved import Moved
+from temper.core.watch import REFUSED
 from temper.monitoring.reference import Reference, Window
 from temper.testing.law import LawBroken, require, same, sealed
 from temper.testing.scenes import schema, table, table_model
@@ -17,6 +18,7 @@ from temper.testing.scenes import schema, table, table_model
 _THRESHOLD, _CLIENT = 0.9, 50  # the model's score that is stopped, and how many rows in a row are of one client
 _WINDOWS, _LEVEL, _SURE, _CLEAR = 24, 0.05, 1e-5, 2e-3
 _N = 400
+_BEFORE = tuple({REFUSED: many} for many in (21, 17, 25, 19, 20, 15, 23, 18))  # of windows of so many rows
 
 
 def law_no_drift_is_rarely_found(comparison: type[Any]) -> None:
@@ -31,9 +33,12 @@ def law_no_drift_is_rarely_found(comparison: type[Any]) -> None:
 
 
 def law_something_is_found(comparison: type[Any]) -> None:
-    """At least one way of drifting is found: moved, gone, of a new kind, coupled otherwise, crowded, or walking."""
+    """At least one way of drifting is found: moved, gone, of a new kind, coupled otherwise, crowded, walking, or beside
+    requests that were refused.
+    """
     known = reference()
     told = [found(comparison, window(known, rows)).p for rows in _drifted()]
+    told.append(found(comparison, window(known, scored(table(_N, 1)), refused=1)).p)
     require(any((p < _CLEAR).any() for p in told), "finds no drift in rows that have drifted in every way")
 
 
@@ -85,10 +90,13 @@ def reference() -> Reference:
     return Reference.fit(sealed(scored(table(1_500))), schema(), ("score",), threshold=_THRESHOLD)
 
 
-def window(known: Reference, rows: Any, ids: Any = None) -> Window:
-    """These rows, in the order of their ids, so many in a row of one client."""
+def window(known: Reference, rows: Any, ids: Any = None, refused: int = 20) -> Window:
+    """These rows, in the order of their ids, so many in a row of one client; beside every so manieth one request was
+    refused.
+    """
     ids = np.arange(len(rows)) if ids is None else ids
-    return Window.of(known, sealed(rows), ids, ids.astype(float), ids // _CLIENT)
+    made = Window.of(known, sealed(rows), ids, ids.astype(float), ids // _CLIENT)
+    return made.counted({REFUSED: int((ids % refused == 0).sum())}, _BEFORE)
 
 
 def found(comparison: type[Any], window: Window) -> Moved:

@@ -28,6 +28,7 @@ from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
 from temper.gateway.tables.leasing import Leasing
 from temper.gateway.tables.metrics import Metrics
+from temper.gateway.tables.minutes import Minutes
 from temper.gateway.tables.presence import Presence, host
 from temper.gateway.tables.recall import Recall
 from temper.gateway.tables.relay import Relay, reference
@@ -99,6 +100,7 @@ class Gateway:
     log: Log = field(default_factory=Log)
     url: str = ""
     """Where it answers, to be told."""
+    minutes: Minutes = field(init=False, repr=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False, repr=False)
 
     @property
@@ -143,6 +145,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self._limited(self.live)
+        self.minutes = Minutes(counted=self.counted, journal=self.journal)
 
     def _limited(self, version: Version) -> None:
         if version.quota is not None:
@@ -166,6 +169,7 @@ class Gateway:
         await self.tending.stop()
         if self.lasting.spans is not None:
             await asyncio.to_thread(self.lasting.spans.close)
+        self.minutes.note()
         self.close()
         tell("gateway.stopped", requests=self.counted.seconds.count, records=self.journal.seq)
 
@@ -173,6 +177,7 @@ class Gateway:
         watching = Watching(live=lambda: self.live, journal=self.journal, tending=self.tending, door=self.door)
         while True:
             watching.look()
+            self.minutes.noted()
             await self.saved()
             if self.parent and os.getppid() != self.parent:
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -182,6 +182,7 @@ def _document(one: Watched) -> str:
             "versions": dump(one.versions),
             "instead": one.instead,
             "signs": _told(one.signs),
+            "events": [list(event) for event in one.events],
         }
     )
 
@@ -216,4 +217,5 @@ def _watched(row: Row) -> Watched:
         versions=tuple(load(Version, one) for one in found.get("versions", ())),
         instead=found.get("instead", 0),
         signs=_alarms(found.get("signs", ())),
+        events=tuple((name, int(many)) for name, many in found.get("events", ())),
     )

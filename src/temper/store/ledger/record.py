@@ -20,6 +20,10 @@ START = b"\0" * 32
 """What the first record of a log names as the one before."""
 
 
+COUNTS = "counts"
+"""The kind of a record of how many requests were answered in a minute, also those that nothing was decided of."""
+
+
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """One line as it is hashed. `seq` counts from 0 without gaps; `previous` is the leaf hash of the line before;
     `wall` are nanoseconds since 1970, `monotonic` those of a clock that never goes back while the process lives.
@@ -83,6 +87,12 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     trace: str = ""
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """The body of a record of the kind `COUNTS`: answers since the record before it, by HTTP status."""
+
+    statuses: dict[str, int]
+
+
 def decided(
     scoring: Scoring, *, model: str, digest: str, policy: str, commitment: bytes = b"", same: bytes = b""
 ) -> Decided:
@@ -128,6 +138,7 @@ def commitment(key: bytes, data: bytes) -> bytes:
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Record)
 _decisions = msgspec.msgpack.Decoder(Decided)
+_counts = msgspec.msgpack.Decoder(Counts)
 
 
 def packed(body: Mapping[str, Any] | msgspec.Struct) -> bytes:
@@ -171,6 +182,14 @@ def decision(record: Record) -> Decided:
         return _decisions.decode(record.body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"record {record.seq} is no decision: {error}", fix="run `temper ledger verify`") from None
+
+
+def counts(record: Record) -> Counts:
+    """The body of a record of the kind `COUNTS`."""
+    try:
+        return _counts.decode(record.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"record {record.seq} has no counts: {error}", fix="run `temper ledger verify`") from None
 
 
 def _plain(value: Any) -> Any:

@@ -30,11 +30,11 @@ PER_WINDOW = 200
 # --- the count of a window against those before
 
 
-@pytest.mark.parametrize("dispersion", [0.001, 0.1, 1.0])
-@pytest.mark.parametrize(("mean", "earlier"), [(2.0, 5), (30.0, 5), (30.0, 40)])
+@pytest.mark.parametrize("dispersion", [0.01, 1.0])
+@pytest.mark.parametrize(("mean", "earlier"), [(2.0, 5), (30.0, 40)])
 def test_counts_that_vary_as_before_are_rarely_told(mean, earlier, dispersion):
     rng = np.random.Generator(np.random.Philox(key=[int(mean) * 100 + earlier, int(dispersion * 1_000)]))
-    runs, level = 300, 0.01
+    runs, level = 200, 0.01
     seen = rng.poisson(rng.gamma(1 / dispersion, mean * dispersion, (runs, earlier + 1)))
     alarms = sum(surge_p(int(one[-1]), one[:-1].tolist()) <= level for one in seen)
     assert alarms <= runs * level + 3 * np.sqrt(runs * level * (1 - level))

@@ -91,8 +91,8 @@ def reference() -> Reference:
 
 
 def window(known: Reference, rows: Any, ids: Any = None, refused: int = 20) -> Window:
-    """These rows, in the order of their ids, so many in a row of one client. Beside every `refused` rows came one request
-    without a key that holds.
+    """These rows, in the order of their ids, so many in a row of one client. Beside every `refused` rows came one
+    request without a key that holds.
     """
     ids = np.arange(len(rows)) if ids is None else ids
     made = Window.of(known, sealed(rows), ids, ids.astype(float), ids // _CLIENT)

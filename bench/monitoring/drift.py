@@ -202,9 +202,7 @@ def start(given: argparse.Namespace) -> None:
     """From the start of a process to what it says of a window, as JSON."""
     code = (
         "import sys, json, numpy as np\n"
-        "from temper.monitoring.kept import read\nfrom temper.monitoring.counted import Counting, Held
-from temper.monitoring.feed import files_of
-from temper.monitoring.judged import judged\n"
+        "from temper.monitoring.kept import read\nfrom temper.monitoring.judged import judged\n"
         "from temper.monitoring.reference import Window\nfrom temper.core.watch import Watch\n"
         "from temper.report.watched import document\n"
         "known, _ = read(__import__('pathlib').Path(sys.argv[1]))\n"

@@ -44,13 +44,13 @@ def rows(n, seed, day, shift=0.0):
 
 
 def reference():
-    frame = rows(1_500, 99, 0)
+    frame = rows(3_000, 99, 0)
     x = np.column_stack([coded(frame, SCHEMA)[0], frame.p])
     return Reference.fit(x, SCHEMA, ("score",), threshold=0.9)
 
 
 def following():
-    frame = rows(1_500, 99, 0)
+    frame = rows(3_000, 99, 0)
     plain = Schema(columns=(*SCHEMA.columns, Column(name="score")))
     shift = Shift(one_false_alarm_per=100_000)
     return Following(watch=shift, begins=lambda: shift.fit(np.column_stack([coded(frame, SCHEMA)[0], frame.p]), plain))
@@ -98,10 +98,11 @@ def looked_at(feed, place, how, *, follows=False, now=2 * DAY):
         control.close()
 
 
-def test_processes_say_what_one_process_says(feed, tmp_path):
-    alone, done, first = looked_at(feed, tmp_path / "alone.db", spread("serial"), follows=True)
+@pytest.mark.parametrize("follows", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_processes_say_what_one_process_says(feed, tmp_path, follows):
+    alone, done, first = looked_at(feed, tmp_path / "alone.db", spread("serial"), follows=follows)
     workers = spread("processes", workers=2)
-    assert looked_at(feed, tmp_path / "spread.db", workers, follows=True)[:2] == (alone, done)
+    assert looked_at(feed, tmp_path / "spread.db", workers, follows=follows)[:2] == (alone, done)
     assert [one.rows for one in first.new] == [350, 350]
     assert (first.twice, first.early) == (220, 300), "200 of one day and 20 of another, of which 10 in one file"
     assert first.new[1].seen is Seen.FAIL

@@ -1,6 +1,6 @@
 """Windows beside a reference: false alarms without drift, equality with SciPy, and speed beside peers.
 
-python -m bench.monitoring.drift [null|equal|speed|start|memory ...] [--quick]
+python -m bench.monitoring.drift [null|equal|speed|start|memory|backfill ...] [--quick]
     null: [--pair 0 ...] [--from 0] [--runs 200] [--folder F]   in pieces, which a folder keeps
 
 Peers live in environments of their own (`make watchers`); BENCH_EVIDENTLY, BENCH_NANNYML and BENCH_ALIBI name their
@@ -30,6 +30,8 @@ from temper.core.watch import Seen, Watch
 from temper.kernels import drift
 from temper.kernels.cells import cells_of, tally
 from temper.kernels.rate import wilson
+from temper.monitoring.counted import Counting, Held
+from temper.monitoring.feed import files_of
 from temper.monitoring.judged import judged
 from temper.monitoring.reference import Reference, Window
 
@@ -244,7 +246,57 @@ def memory(given: argparse.Namespace) -> None:
     goal("memory", peak, 2.0, "GiB")
 
 
-PARTS = {"null": null, "equal": equal, "speed": speed, "start": start, "memory": memory}
+def backfill(given: argparse.Namespace) -> None:
+    """A feed of a file for each day, counted here and by two processes; then judged, which is done here."""
+    from temper.engine.spread import spread
+
+    days, each = (12, 5_000) if given.quick else (60, 50_000)
+    rng, kind = np.random.Generator(np.random.Philox(key=5)), schema()
+    with tempfile.TemporaryDirectory() as folder:
+        for day in range(days):
+            _written(rows(rng, each), kind, day, Path(folder) / f"{day:03}.parquet")
+        how = Counting(
+            watch=Watch(feed=folder, time="at", id="id"),
+            schema=kind,
+            reference=Reference.fit(rows(rng, 20_000), kind),
+            known=frozenset(),
+            now=days * 86_400.0,
+            keeps=False,
+        )
+        lines, counts = [], []
+        for name, way in (("serial", spread("serial")), ("2 processes", spread("processes", workers=2))):
+            held, began = dict[float, Held](), time.perf_counter()
+            for piece in way(how.file, files_of(how.watch)):
+                how.merge(held, piece)
+            lines.append((name, days, each, f"{time.perf_counter() - began:.1f}"))
+            counts.append([held[start].whole.tally.counts.tobytes() for start in sorted(held)])
+        began = time.perf_counter()
+        for start in sorted(held):
+            judged(held[start].whole, how.watch, start, start + 86_400.0)
+        lines.append(("judging, in one process", days, each, f"{time.perf_counter() - began:.1f}"))
+    table("windows of many files", ("", "files", "rows each, x 30", "seconds"), lines)
+    print("the same counts:", counts[0] == counts[1])
+
+
+def _written(x: Any, kind: Schema, day: int, path: Path) -> None:
+    """Rows of a day as a caller writes them down."""
+    import pandas as pd
+
+    frame = pd.DataFrame(x, columns=list(kind.names))
+    for name in kind.names[NUMBERS:]:
+        frame[name] = frame[name].map(lambda code: None if np.isnan(code) else str(int(code)))
+    frame["at"], frame["id"] = day * 86_400.0 + np.arange(len(x)) % 86_400, day * len(x) + np.arange(len(x))
+    frame.to_parquet(path)
+
+
+PARTS = {
+    "null": null,
+    "equal": equal,
+    "speed": speed,
+    "start": start,
+    "memory": memory,
+    "backfill": backfill,
+}
 
 
 def main(words: list[str]) -> None:

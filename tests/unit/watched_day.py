@@ -118,9 +118,9 @@ def filled(control: Control, folder: Path, hours: range = range(36), rows: int =
         reference=_reference(known),
         digest="r",
         windows=control.windows,
+        matured=_matured(control, watch, known, folder),
         done=folder / "feed.json",
     )
-    matured = _matured(control, watch, known, folder)
     to = (
         Receiver(name="log", kind="log", options={"path": str(folder / "alerts.jsonl")}),
         Receiver(
@@ -140,8 +140,6 @@ def filled(control: Control, folder: Path, hours: range = range(36), rows: int =
             )
         monitor.look(now)
         teller.tell(_still(now))
-    for look in (NOW - 12 * HOUR, NOW + 60.0):
-        matured.look(look)
 
 
 def _still(now: float) -> Callable[[], float]:
@@ -174,5 +172,5 @@ def _matured(control: Control, watch: Watch, known: pd.DataFrame, folder: Path) 
         cost=None,
         calibrator=Calibrator.fit(known.score.to_numpy(), (rng.random(len(known)) < known.score).to_numpy()),
         digest="r",
-        windows=control.windows,
+        outcomes=control.windows.outcomes,
     )

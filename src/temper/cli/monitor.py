@@ -18,6 +18,7 @@ To = Annotated[Path | None, typer.Option(help="A file that is written as a whole
 app.command("alerts")(_alerts.alerts)
 app.command("take")(_alerts.take)
 app.command("silence")(_alerts.silence)
+Engine = Annotated[str, typer.Option(help="Where files are counted: serial, processes or ray.")]
 Every = Annotated[str, typer.Option(help="How often to look: 60s, 5m, 1h.")]
 
 
@@ -27,9 +28,13 @@ def run(
     store: Store = PLACE,
     json: options.Json = False,
     lenient: options.Lenient = False,
+    engine: Engine = "serial",
+    workers: options.Workers = None,
+    address: options.Address = None,
     trust_pickle: options.Trust = False,
 ) -> None:
     """Judge every window that is over and was not judged yet: exit 1 with an alarm, 3 where one could not be judged."""
+    from temper.engine.spread import spread
     from temper.monitoring.making import monitor_of
     from temper.report import outcomes
     from temper.report.watched import document, following, show
@@ -37,7 +42,8 @@ def run(
 
     with opened(store) as (control, _, now):
         quiet = (lambda text: None) if json else typer.echo
-        monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
+        counted = spread(engine, workers, address)
+        monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now), spread=counted)
         opener, teller = _alerts.opener(config, monitor, control), _alerts.teller(config, monitor, control)
         evidence = _triggers.validation(config, control, monitor)
         looked = monitor.look(now)
@@ -51,6 +57,34 @@ def run(
         _triggers.pull(evidence, time.time())
         _alerts.follow(opener)
         _alerts.tell(teller)
+        raise typer.Exit(looked.code(lenient=lenient))
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="A table with the columns of the feed.")],
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    json: options.Json = False,
+    lenient: options.Lenient = False,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Judge the rows of one file as one window, and keep nothing: for CI, before a feed or a model goes live. Exit 1
+    with an alarm, 3 where there are too few rows.
+    """
+    from temper.monitoring.making import monitor_of
+    from temper.report.watched import document, following, show
+    from temper.store.codec import to_json
+
+    with opened(store) as (control, _, now):
+        quiet = (lambda text: None) if json else typer.echo
+        monitor = monitor_of(config, control.windows, quiet, trust_pickle=trust_pickle, today=_day(now))
+        looked = monitor.check(file)
+        if json:
+            typer.echo(to_json(document(looked.new)))
+        else:
+            show(looked.new)
+            typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
         raise typer.Exit(looked.code(lenient=lenient))
 
 

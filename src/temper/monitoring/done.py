@@ -7,13 +7,8 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from temper.store.failure import told
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -51,10 +46,8 @@ class Done:
         self.again.update(windows)
         return True
 
-    def add(self, file: Path, stat: os.stat_result, starts: Array) -> None:
-        """A file that was read, and the window of each of its rows."""
-        values, many = np.unique(starts, return_counts=True)
-        windows = dict(zip(values.tolist(), many.tolist(), strict=True))
+    def add(self, file: Path, stat: os.stat_result, windows: dict[float, int]) -> None:
+        """A file that was read, and how many rows it has of each window."""
         self.files[str(file)] = (stat.st_size, stat.st_mtime_ns, windows)
 
     def keep(self) -> None:

@@ -20,28 +20,26 @@ from temper.monitoring.done import Done
 from temper.monitoring.labels import Labels
 
 
-def arrived(
-    watch: Watch, schema: Schema, since: float = 0.0, known: frozenset[float] = frozenset(), done: Done | None = None
-) -> Iterator[Arrived]:
+def arrived(watch: Watch, schema: Schema, since: float = 0.0) -> Iterator[Arrived]:
     """The rows of a feed, in parts. Of all windows before `since` something was said already, so that a ledger and a
-    database need not give them; a file is left out where `done` has seen it to its end and its windows are `known`.
+    database need not give them.
     """
     if watch.kind is Feed.LEDGER:
         return from_ledger.arrived(watch, since)
     if watch.kind is Feed.SQL:
         return from_sql.arrived(watch, schema, since)
-    return _of_files(watch, schema, known, done or Done())
+    return (table(path, watch, schema) for path in files_of(watch))
 
 
-def _of_files(watch: Watch, schema: Schema, known: frozenset[float], done: Done) -> Iterator[Arrived]:
+def table(path: Path, watch: Watch, schema: Schema) -> Arrived:
+    """The rows of one file."""
     text = [column.name for column in schema.columns if column.type == "category"]
-    for path in _files(Path(watch.feed)):
-        if done.leaves_out(path, known):
-            continue
-        stat = path.stat()  # before it is read: what is written meanwhile makes it another file
-        part = of_frame(read_columns(path, header(path), text), watch, schema, path)
-        done.add(path, stat, np.floor(part.at / watch.window) * watch.window)
-        yield part
+    return of_frame(read_columns(path, header(path), text), watch, schema, path)
+
+
+def files_of(watch: Watch, known: frozenset[float] = frozenset(), done: Done | None = None) -> list[Path]:
+    """The files of a feed; without those that `done` has seen to their end and whose windows are `known`."""
+    return [path for path in _files(Path(watch.feed)) if done is None or not done.leaves_out(path, known)]
 
 
 def _files(place: Path) -> list[Path]:

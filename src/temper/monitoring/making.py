@@ -31,6 +31,7 @@ from temper.monitoring.assessed import (
     watched,
     written,
 )
+from temper.monitoring.counted import Spread
 from temper.monitoring.feed import arrived
 from temper.monitoring.following import Following
 from temper.monitoring.kept import known_as
@@ -48,9 +49,11 @@ def monitor_of(
     *,
     trust_pickle: bool = False,
     today: date | None = None,
+    spread: Spread = map,
 ) -> Monitor:
     """The monitor of this temper.yaml; its reference is made where there is none yet, or the rows behind it changed.
-    `today` decides whether keys are still valid; without it one that ends is refused.
+    `today` decides whether keys are still valid; without it one that ends is refused. Files are counted wherever
+    `spread` says.
 
     Raises `ConfigError` where nothing says what is watched.
     """
@@ -76,6 +79,7 @@ def monitor_of(
         following=following_of(system, watch, digest) if watch.stream else None,
         matured=matured_of(system, watch, truth, digest, windows.outcomes) if truth else None,
         done=path.with_name("feed.json"),
+        spread=spread,
         system=system.name,
         model=system.target.digest,
     )

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from temper.core.errors import Unsupported
 from temper.core.outcome import Outcome
 from temper.core.schema import Schema
-from temper.core.watch import Seen, Shape, Version, Watch, Watched
-from temper.kernels.cells import single
-from temper.monitoring.arrived import Arrived, Counted, of_frame
+from temper.core.watch import Feed, Seen, Shape, Watch, Watched
+from temper.monitoring.arrived import of_frame
+from temper.monitoring.counted import Counting, Held, Piece, Spread
 from temper.monitoring.done import Done
-from temper.monitoring.feed import arrived
+from temper.monitoring.feed import arrived, files_of, table
 from temper.monitoring.following import Followed, Following, Rows
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
 from temper.monitoring.matured import Looking, Matured
-from temper.monitoring.reference import Reference, Window
+from temper.monitoring.reference import Reference
 from temper.monitoring.shapes import shapes
 from temper.store.control.windows import Overtaken, Windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = np.ndarray[Any, Any]
-_NO_IDS = np.zeros(0, dtype=np.int64)
 _AGAIN = 2
 """Windows of which something was said that a ledger and a database are read again for: their late rows are told."""
 _EARLIER = 60
@@ -75,8 +73,8 @@ class Looked:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Monitor:
     """A feed, what its windows are compared with, and where what is said of them is kept; `done` is the file that says
-    which files of the feed need not be read again. `system` and `model` are the name and the digest of the model of the
-    temper.yaml.
+    which files of the feed need not be read again. Files are counted wherever `spread` says. `system` and `model` are
+    the name and the digest of the model of the temper.yaml.
     """
 
     watch: Watch
@@ -87,6 +85,7 @@ class Monitor:
     matured: Matured | None = None
     following: Following | None = None
     done: Path | None = None
+    spread: Spread = map
     system: str = ""
     model: str = ""
 
@@ -103,8 +102,17 @@ class Monitor:
         A frame holds whole windows. Rows of one that is not over are not remembered: give them again later.
         """
         stream, known = self._stream(), self._known()
-        looked, held = self._filled([of_frame(frame, self.watch, self.schema)], known, {}, None, now)
+        counting = self._counting(known, now)
+        looked, held = self._filled([counting.part(of_frame(frame, self.watch, self.schema))], counting, known, {})
         return self._kept(looked, held, known, stream, now)
+
+    def check(self, file: Path) -> Looked:
+        """Judge all rows of this file as one window, whenever they came; nothing of it is kept."""
+        part, held = table(file, self.watch, self.schema), Held(reference=self.reference)
+        held.add(part, np.ones(len(part.at), dtype=bool))
+        start, ends = (float(part.at.min()), float(part.at.max())) if len(part.at) else (0.0, 0.0)
+        said, drawn = self._said(start, ends, held, None, None)
+        return Looked(new=[said], twice=held.twice, shapes={start: drawn})
 
     def _look(self, now: float) -> Looked:
         stream, known, done = self._stream(), self._known(), Done.read(self.done, self.watch.window)
@@ -113,8 +121,9 @@ class Monitor:
         labels = self.matured.begin(known, now) if self.matured else None
         needed = labels.needed if labels else frozenset[float]()
         since = min([since, *needed])
-        parts = arrived(self.watch, self.schema, since, frozenset(known) - needed, done)
-        looked, held = self._filled(parts, known, done.again, labels, now)
+        counting = self._counting(known, now, keeps=labels is not None or self.spread is map)
+        pieces = self._pieces(counting, since, frozenset(known) - needed, done)
+        looked, held = self._filled(pieces, counting, known, done.again, labels)
         if labels:
             looked.outcomes = labels.outcomes(whole=not done.again and since <= 0.0)
         self._kept(looked, held, known, stream, now)
@@ -132,40 +141,56 @@ class Monitor:
     def _known(self) -> dict[float, int]:
         return self.windows.known(self.watch.feed, self.digest, self.watch.window)
 
+    def _counting(self, known: Mapping[float, int], now: float, *, keeps: bool = True) -> Counting:
+        return Counting(
+            watch=self.watch,
+            schema=self.schema,
+            reference=self.reference,
+            known=frozenset(known),
+            now=now,
+            follows=self.following is not None,
+            keeps=keeps,
+        )
+
+    def _pieces(self, counting: Counting, since: float, said: frozenset[float], done: Done) -> Iterator[Piece]:
+        """The feed in its order, counted: files wherever `spread` says, everything else here."""
+        if self.watch.kind is Feed.FILES:
+            for piece in self.spread(counting.file, files_of(self.watch, said, done)):
+                if piece.stat is not None:
+                    done.add(piece.path, piece.stat, piece.rows)
+                yield piece
+        elif self.spread is not map:
+            raise Unsupported("only files are counted by workers, and this feed is none", fix="leave --engine out")
+        else:
+            yield from map(counting.part, arrived(self.watch, self.schema, since))
+
     def _filled(
         self,
-        parts: Iterable[Arrived],
+        pieces: Iterable[Piece],
+        counting: Counting,
         known: dict[float, int],
         unread: Mapping[float, int],
-        labels: Looking | None,
-        now: float,
-    ) -> tuple[Looked, dict[float, _Held]]:
-        """Windows that are over and of which nothing was said, with their rows; `unread` fills while the parts come:
-        rows by window that are in the feed and were not read.
+        labels: Looking | None = None,
+    ) -> tuple[Looked, dict[float, Held]]:
+        """Windows that are over and of which nothing was said, with their rows; `unread` are rows by window that are in
+        the feed and were not read.
         """
-        looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, _Held]()
-        for part in parts:
-            starts = np.floor(part.at / self.watch.window) * self.watch.window
-            if labels:
-                labels.add(part, starts)
-            for start in np.unique(starts).tolist():
-                rows = starts == start
+        looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, Held]()
+        for piece in pieces:
+            if labels and piece.part:
+                labels.add(piece.part, counting.starts(piece.part))
+            for start, many in piece.rows.items():
                 if start in again:
-                    again[start] += int(rows.sum())
-                elif start + self.watch.window + self.watch.grace > now:
-                    looked.early += int(rows.sum())
-                else:
-                    window = held.setdefault(start, _Held(reference=self.reference, follows=bool(self.following)))
-                    looked.twice += window.add(part, rows)
-            for one in part.counted:
-                start = one.at // self.watch.window * self.watch.window
-                if start not in again and start + self.watch.window + self.watch.grace <= now:
-                    held.setdefault(start, _Held(reference=self.reference, follows=bool(self.following))).count(one)
+                    again[start] += many
+                elif start not in piece.held:
+                    looked.early += many
+            counting.merge(held, piece)
+        looked.twice = sum(one.twice for one in held.values())
         looked.late = sum(max(0, many + unread.get(start, 0) - known[start]) for start, many in again.items())
         return looked, held
 
     def _kept(
-        self, looked: Looked, held: dict[float, _Held], known: dict[float, int], stream: Followed | None, now: float
+        self, looked: Looked, held: dict[float, Held], known: dict[float, int], stream: Followed | None, now: float
     ) -> Looked:
         """With what is said of these windows, kept in one transaction with where the stream stands after them."""
         looked.new = list(self._judged(held, known, stream, looked.shapes, now))
@@ -175,7 +200,7 @@ class Monitor:
 
     def _judged(
         self,
-        held: dict[float, _Held],
+        held: dict[float, Held],
         known: dict[float, int],
         stream: Followed | None,
         drawn: dict[float, tuple[Shape, ...]],
@@ -195,23 +220,23 @@ class Monitor:
         for at in range(round((last - min(starts)) / width)):
             start, earlier = (min(starts) + turn * width for turn in (at, at - 1))
             if start not in known:
-                rows = held.pop(start, None) or _Held(reference=self.reference)
+                rows = held.pop(start, None) or Held(reference=self.reference)
                 before = told.get(earlier) or self.windows.one(self.watch.feed, self.digest, earlier, width)
                 events = _happened(told.values(), start)
-                told[start], drawn[start] = self._said(start, rows, stream, before, events)
+                told[start], drawn[start] = self._said(start, start + width, rows, stream, before, events)
                 yield told[start]
 
     def _said(
         self,
         start: float,
-        rows: _Held,
+        ends: float,
+        rows: Held,
         stream: Followed | None,
         before: Watched | None,
-        happened: tuple[Mapping[str, int], ...],
+        happened: tuple[Mapping[str, int], ...] = (),
     ) -> tuple[Watched, tuple[Shape, ...]]:
-        whole = rows.whole or Window.of(self.reference, np.zeros((0, len(self.reference.cells))), _NO_IDS)
-        whole = whole.counted(rows.events, happened)
-        one = judged(whole, self.watch, start, start + self.watch.window, rows.troubles, rows.notes, before)
+        whole = rows.whole.counted(rows.events, happened)
+        one = judged(whole, self.watch, start, ends, rows.troubles, rows.notes, before)
         if stream and rows.stream:
             one = stream.add(one, Rows.together(rows.stream))
         instead, _ = rows.answered.get("", (0, 0.0))
@@ -225,63 +250,3 @@ def _happened(windows: Iterable[Watched], start: float) -> tuple[Mapping[str, in
     earlier = sorted((one for one in windows if one.events and one.start < start), key=lambda one: one.start)
     alarmed = {one.start: {alarm.comparison for alarm in one.alarms} for one in earlier}
     return tuple({name: n for name, n in one.events if name not in alarmed[one.start]} for one in earlier[-_EARLIER:])
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Held:
-    """A window that is being filled: its counts so far, the ids that are in it, and its rows where a stream `follows`
-    them.
-    """
-
-    reference: Reference
-    follows: bool = False
-    whole: Window | None = None
-    ids: Array = field(default_factory=lambda: _NO_IDS)
-    stream: list[Rows] = field(default_factory=list)
-    troubles: dict[str, None] = field(default_factory=dict)
-    notes: dict[str, None] = field(default_factory=dict)
-    answered: dict[str, tuple[int, float]] = field(default_factory=dict)
-    counted: dict[int, Counted] = field(default_factory=dict)
-
-    def add(self, part: Arrived, rows: Array) -> int:
-        """Those of these rows that are not in it yet; how many were."""
-        x, ids = part.x[rows], part.ids[rows]
-        _, first = np.unique(ids, return_index=True)
-        fresh = np.sort(first[~np.isin(ids[first], self.ids)])
-        clients = None if part.clients is None else part.clients[rows][fresh]
-        x, ids_, at = x[fresh], ids[fresh], part.at[rows][fresh]
-        window = Window.of(self.reference, x, ids_, at, clients)
-        if self.follows:
-            self.stream.append(Rows(x=single(x), ids=ids_, at=at))
-        self.whole = window if self.whole is None else self.whole + window
-        self.ids = np.concatenate([self.ids, ids_])
-        self.troubles |= dict.fromkeys(part.troubles)
-        self.notes |= dict.fromkeys(part.notes)
-        if part.answered is not None:
-            self._answered(part.versions, part.answered[rows][fresh], at)
-        return len(ids) - len(fresh)
-
-    def _answered(self, versions: tuple[str, ...], answered: Array, at: Array) -> None:
-        """Count the rows of each version, and keep when its first came."""
-        for place in np.unique(answered).tolist():
-            mine = answered == place
-            rows, since = self.answered.get(versions[place], (0, math.inf))
-            self.answered[versions[place]] = rows + int(mine.sum()), min(since, float(at[mine].min()))
-
-    def count(self, one: Counted) -> None:
-        """What happened besides rows, once however many copies say so."""
-        self.counted[one.number] = one
-
-    @property
-    def events(self) -> dict[str, int]:
-        """How often each thing happened, of those that were counted."""
-        together: Counter[str] = Counter()
-        for one in self.counted.values():
-            together.update(one.events)
-        return dict(together)
-
-    @property
-    def versions(self) -> tuple[Version, ...]:
-        """The versions of the model that answered, in order of time."""
-        found = [Version(name=name, rows=n, since=at) for name, (n, at) in self.answered.items() if name]
-        return tuple(sorted(found, key=lambda one: (one.since, one.name)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from temper.core.errors import TemperError
-from temper.engine.task import Part, Task, World
+from temper.engine.task import Part, Task
 
 ENGINES = ("serial", "processes", "ray")
 Started = Callable[[Task], None]
@@ -16,7 +16,7 @@ Started = Callable[[Task], None]
 class Executor(Protocol):
     """Yields (task, part) in completion order."""
 
-    def run(self, tasks: Sequence[Task], world: World, started: Started) -> Iterator[tuple[Task, Part]]:
+    def run(self, tasks: Sequence[Task], world: object, started: Started) -> Iterator[tuple[Task, Part]]:
         """Run every task; a task that crashes, hangs or loses its worker gives an ERROR part."""
 
 

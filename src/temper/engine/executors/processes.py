@@ -17,7 +17,7 @@ from typing import Any
 from temper.core.errors import TemperError
 from temper.core.measure import Status
 from temper.engine.executors import Started, longest_first
-from temper.engine.task import Part, Task, World
+from temper.engine.task import Part, Task
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _SERVE = "from temper.engine.executors.processes import serve; serve()"
@@ -41,7 +41,7 @@ class Processes:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or os.cpu_count() or 1
 
-    def run(self, tasks: Sequence[Task], world: World, started: Started) -> Iterator[tuple[Task, Part]]:
+    def run(self, tasks: Sequence[Task], world: object, started: Started) -> Iterator[tuple[Task, Part]]:
         """Yield each task with its part, in completion order."""
         waiting = longest_first(tasks)[::-1]
         with tempfile.TemporaryDirectory(prefix="temper-") as folder:
@@ -59,7 +59,7 @@ class Processes:
                     _end(worker)
 
 
-def pickled(world: World) -> bytes:
+def pickled(world: object) -> bytes:
     """The world for another process; what the main module defines travels by value."""
     import cloudpickle
 
@@ -80,7 +80,7 @@ def serve() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = Connection(int(sys.argv[1]))
-    world: World = pickle.loads(Path(sys.argv[2]).read_bytes())  # noqa: S301 - written by the parent a moment ago
+    world: object = pickle.loads(Path(sys.argv[2]).read_bytes())  # noqa: S301 - written by the parent a moment ago
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             pipe.send(execute(pipe.recv(), world))

@@ -11,7 +11,7 @@ from temper.core.errors import TemperError
 from temper.core.measure import Status
 from temper.engine.executors import Started, longest_first
 from temper.engine.executors.processes import pickled
-from temper.engine.task import Part, Task, World
+from temper.engine.task import Part, Task
 
 _RETRIES = 3
 
@@ -26,7 +26,7 @@ class Ray:
     address: str | None = None
     workers: int | None = None
 
-    def run(self, tasks: Sequence[Task], world: World, started: Started) -> Iterator[tuple[Task, Part]]:
+    def run(self, tasks: Sequence[Task], world: object, started: Started) -> Iterator[tuple[Task, Part]]:
         """Yield each task with its part, in completion order."""
         ray = _ray()
         mine = not ray.is_initialized()
@@ -44,7 +44,7 @@ class Ray:
                 ray.shutdown()
 
 
-def _drive(ray: Any, tasks: list[Task], world: World, started: Started) -> Iterator[tuple[Task, Part]]:
+def _drive(ray: Any, tasks: list[Task], world: object, started: Started) -> Iterator[tuple[Task, Part]]:
     """As many tasks in flight as the cluster has cores, so that a task's own time cap can be kept."""
     remote = ray.remote(num_cpus=1, max_retries=_RETRIES)(_work)
     shared = ray.put(pickled(world))
@@ -76,7 +76,7 @@ def _answer(ray: Any, reference: Any) -> Part:
         )
 
 
-_WORLDS: dict[int, World] = {}
+_WORLDS: dict[int, object] = {}
 
 
 def _work(task: Task, content: bytes) -> Part:

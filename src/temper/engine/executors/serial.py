@@ -9,13 +9,13 @@ from temper.core.deadline import TooLate, within
 from temper.core.measure import Status
 from temper.engine.executors import Started, longest_first
 from temper.engine.run_task import execute
-from temper.engine.task import Part, Task, World
+from temper.engine.task import Part, Task
 
 
 class Serial:
     """One task at a time; a task past its cap is given up (its thread cannot be killed, so prefer `processes`)."""
 
-    def run(self, tasks: Sequence[Task], world: World, started: Started) -> Iterator[tuple[Task, Part]]:
+    def run(self, tasks: Sequence[Task], world: object, started: Started) -> Iterator[tuple[Task, Part]]:
         """Yield each task with its part."""
         for task in longest_first(tasks):
             started(task)

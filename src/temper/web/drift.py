@@ -75,7 +75,7 @@ def _window(at: Watched, now: float) -> dict[str, Any]:
             ("Rows", f"{at.rows:,}"),
             ("Comparisons", f"{at.tests:,}"),
             ("Rows needed", "no number would do" if at.needed is None else f"{at.needed:,}"),
-            ("Ended", f"{moments.clock(at.ends)}, {moments.span(now - at.ends)} ago"),
+            ("Ended", f"{moments.clock(at.ends)}, {moments.ago(at.ends, now)}"),
         ],
         "notes": [*at.troubles, *at.notes],
     }

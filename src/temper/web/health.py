@@ -68,8 +68,8 @@ def _feed(visit: Visit, watching: Watching) -> dict[str, Any]:
 def _facts(last: Watched, watching: Watching, now: float) -> list[tuple[str, str]]:
     kind = [("Kind of change", last.kind.value)] if last.kind else []
     return [
-        ("Last window", f"{span(last)}, ended {moments.span(now - last.ends)} ago"),
-        ("Looked at", f"{moments.span(now - watching.judged)} ago; windows of {moments.span(watching.width)}"),
+        ("Last window", f"{span(last)}, {'ended' if last.ends <= now else 'ends'} {moments.ago(last.ends, now)}"),
+        ("Looked at", f"{moments.ago(watching.judged, now)}; windows of {moments.span(watching.width)}"),
         ("Rows", f"{last.rows:,}"),
         *kind,
         ("Found", said(last)),

@@ -23,6 +23,15 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def ago(at: float, now: float) -> str:
+    """When something was, or will be: clocks differ, and some feeds run ahead.
+
+    >>> ago(40.0, 100.0), ago(100.0, 40.0)
+    ('1 min ago', 'in 1 min')
+    """
+    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
+
+
 def due(at: float, now: float) -> str:
     """When something is due, seen from now.
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from temper.chaos.alert import ABSENT, Alert, alerts, compression, time_to_detect
+from temper.chaos.alert import ABSENT, Alert, alerts, compression
 from temper.chaos.arithmetic import (
     Buckets,
     Budget,
@@ -127,9 +127,6 @@ def test_alerts_speak_when_both_windows_burn() -> None:
         Alert(rule="page, slower", at=5.4),
         Alert(rule="page", at=5.6),
     )
-    assert time_to_detect(found, 5.0) == 0.1
-    assert time_to_detect(found[1:], 5.0) == 0.4
-    assert time_to_detect(found, 6.0) is None
     assert alerts(Buckets.of(trace.due, np.ones(len(trace.due), dtype=bool)), 0.99, factor) == ()
 
 

@@ -67,11 +67,6 @@ def alerts(buckets: Buckets, slo: float, factor: float, since: float = 0.0) -> t
     return tuple(sorted(found, key=lambda alert: alert.at))
 
 
-def time_to_detect(found: tuple[Alert, ...], fault: float) -> float | None:
-    """Seconds from `fault` to the first alert after it, None where there was none."""
-    return min((round(alert.at - fault, 9) for alert in found if alert.at >= fault), default=None)
-
-
 def _first(buckets: Buckets, rule: Rule, slo: float, factor: float, since: float) -> float | None:
     sizes = (_size(rule.long, factor, buckets.width), _size(rule.short, factor, buckets.width))
     speaks = burning(buckets.asked, buckets.good, slo, rule.burn, sizes, LEAST)

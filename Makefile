@@ -21,9 +21,9 @@ help: ## list the targets
 demo: $(DEMO)/.stamp ## attack, judge and fix a bank's fraud model, offline, in an environment of its own
 	$(DEMO)/bin/temper demo fraud
 
-test: $(VENV)/.stamp ## every test that is not slow, and the doctests
+test: $(VENV)/.stamp ## every test that is not slow, and the doctests; those of the architecture belong to `make check`
 	@PYTHON=$(PYTHON) bash scripts/debian_packages.sh
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow"
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/architecture
 
 check: $(VENV)/.stamp ## format, lint, types, architecture, generated documents up to date
 	$(BIN)/ruff format --check .

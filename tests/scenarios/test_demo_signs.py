@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 from unittest import mock
 
 import pytest
@@ -14,15 +15,19 @@ from temper.engine.task import SUITES
 pytest.importorskip("torch")
 
 
+def short(folder, seed=0, write=signs.write, **size):
+    """The demo's folder with fewer pictures and a shorter search for a sticker."""
+    path = write(folder, seed, **size)
+    text = path.read_text(encoding="utf-8")
+    shorter = text.replace("steps: 25, checks: 10", "steps: 4, views: 1, checks: 4")
+    assert shorter != text
+    path.write_text(shorter, encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("signs")
-    signs.write(path, count=480, epochs=4)
-    text = (path / "temper.yaml").read_text(encoding="utf-8")
-    short = text.replace("steps: 25, checks: 10", "steps: 4, views: 1, checks: 4")
-    assert short != text
-    (path / "temper.yaml").write_text(short, encoding="utf-8")
-    return path
+    return short(tmp_path_factory.mktemp("signs"), count=480, epochs=4).parent
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +71,11 @@ def test_the_demo_without_torch_says_so_in_one_sentence_with_the_fix(desk, monke
 
 
 @pytest.mark.slow
-def test_the_whole_signs_demo_trains_attacks_hardens_and_reports(desk):
+def test_the_whole_signs_demo_trains_attacks_hardens_and_reports(desk, monkeypatch):
+    monkeypatch.setattr(signs, "write", partial(short, count=1_200, epochs=6))
     told = desk("demo", "signs", "--folder", "signs", "--engine", "serial")
     assert told.code == 0, told.all[-2000:]
     assert "SIMULATED" in told.out
-    assert "of 1,000 new ones" in told.out
+    assert "of 240 new ones" in told.out
     assert "report.html" in told.out
     assert "Defence" in told.out

@@ -60,6 +60,7 @@ def test_reviewers_who_stay_away_are_missed_and_work_their_backlog_off(bank: Pat
     assert "cases decided by (simulated) people in time" in "\n".join(found.lines())
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_start_says_why(bank: Path, tmp_path: Path) -> None:
     words = bank.read_text(encoding="utf-8").replace("model.ubj", str(bank.parent / "model.ubj"))
     words = words.replace("test.parquet", str(bank.parent / "test.parquet"))

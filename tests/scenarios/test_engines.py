@@ -18,8 +18,8 @@ FEW = ("evasion.coordinate", "evasion.random_search", "stress.missing", "validat
 def sized(monkeypatch):
     """The quick suite, smaller still; every engine gets the sizes with its tasks."""
     sizes = Sizes(
-        attacked=30, held_out=300, trained=300, references=2, doses=(0.05,), repeats=1, students=150,
-        replicates=60, shard=10,
+        attacked=18, held_out=300, trained=300, references=2, doses=(0.05,), repeats=1, students=100,
+        replicates=40, shard=6,
     )  # fmt: skip
     monkeypatch.setitem(SUITES, "quick", sizes)
 
@@ -33,6 +33,7 @@ def measured(system, store, engine, only, **more):
     return temper.assess(temper.load(system.config), "quick", only, engine=engine, store=store, **more)
 
 
+@pytest.mark.slow
 def test_processes_find_bit_for_bit_what_one_process_finds(system, sized, tmp_path):
     alone = measured(system, tmp_path / "alone.db", "serial", FEW)
     spread = measured(system, tmp_path / "spread.db", "processes", FEW, workers=2)

@@ -185,6 +185,7 @@ def images(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_shapes_are_told_apart_by_the_saved_network(images):
     # Eight classes: chance is 12.5 %.

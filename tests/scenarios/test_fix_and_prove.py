@@ -15,6 +15,7 @@ from temper.engine.task import SUITES, Sizes
 from temper.kernels.rate import wilson
 
 ATTACK = ("--only", "evasion.coordinate")
+SEARCHES = (*ATTACK, "--only", "evasion.random_search")
 CHECK = ("--only", "validation.performance")
 UNMOVED = "np.where(x[:, 15] > 0.01, 0.9, 0.2)"
 """A model that looks only at a column which no attacker can change: the share of frauds at the terminal."""
@@ -180,10 +181,10 @@ def test_a_finding_that_was_looked_for_and_is_gone_is_fixed(desk, failed):
 
 @pytest.mark.slow
 def test_hardening_writes_a_system_that_holds_better_and_says_how_much(desk, written, tmp_path, monkeypatch):
-    sizes = Sizes(attacked=100, held_out=5_000, trained=6_000, doses=(0.02,), repeats=2, students=300, replicates=200)
+    sizes = Sizes(attacked=60, held_out=2_000, trained=3_000, doses=(0.02,), repeats=2, students=300, replicates=200)
     monkeypatch.setitem(SUITES, "quick", sizes)
     bank = Folder(shutil.copytree(written.parent / "full", tmp_path / "full"))
-    before = desk.assess(bank, "--only", "evasion")
+    before = desk.assess(bank, *SEARCHES)
     assert before.code == 1, before.all
     told = desk("harden", "-c", bank.config, "--engine", "serial")
     assert told.code == 0, told.all
@@ -191,7 +192,7 @@ def test_hardening_writes_a_system_that_holds_better_and_says_how_much(desk, wri
         assert defence in told.out  # those that did not help are told as well
     assert "holds better" in told.out
     hardened = Folder(bank.path / "hardened")
-    again = desk.assess(hardened, "--only", "evasion")
+    again = desk.assess(hardened, *SEARCHES)
     assert again.code in (0, 1, 3), again.all
     assert worst(bank, "last") < worst(bank, "0001")  # the hardened system shares the store around it
 

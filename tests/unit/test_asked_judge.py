@@ -234,6 +234,7 @@ def test_planted_errors_are_found(se: float, sp: float) -> None:
     assert abs(known.specificity - sp) <= 4 * (sp * (1 - sp) / known.misses) ** 0.5
 
 
+@pytest.mark.slow
 def test_a_lenient_and_a_strict_judge_are_corrected_to_the_truth(tmp_path: Path) -> None:
     weakness = Weakness(obeys={"user": -0.5, "tool": -0.5})
     truth = run(system(StandInJudge(), weakness), tmp_path / "truth")

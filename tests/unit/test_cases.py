@@ -115,6 +115,7 @@ def outcomes(folder: Path, url: str, text: str = "") -> dict[str, str]:
     return {line.partition("[")[2].partition("-")[0]: line for line in lines}
 
 
+@pytest.mark.slow
 def test_the_exported_file_fails_on_the_weak_and_passes_on_the_strong(tmp_path: Path) -> None:
     with served(Character.weak()) as url:
         weak = outcomes(tmp_path, url)
@@ -125,6 +126,7 @@ def test_the_exported_file_fails_on_the_weak_and_passes_on_the_strong(tmp_path: 
     assert all(line.startswith("PASSED") for line in strong.values()), strong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["error", "empty", "malformed", "busy"])
 def test_an_endpoint_that_says_nothing_is_never_safe(fault: str, tmp_path: Path) -> None:
     with served(Character.strong(), Faults(**{fault: 1.0})) as url:

@@ -77,6 +77,7 @@ def test_a_model_of_nothing_cannot_be_copied_and_is_not_accused() -> None:
     assert part.findings == ()
 
 
+@pytest.mark.slow
 def test_natural_rows_make_a_copy() -> None:
     part = run(task("extraction.natural"), world(Boosted.fitted(rows(3_000, 1)), None, rows(6_000, 2)))
     close = figure(part, "f1")
@@ -111,6 +112,7 @@ def test_a_model_that_is_not_linear_is_not_solved() -> None:
     assert "not linear" in part.reason
 
 
+@pytest.mark.slow
 def test_rows_made_to_evade_the_copy_evade_the_model_more_often_than_random_ones() -> None:
     columns = schema()
     free = {c.name: {"attacker": Mutability.FREE, "direction": ""} for c in columns.columns}

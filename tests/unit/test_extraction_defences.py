@@ -56,6 +56,7 @@ def test_natural_rows_are_answered_truly_and_made_up_ones_are_not(victim: Booste
     np.testing.assert_allclose(target.scores(made_up)[~strange], victim.scores(made_up)[~strange])
 
 
+@pytest.mark.slow
 def test_a_copy_of_made_up_rows_is_misled_and_one_of_natural_rows_is_not(victim: Boosted) -> None:
     held = tied(1_500, 2)
     insider = (Actor(name="insider", knowledge="grey-box"),)

@@ -65,6 +65,7 @@ def served(kind: type[planted.Scorer], effort: Effort = WIRE, seed: int = 0) -> 
         return search(subject, planted.schema(), planted.rows(), effort, Draws(seed, "fuzz"), wire=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("law", "name"), CULPRITS.items(), ids=list(CULPRITS))
 def test_each_law_catches_its_culprit_in_a_process(law: str, name: str) -> None:
     found = inside(name)
@@ -254,6 +255,6 @@ def test_every_planted_defect_is_found_in_a_process(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", planted_served.SERVED, ids=lambda kind: kind.__name__)
 def test_every_planted_defect_is_found_behind_http(kind: type[planted.Scorer]) -> None:
-    found = served(kind, Effort(cases=900, seconds=60.0))
+    found = served(kind, Effort(cases=900, seconds=25.0))
     assert found.defects
     assert min(one.changed for one in found.defects) <= 3

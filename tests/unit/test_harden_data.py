@@ -61,6 +61,7 @@ def test_all_training_rows_are_read_and_not_the_suites_share() -> None:
     assert PlantedRows.whole_train
 
 
+@pytest.mark.slow
 def test_hardening_leaves_the_rows_out_and_a_second_look_finds_none(
     poisoned: tuple[Protected, pd.DataFrame, Any],
 ) -> None:

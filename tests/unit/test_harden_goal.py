@@ -59,11 +59,13 @@ def test_a_defence_that_helps_is_taken_and_confirmed_with_other_random_numbers()
     assert again.model.n_estimators == 15, "whoever refits must meet the defence"
 
 
+@pytest.mark.slow
 def test_every_setting_of_the_ladder_is_tried_and_told_apart() -> None:
     names = [trial.defence for trial in hardened().trials]
     assert names == ["regularise", "regularise (strength 0.35)", "regularise (strength 1.0)"]
 
 
+@pytest.mark.slow
 def test_a_better_model_is_not_refused_for_the_alerts_its_forerunner_knew_by_heart() -> None:
     """On its training rows the remembering model alerts on every positive row, on others on far fewer."""
     chosen = hardened().chosen
@@ -72,6 +74,7 @@ def test_a_better_model_is_not_refused_for_the_alerts_its_forerunner_knew_by_hea
     assert alerts.before < 0.9 * float(rows(2_000, 0).y.mean())
 
 
+@pytest.mark.slow
 def test_a_defence_whose_extra_is_not_installed_is_one_line_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -102,6 +105,7 @@ def test_masks_of_the_answers_leave_members_as_easy_to_find_as_before() -> None:
     assert all(gain.after > 0.9 * gain.before > 0.1 for gain in first.values())
 
 
+@pytest.mark.slow
 def test_a_proof_that_costs_too_much_quality_is_priced_and_left(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("interpret")
     monkeypatch.setattr("temper.hardening.dp_ebm.DpEbm.ladder", ())

@@ -39,6 +39,7 @@ def ways_in(goal: Goal) -> list[Injection]:
     return [Injection(goal=goal.id, carrier=carrier, task=task) for carrier, task in first.items()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.id)
 def test_a_goal_is_reached_where_everything_is_obeyed_and_never_where_nothing_is(goal: Goal) -> None:
     reached = []

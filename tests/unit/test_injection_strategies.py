@@ -96,6 +96,7 @@ def late_rate(name: str) -> float:
     return float(np.mean([bool(one.hits) for run in runs(name, -3.0, 18 * len(GOALS)) for one in run[len(run) // 2 :]]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "less"), [("genetic", 2.5), ("bandit", 1.0), ("best_of_n", 1.0)])
 def test_at_equal_budget_no_less_is_found_than_by_templates(name: str, less: float) -> None:
     """Of fourteen goals; `less` is within what chance does with twelve stand-ins. Over eighteen, with standard errors,
@@ -139,6 +140,7 @@ def test_the_smallest_attack_is_what_cannot_be_taken_away() -> None:
     assert len(tried) < 120
 
 
+@pytest.mark.slow
 def test_words_of_a_wrapper_that_nobody_needs_go_too() -> None:
     def holds(one: Injection) -> bool:
         talk = built(bank(), GOALS[one.goal], one, TOKENS)

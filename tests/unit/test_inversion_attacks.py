@@ -271,6 +271,7 @@ def test_what_is_taught_has_the_answered_shares() -> None:
     assert np.array_equal(copied.x[600:], data.x)
 
 
+@pytest.mark.slow
 def test_out_of_fold_answers_leave_little_to_remember() -> None:
     train = rows(2_000, 1)
     here = world(Boosted.fitted(train, n_estimators=60), train, rows(1_100, 2))

@@ -63,6 +63,7 @@ def measured(of: Scene) -> Measurement:
     return (found.measurements if isinstance(found, Accused) else found)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitter", [0.0, 0.1])
 def test_stamped_rows_are_found(jitter: float) -> None:
     x, y, stamped = planted(jitter)
@@ -73,6 +74,7 @@ def test_stamped_rows_are_found(jitter: float) -> None:
     assert found[0].likeness > 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_table_without_a_stamp_is_not_accused(seed: int) -> None:
     x, y = table(seed)
@@ -91,6 +93,7 @@ def test_an_island_of_one_label_is_nature() -> None:
     assert not found
 
 
+@pytest.mark.slow
 def test_it_says_where_and_what_it_is_blind_to() -> None:
     x, y, _ = planted(0.0)
     said = measured(scene(x, y))
@@ -123,6 +126,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
     assert a.value == pytest.approx(b.value, abs=0.002)
 
 
+@pytest.mark.slow
 def test_screened_fits_without_them() -> None:
     from sklearn.ensemble import RandomForestClassifier
 

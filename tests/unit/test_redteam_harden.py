@@ -78,6 +78,7 @@ def test_the_two_halves_share_no_wrapper() -> None:
     assert {*chooses, *judges} == {"a", "b", "c", "d"}
 
 
+@pytest.mark.slow
 def test_the_guard_that_was_taken_is_read_again(tmp_path: Path) -> None:
     assistant = assistants.load_assistant(write(tmp_path / "bank"))
     run = assistants.redteam(assistant, "tiny", ["injection.templates"], store=tmp_path)

@@ -57,6 +57,7 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_guard_is_judged_on_the_same_attempts_beside_work_and_twins(store: Store) -> None:
     before = run(store, FEEBLE, "1")
     after = run(store, FEEBLE, "1", guard=("rules", "canary", "permissions"))
@@ -122,6 +123,7 @@ def test_what_was_tried_is_the_same_key_in_every_run_and_counts_every_trial(stor
     assert all(isinstance(one, Tried) for one in kept)
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_the_pairs_first(store: Store) -> None:
     before, after = run(store, FEEBLE, "1"), run(store, FEEBLE, "1", guard=("rules",))
     page = StringIO()

@@ -114,6 +114,7 @@ def test_the_interval_holds_its_value_and_the_gate_is_no_narrower(hits: list[int
         assert most >= high - 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("se", "sp", "labelled"), [(0.95, 0.9, 60), (0.8, 0.85, 100)])
 def test_planted_rates_are_recovered(se: float, sp: float, labelled: int) -> None:
     """Coverage over 120 simulated judges, prompts that differ and three trials each; see `bench.injection.judge`."""

@@ -119,6 +119,7 @@ def style(x):
     return np.concatenate(parts, axis=1)
 
 
+@pytest.mark.slow
 def test_the_held_out_make_shows_the_same_signs_in_another_style(album):
     from sklearn.ensemble import RandomForestClassifier
 

@@ -86,6 +86,7 @@ def test_the_twins_are_as_planted() -> None:
         assert (np.asarray(scene.target.scores(scene.x)).argmax(1) == scene.y).mean() > 0.93
 
 
+@pytest.mark.slow
 def test_the_class_of_a_planted_trigger_has_the_smallest_patch() -> None:
     index, success = NeuralCleanse().measure(world(0.05))
     assert index.value is not None
@@ -96,6 +97,7 @@ def test_the_class_of_a_planted_trigger_has_the_smallest_patch() -> None:
     assert dict(success.baseline)["share of the picture"] < 0.15
 
 
+@pytest.mark.slow
 def test_a_clean_net_is_not_accused() -> None:
     index, _ = NeuralCleanse().measure(world(0.0))
     assert index.value is not None

@@ -42,34 +42,27 @@ def only(*rooms):
     return [word for room in rooms for word in ("--only", room)]
 
 
-def sound(told, retrains):
+def sound(found, retrains):
     """Nothing in error, and what the models of this data are known to be like."""
-    assert told.code == 1, told.err[-2000:]
-    found = figures(told)
-    assert 0.74 < found["performance", "auc"]["value"] < 0.80
+    assert 0.72 < found["performance", "auc"]["value"] < 0.82
     assert found["evasion.random_search", "success_rate"]["value"] > 0.2
-    assert found["evasion.random_search", "success_rate"]["n"] == 100
     assert [name for name, m in found.items() if m["status"] == "error"] == []
     assert (("inversion.membership", "auc") in found) == retrains
 
 
-def test_a_credit_model_is_assessed_in_every_room_with_nothing_in_error(credit, terminal):
-    told = terminal("assess", "-c", credit / "lightgbm" / "temper.yaml", "--suite", "quick", "--json")
-    sound(told, retrains=True)
-
-
-@pytest.mark.parametrize("model", ["pipeline", "onnx"])
-def test_the_same_model_in_another_form_is_assessed_alike(credit, model, terminal):
+@pytest.mark.parametrize("model", ["lightgbm", "pipeline", "onnx"])
+def test_every_form_of_the_model_is_assessed_alike(credit, model, terminal):
     rooms = only("evasion.random_search", "inversion.membership", "validation.performance", "validation.calibration")
     told = terminal("assess", "-c", credit / model / "temper.yaml", "--suite", "quick", *rooms, "--json")
-    sound(told, retrains=model != "onnx")
+    assert told.code == 1, told.err[-2000:]
+    sound(figures(told), retrains=model != "onnx")
 
 
 def test_the_credit_model_hardened_holds_better_and_compare_says_so(credit, tmp_path, terminal):
     import pandas as pd
 
     bank = Folder(shutil.copytree(credit / "lightgbm", tmp_path / "bank", ignore=shutil.ignore_patterns("runs*")))
-    for part, rows in (("train", 4_000), ("test", 2_000)):  # hardening fits and attacks many models
+    for part, rows in (("train", 2_500), ("test", 700)):  # hardening fits and attacks many models
         bank.write(pd.read_parquet(bank.path / f"{part}.parquet").iloc[:rows], part)
     assert terminal("assess", "-c", bank.config, "--suite", "quick", *only("evasion.random_search")).code == 1
     evasion = next(one.id for one in bank.store.run("last").findings if one.plugin == "evasion.random_search")
@@ -78,6 +71,9 @@ def test_the_credit_model_hardened_holds_better_and_compare_says_so(credit, tmp_
     assert "holds better" in hardened.out
     assert (bank.path / "hardened" / "temper.yaml").is_file()
     last = bank.store.run("last")
+    measured = {(m.plugin, m.metric): m for m in last.measurements}  # every room, not only what was asked before
+    assert {"inversion.membership", "extraction.surrogate", "fairness"} <= {plugin for plugin, _ in measured}
+    assert [m.name for m in last.measurements if m.status.value == "error"] == []
     compared = terminal("compare", str(int(last.id) - 1), last.id, "-c", bank.config)
     assert compared.code == 0, compared.err
     assert "better" in compared.out
@@ -91,7 +87,8 @@ def test_a_draft_for_the_credit_model_is_assessed_as_it_is(credit, tmp_path, ter
     told = terminal("init", "--model", model, "--data", test, "--train", train, "--target", "default", "--out", out)
     assert told.code == 0, told.err
     assert out.read_text(encoding="utf-8").count("# guessed") > 20
-    assessed = terminal("assess", "-c", out, "--suite", "quick", "--json")
+    rooms = only("evasion.random_search", "validation.performance")
+    assessed = terminal("assess", "-c", out, "--suite", "quick", *rooms, "--json")
     assert assessed.code in (0, 1, 3), assessed.err[-2000:]
     assert figures(assessed)["performance", "auc"]["value"] > 0.74
 

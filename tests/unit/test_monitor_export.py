@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from temper.cli import app
+from temper.core.alert import Burning
+from temper.core.served import Objective, Promise, Rate, Standing
 from temper.core.watch import Alarm, Seen, Watch, Watched
 from temper.report.alerting import RULES, rules
 from temper.report.exported import NAMES, text
@@ -15,6 +18,7 @@ from temper.report.grafana import dashboard
 from temper.store.control import Control
 
 LINE = re.compile(r'(temper_\w+)\{((?:\w+="(?:[^"\\]|\\.)*",?)+)\} (-?\d\S*)')
+BOTH = ("long", "short")
 USED = re.compile(r"temper_\w+")
 FOUND = Watched(
     start=0.0,
@@ -29,6 +33,16 @@ FOUND = Watched(
     ),
     troubles=("column 'x' is gone",),
     moved=(("amount", 0.4), ('a "b"\n', 0.125)),
+    events=(("answered", 3_564), ("failed", 36), ("overload", 9), ("took 0.05", 3_564)),
+)
+RULE = Burning(budget=0.001, rate=14.4, long=3_600.0, short=300.0)
+ERRORS = Objective(promise=Promise.ERRORS, budget=0.001, rules=(RULE,))
+STANDING = Standing(
+    objective=ERRORS,
+    seen=Seen.FAIL,
+    rates=(Rate(rule=RULE, long=16.0, short=20.0, asked=500, burns=True),),
+    asked=3_600,
+    bad=36,
 )
 WATCH = Watch(feed="f", time="at", window=3_600.0, grace=60.0)
 
@@ -53,8 +67,21 @@ def test_what_was_found_is_exported():
     assert text(None, WATCH, "small") == ""
 
 
+def test_promises_of_a_gateway_are_exported_also_without_a_window():
+    found = values(text(FOUND, WATCH, "small", [STANDING]))
+    assert [found["temper_monitor_promise", f'promise="errors",state="{one.value}"'] for one in Seen] == [0, 1, 0, 0]
+    burn = {side: found["temper_monitor_burn", f'promise="errors",rule="14.4x",while="{side}"'] for side in BOTH}
+    assert burn == {"long": 16.0, "short": 20.0}
+    named = ("requests_per_second", "failed_share", "overload_share", "latency_p99_seconds")
+    assert [found[f"temper_monitor_{name}", ""] for name in named] == [1.0, 0.01, 0.0025, 0.05]
+    alone = values(text(None, WATCH, "small", [STANDING]))
+    assert {name for name, _ in alone} == {"temper_monitor_promise", "temper_monitor_burn"}
+    uncounted = values(text(replace(FOUND, events=(("refused", 3),)), WATCH, "small"))
+    assert not {f"temper_monitor_{name}" for name in named} & {name for name, _ in uncounted}
+
+
 def test_every_name_has_its_head():
-    lines = text(FOUND, WATCH, "small").splitlines()
+    lines = text(FOUND, WATCH, "small", [STANDING]).splitlines()
     for name, about in NAMES.items():
         at = lines.index(f"# HELP temper_{name} {about}")
         assert lines[at + 1] == f"# TYPE temper_{name} gauge"

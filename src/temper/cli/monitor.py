@@ -36,7 +36,7 @@ def run(
     """Judge every window that is over and was not judged yet: exit 1 with an alarm, 3 where one could not be judged."""
     from temper.engine.spread import spread
     from temper.monitoring.making import monitor_of
-    from temper.report import outcomes
+    from temper.report import outcomes, served
     from temper.report.watched import document, following, show
     from temper.store.codec import to_json
 
@@ -48,11 +48,13 @@ def run(
         evidence = _triggers.validation(config, control, monitor)
         looked = monitor.look(now)
         if json:
-            typer.echo(to_json([*document(looked.new), *outcomes.document(looked.outcomes)]))
+            told = [*document(looked.new), *outcomes.document(looked.outcomes), *served.document(looked.standings)]
+            typer.echo(to_json(told))
         elif looked.new:
             show(looked.new)
         if not json:
             outcomes.show(looked.outcomes)
+            served.show(looked.standings)
             typer.echo("\n  ".join(one for one in (looked.told, following(looked.new)) if one))
         _triggers.pull(evidence, time.time())
         _alerts.follow(opener)
@@ -96,8 +98,9 @@ def watch(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Look again and again until it is stopped; what was said of a window is kept, so it goes on where it was."""
+    from temper.core.watch import Seen
     from temper.monitoring.making import monitor_of
-    from temper.report import outcomes
+    from temper.report import outcomes, served
     from temper.report.watched import show
 
     seconds = duration(every)
@@ -111,6 +114,7 @@ def watch(
                 if looked.new:
                     show(looked.new)
                 outcomes.show([one for one in looked.outcomes if one.decided])
+                served.show([one for one in looked.standings if one.seen is Seen.FAIL])
                 _triggers.pull(evidence, time.time())
                 _alerts.follow(opener)
                 _alerts.tell(teller)
@@ -126,12 +130,13 @@ def status(
     limit: Annotated[int, typer.Option(help="How many windows.")] = 20,
     json: options.Json = False,
 ) -> None:
-    """The latest windows and what was said of them; of their labels, as far as they have come; and what of the last
-    assessments is stale.
+    """The latest windows and what was said of them; of their labels, as far as they have come; where promises of a
+    gateway's answers stand; and what of the last assessments is stale.
     """
     from temper.config.monitor import watch_of
     from temper.config.reading import read
-    from temper.report import outcomes
+    from temper.monitoring.objectives import standing_of
+    from temper.report import outcomes, served
     from temper.report.watched import document, show
     from temper.store.codec import to_json
 
@@ -140,11 +145,13 @@ def status(
     with opened(store) as (control, _, now):
         found = control.windows.page(watched.feed, limit)[::-1] if watched else []
         labelled = control.windows.outcomes.page(watched.feed, limit) if watched else []
+        promised = standing_of(control.windows.served, watched.feed, now) if watched else []
         if json:
-            typer.echo(to_json([*document(found), *outcomes.document(labelled)]))
-        elif found or labelled:
+            typer.echo(to_json([*document(found), *outcomes.document(labelled), *served.document(promised)]))
+        elif found or labelled or promised:
             show(found)
             outcomes.show(labelled)
+            served.show(promised)
         else:
             typer.echo("nothing was looked at yet\n  next: temper monitor run")
         if not json:
@@ -182,15 +189,17 @@ def _figures(config: Path, store: str) -> str:
     from temper.config.monitor import watch_of
     from temper.config.reading import read
     from temper.core.errors import ConfigError
+    from temper.monitoring.objectives import standing_of
     from temper.report.exported import text
 
     document, base = read(config), config.absolute().parent
     watched = watch_of(document, base)
     if watched is None:
         raise ConfigError(f"{config} does not say what is watched", fix="add `monitor: {feed: ledger}`")
-    with opened(store) as (control, _, _):
+    with opened(store) as (control, _, now):
         newest = next(iter(control.windows.page(watched.feed, 1)), None)
-    return text(newest, watched, document.section("system").text("name", base.name))
+        promised = standing_of(control.windows.served, watched.feed, now)
+    return text(newest, watched, document.section("system").text("name", base.name), promised)
 
 
 def _drawn() -> str:

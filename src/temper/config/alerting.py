@@ -48,13 +48,13 @@ def alerting_of(document: Section, base: Path) -> Alerting | None:
         receivers=receivers,
         absent=_absent(section),
         escalate=seconds(section, "escalate", 0.0),
-        burn=_burning(section.section("burn").only(*_BURN), Burning()),
+        burn=burning_of(section.section("burn").only(*_BURN), Burning()),
         requests=_requests(section),
     )
 
 
 def _requests(section: Section) -> tuple[Burning, ...]:
-    found = [_burning(one.only(*_BURN), _REQUESTS) for one in section.sections("requests")]
+    found = [burning_of(one.only(*_BURN), _REQUESTS) for one in section.sections("requests")]
     rules = tuple(one for one in found if one is not None)
     if len({one.rate for one in rules}) < len(found):
         raise section.error(f"{section.path}.requests has rules of no rate of their own", "requests")
@@ -91,7 +91,8 @@ def _receiver(section: Section, base: Path) -> Receiver:
     return Receiver(name=section.text("name", kind), kind=kind, least=Severity(least), options=options)
 
 
-def _burning(section: Section, usual: Burning) -> Burning | None:
+def burning_of(section: Section, usual: Burning) -> Burning | None:
+    """A rule as it stands there, the rest as usual; None where nothing does."""
     if not section.entries:
         return None
     budget, rate = section.number("budget", usual.budget), section.number("rate", usual.rate)

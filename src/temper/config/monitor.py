@@ -20,6 +20,7 @@ monitor:
   alerts: {receivers: [...]}     # whom to tell (temper.config.alerting)
   triggers: {age: 30d}           # when what was assessed is assessed again (temper.config.triggers)
   incidents: {escalate: 2h}      # what alarms open incidents (temper.config.alerting)
+  burn: {errors: {budget: 0.001}}   # of a ledger: what is promised of answers (temper.config.objectives)
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from temper.core.watch import Streaming, Watch
 _SIGNED = ("manifest", "public_key")
 _JUDGED = ("window", "false_alarms", "smallest", "grace", "stream")
 _KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, *_SIGNED)
-_TOLD = ("alerts", "incidents", "triggers")
+_TOLD = ("alerts", "incidents", "triggers", "burn")
 _LABELS = ("labels", "label", "maturity")
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def watch_of(document: Section, base: Path) -> Watch | None:
@@ -105,8 +106,8 @@ def seconds(section: Section, key: str, usual: float) -> float:
     if not section.has(key):
         return usual
     text = section.text(key)
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
+    unit = next((unit for unit in _UNITS if text.endswith(unit)), "")
     try:
-        return float(number) * _UNITS[unit]
+        return float(text.removesuffix(unit)) * _UNITS[unit or "s"]
     except ValueError:
         raise section.error(f"{section.path}.{key} {text!r} is no time", key, fix="write 15m, 1h, 7d or 90s") from None

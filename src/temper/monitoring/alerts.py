@@ -20,14 +20,15 @@ from temper.core.incident import Incident, Severity
 from temper.core.job import Job, JobState
 from temper.core.outcome import Outcome
 from temper.core.requirement import Verdict
+from temper.core.served import Minute, Objective, Promise
 from temper.core.watch import Seen, Watched
-from temper.kernels.burn import burning
+from temper.kernels.burn import burn, burning
 from temper.monitoring.opening import OURS
 from temper.report._inert import inert
 from temper.report.outcomes import broken
 from temper.report.watched import said, span
 
-One = TypeVar("One", Watched, Outcome)
+One = TypeVar("One", Watched, Outcome, Minute)
 _LONGEST, _TEXT = 120, 600
 _SHOWN = 5
 
@@ -48,6 +49,41 @@ def alerts(windows: Sequence[Watched], alerting: Alerting, feed: str) -> list[Al
         states[f"requests-{rule.rate:g}x"] = [fast or (False if _answers(one)[0] else None) for one, fast in burnt]
     found = [_alert(rule, one, feed) for rule, state in states.items() for one in _spells(windows, state)]
     return sorted(found, key=lambda alert: (alert.starts, alert.key))
+
+
+def of_minutes(minutes: Sequence[Minute], objectives: Sequence[Objective], feed: str) -> list[Alert]:
+    """Every promise of a gateway's answers that was or is broken in these minutes of a feed (the oldest first). Where
+    nothing came nothing is said: what is wrong goes on.
+
+    Said is something of the last of the longest whiles alone, which has all minutes before it that a rule looks at:
+    older ones may have been let go.
+    """
+    found: list[Alert] = []
+    for objective in objectives:
+        events = {one.start: objective.events(one.counts) for one in minutes}
+        since = max(events, default=0.0) - objective.longest
+        for rule in objective.rules:
+            burnt = zip(minutes, _burnt(minutes, rule, lambda one: events[one.start]), strict=True)  # noqa: B023
+            states = [
+                None if one.start < since else fast or (False if events[one.start][0] else None) for one, fast in burnt
+            ]
+            found += [_promise(objective, rule, spell, feed) for spell in _spells(minutes, states)]
+    return sorted(found, key=lambda alert: (alert.starts, alert.key))
+
+
+def _promise(objective: Objective, rule: Burning, spell: _Spell[Minute], feed: str) -> Alert:
+    name, key = _named(feed)
+    asked, good = (sum(many) for many in zip(*(objective.events(one.counts) for one in spell.wrong), strict=True))
+    word = f"{objective.promise}-{rule.rate:g}x"
+    return Alert(
+        key=f"{key}.{word}",
+        severity=Severity.MAJOR if rule.rate > 1.0 else Severity.MINOR,
+        title=f"{name}: {_PROMISES[objective.promise].format(within=1000.0 * objective.within)}",
+        text=f"{asked - good:,} of {asked:,} in {_lasted(spell)}, {_times(asked, good, rule)}",
+        labels=(("feed", name), ("rule", word)),
+        starts=spell.wrong[0].start,
+        ends=spell.ends,
+    )
 
 
 def of_outcomes(outcomes: Sequence[Outcome], feed: str) -> list[Alert]:
@@ -200,9 +236,7 @@ def _answers(one: Watched) -> tuple[int, int]:
     return own + one.instead, own
 
 
-def _burnt(
-    windows: Sequence[Watched], rule: Burning, events: Callable[[Watched], tuple[int, int]]
-) -> list[bool | None]:
+def _burnt(windows: Sequence[One], rule: Burning, events: Callable[[One], tuple[int, int]]) -> list[bool | None]:
     """Whether too large a part of these events is bad, over both whiles."""
     if not windows:
         return []
@@ -216,6 +250,11 @@ def _burnt(
     return [bool(speaks[slot]) for slot in at]
 
 
+_PROMISES = {
+    Promise.ERRORS: "too many requests fail",
+    Promise.LATENCY: "too many answers take longer than {within:g} ms",
+    Promise.OVERLOAD: "too many requests are turned away for want of room",
+}
 _SEVERITY = {
     **{"drift": Severity.MINOR, "stream": Severity.MINOR},
     **{"broken": Severity.MAJOR, "absent": Severity.MAJOR, "burn": Severity.MAJOR, "requests": Severity.MAJOR},
@@ -226,6 +265,15 @@ def _named(feed: str) -> tuple[str, str]:
     """Its name, and a key: two feeds of one name are told apart; the whole path is nobody's business outside."""
     name = inert(Path(feed).name, _LONGEST)
     return name, f"{name}.{hashlib.sha256(feed.encode()).hexdigest()[:6]}"
+
+
+def _lasted(spell: _Spell[Minute]) -> str:
+    minutes = round((spell.wrong[-1].ends - spell.wrong[0].start) / 60.0)
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
+
+
+def _times(asked: int, good: int, rule: Burning) -> str:
+    return f"{burn(good, asked, 1.0 - rule.budget):.1f} times what a budget of {rule.budget:g} allows"
 
 
 def _many(wrong: Sequence[Watched | Outcome]) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from temper.core.served import ANSWERED, FAILED, OVERLOAD, TOOK
 from temper.core.serving import Source
 from temper.core.watch import REFUSED, Watch
 from temper.monitoring.arrived import Arrived, Counted
 from temper.store.ledger import record as lines
-from temper.store.ledger.record import COUNTS, Decided, Record, counts, decision
+from temper.store.ledger.record import COUNTS, Counts, Decided, Record, counts, decision
 from temper.store.ledger.tree import leaf
 from temper.store.ledger.verify import logs, records, size
 
@@ -90,9 +91,8 @@ class _Part:
         self.answered += [self.versions.setdefault(version, len(self.versions))] * len(body.scores)
 
     def count(self, record: Record, data: bytes) -> None:
-        """Requests without a key that holds are in no decision."""
-        refused = {REFUSED: counts(record).statuses.get("401", 0)}
-        self.counted.append(Counted(number=_number(data), at=record.wall / 1e9, events=refused))
+        """How requests were answered, also those that are in no decision."""
+        self.counted.append(Counted(number=_number(data), at=record.wall / 1e9, events=events_of(counts(record))))
 
     def whole(self) -> Arrived:
         told = (
@@ -110,6 +110,19 @@ class _Part:
             versions=tuple(self.versions),
             counted=tuple(self.counted),
         )
+
+
+def events_of(counted: Counts) -> dict[str, int]:
+    """What a monitor counts of a minute of a gateway; how it served only where it was asked for scores, so that records
+    which do not tell are no zeros.
+
+    >>> events_of(Counts(statuses={"200": 7, "401": 2, "503": 1}, took={"0.01": 7}, failed=1))
+    {'refused': 2, 'answered': 7, 'failed': 1, 'overload': 0, 'took 0.01': 7}
+    """
+    found = {REFUSED: counted.statuses.get("401", 0)}
+    if counted.took or counted.failed:
+        found |= {ANSWERED: sum(counted.took.values()), FAILED: counted.failed, OVERLOAD: counted.overload}
+    return found | {f"{TOOK}{end}": many for end, many in counted.took.items()}
 
 
 def _number(data: bytes) -> int:

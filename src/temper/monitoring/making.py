@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from temper.config.monitor import truth_of, watch_of
+from temper.config.objectives import objectives_of
 from temper.config.reading import read as read_config
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, Unsupported
@@ -37,6 +38,7 @@ from temper.monitoring.following import Following
 from temper.monitoring.kept import known_as
 from temper.monitoring.labels import Cohort
 from temper.monitoring.matured import Matured
+from temper.monitoring.objectives import Following as Promised
 from temper.monitoring.run import Monitor
 from temper.store.control.outcomes import Outcomes
 from temper.store.control.windows import Windows
@@ -63,7 +65,7 @@ def monitor_of(
         raise ConfigError(
             f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
         )
-    path = base / FILE
+    path, objectives = base / FILE, objectives_of(document, watch)
     system = load_system(config, trust_pickle=trust_pickle, today=today)
     if watch.manifest:
         reference, digest = signed(path, watch, today or date.max)
@@ -76,6 +78,7 @@ def monitor_of(
         reference=fitting(reference, system, watch),
         digest=digest,
         windows=windows,
+        promised=Promised(objectives=objectives, served=windows.served) if objectives else None,
         following=following_of(system, watch, digest) if watch.stream else None,
         matured=matured_of(system, watch, truth, digest, windows.outcomes) if truth else None,
         done=path.with_name("feed.json"),

@@ -13,6 +13,7 @@ import numpy as np
 from temper.core.errors import Unsupported
 from temper.core.outcome import Outcome
 from temper.core.schema import Schema
+from temper.core.served import Standing
 from temper.core.watch import Feed, Seen, Shape, Watch, Watched
 from temper.monitoring.arrived import of_frame
 from temper.monitoring.counted import Counting, Held, Piece, Spread
@@ -22,6 +23,8 @@ from temper.monitoring.following import Followed, Following, Rows
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
 from temper.monitoring.matured import Looking, Matured
+from temper.monitoring.objectives import Following as Promised
+from temper.monitoring.objectives import Heard
 from temper.monitoring.reference import Reference
 from temper.monitoring.shapes import shapes
 from temper.store.control.windows import Overtaken, Windows
@@ -40,7 +43,8 @@ _SILENT = 30
 @dataclass(slots=True, kw_only=True, eq=False)
 class Looked:
     """What one look found: the windows that are `new`, in order of time, and the `outcomes` of those whose labels have
-    matured; `shapes` are drawn of windows that alarmed, by their start; `early` rows lie in windows that are not over,
+    matured; `standings` are where promises of a gateway's answers stand now; `shapes` are drawn of windows that
+    alarmed, by their start; `early` rows lie in windows that are not over,
     `late` ones in windows of which something was said before, and `twice` had an id that came before in their window.
     """
 
@@ -50,6 +54,7 @@ class Looked:
     twice: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
     shapes: dict[float, tuple[Shape, ...]] = field(default_factory=dict)
+    standings: list[Standing] = field(default_factory=list)
 
     @property
     def told(self) -> str:
@@ -64,7 +69,7 @@ class Looked:
 
     def code(self, *, lenient: bool) -> int:
         """The exit code: 1 with an alarm, 3 where a window could not be judged, else 0."""
-        seen = {one.seen for one in self.new} | {one.seen for one in self.outcomes}
+        seen = {one.seen for one in (*self.new, *self.outcomes, *self.standings)}
         if Seen.FAIL in seen:
             return 1
         return 3 if seen & {Seen.INCONCLUSIVE, Seen.NOTHING} and not lenient else 0
@@ -73,8 +78,9 @@ class Looked:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Monitor:
     """A feed, what its windows are compared with, and where what is said of them is kept; `done` is the file that says
-    which files of the feed need not be read again. Files are counted wherever `spread` says. `system` and `model` are
-    the name and the digest of the model of the temper.yaml.
+    which files of the feed need not be read again. Files are counted wherever `spread` says. `promised` keeps what a
+    gateway answered from minute to minute. `system` and `model` are the name and the digest of the model of the
+    temper.yaml.
     """
 
     watch: Watch
@@ -84,6 +90,7 @@ class Monitor:
     windows: Windows
     matured: Matured | None = None
     following: Following | None = None
+    promised: Promised | None = None
     done: Path | None = None
     spread: Spread = map
     system: str = ""
@@ -122,11 +129,15 @@ class Monitor:
         needed = labels.needed if labels else frozenset[float]()
         since = min([since, *needed])
         counting = self._counting(known, now, keeps=labels is not None or self.spread is map)
-        pieces = self._pieces(counting, since, frozenset(known) - needed, done)
+        heard = Heard()
+        pieces = heard.through(self._pieces(counting, since, frozenset(known) - needed, done))
         looked, held = self._filled(pieces, counting, known, done.again, labels)
         if labels:
             looked.outcomes = labels.outcomes(whole=not done.again and since <= 0.0)
         self._kept(looked, held, known, stream, now)
+        if self.promised:
+            self.promised.follow(self.watch.feed, heard, since)
+            looked.standings = self.promised.standing(self.watch.feed, now)
         done.keep()
         return looked
 

@@ -11,13 +11,15 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.outcome import Outcome
 from temper.core.room import Room
 from temper.core.watch import Feed, Watch
-from temper.monitoring.alerts import alerts, of_incidents, of_jobs, of_outcomes, quiet
+from temper.monitoring.alerts import alerts, of_incidents, of_jobs, of_minutes, of_outcomes, quiet
 from temper.store.control import Control
 from temper.store.control.alerts import Found
 
 RECEIVERS = Room("temper.monitoring.receivers")
 INCIDENTS, JOBS = ":incidents", ":jobs"
 """What stands for the incidents and the jobs of the store where others have a feed; no path begins so."""
+SERVED = ":served"
+"""What follows the name of a feed where alerts are of what its gateways answered."""
 _INCIDENTS = 500
 _JOBS = 500
 _WINDOWS = 5_000
@@ -57,6 +59,8 @@ class Teller:
         if self.watch is not None:
             before = self.control.windows.latest(self.watch.feed, self.digest, self.watch.window, 1)
             self.control.alerts.begin(self.watch.feed, before[-1].ends if before else 0.0)
+            minutes = self.control.windows.served.minutes(self.watch.feed)
+            self.control.alerts.begin(f"{self.watch.feed}{SERVED}", minutes[-1].ends if minutes else 0.0)
         self.control.alerts.begin(INCIDENTS, now)
         if self.labels:
             known = [one.ends for one in self._outcomes() if one.decided]
@@ -79,6 +83,10 @@ class Teller:
         windows = self.control.windows.latest(watch.feed, self.digest, watch.window, _WINDOWS)
         if windows:
             self._keep(watch.feed, alerts(windows, self.alerting, watch.feed), windows[-1].ends, now)
+        served = self.control.windows.served
+        if minutes := served.minutes(watch.feed):
+            found = of_minutes(minutes, served.objectives(watch.feed), watch.feed)
+            self._keep(f"{watch.feed}{SERVED}", found, minutes[-1].ends, now)
         if outcomes := self._outcomes():
             self._keep(self.labels, of_outcomes(outcomes, watch.feed), 0.0, now)
 

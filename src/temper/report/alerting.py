@@ -40,6 +40,20 @@ RULES = (
         description="Nothing is asked of the model, or nothing of it reaches the feed.",
     ),
     Rule(
+        alert="TemperPromiseBroken",
+        expr='temper_monitor_promise{state="fail"} == 1',
+        severity="critical",
+        summary="The budget of {{ $labels.promise }} of {{ $labels.system }} burns too fast",
+        description="`temper monitor status` says how fast, and of how many requests.",
+    ),
+    Rule(
+        alert="TemperNothingServed",
+        expr='temper_monitor_promise{state="no data"} == 1',
+        wait="15m",
+        summary="No request was counted for {{ $labels.promise }} of {{ $labels.system }}",
+        description="Nobody asks, the gateway is gone, or nobody reads its ledger: none of these keeps a promise.",
+    ),
+    Rule(
         alert="TemperNotLooking",
         expr="time() - temper_monitor_due_seconds > temper_monitor_window_seconds",
         severity="critical",

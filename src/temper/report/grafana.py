@@ -9,6 +9,8 @@ from temper.core.watch import Seen
 _OWN = '{system="$system"}'
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "orange"}
+_PROMISED = f"temper_monitor_promise{_OWN} == 1"
+_BURN = "{{promise}} {{rule}} {{while}}"
 _PANELS = (
     # title, kind, expression, legend, unit, width, height
     ("What the newest window says", "stat", f"temper_monitor_seen{_OWN} == 1", "{{state}}", "none", 8, 5),
@@ -21,6 +23,12 @@ _PANELS = (
     ("Columns gone or of another type", "timeseries", f"temper_monitor_troubles{_OWN}", "", "short", 12, 8),
     ("What windows say", "state-timeline", f"temper_monitor_seen{_OWN}", "{{state}}", "none", 12, 8),
     ("Rows of windows", "timeseries", f"temper_monitor_rows{_OWN}", "", "short", 12, 8),
+    ("Promises of answers", "state-timeline", _PROMISED, "{{promise}}: {{state}}", "none", 12, 8),
+    ("Budgets burnt, times as fast as they may", "timeseries", f"temper_monitor_burn{_OWN}", _BURN, "short", 12, 8),
+    ("Requests a second", "timeseries", f"temper_monitor_requests_per_second{_OWN}", "", "reqps", 6, 8),
+    ("Failed", "timeseries", f"temper_monitor_failed_share{_OWN}", "", "percentunit", 6, 8),
+    ("Turned away for want of room", "timeseries", f"temper_monitor_overload_share{_OWN}", "", "percentunit", 6, 8),
+    ("Time of 99 of 100 answers", "timeseries", f"temper_monitor_latency_p99_seconds{_OWN}", "", "s", 6, 8),
 )
 
 
@@ -62,7 +70,7 @@ def _panel(title: str, kind: str, expr: str, legend: str, unit: str) -> dict[str
     target = {"refId": "A", "expr": expr, "legendFormat": legend or title, "datasource": _SOURCE}
     panel = {"title": title, "type": kind, "datasource": _SOURCE, "targets": [target]}
     colours = [
-        {"matcher": {"id": "byName", "options": seen.value}, "properties": [_fixed(colour)]}
+        {"matcher": {"id": "byRegexp", "options": f"/(^|: ){seen.value}$/"}, "properties": [_fixed(colour)]}
         for seen, colour in _COLOURS.items()
     ]
     options = {"textMode": "name"} if "{{state}}" in legend and kind == "stat" else {}

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from temper.core.outcome import Outcome
+from temper.core.served import ANSWERED
 from temper.core.watch import Alarm, Kind, Seen, Shifted, Watched
+from temper.report import served
 from temper.report._inert import inert
 
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
@@ -79,11 +81,23 @@ def following(windows: Sequence[Watched]) -> str:
 
 def document(windows: Sequence[Watched]) -> list[dict[str, Any]]:
     """The same for programs."""
-    return [{**asdict(one), "seen": one.seen.value} for one in windows]
+    return [{**asdict(one), "seen": one.seen.value, "service": _served(one) or None} for one in windows]
+
+
+def _served(one: Watched) -> dict[str, float]:
+    return served.figures(dict(one.events), one.ends - one.start)
 
 
 def _whole(one: Watched) -> str:
-    """The alarms; beneath them the kind of change and why, and since when if not since this window."""
+    """The alarms; beneath them the kind of change and why, and since when if not since this window; and how requests
+    were answered, where that was counted.
+    """
+    events = dict(one.events)
+    answers = f"\n[dim]{served.told(events, one.ends - one.start)}[/]" if ANSWERED in events else ""
+    return f"{_kind(one)}{answers}"
+
+
+def _kind(one: Watched) -> str:
     if one.kind is None:
         return said(one)
     since = f" since {_day(one.since)}" if one.since is not None and one.since < one.start else ""

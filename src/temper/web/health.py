@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from temper.core.alert import Alert
 from temper.core.incident import Severity
 from temper.core.outcome import Outcome
+from temper.core.served import ANSWERED, Standing
 from temper.core.watch import Seen, Watched, Watching
+from temper.monitoring.objectives import standing_of
+from temper.report import served
 from temper.report.watched import said, span
 from temper.web import drawing, feeds, figures, incidents, moments
 from temper.web.visit import Visit
@@ -61,11 +64,13 @@ def _feed(visit: Visit, watching: Watching) -> dict[str, Any]:
         "facts": _facts(last, watching, visit.now),
         "row": feeds.row(windows, "/monitoring/drift", watching.feed),
         "labels": _labels(visit.control.windows.outcomes.page(watching.feed, LABELS), visit.now),
+        "promises": [_promise(one) for one in standing_of(visit.control.windows.served, watching.feed, visit.now)],
         "accuracy": feeds.link("/monitoring/accuracy", watching.feed),
     }
 
 
 def _facts(last: Watched, watching: Watching, now: float) -> list[tuple[str, str]]:
+    events = dict(last.events)
     kind = [("Kind of change", last.kind.value)] if last.kind else []
     return [
         ("Last window", f"{span(last)}, {'ended' if last.ends <= now else 'ends'} {moments.ago(last.ends, now)}"),
@@ -73,7 +78,19 @@ def _facts(last: Watched, watching: Watching, now: float) -> list[tuple[str, str
         ("Rows", f"{last.rows:,}"),
         *kind,
         ("Found", said(last)),
+        *([("Answers", served.told(events, last.ends - last.start))] if ANSWERED in events else []),
     ]
+
+
+def _promise(one: Standing) -> dict[str, str]:
+    """An objective of the gateway behind this feed, as it stands now."""
+    return {
+        "name": one.objective.name,
+        "tone": feeds.TONES[one.seen],
+        "state": one.seen.value,
+        "share": served.share(one),
+        "said": served.said(one),
+    }
 
 
 def _labels(outcomes: Sequence[Outcome], now: float) -> dict[str, Any] | None:

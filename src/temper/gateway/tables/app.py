@@ -186,10 +186,13 @@ class Tables:
         self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked], said: Callable[[Answer, str], bytes]
     ) -> Told:
         """The answer; a request with an id of its own is decided once, however often it comes."""
-        client, scoring, body = await self._asked(scope, receive, decode)
+        client, scoring, body, come = await self._asked(scope, receive, decode)
         if self.spans is not None and sampled(scoring.trace):
-            return await self._spanned(self.spans, client, scoring, body, said)
-        return await self._once(client, scoring, body, said)
+            told = await self._spanned(self.spans, client, scoring, body, said)
+        else:
+            told = await self._once(client, scoring, body, said)
+        self.counted.answered.add(time.monotonic() - come)
+        return told
 
     async def _spanned(
         self, spans: Spans, client: Client, scoring: Scoring, body: bytes, said: Callable[[Answer, str], bytes]
@@ -245,8 +248,8 @@ class Tables:
 
     async def _asked(
         self, scope: Scope, receive: Receive, decode: Callable[[bytes], Asked]
-    ) -> tuple[Client, Scoring, bytes]:
-        """Who asks, if they may now, the request, and its body."""
+    ) -> tuple[Client, Scoring, bytes, float]:
+        """Who asks, if they may now, the request, its body, and since when it waits for an answer."""
         at, headers = time.monotonic(), _headers(scope)
         client, noted = self._client(headers), list[Decision]()
         await self._within(client, 1, noted)
@@ -273,7 +276,7 @@ class Tables:
             trace=carried(headers.get(b"traceparent")),
             decisions=noted,
         )
-        return client, scoring, body
+        return client, scoring, body, at + sending
 
     async def _within(self, client: Client, rows: int, noted: list[Decision]) -> None:
         """Count these rows, or refuse them, or note that they would be."""

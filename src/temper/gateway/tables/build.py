@@ -145,7 +145,7 @@ class Gateway:
 
     def __post_init__(self) -> None:
         self._limited(self.live)
-        self.minutes = Minutes(counted=self.counted, journal=self.journal)
+        self.minutes = Minutes(counted=self.counted, journal=self.journal, shed=lambda: self.door.shed)
 
     def _limited(self, version: Version) -> None:
         if version.quota is not None:

@@ -6,10 +6,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from temper.core.served import BUCKETS, ENDS
 from temper.report.prometheus import Labels, head, shown
-
-BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Upper ends, in seconds, of the bars of a histogram."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -38,7 +36,8 @@ class Histogram:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Counted:
-    """Counters by name and labels, a histogram of whole requests, and gauges that are asked when somebody looks.
+    """Counters by name and labels, a histogram of whole requests, one of how long those that were answered waited once
+    they had come, and gauges that are asked when somebody looks.
 
     Names and labels come from this program, never from a client, so their number stays small.
 
@@ -51,6 +50,7 @@ class Counted:
     help: Mapping[str, str]
     gauges: dict[str, tuple[str, Callable[[], float]]] = field(default_factory=dict)
     seconds: Histogram = field(default_factory=Histogram)
+    answered: Histogram = field(default_factory=Histogram)
     cells: dict[tuple[str, Labels], int] = field(default_factory=dict)
 
     def add(self, name: str, labels: Labels = (), many: int = 1) -> None:
@@ -74,7 +74,7 @@ class Counted:
             yield f"temper_{name} {ask():.15g}"
         yield from head("request_seconds", "How long requests took, from their last byte to the answer.", "histogram")
         seen = 0
-        for bar, end in zip(self.seconds.bars, (*map(str, BUCKETS), "+Inf"), strict=True):
+        for bar, end in zip(self.seconds.bars, ENDS, strict=True):
             seen += bar
             yield f'temper_request_seconds_bucket{{le="{end}"}} {seen}'
         yield f"temper_request_seconds_sum {self.seconds.total:.6f}"

@@ -20,6 +20,7 @@ control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control
 control.windows.keep(feed, reference, found, now) -> how many were new;  control.windows.page(feed)
 control.windows.stream(feed, reference, width, options)
 control.windows.outcomes.keep(feed, labels, reference, found, now);  control.windows.outcomes.page(feed)
+control.windows.served.keep(feed, objectives, minutes, since);  control.windows.served.minutes(feed)
 control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
 control.jobs.put(order, by, now) -> id | None;  control.jobs.claim(worker, now) -> Job | None
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did

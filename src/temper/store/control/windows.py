@@ -14,6 +14,7 @@ from temper.core.watch import Alarm, Kind, Seen, Shape, Shifted, Version, Watche
 from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.outcomes import Outcomes
+from temper.store.control.served import Served
 
 _KEEP = (
     "INSERT INTO watched (feed, reference, start, ends, seen, document, judged) VALUES (?, ?, ?, ?, ?, ?, ?) "
@@ -50,12 +51,13 @@ class Overtaken(StoreError):
 
 class Windows:
     """The windows of a control store, by their feed and the reference they were compared with; `outcomes` are what
-    labels say of them.
+    labels say of them, `served` what gateways answered from minute to minute.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outcomes = Outcomes(database)
+        self.served = Served(database)
 
     def keep(
         self,

@@ -87,10 +87,16 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     trace: str = ""
 
 
-class Counts(msgspec.Struct, frozen=True):
-    """The body of a record of the kind `COUNTS`: answers since the record before it, by HTTP status."""
+class Counts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of a record of the kind `COUNTS`: answers since the record before it, by HTTP status. Of requests for
+    scores alone: those that were answered by how long that `took`, under the upper ends of bars in seconds; how many
+    `failed` (5xx); and how many of these were turned away for want of room (`overload`).
+    """
 
     statuses: dict[str, int]
+    took: dict[str, int] = {}
+    failed: int = 0
+    overload: int = 0
 
 
 def decided(

@@ -17,13 +17,13 @@ from temper.config.reading import parse
 from temper.core.alert import Alerting, Burning, Receiver
 from temper.core.errors import ConfigError
 from temper.core.schema import Schema
-from temper.core.served import BUCKETS, RULES, Minute, Objective, Promise
+from temper.core.served import BUCKETS, LOOKED, RULES, Minute, Objective, Promise
 from temper.core.watch import Feed, Seen, Watch
 from temper.gateway.tables.counted import Counted
 from temper.gateway.tables.minutes import Minutes
 from temper.monitoring.alerts import of_minutes
 from temper.monitoring.from_ledger import events_of
-from temper.monitoring.objectives import Following, standings
+from temper.monitoring.objectives import Following, Heard, standings
 from temper.monitoring.reference import Reference
 from temper.monitoring.run import Monitor
 from temper.monitoring.telling import Teller
@@ -32,6 +32,7 @@ from temper.store.ledger.log import Log
 from temper.store.ledger.record import COUNTS, Counts, packed
 
 __all__ = ["folder", "gateway", "models"]
+DAY = 86_400.0
 RULE = Burning(budget=0.01, rate=10.0, long=3_600.0, short=300.0, least=50)
 ERRORS = Objective(promise=Promise.ERRORS, budget=0.01, rules=(RULE,))
 SLOW = Objective(promise=Promise.LATENCY, budget=0.01, within=0.05, rules=(RULE,))
@@ -168,8 +169,8 @@ def test_alerts_begin_and_end_when_the_rule_says_so():
     assert one.title == "audit: too many requests fail"
     assert one.key.endswith(".errors-10x")
     assert 100 * 60 < one.starts < 130 * 60 < one.ends <= 136 * 60
-    assert of_minutes(bad[: 120 + 1], [ERRORS], "/srv/audit")[0].ends is None
-    assert of_minutes([*bad[:121], *bad[195:]], [ERRORS], "/srv/audit")[0].ends == bad[195].start, "a gap says nothing"
+    assert of_minutes(bad[:129], [ERRORS], "/srv/audit")[0].ends is None
+    assert of_minutes([*bad[:129], *bad[195:]], [ERRORS], "/srv/audit")[0].ends == bad[195].start, "a gap says nothing"
 
 
 # --- the monitor
@@ -229,32 +230,27 @@ def test_each_minute_counts_once_however_often_one_looks_and_however_many_copies
     other.close()
 
 
-def test_minutes_are_let_go_and_alerts_last(tmp_path, control, log):
-    audit, say = tmp_path / "audit", Receiver(name="log", kind="log")
-    watched = monitor(audit, control)
+def test_minutes_are_let_go_and_an_alert_that_outlasts_them_is_told_once(control):
     told = []
     receiver = type("Receiver", (), {"send": lambda self, alert: told.append((alert.state, alert.starts))})()
-    teller = Teller(
-        alerting=Alerting(receivers=(say,)),
-        watch=watched.watch,
-        digest="r",
-        control=control,
-        receivers={"log": receiver},
-    )
+    watch = Watch(feed="/srv/audit", kind=Feed.LEDGER, time="", score="score")
+    receivers = {"log": receiver}
+    alerting = Alerting(receivers=(Receiver(name="log", kind="log"),))
+    teller = Teller(alerting=alerting, watch=watch, digest="r", control=control, receivers=receivers)
     teller.begin(0.0)
-    for hour in range(5):
-        put(log, [(60 * hour + at, 30 * (hour > 0)) for at in range(60)])
-        looked = watched.look(3_600.0 * (hour + 1))
-        teller.tell(lambda hour=hour: 3_600.0 * (hour + 1))
-    assert min(at for at, _ in kept(control, audit)) == 300 - 121, "twice the longest while"
-    assert [state for state, _ in told] == ["begins"]
-    assert looked.standings[0].seen is Seen.FAIL
-    assert looked.code(lenient=False) == 1
-    put(log, [(300 + at, 0) for at in range(10)])
-    watched.look(3_600.0 * 5 + 600.0)
-    teller.tell(lambda: 3_600.0 * 5 + 600.0)
+    for day in range(12):
+        counts = {
+            one.start: Counter(one.counts)
+            for one in (minute(at, failed=30 * (0 < day < 11)) for at in range(day * 1_440, (day + 1) * 1_440, 5))
+        }
+        promised = Following(objectives=(ERRORS,), served=control.windows.served)
+        promised.follow(watch.feed, Heard(counts=counts), day * DAY)
+        teller.tell(lambda day=day: (day + 1) * DAY)
+    left = control.windows.served.minutes(watch.feed)
+    assert left[0].start == left[-1].start - LOOKED - 3_600.0
     assert [state for state, _ in told] == ["begins", "over"]
     assert len({starts for _, starts in told}) == 1
+    assert DAY < told[0][1] < 2 * DAY
 
 
 def test_a_window_says_how_requests_were_answered_and_one_that_was_not_counted_says_so(tmp_path, control, log):

@@ -135,6 +135,7 @@ def status(
     """
     from temper.config.monitor import watch_of
     from temper.config.reading import read
+    from temper.core.watch import Feed
     from temper.monitoring.objectives import standing_of
     from temper.report import outcomes, served
     from temper.report.watched import document, show
@@ -154,7 +155,7 @@ def status(
             served.show(promised)
         else:
             typer.echo("nothing was looked at yet\n  next: temper monitor run")
-        if not json:
+        if not json and (watched is None or watched.kind is not Feed.EXCHANGES):
             _triggers.told(config, control, now)
 
 

@@ -41,7 +41,9 @@ def is_assistant(path: str | Path) -> bool:
 def load_assistant(path: str | Path) -> Assistant:
     """The assistant in this temper.yaml. Raises `ConfigError` with file, line, what was expected and what came."""
     path = Path(path)
-    document = read(path).only("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge")
+    document = read(path).only(
+        "system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor"
+    )
     base = path.absolute().parent
     about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
     section = document.section("assistant")

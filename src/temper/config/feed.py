@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from temper.config.document import Scalar, Section
+from temper.config.guard import audit_of
 from temper.config.serving import serving_of
 from temper.core.watch import Feed, Watch
 
@@ -24,6 +25,8 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@|([?&])password=[^&]*&?")
 
 def feed_of(section: Section, document: Section, base: Path) -> Watch:
     """The feed and its columns, everything else as usual."""
+    if document.has("assistant"):
+        return _exchanges(section, document, base)
     if isinstance(section.entries.get("feed"), Section):
         return _named(section, section.section("feed").only("ledger", "sql", "query"), base)
     feed = section.needed("feed")
@@ -67,6 +70,22 @@ def _ledger(section: Section, folder: str) -> Watch:
         if isinstance(section.entries.get(name), Scalar):
             raise section.error(f"a ledger has no column to be named in monitor.{name}", name, fix="remove it")
     return Watch(feed=folder, kind=Feed.LEDGER, time="", score="score")
+
+
+def _exchanges(section: Section, document: Section, base: Path) -> Watch:
+    """Those of an assistant stand in the ledger of its gateway, and nothing else is read of one."""
+    audit = audit_of(document, base)
+    if section.needed("feed") != Feed.LEDGER or audit is None:
+        raise section.error(
+            "an assistant is watched by the ledger of its gateway",
+            "feed",
+            fix="write `feed: ledger`, and `audit:` under `guard:`",
+        )
+    for name in (*_COLUMNS, "labels", "stream", "burn", "triggers", "manifest"):
+        if section.has(name):
+            raise section.error(f"monitor.{name} is for tables, and this is an assistant", name, fix="remove it")
+    stages = section.texts("attempts")
+    return Watch(feed=audit.folder, kind=Feed.EXCHANGES, time="", **({"attempts": stages} if stages else {}))
 
 
 def _columns(section: Section, watch: Watch) -> Watch:

@@ -14,6 +14,7 @@ monitor:
   public_key: ops.pub
   stream: {one_false_alarm_per: 1e7, tolerance: 0.05, strata: [segment]}   # rows as one stream, besides windows
   grace: 1h                      # how long after a window's end its rows may still come
+  attempts: [rules, linear]      # of an assistant, with `feed: ledger`: stages whose objections are attempts
   labels: labels/                # a table, or a folder of them: what became of rows, by the column of `id`
   label: fraud                   # the column that holds the class
   maturity: 45d                  # how old a row is when its label should be there; before, none counts
@@ -35,7 +36,7 @@ from temper.core.watch import Streaming, Watch
 
 _SIGNED = ("manifest", "public_key")
 _JUDGED = ("window", "false_alarms", "smallest", "grace", "stream")
-_KEYS = ("feed", "time", "id", "score", "client", *_JUDGED, *_SIGNED)
+_KEYS = ("feed", "time", "id", "score", "client", "attempts", *_JUDGED, *_SIGNED)
 _TOLD = ("alerts", "incidents", "triggers", "burn")
 _LABELS = ("labels", "label", "maturity")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}

@@ -30,6 +30,8 @@ RULES = (
 """When a budget of a month is burnt too fast. Source: Beyer et al., "The site reliability workbook", 2018, chapter 5:
 somebody is called for the first two, and has days for the third.
 """
+LOOKED = 604_800.0
+"""So many seconds back alerts are told of minutes; those that a rule looks back at from there are kept, too."""
 _TOOK = tuple(f"{TOOK}{end}" for end in ENDS)
 
 

@@ -11,6 +11,15 @@ PERSISTENT = "persistent"
 REFUSED = "refused"
 """Requests without a key that holds: what they are counted as, and the alarm of too many."""
 
+ATTEMPTS, EXCHANGES = "attempts", "exchanges"
+"""Exchanges with an assistant to which its guard objected: what they are counted as, and the alarm of too many; and
+what all exchanges of a window are counted as.
+"""
+STAGES = ("normaliser", "rules", "linear", "canary", "decoys", "permissions", "egress")
+"""Stages of a guard whose objection is a sign that somebody tried. That a question is too long, or an answer holds a
+card number, is none.
+"""
+
 
 class Seen(StrEnum):
     """What a window says; NOTHING stands for no rows at all, and like INCONCLUSIVE it is never read as PASS."""
@@ -31,11 +40,14 @@ class Kind(StrEnum):
 
 
 class Feed(StrEnum):
-    """What predictions are read from: files, the ledger of a gateway, or a database."""
+    """What predictions are read from: files, the ledger of a gateway, or a database; of an assistant, the exchanges in
+    the ledger of its gateway.
+    """
 
     FILES = "files"
     LEDGER = "ledger"
     SQL = "sql"
+    EXCHANGES = "exchanges"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +74,7 @@ class Watch:
     `window` is in seconds. `false_alarms` is the share of windows without drift in which anything may alarm. A distance
     of distribution functions below `smallest` is no alarm, and windows too small to show one that large are
     inconclusive. `grace` seconds after its end a window is complete. `client` names the column that says whose a row
-    is.
+    is. `attempts` are the stages of an assistant's guard whose objections are attempts.
     """
 
     feed: str
@@ -80,6 +92,7 @@ class Watch:
     manifest: str = ""
     public_key: str = ""
     stream: Streaming | None = None
+    attempts: tuple[str, ...] = STAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

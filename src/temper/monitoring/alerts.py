@@ -20,7 +20,7 @@ from temper.core.incident import Incident, Severity
 from temper.core.job import Job, JobState
 from temper.core.outcome import Outcome
 from temper.core.requirement import Verdict
-from temper.core.served import Minute, Objective, Promise
+from temper.core.served import LOOKED, Minute, Objective, Promise
 from temper.core.watch import Seen, Watched
 from temper.kernels.burn import burn, burning
 from temper.monitoring.opening import OURS
@@ -55,13 +55,12 @@ def of_minutes(minutes: Sequence[Minute], objectives: Sequence[Objective], feed:
     """Every promise of a gateway's answers that was or is broken in these minutes of a feed (the oldest first). Where
     nothing came nothing is said: what is wrong goes on.
 
-    Said is something of the last of the longest whiles alone, which has all minutes before it that a rule looks at:
-    older ones may have been let go.
+    Nothing is said of minutes older than `LOOKED`: of what a rule looks back at from there some may be gone.
     """
     found: list[Alert] = []
+    since = minutes[-1].start - LOOKED if minutes else 0.0
     for objective in objectives:
         events = {one.start: objective.events(one.counts) for one in minutes}
-        since = max(events, default=0.0) - objective.longest
         for rule in objective.rules:
             burnt = zip(minutes, _burnt(minutes, rule, lambda one: events[one.start]), strict=True)  # noqa: B023
             states = [

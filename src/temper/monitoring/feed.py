@@ -14,7 +14,7 @@ from temper.core.errors import ConfigError
 from temper.core.outcome import Truth
 from temper.core.schema import Schema
 from temper.core.watch import Feed, Watch
-from temper.monitoring import from_ledger, from_sql
+from temper.monitoring import from_exchanges, from_ledger, from_sql
 from temper.monitoring.arrived import Arrived, of_frame, seconds_of
 from temper.monitoring.done import Done
 from temper.monitoring.labels import Labels
@@ -26,6 +26,8 @@ def arrived(watch: Watch, schema: Schema, since: float = 0.0) -> Iterator[Arrive
     """
     if watch.kind is Feed.LEDGER:
         return from_ledger.arrived(watch, since)
+    if watch.kind is Feed.EXCHANGES:
+        return from_exchanges.arrived(watch, since)
     if watch.kind is Feed.SQL:
         return from_sql.arrived(watch, schema, since)
     return (table(path, watch, schema) for path in files_of(watch))

@@ -34,7 +34,7 @@ def arrived(watch: Watch, since: float) -> Iterator[Arrived]:
 
 def _of_log(log: Path, width: float, since: float) -> Iterator[Arrived]:
     part = _Part(window=0.0)
-    for _, data in records(log, _first(log, since - width)):
+    for _, data in records(log, first(log, since - width)):
         record = lines.decode(data)
         if record.kind not in ("decision", COUNTS):
             continue
@@ -49,7 +49,7 @@ def _of_log(log: Path, width: float, since: float) -> Iterator[Arrived]:
     yield part.whole()
 
 
-def _first(log: Path, at: float) -> int:
+def first(log: Path, at: float) -> int:
     """The first record from this time on. A window earlier than needed, so that a clock set back by less than half of
     one loses nothing.
     """
@@ -82,9 +82,9 @@ class _Part:
             self.refused += body.rows
             return
         primary = body.source == Source.PRIMARY.value
-        number = _number(data)
+        own = number(data)
         self.at += [record.wall / 1e9] * len(body.scores)
-        self.ids += [number ^ row for row in range(len(body.scores))]
+        self.ids += [own ^ row for row in range(len(body.scores))]
         self.scores += body.scores if primary else [np.nan] * len(body.scores)
         self.instead += 0 if primary else len(body.scores)
         version = f"{body.model} {body.digest[:12]}".strip() if primary else ""
@@ -92,7 +92,7 @@ class _Part:
 
     def count(self, record: Record, data: bytes) -> None:
         """How requests were answered, also those that are in no decision."""
-        self.counted.append(Counted(number=_number(data), at=record.wall / 1e9, events=events_of(counts(record))))
+        self.counted.append(Counted(number=number(data), at=record.wall / 1e9, events=events_of(counts(record))))
 
     def whole(self) -> Arrived:
         told = (
@@ -125,6 +125,6 @@ def events_of(counted: Counts) -> dict[str, int]:
     return found | {f"{TOOK}{end}": many for end, many in counted.took.items()}
 
 
-def _number(data: bytes) -> int:
+def number(data: bytes) -> int:
     """What a record is known by, in copies of its ledger too."""
     return int.from_bytes(leaf(data)[:8], "big") >> 1

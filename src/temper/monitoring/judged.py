@@ -9,7 +9,7 @@ import numpy as np
 
 from temper.core.moved import TOGETHER, Moved
 from temper.core.room import Room
-from temper.core.watch import PERSISTENT, Alarm, Seen, Watch, Watched
+from temper.core.watch import ATTEMPTS, PERSISTENT, Alarm, Feed, Seen, Watch, Watched
 from temper.kernels.several import discoveries
 from temper.monitoring.crowd import gathered, persistent
 from temper.monitoring.reference import Window
@@ -44,7 +44,9 @@ def judged(
     small = _small(drift["ks"], watch.smallest)
     alarms = tuple(one for family in (columns, wholes, security) for one in _alarms(family, window, watch, small))
     tests = [sum(len(one.p) for one in family.values()) for family in (columns, wholes, security)]
-    needed = rows_needed(window.reference.tally.rows, tests[0], watch)
+    needed = rows_needed(window.reference.tally.rows, tests[0], watch) if watch.kind is not Feed.EXCHANGES else None
+    if len(security[ATTEMPTS].p):  # the windows before promise something, however few exchanges this one has
+        needed = 0
     rows = window.tally.rows
     wrong = tuple(troubles)
     return Watched(

@@ -10,7 +10,8 @@ a little, and leave neither. So, in this order:
    Where an attacker could have done all of it to rows of his own and there is a sign of attack as well, it is an
    attack; of both, both are told.
 2. *attack-like*: scores bunch just below the threshold, in this window or a little in many, or a train of
-   near-duplicates walks towards it; or keys that do not hold are tried more often than before.
+   near-duplicates walks towards it; or keys that do not hold are tried more often than before; or the guard of an
+   assistant objects to more exchanges than before.
 3. *natural*: a column that no attacker sets has drifted, and there is none of the above.
 4. *unknown*: anything else. Only movable columns have moved (customers at a sale, or attackers who go far below the
    threshold), only scores (another model?), only how columns belong together.
@@ -28,7 +29,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from temper.core.schema import Mutability, Schema
-from temper.core.watch import PERSISTENT, Alarm, Kind, Seen, Watched
+from temper.core.watch import ATTEMPTS, PERSISTENT, Alarm, Kind, Seen, Watched
 from temper.monitoring.faults import Fault, faults
 from temper.monitoring.reference import Window
 from temper.monitoring.segments import where
@@ -40,8 +41,9 @@ _SIGNS = {
     "trains": "a client tried one case {value:,.0f} times, ever closer to the threshold",
     "movable": "only columns that an attacker sets have moved, by up to {value:.2f}",
     "refused": "{value:,.0f} requests came without a key that holds, more than the windows before promise",
+    ATTEMPTS: "the guard objected to {value:,.0f} exchanges, more than the windows before promise for so many",
 }
-_ATTACK = ("bunching", PERSISTENT, "trains", "refused")
+_ATTACK = ("bunching", PERSISTENT, "trains", "refused", ATTEMPTS)
 
 
 def explained(one: Watched, window: Window, schema: Schema, before: Watched | None) -> Watched:

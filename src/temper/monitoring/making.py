@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from temper.config.assistant import load_assistant
 from temper.config.monitor import truth_of, watch_of
 from temper.config.objectives import objectives_of
 from temper.config.reading import read as read_config
@@ -39,6 +40,7 @@ from temper.monitoring.kept import known_as
 from temper.monitoring.labels import Cohort
 from temper.monitoring.matured import Matured
 from temper.monitoring.objectives import Following as Promised
+from temper.monitoring.reference import Reference
 from temper.monitoring.run import Monitor
 from temper.store.control.outcomes import Outcomes
 from temper.store.control.windows import Windows
@@ -65,6 +67,8 @@ def monitor_of(
         raise ConfigError(
             f"{config} does not say where predictions are", fix="add `monitor: {feed: predictions/, time: at}`"
         )
+    if watch.kind is Feed.EXCHANGES:
+        return exchanges_of(config, watch, windows)
     path, objectives = base / FILE, objectives_of(document, watch)
     system = load_system(config, trust_pickle=trust_pickle, today=today)
     if watch.manifest:
@@ -85,6 +89,21 @@ def monitor_of(
         spread=spread,
         system=system.name,
         model=system.target.digest,
+    )
+
+
+def exchanges_of(config: Path, watch: Watch, windows: Windows) -> Monitor:
+    """The monitor of an assistant: exchanges have no columns, and its windows are held against those before."""
+    assistant = load_assistant(config)
+    reference = Reference.fit(np.zeros((2, 0)), Schema())
+    return Monitor(
+        watch=watch,
+        schema=Schema(),
+        reference=reference,
+        digest=known_as(reference),
+        windows=windows,
+        system=assistant.name,
+        model=assistant.target.digest,
     )
 
 

@@ -8,15 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from temper.core.alert import Burning
-from temper.core.served import ANSWERED, MINUTE, Minute, Objective, Rate, Standing
+from temper.core.served import ANSWERED, LOOKED, MINUTE, Minute, Objective, Rate, Standing
 from temper.core.watch import Seen
 from temper.kernels.burn import burn
 from temper.monitoring.counted import Piece
 from temper.store.control.served import Served
-
-AGAIN = 2.0
-"""Minutes are kept for so many times the longest while, so that what is said of the last such while has all before it.
-"""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -49,7 +45,7 @@ class Following:
         known = {one.start: one.counts for one in self.served.minutes(feed)}
         found = {start: counts for start, counts in heard.counts.items() if start >= since}
         newest = max([*known, *found], default=0.0)
-        first = newest - AGAIN * max(one.longest for one in self.objectives)
+        first = newest - LOOKED - max(one.longest for one in self.objectives)
         new = [
             Minute(start=start, counts=dict(counts))
             for start, counts in sorted(found.items())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from temper.core.alert import Opening
 from temper.core.incident import Severity, Symptom
-from temper.core.watch import Kind, Seen, Watch, Watched
+from temper.core.watch import ATTEMPTS, Kind, Seen, Watch, Watched
 from temper.report._inert import inert
 from temper.report.watched import said, span
 from temper.store.control import Control
@@ -42,6 +42,9 @@ _RULES = {
         word="unknown", severity=Severity.MINOR, playbook="drift", title="rows have changed, and nothing says why"
     ),
 }
+_INJECTED = _Rule(
+    word="injection", severity=Severity.MAJOR, playbook="injection", title="somebody tries to inject instructions"
+)
 _ABSENT = _Rule(word=_SILENT, severity=Severity.MAJOR, playbook="feed-silent", title="no rows come")
 
 
@@ -57,9 +60,15 @@ def symptoms(windows: Sequence[Watched], absent: int, feed: str) -> Iterator[Sym
         if one.rows:
             yield _over(_SILENT, one, feed)
         if one.seen is Seen.FAIL:
-            yield _wrong(_RULES[one.kind or Kind.UNKNOWN], one, feed, one.start if one.since is None else one.since)
+            yield _wrong(_rule(one), one, feed, one.start if one.since is None else one.since)
         elif one.seen is Seen.PASS:
-            yield from (_over(rule.word, one, feed) for rule in _RULES.values())
+            yield from (_over(rule.word, one, feed) for rule in (*_RULES.values(), _INJECTED))
+
+
+def _rule(one: Watched) -> _Rule:
+    if any(alarm.comparison == ATTEMPTS for alarm in one.alarms):
+        return _INJECTED
+    return _RULES[one.kind or Kind.UNKNOWN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -109,7 +109,8 @@ class Reference:
 
     def ranks(self, rows: Array) -> Array:
         """Rows (k, d) as their places in the reference, from -1 to 1, which no wild value leaves; a gap is at 0."""
-        return np.column_stack([self._rank(column, rows[:, column]) for column in range(len(self.cells))])
+        ranks = [self._rank(column, rows[:, column]) for column in range(len(self.cells))]
+        return np.column_stack(ranks) if ranks else np.zeros((len(rows), 0))
 
     def _rank(self, column: int, values: Array) -> Array:
         counts = self.tally.counts[self.cells.places(column)]

@@ -14,7 +14,7 @@ from temper.core.errors import Unsupported
 from temper.core.outcome import Outcome
 from temper.core.schema import Schema
 from temper.core.served import Standing
-from temper.core.watch import Feed, Seen, Shape, Watch, Watched
+from temper.core.watch import EXCHANGES, Feed, Seen, Shape, Watch, Watched
 from temper.monitoring.arrived import of_frame
 from temper.monitoring.counted import Counting, Held, Piece, Spread
 from temper.monitoring.done import Done
@@ -260,4 +260,7 @@ def _happened(windows: Iterable[Watched], start: float) -> tuple[Mapping[str, in
     """What was counted in the latest windows before this time, but for what alarmed there: that promises nothing."""
     earlier = sorted((one for one in windows if one.events and one.start < start), key=lambda one: one.start)
     alarmed = {one.start: {alarm.comparison for alarm in one.alarms} for one in earlier}
-    return tuple({name: n for name, n in one.events if name not in alarmed[one.start]} for one in earlier[-_EARLIER:])
+    return tuple(
+        {EXCHANGES: one.rows} | {name: n for name, n in one.events if name not in alarmed[one.start]}
+        for one in earlier[-_EARLIER:]
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from temper.core.outcome import Outcome
 from temper.core.served import ANSWERED
-from temper.core.watch import Alarm, Kind, Seen, Shifted, Watched
+from temper.core.watch import ATTEMPTS, Alarm, Kind, Seen, Shifted, Watched
 from temper.report import served
 from temper.report._inert import inert
 
@@ -17,6 +17,7 @@ _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", S
 _SHOWN = 3
 _ORDER = (
     *(
+        "attempts",
         "refused",
         "trains",
         "bunching",
@@ -143,6 +144,9 @@ def _alone(one: Watched) -> str:
         return "; ".join(_alarm(alarm) for alarm in first) + more
     if one.seen is Seen.NOTHING:
         return "no rows came: is the feed silent?"
+    if ATTEMPTS in (events := dict(one.events)):
+        usual = "as before" if one.seen is Seen.PASS else "too few windows came before to say what is usual"
+        return f"the guard objected to {events[ATTEMPTS]:,} of {one.rows:,} exchanges: {usual}"
     if one.seen is Seen.INCONCLUSIVE:
         needed = "no number would, of so small a reference" if one.needed is None else f"{one.needed:,} would"
         return f"too few rows to show what is worth an alarm: {needed}"
@@ -175,6 +179,7 @@ def moved(alarm: Alarm) -> str:
         "persistent": f"crowded just below the threshold over many windows, {value:,.0f} to one against chance",
         "together": f"two columns go together otherwise, by {value:.2f}",
         "trains": f"one case was tried {value:,.0f} times, ever closer to the threshold",
+        "attempts": f"the guard objected to {value:,.0f} exchanges",
         "refused": f"{value:,.0f} requests came without a key that holds",
         "movable": f"only what an attacker sets has moved, by {value:.2f}",
     }.get(alarm.comparison, f"{alarm.comparison} {alarm.value:.3g}")

@@ -20,6 +20,7 @@ SIGNS = {
     "bunching": ("Bunching", "scores crowd just below the threshold, more than both their neighbours promise"),
     "trains": ("Trains", "one client tries one case again and again, ever closer to the threshold"),
     "movable": ("Movable", "only columns that an attacker sets have moved"),
+    "attempts": ("Attempts", "the guard of an assistant objected to more exchanges than the windows before promise"),
     "refused": ("Refused keys", "requests came without a key that holds, more than the windows before promise"),
 }
 EVENTS = 12

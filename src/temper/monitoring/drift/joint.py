@@ -35,7 +35,7 @@ class MeanDiscrepancy:
         """The unbiased squared discrepancy; all columns together."""
         known = window.reference
         first, second = (known.ranks(one.rows) for one in (known.sample, window.sample))
-        if min(len(first), len(second)) < 2:
+        if min(len(first), len(second)) < 2 or not first.shape[1]:
             return Moved(columns=np.array([TOGETHER]), values=np.array([np.nan]), p=np.array([1.0]))
         value, p = mean_discrepancy(first, second, self.exchanges)
         return Moved(columns=np.array([TOGETHER]), values=np.array([value]), p=np.array([p]))

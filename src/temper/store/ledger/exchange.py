@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from temper.core.errors import StoreError
+from temper.store.ledger.record import Record
+
 BEGUN = "begun"
 """The kind of a record that an answer in pieces is about to go out: without an `exchange` of the same request after it,
 the answer broke off with its process.
@@ -61,3 +64,14 @@ class Exchanged(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     failed: str = ""
     read: int = 0
     written: int = 0
+
+
+_exchanges = msgspec.msgpack.Decoder(Exchanged)
+
+
+def exchanged(record: Record) -> Exchanged:
+    """The body of a record of the kind `EXCHANGE`."""
+    try:
+        return _exchanges.decode(record.body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreError(f"record {record.seq} is no exchange: {error}", fix="run `temper ledger verify`") from None

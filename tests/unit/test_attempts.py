@@ -1,5 +1,7 @@
 """Attempts to inject instructions: what an assistant's guard objected to, from its ledger, window by window."""
 
+import time
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +13,7 @@ from temper.core.errors import ConfigError
 from temper.core.watch import ATTEMPTS, Feed, Kind, Seen
 from temper.kernels.surge import surge_p
 from temper.monitoring.making import monitor_of
+from temper.report.watched import said
 from temper.store.control import Control
 from temper.store.ledger.exchange import EXCHANGE, Answered, Exchanged, Ruled
 from temper.store.ledger.log import Log
@@ -33,7 +36,7 @@ MASKED = Exchanged(**ABOUT, level="REVISE", answers=(Answered(level="REVISE", ru
 
 def test_twice_as_much_promises_twice_as_many():
     rng = np.random.Generator(np.random.Philox(key=8))
-    level, runs, alarms = 0.01, 200, 0
+    level, runs, alarms = 0.01, 100, 0
     for _ in range(runs):
         much = rng.uniform(0.3, 3.0, 21)
         seen = rng.poisson(rng.gamma(4.0, 5.0 * much))
@@ -63,8 +66,9 @@ def hour(log, at, many, tried):
     """An hour of exchanges; some of those that nobody tried anything in had a card number masked."""
     bodies = [(ASKED, READ)[place % 2] for place in range(tried)] + [(LET, MASKED)[p % 5 == 0] for p in range(many)]
     wall = int((at * HOUR + 60.0) * 1e9)
-    log.write([(wall + place * 10**6, 0, EXCHANGE, packed(body), None) for place, body in enumerate(bodies)])
-    log.settle()
+    if bodies:
+        log.write([(wall + place * 10**6, 0, EXCHANGE, packed(body), None) for place, body in enumerate(bodies)])
+        log.settle()
 
 
 def run(place, *more):
@@ -85,21 +89,22 @@ def test_a_surge_of_attempts_is_an_attack_and_opens_an_incident_and_growth_is_no
     attack = found[8]
     assert (attack.kind, attack.rows, [one.comparison for one in attack.alarms]) == (Kind.ATTACK, 160, [ATTEMPTS])
     assert "the guard objected to 60 exchanges" in attack.why[0]
+    assert (
+        said(found[0]) == "the guard objected to 3 of 103 exchanges: too few windows came before to say what is usual"
+    )
+    assert said(found[7]) == "the guard objected to 16 of 616 exchanges: as before"
     assert look(len(story) * HOUR).new == []
     control.close()
 
 
 def test_the_command_opens_the_incident_with_its_playbook_and_says_why(place, log):
-    for at, tried in enumerate([3, 0, 4, 2, 3, 1]):
-        hour(log, at, 50, tried)
-    first = run(place, "run")
-    assert first.exit_code == 3, first.output
-    assert "too few windows came before" in first.output
-    hour(log, 6, 50, 40)
-    hour(log, 7, 50, 1)
-    second = run(place, "run")
-    assert second.exit_code == 1, second.output
-    assert "opened incident 1" in second.output
+    first = int(time.time() // HOUR) - 8
+    for at, tried in enumerate([3, 0, 4, 2, 3, 1, 40, 1]):
+        hour(log, first + at, 50, tried)
+    ran = run(place, "run")
+    assert ran.exit_code == 1, ran.output
+    assert "opened incident 1" in ran.output
+    assert "temper respond show injection" in " ".join(ran.output.split())
     control = Control.open(str(place / "control.db"))
     (incident,) = control.incidents.page(False, limit=5)
     assert (incident.title, incident.playbook) == ("audit: somebody tries to inject instructions", "injection")

@@ -71,11 +71,13 @@ def following(windows: Sequence[Watched]) -> str:
     kinds = {one.kind for one in windows}
     if Kind.PIPELINE in kinds:
         return "next: repair what fills the feed; the model was given other columns than it was made for"
+    if any(alarm.comparison == ATTEMPTS for one in windows for alarm in one.alarms):
+        return "next: `temper ledger show` says who asked; what to do: `temper respond show injection`"
     if Kind.ATTACK in kinds:
         return "next: look at the rows near the threshold, and at who sent them; `temper assess` says what breaks it"
     if any(one.alarms or one.shifts for one in windows):
         return "next: `temper assess` with newer rows says whether the model still holds there"
-    if any(one.seen is Seen.INCONCLUSIVE for one in windows):
+    if any(one.seen is Seen.INCONCLUSIVE and ATTEMPTS not in dict(one.events) for one in windows):
         return "next: a longer `monitor: window:` gives windows that can be judged"
     return ""
 

@@ -70,6 +70,12 @@ def test_what_is_wrong_lasts_until_a_window_says_otherwise(word, expected):
     assert spells(word) == expected
 
 
+def test_signs_of_an_attack_are_not_called_drift_of_no_column():
+    (one,) = days("f", column="")
+    (told,) = alerts([replace(one, kind=Kind.ATTACK)], ALERTING, FEED)
+    assert told.title == "predictions: signs of an attack"
+
+
 def test_every_beginning_of_a_history_tells_the_same_story():
     word = "pffpnnpbfinnnpff"
     whole = {(rule, starts): ends for rule, starts, ends in spells(word)}

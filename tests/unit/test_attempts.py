@@ -38,7 +38,7 @@ def test_twice_as_much_promises_twice_as_many():
     rng = np.random.Generator(np.random.Philox(key=8))
     level, runs, alarms = 0.01, 100, 0
     for _ in range(runs):
-        much = rng.uniform(0.3, 3.0, 21)
+        much = rng.uniform(0.3, 3.0, 9)
         seen = rng.poisson(rng.gamma(4.0, 5.0 * much))
         alarms += surge_p(int(seen[-1]), seen[:-1].tolist(), (much[:-1] / much[-1]).tolist()) <= level
     assert alarms <= runs * level + 3 * np.sqrt(runs * level * (1 - level))
@@ -106,7 +106,7 @@ def test_the_command_opens_the_incident_with_its_playbook_and_says_why(place, lo
     assert "opened incident 1" in ran.output
     assert "temper respond show injection" in " ".join(ran.output.split())
     control = Control.open(str(place / "control.db"))
-    (incident,) = control.incidents.page(False, limit=5)
+    (incident,) = control.incidents.page(False, limit=5, timelines=True)
     assert (incident.title, incident.playbook) == ("audit: somebody tries to inject instructions", "injection")
     control.close()
     told = run(place, "status").output

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from temper.core.alert import Alert, Receiver
+from temper.core.alert import Alert, Burning, Receiver
 from temper.core.incident import Severity
 from temper.core.measure import Better, Measurement, Status
 from temper.core.outcome import Outcome
 from temper.core.requirement import Judgement, Requirement, Verdict
+from temper.core.served import Minute, Objective, Promise
 from temper.core.watch import Alarm, Kind, Seen, Shape, Watched
 from temper.store.control.alerts import Found
 from temper.web import feeds
@@ -350,6 +351,23 @@ def test_no_text_of_a_feed_acts(world: World, text: str) -> None:
         assert 'onerror="' not in body
 
 
+def test_health_says_where_promises_of_answers_stand(world: World) -> None:
+    keep(world, drifted(0))
+    rule = Burning(budget=0.01, rate=10.0, long=3_600.0, short=300.0)
+    errors = Objective(promise=Promise.ERRORS, budget=0.01, rules=(rule,))
+    start = NOW // 60.0 * 60.0 - 120.0
+    for counts, said in (
+        ({"answered": 600, "failed": 200}, ("fail", "200 of 800 (25 %; 1 % may)")),
+        ({"answered": 800, "failed": 0}, ("pass", "0 of 800 (0 %; 1 % may)")),
+        ({}, ("no data", "none came; no request came in 5 min")),
+    ):
+        world.control.windows.served.keep(FEED, [errors], [Minute(start=start, counts=counts)], 0.0)
+        text = world.browser("vera").get("/monitoring").text
+        shown = text[text.index("Promises of answers") :]
+        for word in ("errors", *said):
+            assert word in shown[:600]
+
+
 @contextmanager
 def counted(world: World) -> Iterator[list[int]]:
     """How many transactions the store has seen."""
@@ -367,7 +385,7 @@ def counted(world: World) -> Iterator[list[int]]:
         database._transaction = real  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize(("page", "most"), [("", 6), ("/drift", 4), ("/accuracy", 4), ("/security", 4), ("/alerts", 4)])
+@pytest.mark.parametrize(("page", "most"), [("", 7), ("/drift", 4), ("/accuracy", 4), ("/security", 4), ("/alerts", 4)])
 def test_a_page_asks_the_store_little_however_much_there_is(world: World, page: str, most: int) -> None:
     keep(world, *(drifted(back, 40) for back in range(40, -1, -1)), shapes=(shape(),))
     world.control.windows.outcomes.keep(FEED, "l", "r", [outcome(back) for back in range(40, -1, -1)], NOW)

@@ -27,6 +27,8 @@ def feed_of(section: Section, document: Section, base: Path) -> Watch:
     """The feed and its columns, everything else as usual."""
     if document.has("assistant"):
         return _exchanges(section, document, base)
+    if section.has("attempts"):
+        raise section.error("monitor.attempts is for assistants, and this is none", "attempts", fix="remove it")
     if isinstance(section.entries.get("feed"), Section):
         return _named(section, section.section("feed").only("ledger", "sql", "query"), base)
     feed = section.needed("feed")
@@ -84,8 +86,8 @@ def _exchanges(section: Section, document: Section, base: Path) -> Watch:
     for name in (*_COLUMNS, "labels", "stream", "burn", "triggers", "manifest"):
         if section.has(name):
             raise section.error(f"monitor.{name} is for tables, and this is an assistant", name, fix="remove it")
-    stages = section.texts("attempts")
-    return Watch(feed=audit.folder, kind=Feed.EXCHANGES, time="", **({"attempts": stages} if stages else {}))
+    found = Watch(feed=audit.folder, kind=Feed.EXCHANGES, time="")
+    return replace(found, attempts=section.texts("attempts") or found.attempts)
 
 
 def _columns(section: Section, watch: Watch) -> Watch:

@@ -21,7 +21,7 @@ from temper.core.job import Job, JobState
 from temper.core.outcome import Outcome
 from temper.core.requirement import Verdict
 from temper.core.served import LOOKED, Minute, Objective, Promise
-from temper.core.watch import Seen, Watched
+from temper.core.watch import Kind, Seen, Watched
 from temper.kernels.burn import burn, burning
 from temper.monitoring.opening import OURS
 from temper.report._inert import inert
@@ -287,7 +287,7 @@ def _alert(rule: str, spell: _Spell[Watched], feed: str) -> Alert:
     return Alert(
         key=f"{key}.{rule}",
         severity=_SEVERITY[rule.partition("-")[0]],
-        title=f"{name}: {_what(rule, columns)}",
+        title=f"{name}: {_what(rule, columns, last.kind)}",
         text=f"{_many(spell.wrong)}: {instead if rule.startswith('requests') else kind + said(last)}",
         labels=(("feed", name), ("rule", rule)),
         columns=columns,
@@ -304,7 +304,9 @@ def _columns(rule: str, spell: _Spell[Watched]) -> tuple[str, ...]:
     return tuple(inert(name, _LONGEST) for name in sorted(names - {""}))
 
 
-def _what(rule: str, columns: tuple[str, ...]) -> str:
+def _what(rule: str, columns: tuple[str, ...], kind: Kind | None) -> str:
+    if rule == "drift" and not columns and kind is Kind.ATTACK:
+        return "signs of an attack"
     if rule in ("drift", "stream"):
         shown = ", ".join(columns[:_SHOWN]) or "columns together"
         what = "drift" if rule == "drift" else "a shift in the stream"

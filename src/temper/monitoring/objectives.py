@@ -66,7 +66,9 @@ def standings(objectives: Sequence[Objective], minutes: Sequence[Minute], now: f
 def standing_of(served: Served, feed: str, now: float) -> list[Standing]:
     """The same of what is kept of a feed."""
     objectives = served.objectives(feed)
-    longest = max((one.longest for one in objectives), default=0.0)
+    if not objectives:
+        return []
+    longest = max(one.longest for one in objectives)
     return standings(objectives, served.minutes(feed, now - longest - MINUTE), now)
 
 

@@ -69,7 +69,8 @@ class Looked:
 
     def code(self, *, lenient: bool) -> int:
         """The exit code: 1 with an alarm, 3 where a window could not be judged, else 0."""
-        seen = {one.seen for one in (*self.new, *self.outcomes, *self.standings)}
+        seen = {one.seen for one in self.new} | {one.seen for one in self.outcomes}
+        seen |= {one.seen for one in self.standings}
         if Seen.FAIL in seen:
             return 1
         return 3 if seen & {Seen.INCONCLUSIVE, Seen.NOTHING} and not lenient else 0

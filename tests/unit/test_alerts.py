@@ -13,7 +13,7 @@ from temper.core.incident import Severity
 from temper.core.job import Order
 from temper.core.outcome import Outcome
 from temper.core.requirement import Judgement, Requirement, Verdict
-from temper.core.watch import Alarm, Feed, Seen, Shifted, Version, Watch, Watched
+from temper.core.watch import Alarm, Feed, Kind, Seen, Shifted, Version, Watch, Watched
 from temper.monitoring.alerts import alerts, of_jobs, of_outcomes, quiet
 from temper.monitoring.telling import Teller, teller_of
 from temper.store.control import Control

@@ -352,7 +352,7 @@ def test_no_text_of_a_feed_acts(world: World, text: str) -> None:
 
 
 def test_health_says_where_promises_of_answers_stand(world: World) -> None:
-    keep(world, drifted(0))
+    keep(world, drifted(0, 0))
     rule = Burning(budget=0.01, rate=10.0, long=3_600.0, short=300.0)
     errors = Objective(promise=Promise.ERRORS, budget=0.01, rules=(rule,))
     start = NOW // 60.0 * 60.0 - 120.0

@@ -132,3 +132,9 @@ def test_which_stages_tell_of_attempts_can_be_chosen(place, tmp_path):
 def test_what_is_for_tables_is_refused(before, after, wrong, tmp_path):
     with pytest.raises(ConfigError, match=wrong):
         watch_of(parse(YAML.replace(before, after), "temper.yaml"), tmp_path)
+
+
+def test_its_playbook_can_be_tried_on_an_assistant(place):
+    where = ["--dry-run", "--config", str(place / "temper.yaml")]
+    told = CliRunner().invoke(app, ["respond", "run", "injection", *where]).output
+    assert "find out who, and through what" in told

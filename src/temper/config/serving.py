@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.document import Node, Scalar, Section, describe
-from temper.config.guard import ACKS
+from temper.config.guard import ACKS, audit_of
 from temper.config.reading import parse
 from temper.core.errors import ConfigError
 from temper.core.serving import Mode
@@ -64,6 +64,16 @@ class Serving:
     stages: Stages = field(default_factory=tuple)
 
 
+def _of_assistant(document: Section, base: Path) -> Serving:
+    """Where the store and the ledger of an assistant lie, which is all that playbooks ask; its guard is another."""
+    usual, audit = Serving(), audit_of(document, base)
+    return Serving(
+        control=str(base / usual.control),
+        audit=str(base / usual.audit) if audit is None else audit.folder,
+        checkpoints="" if audit is None else audit.checkpoints,
+    )
+
+
 def serving_of(document: Section, base: Path) -> Serving:
     """What stands under `guard:`; the defaults where nothing does.
 
@@ -72,6 +82,8 @@ def serving_of(document: Section, base: Path) -> Serving:
     >>> [(name, mode.value) for name, mode, _ in serving_of(Section(entries={"guard": guard}), Path("/x")).stages]
     [('quota', 'enforce'), ('anomaly', 'shadow')]
     """
+    if document.has("assistant"):
+        return _of_assistant(document, base)
     section, usual = document.section("guard"), Serving()
     audit = section.section("audit") if isinstance(section.entries.get("audit"), Section) else Section()
     audit.only("folder", "ack", "checkpoints")

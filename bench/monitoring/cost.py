@@ -5,7 +5,7 @@ python -m bench.monitoring.cost [start|rows|memory|backfill ...] [--quick]
 start     one window of 100,000 rows x 30: what judges it alone, and the whole command `temper monitor check`, with a
           model that is a function and with one of LightGBM, whose import brings scikit-learn
 rows      a row by itself, in a batch, and among 500 rows that are strange, by each detector of rows that a gateway asks
-memory    parts that add up; the largest resident size of this process, so run it alone
+memory    a file that is larger than the memory it may take
 backfill  a feed of many files by one process and by two
 """
 
@@ -23,16 +23,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.monitoring.drift import LEVELS, NUMBERS, ROOM, rows, schema
+from bench.monitoring.drift import LEVELS, NUMBERS, rows, schema
 from bench.table import MEDIANS, goal, machine, median, table
 from temper.core.room import Room
-from temper.core.schema import Schema
+from temper.core.schema import Column, Schema
 from temper.core.watch import Watch
 from temper.monitoring.counted import Counting, Held
 from temper.monitoring.feed import files_of
 from temper.monitoring.judged import judged
-from temper.monitoring.kept import keep
-from temper.monitoring.reference import Reference, Window
+from temper.monitoring.kept import keep, read
+from temper.monitoring.reference import Reference
 
 JUDGES = (
     "import sys, json, numpy as np\n"
@@ -46,7 +46,7 @@ JUDGES = (
 )
 MODEL = "import numpy as np\n\n\ndef score(x):\n    return 1.0 / (1.0 + np.exp(-np.nan_to_num(x[:, 0])))\n"
 MODELS = {
-    "a function": "{callable: \"model.py:score\", kind: probabilities, version: \"1\"}",
+    "a function": '{callable: "model.py:score", kind: probabilities, version: "1"}',
     "LightGBM": "{path: model.txt}",
 }
 
@@ -156,22 +156,49 @@ def _each(call: Callable[[], object], times: int) -> float:
 
 
 def memory(quick: bool) -> None:
-    """Three million rows of 300 columns, in parts that add up."""
+    """A file of three million rows of 300 columns, read, counted and judged by a process of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     columns, parts, each = 300, 6 if quick else 60, 50_000
     rng = np.random.Generator(np.random.Philox(key=4))
-    known = Reference.fit(rng.normal(size=(20_000, columns)), Schema())
-    began, whole = time.process_time(), None
-    for at in range(parts):
-        part = rng.normal(size=(each, columns)).astype(np.float32)
-        window = Window.of(known, part, np.arange(at * each, (at + 1) * each))
-        whole = window if whole is None else whole + window
-    assert whole is not None
-    for name in ROOM.names():
-        ROOM.build(name).compare(whole)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    taken = time.process_time() - began
-    print(f"{whole.tally.rows:,} rows x {columns}: {taken:.0f} s of processor time, drawing rows included")
-    goal("memory", peak, 2.0, "GiB")
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        keep(Reference.fit(rng.normal(size=(20_000, columns)), _numbers(columns)), folder / "reference.npz")
+        writer = None
+        for at in range(parts):
+            x = rng.standard_normal((each, columns), dtype=np.float32)
+            arrays = {name: x[:, column] for column, name in enumerate(_numbers(columns).names)}
+            part = pa.table({**arrays, "at": np.zeros(each), "id": np.arange(at * each, (at + 1) * each)})
+            writer = writer or pq.ParquetWriter(folder / "feed.parquet", part.schema, compression="none")
+            writer.write_table(part)
+        assert writer is not None
+        writer.close()
+        size = (folder / "feed.parquet").stat().st_size / 2**30
+        command = [sys.executable, "-m", "bench.monitoring.cost", "--counts", made]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    print(f"{told[0]} rows x {columns}, a file of {size:.1f} GiB: {float(told[1]):.0f} s of processor time")
+    goal("memory", float(told[2]), 2.0, "GiB")
+
+
+def _numbers(columns: int) -> Schema:
+    return Schema(columns=tuple(Column(name=f"x{at}") for at in range(columns)))
+
+
+def _counts(folder: Path) -> None:
+    """What a process of its own needs for a file: rows, seconds and the largest resident size in GiB."""
+    known, _ = read(folder / "reference.npz")
+    counting = Counting(
+        watch=Watch(feed=str(folder), time="at", id="id"),
+        schema=_numbers(len(known.cells)),
+        reference=known,
+        known=frozenset(),
+        now=10 * 86_400.0,
+        keeps=False,
+    )
+    (held,) = counting.file(folder / "feed.parquet").held.values()
+    said = judged(held.whole, counting.watch, 0.0, 86_400.0)
+    print(said.rows, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
 
 def backfill(quick: bool) -> None:
@@ -225,7 +252,11 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench.monitoring.cost")
     parser.add_argument("parts", nargs="*", metavar="|".join(PARTS))
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--counts", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(words)
+    if given.counts:
+        _counts(given.counts)
+        return
     print(machine("numpy", "scipy"))
     for name in given.parts or PARTS:
         print(f"\n## {name}\n")

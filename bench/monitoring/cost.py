@@ -65,7 +65,7 @@ def start(quick: bool) -> None:
         ways["temper --help"] = [sys.executable, "-m", "temper.cli", "--help"]
         lines, wall = [], {}
         for name, command in ways.items():
-            taken = [_ran(command, folder) for _ in range(3 if quick else 7)]
+            taken = [_ran(command, folder) for _ in range(3 if quick else 5)]
             wall[name] = min(one for one, _ in taken)
             medians = (median([one[at] for one in taken]).show(2) for at in (0, 1))
             lines.append((name, len(taken), f"{wall[name]:.2f}", *medians))

@@ -179,8 +179,9 @@ class Monitor:
         """
         looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, Held]()
         for piece in pieces:
-            for part in piece.parts if labels else ():
-                labels.add(part, counting.starts(part))
+            if labels:
+                for part in piece.parts:
+                    labels.add(part, counting.starts(part))
             for start, many in piece.rows.items():
                 if start in again:
                     again[start] += many

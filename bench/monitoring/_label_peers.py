@@ -17,7 +17,7 @@ import pandas as pd  # noqa: E402
 
 
 def _nannyml(given):
-    """Estimates as it makes them by itself, and with its calibration whether it thinks that needed or not."""
+    """Its estimates, whether it calibrated, and how long both took."""
     import nannyml
 
     names = [str(name) for name in given["figures"]]
@@ -35,28 +35,10 @@ def _nannyml(given):
         chunk_size=int(given["chunk"]),
         problem_type="classification_binary",
     ).fit(reference)
-    told = _values(made.estimate(rows), names)
+    frame = made.estimate(rows).filter(period="analysis").to_df()
     seconds = time.process_time() - start
-    chosen = bool(made.needs_calibration)
-    made.calibrator.fit(reference["score"], reference["y"])
-    made.needs_calibration = True
-    return {
-        "calibrates": chosen,
-        "seconds": seconds,
-        "by itself": told,
-        "calibrated": _values(made.estimate(rows), names),
-    }
-
-
-def _values(result, names):
-    frame = result.filter(period="analysis").to_df()
-    return {name: frame[(name, "value")].tolist()[-_latest(frame) :] for name in names}
-
-
-def _latest(frame):
-    """Chunks of the latest estimate: earlier ones of the same object stand before them."""
-    first = np.flatnonzero(frame[("chunk", "chunk_index")].to_numpy() == 0)
-    return len(frame) - int(first[-1])
+    values = {name: frame[(name, "value")].tolist() for name in names}
+    return {"calibrates": bool(made.needs_calibration), "seconds": seconds, **values}
 
 
 def _fairlearn(given):

@@ -2,10 +2,8 @@
 
 python -m bench.monitoring.labels [cbpe|performance|fairness ...] [--quick]
 
-cbpe         six figures without labels, window by window, beside NannyML: with its isotonic calibration, as we always
-             do it, and as it does by itself (it calibrates only where its own test says so). Its AUC counts scores that
-             are equal by their order in the file, ours by half, so that AUC is held against it where no two are equal;
-             its cumulative sums are rounded to five digits
+cbpe         six figures without labels, window by window, beside NannyML, which calibrates by isotonic regression where
+             its own test says that helps (ours always does). Its area is of cumulative sums rounded to five digits
 performance  what labels say, beside scikit-learn
 fairness     the largest gaps between groups, beside fairlearn
 
@@ -90,33 +88,33 @@ def cbpe(quick: bool, data: Path | None) -> None:
     pairs = {"made up (SIMULATED)": (synthetic(n // 2, 0), synthetic(n, 1))}
     if data is not None:
         known, asked, _ = employment(data / "drift_employment_ma")
-        asked = asked.take(np.arange(n)) if quick else asked
-        _, first = np.unique(asked.score, return_index=True)
-        pairs["employment_ma (REAL)"] = known, asked
-        pairs["employment_ma (REAL), one row of each score"] = known, asked.take(np.sort(first))
+        pairs["employment_ma (REAL)"] = known, asked.take(np.arange(n)) if quick else asked
+    Calibrator.fit(np.arange(2.0), np.arange(2))  # what it imports is no part of its time, as NannyML's is not
     lines, apart, ratios = [], [], []
     for name, (reference, window) in pairs.items():
-        told, ours, seconds = _nannyml(python, reference, window), {}, time.process_time()
+        told, began = _nannyml(python, reference, window), time.process_time()
         calibrator = Calibrator.fit(reference.score, reference.y)
-        ours["calibrated"] = _estimated(window, np.clip(calibrator(window.score), 0.0, 1.0))
-        seconds = time.process_time() - seconds
-        ours["by itself"] = ours["calibrated"] if told["calibrates"] else _estimated(window, window.score)
-        alike = len(np.unique(window.score)) == len(window.score)
-        for way, mine in ours.items():
-            far = {one: np.abs(mine[one] - np.array(told[way][_THEIRS.get(one, one)])) for one in FIGURES}
-            held = [far[one].max() for one in FIGURES if one != "auc" or alike]
-            apart += held
-            calibrates = "yes" if way == "calibrated" or told["calibrates"] else "no"
-            lines.append(
-                (name, way, calibrates, len(far["auc"]), f"{max(held[:5]):.1e}",
-                 f"{far['auc'].max():.1e}" + ("" if alike else " (ties)"))
-            )  # fmt: skip
+        ours = _estimated(window, np.clip(calibrator(window.score), 0.0, 1.0))
+        seconds = time.process_time() - began
+        if not told["calibrates"]:
+            ours = _estimated(window, window.score)
+        far = [float(np.abs(ours[one] - np.array(told[_THEIRS.get(one, one)])).max()) for one in FIGURES]
+        apart += far
         ratios.append(told["seconds"] / seconds)
-        print(f"{name}: fit and {len(far['auc'])} windows in {seconds:.2f} s, NannyML {told['seconds']:.2f} s")
-    columns = ("rows", "NannyML's way", "calibrated", f"windows of {CHUNK:,}", "five figures apart by", "AUC apart by")
+        shown = (f"{max(far[:-1]):.1e}", f"{far[-1]:.1e}", f"{seconds:.2f}", f"{told['seconds']:.2f}")
+        lines.append((name, "yes" if told["calibrates"] else "no", len(ours["auc"]), *shown))
+    columns = (
+        "rows",
+        "calibrated",
+        f"windows of {CHUNK:,}",
+        "five figures apart by",
+        "AUC apart by",
+        "processor s",
+        "NannyML's",
+    )
     table("CBPE beside NannyML: the largest difference", columns, lines)
-    goal("CBPE, largest difference where the method is the same, in 1e-9", 1e9 * max(apart), 1.0, digits=6)
-    goal("CBPE, times NannyML's processor time", min(ratios), 5.0, at_least=True)
+    goal("CBPE, largest difference from NannyML, in 1e-9", 1e9 * max(apart), 1.0)
+    goal("CBPE, times less processor time than NannyML", min(ratios), 5.0, at_least=True)
 
 
 def _estimated(window: Predictions, probability: Array) -> dict[str, Array]:
@@ -231,8 +229,16 @@ def _of_people(data: Path) -> list[tuple[str, Predictions, dict[str, Array]]]:
         ("credit, late by 2 months", credit, "default payment", credit["PAY_0"] >= 2, ("SEX", "EDUCATION")),
     ):
         one = Predictions(score=flag.to_numpy(float), flag=flag.to_numpy(), y=frame[truth].to_numpy(int))
-        found.append((name, one, {column: pd.factorize(frame[column], sort=True)[0] for column in by}))
+        people = {column: pd.factorize(frame[column], sort=True)[0] for column in by}
+        # A rate of no rows is none here and nought in fairlearn: such groups are left out on both sides.
+        rows = np.flatnonzero(np.all([_both(one.y, codes) for codes in people.values()], axis=0))
+        found.append((name, one.take(rows), {column: codes[rows] for column, codes in people.items()}))
     return found
+
+
+def _both(y: Array, codes: Array) -> Array:
+    """Rows whose group has rows of both classes."""
+    return np.isin(codes, codes[y == 1]) & np.isin(codes, codes[y == 0])
 
 
 def _cohort(one: Predictions, schema: Schema, x: Array) -> Cohort:

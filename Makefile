@@ -63,8 +63,9 @@ peers: .venv-garak/.stamp .venv-pyrit/.stamp ## garak and PyRIT, 7 GB in environ
 servers: .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp ## BentoML, MLServer and Locust, 0.6 GB in environments of their own, for bench.guard.frameworks and bench.load.generator
 	@echo '$(PEERS)/bin/python -m bench guard.frameworks load.generator'
 
-watchers: .venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp ## Evidently, NannyML and alibi-detect, 4 GB in environments of their own, for bench.monitoring.drift
+watchers: .venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp .venv-fairlearn/.stamp ## Evidently, NannyML, alibi-detect and fairlearn, 5 GB in environments of their own, for bench.monitoring.drift and labels
 	@echo 'BENCH_EVIDENTLY=$$PWD/.venv-evidently/bin/python BENCH_NANNYML=$$PWD/.venv-nannyml/bin/python BENCH_ALIBI=$$PWD/.venv-alibi/bin/python $(PEERS)/bin/python -m bench.monitoring.drift'
+	@echo 'BENCH_NANNYML=$$PWD/.venv-nannyml/bin/python BENCH_FAIRLEARN=$$PWD/.venv-fairlearn/bin/python $(PEERS)/bin/python -m bench.monitoring.labels'
 
 pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own, for bench.stress.images
 	@echo 'BENCH_IMAGECORRUPTIONS=$$PWD/.venv-pictures/bin/python $(PEERS)/bin/python -m bench.stress.images'
@@ -80,8 +81,9 @@ pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own
 .venv-evidently/.stamp: PEER := evidently==0.7.23 pandas==2.3.3
 .venv-nannyml/.stamp: PEER := nannyml==0.13.1 statsmodels pandas==2.3.3 setuptools
 .venv-alibi/.stamp: PEER := alibi-detect==0.13.0
+.venv-fairlearn/.stamp: PEER := fairlearn==0.15.0
 .venv-garak/.stamp .venv-pyrit/.stamp .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp .venv-pictures/.stamp \
-.venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp:
+.venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp .venv-fairlearn/.stamp:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet uv
 	$(if $(FIRST),VIRTUAL_ENV=$(@D) $(@D)/bin/uv pip install --quiet $(FIRST))

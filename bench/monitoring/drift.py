@@ -1,6 +1,6 @@
 """Windows beside a reference: false alarms without drift, equality with SciPy, and speed beside peers.
 
-python -m bench.monitoring.drift [null|equal|speed|start|memory|backfill ...] [--quick]
+python -m bench.monitoring.drift [null|equal|speed ...] [--quick]
     null: [--pair 0 ...] [--from 0] [--runs 200] [--folder F]   in pieces, which a folder keeps
 
 Peers live in environments of their own (`make watchers`); BENCH_EVIDENTLY, BENCH_NANNYML and BENCH_ALIBI name their
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,8 +29,6 @@ from temper.core.watch import Seen, Watch
 from temper.kernels import drift
 from temper.kernels.cells import cells_of, tally
 from temper.kernels.rate import wilson
-from temper.monitoring.counted import Counting, Held
-from temper.monitoring.feed import files_of
 from temper.monitoring.judged import judged
 from temper.monitoring.reference import Reference, Window
 
@@ -198,105 +195,7 @@ def _peer(python: str, name: str, reference: Any, current: Any) -> float:
         return float(min(json.loads(Path(made).read_text(encoding="utf-8"))["seconds"]))
 
 
-def start(given: argparse.Namespace) -> None:
-    """From the start of a process to what it says of a window, as JSON."""
-    code = (
-        "import sys, json, numpy as np\n"
-        "from temper.monitoring.kept import read\nfrom temper.monitoring.judged import judged\n"
-        "from temper.monitoring.reference import Window\nfrom temper.core.watch import Watch\n"
-        "from temper.report.watched import document\n"
-        "known, _ = read(__import__('pathlib').Path(sys.argv[1]))\n"
-        "x = np.load(sys.argv[2])['x']\n"
-        "window = Window.of(known, x, np.arange(len(x)))\n"
-        "print(json.dumps(document([judged(window, Watch(feed='', time=''), 0.0, 1.0)])))"
-    )
-    from temper.monitoring.kept import keep
-
-    n, rng = 20_000 if given.quick else 100_000, np.random.Generator(np.random.Philox(key=3))
-    with tempfile.TemporaryDirectory() as folder:
-        path, given = Path(folder) / "reference.npz", f"{folder}/x.npz"
-        keep(Reference.fit(rows(rng, n), schema()), path)
-        np.savez(given, x=rows(rng, n))
-        seconds = []
-        for _ in range(5):
-            began = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code, str(path), given], check=True, stdout=subprocess.DEVNULL)
-            seconds.append(time.perf_counter() - began)
-        size = path.stat().st_size / 1e3
-        print(f"{n:,} rows x 30, all eight comparisons: {min(seconds):.2f} s; the reference is {size:,.0f} kB")
-    goal("process start to JSON", min(seconds), 1.0, "s")
-
-
-def memory(given: argparse.Namespace) -> None:
-    """Three million rows of 300 columns, in parts that add up."""
-    columns, parts, each = 300, 6 if given.quick else 60, 50_000
-    rng = np.random.Generator(np.random.Philox(key=4))
-    known = Reference.fit(rng.normal(size=(20_000, columns)), Schema())
-    began, whole = time.process_time(), None
-    for at in range(parts):
-        part = rng.normal(size=(each, columns)).astype(np.float32)
-        window = Window.of(known, part, np.arange(at * each, (at + 1) * each))
-        whole = window if whole is None else whole + window
-    assert whole is not None
-    for name in ROOM.names():
-        ROOM.build(name).compare(whole)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    taken = time.process_time() - began
-    print(f"{whole.tally.rows:,} rows x {columns}: {taken:.0f} s of processor time, drawing rows included")
-    goal("memory", peak, 2.0, "GiB")
-
-
-def backfill(given: argparse.Namespace) -> None:
-    """A feed of a file for each day, counted here and by two processes; then judged, which is done here."""
-    from temper.engine.spread import spread
-
-    days, each = (12, 5_000) if given.quick else (60, 50_000)
-    rng, kind = np.random.Generator(np.random.Philox(key=5)), schema()
-    with tempfile.TemporaryDirectory() as folder:
-        for day in range(days):
-            _written(rows(rng, each), kind, day, Path(folder) / f"{day:03}.parquet")
-        how = Counting(
-            watch=Watch(feed=folder, time="at", id="id"),
-            schema=kind,
-            reference=Reference.fit(rows(rng, 20_000), kind),
-            known=frozenset(),
-            now=days * 86_400.0,
-            keeps=False,
-        )
-        lines, counts = [], []
-        for name, way in (("serial", spread("serial")), ("2 processes", spread("processes", workers=2))):
-            held, began = dict[float, Held](), time.perf_counter()
-            for piece in way(how.file, files_of(how.watch)):
-                how.merge(held, piece)
-            lines.append((name, days, each, f"{time.perf_counter() - began:.1f}"))
-            counts.append([held[start].whole.tally.counts.tobytes() for start in sorted(held)])
-        began = time.perf_counter()
-        for start in sorted(held):
-            judged(held[start].whole, how.watch, start, start + 86_400.0)
-        lines.append(("judging, in one process", days, each, f"{time.perf_counter() - began:.1f}"))
-    table("windows of many files", ("", "files", "rows each, x 30", "seconds"), lines)
-    print("the same counts:", counts[0] == counts[1])
-
-
-def _written(x: Any, kind: Schema, day: int, path: Path) -> None:
-    """Rows of a day as a caller writes them down."""
-    import pandas as pd
-
-    frame = pd.DataFrame(x, columns=list(kind.names))
-    for name in kind.names[NUMBERS:]:
-        frame[name] = frame[name].map(lambda code: None if np.isnan(code) else str(int(code)))
-    frame["at"], frame["id"] = day * 86_400.0 + np.arange(len(x)) % 86_400, day * len(x) + np.arange(len(x))
-    frame.to_parquet(path)
-
-
-PARTS = {
-    "null": null,
-    "equal": equal,
-    "speed": speed,
-    "start": start,
-    "memory": memory,
-    "backfill": backfill,
-}
+PARTS = {"null": null, "equal": equal, "speed": speed}
 
 
 def main(words: list[str]) -> None:

@@ -128,11 +128,17 @@ def test_the_order_in_which_pieces_are_ready_makes_no_difference(feed, tmp_path)
     assert looked_at(feed, tmp_path / "spread.db", backwards)[:2] == alone
 
 
+def test_a_large_file_is_counted_in_parts(feed, tmp_path, monkeypatch):
+    alone = looked_at(feed, tmp_path / "alone.db", spread("serial"))[:2]
+    monkeypatch.setattr("temper.config.table._VALUES", 300)  # 42 rows of seven columns
+    assert looked_at(feed, tmp_path / "parts.db", spread("serial"))[:2] == alone
+
+
 def test_rows_stay_where_they_were_counted(feed):
     watch = Watch(feed=str(feed), time="at", id="request", score="p")
     how = {"watch": watch, "schema": SCHEMA, "reference": reference(), "known": frozenset({0.0}), "now": 3 * DAY}
     piece = Counting(**how, keeps=False).file(files_of(watch)[2])
-    assert (piece.part, piece.rows, set(piece.held)) == (None, {0.0: 50, DAY: 300}, {DAY})
+    assert (piece.parts, piece.rows, set(piece.held)) == ([], {0.0: 50, DAY: 300}, {DAY})
     assert piece.held[DAY].whole.tally.rows == 300
 
 

@@ -74,7 +74,11 @@ def test_rates_are_judged_by_the_hypergeometric_tail(events, n, others, m):
 
 
 @pytest.mark.parametrize(
-    ("d", "n"), [(0.0078, 50_000), (0.02, 5_000), (0.03, 5_000), (0.2, 141), (0.6, 10), (0.9, 3), (0.02, 90_000)]
+    ("d", "n"),
+    [
+        *((0.0078, 50_000), (0.02, 5_000), (0.03, 5_000), (0.2, 141), (0.6, 10), (0.9, 3), (0.02, 90_000)),
+        *((0.05, 100), (0.15, 120), (0.01, 5_000), (0.0005, 90_000), (0.4, 1), (0.007, 140)),
+    ],
 )
 def test_smirnovs_sum_is_scipys(d, n):
     assert smirnov_p(np.array([d]), np.array([n]))[0] == pytest.approx(stats.kstwo.sf(d, n), rel=1e-8)

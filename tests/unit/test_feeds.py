@@ -62,8 +62,8 @@ def said(looked):
 @pytest.fixture
 def reads(monkeypatch):
     """The names of files that were read, in order."""
-    found, read = [], feeds.read_columns
-    monkeypatch.setattr(feeds, "read_columns", lambda path, *more: found.append(path.name) or read(path, *more))
+    found, read = [], feeds.read_parts
+    monkeypatch.setattr(feeds, "read_parts", lambda path, *more: found.append(path.name) or read(path, *more))
     return found
 
 

@@ -210,8 +210,8 @@ def test_the_feed_is_read_once_and_of_files_that_are_done_only_what_labels_wait_
     from temper.monitoring.reference import Reference
     from temper.monitoring.run import Monitor
 
-    reads, read = [], feeds.read_columns
-    monkeypatch.setattr(feeds, "read_columns", lambda path, *more: reads.append(path.stem) or read(path, *more))
+    reads, read = [], feeds.read_parts
+    monkeypatch.setattr(feeds, "read_parts", lambda path, *more: reads.append(path.stem) or read(path, *more))
     frames = [asked(tmp_path, day) for day in range(4)]
     came(tmp_path, "labels0", frames[0])
     came(tmp_path, "labels1", frames[1].iloc[:5])

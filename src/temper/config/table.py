@@ -20,6 +20,8 @@ _PARQUET = (".parquet", ".pq")
 ENDINGS = (*_PARQUET, ".csv", ".tsv", ".txt", ".gz")
 """How the names of table files end."""
 
+_VALUES = 15_000_000
+"""In a part of a table: 120 MB of numbers."""
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "<NA>")
 
 
@@ -116,6 +118,26 @@ def _refuse_ragged(path: Path) -> None:
 
 def _separator(path: Path) -> str:
     return "\t" if ".tsv" in (suffix.lower() for suffix in path.suffixes) else ","
+
+
+def read_parts(path: Path, columns: list[str], text: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
+    """What `read_columns` reads, of a parquet file in parts of some million values, whose types are those of the file;
+    of text, which has no types, as a whole.
+    """
+    if not _is_parquet(path):
+        yield read_columns(path, columns, text)
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(max(FEWEST, _VALUES // len(columns)), columns=columns):
+                yield batch.to_pandas().reset_index(drop=True)[columns]
+            if not file.metadata.num_rows:
+                yield file.schema_arrow.empty_table().to_pandas().reset_index(drop=True)[columns]
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", fix="check the file with pandas") from error
 
 
 def read_columns(path: Path, columns: list[str], text: Sequence[str] = ()) -> pd.DataFrame:

@@ -114,14 +114,13 @@ def coarse(reference: Array, bins: int) -> Array:
     >>> coarse(np.array([0, 1, 2, 3, 0, 6]), 4)
     array([0, 0, 0, 1, 2, 2])
     """
-    share, place, filled, bin_ = reference.sum() / bins, np.zeros(len(reference), dtype=np.int64), 0, 0
-    for cell, many in enumerate(reference.tolist()):
-        place[cell] = bin_
-        filled += many
-        if filled >= share and many:
-            filled, bin_ = 0, bin_ + 1
+    upto, ends = np.cumsum(reference), [0]
+    while ends[-1] < len(upto) and len(ends) <= bins:
+        filled = upto[ends[-1] - 1] if ends[-1] else 0
+        ends.append(int(np.searchsorted(upto, filled + max(upto[-1] / bins, 1.0))) + 1)
     # What is left at the end is less than a share: it goes to the bin before.
-    return np.minimum(place, max(bin_ - 1, 0))
+    full = [end for end in ends[1:] if end <= len(upto)]
+    return np.searchsorted(full[:-1], np.arange(len(reference)), side="right")
 
 
 def _knots(values: Array, most: int) -> Array:

@@ -16,8 +16,10 @@ from temper.kernels.smirnov import smirnov_p
 
 Array = np.ndarray[Any, Any]
 BINS = 10
-_SPARSE, _BRIDGES, _STEPS = 10.0, 4_000, 256
-_FIRST, _PLAIN = 500, 50  # p of .1 or more needs no more bridges than these
+_SPARSE, _STEPS = 10.0, 256
+_BRIDGES = ((100, 20), (500, 50), (4_000, 0))
+"""How many are drawn at first and then; where so many of them are as large, p is plain and no more are needed."""
+_DEVIATIONS, _BEYOND = 12.0, 50  # how far out a tail is summed, in standard deviations and in events
 
 
 def ks(cells: Cells, reference: Tally, window: Tally) -> tuple[Array, Array]:
@@ -129,12 +131,29 @@ def rates(events: Array, n: Array, others: Array, m: Array) -> Array:
     >>> rates(np.array([5]), np.array([1000]), np.array([40]), np.array([1000])).round(9)
     array([5.8e-08])
     """
-    from scipy.stats import hypergeom
-
     events, n, others, m = (np.asarray(one, dtype=np.int64) for one in (events, n, others, m))
-    law = hypergeom(n + m, events + others, m)
-    tails = np.minimum(law.cdf(others), law.sf(others - 1))
+    both = events + others
+    more = others * n >= events * m
+    # What is rarer is the tail on the side of the sample that has more of them than its share.
+    outward, here = _outward(np.where(more, others, events), np.where(more, m, n), np.where(more, n, m), both)
+    tails = np.minimum(outward, 1.0 - outward + here)
     return np.where((n > 0) & (m > 0), np.minimum(1.0, 2.0 * tails), 1.0)
+
+
+def _outward(k: Array, m: Array, n: Array, both: Array) -> tuple[Array, Array]:
+    """The chances (d,) that of `both` events so many (k) or more fall on m rows and the rest on n, and just so many."""
+    from scipy.special import gammaln
+
+    def ways(of: Array, few: Array) -> Array:
+        return np.asarray(gammaln(of + 1.0) - gammaln(few + 1.0) - gammaln(of - few + 1.0))
+
+    here = np.exp(ways(m, k) + ways(n, both - k) - ways(m + n, both))
+    share = m / np.maximum(m + n, 1)
+    far = int(np.ceil(_DEVIATIONS * np.sqrt((both * share * (1.0 - share)).max(initial=0.0)))) + _BEYOND
+    at = k[:, None] + np.arange(far)
+    left, room = both[:, None] - at, n[:, None] - both[:, None] + at
+    steps = np.where((left > 0) & (at < m[:, None]), left * (m[:, None] - at) / ((at + 1.0) * (room + 1.0)), 0.0)
+    return here * (1.0 + np.cumprod(steps, axis=1).sum(axis=1)), here
 
 
 def excess(inside: int, beside: int, now: int, now_beside: int, least: float) -> float:
@@ -182,9 +201,9 @@ def _bridged_p(area: float, mass: Array, gaps: Array) -> float:
     """The share of bridges with so large an area: of the first few where that is plain, of all where it is not."""
     if not len(gaps):
         return 1.0
-    for few in (_FIRST, _BRIDGES):
+    for few, plain in _BRIDGES:
         larger = int(np.count_nonzero(_bridged(mass, gaps, few) >= area))
-        if larger >= _PLAIN:
+        if larger >= plain:
             break
     return (1.0 + larger) / (1.0 + few)
 
@@ -194,17 +213,17 @@ def _bridged(mass: Array, gaps: Array, many: int) -> Array:
     parts = np.unique(np.linspace(0, len(gaps), _STEPS + 1).astype(np.int64)[:-1])
     ends = np.add.reduceat((mass[:-2:2] + mass[1:-1:2])[: len(gaps)], parts)  # up to a knot, and at it
     share = np.cumsum(ends)
-    drawn = _normals()[:many]
+    drawn = _normals(many)
     walk = np.cumsum(drawn[:, : len(parts)] * np.sqrt(ends).astype(np.float32), axis=1)
     last = walk[:, -1:] + np.float32(np.sqrt(max(0.0, 1.0 - float(share[-1])))) * drawn[:, -1:]
     walk -= share.astype(np.float32) * last
     return np.asarray(np.abs(walk, out=walk) @ np.add.reduceat(gaps, parts).astype(np.float32))
 
 
-@lru_cache(maxsize=1)
-def _normals() -> Array:
-    """One column a step, and one for what follows the last knot."""
-    return Draws(0, "kernels.drift").generator(0).standard_normal((_BRIDGES, _STEPS + 1), dtype=np.float32)
+@lru_cache(maxsize=len(_BRIDGES))
+def _normals(many: int) -> Array:
+    """One column a step, and one for what follows the last knot; few are the first of many."""
+    return Draws(0, "kernels.drift").generator(0).standard_normal((many, _STEPS + 1), dtype=np.float32)
 
 
 def _index(one: Array, other: Array) -> float:

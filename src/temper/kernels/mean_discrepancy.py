@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from temper.core.seed import Draws
 
 Array = np.ndarray[Any, Any]
+_FEW, _PLAIN = 99, 20
 
 
 def mean_discrepancy(first: Array, second: Array, exchanges: int) -> tuple[float, float]:
@@ -21,12 +23,26 @@ def mean_discrepancy(first: Array, second: Array, exchanges: int) -> tuple[float
     rows, n = np.concatenate([first, second]).astype(np.float32), len(first)
     kernel = _gaussian(rows)
     np.fill_diagonal(kernel, 0.0)
-    values = _unbiased(kernel, splits(len(rows), n, exchanges), n)
-    return float(values[0]), float((values >= values[0] - 1e-9).sum() / (exchanges + 1))
+    return exchanged(lambda chosen: _unbiased(kernel, chosen, n), len(rows), n, exchanges, 1e-9)
 
 
-@lru_cache(maxsize=2)
-def splits(rows: int, n: int, exchanges: int) -> Array:
+def exchanged(
+    statistic: Callable[[Array], Array], rows: int, n: int, exchanges: int, slack: float
+) -> tuple[float, float]:
+    """The statistic of the split that was observed, and p: the share of all splits, this one among them, in which it is
+    as large, but for `slack`. Where few splits make p plain, no more are looked at.
+    """
+    values = np.zeros(1)
+    for many in sorted({min(_FEW, exchanges), exchanges}):
+        values = statistic(_splits(rows, n, many))
+        larger = int((values >= values[0] - slack).sum())
+        if larger > _PLAIN:
+            break
+    return float(values[0]), larger / len(values)
+
+
+@lru_cache(maxsize=4)
+def _splits(rows: int, n: int, exchanges: int) -> Array:
     """Which n rows are of the first sample (rows, exchanges + 1), the observed split before all others."""
     draws = Draws(0, "kernels.mean_discrepancy").generator()
     chosen = np.zeros((rows, exchanges + 1), dtype=np.float32)

@@ -20,7 +20,7 @@ from temper.core.schema import Schema
 from temper.core.watch import Version, Watch
 from temper.kernels.cells import single
 from temper.monitoring.arrived import Arrived, Counted
-from temper.monitoring.feed import table
+from temper.monitoring.feed import parts
 from temper.monitoring.following import Rows
 from temper.monitoring.reference import Reference, Window
 
@@ -111,13 +111,14 @@ class Held:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Piece:
-    """One part of a feed: how many `rows` it has of each window, and those windows that count now, `held`. A file says
-    which it is, as it was before it was read (`stat`); `part` is missing where the rows stayed where they were counted.
+    """A file or another part of a feed: how many `rows` it has of each window, and those windows that count now,
+    `held`. A file says which it is, as it was before it was read (`stat`); `parts` are its rows, where somebody needs
+    them.
     """
 
     rows: dict[float, int]
     held: dict[float, Held]
-    part: Arrived | None = None
+    parts: list[Arrived] = field(default_factory=list)
     path: Path = Path()
     stat: os.stat_result | None = None
 
@@ -125,7 +126,7 @@ class Piece:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Counting:
     """How parts are counted: windows that are over by `now` and not `known`. `follows`: a stream needs their rows;
-    `keeps`: so does somebody else.
+    `keeps`: so does somebody else, who gets them whole.
     """
 
     watch: Watch
@@ -139,12 +140,18 @@ class Counting:
     def file(self, path: Path) -> Piece:
         """The piece of a file, wherever this runs."""
         stat = path.stat()  # before it is read: what is written meanwhile makes it another file
-        piece = self.part(table(path, self.watch, self.schema))
-        return replace(piece, path=path, stat=stat, part=piece.part if self.keeps else None)
+        piece = Piece(rows={}, held={}, path=path, stat=stat)
+        for part in parts(path, self.watch, self.schema):
+            more = self.part(part)
+            for start, many in more.rows.items():
+                piece.rows[start] = piece.rows.get(start, 0) + many
+            self.merge(piece.held, more)
+            piece.parts += more.parts if self.keeps else []
+        return piece
 
     def part(self, part: Arrived) -> Piece:
         """The piece of rows that are here."""
-        piece, starts = Piece(rows={}, held={}, part=part), self.starts(part)
+        piece, starts = Piece(rows={}, held={}, parts=[part]), self.starts(part)
         for start in np.unique(starts).tolist():
             rows = starts == start
             piece.rows[start] = int(rows.sum())
@@ -172,9 +179,8 @@ class Counting:
             if not np.isin(more.ids, whole.ids).any():
                 whole.merge(more)
                 continue
-            if piece.part is None:
-                piece.part = table(piece.path, self.watch, self.schema)
-            whole.add(piece.part, self.starts(piece.part) == start)
+            for part in piece.parts or parts(piece.path, self.watch, self.schema):
+                whole.add(part, self.starts(part) == start)
             whole.counted |= more.counted
 
 

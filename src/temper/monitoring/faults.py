@@ -139,12 +139,16 @@ def _unrelated(schema: Schema, before: Array, now: Array, moved: Array) -> list[
 
 def _related(rows: Array) -> Array:
     """Spearman's correlations; nought for a constant column."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(rows, axis=0)
+    ranks = np.column_stack([_ranks(column) for column in rows.T])
     ranks -= ranks.mean(axis=0)
     size = np.sqrt((ranks**2).sum(axis=0))
     return np.asarray(ranks.T @ ranks / np.maximum(np.outer(size, size), TOLERANCE))
+
+
+def _ranks(values: Array) -> Array:
+    """From one on, ties sharing the middle of theirs."""
+    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(many) - (many - 1) / 2.0)[place])
 
 
 def _there(values: Array) -> Array:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from temper.config.rows import hashed
-from temper.config.table import ENDINGS, header, read_columns, require
+from temper.config.table import ENDINGS, header, read_columns, read_parts, require
 from temper.config.truth import label_text
 from temper.core.errors import ConfigError
 from temper.core.outcome import Truth
@@ -30,13 +30,13 @@ def arrived(watch: Watch, schema: Schema, since: float = 0.0) -> Iterator[Arrive
         return from_exchanges.arrived(watch, since)
     if watch.kind is Feed.SQL:
         return from_sql.arrived(watch, schema, since)
-    return (table(path, watch, schema) for path in files_of(watch))
+    return (part for path in files_of(watch) for part in parts(path, watch, schema))
 
 
-def table(path: Path, watch: Watch, schema: Schema) -> Arrived:
-    """The rows of one file."""
+def parts(path: Path, watch: Watch, schema: Schema) -> Iterator[Arrived]:
+    """The rows of one file, a large one in parts."""
     text = [column.name for column in schema.columns if column.type == "category"]
-    return of_frame(read_columns(path, header(path), text), watch, schema, path)
+    return (of_frame(frame, watch, schema, path) for frame in read_parts(path, header(path), text))
 
 
 def files_of(watch: Watch, known: frozenset[float] = frozenset(), done: Done | None = None) -> list[Path]:

@@ -18,7 +18,7 @@ from temper.core.watch import EXCHANGES, Feed, Seen, Shape, Watch, Watched
 from temper.monitoring.arrived import of_frame
 from temper.monitoring.counted import Counting, Held, Piece, Spread
 from temper.monitoring.done import Done
-from temper.monitoring.feed import arrived, files_of, table
+from temper.monitoring.feed import arrived, files_of, parts
 from temper.monitoring.following import Followed, Following, Rows
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
@@ -116,9 +116,11 @@ class Monitor:
 
     def check(self, file: Path) -> Looked:
         """Judge all rows of this file as one window, whenever they came; nothing of it is kept."""
-        part, held = table(file, self.watch, self.schema), Held(reference=self.reference)
-        held.add(part, np.ones(len(part.at), dtype=bool))
-        start, ends = (float(part.at.min()), float(part.at.max())) if len(part.at) else (0.0, 0.0)
+        held, ends_of = Held(reference=self.reference), list[float]()
+        for part in parts(file, self.watch, self.schema):
+            held.add(part, np.ones(len(part.at), dtype=bool))
+            ends_of += [float(part.at.min()), float(part.at.max())] if len(part.at) else []
+        start, ends = min(ends_of, default=0.0), max(ends_of, default=0.0)
         said, drawn = self._said(start, ends, held, None, None)
         return Looked(new=[said], twice=held.twice, shapes={start: drawn})
 
@@ -129,7 +131,7 @@ class Monitor:
         labels = self.matured.begin(known, now) if self.matured else None
         needed = labels.needed if labels else frozenset[float]()
         since = min([since, *needed])
-        counting = self._counting(known, now, keeps=labels is not None or self.spread is map)
+        counting = self._counting(known, now, keeps=labels is not None)
         heard = Heard()
         pieces = heard.through(self._pieces(counting, since, frozenset(known) - needed, done))
         looked, held = self._filled(pieces, counting, known, done.again, labels)
@@ -189,8 +191,9 @@ class Monitor:
         """
         looked, again, held = Looked(), dict.fromkeys(known, 0), dict[float, Held]()
         for piece in pieces:
-            if labels and piece.part:
-                labels.add(piece.part, counting.starts(piece.part))
+            if labels:
+                for part in piece.parts:
+                    labels.add(part, counting.starts(part))
             for start, many in piece.rows.items():
                 if start in again:
                     again[start] += many

@@ -49,10 +49,10 @@ class Trail:
 
     def trains(self, least: int) -> list[Array]:
         """The scores of every key with at least so many rows, each in order of time (of one moment: by score)."""
-        order = np.lexsort((self.score, self.at, self.key))
-        _, first, many = np.unique(self.key[order], return_index=True, return_counts=True)
-        long = many >= least
-        return [self.score[order[start : start + n]] for start, n in zip(first[long], many[long], strict=True)]
+        keys, many = np.unique(self.key, return_counts=True)
+        kept = np.flatnonzero((many >= least)[np.searchsorted(keys, self.key)])  # few of the rows, as a rule
+        order = kept[np.lexsort((self.score[kept], self.at[kept], self.key[kept]))]
+        return np.split(self.score[order], np.cumsum(many[many >= least])[:-1]) if len(kept) else []
 
 
 def _mixed(key: Array, word: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from temper.core.moved import TOGETHER, Moved
 from temper.core.schema import TOLERANCE
-from temper.kernels.mean_discrepancy import splits
+from temper.kernels.mean_discrepancy import exchanged
 from temper.monitoring.reference import Window
 
 Array = np.ndarray[Any, Any]
@@ -64,11 +64,11 @@ def _changed(before: Array, now: Array, exchanges: int) -> tuple[float, float]:
     adds = u[:, one] * u[:, other] - usual / 2.0 * (u[:, one] ** 2 + u[:, other] ** 2)
     adds /= np.maximum(adds.std(axis=0), TOLERANCE)
     adds -= adds.mean(axis=0)
-    moved = np.abs(adds.T.astype(np.float32) @ splits(len(rows), n, exchanges))
-    surest = moved.max(axis=0)
-    first = int(np.argmax(moved[:, 0]))
+    told = np.ascontiguousarray(adds.T, dtype=np.float32)
+    _, p = exchanged(lambda chosen: np.abs(told @ chosen).max(axis=0), len(rows), n, exchanges, 1e-3)
+    first = int(np.argmax(np.abs(adds[:n].sum(axis=0))))
     a, b = (part[:, [one[first], other[first]]] for part in (u[:n], u[n:]))
-    return _correlation(b) - _correlation(a), float((surest >= surest[0] - 1e-3).sum() / (exchanges + 1))
+    return _correlation(b) - _correlation(a), p
 
 
 def _correlation(pair: Array) -> float:

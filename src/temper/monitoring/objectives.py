@@ -25,7 +25,7 @@ class Heard:
     def through(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """The same pieces."""
         for piece in pieces:
-            for one in piece.part.counted if piece.part else ():
+            for one in (one for part in piece.parts for one in part.counted):
                 if ANSWERED in one.events and one.number not in self._known:
                     self._known.add(one.number)
                     start = math.floor(one.at / MINUTE) * MINUTE

@@ -39,6 +39,7 @@ from temper.report._figure import (
 )
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
+from temper.report.threats import Threats, part
 from temper.report.tradeoff import tradeoff
 
 SHOWN = 15
@@ -63,15 +64,12 @@ def render(
     record: Record, *, before: Record | None = None, effects: Sequence[Effect] = (), tried: Sequence[Effect] = ()
 ) -> str:
     """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.finalize = _finalize
-    environment.filters["row"] = _row
     compared = changes(record, before, effects)
-    page = environment.from_string(_file("report.html")).render(
-        style=Markup(_file("style.css")),
+    page = environment().from_string(shipped("threats_part.html") + shipped("report.html")).render(
+        style=Markup(shipped("style.css")),
+        threats=part(Threats(model=record.threats, record=record)) if record.threats else None,
         record=record,
         before=before,
         headline=_headline(record),
@@ -150,7 +148,18 @@ def _coded(text: str) -> Any:
     return Markup("").join(tag.format(part) for tag, part in zip(tags, parts, strict=True))
 
 
-def _file(name: str) -> str:
+def environment() -> Any:
+    """Where pages are made: every text from outside is inert and escaped, a name that is missing is an error."""
+    from jinja2 import Environment, StrictUndefined
+
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.finalize = _finalize
+    made.filters["row"] = _row
+    return made
+
+
+def shipped(name: str) -> str:
+    """A template or style sheet of Temper's own."""
     return files("temper.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 

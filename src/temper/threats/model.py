@@ -17,6 +17,9 @@ from temper.threats.questions import open_questions
 from temper.threats.shipped import in_words, table
 from temper.threats.taxonomies import MATURITIES
 
+_KIND = ("data.form", "data.labelled_classes", "model.classes", "schema.columns")
+"""Answers that say what kind of system it is, not what somebody decided about it."""
+
 
 def threat_model(system: Protected | Assistant) -> ThreatModel:
     """Concerns, the worst first; what was left out, by the answer that excludes it; questions; the picture.
@@ -92,13 +95,16 @@ def _concern(
 
 
 def _because(members: Sequence[Scenario], known: Mapping[str, str]) -> tuple[str, ...]:
-    """Every answer that one of the scenarios requires, in words, each once."""
-    pairs = [
+    """Every answer that one of the scenarios requires, in words, each once; what kind of system it is only where
+    nothing else raised it.
+    """
+    pairs = dict.fromkeys(
         (key, one.actor.knowledge if key == "actor.knowledge" else known.get(key, "no"))
         for one in members
         for key, _ in one.threat.requires
-    ]
-    return tuple(in_words(key, value) for key, value in dict.fromkeys(pairs)) or ("it applies to every system",)
+    )
+    telling = [pair for pair in pairs if pair[0] not in _KIND] or list(pairs)
+    return tuple(in_words(key, value) for key, value in telling) or ("it applies to every system",)
 
 
 def _without(left_out: Sequence[Excluded], known: Mapping[str, str]) -> tuple[Without, ...]:
@@ -118,7 +124,8 @@ def _without(left_out: Sequence[Excluded], known: Mapping[str, str]) -> tuple[Wi
 
 def _why(key: str, members: Sequence[Excluded], known: Mapping[str, str]) -> str:
     if key == "actor.knowledge":
-        return f"no actor has the knowledge it takes: {'; '.join(dict.fromkeys(one.why for one in members))}"
+        wanted = {value for one in members for at, value in one.threat.requires if at == key}
+        return f"no actor is {' or '.join(sorted(wanted))}"
     return in_words(key, known.get(key, "no"))
 
 

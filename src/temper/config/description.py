@@ -53,7 +53,10 @@ def described(
 
 def exposed(document: Section, exposure: Exposure) -> Exposure:
     """The exposure with what interfaces say where nothing is written of it, held against them where something is."""
-    section, interfaces = document.section("exposure"), [_interface(s, exposure) for s in document.sections("interfaces")]
+    section, interfaces = (
+        document.section("exposure"),
+        [_interface(s, exposure) for s in document.sections("interfaces")],
+    )
     if not interfaces:
         return exposure
     open_ = [one for one in interfaces if one.public]
@@ -148,7 +151,9 @@ def _flows(
         if flow.source == flow.to:
             raise section.error(f"a flow from {flow.source!r} to itself", "to", fix="name where it goes")
         if flow in known:
-            raise section.error(f"the flow from {flow.source!r} to {flow.to!r} is written twice", "from", fix="drop one")
+            raise section.error(
+                f"the flow from {flow.source!r} to {flow.to!r} is written twice", "from", fix="drop one"
+            )
         _refuse_unwritten(section, flow, {actor.name: actor for actor in actors})
         _refuse_untold(section, flow, {one.name: one for one in interfaces})
         known.add(flow)
@@ -219,7 +224,7 @@ def _refuse_twice(document: Section, *keys: str) -> None:
 def _answered(section: Section) -> Iterator[tuple[str, str]]:
     """(dotted path, text) of everything that says something; entries of a list go by their name, or their only key."""
     for key, node in section.entries.items():
-        if section.has(key):
+        if section.has(key) and not (isinstance(node, Scalar) and not node.text):
             path = f"{section.path}.{key}" if section.path else key
             yield path, node.text if isinstance(node, Scalar) else ""
             yield from _inside(node, path)
@@ -239,5 +244,3 @@ def _inside(node: Node, path: str) -> Iterator[tuple[str, str]]:
 def _digest(document: Section) -> str:
     said: dict[str, Any] = {key: document.entries[key].plain() for key in SAID if document.has(key)}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-

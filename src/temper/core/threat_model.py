@@ -64,9 +64,10 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Without:
-    """Threats that one answer leaves out."""
+    """Threats that one answer leaves out: in words, and as the `answer` to change if that is wrong."""
 
     why: str
+    answer: str
     threats: tuple[str, ...]
     titles: tuple[str, ...]
 

@@ -105,7 +105,9 @@ def _reaches(leads: Mapping[int, Sequence[int]], start: int, end: int) -> bool:
 
 def _ordered(grid: _Grid, boxes: int) -> list[list[int]]:
     """The order inside each band: boxes by rank, then by the mean place of what they are joined to."""
-    order = [[at for at, band in enumerate(grid.bands) if band == here] for here in range(max(grid.bands, default=-1) + 1)]
+    order = [
+        [at for at, band in enumerate(grid.bands) if band == here] for here in range(max(grid.bands, default=-1) + 1)
+    ]
     order = [sorted(band, key=lambda at: (grid.ranks.get(at, 0), at)) for band in order]
     near = _neighbours(grid)
     for sweep in range(_SWEEPS):
@@ -126,7 +128,11 @@ def _sorted(
     found = sorted((at for at in band if at < boxes), key=lambda at: (grid.ranks[at], mean(at), at))
     for at in (at for at in band if at >= boxes):
         wanted = mean(at) * (len(found) + 1) - 0.5
-        free = [place for place in range(len(found) + 1) if frozenset(found[max(place - 1, 0) : place + 1]) not in grid.beside]
+        free = [
+            place
+            for place in range(len(found) + 1)
+            if frozenset(found[max(place - 1, 0) : place + 1]) not in grid.beside
+        ]
         found.insert(min(free, key=lambda place: abs(place - wanted)), at)
     return found
 

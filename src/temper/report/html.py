@@ -67,33 +67,37 @@ def render(
     from markupsafe import Markup
 
     compared = changes(record, before, effects)
-    page = environment().from_string(shipped("threats_part.html") + shipped("report.html")).render(
-        style=Markup(shipped("style.css")),
-        threats=part(Threats(model=record.threats, record=record)) if record.threats else None,
-        record=record,
-        before=before,
-        headline=_headline(record),
-        kind=_kind(record),
-        symbols={verdict.name: symbol for verdict, symbol in SYMBOLS.items()},
-        sentences=[_coded(line) for line in sentences(record)],
-        tiles=[(verdict, counts(record)[verdict], WORDS[verdict]) for verdict in Verdict if _tile(record, verdict)],
-        requirements=[_requirement(judgement, record) for judgement in record.judgements],
-        findings=[_finding(finding) for finding in worst_findings(record)[:SHOWN]],
-        more_findings=max(0, len(record.findings) - SHOWN),
-        compared=compared,
-        comparison=charts.comparison(compared),
-        funnel=assistants.funnel(record),
-        grids=assistants.grid(record),
-        layers=assistants.layers(tried, effects[0].defence if effects else ""),
-        titles=dict(record.titles),
-        tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
-        sections=_sections(record),
-        limits=limits(record),
-        duration=_duration(record.seconds),
-        scenarios=[_scenario(line) for line in record.scenarios],
-        started=record.started.replace("T", " ").replace("+00:00", " UTC"),
-        show=show,
-        markup=Markup,
+    page = (
+        environment()
+        .from_string(shipped("threats_part.html") + shipped("report.html"))
+        .render(
+            style=Markup(shipped("style.css")),
+            threats=part(Threats(model=record.threats, record=record)) if record.threats else None,
+            record=record,
+            before=before,
+            headline=_headline(record),
+            kind=_kind(record),
+            symbols={verdict.name: symbol for verdict, symbol in SYMBOLS.items()},
+            sentences=[_coded(line) for line in sentences(record)],
+            tiles=[(verdict, counts(record)[verdict], WORDS[verdict]) for verdict in Verdict if _tile(record, verdict)],
+            requirements=[_requirement(judgement, record) for judgement in record.judgements],
+            findings=[_finding(finding) for finding in worst_findings(record)[:SHOWN]],
+            more_findings=max(0, len(record.findings) - SHOWN),
+            compared=compared,
+            comparison=charts.comparison(compared),
+            funnel=assistants.funnel(record),
+            grids=assistants.grid(record),
+            layers=assistants.layers(tried, effects[0].defence if effects else ""),
+            titles=dict(record.titles),
+            tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
+            sections=_sections(record),
+            limits=limits(record),
+            duration=_duration(record.seconds),
+            scenarios=[_scenario(line) for line in record.scenarios],
+            started=record.started.replace("T", " ").replace("+00:00", " UTC"),
+            show=show,
+            markup=Markup,
+        )
     )
     return page
 

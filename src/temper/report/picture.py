@@ -125,7 +125,9 @@ def _box(element: Element, sheet: _Sheet) -> str:
     round_ = {"interface": HIGH / 2, "process": HIGH / 2}.get(kind, 3)
     shape = f'<rect class="element {kind}" x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{HIGH:.1f}" rx="{round_:.0f}"/>'
     if kind == "store":
-        shape += f'<path class="rim" d="M{left:.1f} {top + 7:.1f}h{wide:.1f}M{left:.1f} {top + HIGH - 7:.1f}h{wide:.1f}"/>'
+        shape += (
+            f'<path class="rim" d="M{left:.1f} {top + 7:.1f}h{wide:.1f}M{left:.1f} {top + HIGH - 7:.1f}h{wide:.1f}"/>'
+        )
     low = y + (5 if not element.told else -3)
     words = f'<text class="element-name" x="{x:.1f}" y="{low:.1f}">{escape(inert(element.name, 40))}</text>'
     if element.told:
@@ -233,6 +235,9 @@ def _free(sheet: _Sheet, line: tuple[Point, Point], wide: float, high: float) ->
     for share in _TRIES:
         bend = share * share * (3 - 2 * share) if y0 != y1 else share  # the curve leaves and arrives upright
         x, y = x0 + (x1 - x0) * bend, y0 + (y1 - y0) * share
-        if not any(x - wide / 2 < r and x + wide / 2 > l and y - high / 2 < b and y + high / 2 > t for l, t, r, b in sheet.taken):
+        if not any(
+            x - wide / 2 < r and x + wide / 2 > l and y - high / 2 < b and y + high / 2 > t
+            for l, t, r, b in sheet.taken
+        ):
             return x, y
     return (x0 + x1) / 2, (y0 + y1) / 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.errors import TemperError
 from temper.core.requirement import Verdict
 from temper.core.run import Record
-from temper.core.threat_model import Answer, Concern, Question, ThreatModel
+from temper.core.threat_model import Answer, Concern, Question, ThreatModel, Without
 from temper.report._blocks import SEVERITY_STYLES, STYLES, grid, styled, under, write
 from temper.report._figure import SYMBOLS
 from temper.report._inert import inert
@@ -116,7 +116,7 @@ def _blocks(found: Threats) -> Iterator[RenderableType]:
         yield ""
     yield from _gaps(found, lines)
     if model.without:
-        yield under(styled("Left out, because", "bold"), [_left(one.why, one.threats) for one in model.without], "  - ")
+        yield under(styled("Left out, because", "bold"), [_left(one) for one in model.without], "  - ")
         yield ""
     if model.questions:
         asked = [_asked(one) for one in model.questions]
@@ -171,7 +171,9 @@ def _tests(line: Line) -> str:
     kinds: dict[str, list[str]] = {}
     for test in line.tests:
         kinds.setdefault(test.name.rpartition(".")[0], []).append(test.name)
-    return ", ".join(f"{len(names)} of {kind}" if len(names) > _MANY else ", ".join(names) for kind, names in kinds.items())
+    return ", ".join(
+        f"{len(names)} of {kind}" if len(names) > _MANY else ", ".join(names) for kind, names in kinds.items()
+    )
 
 
 def _who(concern: Concern) -> str:
@@ -214,9 +216,10 @@ def _gaps(found: Threats, lines: tuple[Line, ...]) -> Iterator[RenderableType]:
         yield ""
 
 
-def _left(why: str, threats: tuple[str, ...]) -> Text:
-    text = styled(f"{why}: ")
-    text.append(inert(", ".join(threats)), style="dim")
+def _left(one: Without) -> Text:
+    text = styled(one.why)
+    text.append(f" ({inert(one.answer)})" if one.answer != one.why else "", style="dim")
+    text.append(f": {inert(', '.join(one.threats))}")
     return text
 
 

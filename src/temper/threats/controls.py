@@ -62,9 +62,7 @@ def _answer(
     how = _said(written) if written else keys[0] if keys else ""
     if not how and holds and all(known.get(key) == value for key, value in holds.items()):
         how = ", ".join(f"{key} is {value}" for key, value in holds.items())
-    return Answer(
-        name=name, title=entry["title"], placed=bool(how), known=how, references=tuple(entry["references"])
-    )
+    return Answer(name=name, title=entry["title"], placed=bool(how), known=how, references=tuple(entry["references"]))
 
 
 def _active(key: str, answered: Mapping[str, str]) -> bool:

@@ -115,6 +115,7 @@ def _without(left_out: Sequence[Excluded], known: Mapping[str, str]) -> tuple[Wi
     return tuple(
         Without(
             why=_why(key, members, known),
+            answer=key if key == "actor.knowledge" else f"{key} is {known.get(key, 'no')}",
             threats=tuple(one.threat.id for one in members),
             titles=tuple(one.threat.title for one in members),
         )

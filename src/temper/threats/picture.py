@@ -63,7 +63,9 @@ def boundaries(elements: Sequence[Element]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: name != OUTSIDE))
 
 
-def travelled(family: dict[str, Sequence[str]], own: Sequence[str], elements: Sequence[Element], flows: Sequence[Flow]) -> tuple[int, ...]:
+def travelled(
+    family: dict[str, Sequence[str]], own: Sequence[str], elements: Sequence[Element], flows: Sequence[Flow]
+) -> tuple[int, ...]:
     """The positions of the flows on which threats of a family come from these actors."""
     people = {one.name for one in elements if one.kind == "actor"}
     found = []

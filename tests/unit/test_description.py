@@ -1,4 +1,4 @@
-"""The system around the model in temper.yaml: what is read, what follows from it, and every way to contradict oneself."""
+"""The system around the model in temper.yaml: what is read, what follows, and every way to contradict oneself."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_everything_that_was_written_is_read() -> None:
         Interface(name="batch", returns=("score",), public=False),
     )
     assert found.flows[0] == Flow(source="fraudster", to="training data", carries="labels", told="disputes", known=True)
-    assert found.controls[1] == Control(name="night desk", answers=("evasion",), note="calls back", line=18)
+    assert found.controls[1] == Control(name="night desk", answers=("evasion",), note="calls back", line=19)
     assert [asset.name for asset in found.assets if asset.personal] == ["customer file"]
     assert found.boundaries[0].holds == ("card API", "batch", "model", "clerk")
     assert found.reviewed == "2026-11-01"
@@ -114,7 +114,7 @@ CONTRADICTIONS = [
         "write `returns: label`",
     ),
     (
-        "exposure:\n  public: false\ninterfaces: [{name: api, returns: label}]",
+        "exposure:\n  public: false\ninterfaces: [{name: api, returns: label, public: true}]",
         2,
         "exposure.public is false, yet the interface 'api' is public",
         "change one of them",
@@ -133,6 +133,7 @@ CONTRADICTIONS = [
     ),
     ("assets: [{name: a}, {name: a}]", 1, "'a' is named twice", "rename"),
     ("actors:\n  - {name: a}\nassets:\n  - {name: a}", 4, "'a' is named twice, first on line 2", "rename"),
+    ("interfaces: [{name: model, returns: label}]", 1, "'model' is the name of something else", "rename"),
     ("boundaries: [{name: b, holds: [modl]}]", 1, "the boundary 'b' holds 'modl'", "did you mean 'model'?"),
     (
         "boundaries:\n  - {name: b, holds: [model]}\n  - {name: c, holds: [model]}",
@@ -171,7 +172,7 @@ def test_what_contradicts_itself_is_refused_with_line_and_fix(text: str, line: i
 def test_the_sound_twins_of_contradictions_are_accepted() -> None:
     """Each refusal is for what contradicts, not for what stands beside it."""
     read(
-        "exposure: {returns: label}\ninterfaces: [{name: api, returns: label}, {name: b, returns: score, public: false}]"
+        "exposure: {returns: label}\ninterfaces: [{name: api, returns: label}, {name: b, public: false}]"
     )
     read("actors: [{name: a, writes: [training data]}]\nflows: [{from: a, to: training data, carries: labels}]")
     read("interfaces: [{name: api, public: false}]")

@@ -65,7 +65,7 @@ def law_says_because_and_why_not(threat: Threat) -> None:
 
 def law_is_read_under_a_family(threat: Threat) -> None:
     assert threat.family in table("families"), f"{threat.id} has the family {threat.family!r}"
-    assert threat.harm and threat.title and threat.asset
+    assert all((threat.harm, threat.title, threat.asset)), threat.id
 
 
 def law_has_defences_that_exist(threat: Threat) -> None:

@@ -18,7 +18,7 @@ def command(
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON on standard output.")] = False,
     trust_pickle: options.Trust = False,
 ) -> None:
-    """Show what can go wrong: concerns with their because, tests, evidence and controls, and what nobody has answered."""
+    """Show what can go wrong: concerns with because, tests, evidence and controls, and what nobody has answered."""
     from temper.api.threats import threats
     from temper.report.threats import document, save, show
 

@@ -37,6 +37,7 @@ def described(
     assets = tuple(_asset(section, exposure, document) for section in document.sections("assets"))
     interfaces = tuple(_interface(section, exposure) for section in document.sections("interfaces"))
     _refuse_twice(document, "actors", "assets", "interfaces")
+    _refuse_taken(document, own)
     elements = (*own, *(a.name for a in actors), *(a.name for a in assets), *(i.name for i in interfaces))
     _refuse_unknown_writes(document, (*own, *(asset.name for asset in assets)))
     return Description(
@@ -161,9 +162,9 @@ def _flows(
 
 
 def _refuse_unwritten(section: Section, flow: Flow, actors: Mapping[str, Actor]) -> None:
-    """An actor from whom something flows into an asset is one who writes it."""
+    """An actor from whom something flows into an asset writes that asset, or what flows."""
     actor = actors.get(flow.source)
-    if actor is not None and flow.to in ASSETS and flow.to not in actor.writes:
+    if actor is not None and flow.to in ASSETS and not {flow.to, flow.carries} & set(actor.writes):
         raise section.error(
             f"{actor.name!r} reaches {flow.to!r} by this flow, yet his `writes` does not name it",
             "from",
@@ -221,6 +222,13 @@ def _refuse_twice(document: Section, *keys: str) -> None:
             seen[name] = section.lines["name"]
 
 
+def _refuse_taken(document: Section, own: Sequence[str]) -> None:
+    """An asset may be one that is always there, and says more of it; people and interfaces are something else."""
+    for section in (*document.sections("actors"), *document.sections("interfaces")):
+        if section.text("name") in own:
+            raise section.error(f"{section.text('name')!r} is the name of something else", "name", fix="rename it")
+
+
 def _answered(section: Section) -> Iterator[tuple[str, str]]:
     """(dotted path, text) of everything that says something; entries of a list go by their name, or their only key."""
     for key, node in section.entries.items():
@@ -237,8 +245,9 @@ def _inside(node: Node, path: str) -> Iterator[tuple[str, str]]:
         if isinstance(item, Scalar) and not item.empty:
             yield f"{path}.{item.text}", ""
         elif isinstance(item, Section):
+            name = item.entries.get("name")
             alone = next(iter(item.entries), "") if len(item.entries) == 1 else ""
-            yield f"{path}.{item.text('name') if 'name' in item.entries else alone}", ""
+            yield f"{path}.{name.text if isinstance(name, Scalar) else alone}", ""
 
 
 def _digest(document: Section) -> str:

@@ -31,7 +31,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """Where the system is asked: what it `returns` (label, score, explanation, text), and whether outsiders reach it."""
+    """Where the system is asked: what it `returns` (label, score, explanation, text), and if outsiders reach it."""
 
     name: str
     returns: tuple[str, ...] = ()

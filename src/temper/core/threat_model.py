@@ -40,8 +40,8 @@ class Answer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
     """Scenarios that one person would decide about together: the ways of one family of threats, by one actor where his
-    own budget decides, else by all who could. `actors` are names with what they know, `flows` the positions of the flows
-    it travels, `because` the answers that raised it, in words, `maturity` how far the world has seen it.
+    own budget decides, else by all who could. `actors` are names with what they know, `flows` positions of the flows it
+    travels, `because` the answers that raised it, in words, `maturity` how far the world has seen it.
     """
 
     id: str

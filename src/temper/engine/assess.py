@@ -29,8 +29,8 @@ from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
 from temper.store.database import Store
-from temper.threats.model import threat_model
 from temper.targets.contract import check, refuse_unfit
+from temper.threats.model import threat_model
 from temper.validation.gate import judge, overall
 
 _PATIENCE = 60.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 GAP = 46.0
 """Between two boxes of a band."""
@@ -73,7 +74,7 @@ def _crossings(grid: _Grid, start: int, end: int) -> list[int]:
     step = 1 if high > low else -1
     path = [grid.add(band, NARROW) for band in range(low + step, high, step)] if low != high else []
     chain = [start, *path, end]
-    grid.joined += list(zip(chain, chain[1:], strict=False))
+    grid.joined += pairwise(chain)
     return path
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
+from itertools import pairwise
 
 from temper.core.description import Flow
 from temper.core.threat_model import Element, ThreatModel
@@ -122,8 +123,9 @@ def _box(element: Element, sheet: _Sheet) -> str:
     x, y = sheet.at[element.name]
     wide, kind = sheet.wide[element.name], _KINDS.get(element.kind, "process")
     left, top = x - wide / 2, y - HIGH / 2
-    round_ = {"interface": HIGH / 2, "process": HIGH / 2}.get(kind, 3)
-    shape = f'<rect class="element {kind}" x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{HIGH:.1f}" rx="{round_:.0f}"/>'
+    corner = {"interface": HIGH / 2, "process": HIGH / 2}.get(kind, 3)
+    size = f'x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{HIGH:.1f}" rx="{corner:.0f}"'
+    shape = f'<rect class="element {kind}" {size}/>'
     if kind == "store":
         shape += (
             f'<path class="rim" d="M{left:.1f} {top + 7:.1f}h{wide:.1f}M{left:.1f} {top + HIGH - 7:.1f}h{wide:.1f}"/>'
@@ -192,7 +194,7 @@ def _curve(points: Sequence[Point]) -> str:
     told = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     if points[0][1] == points[-1][1]:
         return told + "".join(f"L{x:.1f} {y:.1f}" for x, y in points[1:])
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         bend = (y1 - y0) * 0.45
         told += f"C{x0:.1f} {y0 + bend:.1f} {x1:.1f} {y1 - bend:.1f} {x1:.1f} {y1:.1f}"
     return told
@@ -225,7 +227,7 @@ def _label_width(flow: Flow, on: Sequence[int]) -> float:
 
 
 def _longest(points: Sequence[Point]) -> tuple[Point, Point]:
-    pairs = list(zip(points, points[1:], strict=False))
+    pairs = list(pairwise(points))
     return max(pairs, key=lambda pair: abs(pair[1][0] - pair[0][0]) + abs(pair[1][1] - pair[0][1]))
 
 
@@ -235,9 +237,7 @@ def _free(sheet: _Sheet, line: tuple[Point, Point], wide: float, high: float) ->
     for share in _TRIES:
         bend = share * share * (3 - 2 * share) if y0 != y1 else share  # the curve leaves and arrives upright
         x, y = x0 + (x1 - x0) * bend, y0 + (y1 - y0) * share
-        if not any(
-            x - wide / 2 < r and x + wide / 2 > l and y - high / 2 < b and y + high / 2 > t
-            for l, t, r, b in sheet.taken
-        ):
+        left, top, right, bottom = x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
+        if not any(left < x3 and right > x2 and top < y3 and bottom > y2 for x2, y2, x3, y3 in sheet.taken):
             return x, y
     return (x0 + x1) / 2, (y0 + y1) / 2

@@ -77,7 +77,7 @@ def page(found: Threats) -> str:
 
     template = environment().from_string(shipped("threats_part.html") + shipped("threats.html"))
     style = Markup(shipped("style.css"))
-    return template.render(style=style, model=found.model, part=part(found), markup=Markup)
+    return str(template.render(style=style, model=found.model, part=part(found), markup=Markup))
 
 
 def save(found: Threats, path: Path) -> None:

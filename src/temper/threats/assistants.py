@@ -36,7 +36,9 @@ def answers(assistant: Assistant) -> dict[str, str]:
 
 def scenarios(assistant: Assistant) -> tuple[tuple[Scenario, ...], tuple[Excluded, ...]]:
     """The scenarios of this assistant, each with its because, and what was left out, each with its why not."""
-    known, kept, left_out = answers(assistant), [], []
+    known = answers(assistant)
+    kept: list[Scenario] = []
+    left_out: list[Excluded] = []
     for threat in catalogue(KIND):
         if missed := misses(threat, known):
             left_out.append(excluded(threat, missed))

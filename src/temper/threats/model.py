@@ -28,7 +28,8 @@ def threat_model(system: Protected | Assistant) -> ThreatModel:
     """
     of: Any = assistants if isinstance(system, Assistant) else rules
     kept, left_out = of.scenarios(system)
-    elements, flows = (assistants if isinstance(system, Assistant) else picture).drawn(system)  # type: ignore[attr-defined]
+    draws: Any = assistants if isinstance(system, Assistant) else picture
+    elements, flows = draws.drawn(system)
     known = of.answers(system) | _of_file(system)
     refuse_unknown(system.description.controls, system.source or "controls")
     asked = "questions-assistant" if isinstance(system, Assistant) else "questions"

@@ -30,7 +30,7 @@ def drawn(system: Protected) -> tuple[tuple[Element, ...], tuple[Flow, ...]]:
     """Elements, each in its boundary, and flows: those that follow from the answers, then those written down."""
     interfaces = system.description.interfaces or (_usual(system),)
     actors = [*(system.actors or (OUTSIDER,))]
-    if not any(set(actor.writes) & set(SUPPLIER.writes) for actor in actors):
+    if not any(set(actor.writes) & set(SUPPLIER.writes) or actor.name == SUPPLIER.name for actor in actors):
         actors.append(SUPPLIER)
     flows = merged(_inferred(system, actors, interfaces), system.description.flows)
     named = [
@@ -44,8 +44,9 @@ def drawn(system: Protected) -> tuple[tuple[Element, ...], tuple[Flow, ...]]:
 
 def merged(inferred: Iterable[Flow], written: Sequence[Flow]) -> tuple[Flow, ...]:
     """Every flow once; what somebody wrote down stands for what would follow."""
-    known = {(flow.source, flow.to, flow.carries): flow for flow in inferred}
-    return tuple((known | {(flow.source, flow.to, flow.carries): flow for flow in written}).values())
+    said = {(flow.source, flow.to, _kind(flow)) for flow in written}
+    follow = (flow for flow in inferred if (flow.source, flow.to, _kind(flow)) not in said)
+    return tuple(dict.fromkeys((*follow, *written)))
 
 
 def placed(elements: Sequence[Element], description: Description) -> tuple[Element, ...]:
@@ -71,12 +72,15 @@ def travelled(
     found = []
     for at, flow in enumerate(flows):
         ends = {flow.source, flow.to}
-        begins = ends & (set(own) | {SOURCE})
-        if begins and flow.carries in family.get("travels", ()):
-            found.append(at)
-        elif not ends & people and not begins and flow.carries in family.get("inside", ()):
+        theirs = bool(ends & {*own, SOURCE})
+        if _kind(flow) in family.get("travels" if theirs else "inside", ()) and (theirs or not ends & people):
             found.append(at)
     return tuple(found)
+
+
+def _kind(flow: Flow) -> str:
+    """What threats know it by: whatever an interface returns is an answer."""
+    return "answers" if flow.carries in ("label", "score", "explanation", "text") else flow.carries
 
 
 def _usual(system: Protected) -> Interface:

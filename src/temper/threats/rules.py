@@ -52,7 +52,7 @@ def raised(system: Protected, otherwise: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         threat.id
         for threat in catalogue()
-        if any(not misses(threat, known | _of(actor) | otherwise) for actor in _actors(threat, system))
+        if any(not misses(threat, {**known, **_of(actor), **otherwise}) for actor in _actors(threat, system))
     )
 
 

@@ -171,9 +171,7 @@ def test_what_contradicts_itself_is_refused_with_line_and_fix(text: str, line: i
 
 def test_the_sound_twins_of_contradictions_are_accepted() -> None:
     """Each refusal is for what contradicts, not for what stands beside it."""
-    read(
-        "exposure: {returns: label}\ninterfaces: [{name: api, returns: label}, {name: b, public: false}]"
-    )
+    read("exposure: {returns: label}\ninterfaces: [{name: api, returns: label}, {name: b, public: false}]")
     read("actors: [{name: a, writes: [training data]}]\nflows: [{from: a, to: training data, carries: labels}]")
     read("interfaces: [{name: api, public: false}]")
     read("exposure: {personal_data: false}\nassets: [{name: files}]")

@@ -27,6 +27,7 @@ from temper.report import render
 from temper.report.coverage import coverage, evidence, gaps
 from temper.report.picture import picture
 from temper.report.threats import Threats, document, page, save, show
+from temper.store.codec import dump, load
 from temper.testing.records import HOSTILE, record
 from temper.threats.age import outdated
 from temper.threats.controls import refuse_unknown
@@ -285,6 +286,11 @@ def test_a_run_keeps_its_threat_model_and_reports_show_it(model: ThreatModel) ->
     assert "1 of " in html
     assert json.loads(render(made, "json"))["record"]["threats"]["concerns"][0]["id"] == model.concerns[0].id
     assert 'class="flows"' not in render(run(), "html")
+
+
+def test_a_stored_run_comes_back_with_its_threat_model(model: ThreatModel) -> None:
+    made = run(threats=model)
+    assert load(Record, dump(made)) == made
 
 
 def test_boxes_of_a_band_never_touch_and_lines_cross_bands_between_boxes() -> None:

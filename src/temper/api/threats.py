@@ -40,7 +40,8 @@ def threats(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> 
 def _runs(system: Protected | Assistant) -> list[Record]:
     """The runs of this system, where it has a store already."""
     home = Path(system.source).resolve().parent
-    if not any((folder / ".temper").is_dir() for folder in (home, home.parent)):
+    around = (home.parent / "temper.yaml").exists() and (home.parent / ".temper").is_dir()
+    if not around and not (home / ".temper").is_dir():
         return []
     return [run for run in open_store(None, system).runs() if run.system == system.name]
 

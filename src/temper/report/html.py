@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temper.core.defence import Effect
 from temper.core.finding import Finding
@@ -41,6 +41,9 @@ from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
 from temper.report.threats import Threats, part
 from temper.report.tradeoff import tradeoff
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SHOWN = 15
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -152,11 +155,12 @@ def _coded(text: str) -> Any:
     return Markup("").join(tag.format(part) for tag, part in zip(tags, parts, strict=True))
 
 
-def environment() -> Any:
+def environment() -> Environment:
     """Where pages are made: every text from outside is inert and escaped, a name that is missing is an error."""
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment as Pages
+    from jinja2 import StrictUndefined
 
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Pages(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.finalize = _finalize
     made.filters["row"] = _row
     return made

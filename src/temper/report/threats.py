@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +82,11 @@ def page(found: Threats) -> str:
 
 def save(found: Threats, path: Path) -> None:
     """Write it by the ending: .html, .svg or .json; any other is refused."""
-    forms = {".html": page, ".json": document, ".svg": lambda one: standalone(one.model)}
+    forms: dict[str, Callable[[Threats], str]] = {
+        ".html": page,
+        ".svg": lambda one: standalone(one.model),
+        ".json": document,
+    }
     if path.suffix not in forms:
         raise TemperError(f"cannot write a threat model as {path.name!r}", fix=f"use {', '.join(forms)}")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,7 +157,7 @@ def _told(line: Line, found: Threats) -> Iterator[tuple[str, str]]:
     yield f"because {', '.join(concern.because)}", ""
     ways = "; ".join(f"{way.title} ({way.threat})" for way in concern.ways)
     yield (f"{len(concern.ways)} ways: {ways}" if len(concern.ways) > 1 else ways), "dim"
-    yield f"tested by {_tests(line)}", "dim"
+    yield f"tested by {_tests(test.name for test in line.tests)}", "dim"
     if found.record is not None:
         yield f"evidence: {evidence(line)}", _STATES[line.state] if line.state != MEASURED else ""
     if line.told:
@@ -170,11 +170,11 @@ def _told(line: Line, found: Threats) -> Iterator[tuple[str, str]]:
     yield "", ""
 
 
-def _tests(line: Line) -> str:
-    """Their names; many of one kind by their number."""
+def _tests(tests: Iterable[str]) -> str:
+    """Names of tests; many of one kind by their number."""
     kinds: dict[str, list[str]] = {}
-    for test in line.tests:
-        kinds.setdefault(test.name.rpartition(".")[0], []).append(test.name)
+    for name in tests:
+        kinds.setdefault(name.rpartition(".")[0], []).append(name)
     return ", ".join(
         f"{len(names)} of {kind}" if len(names) > _MANY else ", ".join(names) for kind, names in kinds.items()
     )
@@ -215,7 +215,7 @@ def _gaps(found: Threats, lines: tuple[Line, ...]) -> Iterator[RenderableType]:
     if found.record is None:
         return
     if open_ := gaps(lines):
-        said = [styled(f"{why}: {', '.join(names)}") for why, names in open_]
+        said = [styled(f"{why}: {_tests(names)}") for why, names in open_]
         yield under(styled("Not measured, or not any more, because", "bold"), said, "  - ")
         yield ""
 

@@ -195,6 +195,7 @@ def test_evidence_is_measured_inconclusive_or_untested_with_the_reason(model: Th
     assert found["evasion.random_search"] == "untested"
     (line,) = [line for line in coverage(model, made) if line.concern.id == "evasion@fraudster"]
     assert evidence(line).startswith("1 of ")
+    assert line.state == "partly"
     assert dict(gaps([line]))["it crashed"] == ("evasion.random_search",)
 
 

@@ -12,6 +12,7 @@ from temper.core.threat_model import Answer, Concern, ThreatModel
 from temper.report._figure import SEVERITIES, deciding, judged_as_rate, limit, plain_name, sentence
 
 MEASURED, STALE, INCONCLUSIVE, UNTESTED = "measured", "stale", "inconclusive", "untested"
+PARTLY = "partly"
 STATES = (MEASURED, STALE, INCONCLUSIVE, UNTESTED)
 _SPEAK_OF = {
     "model": "the model",
@@ -50,8 +51,9 @@ class Line:
 
     @property
     def state(self) -> str:
-        """One word for the whole: the best that any of its tests has."""
-        return next((state for state in STATES if self.count(state)), UNTESTED)
+        """One word for the whole: what all its tests are, else "partly"."""
+        found = {test.state for test in self.tests}
+        return found.pop() if len(found) == 1 else PARTLY
 
     @property
     def placed(self) -> tuple[Answer, ...]:

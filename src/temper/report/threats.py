@@ -26,7 +26,7 @@ FORMAT = "temper.threats/1"
 _MANY = 6
 _SEEN = {"realized": "seen in incidents", "demonstrated": "shown in exercises", "feasible": "on paper so far"}
 _MARKS = {"measured": "✓", "stale": "↺", "inconclusive": "?", "untested": "–"}
-_STATES = {"measured": "green", "stale": "yellow", "inconclusive": "yellow", "untested": "red"}
+_STATES = {"measured": "green", "stale": "yellow", "inconclusive": "yellow", "untested": "red", "partly": "yellow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the commands print about threats, comparisons and hardening."""
+"""What the commands print about runs, comparisons and hardening."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from rich.console import Console
 
 from temper.core.defence import Effect
 from temper.core.run import Skipped
-from temper.core.target import Access
-from temper.core.threat import Actor, Excluded, Scenario, Threat
-from temper.report.terminal import show, show_comparison, show_hardening, show_threats
-from unit.test_report_invented import HOSTILE, fraud, sturdy
+from temper.report.terminal import show, show_comparison, show_hardening
+from unit.test_report_invented import fraud, sturdy
 
 
 def screen() -> Console:
@@ -26,18 +24,6 @@ def text_of(console: Console) -> str:
     return text
 
 
-def threat(title: str) -> Threat:
-    return Threat(
-        id="evasion-scores",
-        title=title,
-        goal="integrity",
-        asset="decision",
-        access=Access.SCORES,
-        plugins=("evasion.random_search",),
-        references=("AML.T0015",),
-    )
-
-
 def test_a_run_ends_with_its_verdict_the_next_step_and_the_report() -> None:
     console = screen()
     show(fraud(), Path("runs/0001/report.html"), console)
@@ -46,24 +32,6 @@ def test_a_run_ends_with_its_verdict_the_next_step_and_the_report() -> None:
     lines = text.strip().splitlines()
     assert lines[-1].strip() == "report: runs/0001/report.html"
     assert "Verdict: ✗ FAIL" in text
-
-
-def test_threats_show_why_and_why_not() -> None:
-    console = screen()
-    kept = Scenario(threat=threat("Evade"), actor=Actor(name="fraudster"), rating="high", because="the score is public")
-    show_threats([kept], [Excluded(threat=threat(HOSTILE), why="exposure.public is no")], console)
-    text = text_of(console)
-    for shown in (
-        "high",
-        "Evade",
-        "AML.T0015",
-        "fraudster (black-box)",
-        "the score is public",
-        "exposure.public is no",
-    ):
-        assert shown in text
-    assert "\x1b" not in text
-    assert "1 scenarios, 1 threats left out" in text
 
 
 def test_a_comparison_puts_what_got_worse_first_and_names_findings() -> None:

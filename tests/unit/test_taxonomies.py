@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import pytest
 import temper
 from temper.core.errors import TemperError
 from temper.threats.rules import catalogue
-from temper.threats.taxonomies import taxonomies, title
+from temper.threats.shipped import table
+from temper.threats.taxonomies import maturity, taxonomies, title
 
+ATLAS = Path(os.environ.get("TEMPER_DATA", "absent")) / "atlas" / "ATLAS.yaml"
 SHAPES = {
-    "atlas": r"AML\.T\d{4}(?:\.\d{3})?",
+    "atlas": r"AML\.(?:T\d{4}(?:\.\d{3})?|M\d{4})",
     "cwe": r"\d+",
     "eu-ai-act": r"\d+\(\d\)",
     "nist": r"NISTAML\.\d{2,3}",
     "nist-rmf": r"(?:MANAGE|MEASURE) \d\.\d+",
     "owasp-agentic": r"ASI(?:0\d|10)",
+    "owasp-aix": r"[a-z]+",
     "owasp-llm": r"LLM(?:0\d|10)",
     "owasp-ml": r"ML(?:0\d|10)",
 }
@@ -41,10 +45,72 @@ def test_every_table_is_tested_and_every_top_ten_has_ten() -> None:
 
 
 def test_every_reference_of_the_catalogue_has_a_title() -> None:
-    for threat in catalogue():
+    for threat in (*catalogue(), *catalogue("assistant")):
         assert threat.references
         for reference in threat.references:
             assert title(reference), reference
+
+
+def test_every_reference_of_a_control_has_a_title() -> None:
+    for name, entry in table("controls").items():
+        for reference in entry["references"]:
+            assert title(reference), name
+
+
+def published(text: str) -> dict[str, dict[str, str]]:
+    """What ATLAS says of each technique and mitigation, line by line: whatever else an entry holds is passed over."""
+    found: dict[str, dict[str, str]] = {}
+    entry: dict[str, str] = {}
+    for line in text.splitlines():
+        if begun := re.match(r"  - id: (AML\.[TM][\d.]+)\s*$", line):
+            entry = found.setdefault(begun[1], {})
+        elif re.match(r"  - id:|\S", line):
+            entry = {}
+        elif key := re.match(r"    (name|maturity|subtechnique-of): *(.+?)\s*$", line):
+            entry.setdefault(key[1], key[2].strip("'\""))
+    return found
+
+
+def test_the_reader_of_atlas_passes_over_what_it_does_not_know() -> None:
+    text = """version: 5
+matrices:
+  techniques:
+  - id: AML.T0001
+    name: 'One'
+    ml-lifecycle:
+    - id: AML.T0099
+      use: a stray entry
+    created_date: 2023-01-01
+    maturity: feasible
+  - id: AML.T0001.000
+    name: Two
+    subtechnique-of: AML.T0001
+  - id: AML.CS0001
+    name: A case study
+"""
+    found = published(text)
+    assert found["AML.T0001"] == {"name": "One", "maturity": "feasible"}
+    assert found["AML.T0001.000"] == {"name": "Two", "subtechnique-of": "AML.T0001"}
+    assert len(found) == 2
+
+
+@pytest.mark.skipif(not ATLAS.is_file(), reason="needs TEMPER_DATA with atlas")
+def test_the_table_of_atlas_is_what_mitre_published() -> None:
+    theirs = published(ATLAS.read_text(encoding="utf-8"))
+    ours = taxonomies()["atlas"]
+    assert len(theirs) > 200
+    for id, entry in theirs.items():
+        parent = theirs.get(entry.get("subtechnique-of", ""), {}).get("name", "")
+        assert ours.titles[id] == (f"{parent}: {entry['name']}" if parent else entry["name"]), id
+        assert ours.maturity.get(id, "") == entry.get("maturity", ""), id
+    assert set(ours.titles) == set(theirs)
+
+
+def test_the_furthest_technique_says_how_far_a_threat_has_been_seen() -> None:
+    assert maturity(("atlas:AML.T0024.001", "atlas:AML.T0015")) == "realized"
+    assert maturity(("atlas:AML.T0024.001", "atlas:AML.T0029")) == "demonstrated"
+    assert maturity(("nist:NISTAML.022", "nowhere:1")) == ""
+    assert {threat.maturity for threat in catalogue() if threat.id.startswith("evasion-s")} == {"realized"}
 
 
 def test_every_tag_anywhere_in_the_source_has_a_title() -> None:

@@ -128,12 +128,15 @@ def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Pro
     """The system a temper.yaml describes, with its model and data."""
     from temper.config.assistant import is_assistant
     from temper.config.system import load_system
+    from temper.threats.controls import refuse_unknown
 
     if is_assistant(path):
         raise TemperError(
             f"{path} describes an assistant", fix="use temper redteam, then temper replay, harden, report or serve"
         )
-    return load_system(Path(path), trust_pickle=trust_pickle, today=datetime.now(UTC).date(), history=True)
+    system = load_system(Path(path), trust_pickle=trust_pickle, today=datetime.now(UTC).date(), history=True)
+    refuse_unknown(system.description.controls, system.source)
+    return system
 
 
 def System(**parts: Any) -> Protected:

@@ -35,8 +35,11 @@ def is_assistant(path: str | Path = "temper.yaml") -> bool:
 def load_assistant(path: str | Path = "temper.yaml") -> Assistant:
     """The assistant a temper.yaml describes, with its sandbox."""
     from temper.config.assistant import load_assistant as load
+    from temper.threats.controls import refuse_unknown
 
-    return load(path)
+    assistant = load(path)
+    refuse_unknown(assistant.description.controls, assistant.source)
+    return assistant
 
 
 def guard_of(assistant: Assistant) -> Guard:

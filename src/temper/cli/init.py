@@ -19,8 +19,10 @@ def command(
 ) -> None:
     """Write a temper.yaml for your own model; guesses are marked, open questions listed."""
     from temper.config.init import write
+    from temper.threats.questions import asked_at_first
 
-    text = write(model, data, target, out, train=train, threshold=threshold, force=force)
+    asked = tuple(asked_at_first())
+    text = write(model, data, target, out, train=train, threshold=threshold, force=force, asked=asked)
     guesses = text.count("# guessed")
     typer.echo(
         f"wrote {out}: {len(text.splitlines())} lines, {guesses} guesses marked; the open questions are at its top"

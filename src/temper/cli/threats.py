@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from temper.cli import _options as options
 
 
-def command(config: options.Config = Path("temper.yaml"), trust_pickle: options.Trust = False) -> None:
-    """Show the scenarios of this system with their because, and what was left out with its why not."""
-    from temper import api
-    from temper.report.terminal import show_threats
-    from temper.threats.rules import scenarios
+def command(
+    config: options.Config = Path("temper.yaml"),
+    out: Annotated[
+        Path | None, typer.Option(help="Write it too: .html (picture and matrix), .svg (the picture alone) or .json.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON on standard output.")] = False,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Show what can go wrong: concerns with because, tests, evidence and controls, and what nobody has answered."""
+    from temper.api.threats import threats
+    from temper.report.threats import document, save, show
 
-    kept, left_out = scenarios(api.load(config, trust_pickle=trust_pickle))
-    show_threats(kept, left_out)
+    found = threats(config, trust_pickle=trust_pickle)
+    if json:
+        typer.echo(document(found), nl=False)
+    else:
+        show(found)
+    if out is not None:
+        save(found, out)
+        typer.echo(f"wrote {out}", err=json)

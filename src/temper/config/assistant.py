@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from temper.config.description import ABOUT, LEVELS, described
+from temper.config.description import SECTIONS as DESCRIBED
 from temper.config.document import Listing, Scalar, Section, as_number
 from temper.config.goals import goals, labelled
 from temper.config.guard import audit_of, key_file_of, stages_of
@@ -16,6 +18,7 @@ from temper.config.reading import read
 from temper.core.assistant import CANARY, UNTRUSTED, Assistant, Service, UserTask
 from temper.core.chat import Call, ChatTarget, Tool
 from temper.core.errors import ConfigError
+from temper.core.system import Exposure
 from temper.targets.chat.anthropic import Anthropic
 from temper.targets.chat.function import ChatFunction
 from temper.targets.chat.limits import Limits
@@ -28,6 +31,7 @@ from temper.targets.function import find
 EFFECTS = ("", "money", "mail", "web", "memory", "data")
 """What a tool's call would do outside the sandbox."""
 
+_SECTIONS = ("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", *DESCRIBED)
 _PROTOCOLS = ("openai", "anthropic", "template")
 _CAPS = ("in_flight", "requests_per_minute", "tokens_per_minute", "timeout", "deadline", "retries")
 _LIMITS = (*_CAPS, "max_requests", "max_tokens", "max_cost", "price")
@@ -41,16 +45,18 @@ def is_assistant(path: str | Path) -> bool:
 def load_assistant(path: str | Path) -> Assistant:
     """The assistant in this temper.yaml. Raises `ConfigError` with file, line, what was expected and what came."""
     path = Path(path)
-    document = read(path).only(
-        "system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor"
-    )
+    document = read(path).only(*_SECTIONS)
     base = path.absolute().parent
-    about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
+    about = document.section("system").only(*ABOUT)
     section = document.section("assistant")
     sandbox = _sandbox(document, base)
     return Assistant(
         name=about.text("name", base.name),
         purpose=about.text("purpose"),
+        harmed=about.text("harmed"),
+        criticality=about.word("criticality", LEVELS, "medium"),
+        description=described(document, (), Exposure(), _elements(sandbox)),
+        lines=dict(document.every_line()),
         simulated=about.flag("simulated", False),
         target=_target(section, base),
         instructions=_instructions(section, sandbox, base),
@@ -68,6 +74,12 @@ def load_assistant(path: str | Path) -> Assistant:
         most_turns=section.whole("most_turns", 8),
         most_tokens=section.whole("most_tokens", 512),
     )
+
+
+def _elements(sandbox: Section) -> tuple[str, ...]:
+    """What an assistant's picture has without being named: who talks to it, what it reads, and its tools."""
+    tools = (entry.text("name") for entry in sandbox.sections("tools"))
+    return ("user", "outsider", "assistant", "instructions", "guard", *tools)
 
 
 def sandbox_of(section: Section, target: ChatTarget, **about: Any) -> Assistant:

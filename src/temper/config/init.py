@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,16 @@ _QUESTIONS = """\
 """
 
 
-def draft(model: str | Path, data_path: str | Path, target: str, threshold: float | None = None) -> str:
+def draft(
+    model: str | Path,
+    data_path: str | Path,
+    target: str,
+    threshold: float | None = None,
+    asked: Sequence[str] = (),
+) -> str:
     """The text of a temper.yaml that `load_system` takes as it is (a remote model still needs `authorised_by`).
 
+    `asked` are lines of questions about the system that are written at its top.
     `model` is a path, a URL, "pkg.mod:function" or "file.py:function". Paths are written as given: save the text in the
     folder they are relative to. Raises `ConfigError` when the table cannot be read or has no such target.
     """
@@ -55,10 +63,11 @@ def draft(model: str | Path, data_path: str | Path, target: str, threshold: floa
     return "\n".join(
         [
             _questions(path, list(features.select_dtypes("number").columns)),
+            *_asked(asked),
             _line("system", {"name": _name(model), "purpose": "", "harmed": "", "criticality": "medium"}, _ABOUT),
             _line("model", *_model(str(model), classes, threshold)),
             _line("data", *_data(str(data_path), target, classes, aside)),
-            _line("exposure", _EXPOSURE, "guessed: who can reach the model, and what does it tell them?"),
+            f"exposure: {_EXPOSURE}  # empty answers are questions; until then the worst is assumed",
             "actors:",
             f"  - {flow(_ACTOR)}  # guessed: who attacks, with how many tries, and what may a row cost them?",
             "schema:",
@@ -71,7 +80,7 @@ def draft(model: str | Path, data_path: str | Path, target: str, threshold: floa
 
 
 _ABOUT = "guessed: what does it decide, and who is harmed when it is wrong?"
-_EXPOSURE = {"returns": "score", "public": True, "retrained": True, "outside_data": True, "personal_data": True}
+_EXPOSURE = "{returns: , public: , retrained: , outside_data: , personal_data: }"
 _ACTOR = {"name": "outsider", "knowledge": "black-box", "queries": 200, "cost": 3.0, "writes": ["input"]}
 
 
@@ -84,6 +93,7 @@ def write(
     train: Path | None = None,
     threshold: float | None = None,
     force: bool = False,
+    asked: Sequence[str] = (),
 ) -> str:
     """Write the draft to `out`, paths relative to its folder, and give the text.
 
@@ -93,7 +103,7 @@ def write(
         raise ConfigError(f"{out} is already there", fix="choose another --out, or --force")
     if _way(model) == "path" and not Path(model).is_file():
         raise ConfigError(f"the model {model} does not exist", fix="give a file, pkg.module:function or a URL")
-    text = draft(model, data_path, target, threshold)
+    text = draft(model, data_path, target, threshold, asked)
     folder = out.resolve().parent
     answers: dict[tuple[str, str], str] = {("data", "test"): _seen_from(folder, data_path)}
     if train is not None:
@@ -115,6 +125,15 @@ def _questions(path: Path, features: Sequence[str]) -> str:
     likely = [name for name in features if guess.aggregate(name)]
     derived = f"\n#      They look like it: {', '.join(key(name) for name in likely[:8])}" if likely else ""
     return _QUESTIONS.format(data=flow(path.name), derived=derived).rstrip("\n")
+
+
+def _asked(lines: Sequence[str]) -> list[str]:
+    """Questions as comments, folded, each line behind its own indentation."""
+    found = ["#   5. What is around the model? Threats that hang on each answer:"] if lines else []
+    for line in lines:
+        deep = " " * (6 + len(line) - len(line.lstrip()))
+        found += textwrap.wrap(line.strip(), 118, initial_indent=f"#{deep}", subsequent_indent=f"#{deep}  ")
+    return found
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from temper.config.build import build_system
+from temper.config.description import ABOUT, LEVELS, SECTIONS, described, exposed
 from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
@@ -32,9 +33,8 @@ Made = TypeVar("Made")
 
 _SECTIONS = (
     *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
-    "monitor",
+    *("monitor", *SECTIONS),
 )
-_LEVELS = ("low", "medium", "high", "critical")
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
 _COLUMN = (
@@ -55,11 +55,13 @@ def load_system(
     path = Path(path)
     document = read(path).only(*_SECTIONS)
     base = path.absolute().parent
-    about = document.section("system").only("name", "purpose", "harmed", "criticality", "simulated")
+    about = document.section("system").only(*ABOUT)
     schema = _schema(document.section("schema"))
     assess = document.section("assess").only("options", "plugins", "recurrences")
     stress = document.section("stress").only("cost", "events", "relations")
     declared = relations(stress.sections("relations"), schema)
+    exposure = exposed(document, _exposure(document.section("exposure")))
+    actors = tuple(_actor(section) for section in document.sections("actors"))
     system = build_system(
         **_model(document.section("model"), base, trust_pickle, today),
         **_data(document.section("data"), base, schema, document.section("schema").text("text")),
@@ -68,10 +70,11 @@ def load_system(
         name=about.text("name", base.name),
         purpose=about.text("purpose"),
         harmed=about.text("harmed"),
-        criticality=about.word("criticality", _LEVELS, "medium"),
+        criticality=about.word("criticality", LEVELS, "medium"),
         simulated=about.flag("simulated", False),
-        exposure=_exposure(document.section("exposure")),
-        actors=tuple(_actor(section) for section in document.sections("actors")),
+        exposure=exposure,
+        actors=actors,
+        description=described(document, actors, exposure),
         options=_options(assess.section("options"), document.section("model"), base, declared)
         | _asked_again(assess, base, schema),
         cost=costs(stress.section("cost"), schema),

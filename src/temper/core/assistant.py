@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from temper.core.chat import Call, ChatTarget, Message, Request, Role, Tool, Usage
+from temper.core.description import Description
 from temper.core.requirement import Policy
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Assistant:
     key, "" for one drawn when it serves, `audit` how a gateway writes down what goes through. `attacker` is a model of
     the user's own that thinks of attacks. `goals` are the user's own, beside those of the catalogue; `judge` is a model
     of the user's own that says whether a goal stated in words has been reached, and `labelled` are replies by which it
-    is known how often that is right.
+    is known how often that is right. `description` is what was written of the system around it.
     """
 
     name: str
@@ -120,6 +121,10 @@ class Assistant:
     labelled: tuple[Labelled, ...] = ()
     policy: Policy = field(default_factory=lambda: Policy(name="none"))
     purpose: str = ""
+    harmed: str = ""
+    criticality: str = "medium"
+    description: Description = field(default_factory=Description)
+    lines: dict[str, int] = field(default_factory=dict)
     source: str = ""
     simulated: bool = False
     most_turns: int = 8

@@ -8,6 +8,7 @@ from typing import Any
 
 from temper.core.cost import CostMatrix
 from temper.core.data import Data
+from temper.core.description import Description
 from temper.core.errors import ConfigError
 from temper.core.events import Events
 from temper.core.requirement import Policy
@@ -20,7 +21,7 @@ from temper.core.threat import Actor
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
     """How the model is reached: what it returns ("label", "score"), whether outsiders can query it, whether training
-    data comes from outside, whether it is retrained.
+    data comes from outside, whether it is retrained, and whether answers are explained to them.
     """
 
     returns: str = "score"
@@ -29,6 +30,7 @@ class Exposure:
     outside_data: bool = True
     personal_data: bool = True
     decision: str = ""
+    explains: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +43,8 @@ class Protected:
     of two classes. `accepted` holds the training rows of an earlier version that somebody has accepted. `events` is the
     history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
     model behind the defences of a system that was hardened just now, so that whoever refits meets them too. `apart`
-    says what is not as in its temper.yaml: the version that was deployed since, or newer rows.
+    says what is not as in its temper.yaml: the version that was deployed since, or newer rows. `description` is what
+    was written of the system around the model.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Protected:
     service: Service | None = None
     defend: Callable[[Data, Recipe], Target] | None = None
     apart: str = ""
+    description: Description = field(default_factory=Description)
 
     def __post_init__(self) -> None:
         if self.cost is not None and self.target.classes != 2:

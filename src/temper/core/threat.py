@@ -30,7 +30,9 @@ class Threat:
 
     `requires` holds (answer, wanted) pairs over the system description and the actor ("actor.knowledge"); several
     wanted values are separated by "|". `references` are ids of taxonomies, as "atlas:AML.T0015". `bounded` says that
-    the actor's radius limits it; a sticker or a rotation has limits of its own.
+    the actor's radius limits it; a sticker or a rotation has limits of its own. `family` is what a reader sees it
+    under, `maturity` how far the world has seen its techniques: "realized" (in an incident), "demonstrated" (in an
+    exercise), "feasible", or "" where ATLAS has none of them.
     """
 
     id: str
@@ -44,6 +46,8 @@ class Threat:
     references: tuple[str, ...] = ()
     defences: tuple[str, ...] = ()
     bounded: bool = True
+    family: str = ""
+    maturity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,8 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excluded:
-    """A threat that was left out, and the answer that excluded it."""
+    """A threat that was left out, and why: which `answer` excluded it, what it is and would have to be."""
 
     threat: Threat
     why: str
+    answer: str = ""

@@ -20,7 +20,7 @@ from temper.core.system import Protected
 from temper.core.threat import Scenario
 from temper.engine.corruptions import means
 from temper.engine.executors import Executor
-from temper.engine.identity import data_digest, digest_of, library_versions, task_key
+from temper.engine.identity import digest_of, library_versions, subject, task_key
 from temper.engine.memory import recall, remember
 from temper.engine.monitored import monitored
 from temper.engine.plan import LOAD, Plan
@@ -28,9 +28,9 @@ from temper.engine.rooms import load
 from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
-from temper.store.attacks import attacks_digest
 from temper.store.database import Store
 from temper.targets.contract import check, refuse_unfit
+from temper.threats.model import threat_model
 from temper.validation.gate import judge, overall
 
 _PATIENCE = 60.0
@@ -179,6 +179,7 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         source=system.source,
         simulated=system.simulated,
         misleads=_misleads(plan),
+        threats=threat_model(system),
     )
 
 
@@ -244,13 +245,4 @@ def _groups(tasks: Sequence[Task]) -> Mapping[Task, list[Task]]:
 
 
 def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
-    system = plan.world.system
-    return (
-        ("model", system.target.digest or "none: a callable or URL without `version`"),
-        ("held-out data", data_digest(system.data)),
-        ("training data", data_digest(system.train)),
-        *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
-        ("assessment", plan.key),
-        ("attacks", attacks_digest()),
-        *((name, version) for name, version in library_versions().items()),
-    )
+    return (*subject(plan.world.system), ("assessment", plan.key), *library_versions().items())

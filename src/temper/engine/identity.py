@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.assistant import Assistant
 from temper.core.data import Data
 from temper.core.events import Events
 from temper.core.system import Protected
 from temper.engine.task import Task, World
+from temper.store.attacks import attacks_digest
 
 _LIBRARIES = (
     "numpy",
@@ -61,6 +63,23 @@ def finding_id(plugin: str, metric: str, system: Protected, scenario: str = "") 
 def digest_of(*parts: Any) -> str:
     """SHA-256 of a JSON document with sorted keys."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def subject(system: Protected | Assistant) -> tuple[tuple[str, str], ...]:
+    """What a run speaks of, by name: the model or the assistant, its data, what was said of it, and the attacks."""
+    said = (("description", system.description.digest),) if system.description.digest else ()
+    if isinstance(system, Assistant):
+        targets = {"assistant": system.target, "judging model": system.judge}
+        named = ((name, target.digest) for name, target in targets.items() if target is not None)
+        return (*((name, digest or "not named: set version in temper.yaml") for name, digest in named), *said)
+    return (
+        ("model", system.target.digest or "none: a callable or URL without `version`"),
+        ("held-out data", data_digest(system.data)),
+        ("training data", data_digest(system.train)),
+        *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
+        *said,
+        ("attacks", attacks_digest()),
+    )
 
 
 def data_digest(data: Data | None) -> str:

@@ -84,6 +84,8 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     planned: set[tuple[str, object]] = set()
     for scenario in kept:
         for name in (*_plugins(scenario, suite), *_joining(scenario, system)):
+            if name == LOAD:  # one task of its own below, whoever asks too much
+                continue
             room, plugin = room_of(name)
             if only and not any(_matches(name, wanted, scenario) for wanted in only):
                 skipped.append(Skipped(name=name, why="left out by --only"))
@@ -242,7 +244,7 @@ def _tasks(room: str, plugin: str, scenario: Scenario, world: World, system: Pro
 def _absent(tasks: Sequence[Task]) -> tuple[str, ...]:
     """Every catalogued plugin that no task runs."""
     run = {task.plugin if task.room == "attacks" else f"{task.room}.{task.plugin}" for task in tasks}
-    return tuple(sorted({name for threat in catalogue() for name in threat.plugins} - run))
+    return tuple(sorted({name for threat in catalogue() for name in threat.plugins} - run - {LOAD}))
 
 
 def _facts(world: World, sizes: Sizes, tasks: Sequence[Task]) -> tuple[tuple[str, str], ...]:

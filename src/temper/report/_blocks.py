@@ -221,7 +221,7 @@ def _finding(finding: Finding) -> RenderableType:
     if finding.defences:
         body.append(f"     fix: temper harden --for {inert(finding.id)}", style="cyan")
     body.append("\n")
-    return _under(head, [body], "     ")
+    return under(head, [body], "     ")
 
 
 def _titles(record: Record, tags: set[str]) -> Text:
@@ -239,11 +239,11 @@ def _limits(record: Record, shown: int) -> RenderableType:
     said = limits(record)
     lines = [styled(line, "dim") for line in said[:shown]]
     rest = styled(f"  and {len(said) - shown} more in the HTML report\n", "dim")
-    listed = _under(styled("What this does not show", "bold"), lines, "  - ")
-    return _under(listed, [rest], "") if len(said) > shown else _under(listed, [styled("")], "")
+    listed = under(styled("What this does not show", "bold"), lines, "  - ")
+    return under(listed, [rest], "") if len(said) > shown else under(listed, [styled("")], "")
 
 
-def _under(head: RenderableType, parts: Sequence[Text], mark: str) -> RenderableType:
+def under(head: RenderableType, parts: Sequence[Text], mark: str) -> RenderableType:
     """Lines below a head, each behind a mark, long ones folded behind it too."""
     from rich.console import Group
     from rich.table import Table as Grid

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temper.core.defence import Effect
 from temper.core.finding import Finding
@@ -39,7 +39,11 @@ from temper.report._figure import (
 )
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
+from temper.report.threats import Threats, part
 from temper.report.tradeoff import tradeoff
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SHOWN = 15
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -63,39 +67,40 @@ def render(
     record: Record, *, before: Record | None = None, effects: Sequence[Effect] = (), tried: Sequence[Effect] = ()
 ) -> str:
     """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.finalize = _finalize
-    environment.filters["row"] = _row
     compared = changes(record, before, effects)
-    page = environment.from_string(_file("report.html")).render(
-        style=Markup(_file("style.css")),
-        record=record,
-        before=before,
-        headline=_headline(record),
-        kind=_kind(record),
-        symbols={verdict.name: symbol for verdict, symbol in SYMBOLS.items()},
-        sentences=[_coded(line) for line in sentences(record)],
-        tiles=[(verdict, counts(record)[verdict], WORDS[verdict]) for verdict in Verdict if _tile(record, verdict)],
-        requirements=[_requirement(judgement, record) for judgement in record.judgements],
-        findings=[_finding(finding) for finding in worst_findings(record)[:SHOWN]],
-        more_findings=max(0, len(record.findings) - SHOWN),
-        compared=compared,
-        comparison=charts.comparison(compared),
-        funnel=assistants.funnel(record),
-        grids=assistants.grid(record),
-        layers=assistants.layers(tried, effects[0].defence if effects else ""),
-        titles=dict(record.titles),
-        tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
-        sections=_sections(record),
-        limits=limits(record),
-        duration=_duration(record.seconds),
-        scenarios=[_scenario(line) for line in record.scenarios],
-        started=record.started.replace("T", " ").replace("+00:00", " UTC"),
-        show=show,
-        markup=Markup,
+    page = (
+        environment()
+        .from_string(shipped("threats_part.html") + shipped("report.html"))
+        .render(
+            style=Markup(shipped("style.css")),
+            threats=part(Threats(model=record.threats, record=record)) if record.threats else None,
+            record=record,
+            before=before,
+            headline=_headline(record),
+            kind=_kind(record),
+            symbols={verdict.name: symbol for verdict, symbol in SYMBOLS.items()},
+            sentences=[_coded(line) for line in sentences(record)],
+            tiles=[(verdict, counts(record)[verdict], WORDS[verdict]) for verdict in Verdict if _tile(record, verdict)],
+            requirements=[_requirement(judgement, record) for judgement in record.judgements],
+            findings=[_finding(finding) for finding in worst_findings(record)[:SHOWN]],
+            more_findings=max(0, len(record.findings) - SHOWN),
+            compared=compared,
+            comparison=charts.comparison(compared),
+            funnel=assistants.funnel(record),
+            grids=assistants.grid(record),
+            layers=assistants.layers(tried, effects[0].defence if effects else ""),
+            titles=dict(record.titles),
+            tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
+            sections=_sections(record),
+            limits=limits(record),
+            duration=_duration(record.seconds),
+            scenarios=[_scenario(line) for line in record.scenarios],
+            started=record.started.replace("T", " ").replace("+00:00", " UTC"),
+            show=show,
+            markup=Markup,
+        )
     )
     return page
 
@@ -150,7 +155,19 @@ def _coded(text: str) -> Any:
     return Markup("").join(tag.format(part) for tag, part in zip(tags, parts, strict=True))
 
 
-def _file(name: str) -> str:
+def environment() -> Environment:
+    """Where pages are made: every text from outside is inert and escaped, a name that is missing is an error."""
+    from jinja2 import Environment as Pages
+    from jinja2 import StrictUndefined
+
+    made = Pages(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.finalize = _finalize
+    made.filters["row"] = _row
+    return made
+
+
+def shipped(name: str) -> str:
+    """A template or style sheet of Temper's own."""
     return files("temper.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 

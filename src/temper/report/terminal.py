@@ -1,4 +1,4 @@
-"""What the commands print: a run, a threat model, two runs side by side, what hardening did."""
+"""What the commands print: a run, two runs side by side, what hardening did."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from temper.core.measure import Measurement
 from temper.core.run import Record
-from temper.core.threat import Excluded, Scenario
 from temper.report._blocks import (
-    SEVERITY_STYLES,
     grid,
     record_blocks,
     render,
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["Progress", "render", "show", "show_comparison", "show_hardening", "show_threats"]
+__all__ = ["Progress", "render", "show", "show_comparison", "show_hardening"]
 
 _CHANGES = ("worse", "better", "higher", "lower", "new", "gone", "not comparable", "unchanged")
 _CHANGE_STYLES = {"worse": "bold red", "better": "bold green", "unchanged": "dim"}
@@ -41,24 +39,6 @@ def show(record: Record, report: Path | None = None, console: Console | None = N
     if report is not None:
         blocks.append(whole(f"report: {report}"))
     write(blocks, console)
-
-
-def show_threats(kept: Sequence[Scenario], left_out: Sequence[Excluded], console: Console | None = None) -> None:
-    """The threat model: each scenario with what raised it, each threat left out with what excluded it."""
-    table = grid("Scenario", "Actor", "Tried by", "Because", first="Rating")
-    for scenario in kept:
-        threat = scenario.threat
-        name = styled(threat.title, "bold")
-        name.append(f"\n{inert(', '.join((threat.id, *threat.references)))}", style="dim")
-        table.add_row(
-            styled(scenario.rating, SEVERITY_STYLES.get(scenario.rating, "")),
-            name,
-            styled(f"{scenario.actor.name} ({scenario.actor.knowledge})"),
-            styled(", ".join(threat.plugins)),
-            styled(scenario.because),
-        )
-    out = [styled(f"left out: {entry.threat.title} ({entry.why})", "dim") for entry in left_out]
-    write([table, *out, styled(f"{len(kept)} scenarios, {len(left_out)} threats left out", "bold")], console)
 
 
 def show_comparison(old: Record, new: Record, comparison: Any, console: Console | None = None) -> None:

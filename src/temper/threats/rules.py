@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,23 @@ from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
 from temper.core.text import TextSchema
 from temper.core.threat import Actor, Excluded, Scenario, Threat
+from temper.threats.taxonomies import maturity
 
+OUTSIDER = Actor(name="outsider")
 NOBODY = Actor(name="nobody", knowledge="none", queries=0)
 SUPPLIER = Actor(name="supplier", knowledge="white-box", queries=0, writes=("model store", "dependencies"))
-_RATINGS = {"low": 0, "medium": 1, "high": 2, "critical": 3}
+RATINGS = ("low", "medium", "high", "critical")
 _AT_HOME = 300.0  # seconds for one shard of rows
 _ADVERSARIAL = ("integrity", "availability", "confidentiality", "privacy", "supply chain")
 
 
 @cache
-def catalogue() -> tuple[Threat, ...]:
-    """Every threat Temper knows, in the order of the shipped files."""
+def catalogue(of: str = "") -> tuple[Threat, ...]:
+    """Every threat Temper knows to a model, in the order of the shipped files; `of` "assistant": to an assistant."""
     import yaml
 
     entries: list[dict[str, Any]] = []
-    for path in sorted((Path(__file__).parent / "catalogue").glob("*.yaml")):
+    for path in sorted((Path(__file__).parent / "catalogue" / of).glob("*.yaml")):
         entries += yaml.safe_load(path.read_text(encoding="utf-8"))
     return tuple(_threat(entry) for entry in entries)
 
@@ -37,21 +39,35 @@ def scenarios(system: Protected) -> tuple[tuple[Scenario, ...], tuple[Excluded, 
     kept: list[Scenario] = []
     left_out: list[Excluded] = []
     for threat in catalogue():
-        found = [(actor, _misses(threat, known | _of(actor))) for actor in _actors(threat, system)]
-        kept += [_scenario(threat, actor, system) for actor, misses in found if not misses]
-        if all(misses for _, misses in found):
-            _, misses = min(found, key=lambda pair: len(pair[1]))
-            left_out.append(Excluded(threat=threat, why="; ".join(misses[:1])))
+        found = [(actor, misses(threat, known | _of(actor))) for actor in _actors(threat, system)]
+        kept += [_scenario(threat, actor, system) for actor, missed in found if not missed]
+        if all(missed for _, missed in found):
+            left_out.append(excluded(threat, min((missed for _, missed in found), key=len)))
     return tuple(kept), tuple(left_out)
 
 
-def _misses(threat: Threat, known: dict[str, str]) -> list[str]:
-    """Which answers exclude the threat, in words."""
+def raised(system: Protected, otherwise: Mapping[str, str]) -> frozenset[str]:
+    """The threats that would apply if these answers were otherwise."""
+    known = answers(system)
+    return frozenset(
+        threat.id
+        for threat in catalogue()
+        if any(not misses(threat, {**known, **_of(actor), **otherwise}) for actor in _actors(threat, system))
+    )
+
+
+def misses(threat: Threat, known: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Which answers exclude the threat: each with what it is and would have to be, in words."""
     return [
-        f"{key} is {known.get(key, 'unknown')}, it takes {wanted.replace('|', ' or ')}"
+        (key, f"{key} is {known.get(key, 'unknown')}, it takes {wanted.replace('|', ' or ')}")
         for key, wanted in threat.requires
         if known.get(key, "no") not in wanted.split("|")
     ]
+
+
+def excluded(threat: Threat, missed: Sequence[tuple[str, str]]) -> Excluded:
+    """The threat as left out by the first of these answers."""
+    return Excluded(threat=threat, answer=missed[0][0], why=missed[0][1])
 
 
 def _of(actor: Actor) -> dict[str, str]:
@@ -66,6 +82,7 @@ def answers(system: Protected) -> dict[str, str]:
     return {
         "exposure.public": _yes(exposure.public),
         "exposure.returns": exposure.returns,
+        "exposure.explains": _yes(exposure.explains),
         "exposure.retrained": _yes(exposure.retrained),
         "exposure.outside_data": _yes(exposure.outside_data),
         "exposure.personal_data": _yes(exposure.personal_data),
@@ -87,6 +104,7 @@ def answers(system: Protected) -> dict[str, str]:
         "model.gradients": _yes(Access.GRADIENTS in target.access),
         "model.votes": _yes(hasattr(target, "votes")),
         "model.marked": _yes(hasattr(target, "triggers")),
+        "service.url": _yes(system.service is not None),
     }
 
 
@@ -103,6 +121,8 @@ def _threat(entry: dict[str, Any]) -> Threat:
         references=tuple(entry["references"]),
         defences=tuple(entry["defences"]),
         bounded=entry.get("bounded", True),
+        family=entry["family"],
+        maturity=maturity(entry["references"]),
     )
 
 
@@ -114,7 +134,7 @@ def _actors(threat: Threat, system: Protected) -> tuple[Actor, ...]:
         return (NOBODY,)
     if threat.goal == "supply chain":
         return _writers(system.actors, *SUPPLIER.writes) or (SUPPLIER,)
-    actors = system.actors or (Actor(name="outsider"),)
+    actors = system.actors or (OUTSIDER,)
     return (_writers(actors, "labels", "training data") if threat.access is Access.RETRAIN else ()) or actors
 
 
@@ -126,12 +146,12 @@ def _writers(actors: Sequence[Actor], *assets: str) -> tuple[Actor, ...]:
 def _scenario(threat: Threat, actor: Actor, system: Protected) -> Scenario:
     because = ", ".join(f"{key} is {wanted}" for key, wanted in threat.requires) or "it applies to every model"
     if actor is NOBODY or threat.goal == "supply chain":  # who writes the file asks nothing of the model
-        return Scenario(threat=threat, actor=actor, rating=_rating(threat, system), because=because)
+        return Scenario(threat=threat, actor=actor, rating=rating(threat, system.criticality), because=because)
     return Scenario(
         threat=threat,
         actor=actor,
         budget=_budget(threat, actor, system),
-        rating=_rating(threat, system),
+        rating=rating(threat, system.criticality),
         because=because,
     )
 
@@ -149,10 +169,10 @@ def _budget(threat: Threat, actor: Actor, system: Protected) -> Budget:
     return Budget(queries=queries, seconds=seconds, cost=actor.cost, norm=actor.norm if ball else "cost", radius=radius)
 
 
-def _rating(threat: Threat, system: Protected) -> str:
+def rating(threat: Threat, criticality: str) -> str:
     """A prior until something is measured: the system's criticality, one lower where nobody attacks."""
-    level = _RATINGS.get(system.criticality, 1) - (threat.goal not in _ADVERSARIAL)
-    return list(_RATINGS)[max(level, 0)]
+    level = RATINGS.index(criticality if criticality in RATINGS else "medium") - (threat.goal not in _ADVERSARIAL)
+    return RATINGS[max(level, 0)]
 
 
 def _span(system: Protected) -> float:

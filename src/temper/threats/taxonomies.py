@@ -6,6 +6,7 @@ changes the meaning of ids is a table of its own, so that what was found before 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -16,13 +17,14 @@ from temper.core.errors import TemperError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxonomy:
-    """One table in one edition: what each id is called."""
+    """One table in one edition: what each id is called and, for ATLAS, how far the world has seen it."""
 
     key: str
     name: str
     edition: str
     source: str
     titles: dict[str, str]
+    maturity: dict[str, str]
 
 
 @cache
@@ -30,7 +32,7 @@ def taxonomies() -> dict[str, Taxonomy]:
     """Every table by its key.
 
     >>> sorted(taxonomies())
-    ['atlas', 'cwe', 'eu-ai-act', 'nist', 'nist-rmf', 'owasp-agentic', 'owasp-llm', 'owasp-ml']
+    ['atlas', 'cwe', 'eu-ai-act', 'nist', 'nist-rmf', 'owasp-agentic', 'owasp-aix', 'owasp-llm', 'owasp-ml']
     """
     import yaml
 
@@ -38,8 +40,26 @@ def taxonomies() -> dict[str, Taxonomy]:
     for path in sorted((Path(__file__).parent / "taxonomies").glob("*.yaml")):
         entry = yaml.safe_load(path.read_text(encoding="utf-8"))
         titles = {str(key): str(title) for key, title in entry.pop("titles").items()}
-        found[path.stem] = Taxonomy(key=path.stem, titles=titles, **{key: str(value) for key, value in entry.items()})
+        seen = {str(id): word for word, ids in entry.pop("maturity", {}).items() for id in ids}
+        about = {key: str(value) for key, value in entry.items()}
+        found[path.stem] = Taxonomy(key=path.stem, titles=titles, maturity=seen, **about)
     return found
+
+
+MATURITIES = ("realized", "demonstrated", "feasible")
+"""How far the world has seen a technique: in an incident, in an exercise, on paper; the furthest first."""
+
+
+def maturity(tags: Iterable[str]) -> str:
+    """How far the furthest of these ids has been seen; "" where no table says.
+
+    >>> maturity(["atlas:AML.T0015", "atlas:AML.T0024.001", "nist:NISTAML.022"]), maturity(["nist:NISTAML.022"])
+    ('realized', '')
+    """
+    tables = taxonomies()
+    pairs = (tag.partition(":") for tag in tags)
+    found = {tables[key].maturity.get(id, "") for key, _, id in pairs if key in tables}
+    return next((word for word in MATURITIES if word in found), "")
 
 
 def title(tag: str) -> str:

@@ -19,7 +19,7 @@ from temper.core.injection import Strategy
 from temper.core.requirement import Verdict
 from temper.core.room import Room
 from temper.core.run import Record, Skipped
-from temper.engine.identity import digest_of
+from temper.engine.identity import digest_of, subject
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.campaign import TEMPLATES, Campaign, Found, by_injection, wage
 from temper.engine.redteam.crossing import crosses
@@ -33,6 +33,7 @@ from temper.engine.redteam.verdicts import ModelJudge, closed, judging, known_re
 from temper.judges.told._asked import VERSION
 from temper.store.database import Store
 from temper.store.journal import Journal
+from temper.threats.model import threat_model
 from temper.threats.taxonomies import taxonomies
 from temper.validation.gate import judge, overall
 
@@ -197,13 +198,14 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         findings=broken,
         skipped=skipped,
         facts=_facts(campaign, found),
-        digests=_digests(job.assistant),
+        digests=subject(job.assistant),
         tasks=(key,),
         source=job.assistant.source,
         simulated=job.assistant.simulated,
         misleads=_misleads(campaign.strategies),
         crosses=crosses(campaign, found),
         titles=_titles({tag for one in broken for tag in one.references}),
+        threats=threat_model(job.assistant),
     )
 
 
@@ -212,12 +214,6 @@ def _titles(tags: set[str]) -> tuple[tuple[str, str], ...]:
     tables = taxonomies()
     known = {f"{key}:{id}": words for key, table in tables.items() for id, words in table.titles.items()}
     return tuple((tag, known[tag]) for tag in sorted(tags) if tag in known)
-
-
-def _digests(assistant: Assistant) -> tuple[tuple[str, str], ...]:
-    targets = {"assistant": assistant.target, "judging model": assistant.judge}
-    named = {name: target.digest for name, target in targets.items() if target is not None}
-    return tuple((name, digest or "not named: set version in temper.yaml") for name, digest in named.items())
 
 
 def _facts(campaign: Campaign, found: Found) -> tuple[tuple[str, str], ...]:

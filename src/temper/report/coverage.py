@@ -1,0 +1,160 @@
+"""Concern by test by control by evidence: what tries each concern, what the last run measured, and what answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from temper.core.measure import Measurement, Status
+from temper.core.requirement import Verdict
+from temper.core.run import Record
+from temper.core.threat_model import Answer, Concern, ThreatModel
+from temper.report._figure import SEVERITIES, deciding, judged_as_rate, limit, plain_name, sentence
+
+MEASURED, STALE, INCONCLUSIVE, UNTESTED = "measured", "stale", "inconclusive", "untested"
+PARTLY = "partly"
+STATES = (MEASURED, STALE, INCONCLUSIVE, UNTESTED)
+_SPEAK_OF = {
+    "model": "the model",
+    "assistant": "the assistant",
+    "held-out data": "the held-out rows",
+    "training data": "the training rows",
+}
+"""What a figure is of, by the name of its digest in a run."""
+_ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """One plugin that tries a concern: what is known of it, and why that is not more."""
+
+    name: str
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One concern of the matrix. `verdicts` are of the requirements that its figures decided, the worst first, `told`
+    says the worst of them in words.
+    """
+
+    number: int
+    concern: Concern
+    tests: tuple[Test, ...]
+    verdicts: tuple[Verdict, ...] = ()
+    told: str = ""
+
+    def count(self, state: str) -> int:
+        """How many of its tests are in this state."""
+        return sum(test.state == state for test in self.tests)
+
+    @property
+    def state(self) -> str:
+        """One word for the whole: what all its tests are, else "partly"."""
+        found = {test.state for test in self.tests}
+        return found.pop() if len(found) == 1 else PARTLY
+
+    @property
+    def placed(self) -> tuple[Answer, ...]:
+        """The controls that are in place."""
+        return tuple(one for one in self.concern.answers if one.placed)
+
+    @property
+    def possible(self) -> tuple[Answer, ...]:
+        """The controls that could be."""
+        return tuple(one for one in self.concern.answers if not one.placed)
+
+
+def coverage(model: ThreatModel, record: Record | None, now: Mapping[str, str] | None = None) -> tuple[Line, ...]:
+    """A line per concern. `now` are the digests of what is there, by the names a run gives them; figures of something
+    else are stale. Without it the run speaks of itself.
+    """
+    changed = _changed(record, now or {})
+    return tuple(_line(number, concern, record, changed) for number, concern in enumerate(model.concerns, 1))
+
+
+def _changed(record: Record | None, now: Mapping[str, str]) -> dict[str, str]:
+    """What is another than the run measured, by the name of its digest, in words."""
+    if record is None:
+        return {}
+    then = dict(record.digests)
+    named = _SPEAK_OF | {"attacks": "the attacks"}
+    return {
+        name: f"{words} {'has' if words in ('the model', 'the assistant') else 'have'} changed since run {record.id}"
+        for name, words in named.items()
+        if name in now and name in then and now[name] != then[name]
+    }
+
+
+def _line(number: int, concern: Concern, record: Record | None, changed: Mapping[str, str]) -> Line:
+    tests = tuple(_test(name, concern, record, changed) for name in concern.plugins)
+    if not tests:
+        tests = (Test(name="–", state=UNTESTED, why="nothing in Temper tries it"),)
+    if record is None:
+        return Line(number=number, concern=concern, tests=tests)
+    judged = list(_judged(concern, record))
+    return Line(
+        number=number,
+        concern=concern,
+        tests=tests,
+        verdicts=tuple(verdict for verdict, _ in judged),
+        told=judged[0][1] if judged else "",
+    )
+
+
+def _test(name: str, concern: Concern, record: Record | None, changed: Mapping[str, str]) -> Test:
+    if record is None:
+        return Test(name=name, state=UNTESTED, why="no run yet")
+    found = [m for m in record.measurements if _of(m, name, concern)]
+    stale = [why for at, why in changed.items() if at != "attacks" or name.partition(".")[0] in _ATTACKS]
+    if any(m.status is Status.OK for m in found):
+        return Test(name=name, state=STALE, why=stale[0]) if stale else Test(name=name, state=MEASURED)
+    undecided = [m.reason for m in found if m.status is Status.INCONCLUSIVE]
+    if undecided:
+        return Test(name=name, state=INCONCLUSIVE, why=undecided[0])
+    reasons = [m.reason for m in found if m.reason] + [one.why for one in record.skipped if one.name == name]
+    return Test(name=name, state=UNTESTED, why=reasons[0] if reasons else f"not in run {record.id}")
+
+
+def _of(measurement: Measurement, name: str, concern: Concern) -> bool:
+    """Whether the figure is this test's, and of this concern's actor where figures are told apart by actors."""
+    if name.startswith("goal:"):
+        return measurement.slice == f"goal: {name.removeprefix('goal:')}"
+    own = name.removeprefix("validation.")
+    if measurement.plugin != ("fuzz" if own.startswith("fuzz.") else own):
+        return False
+    who = concern.id.partition("@")[2]
+    return not (who and measurement.slice.startswith("actor:")) or measurement.slice == f"actor:{who}"
+
+
+def _judged(concern: Concern, record: Record) -> Iterator[tuple[Verdict, str]]:
+    """Verdicts of the requirements that a figure of this concern decided, the worst first, each in words."""
+    order = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.WAIVED, Verdict.PASS)
+    found = []
+    for judgement in record.judgements:
+        figure = deciding(judgement, record.measurements)
+        if figure is not None and any(_of(figure, name, concern) for name in concern.plugins):
+            rule = judgement.requirement
+            wanted = limit(rule, judged_as_rate(judgement, figure))
+            words = f"{plain_name(figure.name)} {sentence(figure)}, asked for {wanted}"
+            found.append((order.index(judgement.verdict), SEVERITIES.index(rule.severity), judgement.verdict, words))
+    for _, _, verdict, words in sorted(found, key=lambda one: one[:2]):
+        yield verdict, words
+
+
+def evidence(line: Line) -> str:
+    """The states of its tests in words: "21 of 24 measured, 1 inconclusive, 2 untested"."""
+    parts = [f"{line.count(state)} {state}" for state in STATES if line.count(state)]
+    parts[0] = parts[0].replace(" ", f" of {len(line.tests)} ", 1)
+    return ", ".join(parts)
+
+
+def gaps(lines: Sequence[Line]) -> list[tuple[str, tuple[str, ...]]]:
+    """Why tests are not measured, each reason once with the tests it is of."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for test in line.tests:
+            if test.why:
+                found.setdefault(test.why, []).append(test.name if test.name != "–" else line.concern.title)
+    return [(why, tuple(dict.fromkeys(names))) for why, names in found.items()]

@@ -43,9 +43,7 @@ _RULES = {
         word="unknown", severity=Severity.MINOR, playbook="drift", title="rows have changed, and nothing says why"
     ),
 }
-_KEYS = _Rule(
-    word="keys", severity=Severity.MAJOR, playbook="guessed-keys", title="keys that do not hold are tried"
-)
+_KEYS = _Rule(word="keys", severity=Severity.MAJOR, playbook="guessed-keys", title="keys that do not hold are tried")
 _ABSENT = _Rule(word=_SILENT, severity=Severity.MAJOR, playbook="feed-silent", title="no rows come")
 
 

@@ -47,8 +47,8 @@ def day(at, x, before=None):
 def test_a_campaign_within_chance_in_every_window_is_found_over_many():
     before, told = None, []
     for at in range(12):
-        alone = day(at, pushed(rows(2_000, 100 + at), 22, at))
-        before = day(at, pushed(rows(2_000, 100 + at), 22, at), before)
+        alone = day(at, pushed(rows(2_000, 100 + at), 16, at))
+        before = day(at, pushed(rows(2_000, 100 + at), 16, at), before)
         told.append((alone.kind, before.kind, [alarm.comparison for alarm in before.alarms]))
     assert sum(kind is Kind.ATTACK for kind, _, _ in told) <= 1, told
     found = [at for at, (_, kind, names) in enumerate(told) if kind is Kind.ATTACK and PERSISTENT in names]

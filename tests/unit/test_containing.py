@@ -145,7 +145,7 @@ def test_guessed_keys_are_answered_with_a_new_key_and_what_was_tightened_is_take
     shown: list[str] = []
     context = desk.context(hand=shown.append, clock=time.time, config=str(desk.folder / "temper.yaml"))
     kid = context.control.keys.add("shop", "sam", NOW).partition(".")[0]
-    context.incident = context.control.incidents.open("Keys are tried", "major", "sam", NOW)
+    context.incident = context.control.incidents.open("Keys are tried", "major", "sam", 1.0)
     book, before = playbook("guessed-keys"), dumped(desk.folder)
     run = Run(playbook=book, context=context, say=desk.lines.append, settings=book.set({**GUESSED, "key": kid}))
     assert run.dry()

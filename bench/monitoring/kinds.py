@@ -1,11 +1,12 @@
 """What kind of change a window shows: seeded runs of each kind, on the fraud demo and on a generator held out.
 
 python -m bench.monitoring.kinds [--quick] [--world demo|held-out] [--kind nothing|natural|pipeline|campaign ...]
-    [--from 0] [--runs 100] [--folder F]
+    [--size 0.01 0.02 0.04 0.08] [--from 0] [--runs 100] [--seconds S] [--folder F]
 
-With a folder the worlds and what runs have said are kept there: runs may be made in pieces, and what is printed is of
-all of them. All data are SIMULATED. Each run draws 10,000 rows after training as the reference and windows of 4,000
-from the others, no row twice, so rows that are left alone are exchangeable with it. Then one thing is done to each:
+With a folder the worlds and what runs have said are kept there: what is there is not made again, so runs may be made in
+pieces of S seconds, and what is printed is of all of them. All data are SIMULATED. Each run draws 10,000 rows after
+training as the reference and windows of 4,000 from the others, no row twice, so rows that are left alone are
+exchangeable with it. Then one thing is done to each:
 
 nothing      the rows as they are, 3 windows (any alarm is a false one; 5 % of windows are allowed one)
 natural      a holiday peak rewritten through the histories (fraud demo), or other customers come: rows drawn by weights
@@ -217,21 +218,30 @@ MAKERS = {"nothing": nothing, "natural": natural, "pipeline": pipeline, "campaig
 FAULTS = ("missing", "sentinel", "unit", "frozen", "swapped", "stale", "spelled")
 
 
-def ways(world: World, kind: str, rng: Any) -> list[str]:
-    """What this run does: one thing drawn at random, and of campaigns every size."""
+def ways(world: World, kind: str, rng: Any, sizes: list[float]) -> list[str]:
+    """What this run does: one thing drawn at random, and of campaigns every size that is asked for."""
     if kind == "campaign":
-        return [str(size) for size in SIZES]
+        return [str(size) for size in sizes]
     choice = {"nothing": ("nothing",), "pipeline": FAULTS, "natural": ("holiday", "other customers")}[kind]
     return [str(rng.choice(choice[1:] if kind == "natural" and world.cases is None else choice))]
 
 
-def runs(world: World, kind: str, seed: int) -> Iterator[dict[str, Any]]:
-    """What is said of the windows of one seed, for each way; a campaign ends with its first alarm."""
+def runs(world: World, kind: str, seed: int, sizes: list[float], kept: set[Any]) -> Iterator[dict[str, Any]]:
+    """What is said of the windows of one seed, for each way that is not `kept`; a campaign ends with its first alarm.
+
+    A way draws its own numbers, whichever others are asked for.
+    """
+    if kind != "campaign" and (kind, seed) in {one[:2] for one in kept}:
+        return
     key = [seed, sorted(MAKERS).index(kind)]
     order = np.random.Generator(np.random.Philox(key=key)).permutation(len(world.x))
     reference, pool = world.reference(np.sort(order[:KNOWN])), order[KNOWN:]
     rng = np.random.Generator(np.random.Philox(key=[seed, 100 + key[1]]))
-    for way in ways(world, kind, rng):
+    for way in ways(world, kind, rng, sizes):
+        if (kind, seed, way) in kept:
+            continue
+        if kind == "campaign":
+            rng = np.random.Generator(np.random.Philox(key=[seed, 200 + round(1e4 * float(way))]))
         said: list[str] = []
         began, before = time.process_time(), None
         for at, x in zip(range(WINDOWS[kind]), MAKERS[kind](world, pool, rng, way), strict=False):
@@ -321,6 +331,8 @@ def asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.monitoring.kinds")
     parser.add_argument("--world", nargs="*", default=["demo", "held-out"])
     parser.add_argument("--kind", nargs="*", default=list(MAKERS))
+    parser.add_argument("--size", nargs="*", type=float, default=list(SIZES))
+    parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--from", type=int, default=0, dest="first")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--quick", action="store_true")
@@ -337,21 +349,32 @@ def main(words: list[str]) -> None:
             if name in given.world:
                 folder = (given.folder or Path(made)) / name
                 folder.mkdir(parents=True, exist_ok=True)
-                world, kept = make(folder), folder / "runs.jsonl"
-                with kept.open("a", encoding="utf-8") as file:
-                    for kind in given.kind:
-                        for seed in range(given.first, given.first + (6 if given.quick else given.runs)):
-                            file.writelines(json.dumps(one) + "\n" for one in runs(world, kind, seed))
-                            file.flush()
-                told = {
-                    (one["kind"], one["seed"], one["way"]): one for one in map(json.loads, kept.open(encoding="utf-8"))
-                }
+                world = make(folder)
+                told = made_in(world, folder / "runs.jsonl", given)
                 stopped = int((world.scores >= world.system.threshold).sum())
                 about = f"references of {KNOWN:,} rows, windows of {ROWS:,}, drawn from {len(world.x):,}; "
                 about += (
                     f"the model stops {stopped / len(world.x):.1%}; {len(world.moved)} frauds pass after the attack"
                 )
-                shown(world.name, list(told.values()), about)
+                shown(world.name, told, about)
+
+
+def made_in(world: World, kept: Path, given: argparse.Namespace) -> list[dict[str, Any]]:
+    """All runs that are kept there, after those that were asked for and were missing, as far as time goes."""
+    kept.touch()
+    told = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+    there = {(one["kind"], one["seed"], one["way"]) for one in told}
+    until = time.monotonic() + given.seconds
+    with kept.open("a", encoding="utf-8") as file:
+        for seed in range(given.first, given.first + (6 if given.quick else given.runs)):
+            for kind in given.kind:
+                if time.monotonic() > until:
+                    return told
+                for one in runs(world, kind, seed, given.size, there):
+                    told.append(one)
+                    file.write(json.dumps(one) + "\n")
+                    file.flush()
+    return told
 
 
 if __name__ == "__main__":

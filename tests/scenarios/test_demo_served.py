@@ -59,7 +59,7 @@ def test_it_answers_makes_cases_and_leaves_nothing_behind(tmp_path: Path, end: s
             _until(log, r"answered by: [^;]*primary [1-9]", process, 60.0)
             _until(log, r"cases: [1-9]\d* wait for a person", process, 90.0)
         else:
-            _until(log, r"00:00 +450 payments +PASS", process, 120.0)
+            _until(log, r"\d\d:00 +450 payments +PASS", process, 120.0)
         assert not any(_closed(port + at) for at in range(3))
         process.send_signal(end)
         assert process.wait(60.0) == 0

@@ -136,6 +136,46 @@ def test_a_key_is_replaced_once_and_shown_to_a_person_alone(desk: Desk) -> None:
     context.close()
 
 
+GUESSED = {"client": "shop", "per_second": "2", "hours": "4", "minutes": "1440"}
+
+
+def test_guessed_keys_are_answered_with_a_new_key_and_what_was_tightened_is_taken_back(desk: Desk) -> None:  # noqa: F811
+    import time
+
+    shown: list[str] = []
+    context = desk.context(hand=shown.append, clock=time.time, config=str(desk.folder / "temper.yaml"))
+    kid = context.control.keys.add("shop", "sam", NOW).partition(".")[0]
+    context.incident = context.control.incidents.open("Keys are tried", "major", "sam", 1.0)
+    book, before = playbook("guessed-keys"), dumped(desk.folder)
+    run = Run(playbook=book, context=context, say=desk.lines.append, settings=book.set({**GUESSED, "key": kid}))
+    assert run.dry()
+    assert (dumped(desk.folder), shown) == (before, [])
+    assert run.real(), desk.said
+    assert len(shown) == 1
+    old, new = sorted(context.control.keys.all(), key=lambda one: one.kid != kid)
+    assert (new.follows, old.revoked) == (kid, None)
+    assert policy(context.control)["quarantine"]["clients"] == ["shop"]
+    assert policy(context.control)["quota"]["per_second"] == 2.0
+    assert course(context.control.incidents.get(context.incident)).contained is not None
+    assert undo(context, desk.lines.append)
+    assert not {"quarantine", "quota"} & set(policy(context.control) or {})
+    assert len(context.control.keys.all()) == 2, "a key that was replaced stays so"
+    context.close()
+
+
+def test_who_finds_an_old_program_behind_guessed_keys_changes_nothing(desk: Desk) -> None:  # noqa: F811
+    context = desk.context(hand=desk.lines.append)
+    kid = context.control.keys.add("shop", "sam", NOW).partition(".")[0]
+    book = playbook("guessed-keys")
+    desk.answers = [False]
+    run = Run(playbook=book, context=context, say=desk.lines.append, settings=book.set({**GUESSED, "key": kid}))
+    assert not run.real()
+    assert "Is it done?" in desk.questions[0]
+    assert len(context.control.keys.all()) == 1
+    assert policy(context.control) is None
+    context.close()
+
+
 # -- evidence ---------------------------------------------------------------------------------------------------------
 
 

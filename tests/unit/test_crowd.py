@@ -9,6 +9,7 @@ from temper.monitoring.crowd import gathered, near, persistent
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
 from temper.monitoring.reference import Reference, Window
+from temper.monitoring.security.bunching import Bunching
 from temper.store.control import Control
 
 SCHEMA = Schema(columns=(Column(name="amount", attacker=Mutability.FREE), Column(name="age")))
@@ -46,8 +47,8 @@ def day(at, x, before=None):
 def test_a_campaign_within_chance_in_every_window_is_found_over_many():
     before, told = None, []
     for at in range(12):
-        alone = day(at, pushed(rows(2_000, 100 + at), 22, at))
-        before = day(at, pushed(rows(2_000, 100 + at), 22, at), before)
+        alone = day(at, pushed(rows(2_000, 100 + at), 16, at))
+        before = day(at, pushed(rows(2_000, 100 + at), 16, at), before)
         told.append((alone.kind, before.kind, [alarm.comparison for alarm in before.alarms]))
     assert sum(kind is Kind.ATTACK for kind, _, _ in told) <= 1, told
     found = [at for at, (_, kind, names) in enumerate(told) if kind is Kind.ATTACK and PERSISTENT in names]
@@ -97,6 +98,35 @@ def test_one_planted_row_is_no_evidence():
     assert persistent(gathered(window(x), ()), REFERENCE).values[0] < 6.0 * max(usual, 1.0)
     x[0, -1] = 1e30
     assert persistent(gathered(window(x), ()), REFERENCE).values[0] <= 6.0 * max(usual, 1.0)
+
+
+def bunched(x, reference):
+    """p that no more scores crowd below the threshold than the reference promises."""
+    return Bunching().compare(Window.of(reference, x, np.arange(len(x)))).p[0]
+
+
+def test_rows_of_a_campaign_in_the_reference_hide_one_only_if_their_share_is_as_large():
+    """Poisoned before it is made, a reference promises the band that the campaign needs; nothing here sees that."""
+    campaign = pushed(rows(2_000, 11), 60)
+    found = [
+        bunched(campaign, Reference.fit(pushed(rows(10_000, 0), many), SCHEMA, ("score",), threshold=THRESHOLD))
+        for many in (0, 30, 300)
+    ]
+    assert max(found[:2]) < 1e-3
+    assert found[2] > 0.05
+
+
+def test_a_campaign_is_hidden_by_as_many_rows_that_are_stopped_and_not_by_a_few():
+    """The band is held against what lies above the threshold, too. Whoever lets both grow is no bunching any more."""
+    campaign = pushed(rows(2_000, 12), 60)
+    free = np.flatnonzero(campaign[:, -1] < 0.3)
+    found = []
+    for stopped in (0, 10, 150):
+        x = campaign.copy()
+        x[free[:stopped], -1] = THRESHOLD + 0.001
+        found.append(bunched(x, REFERENCE))
+    assert max(found[:2]) < 1e-3
+    assert found[2] > 0.05
 
 
 def test_without_a_threshold_or_rows_above_it_there_is_no_evidence():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,18 @@ import pandas as pd
 import pytest
 
 from temper.core.errors import TemperError
+from temper.core.incident import Phase, Severity, Symptom
 from temper.core.watch import Kind, Seen, Watched
 from temper.demos import fraud
 from temper.demos.day.caller import FEED, LABELS, Answers, Caller, answers
+from temper.demos.day.desk import Desk
 from temper.demos.day.payments import POOL, Payments, kept_out
 from temper.demos.day.plan import HOUR, Chapter, Hour, Told, day, told
+from temper.demos.day.ready import begins
 from temper.demos.day.regression import missed
-from temper.demos.day.told import Done, Screen, table
+from temper.demos.day.told import Done, Screen, courses, table
 from temper.monitoring.coded import coded
+from temper.store.control import Control
 
 SCHEMA = fraud.schema()
 TENURE, CHANNEL = SCHEMA.names.index("tenure_months"), SCHEMA.names.index("channel")
@@ -160,12 +166,45 @@ def test_what_was_missed_is_known_by_labels_alone(tmp_path: Path) -> None:
     assert missed(tmp_path, [5, 6], 0.1, 0.5)["request"].tolist() == ["05-00000"]
 
 
+@pytest.mark.parametrize("clock", ["09:30", "00:01", "23:59"])
+def test_the_model_fails_in_the_hour_on_the_wall_and_what_was_before_lies_behind_it(clock: str) -> None:
+    now = datetime.fromisoformat(f"2026-05-04 {clock}+00:00").timestamp()
+    hours = day(1)
+    start = begins(hours, now)
+    assert start % HOUR == 0
+    lies = {one.number: start + HOUR * one.number for one in hours}
+    fails = [at for at, one in enumerate(hours) if one.chapter is Chapter.FAILURE]
+    assert lies[fails[0]] <= now + 180 < lies[fails[1]]
+    assert all(lies[one.number] + HOUR <= now + 180 for one in hours[: fails[0]])
+
+
+def test_how_incidents_went_is_told_from_their_timelines(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    control, now = Control.open(str(tmp_path / "control.db")), datetime(2026, 5, 4, 9, tzinfo=UTC).timestamp()
+    about = {"source": "monitor.x.attack", "severity": Severity.MAJOR, "playbook": "evasion", "title": "an [attack]"}
+    seen = Symptom(at=now, start=now - HOUR, since=now - HOUR, text="crowds", **about)
+    control.incidents.follow("f", [seen], now, "temper monitor", now)
+    control.incidents.reach(1, Phase.CONTAINED, "the playbook worked", "ana", now + 6)
+    desk = Desk(
+        config=tmp_path / "temper.yaml", url="", control=control, feed="f", threshold=0.5, asked=bool, say=print
+    )
+    desk.close(control.incidents.get(1), "the windows pass again", lambda: now + 4 * HOUR)
+    out = io.StringIO()
+    Console(file=out, width=100).print(courses(control.incidents.page(timelines=True)))
+    control.close()
+    (line,) = [line for line in out.getvalue().splitlines() if "[attack]" in line]
+    assert line.split()[0] == "09:00"
+    assert re.search(r"1 h 0 min +6 s +4 h 0 min", line)
+    assert all(len(line) <= 100 for line in out.getvalue().splitlines())
+
+
 def test_the_table_says_what_is_wrong_and_fits_a_terminal() -> None:
     from rich.console import Console
 
     out = io.StringIO()
     screen = Screen(console=Console(file=out, width=100))
-    screen.hour(5, replace(window(5, Kind.ATTACK), why=("x" * 300,)))
+    screen.hour(replace(window(5, Kind.ATTACK), why=("x" * 300,)))
     done = {Chapter.CAMPAIGN: Done(contained=1.5, recovered=4, words="the playbook evasion " * 5)}
     screen.console.print(table(said({**RIGHT, Chapter.DRIFT: Kind.UNKNOWN}).values(), done))
     text = out.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.incident import Kind as Line
 from temper.core.incident import Phase, Severity
 from temper.core.review import Conflict
-from temper.core.watch import Alarm, Kind, Seen, Watch, Watched
+from temper.core.watch import REFUSED, Alarm, Kind, Seen, Watch, Watched
 from temper.monitoring.alerts import of_incidents
 from temper.monitoring.opening import BY, Opener, symptoms
 from temper.monitoring.telling import teller_of
@@ -88,6 +89,41 @@ def test_each_kind_opens_its_own_incident_and_a_pass_says_that_all_are_over(cont
     assert (natural.playbook, attack.playbook) == ("drift", "evasion")
     assert "attack-like, amount: its distribution moved by 0.40" in attack.timeline[0].text
     assert natural.closed is None, "people close it"
+
+
+def guessed(at: int, many: int, *more: str, kind: Kind = Kind.ATTACK) -> Watched:
+    """A window in which so many keys were refused (300 are too many), with other alarms of these comparisons."""
+    sign = Alarm(comparison=REFUSED, column="", value=float(many), p=1e-9 if many == 300 else 0.4)
+    others = tuple(replace(ALARM, comparison=name) for name in more)
+    alarms = (*((sign,) if many == 300 else ()), *others)
+    start, told = at * DAY, ("keys are tried",) if alarms else ()
+    return Watched(
+        start=start, ends=start + DAY, rows=0, tests=2, needed=700, alarms=alarms, signs=(sign,), why=told,
+        seen=Seen.FAIL if alarms else Seen.NOTHING, kind=kind if alarms else None, since=start if alarms else None,
+    )  # fmt: skip
+
+
+def test_keys_that_are_guessed_have_an_incident_and_a_playbook_of_their_own(control: Control) -> None:
+    windows = [guessed(0, 4), guessed(1, 300), guessed(2, 300), guessed(3, 4), guessed(4, 4)]
+    control.windows.keep(FEED, "ref", windows, 5 * DAY)
+    opener(control, absent=9).follow(5 * DAY)
+    assert opened(control) == [("keys that do not hold are tried", "major", ["opened", "signal", "over"])]
+    found = control.incidents.get(1)
+    assert (found.playbook, found.timeline[0].detail["since"]) == ("guessed-keys", DAY)
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (guessed(0, 300, "bunching"), ["keys", "attack"]),
+        (guessed(0, 300, "ks"), ["keys", "unknown"]),
+        (guessed(0, 300, "ks", kind=Kind.PIPELINE), ["keys", "pipeline"]),
+        (guessed(0, 4, "ks", kind=Kind.NATURAL), ["natural"]),
+    ],
+)
+def test_what_rows_show_beside_guessed_keys_is_another_incident(window: Watched, words: list[str]) -> None:
+    found = [one for one in symptoms([window], 9, FEED) if not one.over]
+    assert [one.source.rpartition(".")[2] for one in found] == words
 
 
 def test_a_feed_that_falls_silent_opens_one_once_enough_windows_are_empty(control: Control) -> None:

@@ -27,7 +27,7 @@ from temper.demos.day.payments import kept_out
 from temper.demos.day.ready import PACE, Pace, Place, ready
 from temper.demos.day.run import Day
 from temper.demos.day.stack import MONITOR, Model, apart
-from temper.demos.day.told import table
+from temper.demos.day.told import courses, table
 from temper.demos.processes import Child, answers, started
 from temper.demos.traffic import Tally, Traffic, traffic
 from temper.store.control import Control
@@ -118,6 +118,7 @@ def _day(day: Day, console: Any) -> bool:
     found = asyncio.run(day.run())
     console.print()
     console.print(table(found, day.summary()))
+    console.print(courses(day.watcher.every()))
     for line in day.afterwards():
         console.print(line)
     return day.right

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from temper.core.schema import Mutability, Schema
-from temper.core.watch import ATTEMPTS, PERSISTENT, Alarm, Kind, Seen, Watched
+from temper.core.watch import ATTEMPTS, PERSISTENT, REFUSED, Alarm, Kind, Seen, Watched
 from temper.monitoring.faults import Fault, faults
 from temper.monitoring.reference import Window
 from temper.monitoring.segments import where
@@ -40,10 +40,12 @@ _SIGNS = {
     PERSISTENT: "scores crowd just below the threshold, a little in many windows: {value:,.0f} to one against chance",
     "trains": "a client tried one case {value:,.0f} times, ever closer to the threshold",
     "movable": "only columns that an attacker sets have moved, by up to {value:.2f}",
-    "refused": "{value:,.0f} requests came without a key that holds, more than the windows before promise",
+    REFUSED: "{value:,.0f} requests came without a key that holds, more than the windows before promise",
     ATTEMPTS: "the guard objected to {value:,.0f} exchanges, more than the windows before promise for so many",
 }
-_ATTACK = ("bunching", PERSISTENT, "trains", "refused", ATTEMPTS)
+EVASION = ("bunching", PERSISTENT, "trains")
+"""Comparisons that show somebody who looks for what the model lets through."""
+_ATTACK = (*EVASION, REFUSED, ATTEMPTS)
 
 
 def explained(one: Watched, window: Window, schema: Schema, before: Watched | None) -> Watched:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from temper.core.alert import Opening
 from temper.core.incident import Severity, Symptom
-from temper.core.watch import ATTEMPTS, Kind, Seen, Watch, Watched
+from temper.core.watch import ATTEMPTS, REFUSED, Kind, Seen, Watch, Watched
+from temper.monitoring.kinds import EVASION
 from temper.report._inert import inert
 from temper.report.watched import said, span
 from temper.store.control import Control
@@ -45,6 +46,7 @@ _RULES = {
 _INJECTED = _Rule(
     word="injection", severity=Severity.MAJOR, playbook="injection", title="somebody tries to inject instructions"
 )
+_KEYS = _Rule(word="keys", severity=Severity.MAJOR, playbook="guessed-keys", title="keys that do not hold are tried")
 _ABSENT = _Rule(word=_SILENT, severity=Severity.MAJOR, playbook="feed-silent", title="no rows come")
 
 
@@ -59,8 +61,10 @@ def symptoms(windows: Sequence[Watched], absent: int, feed: str) -> Iterator[Sym
             yield _wrong(_ABSENT, one, feed, empty[0].start)
         if one.rows:
             yield _over(_SILENT, one, feed)
+        if any(sign.comparison == REFUSED for sign in one.signs) and not _guessed(one):
+            yield _over(_KEYS.word, one, feed)
         if one.seen is Seen.FAIL:
-            yield _wrong(_rule(one), one, feed, one.start if one.since is None else one.since)
+            yield from (_wrong(rule, one, feed, since) for rule, since in _found(one))
         elif one.seen is Seen.PASS:
             yield from (_over(rule.word, one, feed) for rule in (*_RULES.values(), _INJECTED))
 
@@ -69,6 +73,23 @@ def _rule(one: Watched) -> _Rule:
     if any(alarm.comparison == ATTEMPTS for alarm in one.alarms):
         return _INJECTED
     return _RULES[one.kind or Kind.UNKNOWN]
+
+
+def _found(one: Watched) -> Iterator[tuple[_Rule, float]]:
+    """What a window that fails opens, and since when. Requests without a key are no rows: they are an incident of their
+    own, and what its rows show is another.
+    """
+    names = {alarm.comparison for alarm in one.alarms}
+    if _guessed(one):
+        yield _KEYS, one.start
+    if not _guessed(one) or names - {REFUSED} or one.shifts or one.troubles:
+        by_keys_alone = one.kind is Kind.ATTACK and _guessed(one) and not names & {*EVASION, ATTEMPTS}
+        rule = _RULES[Kind.UNKNOWN] if by_keys_alone else _rule(one)
+        yield rule, one.start if one.since is None else one.since
+
+
+def _guessed(one: Watched) -> bool:
+    return any(alarm.comparison == REFUSED for alarm in one.alarms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,8 +16,9 @@ from temper.monitoring.trail import Trail
 
 Array = np.ndarray[Any, Any]
 SAMPLE = 500
-WIDTHS, SIDE = (0.003, 0.01, 0.03), 3
-"""Shares of the reference just below the threshold that are counted by themselves, beside sides so many times as wide.
+WIDTHS, SIDE = (0.004, 0.012), 9
+"""Shares of the reference just below the threshold that are counted by themselves, beside sides so many times as wide:
+a band is held against both, and the smaller they are the more of it is chance.
 """
 _ORDER = Draws(0, "monitoring.sample")
 

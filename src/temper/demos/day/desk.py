@@ -11,7 +11,7 @@ from pathlib import Path
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.core.errors import TemperError
-from temper.core.incident import Incident
+from temper.core.incident import Incident, Phase
 from temper.response.context import Context, mark
 from temper.response.figures import series, text
 from temper.response.playbook import playbook
@@ -102,7 +102,8 @@ class Desk:
         return next(value for name, _, value in told if name == "temper_policy_since")
 
     def close(self, incident: Incident, why: str, clock: Callable[[], float]) -> None:
-        """Close it with what ended it."""
+        """Close it with what ended it: the service is what it was."""
+        self.control.incidents.reach(incident.id, Phase.RECOVERED, why, ANALYST, clock())
         self.control.incidents.close(incident.id, why, ANALYST, clock())
 
     def _context(self, incident: int, clock: Callable[[], float], asked: Callable[[str], bool]) -> Context:

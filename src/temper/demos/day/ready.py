@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from temper.demos.day.caller import Caller
 from temper.demos.day.desk import ANALYST, Desk
 from temper.demos.day.mended import hardened
 from temper.demos.day.payments import payments
-from temper.demos.day.plan import day
+from temper.demos.day.plan import HOUR, Chapter, Hour, day
 from temper.demos.day.regression import Regression, missed, regression
 from temper.demos.day.run import Day, Made
 from temper.demos.day.stack import Model
@@ -24,7 +24,8 @@ from temper.demos.day.told import Screen
 from temper.demos.day.watching import watcher
 from temper.store.control import Control
 
-_DAY = 86_400.0
+_AHEAD = 180.0
+"""About how many seconds after its beginning the day comes to the model's failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +71,15 @@ def ready(
     seed: int,
     pace: Pace,
 ) -> Day:
-    """Today by the clock of the feed, hour by hour: cases that a playbook opens are not due before they are there."""
+    """The day, hour by hour by the clock of its feed, and most of it behind us: cases that a playbook opens are not due
+    before they are there.
+    """
+    hours = day(pace.payments)
     system, folder, screen = load_system(place.path), place.path.parent, Screen(console=console)
     watched = watcher(place.path, control, screen.say)
     return Day(
         system=system,
-        hours=day(pace.payments),
+        hours=hours,
         payments=payments(system, folder, seed),
         caller=Caller(
             schema=system.schema,
@@ -83,7 +87,7 @@ def ready(
             port=place.port,
             key=place.key,
             folder=folder,
-            begins=wall() // _DAY * _DAY,
+            begins=begins(hours, wall()),
         ),
         fraudster=Fraudster(schema=system.schema, url=f"{place.url}/v1/score", key=place.stolen),
         model=model,
@@ -106,6 +110,21 @@ def ready(
         cards=pace.cards,
         queries=pace.queries,
     )
+
+
+def begins(hours: Sequence[Hour], now: float) -> float:
+    """When the day's feed begins, in seconds since 1970: so that the hour in which the model fails is that on the wall.
+
+    The gateway opens an incident of its own then, and it knows the wall's clock alone. What came before lies behind it
+    in every list, as it has to.
+
+    >>> from datetime import UTC, datetime
+    >>> now = datetime(2026, 5, 4, 9, 30, tzinfo=UTC).timestamp()
+    >>> f"{datetime.fromtimestamp(begins(day(1), now), UTC):%d %H:%M}"
+    '03 13:00'
+    """
+    fails = next(one.number for one in hours if one.chapter is Chapter.FAILURE)
+    return (now + _AHEAD) // HOUR * HOUR - HOUR * fails
 
 
 def _tested(system: Protected, path: Path, control: Control, pace: Pace, seed: int, made: Made) -> Regression:

@@ -23,7 +23,7 @@ from temper.demos.day.payments import Batch, Payments
 from temper.demos.day.plan import HOUR, Chapter, Hour, Told, told
 from temper.demos.day.regression import Regression
 from temper.demos.day.stack import Model
-from temper.demos.day.told import Done, Screen
+from temper.demos.day.told import Done, Screen, of_day
 from temper.demos.day.watching import Watcher
 
 MATURE = 6
@@ -53,7 +53,8 @@ class Made:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Day:
     """Everything of the day, and what came of it. An hour takes `seconds` at least; its time is that of the feed, and
-    of incidents that the monitor opens. The gateway and its incidents know the clock on the wall alone.
+    of incidents that the monitor opens. The gateway and its incidents know the clock on the wall alone, on which the
+    day begins so that both agree when the model fails.
     """
 
     system: Protected
@@ -91,7 +92,7 @@ class Day:
             before = hour.chapter
             self.alive()
             window = await self._hour(hour)
-            self.screen.hour(hour.number, window)
+            self.screen.hour(window)
             await asyncio.to_thread(self._answered, hour, window)
         return list(told(self.hours, self.watcher.windows))
 
@@ -160,6 +161,10 @@ class Day:
 
     def _answered(self, hour: Hour, window: Watched) -> None:
         """What the analyst does at the end of this hour, who knows incidents and nothing of chapters."""
+        for other in self.watcher.gateways():
+            if not other.parts and other.playbook != DOWN:
+                note = f"seen by {of_day(self._clock(hour)())} of the feed; the gateway knows the wall's clock alone"
+                self.desk.take(other, note, self.wall)
         for incident in self.watcher.incidents():
             clock = self._clock(hour)
             if not incident.parts:

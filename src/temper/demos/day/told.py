@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from temper.core.incident import Incident
 from temper.core.watch import Seen, Watched
 from temper.demos.day.plan import PLANTED, RIGHT, Chapter, Told
+from temper.report._incident import times
 from temper.report._inert import inert
 from temper.report.watched import said
 
 _COLOURS = {Seen.PASS: "green", Seen.FAIL: "red", Seen.INCONCLUSIVE: "yellow", Seen.NOTHING: "yellow"}
 _WIDTH = 100
+CLOCKS = """Those of the monitor go by the feed's clock, which stands still between two hours but for
+the seconds in which somebody works; those of the gateway by the wall's, on which the model's
+failure lies where it lies in the feed."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -27,13 +33,12 @@ class Screen:
         text = f"[bold]{chapter.value}[/]  SIMULATED: {PLANTED[chapter]}"
         self.console.rule(text, align="left", characters="─")
 
-    def hour(self, number: int, window: Watched) -> None:
+    def hour(self, window: Watched) -> None:
         """What the monitor says of an hour."""
         from rich.markup import escape
 
-        head = (
-            f"{number:02d}:00  {window.rows:>4,} payments  [{_COLOURS[window.seen]}]{window.seen.value.upper():<4}[/]  "
-        )
+        seen = f"[{_COLOURS[window.seen]}]{window.seen.value.upper():<4}[/]"
+        head = f"{of_day(window.start)}  {window.rows:>4,} payments  {seen}  "
         kind = f"[bold]{window.kind.value}[/]: " if window.kind else ""
         text = window.why[0] if window.why else said(window)
         room = _WIDTH - 28 - (len(window.kind.value) + 2 if window.kind else 0)
@@ -89,6 +94,26 @@ def table(found: Iterable[Told], done: dict[Chapter, Done]) -> Any:
         )
         shown.add_section()
     return shown
+
+
+def courses(found: Iterable[Incident]) -> Any:
+    """How each incident went, the first that opened first."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown = Table(title=f"Incidents. {CLOCKS}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name, width in (("opened", 6), ("incident", 42), ("to detect", 12), ("to contain", 12), ("to recover", 12)):
+        shown.add_column(name, width=width)
+    for one in sorted(found, key=lambda one: one.opened):
+        title = f"{one.id} {inert(one.title)}"
+        shown.add_row(of_day(one.opened), escape(title), *(span for _, span, _ in times(one)))
+    return shown
+
+
+def of_day(at: float) -> str:
+    """Hour and minute, in UTC as in every list of incidents."""
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M}"
 
 
 def _kinds(one: Told) -> str:

@@ -46,6 +46,10 @@ class Watcher:
         """Those that the gateway opened by itself."""
         return self._open(lambda source: bool(source) and not source.startswith(OURS))
 
+    def every(self) -> list[Incident]:
+        """All that were opened, with their timelines."""
+        return self.control.incidents.page(timelines=True)
+
     def _open(self, wanted: Callable[[str], bool]) -> list[Incident]:
         found = [one for one in self.control.incidents.page(open_only=True) if wanted(one.source)]
         return [self.control.incidents.get(one.id) for one in reversed(found)]

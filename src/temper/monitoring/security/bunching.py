@@ -16,9 +16,10 @@ from temper.monitoring.reference import Window
 class Bunching:
     """Whether scores just below the threshold outnumber, more than they used to, both those below and those above them.
 
-    The band holds 0.3, 1 or 3 % of the reference, and three times as many lie on either side. However risk has risen or
-    fallen, one of the sides has grown as much as the band: so p, the larger of two exact ones times the number of
-    bands, holds for every change that is monotone in the score. `tolerance` is a bend that is no alarm (odds; 1: none).
+    The band holds 0.4 or 1.2 % of the reference, and up to nine times as many lie on either side. However risk has
+    risen or fallen, one of the sides has grown as much as the band: so p, the larger of two exact ones times the number
+    of bands, holds for every change that is monotone in the score. `tolerance` is a bend that is no alarm (odds; 1:
+    none).
     Misleads where people's rules make cases stop at the threshold, and where a model was recalibrated near it. Blind to
     attackers who go far below it, or who are fewer than chance brings there.
     Source: Saez, "Do taxpayers bunch at kink points?", 2010; Fisher, 1935; Berger, "Multiparameter hypothesis testing

@@ -10,7 +10,7 @@ import typer
 
 from temper.cli import _options as options
 
-FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text"}
+FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text", ".md": "card"}
 
 
 def command(
@@ -19,7 +19,7 @@ def command(
         str | None,
         typer.Option(
             "--format",
-            help="html, json, junit, sarif, mlbom, text or certificates; of an assistant pytest or promptfoo: its "
+            help="html, json, junit, sarif, mlbom, card, text or certificates; of an assistant pytest or promptfoo: its "
             "attacks as tests, or garak: every attempt. Default by the ending of --out.",
         ),
     ] = None,

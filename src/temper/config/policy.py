@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,29 @@ def from_node(section: Section, key: str, base: Path, default: str = "default") 
 
 def policy_of(document: Section, source: str) -> Policy:
     """The policy in a file: `name:` and `requirements:`."""
-    document.only("name", "requirements")
-    return _of_list(document.entries.get("requirements"), document.text("name", Path(source).stem), source)
+    document.only("name", "about", "approvals", "sources", "requirements")
+    found = _of_list(document.entries.get("requirements"), document.text("name", Path(source).stem), source)
+    if (approvals := document.whole("approvals", 0)) < 0:
+        raise document.error(f"approvals is {approvals}, expected how many people", "approvals")
+    return replace(found, approvals=approvals)
+
+
+def approvals_of(config: Path) -> int:
+    """How many people have to approve a run by the policy of this temper.yaml."""
+    return from_node(read(config), "policy", config.absolute().parent).approvals
+
+
+def policy_text(config: Path) -> str:
+    """The policy of a temper.yaml as it was written; of one that stands in it, as much of the temper.yaml."""
+    document = read(config)
+    name = "default" if not document.has("policy") else document.text("policy") if _named(document) else ""
+    if name in SHIPPED:
+        return (resources.files("temper.config") / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
+    return (config.absolute().parent / name if name else config).read_text(encoding="utf-8")
+
+
+def _named(document: Section) -> bool:
+    return isinstance(document.entries["policy"], Scalar)
 
 
 def _shipped(name: str) -> Policy:

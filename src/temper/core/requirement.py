@@ -72,11 +72,14 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Requirements under one name; `source` is the file they came from."""
+    """Requirements under one name; `source` is the file they came from. A model goes to those who are answered by it once
+    so many people have approved a run of it (`approvals`).
+    """
 
     name: str
     requirements: tuple[Requirement, ...] = ()
     source: str = ""
+    approvals: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class Record:
 
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
-    `titles` what the ids of taxonomies in its findings are called.
+    `titles` what the ids of taxonomies in its findings are called. `author` is who had it made: somebody else approves.
     """
 
     id: str
@@ -48,6 +48,7 @@ class Record:
     misleads: tuple[tuple[str, str], ...] = ()
     crosses: tuple[Cross, ...] = ()
     titles: tuple[tuple[str, str], ...] = ()
+    author: str = ""
     version: int = field(default=1)
 
     @property

@@ -49,6 +49,7 @@ class Job:
     engine: str = "serial"
     listener: Listener = silent
     fresh: bool = False
+    author: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,6 +180,7 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         source=system.source,
         simulated=system.simulated,
         misleads=_misleads(plan),
+        author=job.author,
     )
 
 

@@ -58,6 +58,7 @@ class Job:
     listener: Listener = silent
     fresh: bool = False
     stop: bool = False
+    author: str = ""
 
 
 def redteam(job: Job) -> Record:
@@ -204,6 +205,7 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         misleads=_misleads(campaign.strategies),
         crosses=crosses(campaign, found),
         titles=_titles({tag for one in broken for tag in one.references}),
+        author=job.author,
     )
 
 

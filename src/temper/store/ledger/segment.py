@@ -128,6 +128,12 @@ def begin(database: Database, end: End) -> None:
     database.execute("COMMIT")
 
 
+def foreign(database: Database) -> bool:
+    """Whether a segment has other tables or triggers than those it was made with: without them it can be rewritten."""
+    there = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()]
+    return sorted(there) != sorted(_TABLES)
+
+
 def append(database: Database, first: int, records: Sequence[bytes]) -> None:
     """Write records as one row in one transaction; when this returns they are on the disk.
 

@@ -133,13 +133,16 @@ def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verifi
     reader = _Reader(found, _marks(found, path, checkpoints, key))
     try:
         for file, database in _files(path):
+            if segment.foreign(database):
+                _noted(found.notices, f"{file.name} has not the tables and triggers of an audit ledger")
             reader.open(file, segment.start(database))
             for seq, data in segment.rows(database):
                 reader.read(seq, data)
     except (StoreError, sqlite3.Error) as error:
         if _closing(error):
             raise
-        _fault(found, error.message if isinstance(error, StoreError) else f"{path}: {error}")
+        what = error.message if isinstance(error, StoreError) else f"{path}: {error}"
+        _fault(found, f"{what} (after record {reader.end.tree.size - 1})")
     reader.close()
     return found
 

@@ -1,4 +1,4 @@
-"""Approvals: by somebody else, of the run that was looked at, signed with a key of their own; evidence that shows changes."""
+"""Approvals are by somebody else, of the run that was looked at, signed; and evidence shows what was changed."""
 
 from __future__ import annotations
 
@@ -116,7 +116,9 @@ def test_what_was_decided_meanwhile_is_a_conflict_and_nothing_is_lost(store, con
         control.approvals.decide(seen.id, "approve", "root", "late", envelope, NOW + 4, version=seen.version)
     assert control.approvals.get(seen.id).approvers == ("pat",)
     now = control.approvals.get(seen.id).version
-    assert control.approvals.decide(seen.id, "approve", "root", "late", envelope, NOW + 4, version=now).state == "approved"
+    assert (
+        control.approvals.decide(seen.id, "approve", "root", "late", envelope, NOW + 4, version=now).state == "approved"
+    )
     with pytest.raises(Conflict, match="is approved"):
         control.approvals.decide(seen.id, "reject", "root", "late", "", NOW + 5)
     assert control.audit.verify() == control.approvals.astray() == []
@@ -136,7 +138,9 @@ def test_a_verdict_that_is_no_pass_is_approved_by_its_name_only(store, control):
     for despite in ("", "inconclusive"):
         with pytest.raises(Forbidden, match="verdict of run 0002 is FAIL"):
             approve(store, control, "0002", "pat", "seen it", KEYS["pat"], NOW + 3, despite=despite)
-    assert approve(store, control, "0002", "pat", "seen it", KEYS["pat"], NOW + 3, despite="fail").about.verdict == "fail"
+    assert (
+        approve(store, control, "0002", "pat", "seen it", KEYS["pat"], NOW + 3, despite="fail").about.verdict == "fail"
+    )
 
 
 def test_a_run_that_ended_untold_or_stopped_is_not_approved(store, control):

@@ -366,6 +366,17 @@ def certificates(run: Record | Run, store: str | Path | Store | None = None) -> 
     return exported(store if isinstance(store, Kept) else open_store(store), _record(run))
 
 
+def signed_statement(run: Record | Run, form: str, key: str | Path) -> str:
+    """The in-toto statement of a run in a DSSE envelope, signed with an Ed25519 key of `temper sign --new-key`."""
+    from temper.report.intoto import PAYLOAD, statement
+    from temper.store.ledger.checkpoint import private_key
+    from temper.store.signed import sealed
+
+    if form != "intoto":
+        raise TemperError(f"a report as {form} is not signed", fix="use --format intoto with --key")
+    return sealed(statement(_record(run)), PAYLOAD, private_key(Path(key))) + "\n"
+
+
 def replay(system: Protected, finding: str, *, store: str | Path | None = None) -> Replay:
     """Show a finding again on the model as it is now: the kept rows first, then the same attack from scratch."""
     from temper.engine.assess import vet

@@ -33,6 +33,7 @@ COMMANDS = (
     "sign",
     "verify",
     "approve",
+    "publish",
     "doctor",
 )
 GROUPS = (

@@ -23,7 +23,14 @@ _SHOWN = 10
 
 def render(record: Record) -> str:
     """Front matter with every figure, then what the model was held to, what breaks it and what this does not show."""
-    parts = [_front(record), f"# {_text(record.system)}\n", *_about(record), *_held(record), *_weak(record), *_end(record)]
+    parts = [
+        _front(record),
+        f"# {_text(record.system)}\n",
+        *_about(record),
+        *_held(record),
+        *_weak(record),
+        *_end(record),
+    ]
     return "\n".join(parts)
 
 

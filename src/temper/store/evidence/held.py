@@ -13,7 +13,6 @@ from temper.store.control import Control
 from temper.store.database import Store
 from temper.store.evidence import said
 from temper.store.evidence.following import governed
-from temper.store.evidence.ledger import Evidence
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.verify import Verified, verify
 

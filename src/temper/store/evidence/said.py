@@ -24,8 +24,8 @@ _SHORT = 16
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The body of a `run`: `digest` is of the stored document, `parts` of its fields and items (by `LISTS`), `late` says
-    that it was not told when the run ended.
+    """The body of a `run`: `digest` is of the stored document, `parts` of its fields and items, `late` says that it was
+    not told when the run ended.
     """
 
     run: str

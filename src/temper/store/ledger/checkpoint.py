@@ -129,8 +129,8 @@ def opened(note: str, key: bytes) -> Checkpoint | None:
 
 
 def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
-    """The checkpoints of a log in a file, and how many more of them this public key has not signed. What is no whole note
-    is one of these, but for the end of one that was being written.
+    """The checkpoints of a log in a file, and how many more of them this public key has not signed. What is no whole
+    note is one of these, but for the end of one that was being written.
     """
     found: list[Checkpoint] = []
     bad = end = 0

@@ -238,3 +238,42 @@ def test_a_ledger_without_its_key_is_not_gone_on_with(store):
     with pytest.raises(StoreError, match="is gone, and with it who vouches"):
         store.save_run(record("0002"))
     assert store.run("0002").id == "0002"  # kept all the same
+
+
+def test_a_run_has_a_lineage_by_digests_and_a_signed_statement(store, control, tmp_path):
+    from temper import api
+    from temper.engine.lineage import lineage
+    from temper.report.intoto import PAYLOAD
+    from temper.store.ledger.checkpoint import public_key
+    from temper.store.signed import opened as unsealed
+    from temper.targets.signature import new_key
+
+    approved(store, control)
+    control.records.put("model", {"mode": "live", "digest": MODEL, "name": "m", "path": "m"}, "pat", "it passed", NOW)
+    told = "\n".join(lineage(store, control, "0001"))
+    assert f"model       {MODEL}" in told
+    assert "run         0001, PASS, 2026-01-02T03:04:05+00:00, by cyd" in told
+    assert "ledger      record 0: " in told
+    assert "approved, put up by ann, approved by pat" in told
+    assert "deployment  live, 2027-01-15T08:00:00+00:00, by pat: it passed" in told
+    secret, public = new_key(tmp_path / "k")
+    envelope = api.signed_statement(store.run(), "intoto", secret)
+    said = unsealed(envelope, PAYLOAD, public_key(public).hex())
+    assert said["subject"] == [{"name": "fraud", "digest": {"temperContent": MODEL}}]
+    assert said["predicate"]["result"] == "PASSED"
+
+
+def test_a_model_answers_once_enough_people_approved_it(store, control, place, tmp_path):
+    from temper.gateway.tables.deploy import approved as let_through
+
+    config = tmp_path / "temper.yaml"
+    let_through(place, MODEL, 0, config)
+    with pytest.raises(Forbidden, match="2 people to approve a model before it answers, and 0 approved"):
+        let_through(place, MODEL, 2, config)
+    approved(store, control, needs=2, names=("pat", "root"))
+    let_through(place, MODEL, 2, config)
+    with pytest.raises(Forbidden, match="and 0 approved"):
+        let_through(place, "cd" * 32, 1, config)
+    end(store, control, "0001", "withdraw", "root", "a mistake", NOW + 9)
+    with pytest.raises(Forbidden, match="and 0 approved"):
+        let_through(place, MODEL, 1, config)

@@ -84,8 +84,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Requirements under one name; `source` is the file they came from. A model answers clients once so many people have
-    approved a run of it (`approvals`).
+    """Requirements under one name; `source` is the file they came from. A model answers clients once so many people
+    have approved a run of it (`approvals`).
     """
 
     name: str

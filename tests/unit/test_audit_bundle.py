@@ -37,7 +37,7 @@ def made(tmp_path_factory):
         approve(store, control, "0001", name, "seen", KEYS[name], NOW + 1)
     new_key(base / "exporter")
     for name in ("one.zip", "two.zip"):
-        told = [*export(base / "temper.yaml", control, base / name, base / "exporter.key", NOW + 2)]
+        told = [*export(base / "temper.yaml", store, control, base / name, base / "exporter.key", NOW + 2)]
     control.close()
     with zipfile.ZipFile(base / "one.zip") as archive:
         archive.extractall(base / "out")
@@ -130,7 +130,7 @@ def test_evidence_that_was_changed_is_not_exported(tmp_path):
     store.save_run(record())
     store.evidence.condemn(["run 0001 was changed"])
     with pytest.raises(StoreError, match="read-only"):
-        next(export(tmp_path / "temper.yaml", control, tmp_path / "out.zip", None, NOW))
+        next(export(tmp_path / "temper.yaml", store, control, tmp_path / "out.zip", None, NOW))
     control.close()
 
 

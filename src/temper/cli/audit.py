@@ -23,8 +23,9 @@ def export(
     ] = None,
 ) -> None:
     """Write ledger, runs, approvals, policies, keys and reports as one bundle that verifies itself without Temper."""
+    from temper import api
     from temper.engine.audit import export as exported
 
     with opened(store) as (control, _, now):
-        for line in exported(config, control, out, key, now):
+        for line in exported(config, api.open_store(config.parent), control, out, key, now):
             typer.echo(line)

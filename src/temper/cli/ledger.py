@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -59,7 +60,7 @@ def verify(
     from temper.store.ledger import inspect
 
     if (folder := held.home(path)) is not None:
-        holds, told = held.verified(folder, store)
+        holds, told = held.verified(folder, store, time.time())
     else:
         holds, told = inspect.verified(path, checkpoints, key, record)
     typer.echo("\n".join(told))

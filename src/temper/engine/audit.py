@@ -22,9 +22,8 @@ from temper.store.ledger.checkpoint import private_key
 _REPORTS = {"report.html": "html", "report.json": "json", "card.md": "card", "mlbom.json": "mlbom"}
 
 
-def export(config: Path, control: Control, out: Path, key: Path | None, now: float) -> Iterator[str]:
+def export(config: Path, store: Store, control: Control, out: Path, key: Path | None, now: float) -> Iterator[str]:
     """Write the bundle; what is in it and how it is verified, in lines. Evidence that was changed is not exported."""
-    store = Store.open(config.parent)
     store.evidence.refuse()
     follow(store.evidence, control, int(now * 1e9))
     held = hold(store, control)

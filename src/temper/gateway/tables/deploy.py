@@ -21,6 +21,7 @@ from temper.core.watch import Feed
 from temper.gateway.tables.compared import seen, told
 from temper.store.control import Control
 from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
+from temper.store.evidence.following import follow
 from temper.store.evidence.ledger import Evidence
 from temper.targets.load import open_target
 
@@ -57,7 +58,19 @@ def deploy(config: Path, model: Path, mode: str, share: float, by: str, reason: 
     if mode != "shadow":
         approved(serving.control, target.digest, system.policy.approvals, config)
     _put(serving.control, value | ({"share": share} if mode == "canary" else {}), by, reason, now)
+    _tell(config, serving.control, now)
     return target.digest
+
+
+def _tell(config: Path, place: str, now: float) -> None:
+    """The ledger of the system's evidence hears of it, where there is one."""
+    evidence = Evidence(config.absolute().parent / ".temper" / "evidence")
+    if evidence.path.exists():
+        control = Control.open(place)
+        try:
+            follow(evidence, control, int(now * 1e9))
+        finally:
+            control.close()
 
 
 def approved(place: str, digest: str, needs: int, config: Path) -> None:

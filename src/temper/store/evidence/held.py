@@ -12,7 +12,7 @@ from temper.store.codec import from_json, to_json
 from temper.store.control import Control
 from temper.store.database import Store
 from temper.store.evidence import said
-from temper.store.evidence.following import governed
+from temper.store.evidence.following import follow, governed
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.verify import Verified, verify
 
@@ -69,15 +69,18 @@ def home(path: Path) -> Path | None:
     return folder if (folder / "temper.db").is_file() and (folder / "evidence").is_dir() else None
 
 
-def verified(folder: Path, place: str) -> tuple[bool, list[str]]:
+def verified(folder: Path, place: str, now: float) -> tuple[bool, list[str]]:
     """`hold` for the `.temper` of a system, and what there is to say; `place` is its control store, if it is not
-    `control.db` in it.
+    `control.db` in it. What people did since the ledger was told last is told first.
     """
     beside = folder / "control.db"
     where = place or (str(beside) if beside.exists() else "")
     control = Control.open(where) if where else None
+    store = Store.open(folder / "temper.db")
     try:
-        held = hold(Store.open(folder / "temper.db"), control)
+        if control is not None and not store.evidence.faults():
+            follow(store.evidence, control, int(now * 1e9))
+        held = hold(store, control)
     finally:
         if control is not None:
             control.close()

@@ -66,13 +66,15 @@ def checked(requirement: Requirement) -> None:
 
 def _unknown(metric: str) -> None:
     """Of a plugin that is not Temper's nothing is known; its metric may be right."""
-    plugin = metric.removeprefix("validation.").rpartition(".")[0]
-    mine = [f"{plugin}.{listed}" for known, listed, _ in metrics() if _meets(plugin, known)]
-    near = get_close_matches(metric, mine or [f"{known}.{listed}" for known, listed, _ in metrics()], 1, _CLOSE)
+    plugin, _, name = metric.removeprefix("validation.").rpartition(".")
+    mine = list(dict.fromkeys(listed for known, listed, _ in metrics() if _meets(plugin, known)))
+    every = [f"{known}.{listed}" for known, listed, _ in metrics()]
+    near = get_close_matches(name, mine, 1, _CLOSE) if mine else get_close_matches(metric, every, 1, _CLOSE)
     if near:
-        raise ConfigError(f"no plugin measures {metric!r}; did you mean {near[0]!r}?", fix="`metric:` is PLUGIN.METRIC")
+        meant = f"{plugin}.{near[0]}" if mine else near[0]
+        raise ConfigError(f"no plugin measures {metric!r}; did you mean {meant!r}?", fix="`metric:` is PLUGIN.METRIC")
     if mine:
-        raise ConfigError(f"{plugin} does not measure {metric!r}", fix=f"it has {', '.join(mine)}")
+        raise ConfigError(f"{plugin} does not measure {name!r}", fix=f"it has {', '.join(mine)}")
 
 
 def _meets(given: str, known: str) -> bool:

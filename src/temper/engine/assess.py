@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -245,6 +247,14 @@ def _groups(tasks: Sequence[Task]) -> Mapping[Task, list[Task]]:
     return {members[0]: members for members in groups.values()}
 
 
+def _answers(system: Protected) -> tuple[tuple[str, str], ...]:
+    """What temper.yaml said: policy, waivers and risks that somebody accepted are as good as the run's own."""
+    source = Path(system.source)
+    if not system.source or not source.is_file():
+        return ()
+    return (("temper.yaml", hashlib.sha256(source.read_bytes()).hexdigest()),)
+
+
 def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
     system = plan.world.system
     return (
@@ -253,6 +263,7 @@ def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("training data", data_digest(system.train)),
         *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
         ("assessment", plan.key),
+        *_answers(system),
         ("attacks", attacks_digest()),
         *((name, version) for name, version in library_versions().items()),
     )

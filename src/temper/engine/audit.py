@@ -47,6 +47,7 @@ def _beside(config: Path, store: Store, control: Control) -> dict[str, bytes]:
     proposals = [asdict(one) for one in reversed(control.policies.page(limit=1_000_000))]
     record = store.run()
     return {
+        "temper.yaml": config.read_bytes(),
         "policies/requirements.yaml": policy_text(config).encode(),
         "policies/gateway.json": to_json(proposals).encode(),
         **{f"reports/{name}": render(record, form).encode() for name, form in _REPORTS.items()},

@@ -37,6 +37,7 @@ ledger/checkpoint  size and root, signed by ledger/key (C2SP tlog-checkpoint, Ed
 runs/              every run as it is stored: measurements, verdict, findings
 changes.json       what people did: approvals, incidents, policies, deployments, rows of a hash chain
 approvals.json     what approvers signed (DSSE, Ed25519), with what became of it
+temper.yaml        as it is now; each run names the SHA-256 of the one it was made by
 policies/          policies as they are in force, and those proposed for gateways
 reports/           the newest run as people and machines read it
 """

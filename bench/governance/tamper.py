@@ -146,11 +146,12 @@ def _dump(path: Path) -> object:
     """Everything a reader of this SQLite file gets; what went wrong where it gets nothing."""
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as database:
+            database.text_factory = bytes
             tables = database.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
             pragmas = database.execute("PRAGMA application_id").fetchall()
             rows = [database.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in ("start", "batch")]
             return tables, pragmas, rows
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         return str(error)
 
 
@@ -164,7 +165,7 @@ def _starts(path: Path) -> list[int]:
 def _runs(store: Store, rng: random.Random, many: int) -> Iterator[Trial]:
     """A byte of a stored document, held against what the ledger was told of it."""
     told = {one.run: one for line in store.evidence.records() if (one := said.told_run(line[1]))}
-    texts = {run: text.encode() for run, text in store.documents().items()}
+    texts = {run: text.encode() for run, text in store.documents()}
     names = list(texts)
     for _ in range(many):
         run = rng.choice(names)

@@ -115,10 +115,18 @@ class Store:
             database.execute("UPDATE runs SET state = ? WHERE id = ?", (record.state, record.id))
         self._tell(record, text)
 
-    def documents(self) -> dict[str, str]:
-        """Every run as it is stored, by its id."""
+    def documents(self) -> Iterator[tuple[str, str]]:
+        """(id, document) of every run as it is stored, one at a time, the first saved first."""
         with self._reading() as database:
-            return dict(database.execute("SELECT id, document FROM runs ORDER BY rowid").fetchall())
+            yield from database.execute("SELECT id, document FROM runs ORDER BY rowid")
+
+    def document(self, run: str) -> str:
+        """A run as it is stored, by its whole id."""
+        with self._reading() as database:
+            row = database.execute("SELECT document FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise _not_one("run", run, [])
+        return str(row[0])
 
     def told_apart(self) -> dict[str, tuple[str, str, list[str]]]:
         """(start, state, findings) of every run as they stand beside its document."""
@@ -170,10 +178,11 @@ class Store:
         """Runs that the ledger has not heard of come first, as late: of an older Temper, or of a disk that was full."""
         evidence = self.evidence
         with evidence.writing() as log:
-            known = {said.told_run(one).run for _, one in evidence.records() if one.kind == said.RUN}
-            older = [said.of_run(one, late=True) for run, one in self.documents().items() if run not in known]
-            new = [one for one in older if one.run != record.id]
-            evidence.put(log, [(said.RUN, one) for one in (*new, said.of_run(text))], said.ended(record))
+            known = {record.id, *(said.told_run(one).run for _, one in evidence.records() if one.kind == said.RUN)}
+            with self._reading() as database:
+                stored = [run for (run,) in database.execute("SELECT id FROM runs ORDER BY rowid").fetchall()]
+            older = [said.of_run(self.document(run), late=True) for run in stored if run not in known]
+            evidence.put(log, [(said.RUN, one) for one in (*older, said.of_run(text))], said.ended(record))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

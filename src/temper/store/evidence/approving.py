@@ -20,7 +20,7 @@ def about(store: Store, name: str) -> About:
     """A run that can be approved: finished, told to the ledger when it ended, and still what was told."""
     store.evidence.refuse()
     run = store.run(name).id
-    text = store.documents()[run]
+    text = store.document(run)
     told = [one for line in store.evidence.records() if (one := _run(line[1])) is not None and one.run == run]
     if not told or told[-1].late:
         raise TemperError(

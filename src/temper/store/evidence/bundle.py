@@ -57,7 +57,7 @@ def bundle(store: Store, control: Control | None, more: Mapping[str, bytes]) -> 
         "ledger/records": b"".join(len(line).to_bytes(4, "big") + line for line in lines),
         "ledger/checkpoint": notes.last_note(evidence.checkpoints, key).encode(),
         "ledger/key": f"{key.hex()}\n".encode(),
-        **{f"runs/{run}.json": text.encode() for run, text in store.documents().items()},
+        **{f"runs/{run}.json": text.encode() for run, text in store.documents()},
         **{f"{name}.json": to_json(rows).encode() for name, rows in _people(control).items()},
         **more,
     }

@@ -88,18 +88,19 @@ def verified(folder: Path, place: str, now: float) -> tuple[bool, list[str]]:
 
 
 def _runs(store: Store, told: Mapping[str, said.Run], notices: list[str]) -> Iterator[str]:
-    documents, beside = store.documents(), store.told_apart()
-    for run, one in told.items():
-        if run not in documents:
-            yield f"run {run} is gone"
-        elif said.digest(documents[run]) != one.digest:
-            if one.state == "finished":
-                yield f"run {run} was changed: {', '.join(said.differences(one, documents[run])[:5])}"
-            else:
-                notices.append(f"run {run} was stopped, and saved again since the ledger heard of it")
+    beside, there = store.told_apart(), set()
+    for run, text in store.documents():
+        there.add(run)
+        one = told.get(run)
+        if one is None:
+            notices.append(UNTOLD.format(run))
+        elif said.digest(text) == one.digest:
+            yield from _beside(run, from_json(text), *beside[run])
+        elif one.state == "finished":
+            yield f"run {run} was changed: {', '.join(said.differences(one, text)[:5])}"
         else:
-            yield from _beside(run, from_json(documents[run]), *beside[run])
-    notices += [UNTOLD.format(run) for run in documents if run not in told]
+            notices.append(f"run {run} was stopped, and saved again since the ledger heard of it")
+    yield from (f"run {run} is gone" for run in told if run not in there)
 
 
 def _beside(run: str, plain: Mapping[str, Any], started: str, state: str, findings: Sequence[str]) -> Iterator[str]:

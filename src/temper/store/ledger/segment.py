@@ -130,8 +130,8 @@ def begin(database: Database, end: End) -> None:
 
 def foreign(database: Database) -> bool:
     """Whether a segment has other tables or triggers than those it was made with: without them it can be rewritten."""
-    there = [sql for (sql,) in database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()]
-    return sorted(there) != sorted(_TABLES)
+    rows = database.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return sorted(bytes(sql) for (sql,) in rows) != sorted(sql.encode() for sql in _TABLES)
 
 
 def append(database: Database, first: int, records: Sequence[bytes]) -> None:

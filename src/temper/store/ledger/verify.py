@@ -138,7 +138,7 @@ def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verifi
             reader.open(file, segment.start(database))
             for seq, data in segment.rows(database):
                 reader.read(seq, data)
-    except (StoreError, sqlite3.Error) as error:
+    except (StoreError, sqlite3.Error, UnicodeDecodeError) as error:
         if _closing(error):
             raise
         what = error.message if isinstance(error, StoreError) else f"{path}: {error}"

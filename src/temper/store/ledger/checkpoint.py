@@ -129,8 +129,8 @@ def opened(note: str, key: bytes) -> Checkpoint | None:
 
 
 def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
-    """The checkpoints of a log in a file, and how many more of them this public key has not signed. What is no whole
-    note is one of these, but for the end of one that was being written.
+    """The checkpoints of a log in its file, and how many more of them this public key has not signed for it. What is no
+    whole note is one of these, but for the end of one that was being written.
     """
     found: list[Checkpoint] = []
     bad = end = 0
@@ -139,9 +139,7 @@ def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
         one = _checkpoint(match["text"])
         bad += match.start() != end
         end = match.end()
-        if one.origin != name:
-            continue
-        if verified(match["text"], match["signatures"], one.origin, key):
+        if one.origin == name and verified(match["text"], match["signatures"], name, key):
             found.append(one)
         else:
             bad += 1
@@ -281,5 +279,5 @@ def _pem(path: Path, load: Callable[[bytes], Any]) -> Any:
 
 
 def _checkpoint(text: str) -> Checkpoint:
-    origin, size, root = text.splitlines()
+    origin, size, root, _ = text.split("\n")
     return Checkpoint(origin, int(size), base64.b64decode(root))

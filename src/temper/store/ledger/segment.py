@@ -146,7 +146,10 @@ def append(database: Database, first: int, records: Sequence[bytes]) -> None:
 
 def start(database: Database) -> End:
     """Where the log stood before the first record of this segment."""
-    size, previous, peaks = database.execute("SELECT seq, previous, peaks FROM start").fetchall()[0]
+    rows = database.execute("SELECT seq, previous, peaks FROM start").fetchall()
+    if len(rows) != 1:
+        raise StoreError(f"a segment starts in {len(rows)} places", fix="run `temper ledger verify`")
+    size, previous, peaks = rows[0]
     return End(bytes(previous), Tree(size, [peaks[at : at + 32] for at in range(0, len(peaks), 32)]))
 
 

@@ -25,6 +25,8 @@ LIMITS = (
 T = TypeVar("T")
 _MOST = 20
 _TRIES, _PAUSE = 5, 0.01
+_DAMAGE = (TypeError, ValueError, OverflowError)
+"""What a changed byte makes of a value: another type than its column has, text that is none, a size of the universe."""
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verifi
             reader.open(file, segment.start(database))
             for seq, data in segment.rows(database):
                 reader.read(seq, data)
-    except (StoreError, sqlite3.Error, UnicodeDecodeError) as error:
+    except (StoreError, sqlite3.Error, *_DAMAGE) as error:
         if _closing(error):
             raise
         what = error.message if isinstance(error, StoreError) else f"{path}: {error}"

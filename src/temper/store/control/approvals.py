@@ -13,6 +13,7 @@ from typing import Any
 
 from temper.core.errors import TemperError
 from temper.core.review import Conflict, Forbidden, Role
+from temper.store.codec import to_json
 from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.people import allowed
@@ -231,13 +232,13 @@ def _detail(vote: Mapping[str, Any]) -> dict[str, Any]:
 
 def _said(vote: Row) -> tuple[Any, ...]:
     """The row of the audit that belongs to a vote."""
-    text = audit.to_json(_detail(vote))
+    text = to_json(_detail(vote))
     return str(vote["approval"]), vote["person"], f"approval.{vote['decision']}", vote["at"], text
 
 
 def _asked(row: Row) -> tuple[Any, ...]:
     """The row of the audit that belongs to a request."""
-    text = audit.to_json({name: row[name] for name in (*_ABOUT, "needs", "reason")})
+    text = to_json({name: row[name] for name in (*_ABOUT, "needs", "reason")})
     return str(row["id"]), row["author"], "approval.ask", row["created"], text
 
 

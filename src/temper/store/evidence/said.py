@@ -140,12 +140,9 @@ def _named(name: str, plain: Mapping[str, Any]) -> str:
     item = plain[field][int(at)] if at else None
     if not isinstance(item, Mapping):
         return name
-    words = {
-        "measurements": lambda: f"{item['plugin']}.{item['metric']} ({item['slice']})",
-        "judgements": lambda: item["requirement"]["id"],
-        "findings": lambda: item["id"],
-    }
     try:
-        return f"{field.removesuffix('s')} {words[field]()}"
+        if field == "measurements":
+            return f"measurement {item['plugin']}.{item['metric']} ({item['slice']})"
+        return f"{field.removesuffix('s')} {item['requirement']['id'] if field == 'judgements' else item['id']}"
     except (KeyError, TypeError):
         return name

@@ -16,12 +16,13 @@ from hashlib import sha256, sha512
 from pathlib import Path
 from typing import Any
 
+Point = tuple[int, int, int, int]
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
 KIND = "application/vnd.temper.approval+json"
 
 
-def point(raw: bytes) -> tuple[int, ...]:
+def point(raw: bytes) -> Point:
     """A point of the curve from its 32 bytes (RFC 8032)."""
     y = int.from_bytes(raw, "little") & (1 << 255) - 1
     x2 = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
@@ -33,7 +34,7 @@ def point(raw: bytes) -> tuple[int, ...]:
     return x, y, 1, x * y % P
 
 
-def plus(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
+def plus(p: Point, q: Point) -> Point:
     """The sum of two points."""
     a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
     c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
@@ -41,7 +42,7 @@ def plus(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def times(n: int, p: tuple[int, ...]) -> tuple[int, ...]:
+def times(n: int, p: Point) -> Point:
     """A multiple of a point."""
     q = (0, 1, 1, 0)
     for bit in bin(n)[2:]:
@@ -92,7 +93,10 @@ def canonical(value: Any) -> bytes:
 
 def ledger(files: dict[str, bytes], say: Any) -> tuple[list[Any], list[bytes]]:
     """The records, and the root at every size; faults are told."""
-    raw, at, before, peaks, roots, records = files["ledger/records"], 0, bytes(32), [], [], []
+    peaks: list[bytes] = []
+    roots: list[bytes] = []
+    records: list[Any] = []
+    raw, at, before = files["ledger/records"], 0, bytes(32)
     while at < len(raw):
         size = int.from_bytes(raw[at : at + 4], "big")
         line, at = raw[at + 4 : at + 4 + size], at + 4 + size
@@ -109,13 +113,14 @@ def ledger(files: dict[str, bytes], say: Any) -> tuple[list[Any], list[bytes]]:
             top = sha256(b"\1" + peak + top).digest()
         roots.append(top)
         records.append(record)
-    text, _, line = files["ledger/checkpoint"].decode().partition("\n\n")
-    name, size, root = text.split("\n")
-    raw, key = base64.b64decode(line.split(" ")[2]), bytes.fromhex(files["ledger/key"].decode().strip())
-    if raw[:4] != sha256(name.encode() + b"\n\1" + key).digest()[:4] or not signed(key, raw[4:], f"{text}\n".encode()):
+    text, _, mark = files["ledger/checkpoint"].decode().partition("\n\n")
+    name, many, root = text.split("\n")
+    note, key = base64.b64decode(mark.split(" ")[2]), bytes.fromhex(files["ledger/key"].decode().strip())
+    named = note[:4] == sha256(name.encode() + b"\n\1" + key).digest()[:4]
+    if not named or not signed(key, note[4:], f"{text}\n".encode()):
         say("the checkpoint is not signed by the key of the ledger")
-    if int(size) != len(records) or base64.b64decode(root) != roots[-1]:
-        say(f"the checkpoint is over {size} other records than the {len(records)} of the ledger")
+    if int(many) != len(records) or base64.b64decode(root) != roots[-1]:
+        say(f"the checkpoint is over {many} other records than the {len(records)} of the ledger")
     return records, roots
 
 
@@ -171,7 +176,7 @@ def verify(files: dict[str, bytes], say: Any) -> str:
 
 def main(place: Path) -> int:
     """Print what was found; 0 where everything holds, 1 where something was changed."""
-    faults = []
+    faults: list[str] = []
     try:
         if place.is_dir():
             found = [one for one in place.rglob("*") if one.is_file()]

@@ -44,8 +44,13 @@ def _front(record: Record) -> str:
         "metrics": metrics,
     }
     index = [{"name": inert(record.system), "results": [result] if metrics else []}]
-    tags = ["temper", record.verdict.value, *(["simulated"] if record.simulated else [])]
+    tags = ["temper", _verdict(record).lower(), *(["simulated"] if record.simulated else [])]
     return f"---\ntags: {json.dumps(tags)}\nmodel-index: {json.dumps(index, ensure_ascii=True, allow_nan=False)}\n---\n"
+
+
+def _verdict(record: Record) -> str:
+    """The verdict; of a run that did not come to its end how it ended instead."""
+    return record.verdict.name if record.state == "finished" else record.state.upper()
 
 
 def _metric(m: Measurement) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def _about(record: Record) -> Iterator[str]:
     digests = dict(record.digests)
     yield "\n".join(f"{_text(line)}  " for line in sentences(record))
     yield ""
-    yield f"- Verdict: **{record.verdict.name}** (run {_text(record.id)}, suite {_text(record.suite)})"
+    yield f"- Verdict: **{_verdict(record)}** (run {_text(record.id)}, suite {_text(record.suite)})"
     yield f"- Model: `{inert(digests.get('model', 'unknown'))}`"
     yield from (f"- {name.capitalize()}: `{inert(digests[name])}`" for name in _DATA if name in digests)
     yield from (f"- {_text(name)}: {_text(value)}" for name, value in record.facts)

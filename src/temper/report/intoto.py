@@ -11,6 +11,7 @@ from typing import Any
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.report._inert import inert
+from temper.report._story import limits
 from temper.report.mlbom import file_digest
 
 PAYLOAD = "application/vnd.in-toto+json"
@@ -37,7 +38,7 @@ def statement(record: Record) -> dict[str, Any]:
                 if name in digests
             ],
             "passedTests": _tests(record, "PASSED"),
-            "warnedTests": _tests(record, "WARNED"),
+            "warnedTests": [*_unfinished(record), *_tests(record, "WARNED")],
             "failedTests": _tests(record, "FAILED"),
         },
     }
@@ -46,6 +47,11 @@ def statement(record: Record) -> dict[str, Any]:
 def render(record: Record) -> str:
     """The statement as JSON, unsigned; the same bytes for the same record."""
     return json.dumps(statement(record), sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _unfinished(record: Record) -> list[str]:
+    """That a run which did not come to its end shows nothing by what it left out."""
+    return [] if record.state == "finished" else [inert(limits(record)[0])]
 
 
 def _tests(record: Record, result: str) -> list[str]:

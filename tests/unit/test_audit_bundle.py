@@ -143,3 +143,33 @@ def test_the_card_has_every_figure_and_is_read_by_yaml():
         ("performance.auc", 0.9), ("evasion.noise.success_rate", 0.1),
     ]  # fmt: skip
     assert metrics[0]["args"] == {"low": 0.8, "high": 0.95, "confidence": 0.95, "n": 100}
+
+
+def test_a_changed_byte_of_the_ledger_is_found_and_placed(tmp_path):
+    """A short turn of `bench.governance.tamper`: no crash, nothing that is read changes unseen."""
+    import random
+
+    from bench.governance.tamper import _ledger
+
+    store = Store.open(tmp_path)
+    for number in range(1, 4):
+        store.save_run(record(f"{number:04d}"))
+    read = [one for one in _ledger(store, random.Random(1), 60) if one.read]
+    assert len(read) > 15
+    assert all(one.found and one.placed for one in read)
+
+
+def test_what_a_changed_byte_makes_of_a_record_or_a_checkpoint_is_a_fault_and_no_crash(tmp_path):
+    from temper.store.evidence.held import hold
+
+    store = Store.open(tmp_path)
+    store.save_run(record())
+    store.save_run(record("0002"))
+    marks = store.evidence.checkpoints
+    whole = marks.read_text()
+    for old, new in (("temper/audit", "temper/au\x1cit"), ("\n1\n", "\n2\n"), ("\n\n— ", "\n\nx ")):
+        marks.write_text(whole.replace(old, new, 1))
+        assert "checkpoint" in hold(store).faults[0], new
+        (store.evidence.folder / "FAULTS").unlink()
+    marks.write_text(whole)
+    assert hold(store).holds

@@ -4,7 +4,8 @@
 
 Trials go over every byte of the ledger's own files (SQLite file, checkpoints, public key), of every stored run, and of
 every file of an audit bundle, which its stand-alone verifier reads. What a trial did is told apart without Temper: a
-SQLite file has bytes that no reader looks at (the rest of a page, a counter), and a change of these changes no record.
+SQLite file has bytes that no reader looks at (the rest of a page, a counter); a change there changes no record, and is
+told by its page. The public key is read with and without the bytes of its envelope.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -30,6 +30,7 @@ from temper.kernels.rate import clopper_pearson
 from temper.store.database import Store
 from temper.store.evidence import said, verifier
 from temper.store.evidence.bundle import bundle
+from temper.store.evidence.pages import PAGE, changed
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger import record as lines
 from temper.store.ledger import segment
@@ -78,18 +79,17 @@ def _trials(here: Path, many: int, bundles: int) -> int:
     }
     rows, missed = [], 0
     for name, trials in seen.items():
-        count = Counter(trials)
-        read = [one for one in trials if one.read]
-        found, placed = sum(one.found for one in read), sum(one.placed for one in read)
-        low = clopper_pearson(found, len(read), 0.95, "lower")[0] if read else 0.0
-        missed += len(read) - found
-        unread = sum(number for one, number in count.items() if not one.read)
-        rows.append([name, len(trials), unread, len(read), found, placed, f"{low:.5f}"])
-    columns = ["where", "trials", "read by nobody", "read", "found", "placed", "found at least"]
+        found, placed = sum(one.found for one in trials), sum(one.placed for one in trials)
+        missed += len(trials) - found
+        unread = [one for one in trials if not one.read]
+        low = clopper_pearson(found, len(trials), 0.95, "lower")[0]
+        seen_too = f"{sum(one.found for one in unread)} of {len(unread)}"
+        rows.append([name, len(trials), found, placed, f"{low:.5f}", seen_too])
+    columns = ["where", "trials", "found", "placed", "found at least", "read by nobody, found"]
     table("One byte changed at random", columns, rows)
-    read = sum(int(row[3]) for row in rows)
-    goal("changes of what is read, found", 100 * (1 - missed / read), 100, "%", at_least=True, digits=3)
-    goal("and placed", 100 * sum(int(row[5]) for row in rows) / read, 100, "%", at_least=True, digits=3)
+    total = sum(int(row[1]) for row in rows)
+    goal("changed bytes found", 100 * (1 - missed / total), 100, "%", at_least=True, digits=3)
+    goal("and placed", 100 * sum(int(row[3]) for row in rows) / total, 100, "%", at_least=True, digits=3)
     return missed
 
 
@@ -127,11 +127,13 @@ def _ledger(store: Store, rng: random.Random, many: int) -> Iterator[Trial]:
             read = _dump(path) != before[path]
             said_ = _verified(evidence.path, evidence.folder, evidence.public)
         record_ = sum(start <= at for start in starts) - 1 if path == evidence.path else -1
-        yield Trial(read, bool(said_), _placed(said_, path, record_))
+        yield Trial(read, bool(said_), _placed(said_, path, record_, at))
 
 
-def _placed(said_: str, path: Path, record_: int) -> bool:
-    """Whether what is said names the record that was hit or the one after it, or else the file."""
+def _placed(said_: str, path: Path, record_: int, at: int) -> bool:
+    """Whether what is said names the record that was hit or the one after it, the page, or else the file."""
+    if path.suffix == ".db" and f"page {at // PAGE}" in said_.split("\n"):
+        return True
     named = {f"record {record_}", f"record {record_ + 1}", f"first {record_ + 1} records", path.name, "checkpoint"}
     return bool(said_) and any(word in said_ for word in named)
 
@@ -142,8 +144,9 @@ def _verified(log: Path, folder: Path, key: Path) -> str:
         found = verify(log, folder, notes.public_key(key))
     except TemperError as error:  # a key that is none any more
         return f"{key.name}: {error}"
+    pages = [f"page {at}" for at in changed(log)] + [key.name for _ in changed(key)]
     untold = [f"checkpoint: {found.size - found.signed} records after the last"] if found.size != found.signed else []
-    return "\n".join([*found.faults, *found.notices, *untold])
+    return "\n".join([*found.faults, *found.notices, *untold, *pages])
 
 
 def _dump(path: Path) -> object:

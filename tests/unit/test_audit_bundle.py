@@ -154,9 +154,9 @@ def test_a_changed_byte_of_the_ledger_is_found_and_placed(tmp_path):
     store = Store.open(tmp_path)
     for number in range(1, 4):
         store.save_run(record(f"{number:04d}"))
-    read = [one for one in _ledger(store, random.Random(1), 60) if one.read]
-    assert len(read) > 15
-    assert all(one.found and one.placed for one in read)
+    trials = [*_ledger(store, random.Random(1), 40)]
+    assert sum(one.read for one in trials) > 8
+    assert all(one.found and one.placed for one in trials)
 
 
 def test_what_a_changed_byte_makes_of_a_record_or_a_checkpoint_is_a_fault_and_no_crash(tmp_path):

@@ -10,6 +10,7 @@ from temper.store.control.approvals import TYPE, About, Approval, statement
 from temper.store.database import Store
 from temper.store.evidence import said
 from temper.store.evidence.following import follow
+from temper.store.ledger.record import Record
 from temper.store.signed import sealed
 
 GOOD = ("pass", "waived")
@@ -87,5 +88,5 @@ def _open(control: Control, store: Store, name: str) -> Approval:
     return one
 
 
-def _run(line: said.Line) -> said.Run | None:
+def _run(line: Record) -> said.Run | None:
     return said.told_run(line) if line.kind == said.RUN else None

@@ -13,6 +13,7 @@ from temper.store.control import Control
 from temper.store.database import Store
 from temper.store.evidence import said
 from temper.store.evidence.following import follow, governed
+from temper.store.evidence.pages import changed
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.verify import Verified, verify
 
@@ -48,6 +49,10 @@ def hold(store: Store, control: Control | None = None) -> Held:
     held.log = verify(evidence.path, evidence.folder, notes.public_key(evidence.public))
     found = [f"the ledger: {one}" for one in held.log.faults]
     held.notices += held.log.notices
+    for path in (evidence.path, evidence.public):
+        for page in changed(path)[:5]:
+            words = f"{path.name}: page {page} was written by something else than Temper, or the file is a copy"
+            (held.notices if held.log.holds else found).append(words)
     if not found:
         lines = [one for _, one in evidence.records()]
         runs = {one.run: one for one in (said.told_run(line) for line in lines if line.kind == said.RUN)}

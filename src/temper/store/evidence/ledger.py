@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from temper.core.errors import StoreError
+from temper.store.evidence.pages import beside, noted
 from temper.store.failure import told
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.log import Log
@@ -78,7 +79,16 @@ class Evidence:
                 log.open(notes.last_mark(self.checkpoints, notes.origin(self.path), key))
                 yield log
             finally:
-                log.close()
+                self._left(log)
+
+    def _left(self, log: Log) -> None:
+        """Note the pages while the log is still held: whoever is next must not be taken for somebody else."""
+        if log.lay_down() and self.path.exists():
+            noted(self.path)
+            noted(self.public)
+        else:
+            beside(self.path).unlink(missing_ok=True)
+        log.close()
 
     def records(self) -> list[tuple[bytes, Record]]:
         """Every record with its bytes; none where nothing was told yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -166,11 +167,13 @@ def assess(
     fresh: bool = False,
     workers: int | None = None,
     address: str | None = None,
+    author: str | None = None,
 ) -> Run:
     """Assess a system: what breaks it, how sure that is, and the verdict of its policy.
 
     Results are kept in `store` (default: beside the system's temper.yaml, else this folder); an unchanged assessment is
-    answered from there. `fresh` measures again, `resume` continues a run that was killed.
+    answered from there. `fresh` measures again, `resume` continues a run that was killed. `author` (default: whoever
+    runs this process) is who may not approve it.
     """
     from temper.engine.assess import Job, vet
     from temper.engine.assess import assess as run_job
@@ -197,8 +200,19 @@ def assess(
         engine=engine,
         listener=listener,
         fresh=fresh,
+        author=whoever() if author is None else author,
     )
     return Run(run_job(job))
+
+
+def whoever() -> str:
+    """Who runs this process; its number where the machine has no name for it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"user {os.getuid()}"
 
 
 def _planned(system: Protected, suite: str, only: tuple[str, ...], seed: int) -> Plan:
@@ -353,6 +367,17 @@ def certificates(run: Record | Run, store: str | Path | Store | None = None) -> 
     from temper.store.database import Store as Kept
 
     return exported(store if isinstance(store, Kept) else open_store(store), _record(run))
+
+
+def signed_statement(run: Record | Run, form: str, key: str | Path) -> str:
+    """The in-toto statement of a run in a DSSE envelope, signed with an Ed25519 key of `temper sign --new-key`."""
+    from temper.report.intoto import PAYLOAD, statement
+    from temper.store.ledger.checkpoint import private_key
+    from temper.store.signed import sealed
+
+    if form != "intoto":
+        raise TemperError(f"a report as {form} is not signed", fix="use --format intoto with --key")
+    return sealed(statement(_record(run)), PAYLOAD, private_key(Path(key))) + "\n"
 
 
 def replay(system: Protected, finding: str, *, store: str | Path | None = None) -> Replay:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from temper.api import Run, open_store, unfinished
+from temper.api import Run, open_store, unfinished, whoever
 from temper.core.assistant import Assistant, Audit
 from temper.core.chat import ChatTarget
 from temper.core.errors import TemperError
@@ -127,6 +127,7 @@ def redteam(
         listener=listener,
         fresh=fresh,
         stop=stop,
+        author=whoever(),
     )
     return Run(run_job(job))
 

@@ -20,6 +20,7 @@ from temper.core.evidence import FEWEST
 from temper.core.job import Order
 from temper.core.system import Protected
 from temper.engine.deadman import deadman
+from temper.engine.worker import AUTHOR
 
 TRUST, CONTROL = "TEMPER_TRUST_PICKLE", "TEMPER_CONTROL"
 """What a worker sets for its jobs: "1" where it trusts pickles, and the place of its control store."""
@@ -62,7 +63,10 @@ def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
                 lines.write(json.dumps({"progress": f"{event.done} of {event.total} {event.task}".strip()}) + "\n")
 
         only = order.only or None
-        run = assess(system, order.suite, only, order.seed, order.engine, store=config.parent, listener=heard)
+        author = os.environ.get(AUTHOR)
+        run = assess(
+            system, order.suite, only, order.seed, order.engine, store=config.parent, listener=heard, author=author
+        )
     report = run.report(config.parent / "runs" / run.record.id / "report.html")
     found = {"run": run.record.id, "verdict": run.verdict.value, "report": str(report), "assessed": system.apart}
     return run.record.code, found

@@ -32,9 +32,24 @@ COMMANDS = (
     "list",
     "sign",
     "verify",
+    "approve",
+    "publish",
     "doctor",
 )
-GROUPS = ("ledger", "drill", "keys", "people", "reviews", "policy", "respond", "incidents", "monitor", "jobs")
+GROUPS = (
+    "ledger",
+    "drill",
+    "keys",
+    "people",
+    "reviews",
+    "policy",
+    "respond",
+    "incidents",
+    "monitor",
+    "jobs",
+    "approvals",
+    "audit",
+)
 """Commands with commands of their own."""
 
 app = typer.Typer(

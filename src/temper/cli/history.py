@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -16,12 +17,22 @@ def command(
     store: Store = PLACE,
     json: options.Json = False,
     trust_pickle: options.Trust = False,
+    lineage: Annotated[
+        str, typer.Option(help="One run instead: data, code, model, ledger, approvals, deployments.")
+    ] = "",
 ) -> None:
     """Every run of this system, the newest first: when, verdict, model, what of its evidence is stale; and why."""
     from temper.monitoring.triggers import validation_of
     from temper.report.history import document, lines, stale_lines
     from temper.store.codec import dump, to_json
 
+    if lineage:
+        from temper import api
+        from temper.engine.lineage import lineage as links
+
+        with opened(store) as (control, _, _):
+            typer.echo("\n".join(links(api.open_store(config.parent), control, lineage)))
+        return
     with opened(store) as (control, _, now):
         today = datetime.fromtimestamp(now, UTC).date()
         found = validation_of(config, control, trust_pickle=trust_pickle, today=today)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,8 @@ from temper.cli import _options as options
 from temper.core.errors import TemperError
 
 app = typer.Typer(
-    help="The audit ledger of a gateway: check it, read it, sign it, erase from it.", no_args_is_help=True
+    help="The audit ledger of a gateway, and that of a system's evidence: check, read, sign, erase.",
+    no_args_is_help=True,
 )
 Where = Annotated[Path, typer.Argument(help="The folder of the ledger, or one audit-NODE-WORKER.db of it.")]
 Marks = Annotated[Path | None, typer.Option(help="The folder of signed checkpoints, or the file of one log.")]
@@ -29,6 +31,10 @@ Cases = Annotated[
         help="The control store with their cases: a file or a postgresql:// URL; else control.db beside the ledger.",
     ),
 ]
+Evidence = Annotated[
+    str,
+    typer.Option(envvar="TEMPER_CONTROL", help="With a `.temper`: the control store; else control.db in it, if any."),
+]
 With = Annotated[bool, typer.Option("--cases/--no-cases", help="Whether the rows in their cases go too.")]
 Subjects = Annotated[
     list[str],
@@ -40,13 +46,25 @@ Subjects = Annotated[
 
 
 @app.command()
-def verify(path: Where, checkpoints: Marks = None, key: Public = None, record: Number = None) -> None:
-    """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order."""
+def verify(
+    path: Where = Path(".temper"),
+    checkpoints: Marks = None,
+    key: Public = None,
+    record: Number = None,
+    store: Evidence = "",
+) -> None:
+    """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order. The
+    `.temper` of a system: its runs too, and what people did; what was changed makes it read-only.
+    """
+    from temper.store.evidence import held
     from temper.store.ledger import inspect
 
-    held, told = inspect.verified(path, checkpoints, key, record)
+    if (folder := held.home(path)) is not None:
+        holds, told = held.verified(folder, store, time.time())
+    else:
+        holds, told = inspect.verified(path, checkpoints, key, record)
     typer.echo("\n".join(told))
-    raise typer.Exit(0 if held else 1)
+    raise typer.Exit(0 if holds else 1)
 
 
 @app.command()

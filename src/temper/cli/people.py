@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from temper.cli._control import PLACE, Store, opened, when
+from temper.cli._control import PLACE, Store, opened, signed_in, when
 
 app = typer.Typer(help="The people who sign in to the console of a gateway.", no_args_is_help=True)
 
@@ -55,6 +56,29 @@ def password(name: Name, store: Store = PLACE) -> None:
     with opened(store) as (control, me, now):
         control.people.set_password(name, secret, me, now)
     typer.echo(f"changed the password of {name}")
+
+
+@app.command()
+def key(
+    name: Name,
+    public: Annotated[Path | None, typer.Argument(help="Their public key, of `temper sign --new-key`.")] = None,
+    who: Annotated[str, typer.Option("--as", help="They themselves, or an admin; the password is asked for.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="Take nothing new from their key: it was lost.")] = False,
+    store: Store = PLACE,
+) -> None:
+    """Say which key somebody signs approvals with; their key before ends. What it signed stays signed."""
+    from temper.core.errors import TemperError
+    from temper.store.ledger.checkpoint import public_key
+
+    if (public is None) != end:
+        raise TemperError("give a public key, or --end", fix="temper people key NAME NAME.pub")
+    with opened(store) as (control, _, now):
+        signed_in(control, who or name, now)
+        if public is None:
+            control.signers.end(name, who or name, now)
+        else:
+            control.signers.add(name, public_key(public).hex(), who or name, now)
+    typer.echo(f"the key of {name} has ended" if public is None else f"{name} signs with {public}")
 
 
 @app.command(name="list")

@@ -87,6 +87,23 @@ def rollback(reason: Reason, who: Who, store: Store = PLACE) -> None:
     typer.echo("the policy of temper.yaml is in force" if found is None else f"policy {found.id} is in force again")
 
 
+@app.command()
+def templates(
+    show_: Annotated[str, typer.Option("--show", metavar="NAME", help="Print this one, to be copied.")] = "",
+) -> None:
+    """Policies for assessments that come with Temper: name, people who approve, requirements, what for, which texts."""
+    from temper.config.policy import SHIPPED, load_policy, template
+
+    if show_:
+        typer.echo(template(show_), nl=False)
+        return
+    for name in SHIPPED:
+        one = load_policy(name)
+        typer.echo("\t".join((name, str(one.approvals), str(len(one.requirements)), one.about or "-")))
+        for source in one.sources:
+            typer.echo(f"  {source.id}: {source.title}, {source.date} ({source.note})")
+
+
 def _told(one: Proposal) -> list[str]:
     lines = [f"policy {one.id}: {one.state}, proposed by {one.author} at {when(one.created)}: {one.reason}"]
     if one.judge is not None:

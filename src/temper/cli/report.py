@@ -10,7 +10,7 @@ import typer
 
 from temper.cli import _options as options
 
-FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text"}
+FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text", ".md": "card"}
 
 
 def command(
@@ -19,12 +19,13 @@ def command(
         str | None,
         typer.Option(
             "--format",
-            help="html, json, junit, sarif, mlbom, text or certificates; of an assistant pytest or promptfoo: its "
-            "attacks as tests, or garak: every attempt. Default by the ending of --out.",
+            help="html, json, junit, sarif, mlbom, card, intoto, text or certificates; of an assistant pytest or "
+            "promptfoo: its attacks as tests, or garak: every attempt. Default by the ending of --out.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
     config: options.Config = Path("temper.yaml"),
+    key: Annotated[Path | None, typer.Option(help="With intoto: sign it with this private key (DSSE).")] = None,
 ) -> None:
     """Write the report of a run."""
     from temper import api
@@ -37,6 +38,8 @@ def command(
         text = assistants.cases(assistants.load_assistant(config), record, form)
     else:
         text = api.certificates(record, store) if form == "certificates" else render(record, form)
+    if key is not None:
+        text = api.signed_statement(record, form, key)
     data = text.encode()
     if out is None:
         sys.stdout.buffer.write(data)

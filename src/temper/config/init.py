@@ -12,6 +12,7 @@ import numpy as np
 
 from temper.config import guess
 from temper.config.features import feature_names
+from temper.config.policy import template
 from temper.config.rewrite import rewritten
 from temper.config.table import header, read_table, require
 from temper.config.truth import class_names
@@ -94,8 +95,10 @@ def write(
     threshold: float | None = None,
     force: bool = False,
     asked: Sequence[str] = (),
+    policy: str = "default",
 ) -> str:
-    """Write the draft to `out`, paths relative to its folder, and give the text.
+    """Write the draft to `out`, paths relative to its folder, and give the text. Another `policy` than the default one
+    is copied beside it, to be made one's own.
 
     Raises `ConfigError` when `out` is there already and not `force`, or a file cannot be read.
     """
@@ -113,8 +116,19 @@ def write(
         answers["model", "path"] = _seen_from(folder, Path(model))
     text = rewritten(text, answers)
     out.parent.mkdir(parents=True, exist_ok=True)
+    if policy != "default":
+        text = text.replace("policy: default  #", f"policy: {_copied(policy, out.parent, force)}  # after {policy}:")
     out.write_text(text, encoding="utf-8")
     return text
+
+
+def _copied(policy: str, folder: Path, force: bool) -> str:
+    """The policy as a file in this folder; its name."""
+    text, path = template(policy), folder / "policy.yaml"
+    if path.exists() and not force:
+        raise ConfigError(f"{path} is already there", fix="move it away, or --force")
+    path.write_text(text, encoding="utf-8")
+    return path.name
 
 
 def _seen_from(folder: Path, path: Path) -> str:

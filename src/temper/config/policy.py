@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from temper.config.document import Listing, Node, Scalar, Section
+from temper.config.metrics import checked
 from temper.config.reading import parse, read
 from temper.core.errors import ConfigError, TemperError
-from temper.core.requirement import Policy, Requirement, Waiver
+from temper.core.requirement import Policy, Requirement, Source, Waiver
 
-SHIPPED = ("assistant", "default", "multiclass", "regression")
+TEMPLATES = (
+    *("assistant-with-tools", "bank-tier-1", "bank-tier-2", "bank-tier-3"),
+    *("eu-ai-act-15", "high-stakes-tabular", "image-safety"),
+)
+"""Policies made after texts of supervisors and law: to be copied and decided upon."""
+SHIPPED = ("assistant", "default", "multiclass", "regression", *TEMPLATES)
 """Policies that come with Temper."""
 
-_KEYS = ("id", "metric", "at_most", "at_least", "confidence", "slice", "reason", "severity", "waiver")
+_KEYS = ("id", "metric", "at_most", "at_least", "confidence", "slice", "reason", "severity", "waiver", "references")
 
 
 def load_policy(spec: str | Path | Policy | Sequence[Mapping[str, Any]] | None = "default") -> Policy:
@@ -60,13 +68,63 @@ def from_node(section: Section, key: str, base: Path, default: str = "default") 
 
 def policy_of(document: Section, source: str) -> Policy:
     """The policy in a file: `name:` and `requirements:`."""
-    document.only("name", "requirements")
-    return _of_list(document.entries.get("requirements"), document.text("name", Path(source).stem), source)
+    document.only("name", "about", "approvals", "sources", "requirements")
+    found = _of_list(document.entries.get("requirements"), document.text("name", Path(source).stem), source)
+    if (approvals := document.whole("approvals", 0)) < 0:
+        raise document.error(f"approvals is {approvals}, expected how many people", "approvals")
+    sources = tuple(map(_source, document.sections("sources")))
+    _cited(document, found, {one.id for one in sources})
+    return replace(found, approvals=approvals, about=document.text("about"), sources=sources)
+
+
+def template(name: str) -> str:
+    """The text of a shipped policy, to be copied."""
+    if name not in SHIPPED:
+        near = get_close_matches(name, SHIPPED, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(SHIPPED)}"
+        raise ConfigError(f"there is no policy {name!r}; {hint}", fix="`temper policy templates` lists them")
+    return (resources.files("temper.config") / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _source(section: Section) -> Source:
+    section.only("id", "title", "date", "note")
+    return Source(
+        id=section.needed("id"), title=section.needed("title"), date=section.text("date"), note=section.text("note")
+    )
+
+
+def _cited(document: Section, policy: Policy, known: set[str]) -> None:
+    """Where a policy names its texts, a requirement refers to one of them."""
+    for requirement in policy.requirements if known else ():
+        for reference in requirement.references:
+            if (table := reference.partition(":")[0]) not in known:
+                raise ConfigError(
+                    f"{document.source}:{requirement.line}: {requirement.id!r} refers to {table!r}, which `sources:` "
+                    f"does not name",
+                    fix=f"name it there, or use one of {', '.join(sorted(known))}",
+                )
+
+
+def approvals_of(config: Path) -> int:
+    """How many people have to approve a run by the policy of this temper.yaml."""
+    return from_node(read(config), "policy", config.absolute().parent).approvals
+
+
+def policy_text(config: Path) -> str:
+    """The policy of a temper.yaml as it was written; of one that stands in it, as much of the temper.yaml."""
+    document = read(config)
+    name = "default" if not document.has("policy") else document.text("policy") if _named(document) else ""
+    if name in SHIPPED:
+        return template(name)
+    return (config.absolute().parent / name if name else config).read_text(encoding="utf-8")
+
+
+def _named(document: Section) -> bool:
+    return isinstance(document.entries["policy"], Scalar)
 
 
 def _shipped(name: str) -> Policy:
-    text = (resources.files("temper.config") / "policies" / f"{name}.yaml").read_text(encoding="utf-8")
-    return policy_of(parse(text, f"{name}.yaml"), f"{name}.yaml")
+    return policy_of(parse(template(name), f"{name}.yaml"), f"{name}.yaml")
 
 
 def _of_list(node: Node | None, name: str, source: str) -> Policy:
@@ -86,7 +144,7 @@ def _of_list(node: Node | None, name: str, source: str) -> Policy:
 def _requirement(section: Section) -> Requirement:
     section.only(*_KEYS)
     try:
-        return Requirement(
+        made = Requirement(
             id=section.needed("id"),
             metric=section.needed("metric"),
             at_most=section.maybe("at_most"),
@@ -96,12 +154,18 @@ def _requirement(section: Section) -> Requirement:
             reason=section.text("reason"),
             severity=section.text("severity", "high"),
             waiver=_waiver(section.section("waiver")) if section.has("waiver") else None,
+            references=section.texts("references"),
             line=section.line,
         )
     except ConfigError:
         raise
     except TemperError as error:
         raise section.error(error.message, fix=error.fix) from error
+    try:
+        checked(made)
+    except ConfigError as error:
+        raise section.error(error.message, "metric", fix=error.fix) from error
+    return made
 
 
 def _waiver(section: Section) -> Waiver:

@@ -42,7 +42,8 @@ class Requirement:
     """`metric` is a glob over "plugin.metric" ("evasion.*.success_rate"), `slice` a glob over slices ("all": every row,
     whoever attacks).
 
-    Passes when the unfavourable end of the one-sided interval at `confidence` satisfies it.
+    Passes when the unfavourable end of the one-sided interval at `confidence` satisfies it. `references` are the texts
+    it stands for, as "table:id" ("eu-ai-act:15(5)"): read them where they are published.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Requirement:
     reason: str = ""
     severity: str = "high"
     waiver: Waiver | None = None
+    references: tuple[str, ...] = ()
     line: int = 0
 
     def __post_init__(self) -> None:
@@ -71,12 +73,27 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A text that requirements stand for, by the `id` in their references; `note` is what its reader has to do."""
+
+    id: str
+    title: str
+    date: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Requirements under one name; `source` is the file they came from."""
+    """Requirements under one name; `source` is the file they came from. A model answers clients once so many people
+    have approved a run of it (`approvals`).
+    """
 
     name: str
     requirements: tuple[Requirement, ...] = ()
     source: str = ""
+    approvals: int = 0
+    about: str = ""
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ class Record:
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
     `titles` what the ids of taxonomies in its findings are called; `threats` is the threat model it was planned from.
+    `author` is who had it made: somebody else approves.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Record:
     crosses: tuple[Cross, ...] = ()
     titles: tuple[tuple[str, str], ...] = ()
     threats: ThreatModel | None = None
+    author: str = ""
     version: int = field(default=1)
 
     @property

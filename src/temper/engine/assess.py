@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -49,6 +51,7 @@ class Job:
     engine: str = "serial"
     listener: Listener = silent
     fresh: bool = False
+    author: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,6 +183,7 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         simulated=system.simulated,
         misleads=_misleads(plan),
         threats=threat_model(system),
+        author=job.author,
     )
 
 
@@ -244,5 +248,18 @@ def _groups(tasks: Sequence[Task]) -> Mapping[Task, list[Task]]:
     return {members[0]: members for members in groups.values()}
 
 
+def _answers(system: Protected) -> tuple[tuple[str, str], ...]:
+    """What temper.yaml said: policy, waivers and risks that somebody accepted are as good as the run's own."""
+    source = Path(system.source)
+    if not system.source or not source.is_file():
+        return ()
+    return (("temper.yaml", hashlib.sha256(source.read_bytes()).hexdigest()),)
+
+
 def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
-    return (*subject(plan.world.system), ("assessment", plan.key), *library_versions().items())
+    return (
+        *subject(plan.world.system),
+        ("assessment", plan.key),
+        *_answers(plan.world.system),
+        *library_versions().items(),
+    )

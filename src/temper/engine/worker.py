@@ -28,6 +28,8 @@ from temper.report._inert import inert
 from temper.store.codec import dump, to_json
 from temper.store.control.jobs import LEASE, Jobs
 
+AUTHOR = "TEMPER_AUTHOR"
+"""What a job learns by whom it was ordered: that is the author of its run."""
 BEAT = LEASE / 6.0
 """Seconds between two renewals."""
 PATIENCE = LEASE * 0.75
@@ -109,7 +111,7 @@ class Worker:
         command = [*self.command, to_json(dump(job.order)), str(PATIENCE)]
         process = subprocess.Popen(
             command,
-            env=os.environ | dict(self.environment),
+            env=os.environ | dict(self.environment) | {AUTHOR: job.by},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -1,4 +1,4 @@
-"""A run in the forms people and machines read: terminal text, one HTML file, JSON, JUnit, SARIF, CycloneDX."""
+"""A run in the forms people and machines read: terminal text, HTML, JSON, JUnit, SARIF, CycloneDX, model card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.run import Record
 
-FORMATS = ("text", "html", "json", "junit", "sarif", "mlbom")
+FORMATS = ("text", "html", "json", "junit", "sarif", "mlbom", "card", "intoto")
 
 
 def render(
@@ -24,12 +24,12 @@ def render(
 
     `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
     defence that was tried changed (HTML draws the trade-off). Text, HTML and JSON show the comparison; JUnit,
-    SARIF and the bill of materials speak of this run alone. An unknown format is a TemperError.
+    SARIF, in-toto, model card and bill of materials speak of this run alone. An unknown format is a TemperError.
     """
     if format not in FORMATS:
         raise TemperError(f"there is no report format {format!r}", fix=f"use one of {', '.join(FORMATS)}")
     module = importlib.import_module(f"temper.report.{'terminal' if format == 'text' else format}")
-    if format in ("junit", "sarif", "mlbom"):
+    if format in ("junit", "sarif", "mlbom", "card", "intoto"):
         return str(module.render(record))
     more = {"tried": tried} if format == "html" else {}
     return str(module.render(record, before=before, effects=effects, **more))

@@ -17,7 +17,7 @@ _PYPI = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._+!-]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _FILE = re.compile(r"SHA-256 ([0-9a-f]{64})")
 _DATA = ("training data", "held-out data")
-_OTHERS = ("model", "assessment", "description", "attacks", *_DATA)
+_OTHERS = ("model", "assessment", "description", "attacks", "temper.yaml", *_DATA)
 
 
 def render(record: Record) -> str:
@@ -62,10 +62,15 @@ def _model(record: Record, digests: dict[str, str]) -> dict[str, Any]:
     return found | {"hashes": _hashes(record), "properties": properties, "modelCard": _card(record, digests)}
 
 
-def _hashes(record: Record) -> list[dict[str, str]]:
-    """Of the model's file where it was scanned."""
+def file_digest(record: Record) -> str:
+    """The SHA-256 of the model's file where it was scanned, else ""."""
     files = [_FILE.search(m.method) for m in record.measurements if m.name == "artifact.findings"]
-    return [{"alg": "SHA-256", "content": match[1]} for match in files[:1] if match is not None]
+    return files[0][1] if files and files[0] is not None else ""
+
+
+def _hashes(record: Record) -> list[dict[str, str]]:
+    found = file_digest(record)
+    return [{"alg": "SHA-256", "content": found}] if found else []
 
 
 def _card(record: Record, digests: dict[str, str]) -> dict[str, Any]:

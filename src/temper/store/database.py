@@ -16,6 +16,8 @@ from temper.core.finding import Finding
 from temper.core.run import Record
 from temper.store.blobs import Blobs, Damaged
 from temper.store.codec import dump, from_json, to_json, unwrap, wrap
+from temper.store.evidence import said
+from temper.store.evidence.ledger import Evidence
 from temper.store.failure import RESUME, told
 from temper.store.migrate import migrate
 
@@ -51,6 +53,11 @@ class Store:
     def blobs(self) -> Blobs:
         """The arrays beside the database."""
         return Blobs(self.path.parent / "blobs")
+
+    @property
+    def evidence(self) -> Evidence:
+        """The ledger beside the database: every run is told to it, and what was found changed is not written over."""
+        return Evidence(self.path.parent / "evidence")
 
     # -- tasks ------------------------------------------------------------------------------------------------------
 
@@ -94,7 +101,9 @@ class Store:
         return f"{number:04d}"
 
     def save_run(self, record: Record) -> None:
-        """Keep a run with its findings. A stopped or failed run may be saved again, a finished one never."""
+        """Keep a run with its findings, and tell the ledger. A stopped or failed run may be saved again, a finished one
+        never. Where the ledger cannot be written the run is kept all the same, and told with the next one.
+        """
         if not record.id or record.id == "last":
             raise StoreError(f"{record.id!r} cannot be the id of a run", fix="take one from next_run_id()")
         text = to_json(wrap("temper.run", record))
@@ -104,6 +113,29 @@ class Store:
             database.execute("INSERT INTO runs VALUES (?, ?, 'open', ?)", (record.id, record.started, text))
             database.executemany("INSERT INTO findings VALUES (?, ?, ?, ?)", findings)
             database.execute("UPDATE runs SET state = ? WHERE id = ?", (record.state, record.id))
+        self._tell(record, text)
+
+    def documents(self) -> Iterator[tuple[str, str]]:
+        """(id, document) of every run as it is stored, one at a time, the first saved first."""
+        with self._reading() as database:
+            yield from database.execute("SELECT id, document FROM runs ORDER BY rowid")
+
+    def document(self, run: str) -> str:
+        """A run as it is stored, by its whole id."""
+        with self._reading() as database:
+            row = database.execute("SELECT document FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise _not_one("run", run, [])
+        return str(row[0])
+
+    def told_apart(self) -> dict[str, tuple[str, str, list[str]]]:
+        """(start, state, findings) of every run as they stand beside its document."""
+        with self._reading() as database:
+            found: dict[str, list[str]] = {}
+            for run, text in database.execute("SELECT run, document FROM findings ORDER BY rowid"):
+                found.setdefault(run, []).append(text)
+            rows = database.execute("SELECT id, started, state FROM runs").fetchall()
+        return {run: (started, state, found.get(run, [])) for run, started, state in rows}
 
     def run(self, name: str = "last") -> Record:
         """The run of this id, of the only id that starts like this, or the last one saved.
@@ -142,6 +174,16 @@ class Store:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
+    def _tell(self, record: Record, text: str) -> None:
+        """Runs that the ledger has not heard of come first, as late: of an older Temper, or of a disk that was full."""
+        evidence = self.evidence
+        with evidence.writing() as log:
+            known = {record.id, *(said.told_run(one).run for _, one in evidence.records() if one.kind == said.RUN)}
+            with self._reading() as database:
+                stored = [run for (run,) in database.execute("SELECT id FROM runs ORDER BY rowid").fetchall()]
+            older = [said.of_run(self.document(run), late=True) for run in stored if run not in known]
+            evidence.put(log, [(said.RUN, one) for one in (*older, said.of_run(text))], said.ended(record))
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with told(self.path, RESUME), closing(_connect(self.path)) as database:
@@ -150,6 +192,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, holding the write lock from its start so that it never fails half way for a lock."""
+        self.evidence.refuse()
         with told(self.path, RESUME), closing(_connect(self.path)) as database:
             database.execute("BEGIN IMMEDIATE")
             try:

@@ -27,6 +27,8 @@ def told(path: Path, full: str = AGAIN) -> Iterator[None]:
         raise _of_sqlite(path, error, full) from error
     except OSError as error:
         raise _of_disk(path, error, full) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what is damaged, and its driver cannot read that
+        raise StoreError(f"{path} is damaged: {error}", fix="restore it from a backup, or move it away") from error
 
 
 def _of_sqlite(path: Path, error: sqlite3.Error, full: str) -> StoreError:

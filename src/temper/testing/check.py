@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.config.metrics import found
 from temper.core.accused import Accused
 from temper.core.attack import Scene
 from temper.core.breach import Breached
@@ -16,6 +17,7 @@ from temper.core.certificate import Certified
 from temper.core.measure import Measurement, Status
 from temper.testing.law import LawBroken, only_reads, require, same, sealed
 from temper.testing.scenes import reordered, trained_scene
+from temper.validation.gate import NOT_APPLICABLE
 
 _ROWS = 400
 
@@ -26,6 +28,8 @@ def law_every_figure_is_honest(check: type[Any]) -> None:
     require(measured, "measures nothing")
     for m in measured:
         require(isinstance(m, Measurement), f"gives a {type(m).__name__} where measurements are expected")
+        if check.__module__.startswith("temper.") and m.metric not in (NOT_APPLICABLE, "all"):
+            require(any(found(m.name)), f"{m.name} is not in config/metrics.yaml, so no policy can ask for it")
         if m.status is not Status.OK:
             require(m.reason and m.value is None, f"{m.name} has status {m.status.value} and the value {m.value}")
             continue

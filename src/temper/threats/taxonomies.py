@@ -31,8 +31,8 @@ class Taxonomy:
 def taxonomies() -> dict[str, Taxonomy]:
     """Every table by its key.
 
-    >>> sorted(taxonomies())
-    ['atlas', 'cwe', 'eu-ai-act', 'nist', 'nist-rmf', 'owasp-agentic', 'owasp-aix', 'owasp-llm', 'owasp-ml']
+    >>> sorted(taxonomies())[:5]
+    ['atlas', 'cwe', 'eu-ai-act', 'iso-24029', 'model-risk']
     """
     import yaml
 

@@ -59,6 +59,7 @@ class Job:
     listener: Listener = silent
     fresh: bool = False
     stop: bool = False
+    author: str = ""
 
 
 def redteam(job: Job) -> Record:
@@ -206,6 +207,7 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         crosses=crosses(campaign, found),
         titles=_titles({tag for one in broken for tag in one.references}),
         threats=threat_model(job.assistant),
+        author=job.author,
     )
 
 

@@ -15,11 +15,14 @@ from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
+from temper.core.review import Forbidden
 from temper.core.system import Protected
 from temper.core.watch import Feed
 from temper.gateway.tables.compared import seen, told
 from temper.store.control import Control
 from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
+from temper.store.evidence.following import follow
+from temper.store.evidence.ledger import Evidence
 from temper.targets.load import open_target
 
 
@@ -52,8 +55,40 @@ def deploy(config: Path, model: Path, mode: str, share: float, by: str, reason: 
         beside.replace(kept)
     value = {"path": str(kept), "mode": mode, "digest": target.digest, "name": model.name}
     loaded(system, value)
+    if mode != "shadow":
+        approved(serving.control, target.digest, system.policy.approvals, config)
     _put(serving.control, value | ({"share": share} if mode == "canary" else {}), by, reason, now)
+    _tell(config, serving.control, now)
     return target.digest
+
+
+def _tell(config: Path, place: str, now: float) -> None:
+    """The ledger of the system's evidence hears of it, where there is one."""
+    evidence = Evidence(config.absolute().parent / ".temper" / "evidence")
+    if evidence.path.exists():
+        control = Control.open(place)
+        try:
+            follow(evidence, control, int(now * 1e9))
+        finally:
+            control.close()
+
+
+def approved(place: str, digest: str, needs: int, config: Path) -> None:
+    """Raises `Forbidden` where a model that is to answer has not the approvals that the policy asks for."""
+    if not needs:
+        return
+    Evidence(config.absolute().parent / ".temper" / "evidence").refuse()
+    control = Control.open(place)
+    try:
+        standing = control.approvals.standing(digest)
+    finally:
+        control.close()
+    most = max((len(one.approvers) for one in standing), default=0)
+    if most < needs:
+        raise Forbidden(
+            f"the policy wants {needs} people to approve a model before it answers, and {most} approved {digest[:12]}",
+            fix="assess it; temper approvals ask RUN; somebody else: temper approve RUN. --shadow tries it until then",
+        )
 
 
 def rollback(config: Path, by: str, reason: str, now: float) -> str:
@@ -77,6 +112,7 @@ def status(config: Path, now: float) -> Iterator[str]:
     try:
         found = deployed(control)
         yield f"live: {named(found.live)}"
+        yield from _withdrawn(found, control)
         if found.trial is not None:
             share = f" for {found.trial['share']:.0%} of the clients" if "share" in found.trial else ""
             yield f"{found.trial['mode']}: {named(found.trial)}{share}"
@@ -88,6 +124,15 @@ def status(config: Path, now: float) -> Iterator[str]:
         yield advice
     finally:
         control.close()
+
+
+def _withdrawn(found: Deployed, control: Control) -> Iterator[str]:
+    """That what answers was approved once, and is not any more."""
+    if found.live is not None:
+        digest = str(found.live["digest"])
+        gone = [one for one in control.approvals.of(model=digest) if one.state == "withdrawn" and one.approvers]
+        if gone and not control.approvals.standing(digest):
+            yield f"  its approval was withdrawn by {gone[0].votes[-1].person}: {gone[0].votes[-1].reason}"
 
 
 def _seen(found: Deployed, folder: Path, now: float) -> Iterator[str]:

@@ -14,6 +14,9 @@ control.records.put(kind, value, by, reason, now);  control.records.current(kind
 control.incidents.open(title, severity, by, now) -> id;  control.incidents.signal(source, ...) -> id
 control.policies.propose(value, before, digest, by, reason, now) -> Proposal
 control.policies.approve(id, by, note, now) -> Proposal
+control.signers.add(person, key, by, now);  control.signers.of(person) -> keys
+control.approvals.ask(about, needs, by, reason, now) -> Approval
+control.approvals.decide(id, decision, by, reason, envelope, now) -> Approval
 control.roster.begin(worker, now);  control.roster.renew(worker, now) -> bool
 control.quotas.pool(holder, prefix).exchange(config, number, trades, now) -> {client: Grant}
 control.drills.begin(name, fault, seconds, rate, width, by, now) -> id;  control.drills.follow(id, slots, turns)
@@ -31,6 +34,7 @@ from __future__ import annotations
 
 from temper.store.control.alerts import Alerts
 from temper.store.control.answers import Answers
+from temper.store.control.approvals import Approvals
 from temper.store.control.audit import Audit
 from temper.store.control.database import Database
 from temper.store.control.drills import Drills
@@ -47,6 +51,7 @@ from temper.store.control.reviews import Reviews
 from temper.store.control.roster import Roster
 from temper.store.control.runs import Runs
 from temper.store.control.sessions import Sessions
+from temper.store.control.signers import Signers
 from temper.store.control.windows import Windows
 
 
@@ -65,6 +70,8 @@ class Control:
         self.drills = Drills(database)
         self.incidents = Incidents(database)
         self.policies = Policies(database)
+        self.signers = Signers(database)
+        self.approvals = Approvals(database)
         self.runs = Runs(database)
         self.audit = Audit(database)
         self.roster = Roster(database)

@@ -7,7 +7,7 @@ anew from some row to the end; for that its last digest must be kept somewhere e
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class Entry:
     subject: str
     detail: Mapping[str, Any]
     digest: str
+    previous: str = ""
 
 
 class Audit:
@@ -43,6 +44,16 @@ class Audit:
         with self._database.read() as tx:
             rows = tx.all("SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?", end, limit)
         return [_entry(row) for row in rows]
+
+    def first(self) -> Entry | None:
+        """The first entry: its digest tells one control store from another."""
+        return next(self.since(0), None)
+
+    def since(self, seq: int) -> Iterator[Entry]:
+        """Every entry after this one, the oldest first."""
+        while rows := self._after(seq):
+            yield from map(_entry, rows)
+            seq = rows[-1]["seq"]
 
     def head(self) -> tuple[int, str]:
         """How many entries there are and the digest of the last: what to keep somewhere else."""
@@ -127,5 +138,5 @@ def _sha(plain: Mapping[str, Any]) -> str:
 
 
 def _entry(row: Row) -> Entry:
-    kept = {name: row[name] for name in ("seq", "at", "who", "action", "subject", "digest")}
+    kept = {name: row[name] for name in ("seq", "at", "who", "action", "subject", "digest", "previous")}
     return Entry(detail=from_json(row["detail"]), **kept)

@@ -168,6 +168,23 @@ class Incidents:
                     lines.setdefault(line["incident"], []).append(_entry(line))
         return [_incident(row, tuple(lines.get(row["id"], ()))) for row in rows]
 
+    def astray(self) -> list[str]:
+        """Lines of timelines that are not as the audit says; empty where all are."""
+        with self._database.read() as tx:
+            rows = tx.all("SELECT subject, who, at, detail FROM audit WHERE action LIKE 'incident.%' ORDER BY seq")
+            lines = tx.all("SELECT seq, incident, who, at, text, detail FROM incident_entry ORDER BY seq")
+        said = {}
+        for row in rows:
+            detail = from_json(row["detail"])
+            entry, text = detail.pop("entry"), detail.pop("text")
+            said[entry] = (row["subject"], row["who"], row["at"], text, to_json(detail))
+        there = {
+            one["seq"]: (str(one["incident"]), one["who"], one["at"], one["text"], to_json(from_json(one["detail"])))
+            for one in lines
+        }
+        wrong = sorted({seq for seq, _ in said.items() ^ there.items()})
+        return [f"line {seq} of incident {(said.get(seq) or there[seq])[0]} was changed" for seq in wrong]
+
     def counts(self) -> tuple[int, int]:
         """How many are open, and how many there ever were."""
         with self._database.read() as tx:

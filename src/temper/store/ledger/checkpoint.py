@@ -129,20 +129,28 @@ def opened(note: str, key: bytes) -> Checkpoint | None:
 
 
 def read(path: Path, key: bytes, name: str) -> tuple[list[Checkpoint], int]:
-    """The checkpoints of a log in a file, and how many more of them this public key has not signed."""
+    """The checkpoints of a log in its file, and how many more of them this public key has not signed for it. What is no
+    whole note is one of these, but for the end of one that was being written.
+    """
     found: list[Checkpoint] = []
-    bad = 0
-    if not path.is_file():
-        return found, bad
-    for match in _NOTE.finditer(path.read_text(encoding="utf-8", errors="replace")):
+    bad = end = 0
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for match in _NOTE.finditer(text):
         one = _checkpoint(match["text"])
-        if one.origin != name:
-            continue
-        if verified(match["text"], match["signatures"], one.origin, key):
+        bad += match.start() != end
+        end = match.end()
+        if one.origin == name and verified(match["text"], match["signatures"], name, key):
             found.append(one)
         else:
             bad += 1
-    return found, bad
+    return found, bad + text[end:].endswith("\n\n")
+
+
+def last_note(path: Path, key: bytes) -> str:
+    """The last note in a file that this public key has signed; "" where there is none."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    whole = [match[0][:-1] for match in _NOTE.finditer(text)]
+    return next((note for note in reversed(whole) if opened(note, key) is not None), "")
 
 
 def beside(folder: Path, log: Path) -> Path:
@@ -271,5 +279,5 @@ def _pem(path: Path, load: Callable[[bytes], Any]) -> Any:
 
 
 def _checkpoint(text: str) -> Checkpoint:
-    origin, size, root = text.splitlines()
+    origin, size, root, _ = text.split("\n")
     return Checkpoint(origin, int(size), base64.b64decode(root))

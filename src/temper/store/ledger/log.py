@@ -118,11 +118,17 @@ class Log:
         if self._database is not None and (self._size >= self._largest or self._last > self._day >= 0):
             self._rotate(self._database)
 
-    def close(self) -> None:
-        """Put everything into the file itself and let others write."""
+    def lay_down(self) -> bool:
+        """Put everything into the file itself; False where that fails, or a reader is in the way."""
         with suppress(Exception):
             if self._database is not None:
                 segment.settle(self._database)
+            return True
+        return False
+
+    def close(self) -> None:
+        """Put everything into the file itself and let others write."""
+        self.lay_down()
         self._let_go()
         os.close(self._lock)
 

@@ -128,6 +128,12 @@ def begin(database: Database, end: End) -> None:
     database.execute("COMMIT")
 
 
+def foreign(database: Database) -> bool:
+    """Whether a segment has other tables or triggers than those it was made with: without them it can be rewritten."""
+    rows = database.execute("SELECT CAST(sql AS BLOB) FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return sorted(bytes(sql) for (sql,) in rows) != sorted(sql.encode() for sql in _TABLES)
+
+
 def append(database: Database, first: int, records: Sequence[bytes]) -> None:
     """Write records as one row in one transaction; when this returns they are on the disk.
 
@@ -140,7 +146,10 @@ def append(database: Database, first: int, records: Sequence[bytes]) -> None:
 
 def start(database: Database) -> End:
     """Where the log stood before the first record of this segment."""
-    size, previous, peaks = database.execute("SELECT seq, previous, peaks FROM start").fetchall()[0]
+    rows = database.execute("SELECT seq, previous, peaks FROM start").fetchall()
+    if len(rows) != 1:
+        raise StoreError(f"a segment starts in {len(rows)} places", fix="run `temper ledger verify`")
+    size, previous, peaks = rows[0]
     return End(bytes(previous), Tree(size, [peaks[at : at + 32] for at in range(0, len(peaks), 32)]))
 
 

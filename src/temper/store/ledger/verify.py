@@ -25,6 +25,8 @@ LIMITS = (
 T = TypeVar("T")
 _MOST = 20
 _TRIES, _PAUSE = 5, 0.01
+_DAMAGE = (TypeError, ValueError, OverflowError)
+"""What a changed byte makes of a value: another type than its column has, text that is none, a size of the universe."""
 
 
 @dataclass(slots=True)
@@ -133,13 +135,16 @@ def _verified(path: Path, checkpoints: Path | None, key: bytes | None) -> Verifi
     reader = _Reader(found, _marks(found, path, checkpoints, key))
     try:
         for file, database in _files(path):
+            if segment.foreign(database):
+                _noted(found.notices, f"{file.name} has not the tables and triggers of an audit ledger")
             reader.open(file, segment.start(database))
             for seq, data in segment.rows(database):
                 reader.read(seq, data)
-    except (StoreError, sqlite3.Error) as error:
+    except (StoreError, sqlite3.Error, *_DAMAGE) as error:
         if _closing(error):
             raise
-        _fault(found, error.message if isinstance(error, StoreError) else f"{path}: {error}")
+        what = error.message if isinstance(error, StoreError) else f"{path}: {error}"
+        _fault(found, f"{what} (after record {reader.end.tree.size - 1})")
     reader.close()
     return found
 

@@ -1,0 +1,54 @@
+"""The audit bundle of a system: its evidence, held against itself first, with policies and reports beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+from temper.config.policy import policy_text
+from temper.core.errors import StoreError
+from temper.report import render
+from temper.store.codec import to_json
+from temper.store.control import Control
+from temper.store.database import Store
+from temper.store.evidence.bundle import MANIFEST, bundle, vouched, zipped
+from temper.store.evidence.following import follow
+from temper.store.evidence.held import hold
+from temper.store.failure import told
+from temper.store.ledger.checkpoint import private_key
+
+_REPORTS = {"report.html": "html", "report.json": "json", "card.md": "card", "mlbom.json": "mlbom"}
+
+
+def export(config: Path, store: Store, control: Control, out: Path, key: Path | None, now: float) -> Iterator[str]:
+    """Write the bundle; what is in it and how it is verified, in lines. Evidence that was changed is not exported."""
+    store.evidence.refuse()
+    follow(store.evidence, control, int(now * 1e9))
+    held = hold(store, control)
+    if not held.holds:
+        raise StoreError(f"the evidence does not hold: {held.faults[0]}", fix="run `temper ledger verify`")
+    files = bundle(store, control, _beside(config, store, control))
+    with told(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(zipped(files))
+    yield f"wrote {out}: {len(files)} files, {held.runs} runs, {held.changes} changes by people"
+    yield f"SHA-256 of its manifest: {sha256(files[MANIFEST]).hexdigest()} (hand it over another way than the file)"
+    if key is not None:
+        beside = out.with_name(f"{out.name}.sig.json")
+        beside.write_text(vouched(files, private_key(key)) + "\n", encoding="ascii")
+        yield f"wrote {beside}: the same, signed (DSSE)"
+    yield "the auditor unpacks it and runs: python -I -S verify.py"
+
+
+def _beside(config: Path, store: Store, control: Control) -> dict[str, bytes]:
+    """Policies as they are in force, those that were proposed for gateways, and reports of the newest run."""
+    proposals = [asdict(one) for one in reversed(control.policies.page(limit=1_000_000))]
+    record = store.run()
+    return {
+        "temper.yaml": config.read_bytes(),
+        "policies/requirements.yaml": policy_text(config).encode(),
+        "policies/gateway.json": to_json(proposals).encode(),
+        **{f"reports/{name}": render(record, form).encode() for name, form in _REPORTS.items()},
+    }

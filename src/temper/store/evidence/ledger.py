@@ -1,0 +1,143 @@
+"""The ledger of a system's evidence: the audit ledger of gateways, opened for a moment by whoever has something to say.
+
+Every opening ends with a checkpoint, signed by a key that is made with the ledger. It lies in the same folder, so it
+shows mistakes and tampering by whoever cannot read the key; approvals carry the ledger's root under keys that people
+hold, and `temper ledger checkpoint` signs to another place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from temper.core.errors import StoreError
+from temper.store.evidence.pages import beside, noted
+from temper.store.failure import told
+from temper.store.ledger import checkpoint as notes
+from temper.store.ledger.log import Log
+from temper.store.ledger.record import Record, decode, packed
+from temper.store.ledger.tree import Tree
+from temper.store.ledger.verify import records
+from temper.targets.signature import new_key
+
+NODE, WORKER = "evidence", "0"
+LARGEST = 64 * 2**20
+Said = tuple[str, msgspec.Struct]
+"""Kind and body of a record."""
+_KEY = "ledger"
+_MARK = "FAULTS"
+_WAIT, _PAUSE = 30.0, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The ledger in a folder. Any number of processes may tell it something: they wait for each other."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The log that is written."""
+        return self.folder / f"audit-{NODE}-{WORKER}.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where its checkpoints are."""
+        return notes.beside(self.folder, self.path)
+
+    @property
+    def public(self) -> Path:
+        """The key that its checkpoints are verified with."""
+        return self.folder / f"{_KEY}.pub"
+
+    def tell(self, entries: Sequence[Said], wall: int) -> int:
+        """Put records at the end and sign them; gives how many there are now. `wall` is in nanoseconds since 1970."""
+        with self.writing() as log:
+            return self.put(log, entries, wall)
+
+    def put(self, log: Log, entries: Sequence[Said], wall: int) -> int:
+        """`tell` in a log that is open already, after what was read there decided what to say."""
+        if entries:
+            log.write([(wall, 0, kind, packed(body), None) for kind, body in entries])
+            log.settle()
+            self._sign(log)
+        return log.seq
+
+    @contextmanager
+    def writing(self) -> Iterator[Log]:
+        """The log, for this process alone; waits for others. Refused once something was found changed."""
+        self.refuse()
+        with told(self.path):
+            log = self._opened()
+            try:
+                key = self._key(new=not self.path.exists())
+                log.open(notes.last_mark(self.checkpoints, notes.origin(self.path), key))
+                yield log
+            finally:
+                self._left(log)
+
+    def _left(self, log: Log) -> None:
+        """Note the pages while the log is still held: whoever is next must not be taken for somebody else."""
+        if log.lay_down() and self.path.exists():
+            noted(self.path)
+            noted(self.public)
+        else:
+            beside(self.path).unlink(missing_ok=True)
+        log.close()
+
+    def records(self) -> list[tuple[bytes, Record]]:
+        """Every record with its bytes; none where nothing was told yet."""
+        return [(data, decode(data)) for _, data in records(self.path)] if self.path.exists() else []
+
+    def head(self) -> notes.Checkpoint | None:
+        """The last checkpoint; None where nothing was told yet."""
+        if not self.path.exists():
+            return None
+        good, _ = notes.read(self.checkpoints, notes.public_key(self.public), notes.origin(self.path))
+        return good[-1] if good else None
+
+    def faults(self) -> list[str]:
+        """What was found changed, for good; empty while nothing was."""
+        mark = self.folder / _MARK
+        return mark.read_text(encoding="utf-8").splitlines() if mark.exists() else []
+
+    def condemn(self, faults: Sequence[str]) -> None:
+        """From here on nothing is written: what was found stays as it was found."""
+        if self.folder.is_dir() and not self.faults():
+            (self.folder / _MARK).write_text("\n".join(faults) + "\n", encoding="utf-8")
+
+    def refuse(self) -> None:
+        """Raises `StoreError` once something was found changed."""
+        if found := self.faults():
+            raise StoreError(
+                f"the evidence in {self.folder.parent} was changed behind Temper's back, and is read-only: {found[0]}",
+                fix="restore it from a backup; or keep it aside for whoever looks into it, and begin a new folder",
+            )
+
+    def _opened(self) -> Log:
+        """The log, once nobody else writes it."""
+        for _ in range(round(_WAIT / _PAUSE)):
+            try:
+                return Log(self.folder, NODE, WORKER, largest=LARGEST)
+            except StoreError:
+                time.sleep(_PAUSE)
+        return Log(self.folder, NODE, WORKER, largest=LARGEST)
+
+    def _key(self, new: bool) -> bytes:
+        """The secret that signs. A ledger that is there keeps its key: another one would vouch for anything."""
+        path = self.folder / f"{_KEY}.key"
+        if new and not path.exists():
+            new_key(self.folder / _KEY)
+        if not path.exists():
+            raise StoreError(f"{path} is gone, and with it who vouches for the ledger", fix="put it back from a backup")
+        return notes.private_key(path)
+
+    def _sign(self, log: Log) -> None:
+        size, peaks = log.head
+        origin, key = notes.origin(self.path), self._key(new=False)
+        notes.add(self.checkpoints, notes.Checkpoint(origin, size, Tree(size, peaks).root()).signed(key))

@@ -1,0 +1,61 @@
+"""A run is approved, verified and handed to an auditor from the command line, and a change is told in one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from typer.testing import CliRunner
+
+from control_store import CHEAP, PASSWORD, peopled
+from temper.cli import app
+from temper.core.errors import StoreError
+from temper.core.review import Forbidden
+from temper.store.control.people import People
+from temper.store.database import Store
+from temper.targets.signature import new_key
+from unit.test_approvals import quietly, record
+
+
+def run(*words, code=0):
+    done = CliRunner().invoke(app, list(words), input=f"{PASSWORD}\n")
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_from_a_run_to_a_bundle_and_what_a_change_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TEMPER_CONTROL", raising=False)
+    monkeypatch.setattr(People, "_hasher", CHEAP)
+    (tmp_path / "temper.yaml").write_text("policy: bank-tier-2\n")
+    store = Store.open(tmp_path)
+    store.save_run(record(author="ann"))
+    peopled(tmp_path / ".temper" / "control.db").close()
+    new_key(tmp_path / "pat")
+    assert run("people", "key", "pat", "pat.pub").endswith("pat signs with pat.pub\n")
+    assert "it takes 1" in run("approvals", "ask", "last", "--as", "bob", "--reason", "for spring")
+    with pytest.raises(Forbidden, match="role approver"):
+        run("approve", "last", "--as", "ann", "--key", "pat.key", "--reason", "mine")
+    assert "approved; by pat" in run("approve", "last", "--as", "pat", "--key", "pat.key", "--reason", "seen")
+    assert run("approvals", "list").split("\t")[1:8] == ["0001", "pass", "ab" * 6, "approved", "ann", "bob", "pat"]
+    assert "signatures hold" in run("approvals", "show", "1")
+    verified = run("ledger", "verify")
+    assert "1 runs and 9 changes by people" in verified
+    assert verified.endswith("PASS\n")
+    assert "wrote audit.zip" in run("audit", "export", "--out", "audit.zip")
+    with zipfile.ZipFile("audit.zip") as archive:
+        archive.extractall("seen")
+    checked = subprocess.run(
+        [sys.executable, "-I", "-S", "seen/verify.py"], capture_output=True, text=True, check=False
+    )
+    assert checked.stdout.endswith("PASS\n"), checked.stdout
+    quietly(store, "UPDATE runs SET document = replace(document, '\"value\":0.1', '\"value\":0.0')")
+    assert "fault: run 0001 was changed: measurement evasion.noise.success_rate (all)" in run(
+        "ledger", "verify", code=1
+    )
+    with pytest.raises(StoreError, match="read-only: run 0001 was changed"):
+        run("audit", "export", "--out", "again.zip")

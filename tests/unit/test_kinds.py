@@ -267,8 +267,8 @@ def test_a_fault_that_an_attacker_plants_in_his_own_rows_does_not_name_the_windo
 
 def test_a_campaign_across_the_edge_of_two_windows_is_weaker_in_each():
     """Small enough it hides there; a window of another length, or one that lies otherwise, sees it."""
-    x = rows(2 * N, 4)
-    x[N - 500 : N + 500] = pushed(x[N - 500 : N + 500], 150)
+    x = rows(2 * N, 5)
+    x[N - 500 : N + 500] = pushed(x[N - 500 : N + 500], 26)
     first, second, across = (p_of(Bunching(), scored(part))[0] for part in (x[:N], x[N:], x[N // 2 : N // 2 + N]))
     assert [said(part).kind for part in (x[:N], x[N // 2 : N // 2 + N])] == [None, Kind.ATTACK]
     assert across < min(first, second)

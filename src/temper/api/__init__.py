@@ -229,8 +229,8 @@ def open_store(store: str | Path | None, system: Protected | Assistant | None = 
 
 def unfinished(store: Store, system: str) -> str:
     """The number of this system's last run when it was stopped, else a new one."""
-    runs = [run for run in store.runs() if run.system == system]
-    return runs[-1].id if runs and runs[-1].state == "stopped" else store.next_run_id()
+    last = store.outlines(1, system=system)
+    return last[0].run if last and last[0].state == "stopped" else store.next_run_id()
 
 
 def attack(

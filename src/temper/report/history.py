@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from temper.core.evidence import Evidence, Stale
-from temper.core.run import Record
+from temper.core.outline import Outline
 from temper.report._inert import inert
 
 
@@ -21,34 +21,33 @@ def stale_lines(found: Sequence[Stale]) -> Iterator[str]:
         yield f"STALE  {part or 'everything'}: {inert('; '.join(reasons), 300)}"
 
 
-def lines(records: Sequence[Record], known: Mapping[str, Evidence], found: Sequence[Stale]) -> Iterator[str]:
-    """One line a run, the newest first: id, when, verdict, model, what its evidence is now, suite."""
-    for record in reversed(records):
-        shown = document(record, known, found)
-        words = (shown["run"], record.started, shown["verdict"].upper(), shown["model"][:12] or "-", shown["evidence"])
-        yield "\t".join(map(inert, (*words, record.suite)))
+def lines(runs: Sequence[Outline], known: Mapping[str, Evidence], found: Sequence[Stale]) -> Iterator[str]:
+    """One line a run: id, when, verdict, model, what its evidence is now, suite."""
+    for run in runs:
+        shown = document(run, known, found)
+        words = (run.run, run.started, shown["verdict"].upper(), shown["model"][:12] or "-", shown["evidence"])
+        yield "\t".join(map(inert, (*words, run.suite)))
 
 
-def document(record: Record, known: Mapping[str, Evidence], found: Sequence[Stale]) -> dict[str, Any]:
+def document(run: Outline, known: Mapping[str, Evidence], found: Sequence[Stale]) -> dict[str, Any]:
     """The same for programs. A run is `current` in the parts for which it is the evidence that counts, `stale` in those
     of them that a rule says it of, else `replaced`.
     """
-    mine = sorted(part for part, one in known.items() if one.run == record.id)
-    old = sorted({one.part for one in found if one.run == record.id})
-    model = dict(record.digests).get("model", "")
+    mine = sorted(part for part, one in known.items() if one.run == run.run)
+    old = sorted({one.part for one in found if one.run == run.run})
     if not mine:
-        state = "replaced" if record.state == "finished" else record.state
+        state = "replaced" if run.state == "finished" else run.state
     else:
         fresh = [part for part in mine if part not in old]
         state = "; ".join(
             f"{word}: {', '.join(parts)}" for word, parts in (("current", fresh), ("stale", old)) if parts
         )
     return {
-        "run": record.id,
-        "started": record.started,
-        "verdict": record.verdict.value,
-        "model": "" if model.startswith("none") else model,
-        "suite": record.suite,
+        "run": run.run,
+        "started": run.started,
+        "verdict": run.verdict.value,
+        "model": "" if run.model.startswith("none") else run.model,
+        "suite": run.suite,
         "evidence": state,
         "current": [part for part in mine if part not in old],
         "stale": old,

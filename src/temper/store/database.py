@@ -13,7 +13,9 @@ import numpy as np
 
 from temper.core.errors import StoreError, TemperError
 from temper.core.finding import Finding
+from temper.core.outline import Outline
 from temper.core.run import Record
+from temper.store import outlines
 from temper.store.blobs import Blobs, Damaged
 from temper.store.codec import dump, from_json, to_json, unwrap, wrap
 from temper.store.failure import RESUME, told
@@ -125,6 +127,21 @@ class Store:
         with self._reading() as database:
             rows = database.execute("SELECT document FROM runs ORDER BY rowid").fetchall()
         return [unwrap("temper.run", Record, from_json(text)) for (text,) in rows]
+
+    def outlines(self, limit: int = -1, offset: int = 0, **wanted: str) -> list[Outline]:
+        """The newest runs in short, the newest first; `wanted` are a system, suite, state, verdict or model."""
+        with self._reading() as database:
+            return outlines.page(database, tuple(wanted.items()), limit, offset)
+
+    def counted(self, **wanted: str) -> int:
+        """How many runs there are of which all of this is true."""
+        with self._reading() as database:
+            return outlines.count(database, tuple(wanted.items()))
+
+    def measured(self, system: str, model: str) -> list[Outline]:
+        """The newest finished runs that measured each family of plugins: of this model, and of any."""
+        with self._reading() as database:
+            return outlines.newest(database, system, model)
 
     def finding(self, name: str) -> tuple[Finding, str]:
         """The finding of this id (or of the only id that starts like this) and the last run that shows it.

@@ -27,8 +27,8 @@ from temper.core.target import Target
 if TYPE_CHECKING:
     import pandas as pd
 
+    from temper.core.comparison import Comparison
     from temper.core.threat import Scenario
-    from temper.engine.compare import Comparison
     from temper.engine.harden import Hardened
     from temper.engine.plan import Plan
     from temper.engine.replay import Replay
@@ -219,12 +219,7 @@ def open_store(store: str | Path | None, system: Protected | Assistant | None = 
 
     if store is None:
         store = Path(system.source).parent if system is not None and system.source else Path()
-    store = Path(store)
-    around = store.resolve().parent
-    inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
-    if store.is_dir() and not (store / ".temper").exists() and inside:
-        store = around
-    return Store.open(store)
+    return Store.near(Path(store))
 
 
 def unfinished(store: Store, system: str) -> str:
@@ -339,7 +334,7 @@ def _home(system: Protected) -> Path:
 
 def compare(before: Record | Run, after: Record | Run) -> Comparison:
     """What changed between two runs; figures whose status or unit differ are not compared."""
-    from temper.engine.compare import compare as compare_records
+    from temper.core.comparison import compare as compare_records
 
     return compare_records(_record(before), _record(after))
 

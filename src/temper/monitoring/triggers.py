@@ -126,9 +126,7 @@ def validation_of(
     watch, truth = watch_of(document, base), truth_of(document, base)
     if monitor is None:
         system = load_system(config, trust_pickle=trust_pickle, today=today)
-        name, own = system.name, system.target.digest
-        path = base / FILE
-        reference = kept.read(path)[1] if path.exists() else ""
+        name, own, reference = system.name, system.target.digest, _reference(base)
     else:
         name, own, reference = monitor.system, monitor.model, monitor.digest
     return Validation(
@@ -140,5 +138,29 @@ def validation_of(
         labels=truth.kept_as if truth else "",
         rules=triggers_of(document),
         control=control,
-        store=Store.open(base),
+        store=Store.near(base),
     )
+
+
+def unloaded(config: Path, control: Control, store: Store) -> Validation:
+    """The same without opening the model or the data of this temper.yaml, for pages: whether that file names another
+    model by now it cannot say, only whether another one was deployed.
+    """
+    document, base = read(config), config.absolute().parent
+    watch, truth = watch_of(document, base), truth_of(document, base)
+    return Validation(
+        config=config,
+        system=document.section("system").text("name", base.name),
+        own="",
+        reference=_reference(base),
+        watch=watch,
+        labels=truth.kept_as if truth else "",
+        rules=triggers_of(document),
+        control=control,
+        store=store,
+    )
+
+
+def _reference(base: Path) -> str:
+    path = base / FILE
+    return kept.read(path)[1] if path.exists() else ""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from temper.core.errors import TemperError
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
 from temper.store.codec import from_json
@@ -15,7 +16,7 @@ _COLUMNS = (
     "reference, attacks, families, "
     "(SELECT f.started FROM outlines f WHERE f.system = o.system AND f.data = o.data ORDER BY f.number LIMIT 1)"
 )
-_NAMES = tuple(name for name in Outline.__dataclass_fields__)
+_NAMES = tuple(Outline.__dataclass_fields__)
 _FAMILIES = (
     "WITH RECURSIVE known (family) AS (SELECT min(family) FROM measured WHERE system = :system UNION ALL "
     "SELECT (SELECT min(family) FROM measured m WHERE m.system = :system AND m.family > known.family) FROM known "
@@ -30,9 +31,7 @@ _NEWEST = (
 )
 
 
-def page(
-    database: sqlite3.Connection, filters: Sequence[tuple[str, Any]], limit: int, offset: int
-) -> list[Outline]:
+def page(database: sqlite3.Connection, filters: Sequence[tuple[str, Any]], limit: int, offset: int) -> list[Outline]:
     """The newest runs of which all of this is true, the newest first."""
     where, values = _where(filters)
     sql = f"SELECT {_COLUMNS} FROM outlines o {where} ORDER BY number DESC LIMIT ? OFFSET ?"
@@ -43,6 +42,26 @@ def count(database: sqlite3.Connection, filters: Sequence[tuple[str, Any]]) -> i
     """How many runs there are of which all of this is true."""
     where, values = _where(filters)
     return int(database.execute(f"SELECT count(*) FROM outlines o {where}", values).fetchone()[0])
+
+
+def words(database: sqlite3.Connection, column: str) -> list[str]:
+    """Every value of this column."""
+    if column not in ("system", "suite"):
+        raise TemperError(f"runs are not told apart by {column!r}", fix="use system or suite")
+    return [str(word) for (word,) in database.execute(f"SELECT DISTINCT {column} FROM outlines ORDER BY {column}")]
+
+
+def before(database: sqlite3.Connection, system: str, model: str) -> str | None:
+    """The newest finished run of another model."""
+    sql = "SELECT run FROM outlines WHERE system = ? AND state = 'finished' AND model != ? ORDER BY number DESC LIMIT 1"
+    row = database.execute(sql, (system, model)).fetchone()
+    return str(row[0]) if row else None
+
+
+def showing(database: sqlite3.Connection, finding: str) -> list[tuple[str, str]]:
+    """The runs that show this finding, the newest first."""
+    sql = "SELECT o.run, o.started FROM findings f JOIN outlines o ON o.run = f.run WHERE f.id = ? ORDER BY number DESC"
+    return [(str(run), str(started)) for run, started in database.execute(sql, (finding,))]
 
 
 def newest(database: sqlite3.Connection, system: str, model: str) -> list[Outline]:

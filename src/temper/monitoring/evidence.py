@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from temper.core.evidence import DAY, Cause, Evidence, Present, Stale, Triggers
+from temper.core.evidence import DAY, ON_ROWS, Cause, Evidence, Present, Stale, Triggers
+from temper.core.measure import Status
 from temper.core.outcome import Outcome
 from temper.core.outline import Outline, moment
+from temper.core.run import Record
 from temper.core.watch import Kind, Seen, Watched
 from temper.report.outcomes import broken
 
@@ -18,8 +20,6 @@ ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
 _OWN = (*ATTACKS, "stress", "fuzz", "load")
 PARTS = (*_OWN, "validation")
 """What can be measured by itself."""
-ON_ROWS = ("stress", "validation")
-"""What other rows and their labels speak of."""
 AFTER: Mapping[Kind, tuple[str, ...]] = {
     Kind.ATTACK: ("evasion",),
     Kind.NATURAL: ON_ROWS,
@@ -37,6 +37,12 @@ def part_of(plugin: str) -> str:
     """
     family = plugin.partition(".")[0]
     return family if family in _OWN else "validation"
+
+
+def parts_of(record: Record) -> list[str]:
+    """The parts that a run measured."""
+    measured = {part_of(one.plugin) for one in record.measurements if one.status in (Status.OK, Status.INCONCLUSIVE)}
+    return [part for part in PARTS if part in measured]
 
 
 def evidence(outlines: Iterable[Outline], model: str) -> dict[str, Evidence]:

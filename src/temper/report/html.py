@@ -15,6 +15,7 @@ from temper.report._change import changes
 from temper.report._figure import SYMBOLS, family, family_title, grouped, show
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
+from temper.report.history import Outdated
 from temper.report.rows import finding_of, requirement, row
 from temper.report.tradeoff import tradeoff
 
@@ -36,9 +37,17 @@ HEADLINES = {
 
 
 def render(
-    record: Record, *, before: Record | None = None, effects: Sequence[Effect] = (), tried: Sequence[Effect] = ()
+    record: Record,
+    *,
+    before: Record | None = None,
+    effects: Sequence[Effect] = (),
+    tried: Sequence[Effect] = (),
+    outdated: Sequence[Outdated] = (),
 ) -> str:
-    """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline."""
+    """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline.
+
+    `outdated` is what of it no longer counts on the day it is written.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -67,6 +76,7 @@ def render(
         tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
         sections=_sections(record),
         limits=limits(record),
+        outdated=outdated,
         duration=_duration(record.seconds),
         scenarios=[_scenario(line) for line in record.scenarios],
         started=record.started.replace("T", " ").replace("+00:00", " UTC"),

@@ -1,4 +1,4 @@
-"""Runs of a small system as a store keeps them: one that failed, the model it was mended to, and one that was stopped."""
+"""Runs of a small system as a store keeps them: one that failed, the model it was mended to, one that was stopped."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def record(name: str, day: int, rate: float, model: str, *findings: Finding, **m
                 explanation="measured",
             ),
         ),
-        "measurements": (hop, figure("fairness", "gap", 0.05), failed),
+        "measurements": (hop, figure("inversion.scores", "advantage", 0.02), figure("fairness", "gap", 0.05), failed),
         "findings": findings,
         "scenarios": ("[high] A customer who tries again", "[low] A supplier of rows"),
         "skipped": (Skipped(name="extraction.copycat", why="the model gives labels only"),),

@@ -38,7 +38,8 @@ def test_an_order_is_put_and_stands_in_the_audit(world: World) -> None:
         "quick",
         "release 12",
     )
-    assert Path(job.order.config).name == "temper.yaml" and Path(job.order.config).is_absolute()
+    assert Path(job.order.config).name == "temper.yaml"
+    assert Path(job.order.config).is_absolute()
     (entry,) = [one for one in world.control.audit.page() if one.action == "job.put"]
     assert (entry.who, entry.detail["why"]) == ("ana", "release 12")
     assert "release 12" in world.browser("vera").get("/jobs/1").text
@@ -77,11 +78,14 @@ def test_a_job_is_followed_from_waiting_to_its_run(world: World) -> None:
     jobs.renew(job, "3 of 12 evasion.hop", NOW + 95)
     shown = browser.get("/jobs/now").text
     assert "nobody takes them" not in shown
-    assert 'width="25.0"' in shown and "3 of 12 evasion.hop" in words(shown)
+    assert 'width="25.0"' in shown
+    assert "3 of 12 evasion.hop" in words(shown)
     assert "Make it anew" not in browser.get("/jobs/1/now").text
     assert jobs.end(job, 1, {"run": "0001", "verdict": "fail", "report": "r"}, "said last", NOW + 99) is JobState.DONE
     over = browser.get("/jobs/1/now").text
-    assert "FAIL" in over and 'href="/runs/0001"' in over and "said last" in over
+    assert "FAIL" in over
+    assert 'href="/runs/0001"' in over
+    assert "said last" in over
     assert "Make it anew" in world.browser("ana").get("/jobs/1").text
     assert world.browser("ana").send("/jobs/1", "/jobs/1/again").status == 303
     assert jobs.get(1).state is JobState.WAITING
@@ -99,5 +103,6 @@ def test_what_printed_and_why_are_inert(world: World) -> None:
     job = world.control.jobs.claim("w", NOW)
     world.control.jobs.end(job, 2, {}, "<script>alert(1)</script>", NOW)
     text = world.browser("vera").get("/jobs/1").text
-    assert "<b>x</b>" not in text and "<script>alert" not in text
+    assert "<b>x</b>" not in text
+    assert "<script>alert" not in text
     assert "given up" in text

@@ -31,7 +31,7 @@ def test_the_overview_says_of_every_stage_what_is_there_and_what_is_missing(worl
     for said in (
         "Threats 2 scenarios 1 high, 1 low 1 left out",
         "Attacks and stress 1 finding",
-        "Validation ✓ PASS" if "✓ PASS" in told else "Validation PASS 1 of 1 requirements pass",
+        "Validation PASS 1 of 1 requirements pass",
         "Hardening 1 of 2 fixed since the model before (run 0001)",
         "Guard no gateway",
         "Monitoring nothing is watched Next: temper monitor run",
@@ -49,9 +49,13 @@ def test_from_the_overview_to_the_adversarial_row(tmp_path: Path) -> None:
         assert link, "one click"
         text = browser.get(link[1]).text
     row = re.search(r"<tr><th scope=\"row\">amount.*?</tr>", text)
-    assert row and "<del>231.00</del>" in row[0] and "<ins>214.50</ins>" in row[0]
+    assert row
+    assert "<del>231.00</del>" in row[0]
+    assert "<ins>214.50</ins>" in row[0]
     assert re.search(r"<tr class=\"derived\"><th scope=\"row\">per_day.*?follows", text)
-    assert "62 % " in words(text) and "n = 100" in words(text) and "random: 2 %" in words(text)
+    assert "62 % " in words(text)
+    assert "n = 100" in words(text)
+    assert "random: 2 %" in words(text)
     assert "temper harden --for F-7c1e22" in text
 
 
@@ -96,16 +100,20 @@ def test_a_stopped_run_is_not_shown_as_passed(world: World) -> None:
         world.browser("vera").get("/runs").text,
         re.S,
     )
-    assert row and "INCONCLUSIVE" in row[0] and "stopped" in row[0]
+    assert row
+    assert "INCONCLUSIVE" in row[0]
+    assert "stopped" in row[0]
     assert "Not complete" in world.browser("vera").get("/runs/0003").text
 
 
 def test_two_runs_side_by_side(world: World) -> None:
     told = words(world.browser("vera").get("/runs/0002/compare").text)
     assert "Fixed Hop: 62 of 100" in told
-    assert "Better Figure" in told and "62 % 10 % −52 points" in told
+    assert "Better Figure" in told
+    assert "62 % 10 % −52 points" in told
     other = words(world.browser("vera").get("/runs/0001/compare?with=0002").text)
-    assert "New Hop: 62 of 100" in other and "Worse Figure" in other
+    assert "New Hop: 62 of 100" in other
+    assert "Worse Figure" in other
     assert "no earlier finished run" in world.browser("vera").get("/runs/0001/compare").text
 
 
@@ -135,11 +143,13 @@ def test_the_report_that_was_written_is_given_as_a_file(tmp_path: Path) -> None:
 def test_stages_of_service_are_read_from_the_control_store(tmp_path: Path) -> None:
     with assessed(tmp_path, ()) as world:
         told = words(world.browser("vera").get("/").text)
-        assert "Nothing was assessed yet" in told and "Next: temper threats" in told
+        assert "Nothing was assessed yet" in told
+        assert "Next: temper threats" in told
         world.control.records.put("kill", True, "ada", "x", NOW)
         world.control.incidents.signal("breaker", "The breaker is open", Severity.MAJOR, "20 failed", "n0", NOW)
         told = words(world.browser("vera").get("/").text)
-        assert "Guard kill switch on" in told and "Response 1 open The breaker is open" in told
+        assert "Guard kill switch on" in told
+        assert "Response 1 open The breaker is open" in told
 
 
 def test_a_temper_yaml_that_breaks_takes_no_page_away(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def _told(found: Comparison) -> dict[str, Any]:
         ("Measured only before", ("gone",), "plain"),
     ):
         if some := [_moved(one) for one in found.figures if one.change in words]:
-            groups.append({"name": name, "tone": tone, "rows": some})
+            groups.append({"name": name, "tone": tone, "rows": some, "folded": tone in ("plain", "inconclusive")})
     lists = [
         ("New", "fail", found.new),
         ("Fixed", "pass", found.fixed),

@@ -17,9 +17,10 @@ from temper.core.outcome import Outcome
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.core.watch import Kind, Seen, Watched
-from temper.monitoring.evidence import evidence, stale
+from temper.monitoring.evidence import evidence, parts_of, stale
 from temper.monitoring.triggers import Validation, orders
-from temper.report.history import lines, stale_lines
+from temper.report import render
+from temper.report.history import lines, outdated, renewal, stale_lines
 from temper.store.attacks import attacks_digest
 from temper.store.control import Control
 from temper.store.database import Store
@@ -295,6 +296,29 @@ def test_the_model_that_answers_is_the_one_that_was_deployed(validation):
     assert "0001" in told
     assert "stale: evasion, stress, validation" in told
     assert "STALE  evasion: measured of the model m1; m2 answers" in told
+
+
+def test_a_report_says_what_of_its_run_is_stale_and_what_renews_it(validation):
+    old = run("0001", 1)
+    validation.store.save_run(run("0002", 5, ["stress.noise"], attacks=attacks_digest()))
+    known_, found = validation.stale(40 * DAY)
+    lines_ = outdated("0001", parts_of(old), known_, found)
+    assert [(one.part, one.renewal) for one in lines_] == [
+        ("stress", "read that one"),
+        ("evasion", "temper assess --only evasion"),
+        ("validation", "temper assess --only validation"),
+    ]
+    page = render(old, "html", outdated=lines_)
+    assert "<li><b>stress</b>: run 0002 is the evidence by now." in page
+    assert "39 days old, and 30 are allowed. Renewed by: <code>temper assess --only evasion</code>" in page
+    assert 'id="stale"' not in render(old, "html")
+
+
+def test_a_drift_is_renewed_by_newer_rows_and_labels_by_an_order_on_them():
+    drift = stale(known(), present(windows=((DAY, window()),)), RULES)
+    assert renewal([one for one in drift if one.part == "stress"]).startswith("newer rows under `data:`")
+    came = stale(known(), present(outcomes=((DAY, outcome(labels=300, seen=Seen.PASS)),)), RULES)
+    assert "whose labels have come" in renewal(came[:1])
 
 
 def test_without_triggers_nothing_is_ordered_and_what_is_stale_is_said(validation):

@@ -96,7 +96,7 @@ def test_runs_are_filtered_and_turned_page_by_page(tmp_path: Path) -> None:
 
 def test_a_stopped_run_is_not_shown_as_passed(world: World) -> None:
     row = re.search(
-        r'<tr data-row>\s*<td data-label="Run"><a href="/runs/0003".*?</tr>',
+        r'<tr data-row>\s*<td data-label="Run" class="fig"><a href="/runs/0003".*?</tr>',
         world.browser("vera").get("/runs").text,
         re.S,
     )

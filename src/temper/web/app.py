@@ -193,7 +193,6 @@ def _answered(desk: Desk, screen: Screen, request: Request, form: Mapping[str, s
         return _refusal(visit, _meant(error, request))
     except Exception as crash:  # what went wrong may quote a case, so only its kind is logged, and none of it is shown
         _LOG.error("a page failed: %s", type(crash).__name__)
-        raise
         return _refusal(visit, Refused(500, "The console failed", "Look at the case again before you repeat anything."))
 
 

@@ -38,7 +38,7 @@ def show(visit: Visit) -> Response:
         choices={name: words for name, words in choices.items() if len(words) > 1},
         wanted=wanted,
         runs=[assessed.line(one, standing, visit.assessed.system) for one in found],
-        row=_row(store.outlines(ROW, **wanted)),
+        row=_row(store.outlines(ROW, 0, **wanted)),
         several=len(choices["system"]) > 1,
         stale=assessed.renewals(standing),
         trouble=standing.trouble,

@@ -231,7 +231,8 @@ def test_temper_console_shows_the_store_that_temper_yaml_names(browser: Any, tmp
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "temper", "console", "-c", str(tmp_path / "temper.yaml"), "--port", str(port)]
+    options = ["-c", str(tmp_path / "temper.yaml"), "--port", str(port), "--no-worker"]
+    command = [sys.executable, "-m", "temper", "console", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         try:
             page = browser.new_page()
@@ -243,6 +244,7 @@ def test_temper_console_shows_the_store_that_temper_yaml_names(browser: Any, tmp
             page.get_by_label("Name").fill("ana")
             page.get_by_label("Password").fill(PASSWORD)
             page.get_by_role("button", name="Log in").click()
+            page.get_by_role("link", name="Queue").click()
             page.get_by_role("link", name="#1").click()
             assert page.get_by_text("from a gateway").is_visible()
         finally:

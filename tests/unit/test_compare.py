@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from temper.core.comparison import compare, mover
 from temper.core.finding import Finding
 from temper.core.measure import Better, Measurement, Status
 from temper.core.requirement import Verdict
 from temper.core.run import Record
-from temper.engine.compare import compare, mover
 from temper.kernels.rate import measure_rate, wilson
 
 

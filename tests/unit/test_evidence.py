@@ -1,9 +1,11 @@
 """What was measured goes stale by rule, each with a culprit and an innocent, and each cause orders its parts once."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from temper.config.reading import parse
@@ -15,9 +17,10 @@ from temper.core.outcome import Outcome
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.core.watch import Kind, Seen, Watched
-from temper.monitoring.evidence import began, evidence, stale
+from temper.monitoring.evidence import evidence, parts_of, stale
 from temper.monitoring.triggers import Validation, orders
-from temper.report.history import lines, stale_lines
+from temper.report import render
+from temper.report.history import lines, outdated, renewal, stale_lines
 from temper.store.attacks import attacks_digest
 from temper.store.control import Control
 from temper.store.database import Store
@@ -151,27 +154,72 @@ def runs(found):
     return {part: one.run for part, one in found.items()}
 
 
-def test_the_latest_run_of_a_part_is_its_evidence():
-    found = evidence([run("1", 1), run("2", 2, ["stress.noise"])], "m1")
+@pytest.fixture
+def kept(tmp_path):
+    """What is evidence once these runs are kept, of which only the newest of each family are read."""
+
+    def found(model, *records):
+        store = Store.open(tmp_path / f"{model}-{len(records)}.db")
+        for record in records:
+            store.save_run(record)
+        return evidence(store.measured("fraud", model), model)
+
+    return found
+
+
+def test_the_latest_run_of_a_part_is_its_evidence(kept):
+    found = kept("m1", run("1", 1), run("2", 2, ["stress.noise"]))
     assert runs(found) == {"evasion": "1", "stress": "2", "validation": "1"}
     assert (found["stress"].at, found["stress"].rows) == (2 * DAY, DAY), "the rows are known since the first"
 
 
-def test_a_run_that_was_stopped_or_a_part_without_a_figure_is_no_evidence():
+def test_a_run_that_was_stopped_or_a_part_without_a_figure_is_no_evidence(kept):
     broken = replace(run("3", 3), measurements=(figure("evasion.noise", Status.ERROR),))
-    assert runs(evidence([run("1", 1), run("2", 2, state="stopped"), broken], "m1")) == dict.fromkeys(PARTS, "1")
+    found = kept("m1", run("1", 1), run("2", 2, state="stopped"), broken)
+    assert runs(found) == dict.fromkeys(PARTS, "1")
 
 
-def test_going_back_to_a_model_goes_back_to_its_evidence():
+def test_going_back_to_a_model_goes_back_to_its_evidence(kept):
     records = [run("1", 1), run("2", 2, model="m2")]
-    assert runs(evidence(records, "m2")) == dict.fromkeys(PARTS, "2")
-    assert runs(evidence(records, "m1")) == dict.fromkeys(PARTS, "1")
-    assert runs(evidence(records, "m3")) == dict.fromkeys(PARTS, "2")
+    assert runs(kept("m2", *records)) == dict.fromkeys(PARTS, "2")
+    assert runs(kept("m1", *records)) == dict.fromkeys(PARTS, "1")
+    assert runs(kept("m3", *records)) == dict.fromkeys(PARTS, "2")
 
 
-def test_a_run_says_when_it_began_with_and_without_a_zone():
-    assert began(run("1", 2)) == 2 * DAY
-    assert began(replace(run("1", 2), started="1970-01-03T00:00:00")) == 2 * DAY
+def many(rng, length):
+    """Runs of two systems, three models and several parts, some of them stopped."""
+    plugins = ("evasion.noise", "evasion.hop", "stress.missing", "fairness", "calibration", "load.open")
+    for at in range(length):
+        some = [name for name in plugins if rng.random() < 0.4]
+        made = run(f"{at:04}", at, some, "stopped" if rng.random() < 0.2 else "finished", model=f"m{rng.integers(3)}")
+        yield replace(made, system=("fraud", "signs")[rng.integers(2)])
+
+
+def test_what_is_read_for_evidence_says_the_same_as_every_run_and_is_no_more_for_more_runs(tmp_path):
+    store, read = Store.open(tmp_path), []
+    for at, made in enumerate(many(np.random.default_rng(5), 60)):
+        store.save_run(made)
+        for model in ("m0", "m1", "m2", "else"):
+            some = store.measured("fraud", model)
+            assert evidence(some, model) == evidence(store.outlines(system="fraud")[::-1], model)
+            read.append((at, len(some)))
+    assert max(many for _, many in read) <= 12, "six families, of this model and of any"
+
+
+def test_a_look_reads_the_document_of_no_run(validation, monkeypatch):
+    for at in range(2, 30):
+        validation.store.save_run(run(f"{at:04}", at))
+    asked = []
+
+    def watched(path):
+        database = sqlite3.connect(path, isolation_level=None)
+        database.set_trace_callback(asked.append)
+        return database
+
+    monkeypatch.setattr("temper.store.database._connect", watched)
+    validation.stale(40 * DAY)
+    assert asked
+    assert not [sql for sql in asked if "document" in sql]
 
 
 # -- what is ordered -------------------------------------------------------------------------------------------------
@@ -244,10 +292,33 @@ def test_the_model_that_answers_is_the_one_that_was_deployed(validation):
     (one,) = [order for _, order in validation.put("ana", 3 * DAY)]
     assert "measured of the model m1; m2 answers" in one.why
     known_, found = validation.stale(3 * DAY)
-    told = "\n".join([*lines(validation.records(), known_, found), *stale_lines(found)])
+    told = "\n".join([*lines(validation.runs(), known_, found), *stale_lines(found)])
     assert "0001" in told
     assert "stale: evasion, stress, validation" in told
     assert "STALE  evasion: measured of the model m1; m2 answers" in told
+
+
+def test_a_report_says_what_of_its_run_is_stale_and_what_renews_it(validation):
+    old = run("0001", 1)
+    validation.store.save_run(run("0002", 5, ["stress.noise"], attacks=attacks_digest()))
+    known_, found = validation.stale(40 * DAY)
+    lines_ = outdated("0001", parts_of(old), known_, found)
+    assert [(one.part, one.renewal) for one in lines_] == [
+        ("stress", "read that one"),
+        ("evasion", "temper assess --only evasion"),
+        ("validation", "temper assess --only validation"),
+    ]
+    page = render(old, "html", outdated=lines_)
+    assert "<li><b>stress</b>: run 0002 is the evidence by now." in page
+    assert "39 days old, and 30 are allowed. Renewed by: <code>temper assess --only evasion</code>" in page
+    assert 'id="stale"' not in render(old, "html")
+
+
+def test_a_drift_is_renewed_by_newer_rows_and_labels_by_an_order_on_them():
+    drift = stale(known(), present(windows=((DAY, window()),)), RULES)
+    assert renewal([one for one in drift if one.part == "stress"]).startswith("newer rows under `data:`")
+    came = stale(known(), present(outcomes=((DAY, outcome(labels=300, seen=Seen.PASS)),)), RULES)
+    assert "whose labels have come" in renewal(came[:1])
 
 
 def test_without_triggers_nothing_is_ordered_and_what_is_stale_is_said(validation):

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from temper.core.chat import Reply, Request
+from temper.core.comparison import compare
 from temper.core.run import Record
 from temper.demos.assistant.bank import bank
 from temper.demos.assistant.mind import Mind
 from temper.demos.assistant.weakness import FEEBLE, STURDY, Weakness
-from temper.engine.compare import compare
 from temper.engine.redteam.cases import cases
 from temper.engine.redteam.effort import EFFORTS, Effort
 from temper.engine.redteam.kept import Tried, attempts, was_fresh

@@ -19,6 +19,8 @@ SHAPES = {
     "atlas": r"AML\.(?:T\d{4}(?:\.\d{3})?|M\d{4})",
     "cwe": r"\d+",
     "eu-ai-act": r"\d+\(\d\)",
+    "iso-24029": r"[a-z-]+",
+    "model-risk": r"[a-z-]+",
     "nist": r"NISTAML\.\d{2,3}",
     "nist-rmf": r"(?:MANAGE|MEASURE) \d\.\d+",
     "owasp-agentic": r"ASI(?:0\d|10)",

@@ -28,8 +28,8 @@ from temper.core.target import Target
 if TYPE_CHECKING:
     import pandas as pd
 
+    from temper.core.comparison import Comparison
     from temper.core.threat import Scenario
-    from temper.engine.compare import Comparison
     from temper.engine.harden import Hardened
     from temper.engine.plan import Plan
     from temper.engine.replay import Replay
@@ -236,18 +236,13 @@ def open_store(store: str | Path | None, system: Protected | Assistant | None = 
 
     if store is None:
         store = Path(system.source).parent if system is not None and system.source else Path()
-    store = Path(store)
-    around = store.resolve().parent
-    inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
-    if store.is_dir() and not (store / ".temper").exists() and inside:
-        store = around
-    return Store.open(store)
+    return Store.near(Path(store))
 
 
 def unfinished(store: Store, system: str) -> str:
     """The number of this system's last run when it was stopped, else a new one."""
-    runs = [run for run in store.runs() if run.system == system]
-    return runs[-1].id if runs and runs[-1].state == "stopped" else store.next_run_id()
+    last = store.outlines(1, system=system)
+    return last[0].run if last and last[0].state == "stopped" else store.next_run_id()
 
 
 def attack(
@@ -356,7 +351,7 @@ def _home(system: Protected) -> Path:
 
 def compare(before: Record | Run, after: Record | Run) -> Comparison:
     """What changed between two runs; figures whose status or unit differ are not compared."""
-    from temper.engine.compare import compare as compare_records
+    from temper.core.comparison import compare as compare_records
 
     return compare_records(_record(before), _record(after))
 

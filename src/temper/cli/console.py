@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from temper.cli import _options as options
+from temper.cli._beside import Worker, beside
 
 
 def command(
@@ -23,8 +24,14 @@ def command(
     key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
     log_format: Annotated[str, typer.Option(help="What a line of the log on stderr is: text or json.")] = "text",
     log_level: Annotated[str, typer.Option(help="The least that is logged: info, warning or error.")] = "info",
+    worker: Worker = True,
+    trust_pickle: options.Trust = False,
 ) -> None:
-    """Show people the cases they are to decide, and operators their switches, in a browser."""
+    """One application for the whole loop in a browser: runs and findings, cases to decide, monitoring, incidents."""
+    from contextlib import nullcontext
+
+    from temper.config.reading import read
+    from temper.config.serving import serving_of
     from temper.gateway.log import Signals, logged
     from temper.gateway.tables.parts import PARTS
     from temper.web.serve import serve
@@ -32,5 +39,6 @@ def command(
     how = Signals(form=log_format, level=log_level)
     if how.form == "text":
         typer.echo(f"console: {'https' if certificate else 'http'}://{host}:{port} (Ctrl-C ends it)", err=True)
-    with logged(how):
+    place = serving_of(read(config), config.absolute().parent).control
+    with logged(how), beside(place, trust_pickle=trust_pickle) if worker else nullcontext():
         serve(config, host, port, metrics, certificate, key, PARTS)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened, when
-from temper.engine.drill.catalogue import DRILLS, Drill, drill_of
+
+if TYPE_CHECKING:
+    from temper.engine.drill.catalogue import Drill
 
 
 class Drills(TyperGroup):
@@ -22,11 +24,15 @@ class Drills(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The drills first, then what is done with them."""
+        from temper.engine.drill.catalogue import DRILLS
+
         own = super().list_commands(ctx)
         return [*DRILLS, *(name for name in own if name not in DRILLS)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One of them."""
+        from temper.engine.drill.catalogue import DRILLS
+
         own = super().get_command(ctx, cmd_name)
         return own or (_command(DRILLS[cmd_name]) if cmd_name in DRILLS else None)
 
@@ -69,6 +75,7 @@ def _ran(config: Path, name: str, **load: Any) -> None:
     """Do it, tell it, and end with what came of it."""
     import getpass
 
+    from temper.engine.drill.catalogue import drill_of
     from temper.engine.drill.run import run
     from temper.engine.drill.terms import Load
 

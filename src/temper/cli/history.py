@@ -37,9 +37,8 @@ def command(
         today = datetime.fromtimestamp(now, UTC).date()
         found = validation_of(config, control, trust_pickle=trust_pickle, today=today)
         known, stale = found.stale(now)
-        records = found.records()
+        runs = found.runs()
     if json:
-        runs = [document(record, known, stale) for record in reversed(records)]
-        typer.echo(to_json({"runs": runs, "stale": dump(stale)}))
+        typer.echo(to_json({"runs": [document(run, known, stale) for run in runs], "stale": dump(stale)}))
     else:
-        typer.echo("\n".join([*lines(records, known, stale), *stale_lines(stale)]))
+        typer.echo("\n".join([*lines(runs, known, stale), *stale_lines(stale)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from temper.cli import _alerts, _triggers
 from temper.cli import _options as options
+from temper.cli._beside import Worker, beside
 from temper.cli._control import PLACE, Store, duration, opened
 
 app = typer.Typer(help="Watch a model in service: windows of its predictions beside the rows it was assessed on.")
@@ -95,6 +97,7 @@ def watch(
     config: options.Config = Path("temper.yaml"),
     store: Store = PLACE,
     every: Every = "60s",
+    worker: Worker = True,
     trust_pickle: options.Trust = False,
 ) -> None:
     """Look again and again until it is stopped; what was said of a window is kept, so it goes on where it was."""
@@ -104,7 +107,8 @@ def watch(
     from temper.report.watched import show
 
     seconds = duration(every)
-    with opened(store) as (control, _, now):
+    helped = beside(store, trust_pickle=trust_pickle) if worker else nullcontext()
+    with helped, opened(store) as (control, _, now):
         monitor = monitor_of(config, control.windows, typer.echo, trust_pickle=trust_pickle, today=_day(now))
         opener, teller = _alerts.opener(config, monitor, control), _alerts.teller(config, monitor, control)
         evidence = _triggers.validation(config, control, monitor)

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from temper.cli import _options as options
+from temper.cli import _triggers
+from temper.cli._control import PLACE, Store
 
 FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text", ".md": "card"}
 
@@ -26,8 +28,10 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
     config: options.Config = Path("temper.yaml"),
     key: Annotated[Path | None, typer.Option(help="With intoto: sign it with this private key (DSSE).")] = None,
+    control: Store = PLACE,
+    trust_pickle: options.Trust = False,
 ) -> None:
-    """Write the report of a run."""
+    """Write the report of a run; of HTML, with what of it is stale today, and what renews that."""
     from temper import api
     from temper.api import assistants
     from temper.report import render
@@ -37,7 +41,8 @@ def command(
     if form in ("pytest", "promptfoo", "garak"):
         text = assistants.cases(assistants.load_assistant(config), record, form)
     else:
-        text = api.certificates(record, store) if form == "certificates" else render(record, form)
+        known = _triggers.outdated(config, control, record, trust_pickle=trust_pickle) if form == "html" else ()
+        text = api.certificates(record, store) if form == "certificates" else render(record, form, outdated=known)
     if key is not None:
         text = api.signed_statement(record, form, key)
     data = text.encode()

@@ -17,13 +17,19 @@ def command(
     store: Store = PLACE,
     once: Annotated[bool, typer.Option("--once", help="Carry out what is due, and end.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait for more; the default.")] = False,
+    tied: Annotated[
+        bool, typer.Option("--tied", help="End when standard input does: with whoever started it.")
+    ] = False,
     every: Annotated[str, typer.Option(help="How often to look for jobs: 5s, 1m.")] = "5s",
     trust_pickle: options.Trust = False,
 ) -> None:
-    """Carry out assessments that triggers, the console or people have ordered; as many workers as you like at once."""
+    """Carry out assessments that triggers, the console or people have ordered; as many workers as you like at once.
+
+    Consoles and `temper monitor watch` start one beside them.
+    """
     from temper.api.job import CONTROL, TRUST
     from temper.core.errors import TemperError
-    from temper.engine.worker import Worker, named, until_told
+    from temper.engine.worker import Worker, named, until_told, with_input
 
     if once and watch:
         raise TemperError("a worker ends, or waits for more", fix="give one of --once and --watch")
@@ -36,6 +42,8 @@ def command(
             clock=_now,
             environment={CONTROL: place, TRUST: str(int(trust_pickle))},
         )
+        if tied:
+            with_input(worker)
         with until_told(worker):
             worker.work(typer.echo, duration(every), once=once)
 

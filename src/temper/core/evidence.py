@@ -12,6 +12,9 @@ DAY = 86_400.0
 FEWEST = 200
 """Rows whose labels have come below which nothing is assessed on them."""
 
+ON_ROWS = ("stress", "validation")
+"""Parts that speak of the rows they were measured on: other rows and their labels say something else."""
+
 
 class Cause(StrEnum):
     """Why evidence is stale."""

@@ -55,6 +55,12 @@ class Record:
     version: int = field(default=1)
 
     @property
+    def kind(self) -> Verdict:
+        """The verdict it is shown with: a run that is not complete, or judged nothing, is never shown as passed."""
+        whole = self.state == "finished" and self.judgements
+        return Verdict.INCONCLUSIVE if self.verdict is Verdict.PASS and not whole else self.verdict
+
+    @property
     def code(self) -> int:
         """The exit code of a command that made it; a run that was stopped could not finish."""
         return self.verdict.code if self.state == "finished" else 4

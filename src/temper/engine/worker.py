@@ -204,3 +204,14 @@ def until_told(worker: Worker) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def with_input(worker: Worker) -> None:
+    """The end of standard input, which whoever started this process holds, tells the worker the same."""
+
+    def followed() -> None:
+        while os.read(0, 4096):
+            pass
+        worker.stopping.set()
+
+    threading.Thread(target=followed, daemon=True).start()

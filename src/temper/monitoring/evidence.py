@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from temper.core.evidence import DAY, Cause, Evidence, Present, Stale, Triggers
+from temper.core.evidence import DAY, ON_ROWS, Cause, Evidence, Present, Stale, Triggers
 from temper.core.measure import Status
 from temper.core.outcome import Outcome
+from temper.core.outline import Outline, moment
 from temper.core.run import Record
 from temper.core.watch import Kind, Seen, Watched
 from temper.report.outcomes import broken
@@ -17,9 +18,8 @@ from temper.report.outcomes import broken
 Judged = TypeVar("Judged", Watched, Outcome)
 ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
 _OWN = (*ATTACKS, "stress", "fuzz", "load")
-_MEASURED = (Status.OK, Status.INCONCLUSIVE)
-ON_ROWS = ("stress", "validation")
-"""What other rows and their labels speak of."""
+PARTS = (*_OWN, "validation")
+"""What can be measured by itself."""
 AFTER: Mapping[Kind, tuple[str, ...]] = {
     Kind.ATTACK: ("evasion",),
     Kind.NATURAL: ON_ROWS,
@@ -39,37 +39,37 @@ def part_of(plugin: str) -> str:
     return family if family in _OWN else "validation"
 
 
-def evidence(records: Iterable[Record], model: str) -> dict[str, Evidence]:
+def parts_of(record: Record) -> list[str]:
+    """The parts that a run measured."""
+    measured = {part_of(one.plugin) for one in record.measurements if one.status in (Status.OK, Status.INCONCLUSIVE)}
+    return [part for part in PARTS if part in measured]
+
+
+def evidence(outlines: Iterable[Outline], model: str) -> dict[str, Evidence]:
     """By part, the latest finished run of these (the first made first) that measured it: one of this model where there
     is one, else of any. A part without a single figure was not measured.
     """
     found: dict[str, Evidence] = {}
-    first: dict[str, float] = {}
-    for record in records:
-        digests = dict(record.digests)
-        at = began(record)
-        rows = first.setdefault(digests.get("held-out data", record.id), at)
-        if record.state != "finished":
+    for outline in outlines:
+        if outline.state != "finished":
             continue
-        for part in dict.fromkeys(part_of(m.plugin) for m in record.measurements if m.status in _MEASURED):
-            one = Evidence(
-                part=part,
-                run=record.id,
-                at=at,
-                model=_hash(digests.get("model", "")),
-                reference=_hash(digests.get("monitoring reference", "")),
-                attacks=digests.get("attacks", ""),
-                rows=rows,
-            )
+        for part in dict.fromkeys(map(part_of, outline.families)):
+            one = _evidence(part, outline)
             if one.model == model or part not in found or found[part].model != model:
                 found[part] = one
-    return found
+    return dict(sorted(found.items(), key=lambda pair: PARTS.index(pair[0])))
 
 
-def began(record: Record) -> float:
-    """When a run began, in seconds since 1970; a time without a zone is UTC."""
-    moment = datetime.fromisoformat(record.started)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _evidence(part: str, outline: Outline) -> Evidence:
+    return Evidence(
+        part=part,
+        run=outline.run,
+        at=outline.began,
+        model=_hash(outline.model),
+        reference=_hash(outline.reference),
+        attacks=outline.attacks,
+        rows=moment(outline.first),
+    )
 
 
 def stale(known: Mapping[str, Evidence], present: Present, rules: Triggers) -> list[Stale]:

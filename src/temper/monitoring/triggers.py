@@ -15,7 +15,7 @@ from temper.config.system import load_system
 from temper.config.triggers import triggers_of
 from temper.core.evidence import Cause, Evidence, Present, Stale, Triggers
 from temper.core.job import Order
-from temper.core.run import Record
+from temper.core.outline import Outline
 from temper.core.watch import Watch
 from temper.monitoring import kept
 from temper.monitoring.evidence import evidence, stale
@@ -52,9 +52,9 @@ class Validation:
         live = deployed(self.control).live
         return self.own if live is None else str(live["digest"])
 
-    def records(self) -> list[Record]:
-        """The runs of this system, the first one first."""
-        return [record for record in self.store.runs() if record.system == self.system]
+    def runs(self) -> list[Outline]:
+        """The runs of this system, the newest first."""
+        return self.store.outlines(system=self.system)
 
     def present(self, now: float, model: str, after: float) -> Present:
         """What is there now, and the windows that were judged after this time."""
@@ -71,7 +71,7 @@ class Validation:
     def stale(self, now: float) -> tuple[dict[str, Evidence], list[Stale]]:
         """The evidence there is, and what of it is stale."""
         model = self.model()
-        known = evidence(self.records(), model)
+        known = evidence(self.store.measured(self.system, model), model)
         after = min((one.rows for one in known.values()), default=now)
         return known, stale(known, self.present(now, model, after), self.rules or Triggers())
 
@@ -126,9 +126,7 @@ def validation_of(
     watch, truth = watch_of(document, base), truth_of(document, base)
     if monitor is None:
         system = load_system(config, trust_pickle=trust_pickle, today=today)
-        name, own = system.name, system.target.digest
-        path = base / FILE
-        reference = kept.read(path)[1] if path.exists() else ""
+        name, own, reference = system.name, system.target.digest, _reference(base)
     else:
         name, own, reference = monitor.system, monitor.model, monitor.digest
     return Validation(
@@ -140,5 +138,29 @@ def validation_of(
         labels=truth.kept_as if truth else "",
         rules=triggers_of(document),
         control=control,
-        store=Store.open(base),
+        store=Store.near(base),
     )
+
+
+def unloaded(config: Path, control: Control, store: Store) -> Validation:
+    """The same without opening the model or the data of this temper.yaml, for pages: whether that file names another
+    model by now it cannot say, only whether another one was deployed.
+    """
+    document, base = read(config), config.absolute().parent
+    watch, truth = watch_of(document, base), truth_of(document, base)
+    return Validation(
+        config=config,
+        system=document.section("system").text("name", base.name),
+        own="",
+        reference=_reference(base),
+        watch=watch,
+        labels=truth.kept_as if truth else "",
+        rules=triggers_of(document),
+        control=control,
+        store=store,
+    )
+
+
+def _reference(base: Path) -> str:
+    path = base / FILE
+    return kept.read(path)[1] if path.exists() else ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.run import Record
+from temper.report.history import Outdated
 
 FORMATS = ("text", "html", "json", "junit", "sarif", "mlbom", "card", "intoto")
 
@@ -19,17 +20,19 @@ def render(
     before: Record | None = None,
     effects: Sequence[Effect] = (),
     tried: Sequence[Effect] = (),
+    outdated: Sequence[Outdated] = (),
 ) -> str:
     """The whole report as text in one of `FORMATS`; the same record always gives the same characters.
 
     `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
-    defence that was tried changed (HTML draws the trade-off). Text, HTML and JSON show the comparison; JUnit,
-    SARIF, in-toto, model card and bill of materials speak of this run alone. An unknown format is a TemperError.
+    defence that was tried changed (HTML draws the trade-off), `outdated` what of it no longer counts (HTML says so).
+    Text, HTML and JSON show the comparison; JUnit, SARIF, in-toto, model card and bill of materials speak of this run
+    alone. An unknown format is a TemperError.
     """
     if format not in FORMATS:
         raise TemperError(f"there is no report format {format!r}", fix=f"use one of {', '.join(FORMATS)}")
     module = importlib.import_module(f"temper.report.{'terminal' if format == 'text' else format}")
     if format in ("junit", "sarif", "mlbom", "card", "intoto"):
         return str(module.render(record))
-    more = {"tried": tried} if format == "html" else {}
+    more = {"tried": tried, "outdated": outdated} if format == "html" else {}
     return str(module.render(record, before=before, effects=effects, **more))

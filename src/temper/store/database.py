@@ -13,7 +13,9 @@ import numpy as np
 
 from temper.core.errors import StoreError, TemperError
 from temper.core.finding import Finding
+from temper.core.outline import Outline
 from temper.core.run import Record
+from temper.store import outlines
 from temper.store.blobs import Blobs, Damaged
 from temper.store.codec import dump, from_json, to_json, unwrap, wrap
 from temper.store.evidence import said
@@ -48,6 +50,15 @@ class Store:
                 migrate(database, str(path))
                 database.execute("PRAGMA journal_mode = WAL")
         return cls(path)
+
+    @classmethod
+    def near(cls, folder: Path) -> Store:
+        """The store of this folder, or of the folder around it when only that has one (a hardened system lies in a
+        folder of the system it came from), else a new one.
+        """
+        around = folder.resolve().parent
+        inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
+        return cls.open(around if folder.is_dir() and not (folder / ".temper").exists() and inside else folder)
 
     @property
     def blobs(self) -> Blobs:
@@ -157,6 +168,43 @@ class Store:
         with self._reading() as database:
             rows = database.execute("SELECT document FROM runs ORDER BY rowid").fetchall()
         return [unwrap("temper.run", Record, from_json(text)) for (text,) in rows]
+
+    def outlines(self, limit: int = -1, offset: int = 0, **wanted: str) -> list[Outline]:
+        """The newest runs in short, the newest first; `wanted` are a system, suite, state, verdict or model."""
+        with self._reading() as database:
+            return outlines.page(database, tuple(wanted.items()), limit, offset)
+
+    def counted(self, **wanted: str) -> int:
+        """How many runs there are of which all of this is true."""
+        with self._reading() as database:
+            return outlines.count(database, tuple(wanted.items()))
+
+    def measured(self, system: str, model: str) -> list[Outline]:
+        """The newest finished runs that measured each family of plugins: of this model, and of any."""
+        with self._reading() as database:
+            return outlines.newest(database, system, model)
+
+    def before(self, system: str, model: str) -> str | None:
+        """The newest finished run of another model, None where there is none."""
+        with self._reading() as database:
+            return outlines.before(database, system, model)
+
+    def showing(self, finding: str) -> list[tuple[str, str]]:
+        """The runs that show this finding, each with when it was started, the newest first."""
+        with self._reading() as database:
+            return outlines.showing(database, finding)
+
+    def words(self, column: str) -> list[str]:
+        """What runs have as their `system` or `suite`, in order."""
+        with self._reading() as database:
+            return outlines.words(database, column)
+
+    def findings(self, *runs: str) -> list[tuple[Finding, str]]:
+        """The findings of these runs, each with its run."""
+        marks = ", ".join("?" * len(runs))
+        with self._reading() as database:
+            rows = database.execute(f"SELECT document, run FROM findings WHERE run IN ({marks})", runs).fetchall()
+        return [(unwrap("temper.finding", Finding, from_json(text)), run) for text, run in rows]
 
     def finding(self, name: str) -> tuple[Finding, str]:
         """The finding of this id (or of the only id that starts like this) and the last run that shows it.

@@ -31,14 +31,19 @@ from temper.web import (
     health,
     incident,
     incidents,
+    jobs,
     operations,
+    overview,
     people,
     playbooks,
     policies,
     queue,
+    run,
+    runs,
     security,
     versions,
 )
+from temper.web.assessed import Assessed
 from temper.web.form import form_of
 from temper.web.headers import Headers
 from temper.web.refused import Refused
@@ -57,7 +62,20 @@ SCREENS = (
     Screen("GET", "/login", None, door.form),
     Screen("POST", "/login", None, door.enter),
     Screen("POST", "/logout", Role.VIEWER, door.leave),
-    Screen("GET", "/", Role.VIEWER, door.start),
+    Screen("GET", "/", Role.VIEWER, overview.show),
+    Screen("GET", "/now", Role.VIEWER, overview.fragment),
+    Screen("GET", "/runs", Role.VIEWER, runs.show),
+    Screen("GET", "/runs/{run}", Role.VIEWER, run.show_run),
+    Screen("GET", "/runs/{run}/figures", Role.VIEWER, run.figures),
+    Screen("GET", "/runs/{run}/findings/{finding}", Role.VIEWER, run.finding),
+    Screen("GET", "/runs/{run}/compare", Role.VIEWER, run.compared),
+    Screen("GET", "/runs/{run}/report", Role.VIEWER, run.document),
+    Screen("GET", "/jobs", Role.VIEWER, jobs.show),
+    Screen("GET", "/jobs/now", Role.VIEWER, jobs.fragment),
+    Screen("POST", "/jobs", Visit.ORDERS, jobs.order),
+    Screen("GET", "/jobs/{id:int}", Role.VIEWER, jobs.one),
+    Screen("GET", "/jobs/{id:int}/now", Role.VIEWER, jobs.one_now),
+    Screen("POST", "/jobs/{id:int}/again", Visit.ORDERS, jobs.again),
     Screen("GET", "/queue", Role.VIEWER, queue.show),
     Screen("POST", "/queue/next", Role.ANALYST, queue.claim_next),
     Screen("GET", "/cases/{id:int}", Role.VIEWER, case.show),
@@ -117,9 +135,11 @@ def console(
     gateway_metrics_url: str = "",
     title: str = "Temper",
     responder: Responder | None = None,
+    assessed: Assessed | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
-    shows what a gateway says of itself; without a `responder` it runs no playbooks.
+    shows what a gateway says of itself; without a `responder` it runs no playbooks, and without what is `assessed` it
+    shows no runs.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -137,6 +157,7 @@ def console(
         style=f"/style.{hashlib.sha256(style.encode()).hexdigest()[:16]}.css",
         door=CapacityLimiter(HASHES_AT_ONCE),
         responder=responder,
+        assessed=assessed,
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
     return Starlette(

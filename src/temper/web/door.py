@@ -40,11 +40,6 @@ def leave(visit: Visit) -> Response:
     return visit.cookie(visit.go("/login", "out"), fresh())
 
 
-def start(visit: Visit) -> Response:
-    """The first page is the queue."""
-    return visit.go("/queue")
-
-
 def _form(visit: Visit, after: str, status: int = 200, **context: str) -> Response:
     known = visit if visit.token else replace(visit, token=fresh())
     about = {"next": _inside(after), "name": "", "wrong": "", "nobody": not visit.control.people.all()}

@@ -10,6 +10,7 @@ from temper.config.serving import serving_of
 from temper.core.errors import ConfigError
 from temper.store.control import Control
 from temper.web.app import console
+from temper.web.assessed import Assessed
 from temper.web.responder import Responder
 
 
@@ -41,7 +42,7 @@ def serve(
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     try:
         uvicorn.run(
-            console(control, gateway_metrics_url=metrics, responder=responder),
+            console(control, gateway_metrics_url=metrics, responder=responder, assessed=Assessed.of(config)),
             host=host,
             port=port,
             ssl_certfile=certificate,

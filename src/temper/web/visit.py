@@ -8,10 +8,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from temper.core.review import Person, Role
 from temper.store.control import Control
+from temper.store.control.wording import title
 from temper.web.refused import Refused
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from temper.web.assessed import Assessed
     from temper.web.responder import Responder
 
 COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
+    ("/", "Overview", Role.VIEWER),
+    ("/runs", "Runs", Role.VIEWER),
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
     ("/monitoring", "Monitoring", Role.VIEWER),
@@ -36,7 +40,10 @@ SECTIONS = (
     ("/people", "People", Role.ADMIN),
     ("/keys", "Keys", Role.ADMIN),
 )
+INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs"}
+"""Pages that belong to a section of another name."""
 SAID = {
+    "ordered": "It is ordered: a worker takes it when it is due.",
     "decided": "Your decision is recorded.",
     "released": "The case is back in the queue.",
     "empty": "Nothing is waiting for you.",
@@ -61,7 +68,7 @@ SAID = {
 class Desk:
     """What every request shares. `style` is the address of the style sheet, which changes with it,
     `door` how many may have their password checked at once: argon2 is slow on purpose, and nobody else waits for it.
-    `responder` runs playbooks, None where this console runs none.
+    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs.
     """
 
     control: Control
@@ -72,6 +79,7 @@ class Desk:
     style: str
     door: CapacityLimiter
     responder: Responder | None
+    assessed: Assessed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,9 @@ class Screen:
 @dataclass(frozen=True, kw_only=True)
 class Visit:
     """One request. `token` is the secret in the browser's cookie, `person` whose session it opens."""
+
+    ORDERS: ClassVar[Role] = Role.ANALYST
+    """Who may order an assessment."""
 
     desk: Desk
     request: Request
@@ -107,6 +118,13 @@ class Visit:
             raise Refused(401, "Nobody is logged in", "Log in first.")
         return self.person
 
+    @property
+    def assessed(self) -> Assessed:
+        """What is assessed."""
+        if self.desk.assessed is None:
+            raise Refused(404, "No runs here", "This console was started without a temper.yaml.")
+        return self.desk.assessed
+
     @cached_property
     def secure(self) -> bool:
         """Whether the browser came over TLS."""
@@ -123,6 +141,15 @@ class Visit:
             raise Refused(422, "Something is missing", f"Fill in {name!r}, with up to {LONGEST:,} characters.")
         return found
 
+    def line(self, name: str) -> str:
+        """The same in one line, as short as a title."""
+        return title(self.text(name))
+
+    def number(self, name: str) -> int:
+        """A number of the address, 1 or more; 1 where it is none."""
+        found = self.request.query_params.get(name, "")
+        return max(1, int(found)) if found.isascii() and found.isdigit() and len(found) < 9 else 1
+
     def whole(self, name: str) -> int:
         """A field of the form that is a whole number."""
         found = self.text(name)
@@ -134,6 +161,7 @@ class Visit:
         """A page from its template."""
         from starlette.responses import HTMLResponse
 
+        first = self.request.url.path.split("/")[1]
         sections = [(path, title) for path, title, role in SECTIONS if self.may(role)]
         shared = {
             "title": self.desk.title,
@@ -141,7 +169,7 @@ class Visit:
             "nonce": self.request.scope["nonce"],
             "person": self.person,
             "sections": sections,
-            "here": "/" + self.request.url.path.split("/")[1].replace("cases", "queue").replace("drills", "dashboard"),
+            "here": f"/{INSIDE.get(first, first)}",
             "csrf": csrf(self.token),
             "said": SAID.get(self.request.query_params.get("said", ""), ""),
         }

@@ -175,8 +175,8 @@ def journal_of(assistant: Assistant, store: Store, run: str) -> Path:
 
 def _started(job: Job) -> str:
     """When the run began: a run that goes on keeps its own."""
-    known = [record.started for record in job.store.runs() if record.id == job.run]
-    return known[0] if known else job.now.isoformat(timespec="seconds")
+    known = job.store.outlines(1, run=job.run)
+    return known[0].started if known else job.now.isoformat(timespec="seconds")
 
 
 def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: tuple[Skipped, ...]) -> Record:

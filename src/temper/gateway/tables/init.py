@@ -95,5 +95,8 @@ def _names(plugins: list[str]) -> str:
 def _last(path: Path, name: str) -> Record | None:
     """The last finished run of this system, None where there is none."""
     place = path.absolute().parent / ".temper" / "temper.db"
-    runs = Store.open(place).runs() if place.exists() else []
-    return next((run for run in reversed(runs) if run.system == name and run.state == "finished"), None)
+    if not place.exists():
+        return None
+    store = Store.open(place)
+    newest = store.outlines(1, system=name, state="finished")
+    return store.run(newest[0].run) if newest else None

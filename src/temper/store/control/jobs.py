@@ -114,10 +114,25 @@ class Jobs:
             raise TemperError(f"there is no job {id}", fix="`temper jobs list` shows which there are")
         return _job(row)
 
-    def page(self, limit: int = 50) -> list[Job]:
-        """The latest jobs, the newest first."""
+    def called(self, key: str) -> Job | None:
+        """The job of this key, if there is one."""
         with self._database.read() as tx:
-            return [_job(row) for row in tx.all("SELECT * FROM job ORDER BY id DESC LIMIT ?", limit)]
+            row = tx.one("SELECT * FROM job WHERE key = ?", key)
+        return _job(row) if row else None
+
+    def page(self, limit: int = 50, offset: int = 0, *states: JobState) -> list[Job]:
+        """The latest jobs, in these states if any are named, the newest first."""
+        where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        sql = f"SELECT * FROM job {where} ORDER BY id DESC LIMIT ? OFFSET ?"
+        with self._database.read() as tx:
+            return [_job(row) for row in tx.all(sql, *(one.value for one in states), limit, offset)]
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        with self._database.read() as tx:
+            rows = tx.all("SELECT state, count(*) AS many FROM job GROUP BY state")
+        found = {row["state"]: int(row["many"]) for row in rows}
+        return {state: found.get(state.value, 0) for state in JobState}
 
 
 def _holder(job: Job) -> tuple[int, int, str]:

@@ -1,0 +1,54 @@
+"""What a list shows of a run, and what rules ask of it, without its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temper.core.requirement import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """A run in short. `judged`, `figures` and `findings` count, `families` are those of which something was measured;
+    `model`, `data`, `reference` and `attacks` are digests. `first` is when the first run on its rows was started.
+    """
+
+    run: str
+    system: str
+    suite: str
+    started: str
+    seconds: float
+    state: str
+    verdict: Verdict
+    simulated: bool
+    judged: int
+    figures: int
+    findings: int
+    model: str
+    data: str
+    reference: str
+    attacks: str
+    families: tuple[str, ...]
+    first: str
+
+    @property
+    def began(self) -> float:
+        """When it began, in seconds since 1970."""
+        return moment(self.started)
+
+    @property
+    def kind(self) -> Verdict:
+        """The verdict it is shown with: a run that is not complete, or judged nothing, is never shown as passed."""
+        whole = self.state == "finished" and self.judged
+        return Verdict.INCONCLUSIVE if self.verdict is Verdict.PASS and not whole else self.verdict
+
+
+def moment(started: str) -> float:
+    """When a run began, in seconds since 1970; a time without a zone is UTC.
+
+    >>> moment("1970-01-02T00:00:00"), moment("1970-01-02T01:00:00+01:00")
+    (86400.0, 86400.0)
+    """
+    found = datetime.fromisoformat(started)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,111 @@
+"""What is assessed: a temper.yaml, the store of its runs, and what of their evidence still speaks of what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from temper.config.reading import read
+from temper.core.errors import TemperError
+from temper.core.evidence import Evidence, Stale
+from temper.core.outline import Outline
+from temper.core.requirement import Verdict
+from temper.monitoring.triggers import Validation, unloaded
+from temper.report._figure import SYMBOLS
+from temper.report.history import document
+from temper.store.control import Control
+from temper.store.database import Store
+from temper.web import moments
+
+if TYPE_CHECKING:
+    from temper.web.visit import Visit
+
+TABS = (("/runs", "Runs"), ("/jobs", "Jobs"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """The system of a temper.yaml, and the runs there are of it and of what was made from it."""
+
+    config: Path
+    system: str
+    store: Store
+
+    @classmethod
+    def of(cls, config: Path) -> Assessed:
+        """What this temper.yaml describes; the store is beside it."""
+        base = config.absolute().parent
+        name = read(config).section("system").text("name", base.name)
+        return cls(config=config.absolute(), system=name, store=Store.near(base))
+
+    def validation(self, control: Control) -> Validation:
+        """Its evidence, and what that is held against."""
+        return unloaded(self.config, control, self.store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The evidence there is, by part, and what of it is stale; `trouble` says why that cannot be told."""
+
+    known: Mapping[str, Evidence]
+    stale: Sequence[Stale]
+    trouble: str = ""
+
+
+def standing(visit: Visit) -> Standing:
+    """How the evidence stands now. A temper.yaml that cannot be read takes no page away."""
+    try:
+        known, stale = visit.assessed.validation(visit.control).stale(visit.now)
+    except TemperError as error:
+        return Standing(known={}, stale=(), trouble=error.message)
+    return Standing(known=known, stale=stale)
+
+
+def renewals(found: Standing) -> list[dict[str, Any]]:
+    """What is stale, a line for each part with every reason once, and where its renewal is ordered."""
+    parts: dict[str, dict[str, str]] = {}
+    for one in found.stale:
+        parts.setdefault(one.part, {})[one.why] = one.run
+    return [
+        {
+            "part": part or "everything",
+            "why": "; ".join(reasons),
+            "run": next(iter(reasons.values())),
+            "href": f"/jobs?{urlencode({'part': part} if part else {})}#order",
+        }
+        for part, reasons in parts.items()
+    ]
+
+
+def badge(verdict: Verdict) -> dict[str, str]:
+    """A verdict as a badge shows it."""
+    return {"tone": verdict.value, "mark": SYMBOLS[verdict], "word": verdict.name}
+
+
+def line(run: Outline, found: Standing, system: str) -> dict[str, Any]:
+    """What a list shows of a run. Evidence is that of the system of this console."""
+    told = document(run, found.known, found.stale) if run.system == system else {"current": [], "stale": []}
+    return {
+        "id": run.run,
+        "href": f"/runs/{run.run}",
+        "system": run.system,
+        "suite": run.suite,
+        "at": moments.clock(run.began),
+        "verdict": badge(run.kind),
+        "state": "" if run.state == "finished" else run.state,
+        "judged": run.judged,
+        "figures": f"{run.figures:,}",
+        "findings": run.findings,
+        "model": model(run.model),
+        "simulated": run.simulated,
+        "current": told["current"],
+        "stale": told["stale"],
+    }
+
+
+def model(digest: str) -> str:
+    """A model as people tell it from others."""
+    return digest[:10] if digest and not digest.startswith("none") else "–"

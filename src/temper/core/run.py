@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from temper.core.finding import Finding
 from temper.core.measure import Cross, Measurement
 from temper.core.requirement import Judgement, Verdict
+from temper.core.risk import Register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Record:
 
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
-    `titles` what the ids of taxonomies in its findings are called.
+    `titles` what the ids of taxonomies in its findings are called. `risk` is the register as it stood when the run ended.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Record:
     misleads: tuple[tuple[str, str], ...] = ()
     crosses: tuple[Cross, ...] = ()
     titles: tuple[tuple[str, str], ...] = ()
+    risk: Register | None = None
     version: int = field(default=1)
 
     @property

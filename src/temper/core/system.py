@@ -11,6 +11,7 @@ from temper.core.data import Data
 from temper.core.errors import ConfigError
 from temper.core.events import Events
 from temper.core.requirement import Policy
+from temper.core.risk import Stakes
 from temper.core.schema import Schema
 from temper.core.service import Service
 from temper.core.target import Recipe, Target
@@ -41,7 +42,8 @@ class Protected:
     of two classes. `accepted` holds the training rows of an earlier version that somebody has accepted. `events` is the
     history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
     model behind the defences of a system that was hardened just now, so that whoever refits meets them too. `apart`
-    says what is not as in its temper.yaml: the version that was deployed since, or newer rows.
+    says what is not as in its temper.yaml: the version that was deployed since, or newer rows. `stakes` is what attempts
+    and losses are believed to be.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Protected:
     service: Service | None = None
     defend: Callable[[Data, Recipe], Target] | None = None
     apart: str = ""
+    stakes: Stakes = field(default_factory=Stakes)
 
     def __post_init__(self) -> None:
         if self.cost is not None and self.target.classes != 2:

@@ -44,6 +44,7 @@ class Threat:
     references: tuple[str, ...] = ()
     defences: tuple[str, ...] = ()
     bounded: bool = True
+    maturity: str = "demonstrated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

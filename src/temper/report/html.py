@@ -39,6 +39,7 @@ from temper.report._figure import (
 )
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
+from temper.report.risk import section as risk_section
 from temper.report.tradeoff import tradeoff
 
 SHOWN = 15
@@ -88,6 +89,7 @@ def render(
         grids=assistants.grid(record),
         layers=assistants.layers(tried, effects[0].defence if effects else ""),
         titles=dict(record.titles),
+        risk=risk_section(record.risk, before.risk if before else None),
         tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
         sections=_sections(record),
         limits=limits(record),

@@ -34,7 +34,7 @@ def posterior(
     """
     a, b = prior
     n = successes + failures + unknown
-    if not n or not weight:
+    if not (successes + failures) * weight:
         return a, b
     own = a + weight * successes, b + weight * failures
     if not unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from temper.core.measure import Curve
@@ -39,7 +40,13 @@ def _matrix(register: Register) -> Chart:
     path = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(x=alt.X("was:Q"), x2="at:Q", y=y, color=colour)
     was = base.mark_point(size=50, opacity=0.7, filled=False).encode(x=alt.X("was:Q"), y=y, color=colour)
     now = base.mark_point(size=90, opacity=1, filled=True).encode(x=x, y=y, color=colour)
-    names = base.mark_text(dy=-11, fontSize=11).encode(x=x, y=y, text="label:N", color=alt.value(INK))
+    named = alt.Text("label:N")
+    above, below = (
+        base.transform_filter(f"datum.side == {side}").mark_text(dy=shift, fontSize=11).encode(
+            x=x, y=y, text=named, color=alt.value(INK)
+        )
+        for side, shift in ((0, -12), (1, 14))
+    )
     lines = _lines_of_appetite(register, marks)
     return Chart(
         title="Risk matrix: how often it succeeds against what it costs",
@@ -48,7 +55,7 @@ def _matrix(register: Register) -> Chart:
             f"lines join what costs 1 %, 10 % and all of the appetite ({_money(register.appetite, register)}) in a year; "
             "ratings go by the dearest year of ten, which lies further out."
         ),
-        svg=to_svg((lines + path + was + now + names).properties(width=_WIDE, height=_HIGH)),
+        svg=to_svg((lines + path + was + now + above + below).properties(width=_WIDE, height=_HIGH)),
     )
 
 
@@ -63,7 +70,8 @@ def _marks(risks: Sequence[Risk]) -> list[Row]:
             {"at": now, "was": was, "loss": risk.loss.middle, "numbers": [], "color": _colour(now, was)},
         )
         row["numbers"].append(at)
-    return [{**row, "label": _listed(row.pop("numbers"))} for row in found.values()]
+    rows = sorted(found.values(), key=lambda row: (row["loss"], row["at"]))
+    return [{**row, "label": _listed(row.pop("numbers")), "side": at % 2} for at, row in enumerate(rows)]
 
 
 def _listed(numbers: list[int]) -> str:
@@ -98,17 +106,20 @@ def _lines_of_appetite(register: Register, marks: Sequence[Row]) -> Any:
         worth = share * register.appetite
         first, last = max(left, worth / top), min(right, worth / bottom)
         if first < last:
-            rows += [{"share": f"{share:.0%}", "at": x, "loss": worth / x} for x in (first, last)]
-    rows = rows or [{"share": "", "at": left, "loss": bottom}, {"share": "", "at": left, "loss": bottom}]
+            ends = {first: True, last: False}
+            rows += [{"share": f"{share:.0%}", "at": x, "loss": worth / x, "first": one} for x, one in ends.items()]
+    rows = rows or [{"share": "", "at": left, "loss": bottom, "first": False}]
     x = alt.X("at:Q", scale=alt.Scale(type="log", nice=False, domain=[left, right]))
     base = alt.Chart(inline(rows))
-    return base.mark_line(color=RULE, strokeDash=[4, 3], strokeWidth=1.5).encode(x=x, y="loss:Q", detail="share:N")
+    line = base.mark_line(color=RULE, strokeDash=[4, 3], strokeWidth=1.5).encode(x=x, y="loss:Q", detail="share:N")
+    told = base.transform_filter("datum.first").mark_text(align="left", dx=4, dy=6, fontSize=11, color=MUTED)
+    return line + told.encode(x=x, y="loss:Q", text="share:N")
 
 
 def _decades() -> Any:
     import altair as alt
 
-    return alt.Axis(format=",~g", tickCount=4, grid=False)
+    return alt.Axis(format=",~r", tickCount=4, grid=False)
 
 
 def _exceedance(register: Register, before: Register | None) -> Chart:
@@ -117,7 +128,7 @@ def _exceedance(register: Register, before: Register | None) -> Chart:
     curves = [*register.exceedance[:1], *_of_before(before), *register.exceedance[1:]]
     names = [curve.name for curve in curves]
     rows = [{"series": c.name, "at": p.at, "value": p.value} for c in curves for p in c.points]
-    axis = alt.Axis(format=",~g", tickCount=6)
+    axis = alt.Axis(format=",~r", tickCount=6)
     x = alt.X("at:Q", title=curves[0].axis, scale=alt.Scale(type="log", nice=False), axis=axis)
     y = alt.Y("value:Q", title="chance that a year costs more", axis=alt.Axis(format="%"))
     colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=alt.Legend(title=None))
@@ -138,8 +149,6 @@ def _exceedance(register: Register, before: Register | None) -> Chart:
 
 def _of_before(before: Register | None) -> list[Curve]:
     """The curve of the run that this one is compared with, under a name of its own."""
-    from dataclasses import replace
-
     if before is None or not before.exceedance:
         return []
     return [replace(before.exceedance[-1], name="in the run before")]
@@ -155,7 +164,7 @@ def _tornado(register: Register) -> Chart:
         for end in (one.low, one.high)
     ]
     y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelColor=INK, ticks=False, labelLimit=200))
-    x = alt.X("from:Q", title=f"change of the expected annual loss ({inert(register.unit, 30)})", axis=alt.Axis(format=",~g"))
+    x = alt.X("from:Q", title=f"change of the expected annual loss ({inert(register.unit, 30)})", axis=alt.Axis(format=",~r"))
     bars = alt.Chart(inline(rows)).mark_bar(height=15, opacity=0.85).encode(y=y, x=x, x2="to:Q", color=alt.Color("color:N", scale=None))
     zero = alt.Chart(inline([{"at": 0.0}])).mark_rule(color=INK).encode(x="at:Q")
     return Chart(

@@ -178,7 +178,8 @@ def _decides(
     if risk.standing in (Standing.UNTESTED, Standing.STALE):
         return f"temper assess --only {scenario.threat.plugins[0]}"
     if risk.standing is Standing.INCONCLUSIVE:
-        return f"an attack with power ({trials.doubt})" if trials and trials.doubt else "a suite that leaves no row untried"
+        doubted = trials is not None and trials.doubt
+        return "an attack that passes the checks of its own power" if doubted else "a suite that leaves no row untried"
     far = [high - low for low, high in swings([factors])[0]]
     at = far.index(max(far))
     if at == 1:

@@ -97,7 +97,8 @@ def law_no_weight_is_the_prior(update: Update, prior: tuple[float, float], s: in
 
 def law_a_distribution(update: Update, prior: tuple[float, float], s: int, f: int, u: int, w: float) -> None:
     a, b = update(prior, s, f, u, w)
-    assert a > 0 and b > 0
+    assert a > 0
+    assert b > 0
 
 
 LAWS = (
@@ -128,9 +129,7 @@ def drops_the_unknown(
     return posterior(prior, s, f, 0.0, w) if f else posterior(prior, 0, s, 0.0, w)
 
 
-def counts_twice(
-    prior: tuple[float, float], s: float, f: float, u: float = 0.0, w: float = 1.0
-) -> tuple[float, float]:
+def counts_twice(prior: tuple[float, float], s: float, f: float, u: float = 0.0, w: float = 1.0) -> tuple[float, float]:
     return posterior(prior, s, f, u, 1.0)
 
 

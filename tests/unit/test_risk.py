@@ -90,20 +90,25 @@ def test_the_worked_scenario_before_after_and_hardened() -> None:
 def test_silence_without_power_leaves_the_rating() -> None:
     risk = one(Known(trials=trials(0, 0, 200, doubt="random moves broke more rows")))
     assert risk.standing is Standing.INCONCLUSIVE
-    assert risk.chance == risk.chance_before and risk.annual == risk.annual_before
-    assert "random moves broke more rows" in risk.because[1] and "checks of its own power" in risk.decides
+    assert risk.chance == risk.chance_before
+    assert risk.annual == risk.annual_before
+    assert "random moves broke more rows" in risk.because[1]
+    assert "checks of its own power" in risk.decides
 
 
 def test_what_a_weak_attack_broke_is_broken() -> None:
     raised = one(Known(trials=trials(150, 0, 50, doubt="masked gradients")))
-    assert raised.standing is Standing.INCONCLUSIVE and raised.chance.middle > raised.chance_before.middle + 0.2
+    assert raised.standing is Standing.INCONCLUSIVE
+    assert raised.chance.middle > raised.chance_before.middle + 0.2
 
 
 def test_stale_evidence_keeps_what_it_raised_and_loses_what_it_lowered() -> None:
     low, high = (one(Known(trials=trials(k, 200 - k, stale="another model answers"))) for k in (6, 190))
     assert low.standing is high.standing is Standing.STALE
-    assert low.chance.middle >= low.chance_before.middle and high.chance.middle > 0.9
-    assert "another model answers" in low.because[1] and low.decides == "temper assess --only evasion.square"
+    assert low.chance.middle >= low.chance_before.middle
+    assert high.chance.middle > 0.9
+    assert "another model answers" in low.because[1]
+    assert low.decides == "temper assess --only evasion.square"
 
 
 def test_evidence_counts_half_after_its_half_life() -> None:
@@ -113,16 +118,21 @@ def test_evidence_counts_half_after_its_half_life() -> None:
 
 
 def test_relevance_weighs_what_was_measured() -> None:
-    at = [one(Known(trials=trials(6, 194)), replace(STAKES, lines=(*STAKES.lines, Line(relevance=w)))) for w in (1, 0.1, 0)]
+    at = [
+        one(Known(trials=trials(6, 194)), replace(STAKES, lines=(*STAKES.lines, Line(relevance=w))))
+        for w in (1, 0.1, 0)
+    ]
     assert at[0].chance.middle < at[1].chance.middle < at[2].chance.middle
     assert at[2].chance == at[2].chance_before
 
 
 def test_a_certificate_bounds_from_above_and_one_of_nothing_does_not() -> None:
     bounded = one(Known(ceiling=Ceiling(possible=4, n=200, run="0001")))
-    assert bounded.standing is Standing.MEASURED and bounded.chance.high < 0.06
+    assert bounded.standing is Standing.MEASURED
+    assert bounded.chance.high < 0.06
     idle = one(Known(ceiling=Ceiling(possible=200, n=200, run="0001")))
-    assert idle.standing is Standing.UNTESTED and idle.chance == idle.chance_before
+    assert idle.standing is Standing.UNTESTED
+    assert idle.chance == idle.chance_before
 
 
 def stopping(**more: object) -> Stopping:
@@ -150,29 +160,38 @@ def test_a_guard_counts_by_what_it_stopped_of_those_who_knew_it() -> None:
 def test_a_guard_that_is_another_now_counts_for_nothing(stakes: Stakes, why: str) -> None:
     known = Known(trials=trials(100, 100))
     risk = one(known, stakes)
-    assert risk.chance == one(known).chance and why in risk.because[-1]
+    assert risk.chance == one(known).chance
+    assert why in risk.because[-1]
 
 
 def test_sightings_raise_attempts_and_never_lower_them() -> None:
     calm, busy = (one(Known(sightings=Sightings(events=n, years=0.25, what="incidents"))) for n in (1, 100))
-    assert calm.attempts == one(Known()).attempts and busy.attempts.middle > 350
+    assert calm.attempts == one(Known()).attempts
+    assert busy.attempts.middle > 350
     assert "seen in service: 100" in busy.because[-1]
 
 
 def test_an_acceptance_stops_working_when_it_lapses() -> None:
-    stakes = replace(STAKES, accepted=(Acceptance(threat="evasion-*", by="Head of Risk", reason="old cards", until=TODAY),))
+    stakes = replace(
+        STAKES, accepted=(Acceptance(threat="evasion-*", by="Head of Risk", reason="old cards", until=TODAY),)
+    )
     held, lapsed = one(Known(), stakes), one(Known(), stakes, date(2026, 11, 2))
-    assert "Head of Risk until 2026-11-01: old cards" in held.accepted and not held.lapsed
-    assert not lapsed.accepted and "lapsed on 2026-11-01" in lapsed.lapsed
+    assert "Head of Risk until 2026-11-01: old cards" in held.accepted
+    assert not held.lapsed
+    assert not lapsed.accepted
+    assert "lapsed on 2026-11-01" in lapsed.lapsed
     found = register([scenario()], stakes, {}, date(2026, 11, 2))
-    assert "1 of 1 risks may each cost more" in sentences(found)[1] and "lapsed" in found.notes[0]
+    assert "1 of 1 risks may each cost more" in sentences(found)[1]
+    assert "lapsed" in found.notes[0]
 
 
 @pytest.mark.parametrize("line", ["evasoin-*", "evasion-trees-bound"])
 def test_a_line_that_names_no_risk_is_refused(line: str) -> None:
     every = [scenario(), scenario("evasion-trees-bound")]
     with pytest.raises(ConfigError, match="names no scenario"):
-        register(every, replace(STAKES, accepted=(Acceptance(threat=line, by="a", reason="b", until=TODAY),)), {}, TODAY)
+        register(
+            every, replace(STAKES, accepted=(Acceptance(threat=line, by="a", reason="b", until=TODAY),)), {}, TODAY
+        )
 
 
 def test_a_certificate_is_no_risk_and_no_scenario_is_an_empty_register() -> None:
@@ -185,7 +204,8 @@ def test_bands_where_nobody_said_what_is_at_stake() -> None:
     by = {risk.scenario: risk for risk in found.risks}
     assert by["evasion-scores@fraudster"].assumed == ("attempts", "loss")
     assert by["evasion-scores@fraudster"].attempts.middle > by["bad-data@nobody"].attempts.middle
-    assert found.unit == "loss units" and "not money" in found.notes[-1]
+    assert found.unit == "loss units"
+    assert "not money" in found.notes[-1]
 
 
 def test_another_scenario_changes_nobodys_numbers() -> None:
@@ -208,12 +228,15 @@ def test_swings_go_both_ways_and_losses_are_exceeded_less_and_less() -> None:
     assert all(swing.low <= 0 <= swing.high for swing in found.swings)
     for curve in found.exceedance:
         values = [point.value for point in curve.points]
-        assert values == sorted(values, reverse=True) and values[0] > 0.9 and values[-1] < 0.01
+        assert values == sorted(values, reverse=True)
+        assert values[0] > 0.9
+        assert values[-1] < 0.01
 
 
 def test_three_charts_and_a_table_of_all() -> None:
     shown = section(two())
-    assert shown is not None and len(shown["lines"]) == 2
+    assert shown is not None
+    assert len(shown["lines"]) == 2
     assert [chart.title.split(":")[0] for chart in shown["charts"]] == ["Risk matrix", "Loss exceedance", "Tornado"]
     assert drawn(register([], Stakes(), {}, TODAY)) == []
     assert amount(41_234.0) == "41,200"
@@ -226,7 +249,9 @@ def test_three_charts_and_a_table_of_all() -> None:
 def system():
     x = np.random.default_rng(0).normal(size=(60, 2))
     y = (x[:, 0] > 0).astype(int)
-    made = api.System(model=lambda rows: np.column_stack([rows[:, 0] < 0, rows[:, 0] >= 0]) * 1.0, data=(x, y), name="s")
+    made = api.System(
+        model=lambda rows: np.column_stack([rows[:, 0] < 0, rows[:, 0] >= 0]) * 1.0, data=(x, y), name="s"
+    )
     return replace(made, actors=(FRAUDSTER, INSIDER))
 
 
@@ -283,7 +308,8 @@ def test_a_certificate_of_the_ball_is_found(system) -> None:
 def test_an_attack_that_failed_its_power_check_is_inconclusive(system) -> None:
     weak = broken(0, status=Status.INCONCLUSIVE, reason="the twin stood")
     risk = known(system, record(weak))["evasion-scores@fraudster"]
-    assert risk.standing is Standing.INCONCLUSIVE and risk.chance == risk.chance_before
+    assert risk.standing is Standing.INCONCLUSIVE
+    assert risk.chance == risk.chance_before
 
 
 def test_a_campaign_is_one_attempt_and_a_check_is_none(system) -> None:
@@ -293,14 +319,18 @@ def test_a_campaign_is_one_attempt_and_a_check_is_none(system) -> None:
     assert "1 of 1 campaigns" in stolen["extraction-queries@fraudster"].because[0]
     assert known(system, record(profile))["extraction-queries@fraudster"].standing is Standing.UNTESTED
     safe = known(system, record(copied))["extraction-queries@fraudster"]
-    assert "0 of 1 campaigns" in safe.because[0] and safe.chance.middle < safe.chance_before.middle
+    assert "0 of 1 campaigns" in safe.because[0]
+    assert safe.chance.middle < safe.chance_before.middle
 
 
 def test_every_kind_of_accident_counts(system) -> None:
     figures = [Measurement(plugin=f"stress.{name}", metric="loss", value=0.1, n=9) for name in ("missing", "stale")]
-    doubted = Measurement(plugin="stress.noise", metric="loss", value=None, status=Status.INCONCLUSIVE, reason="few rows")
+    doubted = Measurement(
+        plugin="stress.noise", metric="loss", value=None, status=Status.INCONCLUSIVE, reason="few rows"
+    )
     risk = known(system, record(*figures, doubted, found=(finding("stress.stale"),)))["bad-data@nobody"]
-    assert "1 of 3 kinds of accident, 1 of them not known" in risk.because[0] and risk.standing is Standing.MEASURED
+    assert "1 of 3 kinds of accident, 1 of them not known" in risk.because[0]
+    assert risk.standing is Standing.MEASURED
 
 
 @pytest.mark.parametrize(
@@ -314,7 +344,8 @@ def test_every_kind_of_accident_counts(system) -> None:
 )
 def test_evidence_of_something_else_is_stale(system, now: dict[str, str], was: dict[str, str], why: str) -> None:
     risk = known(system, record(broken(2), **was), **now)["evasion-scores@fraudster"]
-    assert risk.standing is Standing.STALE and why in risk.because[1]
+    assert risk.standing is Standing.STALE
+    assert why in risk.because[1]
     assert risk.chance.middle >= risk.chance_before.middle
 
 
@@ -322,8 +353,10 @@ def test_the_latest_run_of_the_model_that_answers_counts(system) -> None:
     first, second = record(broken(60)), record(broken(5), id="0002", model="hardened")
     was = known(system, first, second)["evasion-scores@fraudster"]
     now = known(system, first, second, model="hardened")["evasion-scores@fraudster"]
-    assert was.because[0].startswith("evasion.square, run 0001: 60") and now.because[0].startswith("evasion.square, run 0002: 5")
-    assert now.standing is Standing.MEASURED and now.chance.middle < was.chance.middle
+    assert was.because[0].startswith("evasion.square, run 0001: 60")
+    assert now.because[0].startswith("evasion.square, run 0002: 5")
+    assert now.standing is Standing.MEASURED
+    assert now.chance.middle < was.chance.middle
 
 
 def test_incidents_are_attempts(system) -> None:
@@ -365,8 +398,10 @@ def test_everything_that_is_written_arrives() -> None:
     digest = guard_digest(parse(WHOLE, "temper.yaml"))
     found = stakes(WHOLE.replace("GUARD", digest[:8]))
     assert (found.unit, found.appetite, found.half_life) == ("EUR", 50_000.0, 30 * DAY)
-    assert found.lines[0].loss == Range(low=2e4, likely=6e4, high=4e5) and found.lines[0].attempts is not None
-    assert found.accepted[0].until == date(2027, 6, 30) and found.guard == digest
+    assert found.lines[0].loss == Range(low=2e4, likely=6e4, high=4e5)
+    assert found.lines[0].attempts is not None
+    assert found.accepted[0].until == date(2027, 6, 30)
+    assert found.guard == digest
     assert stakes("risk: {loss: major}").loss == LOSSES["major"]
     assert stakes("model: {path: m}") == Stakes()
 
@@ -393,4 +428,3 @@ def test_a_mistake_is_answered_with_its_line(old: str, new: str, says: str) -> N
     with pytest.raises(TemperError, match=says) as refused:
         stakes(WHOLE.replace(old, new))
     assert "temper.yaml:" in str(refused.value) or says in str(refused.value)
-

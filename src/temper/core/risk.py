@@ -99,8 +99,8 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stakes:
-    """`risk:` of a temper.yaml. Amounts are in `unit`; `appetite` is the annual loss that may be exceeded in one year of
-    ten. `guard` is the digest of the guard's configuration as it stands there.
+    """`risk:` of a temper.yaml. Amounts are in `unit`; `appetite` is the annual loss that may be exceeded in one
+    year of ten. `guard` is the digest of the guard's configuration as it stands there.
     """
 
     unit: str = "loss units"

@@ -24,7 +24,8 @@ class Record:
 
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
-    `titles` what the ids of taxonomies in its findings are called. `risk` is the register as it stood when the run ended.
+    `titles` what the ids of taxonomies in its findings are called. `risk` is the register as it stood when the run
+    ended.
     """
 
     id: str

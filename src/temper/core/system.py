@@ -42,8 +42,8 @@ class Protected:
     of two classes. `accepted` holds the training rows of an earlier version that somebody has accepted. `events` is the
     history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
     model behind the defences of a system that was hardened just now, so that whoever refits meets them too. `apart`
-    says what is not as in its temper.yaml: the version that was deployed since, or newer rows. `stakes` is what attempts
-    and losses are believed to be.
+    says what is not as in its temper.yaml: the version that was deployed since, or newer rows. `stakes` is what
+    attempts and losses are believed to be.
     """
 
     name: str

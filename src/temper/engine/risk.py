@@ -46,9 +46,7 @@ class Source:
     stale: Mapping[str, str]
 
 
-def risk_now(
-    system: Protected, store: Store, control: Control, now: float, *, trust_pickle: bool = False
-) -> Register:
+def risk_now(system: Protected, store: Store, control: Control, now: float, *, trust_pickle: bool = False) -> Register:
     """The register of this system as everything kept of it says now."""
     found = validation_of(Path(system.source), control, system=system, store=store, trust_pickle=trust_pickle)
     records, model = found.records(), found.model()
@@ -72,9 +70,7 @@ def risk_of(
     return register(wanted, system.stakes, found, datetime.fromtimestamp(present.now, UTC).date())
 
 
-def _sources(
-    system: Protected, records: Sequence[Record], present: Present, rules: Triggers
-) -> Iterator[Source]:
+def _sources(system: Protected, records: Sequence[Record], present: Present, rules: Triggers) -> Iterator[Source]:
     """Finished runs, those of the model that answers first, then the newest first."""
     finished = [record for record in reversed(records) if record.state == "finished"]
     mine = [record for record in finished if dict(record.digests).get("model") == present.model]
@@ -213,7 +209,7 @@ def _broke(name: str, record: Record) -> bool:
 
 
 def _strongest(rows: Sequence[Trials]) -> Trials:
-    """The attack with power that breaks the most rows; one in doubt that breaks more of as many rows adds them to it."""
+    """The attack with power that breaks the most rows; one in doubt that breaks more of as many rows adds them."""
     sure = [one for one in rows if not one.doubt] or rows
     best = max(sure, key=lambda one: one.successes / one.n)
     more = max((one.successes for one in rows if one.n == best.n), default=0.0) - best.successes
@@ -270,7 +266,9 @@ def _ceiling(
     for source in sources:
         if source.stale.get("evasion") or source.stale.get("validation"):
             continue
-        found = [m for m in source.record.measurements if m.plugin == BOUND and m.slice in slices and m.count is not None]
+        found = [
+            m for m in source.record.measurements if m.plugin == BOUND and m.slice in slices and m.count is not None
+        ]
         if found:
             loosest = max(found, key=lambda m: (m.count or 0) / m.n)
             return Ceiling(possible=loosest.count or 0, n=loosest.n, run=source.record.id)

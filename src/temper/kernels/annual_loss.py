@@ -23,8 +23,8 @@ def posterior(
 ) -> tuple[float, float]:
     """The Beta distribution (a, b) of a probability after so many trials of this relevance.
 
-    Of trials nobody knows the end of (`unknown`) the prior goes on to hold: they count with its mean, and their share of
-    the spread is the prior's. Without them it is the conjugate update, without weight the prior.
+    Of trials nobody knows the end of (`unknown`) the prior goes on to hold: they count with its mean, and their share
+    of the spread is the prior's. Without them it is the conjugate update, without weight the prior.
     Source: Gelman et al., "Bayesian data analysis", 2013 (2.4); Ibrahim & Chen, "Power prior distributions for
     regression models", 2000 (the weight).
 
@@ -128,7 +128,9 @@ def exceedance(losses: Vector, at: Vector) -> Vector:
     return share
 
 
-def swings(factors: Sequence[Sequence[Vector]], p: tuple[float, float] = (0.05, 0.95)) -> list[list[tuple[float, float]]]:
+def swings(
+    factors: Sequence[Sequence[Vector]], p: tuple[float, float] = (0.05, 0.95)
+) -> list[list[tuple[float, float]]]:
     """How far the sum of products of means moves when one factor alone goes to each of its percentiles `p`.
 
     `factors`: per term its independent factors as tables of quantiles. Source: Howard, "Decision analysis: practice and

@@ -46,12 +46,12 @@ def sentences(register: Register) -> list[str]:
     worst = [risk for risk in register.risks if risk.rating == "critical" and not risk.accepted]
     borne = [risk for risk in register.risks if risk.accepted]
     return [
-        f"A year is expected to cost {amount(now.middle)} {register.unit} ({amount(now.low)} to {amount(now.high)}; before "
-        f"anything was measured {amount(before.middle)}), and more than {amount(now.p90)} in one year of ten.",
+        f"A year is expected to cost {amount(now.middle)} {register.unit} ({amount(now.low)} to {amount(now.high)}; "
+        f"before anything was measured {amount(before.middle)}), and more than {amount(now.p90)} in one year of ten.",
         f"{len(worst)} of {len(register.risks)} risks may each cost more than the appetite of "
         f"{amount(register.appetite)} {register.unit} in one year of ten and nobody has accepted them; "
         f"{len(borne)} are accepted.",
-        f"{len(untried)} stand on no measurement that counts: untested, inconclusive or stale, they are no lower for it.",
+        f"{len(untried)} stand on no measurement that counts: untested, inconclusive, stale; they are not lower for it.",
     ]
 
 

@@ -34,7 +34,9 @@ def _matrix(register: Register) -> Chart:
 
     marks = _marks(register.risks)
     x = alt.X("at:Q", title="successes a year", scale=alt.Scale(type="log", nice=False), axis=_decades())
-    y = alt.Y("loss:Q", title=f"loss of a success ({inert(register.unit, 30)})", scale=_losses(register), axis=_decades())
+    y = alt.Y(
+        "loss:Q", title=f"loss of a success ({inert(register.unit, 30)})", scale=_losses(register), axis=_decades()
+    )
     colour = alt.Color("color:N", scale=None)
     base = alt.Chart(inline(marks))
     path = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(x=alt.X("was:Q"), x2="at:Q", y=y, color=colour)
@@ -42,9 +44,9 @@ def _matrix(register: Register) -> Chart:
     now = base.mark_point(size=90, opacity=1, filled=True).encode(x=x, y=y, color=colour)
     named = alt.Text("label:N")
     above, below = (
-        base.transform_filter(f"datum.side == {side}").mark_text(dy=shift, fontSize=11).encode(
-            x=x, y=y, text=named, color=alt.value(INK)
-        )
+        base.transform_filter(f"datum.side == {side}")
+        .mark_text(dy=shift, fontSize=11)
+        .encode(x=x, y=y, text=named, color=alt.value(INK))
         for side, shift in ((0, -12), (1, 14))
     )
     lines = _lines_of_appetite(register, marks)
@@ -52,7 +54,7 @@ def _matrix(register: Register) -> Chart:
         title="Risk matrix: how often it succeeds against what it costs",
         caption=(
             "Dot: the middle as known now; ring: before anything was measured; numbers are those of the table. Dashed "
-            f"lines join what costs 1 %, 10 % and all of the appetite ({_money(register.appetite, register)}) in a year; "
+            f"lines join what costs 1 %, 10 % and all of the appetite ({_money(register.appetite, register)}); "
             "ratings go by the dearest year of ten, which lies further out."
         ),
         svg=to_svg((lines + path + was + now + above + below).properties(width=_WIDE, height=_HIGH)),
@@ -131,17 +133,21 @@ def _exceedance(register: Register, before: Register | None) -> Chart:
     axis = alt.Axis(format=",~r", tickCount=6)
     x = alt.X("at:Q", title=curves[0].axis, scale=alt.Scale(type="log", nice=False), axis=axis)
     y = alt.Y("value:Q", title="chance that a year costs more", axis=alt.Axis(format="%"))
-    colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=alt.Legend(title=None))
+    colour = alt.Color(
+        "series:N", scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=alt.Legend(title=None)
+    )
     dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=names, range=list(DASHES[: len(names)])), legend=None)
     lines = alt.Chart(inline(rows)).mark_line(strokeWidth=2.4).encode(x=x, y=y, color=colour, strokeDash=dash)
     wanted = alt.Chart(inline([{"at": register.appetite, "value": 0.1}]))
     rule = wanted.mark_rule(color=BAD, strokeDash=[4, 3]).encode(x=alt.X("at:Q"))
-    mark = wanted.mark_point(shape="diamond", filled=True, size=90, color=BAD, opacity=1).encode(x=alt.X("at:Q"), y="value:Q")
+    mark = wanted.mark_point(shape="diamond", filled=True, size=90, color=BAD, opacity=1).encode(
+        x=alt.X("at:Q"), y="value:Q"
+    )
     return Chart(
         title="Loss exceedance: how likely a year is that costs more",
         caption=(
             f"All scenarios together, {curves[0].points[0].n:,} draws each. Diamond: the appetite, "
-            f"{_money(register.appetite, register)} in one year of ten: a curve that passes above it costs more than is wanted."
+            f"{_money(register.appetite, register)} in one year of ten: a curve above it costs more than is wanted."
         ),
         svg=to_svg((rule + lines + mark).properties(width=_WIDE, height=_HIGH - 70)),
     )
@@ -164,8 +170,14 @@ def _tornado(register: Register) -> Chart:
         for end in (one.low, one.high)
     ]
     y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelColor=INK, ticks=False, labelLimit=200))
-    x = alt.X("from:Q", title=f"change of the expected annual loss ({inert(register.unit, 30)})", axis=alt.Axis(format=",~r"))
-    bars = alt.Chart(inline(rows)).mark_bar(height=15, opacity=0.85).encode(y=y, x=x, x2="to:Q", color=alt.Color("color:N", scale=None))
+    x = alt.X(
+        "from:Q", title=f"change of the expected annual loss ({inert(register.unit, 30)})", axis=alt.Axis(format=",~r")
+    )
+    bars = (
+        alt.Chart(inline(rows))
+        .mark_bar(height=15, opacity=0.85)
+        .encode(y=y, x=x, x2="to:Q", color=alt.Color("color:N", scale=None))
+    )
     zero = alt.Chart(inline([{"at": 0.0}])).mark_rule(color=INK).encode(x="at:Q")
     return Chart(
         title="Tornado: which input moves the loss most",

@@ -1,4 +1,4 @@
-"""The risk register: every scenario's annual loss before and after what was measured, accepted or not, and the whole."""
+"""The risk register: every scenario's annual loss before and after what was measured, and all of them together."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ class _Entry:
     now: Vector
 
 
-def register(
-    scenarios: Sequence[Scenario], stakes: Stakes, known: Mapping[str, Known], today: date
-) -> Register:
+def register(scenarios: Sequence[Scenario], stakes: Stakes, known: Mapping[str, Known], today: date) -> Register:
     """The risks of these scenarios, the largest first. `known` is what was measured and seen, by scenario id; those
     that only a certificate speaks of are no risks of their own.
 
@@ -171,9 +169,7 @@ def _acceptance(scenario: Scenario, accepted: Sequence[Acceptance], today: date)
     return "; ".join(holds), "; ".join(gone)
 
 
-def _decides(
-    risk: Risk, scenario: Scenario, factors: tuple[Vector, Vector, Vector], trials: Trials | None
-) -> str:
+def _decides(risk: Risk, scenario: Scenario, factors: tuple[Vector, Vector, Vector], trials: Trials | None) -> str:
     """What would tell most about this risk now."""
     if risk.standing in (Standing.UNTESTED, Standing.STALE):
         return f"temper assess --only {scenario.threat.plugins[0]}"
@@ -226,6 +222,10 @@ def _swings(entries: Sequence[_Entry]) -> tuple[Swing, ...]:
 
 
 def _notes(stakes: Stakes, today: date) -> tuple[str, ...]:
-    gone = [f"the acceptance of {one.threat} by {one.by} lapsed on {one.until}" for one in stakes.accepted if today > one.until]
+    gone = [
+        f"the acceptance of {one.threat} by {one.by} lapsed on {one.until}"
+        for one in stakes.accepted
+        if today > one.until
+    ]
     unstated = ["losses are bands, not money: `risk:` of the temper.yaml takes ranges"] if stakes.loss is None else []
     return (*gone, *unstated)

@@ -1,4 +1,4 @@
-"""One scenario's risk: attempts a year, probability of success and loss as tables of quantiles, and what they stand on."""
+"""One scenario's risk: attempts a year, probability of success and loss, each a table of quantiles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.risk import ATTEMPTS, LOSSES, Ceiling, Known, Line, Range, Sightings, Stakes, Standing, Stopping, Trials
+from temper.core.risk import (
+    ATTEMPTS,
+    LOSSES,
+    Ceiling,
+    Known,
+    Line,
+    Range,
+    Sightings,
+    Stakes,
+    Standing,
+    Stopping,
+    Trials,
+)
 from temper.core.threat import Scenario
 from temper.kernels.annual_loss import at_least, beta, pert, posterior
 
@@ -83,7 +95,9 @@ def _found(trials: Trials) -> str:
 
 
 def _bounded(ceiling: Ceiling) -> str:
-    return f"proven, run {ceiling.run}: no attack within the budget can break more than {ceiling.possible} of {ceiling.n}"
+    return (
+        f"proven, run {ceiling.run}: no attack within the budget can break more than {ceiling.possible} of {ceiling.n}"
+    )
 
 
 def attempts(told: Range, sightings: Sightings | None) -> Vector:
@@ -109,7 +123,7 @@ def line(scenario: Scenario, stakes: Stakes, matches: Sequence[Line]) -> tuple[R
 
 
 def _usual(scenario: Scenario) -> Range:
-    """Somebody with a budget of questions tries monthly; accidents, and insiders, come once a year; suppliers rarely."""
+    """Whoever has a budget of questions tries monthly; accidents and insiders come once a year; suppliers rarely."""
     if scenario.threat.goal == "supply chain":
         word = "rare"
     else:

@@ -51,7 +51,7 @@ def sentences(register: Register) -> list[str]:
         f"{len(worst)} of {len(register.risks)} risks may each cost more than the appetite of "
         f"{amount(register.appetite)} {register.unit} in one year of ten and nobody has accepted them; "
         f"{len(borne)} are accepted.",
-        f"{len(untried)} stand on no measurement that counts: untested, inconclusive, stale; they are not lower for it.",
+        f"{len(untried)} stand on no measurement that counts: untested, inconclusive, stale; none is lower for it.",
     ]
 
 

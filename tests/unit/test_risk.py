@@ -185,13 +185,19 @@ def test_an_acceptance_stops_working_when_it_lapses() -> None:
     assert "lapsed" in found.notes[0]
 
 
+def accepting(threat: str) -> Stakes:
+    return replace(STAKES, accepted=(Acceptance(threat=threat, by="a", reason="b", until=TODAY),))
+
+
 @pytest.mark.parametrize("line", ["evasoin-*", "evasion-trees-bound"])
-def test_a_line_that_names_no_risk_is_refused(line: str) -> None:
-    every = [scenario(), scenario("evasion-trees-bound")]
-    with pytest.raises(ConfigError, match="names no scenario"):
-        register(
-            every, replace(STAKES, accepted=(Acceptance(threat=line, by="a", reason="b", until=TODAY),)), {}, TODAY
-        )
+def test_a_line_that_names_no_risk_there_is_is_refused(line: str) -> None:
+    with pytest.raises(ConfigError, match="names no threat"):
+        register([scenario()], accepting(line), {}, TODAY)
+
+
+def test_a_line_that_names_nothing_here_is_said() -> None:
+    found = register([scenario()], accepting("membership"), {}, TODAY)
+    assert found.notes == ("risk: 'membership' by '*' names no scenario of this system",)
 
 
 def test_a_certificate_is_no_risk_and_no_scenario_is_an_empty_register() -> None:

@@ -29,10 +29,12 @@ from temper.core.seed import Draws
 from temper.core.threat import Scenario
 from temper.kernels.annual_loss import annual, beta, exceedance, pert, swings
 from temper.threats.risk import Vector, attempts, line, odds, prior, rating
+from temper.threats.rules import catalogue
 
 SEED = 0
 NOW, BEFORE = "as measured", "before anything was measured"
 _DAY = 86_400.0
+_BOUND = "-bound"
 _POINTS = 41
 _SHOWN = 10
 _INPUTS = ("attempts a year", "probability of success", "loss of a success")
@@ -53,10 +55,10 @@ def register(scenarios: Sequence[Scenario], stakes: Stakes, known: Mapping[str, 
     """The risks of these scenarios, the largest first. `known` is what was measured and seen, by scenario id; those
     that only a certificate speaks of are no risks of their own.
 
-    Raises `ConfigError` where a line of `risk:` names no scenario.
+    Raises `ConfigError` where a line of `risk:` names no threat.
     """
-    wanted = [scenario for scenario in scenarios if not scenario.threat.id.endswith("-bound")]
-    _refuse_strangers(wanted, scenarios, stakes)
+    wanted = [scenario for scenario in scenarios if not scenario.threat.id.endswith(_BOUND)]
+    refuse_strangers(stakes)
     entries = [_entry(one, stakes, known.get(one.id, Known()), today) for one in wanted]
     entries.sort(key=lambda entry: -entry.risk.annual.p90)
     if not entries:
@@ -71,7 +73,7 @@ def register(scenarios: Sequence[Scenario], stakes: Stakes, known: Mapping[str, 
         total=_spread(now, np.median),
         exceedance=_curves(before, now, stakes),
         swings=_swings(entries),
-        notes=_notes(stakes, today),
+        notes=(*_idle_lines(stakes, wanted), *_notes(stakes, today)),
     )
 
 
@@ -122,16 +124,28 @@ def _names(threat: str, actor: str, scenario: Scenario) -> bool:
     return fnmatchcase(scenario.threat.id, threat) and fnmatchcase(scenario.actor.name, actor)
 
 
-def _refuse_strangers(wanted: Sequence[Scenario], every: Sequence[Scenario], stakes: Stakes) -> None:
-    """A line that names nothing would be lost without a word, and an acceptance of it would look like one."""
-    named = [(one.threat, one.actor) for one in (*stakes.lines, *stakes.accepted)]
-    for threat, actor in (*named, *((one.threat, "*") for one in stakes.stopping)):
-        if not any(_names(threat, actor, scenario) for scenario in wanted):
-            bound = any(_names(threat, actor, scenario) for scenario in every)
-            raise ConfigError(
-                f"risk: {threat!r} by {actor!r} names no scenario" + (" but a certificate" if bound else ""),
-                fix="see `temper threats` for their ids",
-            )
+def refuse_strangers(stakes: Stakes) -> None:
+    """Raise `ConfigError` where a line of `risk:` names no threat there is, before a run that takes hours begins."""
+    known = [threat.id for threat in catalogue() if not threat.id.endswith(_BOUND)]
+    for glob, _ in _named(stakes):
+        if not any(fnmatchcase(id, glob) for id in known):
+            raise ConfigError(f"risk: {glob!r} names no threat", fix="see `temper threats` for their ids")
+
+
+def _named(stakes: Stakes) -> list[tuple[str, str]]:
+    """The (threat, actor) that each line speaks of."""
+    named = [(one.threat, one.actor) for one in stakes.lines]
+    named += [(one.threat, one.actor) for one in stakes.accepted]
+    return named + [(one.threat, "*") for one in stakes.stopping]
+
+
+def _idle_lines(stakes: Stakes, wanted: Sequence[Scenario]) -> list[str]:
+    """Lines that name a threat, and no scenario of this system: an acceptance of nothing looks like one."""
+    return [
+        f"risk: {threat!r} by {actor!r} names no scenario of this system"
+        for threat, actor in dict.fromkeys(_named(stakes))
+        if not any(_names(threat, actor, scenario) for scenario in wanted)
+    ]
 
 
 def _standing(scenario: Scenario, stakes: Stakes, today: date) -> list[Stopping]:

@@ -25,9 +25,7 @@ def command(
     from temper.threats.questions import asked_at_first
 
     asked = tuple(asked_at_first())
-    text = write(
-        model, data, target, out, train=train, threshold=threshold, force=force, asked=asked, policy=policy
-    )
+    text = write(model, data, target, out, train=train, threshold=threshold, force=force, asked=asked, policy=policy)
     guesses = text.count("# guessed")
     typer.echo(
         f"wrote {out}: {len(text.splitlines())} lines, {guesses} guesses marked; the open questions are at its top"

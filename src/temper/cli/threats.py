@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temper.cli import _options as options
+from temper.cli._control import PLACE, Store, opened
+
+if TYPE_CHECKING:
+    from temper.core.system import Protected
+
+Risks = Annotated[bool, typer.Option("--risk", help="The risk register, as everything kept of the system says now.")]
 
 
 def command(
@@ -15,13 +21,18 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Write it too: .html (picture and matrix), .svg (the picture alone) or .json.")
     ] = None,
+    risk: Risks = False,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON on standard output.")] = False,
+    store: Store = PLACE,
     trust_pickle: options.Trust = False,
 ) -> None:
     """Show what can go wrong: concerns with because, tests, evidence and controls, and what nobody has answered."""
+    from temper import api
     from temper.api.threats import threats
     from temper.report.threats import document, save, show
 
+    if risk:
+        return _risk(api.load(config, trust_pickle=trust_pickle), store, json)
     found = threats(config, trust_pickle=trust_pickle)
     if json:
         typer.echo(document(found), nl=False)
@@ -30,3 +41,14 @@ def command(
     if out is not None:
         save(found, out)
         typer.echo(f"wrote {out}", err=json)
+
+
+def _risk(system: Protected, store: str, json: bool) -> None:
+    from temper import api
+    from temper.engine.risk import risk_now
+    from temper.report.risk import show_register
+    from temper.store.codec import dump, to_json
+
+    with opened(store) as (control, _, now):
+        found = risk_now(system, api.open_store(None, system), control, now)
+    typer.echo(to_json(dump(found))) if json else show_register(found)

@@ -16,6 +16,7 @@ from temper.config.document import Section
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.recurrences import recurrences_of
+from temper.config.risk import stakes_of
 from temper.config.rows import read_arrays
 from temper.config.service import service_of
 from temper.config.stress import costs, relations
@@ -33,7 +34,7 @@ Made = TypeVar("Made")
 
 _SECTIONS = (
     *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
-    *("monitor", *SECTIONS),
+    *("monitor", "risk", *SECTIONS),
 )
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
@@ -80,6 +81,7 @@ def load_system(
         cost=costs(stress.section("cost"), schema),
         plugins=assess.texts("plugins"),
         service=service_of(document, base),
+        stakes=stakes_of(document),
         source=str(path),
         lines=dict(document.every_line()),
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from temper.core.measure import Status
 from temper.core.requirement import Verdict
+from temper.core.run import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +54,28 @@ def moment(started: str) -> float:
     """
     found = datetime.fromisoformat(started)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def outlined(record: Record) -> Outline:
+    """A run in short that is perhaps in no store yet, as the first one on its rows."""
+    digests = dict(record.digests)
+    known = (one.plugin for one in record.measurements if one.status in (Status.OK, Status.INCONCLUSIVE))
+    return Outline(
+        run=record.id,
+        system=record.system,
+        suite=record.suite,
+        started=record.started,
+        seconds=record.seconds,
+        state=record.state,
+        verdict=record.verdict,
+        simulated=record.simulated,
+        judged=len(record.judgements),
+        figures=len(record.measurements),
+        findings=len(record.findings),
+        model=digests.get("model", ""),
+        data=digests.get("held-out data", record.id),
+        reference=digests.get("monitoring reference", ""),
+        attacks=digests.get("attacks", ""),
+        families=tuple(sorted({plugin.partition(".")[0] for plugin in known})),
+        first=record.started,
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from temper.core.finding import Finding
 from temper.core.measure import Cross, Measurement
 from temper.core.requirement import Judgement, Verdict
+from temper.core.risk import Register
 from temper.core.threat_model import ThreatModel
 
 
@@ -24,8 +25,8 @@ class Record:
 
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
-    `titles` what the ids of taxonomies in its findings are called; `threats` is the threat model it was planned from.
-    `author` is who had it made: somebody else approves.
+    `titles` what the ids of taxonomies in its findings are called; `threats` is the threat model it was planned from,
+    `risk` the register as it stood when the run ended. `author` is who had it made: somebody else approves.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Record:
     titles: tuple[tuple[str, str], ...] = ()
     threats: ThreatModel | None = None
     author: str = ""
+    risk: Register | None = None
     version: int = field(default=1)
 
     @property

@@ -12,6 +12,7 @@ from temper.core.description import Description
 from temper.core.errors import ConfigError
 from temper.core.events import Events
 from temper.core.requirement import Policy
+from temper.core.risk import Stakes
 from temper.core.schema import Schema
 from temper.core.service import Service
 from temper.core.target import Recipe, Target
@@ -44,7 +45,7 @@ class Protected:
     history behind the rows, where it is declared. `service` is where the system is asked, if anywhere. `defend` fits a
     model behind the defences of a system that was hardened just now, so that whoever refits meets them too. `apart`
     says what is not as in its temper.yaml: the version that was deployed since, or newer rows. `description` is what
-    was written of the system around the model.
+    was written of the system around the model, `stakes` what attempts and losses are believed to be.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Protected:
     defend: Callable[[Data, Recipe], Target] | None = None
     apart: str = ""
     description: Description = field(default_factory=Description)
+    stakes: Stakes = field(default_factory=Stakes)
 
     def __post_init__(self) -> None:
         if self.cost is not None and self.target.classes != 2:

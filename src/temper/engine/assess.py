@@ -14,9 +14,11 @@ from temper.core.deadline import TooLate, within
 from temper.core.docstring import misleads
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
+from temper.core.evidence import Present, Triggers
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement
+from temper.core.risk import Register
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
@@ -26,10 +28,12 @@ from temper.engine.identity import digest_of, library_versions, subject, task_ke
 from temper.engine.memory import recall, remember
 from temper.engine.monitored import monitored
 from temper.engine.plan import LOAD, Plan
+from temper.engine.risk import risk_of
 from temper.engine.rooms import load
 from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task, clock
 from temper.engine.together import Group, group, together
+from temper.store.attacks import attacks_digest
 from temper.store.database import Store
 from temper.targets.contract import check, refuse_unfit
 from temper.threats.model import threat_model
@@ -91,6 +95,7 @@ def assess(job: Job) -> Record:
         progress.stopped = True
         job.listener(Event(kind="stopped", done=len(progress.parts), total=total))
     record = _record(job, progress, clock() - started)
+    record = replace(record, risk=_risk(job, record))
     job.store.save_run(record)
     job.listener(Event(kind="judged", done=len(progress.parts), total=total, message=record.verdict.value))
     return record
@@ -185,6 +190,17 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         threats=threat_model(system),
         author=job.author,
     )
+
+
+def _risk(job: Job, record: Record) -> Register | None:
+    """The register after this run; where it measured only a part, with what runs before it know of the rest."""
+    plan, system = job.plan, job.plan.world.system
+    if record.state != "finished":
+        return None
+    part = any(name in plan.absent for scenario in plan.scenarios for name in scenario.threat.plugins)
+    before = [one for one in job.store.runs() if one.system == system.name] if part else []
+    present = Present(now=job.now.timestamp(), model=system.target.digest, attacks=attacks_digest())
+    return risk_of(system, [*before, record], present, Triggers(), only=plan.scenarios)
 
 
 def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:

@@ -44,7 +44,7 @@ def task_key(task: Task, world_key: str) -> str:
 def world_key(world: World, threshold: float | None) -> str:
     """What all tasks of an assessment share: model, data, rows, schema, threshold."""
     system = world.system
-    schema = [_plain(asdict(column)) for column in system.schema.columns]
+    schema = _columns(system)
     box = (str(system.schema.low), str(system.schema.high))
     tables = [data_digest(data) for data in (system.data, system.train, system.accepted)]
     parts = [system.target.digest, tables, schema, system.schema.relations]
@@ -76,10 +76,21 @@ def subject(system: Protected | Assistant) -> tuple[tuple[str, str], ...]:
         ("model", system.target.digest or "none: a callable or URL without `version`"),
         ("held-out data", data_digest(system.data)),
         ("training data", data_digest(system.train)),
+        ("schema", schema_digest(system)),
         *((("accepted training data", data_digest(system.accepted)),) if system.accepted is not None else ()),
         *said,
         ("attacks", attacks_digest()),
     )
+
+
+def schema_digest(system: Protected) -> str:
+    """SHA-256 of columns, relations and box: what a row may be, and what an attacker may change of it."""
+    box = (str(system.schema.low), str(system.schema.high))
+    return digest_of(_columns(system), system.schema.relations, box)
+
+
+def _columns(system: Protected) -> list[Any]:
+    return [_plain(asdict(column)) for column in system.schema.columns]
 
 
 def data_digest(data: Data | None) -> str:

@@ -19,6 +19,7 @@ from temper.core.threat import Scenario
 from temper.engine.identity import world_key
 from temper.engine.task import SUITES, Sizes, Task, World, room_of
 from temper.kernels.loss import decide
+from temper.threats.register import refuse_strangers
 from temper.threats.rules import catalogue, scenarios
 
 ROOMS = {"stress": Room("temper.stress"), "validation": Room("temper.validation"), "attacks": Room("temper.attacks")}
@@ -69,6 +70,7 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
         raise TemperError(f"unknown suite {suite!r}", fix=f"use one of {', '.join(SUITES)}")
     _refuse_unknown_options(system)
     _refuse_unknown_words(only)
+    refuse_strangers(system.stakes)
     sizes = SUITES[suite]
     world = draw(system, sizes, seed)
     kept, left_out = scenarios(system)

@@ -16,6 +16,7 @@ from temper.config.triggers import triggers_of
 from temper.core.evidence import Cause, Evidence, Present, Stale, Triggers
 from temper.core.job import Order
 from temper.core.outline import Outline
+from temper.core.system import Protected
 from temper.core.watch import Watch
 from temper.monitoring import kept
 from temper.monitoring.evidence import evidence, stale
@@ -118,14 +119,18 @@ def validation_of(
     control: Control,
     *,
     monitor: Monitor | None = None,
+    system: Protected | None = None,
+    store: Store | None = None,
     trust_pickle: bool = False,
     today: date | None = None,
 ) -> Validation:
-    """The evidence of this temper.yaml. A monitor of it saves loading the model once more."""
+    """The evidence of this temper.yaml, in the store beside it or in `store`. A monitor of it, or the system, saves
+    loading the model once more.
+    """
     document, base = read(config), config.absolute().parent
     watch, truth = watch_of(document, base), truth_of(document, base)
     if monitor is None:
-        system = load_system(config, trust_pickle=trust_pickle, today=today)
+        system = system or load_system(config, trust_pickle=trust_pickle, today=today)
         name, own, reference = system.name, system.target.digest, _reference(base)
     else:
         name, own, reference = monitor.system, monitor.model, monitor.digest
@@ -138,7 +143,7 @@ def validation_of(
         labels=truth.kept_as if truth else "",
         rules=triggers_of(document),
         control=control,
-        store=Store.near(base),
+        store=store or Store.near(base),
     )
 
 

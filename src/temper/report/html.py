@@ -16,6 +16,7 @@ from temper.report._figure import SYMBOLS, family, family_title, grouped, show
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
 from temper.report.history import Outdated
+from temper.report.risk import section as risk_section
 from temper.report.rows import finding_of, requirement, row
 from temper.report.threats import Threats, part
 from temper.report.tradeoff import tradeoff
@@ -77,6 +78,7 @@ def render(
             grids=assistants.grid(record),
             layers=assistants.layers(tried, effects[0].defence if effects else ""),
             titles=dict(record.titles),
+            risk=risk_section(record.risk, before.risk if before else None),
             tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
             sections=_sections(record),
             limits=limits(record),

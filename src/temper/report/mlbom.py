@@ -17,7 +17,7 @@ _PYPI = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._+!-]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _FILE = re.compile(r"SHA-256 ([0-9a-f]{64})")
 _DATA = ("training data", "held-out data")
-_OTHERS = ("model", "assessment", "description", "attacks", "temper.yaml", *_DATA)
+_OTHERS = ("model", "assessment", "description", "schema", "attacks", "temper.yaml", *_DATA)
 
 
 def render(record: Record) -> str:

@@ -1,0 +1,288 @@
+"""What runs, certificates and incidents know of each scenario, handed to the risk register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temper.core.evidence import DAY, Present, Triggers
+from temper.core.incident import Incident
+from temper.core.measure import Measurement, Status
+from temper.core.outline import moment, outlined
+from temper.core.requirement import Verdict
+from temper.core.risk import Ceiling, Known, Register, Sightings, Trials
+from temper.core.room import Room
+from temper.core.run import Record
+from temper.core.system import Protected
+from temper.core.threat import Scenario
+from temper.engine.identity import data_digest, schema_digest
+from temper.engine.plan import SHORTER
+from temper.engine.together import BOUND, STRONGEST
+from temper.monitoring.evidence import ATTACKS, evidence, part_of, stale
+from temper.monitoring.triggers import validation_of
+from temper.store.control import Control
+from temper.store.database import Store
+from temper.threats.register import register
+from temper.threats.rules import scenarios
+
+OF_ROWS = {"success_rate": "rows", "excess_success": "rows with the trigger", "tpr_at_1pct": "training rows"}
+"""Figures that are a share of attempts, and what an attempt is; of other attacks it is a whole campaign."""
+SEEN_AS = {"evasion": "evasion-", "extraction": "extraction-", "pipeline-fault": "bad-", "drift": "ageing"}
+"""Which threats an incident is an attempt of, by its playbook."""
+CAMPAIGNS = "campaigns"
+YEAR = 365 * DAY
+_LEAST = YEAR / 4
+_MOST = 10_000
+_KNOWN = (Status.OK, Status.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """A run, how old it is, and by part why it no longer speaks of what answers."""
+
+    record: Record
+    age: float
+    stale: Mapping[str, str]
+
+
+def risk_now(system: Protected, store: Store, control: Control, now: float, *, trust_pickle: bool = False) -> Register:
+    """The register of this system as everything kept of it says now."""
+    found = validation_of(Path(system.source), control, system=system, store=store, trust_pickle=trust_pickle)
+    records, model = [one for one in store.runs() if one.system == found.system], found.model()
+    present = found.present(now, model, min((moment(one.started) for one in records), default=now))
+    incidents = control.incidents.page(limit=_MOST, timelines=True)
+    return risk_of(system, records, present, found.rules or Triggers(), incidents)
+
+
+def risk_of(
+    system: Protected,
+    records: Sequence[Record],
+    present: Present,
+    rules: Triggers,
+    incidents: Sequence[Incident] = (),
+    only: Sequence[Scenario] | None = None,
+) -> Register:
+    """The register from these runs (the first made first) and incidents; of the scenarios in `only`, else of all."""
+    wanted = tuple(only) if only is not None else scenarios(system)[0]
+    sources = [*_sources(system, records, present, rules)]
+    found = {one.id: _known(one, wanted, system, sources, incidents, present.now) for one in wanted}
+    return register(wanted, system.stakes, found, datetime.fromtimestamp(present.now, UTC).date())
+
+
+def _sources(system: Protected, records: Sequence[Record], present: Present, rules: Triggers) -> Iterator[Source]:
+    """Finished runs, those of the model that answers first, then the newest first."""
+    finished = [record for record in reversed(records) if record.state == "finished"]
+    mine = [record for record in finished if dict(record.digests).get("model") == present.model]
+    for record in (*mine, *(one for one in finished if one not in mine)):
+        changed = _changed(system, record)
+        told = {part: changed for part in (part_of(m.plugin) for m in record.measurements) if changed}
+        for one in stale(evidence([outlined(record)], present.model), present, rules):
+            told[one.part] = one.why
+        yield Source(record=record, age=max(present.now - moment(record.started), 0.0), stale=told)
+
+
+def _changed(system: Protected, record: Record) -> str:
+    """Which of rows and schema is not as it was in this run."""
+    was = dict(record.digests)
+    now = {"held-out data": data_digest(system.data), "schema": schema_digest(system)}
+    words = [name for name, digest in now.items() if was.get(name, digest) != digest]
+    return f"another {' and another '.join(words)} since" if words else ""
+
+
+def _known(
+    scenario: Scenario,
+    wanted: Sequence[Scenario],
+    system: Protected,
+    sources: Sequence[Source],
+    incidents: Sequence[Incident],
+    now: float,
+) -> Known:
+    return Known(
+        trials=_trials(scenario, wanted, system, sources),
+        ceiling=_ceiling(scenario, wanted, system, sources),
+        sightings=_sightings(scenario, incidents, now),
+    )
+
+
+def _trials(
+    scenario: Scenario, wanted: Sequence[Scenario], system: Protected, sources: Sequence[Source]
+) -> Trials | None:
+    """Somebody who attacks chooses what works best; an accident does not choose, and every kind of it counts."""
+    slices = {"all", *(f"actor:{one.actor.name}" for one in wanted if _same(one, scenario))}
+    found = [one for name in _names(scenario, system) if (one := _latest(name, slices, sources)) is not None]
+    if scenario.budget.queries is None and any(one.counts != CAMPAIGNS for one in found):
+        ball = _ball(scenario, wanted, system)
+        found += [one for one in (_latest(STRONGEST, ball, sources),) if one is not None]
+    tried = [one for one in found if one.n]
+    if not tried:
+        return found[0] if found else None
+    if not scenario.actor.queries and scenario.actor.name == "nobody":
+        return _summed(tried, "checks" if len(tried) == 1 else "kinds of accident")
+    rows = [one for one in tried if one.counts != CAMPAIGNS]
+    return _strongest(rows) if rows else _campaigns(tried)
+
+
+def _same(one: Scenario, scenario: Scenario) -> bool:
+    return one.threat.id == scenario.threat.id and one.budget == scenario.budget
+
+
+def _names(scenario: Scenario, system: Protected) -> list[str]:
+    """What tries the scenario: its attacks where it has any, controls left out, else its checks and stressors."""
+    names = [*scenario.threat.plugins, *system.plugins]
+    names += [part for name in names for part in SHORTER.get(name, ())]
+    families = {name.partition(".")[0] for name in scenario.threat.plugins} & set(ATTACKS)
+    if not families:
+        return [*scenario.threat.plugins]
+    room = Room("temper.attacks")
+    return [
+        name for name in names if name.partition(".")[0] in families and not getattr(room.get(name), "control", False)
+    ]
+
+
+def _latest(plugin: str, slices: set[str], sources: Sequence[Source]) -> Trials | None:
+    """What the latest run that tried it found; where none could, why not."""
+    name = "fuzz" if plugin.startswith("fuzz.") else plugin.removeprefix("validation.")
+    untried = None
+    for source in sources:
+        mine = [m for m in source.record.measurements if m.plugin == name and m.slice in slices]
+        if any(m.status in _KNOWN for m in mine):
+            return _of(name, mine, source)
+        if mine and untried is None:
+            untried = _piece(name, source, 0, 0, doubt=mine[0].reason)
+    return untried
+
+
+def _of(name: str, mine: Sequence[Measurement], source: Source) -> Trials:
+    """One plugin's figures as trials."""
+    rate = next((m for m in mine if m.metric in OF_ROWS and m.value is not None), None)
+    if rate is not None:
+        return _rows(name, rate, source)
+    if _broke(name, source.record):
+        return _piece(name, source, 1, 0, counts=CAMPAIGNS)
+    doubt = next((m.reason for m in mine if m.status is Status.INCONCLUSIVE), "")
+    return _piece(name, source, 0, 0 if doubt else 1, unknown=1 if doubt else 0, doubt=doubt, counts=CAMPAIGNS)
+
+
+def _rows(name: str, rate: Measurement, source: Source) -> Trials:
+    """A share of attempts. What the oracle saw broken is broken, however weak the attack; other figures in doubt say
+    nothing at all.
+    """
+    hits = float(rate.count if rate.count is not None else max(rate.value or 0.0, 0.0) * rate.n)
+    counts = OF_ROWS[rate.metric]
+    doubt = rate.reason if rate.status is Status.INCONCLUSIVE else ""
+    if not doubt:
+        return _piece(name, source, hits, rate.n - rate.undecided - hits, unknown=rate.undecided, counts=counts)
+    hits = hits if rate.metric == "success_rate" else 0.0
+    return _piece(name, source, hits, 0, unknown=rate.n - hits, doubt=doubt, counts=counts)
+
+
+def _piece(
+    name: str,
+    source: Source,
+    successes: float,
+    failures: float,
+    *,
+    unknown: float = 0.0,
+    doubt: str = "",
+    counts: str = "rows",
+) -> Trials:
+    return Trials(
+        plugin=name,
+        run=source.record.id,
+        age=source.age,
+        successes=successes,
+        failures=failures,
+        unknown=unknown,
+        counts=counts,
+        doubt=doubt,
+        stale=source.stale.get(part_of(name), ""),
+    )
+
+
+def _broke(name: str, record: Record) -> bool:
+    """Whether it found a weakness, or breaks a requirement."""
+    failed = (one.measured for one in record.judgements if one.verdict is Verdict.FAIL)
+    return any(one.plugin == name for one in record.findings) or any(
+        measured.rpartition(".")[0] == name for measured in failed
+    )
+
+
+def _strongest(rows: Sequence[Trials]) -> Trials:
+    """The attack with power that breaks the most rows; one in doubt that breaks more of as many rows adds them."""
+    sure = [one for one in rows if not one.doubt] or rows
+    best = max(sure, key=lambda one: one.successes / one.n)
+    more = max((one.successes for one in rows if one.n == best.n), default=0.0) - best.successes
+    taken = min(more, best.failures)
+    return replace(
+        best,
+        successes=best.successes + more,
+        failures=best.failures - taken,
+        unknown=best.unknown - (more - taken),
+    )
+
+
+def _campaigns(tried: Sequence[Trials]) -> Trials:
+    """One that worked is what an attacker repeats; else each that failed counts."""
+    worked = [one for one in tried if one.successes]
+    return worked[0] if worked else _summed(tried, CAMPAIGNS)
+
+
+def _summed(tried: Sequence[Trials], counts: str) -> Trials:
+    doubts = [one.doubt for one in tried if one.doubt]
+    clear = [one for one in tried if not one.doubt]
+    return replace(
+        (clear or tried)[0],
+        plugin=", ".join(one.plugin for one in tried[:3]) + (f" and {len(tried) - 3} more" if len(tried) > 3 else ""),
+        age=max(one.age for one in tried),
+        successes=sum(one.successes for one in tried),
+        failures=sum(one.failures for one in tried),
+        unknown=sum(one.unknown for one in tried),
+        counts=counts,
+        doubt=doubts[0] if doubts and not clear else "",
+        stale=next((one.stale for one in tried if one.stale), ""),
+    )
+
+
+def _ball(scenario: Scenario, wanted: Sequence[Scenario], system: Protected) -> set[str]:
+    """The slices of what is said of all attacks within this ball: whoever has the same, and all of them together."""
+
+    def limits(one: Scenario) -> tuple[object, ...]:
+        return one.budget.norm, one.budget.radius, one.budget.cost
+
+    evades = [one for one in wanted if one.threat.id.startswith("evasion")]
+    names = {one.actor.name for one in evades if limits(one) == limits(scenario)}
+    shared = {"all"} if len(system.actors) < 2 or len(names) > 1 else set()
+    return {f"actor:{name}" for name in names} | shared
+
+
+def _ceiling(
+    scenario: Scenario, wanted: Sequence[Scenario], system: Protected, sources: Sequence[Source]
+) -> Ceiling | None:
+    """The certificate of the latest run of this model that has one; the loosest, where several speak of all actors."""
+    if not (scenario.threat.bounded and any(name.startswith("evasion.") for name in scenario.threat.plugins)):
+        return None
+    slices = _ball(scenario, wanted, system)
+    for source in sources:
+        if source.stale.get("evasion") or source.stale.get("validation"):
+            continue
+        found = [
+            m for m in source.record.measurements if m.plugin == BOUND and m.slice in slices and m.count is not None
+        ]
+        if found:
+            loosest = max(found, key=lambda m: (m.count or 0) / m.n)
+            return Ceiling(possible=loosest.count or 0, n=loosest.n, run=source.record.id)
+    return None
+
+
+def _sightings(scenario: Scenario, incidents: Sequence[Incident], now: float) -> Sightings | None:
+    """Incidents of the last year that were attempts of this threat. What was watched for less than a quarter of a year
+    counts as one: a rate of days is no rate of years.
+    """
+    recent = [one for one in incidents if now - one.opened <= YEAR]
+    mine = [one for one in recent if scenario.threat.id.startswith(SEEN_AS.get(one.playbook, "\0"))]
+    if not mine:
+        return None
+    watched = min(max(now - min(one.opened for one in incidents), _LEAST), YEAR)
+    return Sightings(events=len(mine), years=watched / YEAR, what=f"incidents, the last is number {mine[0].id}")

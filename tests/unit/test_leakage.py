@@ -107,7 +107,7 @@ def timed(first: float) -> Scene:
     return scene(Toy(knows), x, y, time=np.linspace(first, first + 1, 400), train=train)
 
 
-def test_a_random_split_of_time_is_told_and_a_split_by_time_is_not() -> None:
+def test_a_random_split_is_told_and_one_by_time_is_not() -> None:
     mixed = TimeLeakage(replicates=FEW).measure(timed(0.0))
     assert find(mixed, "later_pairs").value == pytest.approx(0.5, abs=1e-9)
     assert (find(mixed, "later_pairs").low or 0.0) > 0.4

@@ -25,8 +25,8 @@ def test_the_area_is_the_mean_risk_of_the_surest_rows_over_every_share_answered(
     by_hand = np.mean([wrong[order][:k].mean() for k in range(1, 61)])
     assert area(sure, wrong, np.ones((1, 60)))[0] == pytest.approx(by_hand, abs=1e-12)
     tied = np.round(sure, 1)  # ties: the mean over random orders within them
-    drawn = [area(tied + 1e-6 * rng.random(60), wrong, np.ones((1, 60)))[0] for _ in range(800)]
-    assert area(tied, wrong, np.ones((1, 60)))[0] == pytest.approx(np.mean(drawn), abs=0.003)
+    drawn = [area(tied + 1e-6 * rng.random(60), wrong, np.ones((1, 60)))[0] for _ in range(200)]
+    assert area(tied, wrong, np.ones((1, 60)))[0] == pytest.approx(np.mean(drawn), abs=0.006)
     covered, risk = risks(sure, wrong, np.ones((1, 60)))
     assert (covered[0, -1], risk[0, -1]) == (1.0, pytest.approx(wrong.mean()))
     assert best_area(wrong, np.ones((1, 60)))[0] <= by_hand
@@ -37,27 +37,25 @@ def test_weights_of_a_bootstrap_are_rows_drawn_twice() -> None:
     sure, wrong = rng.random(40).round(1), rng.random(40) < 0.4
     weights = rng.multinomial(40, np.full(40, 1 / 40)).astype(float)
     drawn = np.repeat(np.arange(40), weights.astype(int))
-    # A row drawn twice is a tie with itself: both ways take the average of the orders among equals.
-    assert area(sure, wrong, weights[None])[0] == pytest.approx(
-        area(sure[drawn], wrong[drawn], np.ones((1, 40)))[0], abs=0.02
-    )
+    by_rows = area(sure[drawn], wrong[drawn], np.ones((1, 40)))[0]
+    assert area(sure, wrong, weights[None])[0] == pytest.approx(by_rows, abs=1e-12)
 
 
 def test_a_model_that_is_surest_where_it_is_wrong_is_told() -> None:
-    x, y = claims(1500, 0)
+    x, y = claims(600, 0)
     gain = find(Selective(replicates=FEW).measure(scene(Toy(lambda x: stated(1 - x)), x, y)), "gain")
     assert (gain.high or 1.0) < 0.0
 
 
 def test_a_calibrated_model_saves_mistakes_by_not_answering() -> None:
-    x, y = claims(1500, 0)
+    x, y = claims(600, 0)
     measured = Selective(replicates=FEW).measure(scene(Toy(stated), x, y))
     assert (find(measured, "gain").low or 0.0) > 0.2
     risk = find(measured, "risk")
     assert (risk.value or 1.0) < dict(risk.baseline)["all rows answered"]
     curve = find(measured, "aurc").curve
     assert curve is not None
-    assert curve.points[-1].n == 1500
+    assert curve.points[-1].n == 600
 
 
 def three(x: Any) -> Any:
@@ -71,9 +69,13 @@ def rows_of_three(n: int, seed: int) -> tuple[Any, Any]:
     return x, (x + rng.gumbel(size=(n, 3))).argmax(axis=1)
 
 
+def quick(seed: int) -> Conformal:
+    return Conformal(seed=seed, replicates=50)
+
+
 def test_sets_of_a_sound_model_hold_the_truth_as_often_as_promised() -> None:
     held = [
-        find(Conformal(seed=seed).measure(scene(Toy(three, classes=3), *rows_of_three(600, seed))), "coverage").value
+        find(quick(seed).measure(scene(Toy(three, classes=3), *rows_of_three(600, seed))), "coverage").value
         for seed in range(20)
     ]
     assert np.mean(held) == pytest.approx(0.9, abs=0.02)
@@ -130,8 +132,8 @@ def test_the_parts_of_the_brier_score_add_up_and_speak_of_what_was_planted() -> 
         brier = float(((p - hit) ** 2).mean())
         assert reliability - resolution + uncertainty == pytest.approx(brier, abs=1e-12)
         assert reliability == pytest.approx(shift**2, abs=0.0015)
-    measured = Calibration(replicates=200).measure(scene(Toy(lambda x: stated(np.sqrt(x))), *claims(2000, 0)))
+    measured = Calibration(replicates=200).measure(scene(Toy(lambda x: stated(np.sqrt(x))), *claims(800, 0)))
     assert (find(measured, "reliability").low or 0.0) > 0.01
-    sound = Calibration(replicates=200).measure(scene(Toy(stated), *claims(2000, 0)))
-    assert (find(sound, "reliability").low or 0.0) <= 0.0005
+    sound = Calibration(replicates=200).measure(scene(Toy(stated), *claims(800, 0)))
+    assert (find(sound, "reliability").low or 0.0) <= 0.001
     assert (find(sound, "resolution").low or 0.0) > 0.0

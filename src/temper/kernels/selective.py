@@ -32,7 +32,7 @@ def area(confidence: Any, wrong: Any, weights: Any) -> Floats:
     harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1, n + 1)))[rows.astype(np.int64)]
     more, made = np.diff(rows, axis=1), np.diff(lost, axis=1)
     rate = np.divide(made, more, out=np.zeros_like(made), where=more > 0)
-    # Within a group the risk after its j-th row is (lost + rate j) / (rows + j), which sums up through harmonic numbers.
+    # Within a group the risk after its j-th row is (lost + rate j) / (rows + j): its sum takes harmonic numbers.
     held = (lost[:, :-1] - rate * rows[:, :-1]) * np.diff(harmonic, axis=1)
     return np.asarray((made + held).sum(axis=1) / n)
 

@@ -176,7 +176,7 @@ def test_the_interval_covers_a_planted_miscalibration(shift: float) -> None:
 
 def test_the_reliability_curve_holds_all_rows_and_the_diagonal() -> None:
     x, y = claims(3000, 1)
-    brier, ece = Calibration(replicates=FEW).measure(scene(Toy(stated), x, y))
+    brier, *_, ece = Calibration(replicates=FEW).measure(scene(Toy(stated), x, y))
     assert brier.value == pytest.approx(((x[:, 0] - y) ** 2).mean())
     assert ece.curve is not None
     assert sum(point.n for point in ece.curve.points) == 3000

@@ -35,7 +35,7 @@ def _keys(part: Any) -> Any:
     """One comparable value per row: its text, or its bytes with one zero and one missing value."""
     rows = np.asarray(part)
     if rows.dtype.kind in "OUS":
-        return np.array([repr(row) for row in rows]).astype("S")
+        return np.array([ascii(row) for row in rows]).astype("S")
     flat = rows.reshape(len(rows), -1).astype(np.float64) + 0.0
     flat = np.ascontiguousarray(np.where(np.isnan(flat), np.nan, flat))
     return flat.view(f"V{8 * flat.shape[1]}")[:, 0]

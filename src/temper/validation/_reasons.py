@@ -12,7 +12,7 @@ from temper.core.attack import Scene
 from temper.core.errors import ContractError
 from temper.core.schema import Schema
 from temper.core.target import Access, ScoreKind, Target, TreeTarget
-from temper.core.trees import TreeMargin
+from temper.core.trees import TreeEnsemble, TreeMargin
 from temper.kernels.loss import flagged_score
 from temper.kernels.shapley import of_trees, sampled
 from temper.kernels.trees import margins, value_margins
@@ -67,18 +67,27 @@ def overlap_by_chance(width: int, top: int) -> float:
 class Explainer:
     """Explains a target's score on rows beside references: exactly by its trees where it has them, else by sampling.
 
-    `margin` is the score of the trees, `rounds` how many random orders (and their reverses) are sampled.
+    `margin` is the score of the trees and `linked` whether that is a log odds; `rounds` is how many random orders (and
+    their reverses) are sampled.
     """
 
     scene: Scene
     features: list[Any]
     margin: TreeMargin | None
+    linked: bool
     rounds: int
 
     @staticmethod
     def of(scene: Scene, rounds: int) -> Explainer:
         """The explainer of the scene's target."""
-        return Explainer(scene=scene, features=features_of(scene.schema), margin=_margin(scene), rounds=rounds)
+        trees = _trees(scene)
+        return Explainer(
+            scene=scene,
+            features=features_of(scene.schema),
+            margin=None if trees is None else _margin(scene, trees),
+            linked=trees is not None and trees.link != "identity",
+            rounds=rounds,
+        )
 
     @property
     def exact(self) -> bool:
@@ -92,7 +101,9 @@ class Explainer:
 
     def score(self, x: Any) -> Floats:
         """The explained score of the rows, as the target itself answers it."""
-        return np.asarray((score_of if self.margin is None else _answered)(self.scene, x), dtype=np.float64)
+        if self.margin is None:
+            return np.asarray(score_of(self.scene, x), dtype=np.float64)
+        return _answered(replace(self.scene, x=x), self.linked)
 
     def values(self, x: Any, references: Any, rng: np.random.Generator) -> Floats:
         """What each feature adds (n, features) to the rows' scores, beside the references' mean."""
@@ -109,21 +120,25 @@ class Explainer:
         return self.score(moved.reshape(-1, moved.shape[2])).reshape(len(references), -1).mean(axis=0)
 
 
-def _answered(scene: Scene, x: Any) -> Floats:
+def _answered(scene: Scene, linked: bool) -> Floats:
     """The score in which trees add up: log odds where they are linked, else the difference of two shares."""
-    scores = scored(replace(scene, x=x))
+    scores = scored(scene)
     if scene.kind in (ScoreKind.VALUE, ScoreKind.MARGIN):
         return scores[:, 0]
-    if scene.kind is ScoreKind.LOGITS or cast(TreeTarget, scene.target).trees().link == "identity":
+    if scene.kind is ScoreKind.LOGITS or not linked:
         return np.asarray(scores[:, 1] - scores[:, 0])
     tiny = np.finfo(np.float64).tiny
     return np.asarray(np.log(np.maximum(scores[:, 1], tiny)) - np.log(np.maximum(scores[:, 0], tiny)))
 
 
-def _margin(scene: Scene) -> TreeMargin | None:
-    """The trees' score of class 1 (or value); None where the target has no trees, or more than two classes."""
+def _trees(scene: Scene) -> TreeEnsemble | None:
+    """The target's trees; None where it has none, or more than two classes."""
     target = scene.target
     if target is None or Access.TREES not in target.access or (scene.classes > 2 and scene.kind is not ScoreKind.VALUE):
         return None
-    trees = cast(TreeTarget, target).trees()
+    return cast(TreeTarget, target).trees()
+
+
+def _margin(scene: Scene, trees: TreeEnsemble) -> TreeMargin:
+    """The trees' score of class 1, or their value."""
     return value_margins(trees, 0.0, 0.0)[0] if scene.kind is ScoreKind.VALUE else margins(trees, scene.kind, 0)[0]

@@ -51,7 +51,8 @@ class ReasonCodes:
         """`right_direction` and `refit_agreement` over flagged rows."""
         if scene.kind is ScoreKind.VALUE or scene.classes != 2 or len(scene.schema.columns or ()) < 2:
             return not_applicable(NAME, "codes are for decisions between two classes, from tables")
-        scene, x = by_id(scene), np.asarray(by_id(scene).x, dtype=np.float64)
+        scene = by_id(scene)
+        x = np.asarray(scene.x, dtype=np.float64)
         flagged = np.asarray(decide(scored(scene), scene.kind, scene.threshold)) == 1 if len(x) else np.zeros(0, bool)
         if flagged.sum() < _FEWEST or (~flagged).sum() < self.references:
             reason = f"{int(flagged.sum())} flagged rows and {int((~flagged).sum())} others are too few"

@@ -40,8 +40,8 @@ class _Cell:
         """Fisher's exact test, two-sided by doubling, that the rate is everybody's."""
         from scipy.stats import hypergeom
 
-        law = hypergeom(self.rows + self.rest, self.hits + self.others, self.rows)
-        return min(1.0, 2 * float(min(law.sf(self.hits - 1), law.cdf(self.hits))))
+        of = self.rows + self.rest, self.hits + self.others, self.rows
+        return min(1.0, 2 * float(min(hypergeom.sf(self.hits - 1, *of), hypergeom.cdf(self.hits, *of))))
 
     def gap(self, confidence: float) -> tuple[float, float, float]:
         """The size of the difference, whichever way it lies, with its interval."""

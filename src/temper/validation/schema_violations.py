@@ -37,6 +37,8 @@ class SchemaViolations:
         """`rows` of each table, with the three ways in which most rows break the schema."""
         if not scene.schema.columns or np.ndim(scene.x) != 2:
             return not_applicable(NAME, "a schema of columns is for tables")
+        if not len(scene.x):
+            return (missing(NAME, "rows", Status.INCONCLUSIVE, "there are no held-out rows", better=Better.LOWER),)
         tables = [("all", scene.x)]
         if scene.train is not None and len(scene.train):
             tables.append(("training", scene.train.x))
@@ -44,8 +46,6 @@ class SchemaViolations:
 
 
 def _rate(where: str, x: Any, schema: Schema) -> Measurement:
-    if not len(x):
-        return missing(NAME, "rows", Status.INCONCLUSIVE, "there are no rows", slice=where, better=Better.LOWER)
     bad, ways = np.zeros(len(x), dtype=bool), []
     for words, mask in _broken(x, schema):
         if mask.any():

@@ -1,8 +1,9 @@
 """How often intervals hold the truth over simulations, whether a perfect model passes, and what a bootstrap costs.
 
-    python -m bench.validation.intervals [--quick]
+    python -m bench.validation.intervals [FAMILY ...] [--quick]
 
 One line per family of figures, each on worlds whose truth is known in closed form: 1,000 simulations, 100 with --quick.
+A word that a family's name holds asks for it alone; "perfect" and "cost" ask for these.
 Goals: coverage not below 95 % less 3 standard errors; 2,000 replicates on 100,000 rows below 0.2 s; a perfect model
 passes the calibration gate in 95 % of tries at 500 rows.
 """
@@ -29,7 +30,8 @@ from temper.validation.intersections import Intersections
 from temper.validation.performance import Performance
 from temper.validation.selective import Selective
 
-ROWS, REPLICATES, ECE_LIMIT = 500, 300, 0.02
+ROWS, REPLICATES = 500, 300
+POLICY, ECE_LIMIT = 0.1, 0.02  # the default policy's limit, and a strict one
 _SENSITIVE = (
     Column(name="a", type="category", categories=("0", "1"), sensitive=True),
     Column(name="b", type="category", categories=("0", "1"), sensitive=True),
@@ -153,40 +155,47 @@ def main(words: list[str]) -> int:
     """Print coverage, the perfect model and the cost."""
     print(machine("numpy", "scipy"))
     tries = 100 if "--quick" in words else 1000
+    named = [word for word in words if not word.startswith("-")]
     lines, least = [], 1.0
     for name, held in FAMILIES.items():
+        if named and not any(word in name for word in named):
+            continue
         rng = np.random.Generator(np.random.Philox(key=[7, 0]))
         share = sum(held(rng, seed) for seed in range(tries)) / tries
         least = min(least, share)
         lines.append([name, str(tries), f"{share:.3f}"])
-        print(lines[-1], flush=True)
-    table(f"Truth inside the 95 % interval, {ROWS} rows", ["family", "n", "share"], lines)
-    goal("lowest coverage", least, 0.95 - 3 * math.sqrt(0.95 * 0.05 / tries), at_least=True, digits=3)
-    _perfect(tries)
-    _cost(3 if "--quick" in words else 15)
+    if lines:
+        table(f"Truth inside the 95 % interval, {ROWS} rows", ["family", "n", "share"], lines)
+        goal("lowest coverage", least, 0.95 - 3 * math.sqrt(0.95 * 0.05 / tries), at_least=True, digits=3)
+    if not named or "perfect" in named:
+        _perfect(tries)
+    if not named or "cost" in named:
+        _cost(3 if "--quick" in words else 15)
     return 0
 
 
 def _perfect(tries: int) -> None:
-    """A model whose scores are the true probabilities, before a gate of .02 on its calibration error."""
-    passed = failed = naive = 0
+    """A model whose scores are the true probabilities, before two gates on its calibration error."""
+    passed = failed = corrected = naive = 0
     rng = np.random.Generator(np.random.Philox(key=[8, 0]))
     for seed in range(tries):
         x, y = _claims(rng)
         m = _find(Calibration(replicates=REPLICATES, bins=20, seed=seed).measure(_scene(x, y)), "ece")
         failed += (m.low or 0.0) > ECE_LIMIT
-        passed += (m.value or 0.0) <= ECE_LIMIT
+        passed += (m.high or 1.0) <= POLICY
+        corrected += (m.value or 0.0) <= ECE_LIMIT
         naive += dict(m.baseline)["not corrected"] <= ECE_LIMIT
     table(
-        f"A perfect model before a gate of {ECE_LIMIT:g}, {ROWS} rows",
+        f"A perfect model before the gate, {ROWS} rows",
         ["", "n", "share"],
         [
-            ["not failed", str(tries), f"{1 - failed / tries:.3f}"],
-            ["the corrected value below the limit", str(tries), f"{passed / tries:.3f}"],
-            ["the usual value below the limit", str(tries), f"{naive / tries:.3f}"],
+            [f"PASS at the default policy's limit of {POLICY:g}", str(tries), f"{passed / tries:.3f}"],
+            [f"no FAIL at a limit of {ECE_LIMIT:g}", str(tries), f"{1 - failed / tries:.3f}"],
+            [f"corrected error below {ECE_LIMIT:g}", str(tries), f"{corrected / tries:.3f}"],
+            [f"usual error below {ECE_LIMIT:g}", str(tries), f"{naive / tries:.3f}"],
         ],
     )
-    goal("perfect model not failed", 1 - failed / tries, 0.95, at_least=True, digits=3)
+    goal("perfect model passes", passed / tries, 0.95, at_least=True, digits=3)
 
 
 def _cost(repeats: int) -> None:

@@ -117,14 +117,15 @@ class Explainer:
         for row, chosen in enumerate(features):
             columns = np.concatenate([self.features[at] for at in chosen])
             moved[:, row, columns] = np.asarray(references)[:, columns]
-        return self.score(moved.reshape(-1, moved.shape[2])).reshape(len(references), -1).mean(axis=0)
+        scores = self.score(moved.reshape(-1, moved.shape[2])).reshape(len(references), -1)
+        return np.asarray(scores.mean(axis=0), dtype=np.float64)
 
 
 def _answered(scene: Scene, linked: bool) -> Floats:
     """The score in which trees add up: log odds where they are linked, else the difference of two shares."""
     scores = scored(scene)
     if scene.kind in (ScoreKind.VALUE, ScoreKind.MARGIN):
-        return scores[:, 0]
+        return np.asarray(scores[:, 0])
     if scene.kind is ScoreKind.LOGITS or not linked:
         return np.asarray(scores[:, 1] - scores[:, 0])
     tiny = np.finfo(np.float64).tiny

@@ -58,15 +58,15 @@ class Attribution:
         one, two, rows = np.split(order, [self.references, 2 * self.references])
         rows = np.sort(rows[: self.rows])
         explainer = Explainer.of(scene, self.rounds)
-        values = [explainer.values(x[rows], x[part], rng.generator(1 + at)) for at, part in enumerate((one, two))]
+        values, other = (explainer.values(x[rows], x[part], rng.generator(at)) for at, part in ((1, one), (2, two)))
         told = [
-            self._additivity(explainer, values[0], x[rows], x[one]),
-            self._agreement("background_agreement", *values, "two sets of reference rows", explainer.how),
-            self._deletion(explainer, values[0], x[rows], x[one], rng),
+            self._additivity(explainer, values, x[rows], x[one]),
+            self._agreement("background_agreement", values, other, "two sets of reference rows", explainer.how),
+            self._deletion(explainer, values, x[rows], x[one], rng),
         ]
         if not explainer.exact:
             again = explainer.values(x[rows], x[one], rng.generator(3))
-            told.append(self._agreement("draws_agreement", values[0], again, "other orders", explainer.how))
+            told.append(self._agreement("draws_agreement", values, again, "other orders", explainer.how))
         return tuple(told)
 
     def _additivity(self, explainer: Explainer, values: Any, x: Any, references: Any) -> Measurement:
@@ -114,7 +114,7 @@ class Attribution:
         )  # fmt: skip
 
     def _top(self, values: Any) -> int:
-        return max(1, min(self.top, values.shape[1] // 2))
+        return max(1, min(self.top, int(values.shape[1]) // 2))
 
     def _mean(self, each: Any, step: int) -> Any:
         """Bootstrap replicates of the mean over rows."""

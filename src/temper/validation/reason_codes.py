@@ -104,7 +104,7 @@ class ReasonCodes:
         return estimate(NAME, metric, share, np.concatenate(drawn), n, Better.HIGHER, **more)
 
     def _top(self, values: Any) -> int:
-        return max(1, min(self.codes, values.shape[1] // 2))
+        return max(1, min(self.codes, int(values.shape[1]) // 2))
 
 
 def _redrawn(train: Data, rng: Draws, at: int) -> Data:

@@ -313,8 +313,7 @@ TWINS = {
             f"{UNIT}/test_leakage.py::test_a_column_that_is_the_answer_is_named",
             f"{UNIT}/test_leakage.py::test_an_honest_column_is_not_accused_and_stands_beside_the_model",
         ),
-        "time_leakage": (f"{UNIT}/test_leakage.py::test_a_random_split_of_time_is_told_and_a_split_by_time_is_not",)
-        * 2,
+        "time_leakage": (f"{UNIT}/test_leakage.py::test_a_random_split_is_told_and_one_by_time_is_not",) * 2,
         "weak_slice": (
             f"{UNIT}/test_weak_slice.py::test_a_planted_segment_comes_first_with_its_rule_and_its_rate",
             f"{UNIT}/test_weak_slice.py::test_a_sound_model_is_not_accused",

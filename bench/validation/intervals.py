@@ -180,7 +180,7 @@ def _perfect(tries: int) -> None:
     rng = np.random.Generator(np.random.Philox(key=[8, 0]))
     for seed in range(tries):
         x, y = _claims(rng)
-        m = _find(Calibration(replicates=REPLICATES, bins=20, seed=seed).measure(_scene(x, y)), "ece")
+        m = _find(Calibration(replicates=REPLICATES, seed=seed).measure(_scene(x, y)), "ece")
         failed += (m.low or 0.0) > ECE_LIMIT
         passed += (m.high or 1.0) <= POLICY
         corrected += (m.value or 0.0) <= ECE_LIMIT

@@ -12,8 +12,9 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 def numbered(*parts: Any) -> tuple[Ints, ...]:
     """A number per row of every part (n, ...), the same one for equal rows wherever they lie; missing equals missing.
 
-    >>> [part.tolist() for part in numbered(np.array([[1.0, np.nan], [2.0, 0.0]]), np.array([[2.0, -0.0]]))]
-    [[0, 1], [1]]
+    >>> one, two = numbered(np.array([[1.0, np.nan], [2.0, 0.0]]), np.array([[2.0, -0.0]]))
+    >>> bool(one[1] == two[0]), bool(one[0] == two[0])
+    (True, False)
     """
     keys = np.concatenate([_keys(part) for part in parts if len(part)] or [np.empty(0, dtype="S1")])
     found: Ints = np.unique(keys, return_inverse=True)[1].astype(np.int64)

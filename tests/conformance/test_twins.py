@@ -276,6 +276,44 @@ TWINS = {
             f"{UNIT}/test_trigger_inversion.py::test_a_clean_model_is_not_accused",
         ),
         "partition_bound": (f"{UNIT}/test_partitions.py::test_no_poison_of_the_proven_size_changes_a_decision",) * 2,
+        "attribution": (
+            f"{UNIT}/test_attribution.py::test_reasons_that_hang_on_the_references_are_told",
+            f"{UNIT}/test_attribution.py::test_a_linear_score_is_explained_exactly",
+        ),
+        "conformal": (
+            f"{UNIT}/test_reliability.py::test_sets_that_were_right_earlier_are_wrong_later",
+            f"{UNIT}/test_reliability.py::test_sets_of_a_sound_model_hold_the_truth_as_often_as_promised",
+        ),
+        "documentation": (f"{UNIT}/test_people.py::test_open_questions_are_told_by_name_and_todo_is_no_answer",) * 2,
+        "duplicates": (
+            f"{UNIT}/test_leakage.py::test_copied_rows_are_counted_and_told",
+            f"{UNIT}/test_leakage.py::test_rows_that_are_equal_by_chance_are_not_accused",
+        ),
+        "intersections": (
+            f"{UNIT}/test_people.py::test_people_of_two_groups_are_found_with_their_name",
+            f"{UNIT}/test_people.py::test_equal_treatment_is_not_accused_however_many_pairs_there_are",
+        ),
+        "privacy": (
+            f"{UNIT}/test_people.py::test_people_who_stand_alone_are_counted",
+            f"{UNIT}/test_people.py::test_people_in_large_groups_do_not_stand_alone",
+        ),
+        "reason_codes": (
+            f"{UNIT}/test_attribution.py::test_codes_of_columns_that_carry_the_same_news_change_with_every_fit",
+            f"{UNIT}/test_attribution.py::test_codes_of_a_well_fitted_model_hold",
+        ),
+        "schema_violations": (
+            f"{UNIT}/test_leakage.py::test_every_way_to_break_the_schema_is_counted_and_named",
+            f"{UNIT}/test_leakage.py::test_rows_that_keep_the_schema_are_not_accused",
+        ),
+        "selective": (
+            f"{UNIT}/test_reliability.py::test_a_model_that_is_surest_where_it_is_wrong_is_told",
+            f"{UNIT}/test_reliability.py::test_a_calibrated_model_saves_mistakes_by_not_answering",
+        ),
+        "target_leakage": (
+            f"{UNIT}/test_leakage.py::test_a_column_that_is_the_answer_is_named",
+            f"{UNIT}/test_leakage.py::test_an_honest_column_is_not_accused_and_stands_beside_the_model",
+        ),
+        "time_leakage": (f"{UNIT}/test_leakage.py::test_a_random_split_is_told_and_one_by_time_is_not",) * 2,
         "weak_slice": (
             f"{UNIT}/test_weak_slice.py::test_a_planted_segment_comes_first_with_its_rule_and_its_rate",
             f"{UNIT}/test_weak_slice.py::test_a_sound_model_is_not_accused",

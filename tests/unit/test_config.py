@@ -103,7 +103,8 @@ def test_everything_that_is_written_arrives(folder: Path) -> None:
         5.0,
         ("input",),
     )
-    assert system.options == {"evasion.square": {"share": 0.1, "steps": 3}}
+    assert system.options["evasion.square"] == {"share": 0.1, "steps": 3}
+    assert set(system.options) == {"evasion.square", "validation.documentation"}
     assert system.plugins == ("other.attack",)
     assert system.target.kind is ScoreKind.PROBABILITIES
     amount, limit, country, share, vip = system.schema.columns

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from temper.config.build import build_system
 from temper.config.description import ABOUT, LEVELS, SECTIONS, described, exposed
 from temper.config.document import Section
+from temper.config.documentation import documented
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.recurrences import recurrences_of
@@ -34,7 +35,7 @@ Made = TypeVar("Made")
 
 _SECTIONS = (
     *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
-    *("monitor", "risk", *SECTIONS),
+    *("monitor", "risk", "documentation", *SECTIONS),
 )
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
@@ -77,7 +78,8 @@ def load_system(
         actors=actors,
         description=described(document, actors, exposure),
         options=_options(assess.section("options"), document.section("model"), base, declared)
-        | _asked_again(assess, base, schema),
+        | _asked_again(assess, base, schema)
+        | documented(document),
         cost=costs(stress.section("cost"), schema),
         plugins=assess.texts("plugins"),
         service=service_of(document, base),

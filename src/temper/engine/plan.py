@@ -33,6 +33,8 @@ SHORTER = {"evasion.standard": ("evasion.apgd", "evasion.apgd_targeted")}
 LIGHTER: dict[str, dict[str, Any]] = {
     "validation.neural_cleanse": {"steps": 120, "rows": 24},
     "validation.strip": {"rows": 500, "overlays": 16},
+    "validation.attribution": {"rows": 30, "references": 5},
+    "validation.reason_codes": {"rows": 30, "references": 5, "fits": 1},
     "validation.net_bounds": {"method": "crown", "most_coefficients": 2e7, "rows": 50, "bisections": 2},
 }
 """Options of a quick look, under the user's own; the figure's method says them."""

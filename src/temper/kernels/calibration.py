@@ -83,3 +83,28 @@ def perfect_errors(p: Array, bins: int, replicates: int, rng: np.random.Generato
     stated = np.bincount(member, weights=p)
     seen = (np.bincount(member[rng.random(len(p)) < p], minlength=len(stated)) for _ in range(replicates))
     return np.array([np.abs(counts - stated).sum() / len(p) for counts in seen])
+
+
+def brier_parts(p: Array, hit: Array, bins: int, weights: Array) -> tuple[Array, Array, Array]:
+    """(reliability, resolution, uncertainty) of the Brier score, each (b,), per row of weights (b, n).
+
+    Reliability is how far the bins' scores lie from their rates, resolution how far the rates lie from the base rate;
+    both without what chance adds to them in bins of few rows. Within a bin scores are taken as their mean.
+    Source: Murphy, "A new vector partition of the probability score", 1973; Ferro & Fricker, "A bias-corrected
+    decomposition of the Brier score", 2012.
+
+    >>> p, hit = np.array([0.2, 0.8] * 50), np.array([0, 1] * 50)
+    >>> [float(part.round(3)[0]) for part in brier_parts(p, hit, 2, np.ones((1, 100)))]
+    [0.04, 0.253, 0.253]
+    """
+    member = bins_of(p, bins)
+    order = np.argsort(member, kind="stable")
+    starts = np.searchsorted(member[order], np.arange(member.max() + 1))
+    rows, stated, seen = (np.add.reduceat((weights * part)[:, order], starts, axis=1) for part in (1.0 + 0 * p, p, hit))
+    n, here = weights.sum(axis=1), np.maximum(rows, 1e-300)
+    rate, mean = seen / here, weights @ hit / n
+    chance = (np.where(rows > 1, rows * rate * (1 - rate) / np.maximum(rows - 1, 1e-300), 0.0)).sum(axis=1) / n
+    base = mean * (1 - mean) / (n - 1)
+    reliability = (rows * (stated / here - rate) ** 2).sum(axis=1) / n - chance
+    resolution = (rows * (rate - mean[:, None]) ** 2).sum(axis=1) / n - chance + base
+    return reliability, resolution, mean * (1 - mean) + base

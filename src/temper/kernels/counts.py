@@ -43,11 +43,13 @@ def confusion(group: Any, y: Any, flag: Any, groups: int) -> Counts:
 
 
 def events(counts: Any, rate: str) -> tuple[Any, Any]:
-    """(events, rows) per group of "selection", "tpr" or "fpr", from counts (..., groups, 2, 2)."""
+    """(events, rows) per group of "selection", "tpr", "fpr" or "ppv", from counts (..., groups, 2, 2)."""
     if rate == "selection":
         return counts[..., 1].sum(axis=-1), counts.sum(axis=(-2, -1))
+    if rate == "ppv":
+        return counts[..., 1, 1], counts[..., 1].sum(axis=-1)
     if rate not in ("tpr", "fpr"):
-        raise TemperError(f"unknown rate {rate!r}", fix="use selection, tpr or fpr")
+        raise TemperError(f"unknown rate {rate!r}", fix="use selection, tpr, fpr or ppv")
     row = 1 if rate == "tpr" else 0
     return counts[..., row, 1], counts[..., row, :].sum(axis=-1)
 
@@ -92,6 +94,30 @@ def gap(counts: Any, rate: str, rng: np.random.Generator, *, replicates: int = 2
         lowest=int(np.argmin(rates)),
         n=int(rows.sum()),
     )
+
+
+def ratio(
+    counts: Any, rate: str, rng: np.random.Generator, *, replicates: int = 2000, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """The smallest over the largest rate of the groups, with its interval, from counts (groups, 2, 2).
+
+    Simultaneous as that of a gap, on logarithms of rates with half an event added, so that a rate seen as zero does not
+    look known exactly.
+
+    >>> ratio(np.array([[[50, 50], [0, 0]], [[80, 20], [0, 0]]]), "selection", np.random.default_rng(0))[0]
+    0.4
+    """
+    hits, rows = (np.asarray(part, dtype=np.float64) for part in events(np.asarray(counts), rate))
+    if len(rows) < 2 or not rows.all():
+        raise TemperError("a ratio needs at least two groups with rows", fix="merge small groups")
+    rates, smooth = hits / rows, np.log((hits + 0.5) / (rows + 1))
+    if not rates.max():
+        return 1.0, 0.0, 1.0  # nobody is flagged: all alike, and nothing known of how alike
+    drawn = events(resampled(counts, replicates, rng, least=0.5), rate)
+    moved = np.log((drawn[0] + 0.5) / (drawn[1] + 1)) - smooth
+    reach = float(np.quantile(np.ptp(moved, axis=1), confidence))
+    value, middle = float(rates.min() / rates.max()), float(np.exp(-np.ptp(smooth)))
+    return value, min(value, middle * np.exp(-reach)), min(1.0, max(value, middle * np.exp(reach)))
 
 
 def null_gaps(hits: Any, rows: Any, replicates: int, rng: np.random.Generator) -> Floats:

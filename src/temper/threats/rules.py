@@ -90,6 +90,7 @@ def answers(system: Protected) -> dict[str, str]:
         "schema.columns": _yes(bool(schema.columns)),
         "schema.sensitive": _yes(any(column.sensitive for column in schema.columns)),
         "stress.relations": _yes(bool(system.options.get("validation.metamorphic"))),
+        "system.described": _yes(bool(system.options.get("validation.documentation"))),
         "assess.recurrences": _yes(bool(system.options.get("validation.recurrence"))),
         "data.train": _yes(system.train is not None),
         "data.accepted": _yes(system.train is not None and system.accepted is not None),

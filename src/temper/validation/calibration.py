@@ -11,7 +11,7 @@ from temper.core.attack import Scene
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind
-from temper.kernels.calibration import bins_of, corrected, errors
+from temper.kernels.calibration import bins_of, brier_parts, corrected, errors
 from temper.kernels.rate import wilson
 from temper.kernels.weighted import resamples
 from temper.validation._measured import estimate, missing, not_applicable, probabilities, scored
@@ -19,6 +19,7 @@ from temper.validation._measured import estimate, missing, not_applicable, proba
 NAME = "calibration"
 _FEWEST = 50
 _CELLS = 8_000_000
+_METRICS = {"brier": Better.LOWER, "reliability": Better.LOWER, "resolution": Better.HIGHER, "ece": Better.LOWER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +30,13 @@ class Calibration:
     for a perfect model; here the sign of each bin's gap comes from other rows than its size, which puts a perfect model
     at zero (and shrinks gaps no larger than their noise). The interval's lower end gives a perfect model's whole error
     back (drawn from "every score is the true probability"), the upper end nothing, so that neither FAIL nor PASS rests
-    on this bias. `brier` is the mean squared error. For more than two classes both speak of the chosen class's score
-    against being right.
+    on this bias. `brier` is the mean squared error; of it `reliability` is what a calibrated model would not have, and
+    `resolution` what telling rows apart has saved, both corrected for bins of few rows. For more than two classes all
+    speak of the chosen class's score against being right.
     Misleads for few rows of class 1: a bin of rare events hides a factor of two in the rate; read the curve.
     Source: Bröcker & Smith, "Increasing the reliability of reliability diagrams", 2007 (consistency resampling);
-    Roelofs et al., "Mitigating bias in calibration error estimation", 2022 (bins of equal count).
+    Roelofs et al., "Mitigating bias in calibration error estimation", 2022 (bins of equal count); Ferro & Fricker, "A
+    bias-corrected decomposition of the Brier score", 2012.
 
     >>> Calibration(bins=10).bins
     10
@@ -44,23 +47,24 @@ class Calibration:
     seed: int = 0
 
     def measure(self, scene: Scene) -> tuple[Measurement, ...]:
-        """`brier` and `ece` (with the reliability curve) over the rows of the scene."""
+        """`brier` and its parts, and `ece` (with the reliability curve), over the rows of the scene."""
         if scene.kind in (ScoreKind.VALUE, ScoreKind.MARGIN):
             return not_applicable(NAME, f"the target's scores are a {scene.kind.value}, which promises no probability")
         if len(scene.x) < _FEWEST:
             reason = f"{len(scene.x)} rows are too few, {_FEWEST} are needed"
             return tuple(
-                missing(NAME, m, Status.INCONCLUSIVE, reason, n=len(scene.x), better=Better.LOWER)
-                for m in ("brier", "ece")
+                missing(NAME, metric, Status.INCONCLUSIVE, reason, n=len(scene.x), better=better)
+                for metric, better in _METRICS.items()
             )
         p, hit = _claims(probabilities(scored(scene), scene.kind), np.asarray(scene.y))
         rng = Draws(self.seed, NAME).generator()
         count = int(min(self.replicates, max(200, _CELLS // len(p))))
         weights_of = [
-            (w @ (p - hit) ** 2 / len(p), errors(p, hit, self.bins, w)) for w in resamples(len(p), count, rng)
+            (w @ (p - hit) ** 2 / len(p), errors(p, hit, self.bins, w), *brier_parts(p, hit, self.bins, w))
+            for w in resamples(len(p), count, rng)
         ]
-        squared, drawn = (np.concatenate(part) for part in zip(*weights_of, strict=True))
-        return _brier(p, hit, squared), _ece(p, hit, self.bins, drawn, rng)
+        squared, drawn, *parts = (np.concatenate(part) for part in zip(*weights_of, strict=True))
+        return _brier(p, hit, squared), *_parts(p, hit, self.bins, parts), _ece(p, hit, self.bins, drawn, rng)
 
 
 def _claims(p: Any, y: Any) -> tuple[Any, Any]:
@@ -83,6 +87,18 @@ def _brier(p: Any, hit: Any, drawn: Any) -> Measurement:
             ("always the base rate", rate * (1 - rate)),
             ("if every score were true", float((p * (1 - p)).mean())),
         ),
+    )
+
+
+def _parts(p: Any, hit: Any, bins: int, drawn: Any) -> tuple[Measurement, ...]:
+    """What of the Brier score is miscalibration, and what telling rows apart has saved."""
+    reliability, resolution, uncertainty = (float(part[0]) for part in brier_parts(p, hit, bins, np.ones((1, len(p)))))
+    base = (("uncertainty", uncertainty),)
+    told = (("reliability", reliability, Better.LOWER, ()), ("resolution", resolution, Better.HIGHER, base))
+    return tuple(
+        # Resampling adds bias of its own, so only the spread of the replicates is used.
+        estimate(NAME, metric, value, value + part - part.mean(), len(p), better, baseline=baseline)
+        for (metric, value, better, baseline), part in zip(told, drawn[:2], strict=True)
     )
 
 

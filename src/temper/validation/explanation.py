@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from temper.core.attack import Scene
-from temper.core.errors import ContractError
 from temper.core.measure import Better, Measurement, Status
 from temper.core.schema import Schema
 from temper.core.seed import Draws
-from temper.core.target import ScoreKind, Target
-from temper.kernels.loss import flagged_score
 from temper.kernels.weighted import resamples
 from temper.validation._measured import estimate, missing, not_applicable
+from temper.validation._reasons import by_id, features_of, overlap, overlap_by_chance, score_of
 
 NAME = "explanation"
 _FEWEST = 20
@@ -53,9 +51,9 @@ class Explanation:
         if len(scene.x) < _FEWEST:
             reason = f"{len(scene.x)} rows are too few, {_FEWEST} are needed"
             return tuple(missing(NAME, m, Status.INCONCLUSIVE, reason, better=Better.HIGHER) for m in names)
-        scene = _by_id(scene)
+        scene = by_id(scene)
         rng = Draws(self.seed, NAME, scene.ids)
-        features = _features(scene.schema)
+        features = features_of(scene.schema)
         order = rng.generator().permutation(len(scene.x))
         near = np.sort(order[: self.neighbours])
         halves = order[: self.rows // 2], order[self.rows // 2 : self.rows]
@@ -97,17 +95,16 @@ class Explanation:
                 np.concatenate([w @ half / len(half) for w in resamples(len(half), self.replicates, generator)])
             )
         first, second = (half.mean(axis=0, keepdims=True) for half in halves)
-        chance = sum(_hypergeometric(width, top, k) * k / (2 * top - k) for k in range(top + 1))
         return (
             estimate(
                 NAME,
                 "top_overlap",
-                float(_overlap(first, second, top)[0]),
-                _overlap(drawn[0], drawn[1], top),
+                float(overlap(first, second, top)[0]),
+                overlap(drawn[0], drawn[1], top),
                 n,
                 Better.HIGHER,
                 unit=f"Jaccard index of the top {top}",
-                baseline=(("two random orders", chance),),
+                baseline=(("two random orders", overlap_by_chance(width, top)),),
             ),
             estimate(
                 NAME,
@@ -120,19 +117,6 @@ class Explanation:
                 baseline=(("two random orders", 0.0),),
             ),
         )
-
-
-def _by_id(scene: Scene) -> Scene:
-    """The rows in the order of their ids, so that the same rows are drawn in whatever order they came."""
-    order = np.argsort(np.asarray(scene.ids), kind="stable")
-    return replace(scene, x=np.asarray(scene.x)[order], y=np.asarray(scene.y)[order], ids=np.asarray(scene.ids)[order])
-
-
-def _features(schema: Schema) -> list[Any]:
-    """Positions of what a person calls one feature: a column or a one-hot group."""
-    grouped = set(np.concatenate(schema.groups).tolist()) if schema.groups else set()
-    single = [np.array([i]) for i in range(len(schema.columns)) if i not in grouped]
-    return [*single, *schema.groups]
 
 
 def _neighbour(x: Any, rows: Any, schema: Schema, noise: float, rng: Draws) -> Any:
@@ -150,31 +134,20 @@ def _reasons(scene: Scene, x: Any, features: list[Any], references: Any) -> Any:
     stacked = np.tile(x, (len(features), len(references), 1, 1))
     for i, feature in enumerate(features):
         stacked[i][:, :, feature] = references[:, None, feature]
-    without = _scored(scene, stacked.reshape(-1, x.shape[1])).reshape(len(features), len(references), len(x))
-    return (_scored(scene, x) - without.mean(axis=1)).T
+    without = score_of(scene, stacked.reshape(-1, x.shape[1])).reshape(len(features), len(references), len(x))
+    return (score_of(scene, x) - without.mean(axis=1)).T
 
 
 def _importance(scene: Scene, rows: Any, features: list[Any], rng: Draws, half: int) -> Any:
     """Per row and feature how far the score moves when the feature comes from another row of the half."""
     x = np.asarray(scene.x, dtype=np.float64)[rows]
     generator, moved = rng.generator(1 + half), []
-    clean = _scored(scene, x)
+    clean = score_of(scene, x)
     for feature in features:
         other = x.copy()
         other[:, feature] = x[generator.permutation(len(x))][:, feature]
-        moved.append(np.abs(_scored(scene, other) - clean))
+        moved.append(np.abs(score_of(scene, other) - clean))
     return np.stack(moved, axis=1)
-
-
-def _scored(scene: Scene, x: Any) -> Any:
-    target: Target | None = scene.target
-    if target is None:
-        raise ContractError("a check needs the target in its scene", fix="build the scene with target=...")
-    score = np.asarray(flagged_score(np.asarray(target.scores(x)), scene.kind), dtype=np.float64)
-    if scene.kind is ScoreKind.PROBABILITIES and scene.classes == 2:
-        score = np.clip(score, 1e-6, 1 - 1e-6)
-        return np.log(score / (1 - score))  # reasons add up in log odds; probabilities saturate
-    return score
 
 
 def _cosine(a: Any, b: Any) -> Any:
@@ -185,13 +158,6 @@ def _cosine(a: Any, b: Any) -> Any:
     return np.where(empty, 1.0, alike)
 
 
-def _overlap(a: Any, b: Any, top: int) -> Any:
-    """Jaccard index per row of the `top` largest of two importance tables (b, features)."""
-    first, second = (np.argsort(-part, axis=1, kind="stable")[:, :top] for part in (a, b))
-    common = (first[:, :, None] == second[:, None, :]).sum(axis=(1, 2))
-    return common / (2 * top - common)
-
-
 def _rank_correlation(a: Any, b: Any) -> Any:
     """Spearman's correlation per row of two importance tables (b, features)."""
     from scipy.stats import rankdata
@@ -200,13 +166,6 @@ def _rank_correlation(a: Any, b: Any) -> Any:
     first, second = (part - part.mean(axis=1, keepdims=True) for part in (first, second))
     sizes = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     return np.divide((first * second).sum(axis=1), sizes, out=np.full(len(a), np.nan), where=sizes > 0)
-
-
-def _hypergeometric(width: int, top: int, common: int) -> float:
-    """The chance that two random sets of `top` out of `width` share `common`."""
-    from math import comb
-
-    return comb(top, common) * comb(width - top, top - common) / comb(width, top)
 
 
 PLUGIN = Explanation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,21 @@ from temper.core.attack import Scene
 from temper.core.measure import Better, Measurement, Status
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind
-from temper.kernels.counts import Gap, confusion, events, gap
+from temper.kernels.counts import Gap, confusion, events, gap, ratio
 from temper.kernels.groups import groups
 from temper.kernels.loss import decide
 from temper.validation._measured import missing, not_applicable, scored
 
 NAME = "fairness"
-RATES = {"selection_gap": "selection", "tpr_gap": "tpr", "fpr_gap": "fpr"}
-_WORDS = {"selection": "rows", "tpr": "rows of class 1", "fpr": "rows of class 0"}
+RATES = {"selection_gap": "selection", "tpr_gap": "tpr", "fpr_gap": "fpr", "ppv_gap": "ppv"}
+RATIO = "selection_ratio"
+_WORDS = {"selection": "rows", "tpr": "rows of class 1", "fpr": "rows of class 0", "ppv": "flagged rows"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fairness:
-    """Largest gaps between groups in the rate of being flagged: of all, of class 1 (TPR), of class 0 (FPR).
+    """Largest gaps between groups in the rate of being flagged: of all, of class 1 (TPR), of class 0 (FPR); in the
+    share of flagged rows that are of class 1 (PPV); and the smallest over the largest rate of all (`selection_ratio`).
 
     One measurement per sensitive column (slice "column:name") and one for the worst column (slice "all"). Numeric
     columns are cut into `bands` of equal count; missing values are a group. Groups with fewer than `smallest` rows
@@ -44,7 +46,7 @@ class Fairness:
     seed: int = 0
 
     def measure(self, scene: Scene) -> tuple[Measurement, ...]:
-        """`selection_gap`, `tpr_gap`, `fpr_gap` per sensitive column, and of the worst column."""
+        """The four gaps per sensitive column and of the worst one, and `selection_ratio` of the worst one."""
         if not scene.sensitive:
             return not_applicable(NAME, "the schema names no sensitive column")
         if scene.kind is ScoreKind.VALUE or scene.classes != 2:
@@ -52,7 +54,7 @@ class Fairness:
         flag = np.asarray(decide(scored(scene), scene.kind, scene.threshold)) == 1
         rng = Draws(self.seed, NAME).generator()
         tables = {name: self._table(scene, name, flag) for name in scene.sensitive}
-        return tuple(m for metric in RATES for m in self._gaps(metric, tables, rng))
+        return (*(m for metric in RATES for m in self._gaps(metric, tables, rng)), *self._ratios(tables, rng))
 
     def _table(self, scene: Scene, name: str, flag: Any) -> tuple[list[str], Any]:
         at = scene.schema.index(name)
@@ -79,6 +81,30 @@ class Fairness:
             all_found = gap(counts[kept], RATES[metric], rng, replicates=self.replicates, confidence=sure)
             widened.append(self._measurement(metric, all_found, names, small, "all"))
         return [*measured, _worst(metric, measured, widened)]
+
+    def _ratios(self, tables: dict[str, Any], rng: np.random.Generator) -> list[Measurement]:
+        measured = []
+        for name, (labels, counts) in tables.items():
+            kept = np.flatnonzero(events(counts, "selection")[1] >= self.smallest)
+            if len(kept) >= 2:
+                sure = 1 - 0.05 / len(tables)
+                found = ratio(counts[kept], "selection", rng, replicates=self.replicates, confidence=sure)
+                measured.append(self._ratio(found, counts[kept], [f"{name} {labels[i]}" for i in kept]))
+        if len(measured) < len(tables):
+            reason = f"a column has fewer than two groups of {self.smallest} rows"
+            return [missing(NAME, RATIO, Status.INCONCLUSIVE, reason, better=Better.HIGHER)]
+        worst = min(measured, key=lambda m: m.value or 0.0)
+        return [replace(worst, low=min(m.low or 0.0 for m in measured), high=min(m.high or 0.0 for m in measured))]
+
+    def _ratio(self, found: tuple[float, float, float], counts: Any, names: Sequence[str]) -> Measurement:
+        hits, rows = events(counts, "selection")
+        rates = hits / rows
+        return Measurement(
+            plugin=NAME, metric=RATIO, value=found[0], low=found[1], high=found[2], n=int(rows.sum()), unit="ratio",
+            better=Better.HIGHER, baseline=(("all alike", 1.0), ("four-fifths rule", 0.8)),
+            method=f"multinomial bootstrap of logarithms, {self.replicates} replicates, simultaneous over all groups",
+            caveats=(f"{names[int(rates.argmin())]} over {names[int(rates.argmax())]}",),
+        )  # fmt: skip
 
     def _measurement(
         self, metric: str, found: Gap, names: Sequence[str], small: Sequence[str], where: str

@@ -1,0 +1,1 @@
+"""Validation beside its peers, intervals that cover, and how long they take."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.moved import Moved
-from temper.core.watch import REFUSED
+from temper.core.watch import ATTEMPTS, EXCHANGES, REFUSED
 from temper.monitoring.reference import Reference, Window
 from temper.testing.law import LawBroken, require, same, sealed
 from temper.testing.scenes import schema, table, table_model
@@ -18,7 +18,8 @@ from temper.testing.scenes import schema, table, table_model
 _THRESHOLD, _CLIENT = 0.9, 50  # the model's score that is stopped, and how many rows in a row are of one client
 _WINDOWS, _LEVEL, _SURE, _CLEAR = 24, 0.05, 1e-5, 2e-3
 _N = 400
-_BEFORE = tuple({REFUSED: many} for many in (21, 17, 25, 19, 20, 15, 23, 18))  # of windows of so many rows
+_EARLIER = (21, 17, 25, 19, 20, 15, 23, 18)  # of windows of so many rows
+_BEFORE = tuple({REFUSED: many, ATTEMPTS: many, EXCHANGES: _N} for many in _EARLIER)
 
 
 def law_no_drift_is_rarely_found(comparison: type[Any]) -> None:
@@ -34,7 +35,7 @@ def law_no_drift_is_rarely_found(comparison: type[Any]) -> None:
 
 def law_something_is_found(comparison: type[Any]) -> None:
     """At least one way of drifting is found: moved, gone, of a new kind, coupled otherwise, crowded, walking, or beside
-    requests that were refused.
+    requests that were refused or objected to.
     """
     known = reference()
     told = [found(comparison, window(known, rows)).p for rows in _drifted()]
@@ -92,11 +93,12 @@ def reference() -> Reference:
 
 def window(known: Reference, rows: Any, ids: Any = None, refused: int = 20) -> Window:
     """These rows, in the order of their ids, so many in a row of one client. Beside every `refused` rows came one
-    request without a key that holds.
+    request without a key that holds, and to one of them a guard objected.
     """
     ids = np.arange(len(rows)) if ids is None else ids
     made = Window.of(known, sealed(rows), ids, ids.astype(float), ids // _CLIENT)
-    return made.counted({REFUSED: int((ids % refused == 0).sum())}, _BEFORE)
+    many = int((ids % refused == 0).sum())
+    return made.counted({REFUSED: many, ATTEMPTS: many}, _BEFORE)
 
 
 def found(comparison: type[Any], window: Window) -> Moved:

@@ -40,7 +40,7 @@ class Attempts:
     def compare(self, window: Window) -> Moved:
         """To how many exchanges the guard objected."""
         before = [one for one in window.before if ATTEMPTS in one and one.get(EXCHANGES)]
-        if ATTEMPTS not in window.events or len(before) < self.earlier:
+        if not window.tally.rows or ATTEMPTS not in window.events or len(before) < self.earlier:
             return Moved(columns=np.zeros(0, np.int64), values=np.zeros(0), p=np.zeros(0))
         many, rows = window.events[ATTEMPTS], [window.tally.rows, *(one[EXCHANGES] for one in before)]
         exposures = [each / rows[0] for each in rows[1:]]

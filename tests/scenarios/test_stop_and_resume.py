@@ -200,11 +200,11 @@ def alive(pid):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a file system of its own with a few hundred kilobytes, unmounted afterwards."""
+    """A folder on a file system of its own with two megabytes, unmounted afterwards."""
     folder = tmp_path / "disk"
     folder.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
     )
     if made.returncode:
         pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from temper.core.risk import Register, Risk, Spread, Standing
-from temper.report._blocks import SEVERITY_STYLES, grid, styled, write
+from temper.report._blocks import SEVERITY_STYLES, styled, under, write
 from temper.report._figure import number, percent
 from temper.report._inert import inert
 from temper.report.risk_charts import drawn
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _STYLES = SEVERITY_STYLES | {"very low": "dim"}
 _CLASSES = {"very low": "low"}
+RATED = (
+    "The rating goes by what one year of ten may cost, as a share of the appetite. `temper threats` rates a concern by "
+    "how bad it would be if it happened, whatever was measured."
+)
 _MARKS = {Standing.UNTESTED: "○", Standing.INCONCLUSIVE: "?", Standing.STALE: "~", Standing.MEASURED: "●"}
 
 
@@ -50,8 +54,9 @@ def sentences(register: Register) -> list[str]:
         f"before anything was measured {amount(before.middle)}), and more than {amount(now.p90)} in one year of ten.",
         f"{len(worst)} of {len(register.risks)} risks may each cost more than the appetite of "
         f"{amount(register.appetite)} {register.unit} in one year of ten and nobody has accepted them; "
-        f"{len(borne)} are accepted.",
-        f"{len(untried)} stand on no measurement that counts: untested, inconclusive, stale; none is lower for it.",
+        f"{len(borne) or 'none'} {'is' if len(borne) < 2 else 'are'} accepted.",
+        f"{len(untried)} of {len(register.risks)} rest on no measurement that counts (untested, inconclusive or stale); "
+        "that lowers none of them.",
     ]
 
 
@@ -91,27 +96,43 @@ def _row(at: int, risk: Risk, register: Register) -> dict[str, Any]:
 
 
 def _blocks(register: Register) -> Iterator[RenderableType]:
-    table = grid("Risk", "Success", f"A year, {inert(register.unit, 20)}", "Why", first="Rating")
     for at, risk in enumerate(register.risks, 1):
-        table.add_row(*_cells(_row(at, risk, register), risk))
-    yield table
+        row = _row(at, risk, register)
+        yield under(_named(row, risk), [*_told(row, risk, register.unit), styled("")], "     ")
     for line in sentences(register):
         yield styled(line, "bold")
     for note in register.notes:
         yield styled(note, "yellow")
+    yield styled(RATED, "dim")
+    open_ = next((one for one in register.risks if one.standing is not Standing.MEASURED), None)
+    if open_ is not None:
+        yield styled(f"next, for the largest that is open: {inert(open_.decides)}", "bold")
 
 
-def _cells(row: dict[str, Any], risk: Risk) -> tuple[Text, ...]:
-    rated = styled(risk.rating, _STYLES.get(risk.rating, ""))
-    rated.append(f"\n{'was ' + risk.rating_before if row['moved'] else 'as before'}", style="dim")
-    name = styled(f"{row['number']} {risk.title}", "bold")
-    name.append(f"\n{inert(risk.scenario)}", style="dim")
-    success = styled(f"{row['mark']} {row['standing'].upper()}\n{row['chance']}")
-    success.append(f"\nwas {row['chance_before']}", style="dim")
-    cost = styled(row["annual"])
-    cost.append(f"\n1 year in 10: {row['p90']}\nwas {row['annual_before']}", style="dim")
-    why = styled("; ".join(risk.because) or "nothing was measured")
+def _named(row: dict[str, Any], risk: Risk) -> Text:
+    text = styled(f"{row['number']:>2}  ", "bold")
+    text.append(risk.rating, style=_STYLES.get(risk.rating, ""))
+    text.append(f" (was {risk.rating_before})" if row["moved"] else "", style="dim")
+    text.append(f" {inert(risk.title)}", style="bold")
+    text.append(f"  {inert(risk.scenario)}", style="dim")
+    return text
+
+
+def _told(row: dict[str, Any], risk: Risk, unit: str) -> Iterator[Text]:
+    yield _moved(f"a year: {row['annual']} {inert(unit, 20)}, in one of ten more than {row['p90']}", row, "annual")
+    yield _moved(f"an attempt succeeds: {row['chance']}", row, "chance")
+    why = styled(f"{row['mark']} {row['standing']}")
+    why.append(f": {inert('; '.join(risk.because))}" if risk.because else "")
+    yield why
     for words, style in ((risk.accepted, "cyan"), (risk.lapsed, "bold yellow")):
-        why.append(f"\n{inert(words)}" if words else "", style=style)
-    why.append(f"\nwould decide: {inert(risk.decides)}", style="dim")
-    return rated, name, success, cost, why
+        if words:
+            yield styled(words, style)
+    yield styled(f"would decide: {risk.decides}", "dim")
+
+
+def _moved(words: str, row: dict[str, Any], name: str) -> Text:
+    """A figure, and what it was where a measurement moved it."""
+    text = styled(words)
+    was = row[f"{name}_before"]
+    text.append("" if row[name].startswith(f"{was} (") else f"; was {was}", style="dim")
+    return text

@@ -129,6 +129,9 @@ def _blocks(found: Threats) -> Iterator[RenderableType]:
     for warning in found.warnings:
         yield styled(f"warning: {warning}", "bold yellow")
     yield styled(_counts(model), "bold")
+    yield styled("Rated by how bad each would be if it happened, whatever was measured.", "dim")
+    step = "what a year of it may cost: temper threats --risk"
+    yield styled(f"next: {step if found.record else 'temper assess measures them; ' + step}", "bold")
 
 
 def _heading(found: Threats) -> Text:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from temper.core.measure import Measurement, Status
-from temper.core.requirement import Verdict
+from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
 from temper.core.threat_model import Answer, Concern, ThreatModel
 from temper.report._figure import SEVERITIES, deciding, judged_as_rate, limit, plain_name, sentence
@@ -21,6 +21,8 @@ _SPEAK_OF = {
     "training data": "the training rows",
 }
 """What a figure is of, by the name of its digest in a run."""
+_TOGETHER = "strongest"
+"""The figure of a family that speaks of all its attacks together."""
 _ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
 
 
@@ -133,14 +135,33 @@ def _judged(concern: Concern, record: Record) -> Iterator[tuple[Verdict, str]]:
     order = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.WAIVED, Verdict.PASS)
     found = []
     for judgement in record.judgements:
-        figure = deciding(judgement, record.measurements)
-        if figure is not None and any(_of(figure, name, concern) for name in concern.plugins):
+        for verdict, figure in _spoken(judgement, concern, record):
             rule = judgement.requirement
             wanted = limit(rule, judged_as_rate(judgement, figure))
             words = f"{plain_name(figure.name)} {sentence(figure)}, asked for {wanted}"
-            found.append((order.index(judgement.verdict), SEVERITIES.index(rule.severity), judgement.verdict, words))
+            found.append((order.index(verdict), SEVERITIES.index(rule.severity), verdict, words))
+            break
     for _, _, verdict, words in sorted(found, key=lambda one: one[:2]):
         yield verdict, words
+
+
+def _spoken(judgement: Judgement, concern: Concern, record: Record) -> Iterator[tuple[Verdict, Measurement]]:
+    """What the requirement says of figures of this concern: the one that decided it, else a claim of another, such as
+    of another actor. What is said of all attacks together is said of each concern that they try.
+    """
+    families = dict.fromkeys(name.partition(".")[0] for name in concern.plugins)
+    names = [*concern.plugins, *(f"{family}.{_TOGETHER}" for family in families)]
+
+    def mine(figure: Measurement) -> bool:
+        return any(_of(figure, name, concern) for name in names)
+
+    figure = deciding(judgement, record.measurements)
+    if figure is not None and mine(figure):
+        yield judgement.verdict, figure
+    for claim in judgement.claims:
+        for one in record.measurements:
+            if one.name == claim.measured and one.slice == claim.slice and mine(one):
+                yield Verdict.WAIVED if judgement.verdict is Verdict.WAIVED else claim.verdict, one
 
 
 def evidence(line: Line) -> str:

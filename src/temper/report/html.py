@@ -103,15 +103,18 @@ def _duration(seconds: float) -> str:
 def _sections(record: Record) -> list[dict[str, Any]]:
     """One section per kind of threat or check: its curves, its figures beside their baselines, and its blindness."""
     drawn = charts.curves(record.measurements)
+    groups = grouped(record.measurements).items()
+    heads = [family_title(name).split(":")[0] for name, _ in groups]
     return [
         {
             "id": f"section-{at}",
             "title": family_title(name),
+            "short": heads[at] if heads.count(heads[at]) == 1 else family_title(name),
             "charts": drawn[name],
             "misleads": [pair for pair in record.misleads if family(pair[0]) == name],
             **(_stress(group) if name == "stress" else {"boards": [], "worst": None, "rows": group}),
         }
-        for at, (name, group) in enumerate(grouped(record.measurements).items())
+        for at, (name, group) in enumerate(groups)
     ]
 
 

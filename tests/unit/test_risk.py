@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from temper import api
 from temper.config.reading import parse
@@ -38,7 +40,7 @@ from temper.core.target import Access
 from temper.core.threat import Actor, Scenario, Threat
 from temper.engine.risk import risk_of
 from temper.kernels.rate import measure_rate
-from temper.report.risk import amount, section, sentences
+from temper.report.risk import amount, section, sentences, show_register
 from temper.report.risk_charts import drawn
 from temper.store.codec import dump, load
 from temper.threats.register import register
@@ -246,6 +248,15 @@ def test_three_charts_and_a_table_of_all() -> None:
     assert [chart.title.split(":")[0] for chart in shown["charts"]] == ["Risk matrix", "Loss exceedance", "Tornado"]
     assert drawn(register([], Stakes(), {}, TODAY)) == []
     assert amount(41_234.0) == "41,200"
+
+
+def test_a_narrow_terminal_holds_a_register() -> None:
+    kept = io.StringIO()
+    show_register(two(), Console(file=kept, width=80))
+    told = kept.getvalue()
+    assert max(map(len, told.splitlines())) <= 80
+    assert all(one.scenario in told for one in two().risks), "no name is cut in two"
+    assert "next, for the largest that is open: temper assess --only" in " ".join(told.split())
 
 
 # -- what runs know ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from temper.core.assistant import Assistant
 from temper.core.description import Control, Description, Flow, Interface
 from temper.core.errors import ConfigError, TemperError
 from temper.core.measure import Measurement, Status
+from temper.core.requirement import Claim, Judgement, Requirement, Verdict
 from temper.core.run import Record
 from temper.core.system import Exposure
 from temper.core.threat import Actor
@@ -197,6 +198,21 @@ def test_evidence_is_measured_inconclusive_or_untested_with_the_reason(model: Th
     assert evidence(line).startswith("1 of ")
     assert line.state == "partly"
     assert dict(gaps([line]))["it crashed"] == ("evasion.random_search",)
+
+
+def test_what_is_said_of_all_attacks_together_is_said_of_the_concern(model: ThreatModel) -> None:
+    both = [rate("evasion.strongest", slice=f"actor:{name}") for name in ("fraudster", "insider")]
+    claims = tuple(
+        Claim(measured=one.name, slice=one.slice, verdict=verdict, kept=verdict is Verdict.PASS)
+        for one, verdict in zip(both, (Verdict.FAIL, Verdict.PASS), strict=True)
+    )
+    rule = Requirement(id="holds", metric=both[0].name, at_most=0.2)
+    judged = Judgement(requirement=rule, verdict=Verdict.FAIL, measured=both[0].name, value=both[0].value)
+    made = run(*both, judgements=(replace(judged, claims=claims),))
+    said = {line.concern.id: line.verdicts for line in coverage(model, made)}
+    assert said["evasion@fraudster"] == (Verdict.FAIL,)
+    assert said["evasion@insider"] == (Verdict.PASS,), "each actor's own claim"
+    assert said["poisoning"] == ()
 
 
 def test_figures_of_another_actor_are_no_evidence(model: ThreatModel) -> None:

@@ -212,7 +212,7 @@ def test_what_is_said_of_all_attacks_together_is_said_of_the_concern(model: Thre
     said = {line.concern.id: line.verdicts for line in coverage(model, made)}
     assert said["evasion@fraudster"] == (Verdict.FAIL,)
     assert said["evasion@insider"] == (Verdict.PASS,), "each actor's own claim"
-    assert said["poisoning"] == ()
+    assert said["extraction"] == ()
 
 
 def test_figures_of_another_actor_are_no_evidence(model: ThreatModel) -> None:

@@ -55,8 +55,8 @@ def sentences(register: Register) -> list[str]:
         f"{len(worst)} of {len(register.risks)} risks may each cost more than the appetite of "
         f"{amount(register.appetite)} {register.unit} in one year of ten and nobody has accepted them; "
         f"{len(borne) or 'none'} {'is' if len(borne) < 2 else 'are'} accepted.",
-        f"{len(untried)} of {len(register.risks)} rest on no measurement that counts (untested, inconclusive or stale); "
-        "that lowers none of them.",
+        f"{len(untried)} of {len(register.risks)} rest on no measurement that counts (untested, inconclusive or "
+        "stale); that lowers none of them.",
     ]
 
 

@@ -19,9 +19,6 @@ from unit.web_desk import NOW, World
 pytestmark = marks
 PICTURES = os.environ.get("TEMPER_PICTURES", "")
 """A folder for pictures of what was seen, to be looked at; none are made without it."""
-SQUEEZED = """[...document.querySelectorAll("main td")].filter(one =>
-    one.innerText.length > 8 && one.offsetWidth && one.offsetHeight > 2 * one.offsetWidth).map(one => one.innerText)"""
-"""Cells so narrow that their words stand letter under letter."""
 PAGES = (
     "/",
     "/runs",
@@ -60,7 +57,6 @@ def test_every_page_can_be_read_named_and_fits(browser: Any, place: tuple[World,
         )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
-        assert page.evaluate(SQUEEZED) == [], where
 
 
 def test_without_script_from_the_overview_to_the_row_and_to_an_order(browser: Any, place: tuple[World, str]) -> None:

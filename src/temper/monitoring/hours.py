@@ -28,7 +28,7 @@ def hours_of(at: Array, zone: str) -> Array:
 
     seconds = np.floor(at).astype(np.int64).astype("datetime64[s]")
     there = pd.DatetimeIndex(seconds).tz_localize("UTC").tz_convert(zone)
-    return np.asarray(there.dayofweek * 24 + there.hour, dtype=np.int64)
+    return np.asarray(there.day_of_week * 24 + there.hour, dtype=np.int64)
 
 
 def clock_of(data: Data) -> Array:

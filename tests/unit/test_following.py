@@ -395,13 +395,17 @@ def told():
     return " ".join(found.output.split())
 
 
-def test_a_rhythm_is_no_alarm_of_a_stream_by_the_hour_of_the_week(hourly):
+def test_a_rhythm_is_an_alarm_of_a_stream(hourly):
     hourly(strata="[]")
     assert "in the stream amount is" in told()
+
+
+def test_a_rhythm_is_no_alarm_by_the_hour_of_the_week(hourly):
     hourly()
     found = told()
     assert "in the stream" not in found
-    assert "the stream begins: 168 of 168 hours of the week have fewer than 615 rows of reference, 0 of them" in found
+    assert "the stream begins: 168 of 168 hours of the week have fewer than " in found
+    assert "rows of reference, 0 of them none" in found
 
 
 def test_the_hour_may_stand_beside_a_segment_and_a_change_is_seen(hourly):
@@ -441,7 +445,9 @@ def test_hours_are_the_same_in_one_look_and_in_many_and_go_by_their_zone(world):
     times = np.floor(np.linspace(0.0, 7 * DAY, len(REFERENCE)))
 
     def look(place, day, zone="Europe/Rome"):
-        following = Following(watch=shift, begins=lambda: shift.fit(following.rows(REFERENCE, times), schema), zone=zone)
+        following = Following(
+            watch=shift, begins=lambda: shift.fit(following.rows(REFERENCE, times), schema), zone=zone
+        )
         watch = Watch(feed=str(place), time="at", id="id", window=DAY)
         return Monitor(
             watch=watch,

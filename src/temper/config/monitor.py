@@ -85,7 +85,9 @@ def _stream_of(section: Section) -> Streaming | None:
         raise section.error(f"{section.path}.tolerance must lie from 0 up to 1", "tolerance")
     strata, zone = section.texts("strata"), section.text("zone", usual.zone)
     if section.has("zone") and HOUR_OF_WEEK not in strata:
-        raise section.error(f"{section.path}.zone needs strata: {HOUR_OF_WEEK}", "zone", fix="add it, or leave zone out")
+        raise section.error(
+            f"{section.path}.zone needs strata: {HOUR_OF_WEEK}", "zone", fix="add it, or leave zone out"
+        )
     if zone not in available_timezones():
         raise section.error(f"{section.path}.zone {zone!r} is no time zone", "zone", fix="write Europe/Rome, or UTC")
     return Streaming(one_false_alarm_per=per, tolerance=tolerance, strata=strata, zone=zone)

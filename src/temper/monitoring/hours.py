@@ -40,7 +40,7 @@ def clock_of(data: Data) -> Array:
         )
     if np.issubdtype(data.time.dtype, np.datetime64):
         return np.asarray(data.time.astype("datetime64[s]").astype(np.int64))
-    if len(data.time) and not (_SINCE <= data.time.min() and data.time.max() < _UPTO):
+    if len(data.time) and not (data.time.min() >= _SINCE and data.time.max() < _UPTO):
         raise ConfigError(
             f"the times of the assessment, {data.time.min():g} to {data.time.max():g}, are not seconds since 1970,"
             f" and strata: {HOUR_OF_WEEK} needs a date",

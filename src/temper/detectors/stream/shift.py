@@ -44,9 +44,9 @@ class Shift:
 
     Rows must be exchangeable within a stratum: no trend, no cycle, no clusters. What cycles belongs into `strata`,
     columns whose values together say where a row belongs (an hour of the week, a segment); they are not watched
-    themselves, and strata with fewer than 200 reference rows are pooled. `clock` is a column with the hour of the week, 0
-    to 167: each is a stratum of its own, however few rows of reference it has. Clustered rows (several per customer) break
-    the promise: aggregate them first. `tolerance` is the largest harmless shift, as the share of rows that lie
+    themselves, and strata with fewer than 200 reference rows are pooled. `clock` is a column with the hour of the week,
+    0 to 167: each is a stratum of its own, however few rows of reference it has. Clustered rows (several per customer)
+    break the promise: aggregate them first. `tolerance` is the largest harmless shift, as the share of rows that lie
     elsewhere; a normal column moved by a tenth of its standard deviation is 0.04. Every column is watched twice, by
     ranks that learn from the stream, which see the smallest shifts, and by ranks in the reference alone, which a slow
     poisoning cannot move, and which allow for the reference's own error (with a probability of 99 % over references).

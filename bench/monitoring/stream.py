@@ -4,9 +4,9 @@
 
 All rows are SIMULATED, 30 columns, but those of adult. `null` counts alarms where nothing changes: one per 10,000 rows
 is allowed; `week` does so for a rhythm of hours and days, and finds a shift in it. In `delay` a column moves by so many
-standard deviations; CUSUM knows the true mean and deviation and the size of the shift, and its limit is set (Siegmund's approximation, checked here by simulation) so that it runs as long
-without a change as `Shift` was seen to do at a chosen 100,000. `adwin` is river's, one per column, which has seen
-20,000 rows before.
+standard deviations; CUSUM knows the true mean and deviation and the size of the shift, and its limit is set (Siegmund's
+approximation, checked here by simulation) so that it runs as long without a change as `Shift` was seen to do at a
+chosen 100,000. `adwin` is river's, one per column, which has seen 20,000 rows before.
 """
 
 from __future__ import annotations

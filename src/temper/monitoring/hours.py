@@ -22,7 +22,7 @@ def hours_of(at: Array, zone: str) -> Array:
     """The hour of the week (n,) in a time zone, of times (n,) in seconds since 1970; 0 begins on Monday at midnight.
 
     >>> hours_of(np.array([0.0, 345_600.0, 345_599.5]), "UTC"), hours_of(np.array([0.0]), "Asia/Tokyo")
-    (array([72,  0, 167]), array([81]))
+    (array([ 72,   0, 167]), array([81]))
     """
     import pandas as pd
 

@@ -44,6 +44,19 @@ def seasonal(rng: np.random.Generator, n: int) -> Array:
     return rows
 
 
+def weekly(rng: np.random.Generator, n: int, weeks: int = 4) -> Array:
+    """A sine of one standard deviation over a day, and half of one more at weekends; nineteen times as many rows at the
+    busiest hour as at the quietest. Column 30 is the hour of the week.
+    """
+    every = np.arange(weeks * 168)
+    busy = 1.0 + 0.9 * np.sin(every / 24 * 2 * np.pi)
+    hour = np.sort(rng.choice(every, size=n, p=busy / busy.sum())) % 168
+    rows = rng.standard_normal((n, COLUMNS + 1), dtype=np.float32)
+    rows += (np.sin(hour / 24 * 2 * np.pi) + 0.5 * (hour >= 120))[:, None].astype(np.float32)
+    rows[:, COLUMNS] = hour
+    return rows
+
+
 def clustered(rng: np.random.Generator, n: int) -> Array:
     """Five rows of each customer after each other, which correlate by a half."""
     own = rng.standard_normal((n, COLUMNS), dtype=np.float32)
@@ -60,6 +73,19 @@ def kinds() -> Schema:
     """The columns of `mixed`."""
     levels = [Column(name=f"k{n}", type="category", categories=tuple(f"{at}" for at in range(n))) for n in LEVELS]
     return Schema(columns=(*(Column(name=f"c{at}", missing=True) for at in range(24)), *levels))
+
+
+def lengths(alarms: int, rows: int) -> Array:
+    """Rows per alarm, between the ends of a Poisson interval; no alarm counts as half of one."""
+    from scipy.special import gammaincinv
+
+    low = gammaincinv(alarms, 0.025) if alarms else 0.0
+    return rows / np.array([gammaincinv(alarms + 1, 0.975), max(alarms, 0.5), max(low, 0.01)])
+
+
+def between(length: Array) -> str:
+    """The same in words."""
+    return f"{length[1]:,.0f} [{length[0]:,.0f}, {length[2]:,.0f}]"
 
 
 Made = Callable[[np.random.Generator, int], Array]

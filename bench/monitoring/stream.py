@@ -1,12 +1,12 @@
 """Shifted columns of a stream: false alarms beside what was chosen, delays beside CUSUM and ADWIN, and cost.
 
-    python -m bench.monitoring.stream [--quick] [null | delay | choose | adwin | attack | speed | look ...]
+    python -m bench.monitoring.stream [--quick] [null | week | delay | choose | adwin | attack | speed | look ...]
 
 All rows are SIMULATED, 30 columns, but those of adult. `null` counts alarms where nothing changes: one per 10,000 rows
-is allowed. In `delay` a column moves by so many standard deviations; CUSUM knows the true mean and deviation and the
-size of the shift, and its limit is set (Siegmund's approximation, checked here by simulation) so that it runs as long
-without a change as `Shift` was seen to do at a chosen 100,000. `adwin` is river's, one per column, which has seen
-20,000 rows before.
+is allowed; `week` does so for a rhythm of hours and days, and finds a shift in it. In `delay` a column moves by so many
+standard deviations; CUSUM knows the true mean and deviation and the size of the shift, and its limit is set (Siegmund's
+approximation, checked here by simulation) so that it runs as long without a change as `Shift` was seen to do at a
+chosen 100,000. `adwin` is river's, one per column, which has seen 20,000 rows before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from bench.monitoring._streams import COLUMNS, NULL, clustered, independent, real, seasonal
+from bench.monitoring._streams import COLUMNS, NULL, between, clustered, independent, lengths, real, seasonal
+from bench.monitoring._week import week
 from bench.table import goal, machine, table
 from temper.core.detector import to_arrays
 from temper.core.schema import Schema
@@ -50,7 +51,7 @@ def main(words: list[str]) -> int:
 
 def null(quick: bool) -> None:
     """Alarms in streams without a change, beside those that are allowed."""
-    from scipy.special import betaincinv, gammaincinv
+    from scipy.special import betaincinv
 
     streams, n, rows, worst = 10 if quick else 60, 2 * PER, [], np.inf
     for name, made, reference, schema, strata in (*NULL, *real()):
@@ -60,15 +61,13 @@ def null(quick: bool) -> None:
             watch = Shift(one_false_alarm_per=PER, strata=strata)
             found = watch.step(watch.fit(made(rng, reference), schema), made(rng, n))[1].alarms
             alarms, early = alarms + int(found.sum()), early + bool(found[: PER // 2].any())
-        low = gammaincinv(alarms, 0.025) if alarms else 0.0
-        high = gammaincinv(alarms + 1, 0.975)
-        length = streams * n / np.array([high, max(alarms, 0.5), max(low, 0.01)])
+        length = lengths(alarms, streams * n)
         ends = [betaincinv(early, streams - early + 1, 0.025) if early else 0.0]
         ends += [betaincinv(early + 1, streams - early, 0.975) if early < streams else 1.0]
         promised = strata or made not in (seasonal, clustered)
         worst = min(worst, length[0]) if promised else worst
         rows.append([
-            name, alarms, f"{streams * n // PER}", f"{length[1]:,.0f} [{length[0]:,.0f}, {length[2]:,.0f}]",
+            name, alarms, f"{streams * n // PER}", between(length),
             f"{early / streams:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]", "0.50",
         ])  # fmt: skip
     head = ["nothing changes", "alarms", "allowed", "rows per alarm", f"alarmed at in {PER // 2:,} rows", "bound"]
@@ -348,7 +347,7 @@ def look(quick: bool) -> None:
 
 
 PARTS: dict[str, Callable[[bool], None]] = {
-    "null": null, "delay": delay, "choose": choose, "adwin": adwin, "attack": attack, "speed": speed,
+    "null": null, "week": week, "delay": delay, "choose": choose, "adwin": adwin, "attack": attack, "speed": speed,
     "look": look,
 }  # fmt: skip
 

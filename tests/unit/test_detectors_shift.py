@@ -296,3 +296,48 @@ def test_what_cannot_be_watched_is_refused(options: dict[str, Any], error: type[
 def test_rows_of_another_width_are_refused() -> None:
     with pytest.raises(ContractError):
         Shift().step(Shift().fit(mixed(400), MIXED), normal(2, 3))
+
+
+# --- by the hour of the week
+
+WEEK = Schema(columns=tuple(Column(name=name) for name in ("a", "b", "segment", "hour")))
+
+
+def weekly(n: int, seed: int) -> Array:
+    """Two numbers with a rhythm of hours and weekends, one of two segments, and the hour, over four weeks in order."""
+    hour = np.sort(rng(seed).integers(4 * 168, size=n)) % 168
+    level = 0.5 * np.sin(hour / 24 * 2 * np.pi) + 0.5 * (hour >= 120)
+    segment = np.random.Generator(np.random.Philox(key=seed + 99)).integers(2, size=n)
+    return np.column_stack([normal(n, 2, seed) + level[:, None], segment, hour]).astype(np.float32)
+
+
+def test_a_week_alarms_unless_its_hours_are_strata_however_few_rows_each_has() -> None:
+    for clock, alarms in (("", True), ("hour", False)):
+        watch = Shift(strata=("segment",) if clock else ("segment", "hour"), clock=clock)
+        assert bool(seen(watch, watch.fit(weekly(6_000, 1), WEEK), weekly(9_000, 2))[2]) is alarms
+
+
+def test_a_change_in_one_segment_is_seen_through_the_rhythm() -> None:
+    watch, rows = Shift(strata=("segment",), clock="hour"), weekly(9_000, 2)
+    rows[3_000:, 1] += np.where(rows[3_000:, 2] == 1, 0.7, 0.0).astype(np.float32)
+    state = watch.fit(weekly(12_000, 1), WEEK)
+    state, signal, row = seen(watch, state, rows)
+    assert 3_000 < row < 5_000
+    assert signal.reason.startswith("b is higher")
+
+
+def test_evidence_of_hours_does_not_depend_on_how_rows_are_cut() -> None:
+    watch, rows = Shift(clock="hour"), weekly(600, 3)
+    rows[::7, 3] = np.nan  # no hour is a stratum, too
+    whole = watch.step(watch.fit(weekly(2_000, 1), WEEK), rows)[1].values
+    state, values = watch.fit(weekly(2_000, 1), WEEK), []
+    for part in np.array_split(rows, 5):
+        state = from_arrays(Watch, {name: value.copy() for name, value in to_arrays(state).items()})
+        state, signal = watch.step(state, part)
+        values.append(signal.values)
+    np.testing.assert_array_equal(np.concatenate(values), whole)
+
+
+def test_a_clock_that_is_no_column_is_refused() -> None:
+    with pytest.raises(SchemaError, match="no column 'hours'"):
+        Shift(clock="hours").fit(weekly(400, 1), WEEK)

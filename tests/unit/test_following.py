@@ -349,3 +349,133 @@ def test_a_stream_beside_a_signed_reference_begins_with_the_rows_that_were_signe
 def test_a_stratum_of_another_feed_is_refused():
     with pytest.raises(SchemaError, match="no column 'hour'"):
         Shift(strata=("hour",)).fit(REFERENCE, SCHEMA)
+
+
+# --- hours of the week
+
+
+MONDAY = 1_767_571_200  # 2026-01-05, in seconds since 1970
+
+
+def week(n, seed, weeks=1):
+    """Rows with a rhythm of hours, in the weeks after a Monday."""
+    rng = np.random.default_rng(seed)
+    at = MONDAY + np.sort(rng.integers(weeks * 7 * 86_400, size=n))
+    level = np.sin(at / DAY * 2 * np.pi)
+    return pd.DataFrame(
+        {
+            "amount": rng.normal(level, 1.0),
+            "kind": rng.choice(["a", "b"], n),
+            "at": pd.to_datetime(at, unit="s"),
+            "id": [f"{seed}-{row}" for row in range(n)],
+        }
+    )
+
+
+@pytest.fixture
+def hourly(home):
+    """The same with a rhythm, and a feed of a week of it."""
+
+    def written(test=None, data="data: {test: test.csv, target: y, time: at}", strata="[hour-of-week]"):
+        frame = week(4_000, 1, 2) if test is None else test
+        frame.assign(y=(frame.amount > 0).astype(int)).drop(columns="id").to_csv("test.csv", index=False)
+        text = YAML.replace("data: {test: test.csv, target: y}", data) % (f", strata: {strata}", "")
+        (home / "temper.yaml").write_text(text)
+
+    for file in (home / "feed").iterdir():
+        file.unlink()
+    feed = week(3_000, 2)
+    feed.assign(p=1 / (1 + np.exp(-feed.amount))).to_csv("feed/week.csv", index=False)
+    return written
+
+
+def told(*words):
+    found = run("run", *words)
+    assert found.exit_code in (0, 1, 3), found.output
+    return " ".join(found.output.split())
+
+
+def test_a_rhythm_is_an_alarm_of_a_stream(hourly):
+    hourly(strata="[]")
+    assert "in the stream amount is" in told()
+
+
+def test_a_rhythm_is_no_alarm_by_the_hour_of_the_week(hourly):
+    hourly()
+    found = told("--json")
+    assert "in the stream" not in run("status", "--limit", "100").output
+    assert "the stream begins: 168 of 168 hours of the week have fewer than " in found
+    assert "rows of reference, 0 of them none" in found
+
+
+def test_the_hour_may_stand_beside_a_segment_and_a_change_is_seen(hourly):
+    hourly(strata="[hour-of-week, kind]")
+    feed = week(3_000, 2)
+    feed["amount"] += np.where((feed.kind == "b") & (feed["at"] >= "2026-01-08"), 1.2, 0.0)
+    feed.assign(p=1 / (1 + np.exp(-feed.amount))).to_csv("feed/week.csv", index=False)
+    assert "in the stream amount is higher since 2026-01-08" in told()
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "fix"),
+    [
+        ({"data": "data: {test: test.csv, target: y, drop: [at]}"}, "say no time", "data: {time"),
+        ({"test": week(900, 1).assign(at=np.arange(900))}, "0 to 899, are not seconds since 1970", "2027-01-31"),
+    ],
+)
+def test_hours_without_a_clock_are_refused(hourly, change, message, fix):
+    hourly(**change)
+    found = run("run").exception
+    assert isinstance(found, ConfigError)
+    assert message in found.message
+    assert fix in found.fix
+
+
+def test_times_may_be_seconds_since_1970(hourly):
+    frame = week(4_000, 1, 2)
+    hourly(test=frame.assign(at=frame["at"].astype("datetime64[s]").astype("int64")))
+    assert "the stream begins: 168 of 168" in told("--json")
+
+
+def test_hours_are_the_same_in_one_look_and_in_many_and_go_by_their_zone(world):
+    shift = Shift(clock="hour-of-week")
+    schema = Schema(columns=(*SCHEMA.columns, Column(name="hour-of-week")))
+    times = np.floor(np.linspace(0.0, 7 * DAY, len(REFERENCE)))
+
+    def look(place, day, zone="Europe/Rome"):
+        following = Following(
+            watch=shift, begins=lambda: shift.fit(following.rows(REFERENCE, times), schema), zone=zone
+        )
+        watch = Watch(feed=str(place), time="at", id="id", window=DAY)
+        return Monitor(
+            watch=watch,
+            schema=SCHEMA,
+            reference=COUNTED,
+            digest="r",
+            windows=world.control.windows,
+            following=following,
+        ).look(day * DAY)
+
+    whole, daily = world.feed(*DAYS), world.feed(*DAYS)
+    look(whole, 5)
+    for day in range(1, 6):
+        look(daily, day)
+    assert world.said(daily) == world.said(whole)
+    assert sum(bool(one.notes) for one in world.said(whole)) == 1, "the note stands where the stream begins"
+    rome, utc = (Following(watch=shift, begins=lambda: None, zone=zone) for zone in ("Europe/Rome", "UTC"))
+    assert rome.options != utc.options
+    assert Following(watch=SHIFT, begins=lambda: None).options.endswith("strata=()"), "a stream without hours goes on"
+    summer = np.array([1_783_000_800.0])  # 2026-07-02 14:00 UTC, a Thursday
+    assert [one.rows(np.zeros((1, 1)), summer)[0, 1] for one in (rome, utc)] == [3 * 24 + 16, 3 * 24 + 14]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{strata: [kind], zone: Europe/Rome}", "needs strata: hour-of-week"),
+        ("{strata: [hour-of-week], zone: Rome}", "'Rome' is no time zone"),
+    ],
+)
+def test_a_zone_that_says_nothing_is_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        watch_of(parse(f"monitor: {{feed: f, time: at, stream: {text}}}", "temper.yaml"), tmp_path)

@@ -12,7 +12,8 @@ monitor:
   smallest: 0.1                  # a distance of distributions that is worth an alarm
   manifest: .temper/reference.npz.manifest.json   # with public_key: the reference has to be the one that was signed
   public_key: ops.pub
-  stream: {one_false_alarm_per: 1e7, tolerance: 0.05, strata: [segment]}   # rows as one stream, besides windows
+  stream: {one_false_alarm_per: 1e7, tolerance: 0.05, strata: [hour-of-week, segment], zone: Europe/Rome}
+                                 # rows as one stream, besides windows; hours of the week by the clock of a zone
   grace: 1h                      # how long after a window's end its rows may still come
   attempts: [rules, linear]      # of an assistant, with `feed: ledger`: stages whose objections are attempts
   labels: labels/                # a table, or a folder of them: what became of rows, by the column of `id`
@@ -28,11 +29,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from temper.config.document import Section
 from temper.config.feed import feed_of
 from temper.core.outcome import Truth
-from temper.core.watch import Streaming, Watch
+from temper.core.watch import HOUR_OF_WEEK, Streaming, Watch
 
 _SIGNED = ("manifest", "public_key")
 _JUDGED = ("window", "false_alarms", "smallest", "grace", "stream")
@@ -67,7 +69,7 @@ def watch_of(document: Section, base: Path) -> Watch | None:
         false_alarms=false_alarms,
         smallest=smallest,
         grace=seconds(section, "grace", usual.grace),
-        stream=_stream_of(section.section("stream").only("one_false_alarm_per", "tolerance", "strata")),
+        stream=_stream_of(section.section("stream").only("one_false_alarm_per", "tolerance", "strata", "zone")),
     )
 
 
@@ -81,7 +83,14 @@ def _stream_of(section: Section) -> Streaming | None:
         raise section.error(f"{section.path}.one_false_alarm_per must be 1 row or more", "one_false_alarm_per")
     if not 0 <= tolerance < 1:
         raise section.error(f"{section.path}.tolerance must lie from 0 up to 1", "tolerance")
-    return Streaming(one_false_alarm_per=per, tolerance=tolerance, strata=section.texts("strata"))
+    strata, zone = section.texts("strata"), section.text("zone", usual.zone)
+    if section.has("zone") and HOUR_OF_WEEK not in strata:
+        raise section.error(
+            f"{section.path}.zone needs strata: {HOUR_OF_WEEK}", "zone", fix="add it, or leave zone out"
+        )
+    if zone not in available_timezones():
+        raise section.error(f"{section.path}.zone {zone!r} is no time zone", "zone", fix="write Europe/Rome, or UTC")
+    return Streaming(one_false_alarm_per=per, tolerance=tolerance, strata=strata, zone=zone)
 
 
 def truth_of(document: Section, base: Path) -> Truth | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+HOUR_OF_WEEK = "hour-of-week"
+"""The stratum of a stream that no column tells: the time of a row does."""
+
 PERSISTENT = "persistent"
 """The alarm of scores that have crowded below the threshold over many windows."""
 
@@ -55,12 +58,13 @@ class Streaming:
     """`monitor: stream:` of a temper.yaml: all rows, in order of time, are watched as one stream that alarms without
     reason once in `one_false_alarm_per` rows at most, on average and over all columns. Shifts within the `tolerance` (a
     distance of distribution functions) are harmless; `strata` are columns whose values say what a row may be compared
-    with.
+    with, and `hour-of-week`, which is by the clock of `zone`.
     """
 
     one_false_alarm_per: int = 1_000_000
     tolerance: float = 0.0
     strata: tuple[str, ...] = ()
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,7 @@ def payable(made: Bins, counts: Array, tolerance: float) -> Payable:
     """
     n = counts[:, 0, :, BINS].astype(float)
     with np.errstate(divide="ignore"):
-        error = np.sqrt(np.log(4.0 * max(n.size, 1) / _UNSURE) / (2.0 * n))
+        error = _FAR * np.sqrt(enough(n.size) / n)
     apart = np.stack([tolerance + error, np.full(n.shape, tolerance)], axis=1)
     known = np.stack([error <= _FAR, np.ones(n.shape, dtype=bool)], axis=1)
     factors = np.stack([blunt_bets(), blunt_bets() if tolerance else bets()])
@@ -126,6 +126,11 @@ def payable(made: Bins, counts: Array, tolerance: float) -> Payable:
         usual=usual,
         gaps=gap_kept[..., None, :] + gap_part[..., None, :] * gaps[:, None, None],
     )
+
+
+def enough(many: int) -> float:
+    """Rows that counts need to be held against, where there are so `many`: one in each stratum and column."""
+    return float(np.log(4.0 * max(many, 1) / _UNSURE) / (2.0 * _FAR * _FAR))
 
 
 def _fair(factors: Array, apart: Array, known: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from temper.core.detector import from_arrays, to_arrays
 from temper.core.watch import Seen, Shifted, Watched
 from temper.detectors.stream.shift import Shift
 from temper.detectors.stream.shift import Watch as State
+from temper.monitoring.hours import hours_of, unsure
 from temper.store.arrays import packed, unpacked
 from temper.store.control.windows import Stream
 
@@ -51,16 +52,25 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Following:
-    """How a feed is watched as a stream, and the state it `begins` in."""
+    """How a feed is watched as a stream, and the state it `begins` in. With a `zone`, rows get the hour of the week
+    there as their last column.
+    """
 
     watch: Shift
     begins: Callable[[], State]
+    zone: str = ""
 
     @property
     def options(self) -> str:
         """What tells streams of one feed apart."""
         watch = self.watch
-        return f"one_false_alarm_per={watch.one_false_alarm_per} tolerance={watch.tolerance:g} strata={watch.strata}"
+        hours = f" hours={self.zone}" if self.zone else ""
+        how = f"one_false_alarm_per={watch.one_false_alarm_per} tolerance={watch.tolerance:g}"
+        return f"{how} strata={watch.strata}{hours}"
+
+    def rows(self, x: Array, at: Array) -> Array:
+        """Rows (n, d) that came at these times, as the detector has them."""
+        return np.column_stack([x, hours_of(at, self.zone).astype(x.dtype)]) if self.zone else x
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,7 +89,10 @@ class Followed:
         """What is said of this window, with what its rows say as a part of the stream."""
         if one.start < self.upto:
             return replace(one, notes=(*one.notes, _LATE))
+        first = self.before is None and self._standing is None
         standing, shifts = self._went_on(rows)
+        if first and self.how.zone:
+            one = replace(one, notes=(*one.notes, *unsure(standing.state)))
         self._standing, self.upto = standing, one.ends
         return replace(one, seen=Seen.FAIL if shifts else one.seen, shifts=shifts, streamed=standing.state.rows)
 
@@ -100,7 +113,7 @@ class Followed:
     def _went_on(self, new: Rows) -> tuple[Standing, tuple[Shifted, ...]]:
         stands, order = self._stands(), np.lexsort((new.ids, new.at))
         numbers, times = stands.state.rows + np.arange(len(order)), new.at[order]
-        state, signal = self.how.watch.step(stands.state, new.x[order])
+        state, signal = self.how.watch.step(stands.state, self.how.rows(new.x[order], times))
         known = np.append(stands.rows, numbers), np.append(stands.times, times)
         ends = np.unique([0, len(order) - 1])
         rows, moments = np.append(stands.rows, numbers[ends]), np.append(stands.times, times[ends])

@@ -18,7 +18,7 @@ from temper.core.outcome import Truth
 from temper.core.schema import Column, Schema
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
-from temper.core.watch import Feed, Streaming, Watch
+from temper.core.watch import HOUR_OF_WEEK, Feed, Streaming, Watch
 from temper.detectors.stream.shift import Shift
 from temper.detectors.stream.shift import Watch as State
 from temper.kernels.cbpe import Calibrator
@@ -36,6 +36,7 @@ from temper.monitoring.assessed import (
 from temper.monitoring.counted import Spread
 from temper.monitoring.feed import arrived
 from temper.monitoring.following import Following
+from temper.monitoring.hours import clock_of
 from temper.monitoring.kept import known_as
 from temper.monitoring.labels import Cohort
 from temper.monitoring.matured import Matured
@@ -113,9 +114,18 @@ def following_of(system: Protected, watch: Watch, digest: str) -> Following:
     Those rows have to be the ones that a signed reference was made of; this is asked where a stream begins.
     """
     how, schema = watch.stream or Streaming(), streamed(system, watch)
-    for name in how.strata:
+    hourly = HOUR_OF_WEEK in how.strata and HOUR_OF_WEEK not in schema.names
+    strata = tuple(name for name in how.strata if not hourly or name != HOUR_OF_WEEK)
+    for name in strata:
         schema.index(name)
-    shift = Shift(one_false_alarm_per=how.one_false_alarm_per, tolerance=how.tolerance, strata=how.strata)
+    at = clock_of(system.data) if hourly else np.zeros(0)
+    shift = Shift(
+        one_false_alarm_per=how.one_false_alarm_per,
+        tolerance=how.tolerance,
+        strata=strata,
+        clock=HOUR_OF_WEEK if hourly else "",
+    )
+    columns = (*schema.columns, *([Column(name=HOUR_OF_WEEK)] if hourly else ()))
 
     def begins() -> State:
         if watch.manifest and known_as(reference_of(system, watch)) != digest:
@@ -123,9 +133,10 @@ def following_of(system: Protected, watch: Watch, digest: str) -> Following:
                 "a stream begins with the rows of the assessment, and they are not those of the signed reference",
                 fix="put these rows back, or make the reference again with `temper assess` and sign it",
             )
-        return shift.fit(rows_of(system, watch), schema)
+        return shift.fit(following.rows(rows_of(system, watch), at), Schema(columns=columns))
 
-    return Following(watch=shift, begins=begins)
+    following = Following(watch=shift, begins=begins, zone=how.zone if hourly else "")
+    return following
 
 
 def streamed(system: Protected, watch: Watch) -> Schema:

@@ -15,7 +15,7 @@ from temper.core.watch import Shifted
 from temper.detectors._ordinary import categories, dealt, none, served
 from temper.kernels.shift import Bins, Found, Payable, begun, binned, bins, counted, followed, payable
 from temper.kernels.shift_bets import CATEGORY, NUMBER
-from temper.kernels.strata import Strata, strata, stratum
+from temper.kernels.strata import HOURS, Strata, hourly, strata, stratum
 
 Array = np.ndarray[Any, Any]
 _FEWEST, _CUT_BY, _MOST, _NAMED, _LISTED, _WIDE = 200, 8_192, 100_000, 3, 5, 2.5
@@ -44,8 +44,9 @@ class Shift:
 
     Rows must be exchangeable within a stratum: no trend, no cycle, no clusters. What cycles belongs into `strata`,
     columns whose values together say where a row belongs (an hour of the week, a segment); they are not watched
-    themselves, and strata with fewer than 200 reference rows are pooled. Clustered rows (several per customer) break
-    the promise: aggregate them first. `tolerance` is the largest harmless shift, as the share of rows that lie
+    themselves, and strata with fewer than 200 reference rows are pooled. `clock` is a column with the hour of the week,
+    0 to 167: each is a stratum of its own, however few rows of reference it has. Clustered rows (several per customer)
+    break the promise: aggregate them first. `tolerance` is the largest harmless shift, as the share of rows that lie
     elsewhere; a normal column moved by a tenth of its standard deviation is 0.04. Every column is watched twice, by
     ranks that learn from the stream, which see the smallest shifts, and by ranks in the reference alone, which a slow
     poisoning cannot move, and which allow for the reference's own error (with a probability of 99 % over references).
@@ -65,6 +66,7 @@ class Shift:
     one_false_alarm_per: int = 1_000_000
     tolerance: float = 0.0
     strata: tuple[str, ...] = ()
+    clock: str = ""
 
     def fit(self, x: Array, schema: Schema) -> Watch:
         """A part of the rows says where bins begin and end, and the rest is counted."""
@@ -74,30 +76,33 @@ class Shift:
                 fix="give a positive number of rows and a share of rows from 0 up to 1",
             )
         rows, aside = dealt(x, schema), np.array([schema.index(name) for name in self.strata], dtype=np.int64)
-        watched = np.setdiff1d(np.arange(rows.shape[1]), aside)
+        hour = [schema.index(self.clock)] if self.clock else []
+        watched = np.setdiff1d(np.arange(rows.shape[1]), [*aside, *hour])
         cut = min(len(rows) // 4, _CUT_BY)
         made = bins(rows[:cut], watched, categories(schema, rows.shape[1])[watched])
         levels = strata(rows[cut:], aside, _FEWEST)
-        if not len(watched) or levels.many * len(watched) > _MOST:
+        many = levels.many * (HOURS + 1 if self.clock else 1)
+        if not len(watched) or many * len(watched) > _MOST:
             raise ConfigError(
-                f"{len(watched)} columns to watch in {levels.many:,} strata",
+                f"{len(watched)} columns to watch in {many:,} strata",
                 fix=f"leave a column to watch, and strata times columns below {_MOST:,}",
             )
-        counts = counted(binned(made, rows[cut:]), stratum(levels, rows[cut:]), levels.many)
+        names = np.array(schema.names or [f"column {at}" for at in range(rows.shape[1])])
+        counts = counted(binned(made, rows[cut:]), self._where(levels, names, rows[cut:]), many)
         return Watch(
             bins=made,
             strata=levels,
             counts=counts,
             payable=payable(made, counts, self.tolerance),
             evidence=begun(len(watched)),
-            names=np.array(schema.names or [f"column {at}" for at in range(rows.shape[1])]),
+            names=names,
         )
 
     def step(self, state: Watch, batch: Array) -> tuple[Watch, Signal]:
         """The logarithm of the evidence after each row; an alarm is one of `log(one_false_alarm_per)` or more."""
         rows = served(batch, len(state.names))
         per, found = self.one_false_alarm_per, binned(state.bins, rows)
-        where = stratum(state.strata, rows)
+        where = self._where(state.strata, state.names, rows)
         evidence, named, beside = followed(found, where, state.counts, state.payable, state.evidence, per, state.rows)
         state = replace(state, rows=state.rows + len(rows))
         values = np.log(evidence)
@@ -106,6 +111,11 @@ class Shift:
         shifts, columns = _shifts(state, named), [state.bins.columns[at] for at in np.flatnonzero(beside)]
         reason = _told(shifts, [str(state.names[column]) for column in columns])
         return state, Signal(values=values, alarms=evidence >= per, reason=reason, shifts=shifts)
+
+    def _where(self, levels: Strata, names: Array, rows: Array) -> Array:
+        """The stratum of each row."""
+        number = stratum(levels, rows)
+        return hourly(number, rows[:, int(np.argmax(names == self.clock))]) if self.clock else number
 
 
 def _shifts(state: Watch, found: Sequence[Found]) -> tuple[Shifted, ...]:

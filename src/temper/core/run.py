@@ -19,6 +19,10 @@ class Skipped:
     why: str
 
 
+_ROWS = ("training data", "accepted training data", "held-out data", "monitoring reference")
+_SUBJECTS = ("model", "assistant", "judging model", "assessment", "description", "schema", "attacks", "temper.yaml")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What one assessment found. `state` is finished | stopped | failed; `digests` names what it speaks of.
@@ -61,6 +65,11 @@ class Record:
         """The verdict it is shown with: a run that is not complete, or judged nothing, is never shown as passed."""
         whole = self.state == "finished" and self.judgements
         return Verdict.INCONCLUSIVE if self.verdict is Verdict.PASS and not whole else self.verdict
+
+    @property
+    def libraries(self) -> tuple[tuple[str, str], ...]:
+        """The versions it was made with: whatever in its digests is nothing it speaks of."""
+        return tuple(pair for pair in self.digests if pair[0] not in (*_SUBJECTS, *_ROWS))
 
     @property
     def code(self) -> int:

@@ -12,7 +12,7 @@ from temper.store.database import Store
 from temper.store.evidence import said
 
 _DATA = ("training data", "accepted training data", "held-out data")
-_CODE = ("attacks", "assessment", "temper.yaml")
+_CODE = ("schema", "description", "attacks", "assessment", "temper.yaml")
 
 
 def lineage(store: Store, control: Control, name: str) -> Iterator[str]:
@@ -21,9 +21,8 @@ def lineage(store: Store, control: Control, name: str) -> Iterator[str]:
     digests = dict(record.digests)
     yield from (f"data        {one}: {inert(digests[one])}" for one in _DATA if one in digests)
     yield from (f"code        {one}: {inert(digests[one])}" for one in _CODE if one in digests)
-    others = (*_DATA, *_CODE, "model", "monitoring reference")
-    libraries = [f"{one} {value}" for one, value in record.digests if one not in others]
-    yield f"libraries   {inert(', '.join(libraries)) or 'none named'}"
+    libraries = ", ".join(f"{name} {version}" for name, version in record.libraries)
+    yield f"libraries   {inert(libraries) or 'none named'}"
     yield f"model       {inert(digests.get('model', 'not named'))}"
     who = inert(record.author) or "nobody named"
     yield f"run         {record.id}, {record.verdict.name}, {record.started}, by {who}"

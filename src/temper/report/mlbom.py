@@ -17,7 +17,6 @@ _PYPI = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9._+!-]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _FILE = re.compile(r"SHA-256 ([0-9a-f]{64})")
 _DATA = ("training data", "held-out data")
-_OTHERS = ("model", "assessment", "description", "schema", "attacks", "temper.yaml", *_DATA)
 
 
 def render(record: Record) -> str:
@@ -28,7 +27,7 @@ def render(record: Record) -> str:
     left out. Source: CycloneDX 1.6, `machine-learning-model` and `modelCard`.
     """
     digests = dict(record.digests)
-    libraries = [_library(n, v) for n, v in digests.items() if n not in _OTHERS and _PYPI.fullmatch(f"{n}@{v}")]
+    libraries = [_library(n, v) for n, v in record.libraries if _PYPI.fullmatch(f"{n}@{v}")]
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

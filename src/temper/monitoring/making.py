@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from temper.config.assistant import load_assistant
 from temper.config.monitor import truth_of, watch_of
 from temper.config.objectives import objectives_of
 from temper.config.reading import read as read_config
@@ -95,6 +94,8 @@ def monitor_of(
 
 def exchanges_of(config: Path, watch: Watch, windows: Windows) -> Monitor:
     """The monitor of an assistant: exchanges have no columns, and its windows are held against those before."""
+    from temper.config.assistant import load_assistant  # and with it what a monitor of tables need not wait for
+
     assistant = load_assistant(config)
     reference = Reference.fit(np.zeros((2, 0)), Schema())
     return Monitor(

@@ -139,32 +139,30 @@ def twins(system, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["serial", "processes"])
-def test_a_signal_from_the_terminal_stops_the_run_and_keeps_what_is_done(terminal, twins, engine):
+def test_a_signal_from_the_terminal_stops_the_run_and_keeps_what_is_done(terminal, twins):
     system, twin = twins
-    process = started(system, "--engine", engine)
+    process = started(system, "--engine", "processes")
     wait_for(process, "[2/")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     assert ended(process) == 4
     stopped = system.store.run()
     assert stopped.state == "stopped"
     for one, more in ((system, ["--resume"]), (twin, [])):
-        told = terminal("assess", "-c", one.config, "--suite", "quick", *SOME, "--engine", engine, *more)
+        told = terminal("assess", "-c", one.config, "--suite", "quick", *SOME, "--engine", "processes", *more)
         assert told.code in (0, 1, 3), told.all
     assert reused(system.store.run()) >= 2
     same(system.store.run(), twin.store.run())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["serial", "processes"])
-def test_a_killed_run_resumes_without_running_a_finished_task_again(terminal, twins, engine):
+def test_a_killed_run_resumes_without_running_a_finished_task_again(terminal, twins):
     system, twin = twins
-    process = started(system, "--engine", engine)
+    process = started(system, "--engine", "serial")
     wait_for(process, "[3/")
     os.killpg(process.pid, signal.SIGKILL)
     assert ended(process) == -signal.SIGKILL
     for one, more in ((system, ["--resume"]), (twin, [])):
-        told = terminal("assess", "-c", one.config, "--suite", "quick", *SOME, "--engine", engine, *more)
+        told = terminal("assess", "-c", one.config, "--suite", "quick", *SOME, "--engine", "serial", *more)
         assert told.code in (0, 1, 3), told.all
     assert reused(system.store.run()) >= 3
     same(system.store.run(), twin.store.run())

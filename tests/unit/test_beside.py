@@ -20,6 +20,7 @@ from unit.kept_runs import assessed
 from unit.test_jobs import gone
 
 pytestmark = pytest.mark.slow
+TESTS = Path(__file__).parents[1]
 CONSOLE = """
 import json, sys, time
 import uvicorn
@@ -49,7 +50,12 @@ with beside(sys.argv[1]):
 def started(stack: ExitStack, text: str, *words: str) -> Any:
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", text, *words]
-    process = stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL))
+    places = os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", "")))
+    process = stack.enter_context(
+        subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": places}
+        )
+    )
     stack.callback(process.kill)
     return process, process.stdout.readline()
 

@@ -31,7 +31,7 @@ def read(path: Path) -> tuple[Reference, str]:
     """The reference in this file, and its digest. Raises `StoreError` where it is damaged or of another format."""
     arrays = load(path, "a reference")
     if int(arrays["format"]) != FORMAT:
-        raise StoreError(f"{path} is of another Temper", fix="`temper monitor reference` makes it again")
+        raise StoreError(f"{path} is of another Temper", fix="delete it and run `temper assess`, which makes it again")
     found = from_arrays(Reference, arrays)
     return replace(found, names=tuple(map(str, found.names))), digest(arrays)
 

@@ -159,7 +159,7 @@ def test_the_model_is_fitted_again_from_its_file_as_it_was(tmp_path):
 def test_the_written_description_says_simulated_and_is_short(tmp_path):
     text = fraud.write(tmp_path, seed=2, customers=100, days=12).read_text()
     assert yaml.safe_load(text)["system"]["simulated"] is True
-    assert len(text.splitlines()) < 70
+    assert len(text.splitlines()) < 60
 
 
 def test_the_written_history_gives_the_columns_of_the_test_payments(tmp_path):

@@ -14,6 +14,7 @@ from temper.core.errors import ConfigError
 from temper.core.evidence import DAY, Cause, Evidence, Present, Triggers
 from temper.core.measure import Better, Measurement, Status
 from temper.core.outcome import Outcome
+from temper.core.outline import outlined
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.core.watch import Kind, Seen, Watched
@@ -165,6 +166,16 @@ def kept(tmp_path):
         return evidence(store.measured("fraud", model), model)
 
     return found
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+def test_a_run_in_short_is_the_same_before_it_is_stored(tmp_path, state):
+    """What the store reads of a document, and what is read of a run that has just ended."""
+    store, broken = Store.open(tmp_path / "temper.db"), figure("fuzz.edges", Status.ERROR)
+    ended = run("0001", 1, state=state)
+    ended = replace(ended, measurements=(*ended.measurements, broken))
+    store.save_run(ended)
+    assert store.outlines() == [outlined(ended)]
 
 
 def test_the_latest_run_of_a_part_is_its_evidence(kept):

@@ -41,9 +41,9 @@ def written(tmp_path_factory):
 
 def _without_history(text):
     """Of the few payments there is no history; tests/unit/test_fraud.py holds that of the whole demo."""
-    head, _, tail = text.partition("stress:\n")
+    head, _, tail = text.partition("\nstress:")
     assert tail, "the demo's temper.yaml declares its history"
-    return head.replace(", time: day, history: history.parquet", "") + tail[tail.index("policy:") :]
+    return head.replace(", time: day, history: history.parquet", "") + tail[tail.index("\npolicy:") :]
 
 
 @pytest.fixture

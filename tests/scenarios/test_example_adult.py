@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("TEMPER_DATA", ROOT.parent / "shared" / "data"))
 ADULT = DATA / "adult" / "adult.csv.gz"
 MODELS = ("forest", "restrained")
+pytestmark = pytest.mark.slow
 
 
 def run(*arguments):
@@ -62,7 +63,6 @@ def test_adult_without_data_says_where_the_original_is(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_the_forest_tells_on_its_people_and_the_restrained_one_does_not(adult, terminal):
     found, verdicts = {}, {}
     for name in MODELS:

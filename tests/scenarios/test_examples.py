@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scenarios.story import Folder
+from scenarios.story import Desk, Folder, typed
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("TEMPER_DATA", ROOT.parent / "shared" / "data"))
@@ -59,9 +60,14 @@ def test_every_form_of_the_model_is_assessed_alike(credit, model, terminal):
     sound(figures(told), retrains=model != "onnx")
 
 
-def test_the_credit_model_hardened_holds_better_and_compare_says_so(credit, tmp_path, terminal):
+def test_the_credit_model_hardened_holds_better_and_compare_says_so(credit, tmp_path, monkeypatch):
     import pandas as pd
 
+    from temper.engine.task import SUITES
+
+    few = replace(SUITES["quick"], attacked=60, trained=1_000, references=2, doses=(0.05,), repeats=1, students=200)
+    monkeypatch.setitem(SUITES, "quick", few)  # hardening measures every room anew
+    terminal = Desk(typed)
     bank = Folder(shutil.copytree(credit / "lightgbm", tmp_path / "bank", ignore=shutil.ignore_patterns("runs*")))
     for part, rows in (("train", 2_500), ("test", 700)):  # hardening fits and attacks many models
         bank.write(pd.read_parquet(bank.path / f"{part}.parquet").iloc[:rows], part)

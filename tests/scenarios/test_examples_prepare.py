@@ -16,6 +16,7 @@ DATA = Path(os.environ.get("TEMPER_DATA", ROOT.parent / "shared" / "data"))
 CREDIT = DATA / "credit_default_uci" / "credit-card-clients.csv.gz"
 DIGITS = DATA / "mnist_t10k"
 MODELS = ("lightgbm", "pipeline", "onnx")
+pytestmark = pytest.mark.slow
 
 
 def run(script, *arguments, environment=None):
@@ -185,7 +186,6 @@ def images(tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_shapes_are_told_apart_by_the_saved_network(images):
     # Eight classes: chance is 12.5 %.

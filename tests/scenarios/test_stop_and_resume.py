@@ -56,6 +56,7 @@ def interrupted(system):
     return system.function(STOPS, version='"1"')
 
 
+@pytest.mark.slow
 def test_ctrl_c_gives_a_stopped_run_with_partial_results_and_resume_completes_it(desk, interrupted):
     told = desk.assess(interrupted, *SOME)
     assert told.code == 4, told.all
@@ -76,6 +77,7 @@ def test_ctrl_c_gives_a_stopped_run_with_partial_results_and_resume_completes_it
     same(finished, interrupted.store.run())
 
 
+@pytest.mark.slow
 def test_a_stopped_run_never_reads_as_a_verdict(desk, interrupted):
     interrupted.requires("id: ranks, metric: performance.auc, at_least: 0.1")
     told = desk.assess(interrupted, *SOME)

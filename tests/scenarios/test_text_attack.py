@@ -25,6 +25,7 @@ def rates(said):
     return {name: (float(broken), float(chance), int(n)) for name, broken, n, chance in found}
 
 
+@pytest.mark.slow
 def test_messages_made_by_code_are_attacked_and_called_simulated():
     done = run("--messages", 25)
     assert done.returncode == 0, done.stderr

@@ -101,11 +101,8 @@ def interval_of(hits: tuple[int, ...], trials: int, use: str = "show") -> tuple[
     return clustered_rate(hits, [trials] * len(hits), use=use)[1:]  # type: ignore[arg-type]
 
 
-SLOW = [pytest.param(rate, likeness, marks=pytest.mark.slow) for rate, likeness in ((0.3, 0.1), (0.3, 0.4), (0.5, 1.0))]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("rate", "likeness"), [(0.05, 0.0), (0.15, 0.8), *SLOW])
+@pytest.mark.campaign
+@pytest.mark.parametrize(("rate", "likeness"), [(0.05, 0.0), (0.15, 0.8), (0.3, 0.1), (0.3, 0.4), (0.5, 1.0)])
 def test_a_planted_rate_is_covered_as_often_as_promised(rate: float, likeness: float) -> None:
     rng, runs = np.random.default_rng(11), 1000
     seen = [interval_of(tuple(np.sort(drawn(rate, likeness, 40, 5, rng))), 5) for _ in range(runs)]
@@ -209,7 +206,7 @@ def test_the_number_that_is_asked_for_decides_and_no_smaller_one_does(anytime: b
     assert clusters_needed([0.0, 1.0], [95, 5], 0.05, 0.95, anytime) is None
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("likeness", [0.0, 0.6])
 def test_an_interval_for_any_time_holds_at_the_worst_moment(likeness: float) -> None:
     rng, runs, missed = np.random.default_rng(9), 120, 0
@@ -220,7 +217,7 @@ def test_an_interval_for_any_time_holds_at_the_worst_moment(likeness: float) -> 
     assert missed / runs <= 0.1 + 2 * math.sqrt(0.09 / runs)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("likeness", [0.0, 0.5])
 def test_the_difference_of_pairs_is_covered_as_often_as_promised(likeness: float) -> None:
     """Two runs of the same prompts, each with its own rate of working, the second half as weak."""

@@ -45,6 +45,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("kind", ["forest", "net"])
 def test_models_fitted_together_are_those_fitted_alone(kind: str) -> None:

@@ -245,7 +245,7 @@ def test_json_of_a_search_is_json(tmp_path: Path) -> None:
     assert urlsplit(told["cases"]).path.endswith("cases.json")
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", INSIDE)
 def test_every_planted_defect_is_found_in_a_process(name: str) -> None:
     found = inside(name, Effort(cases=600, seconds=60.0))
@@ -253,7 +253,7 @@ def test_every_planted_defect_is_found_in_a_process(name: str) -> None:
     assert min(one.changed for one in found.defects) <= 3
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("kind", planted_served.SERVED, ids=lambda kind: kind.__name__)
 def test_every_planted_defect_is_found_behind_http(kind: type[planted.Scorer]) -> None:
     found = served(kind, Effort(cases=900, seconds=25.0))

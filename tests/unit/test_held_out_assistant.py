@@ -237,6 +237,7 @@ def test_no_text_makes_it_stumble(text: str) -> None:
     assert Clerk(character=Character.strong()).chance(said(text)) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["a-" * 500_000, "%41" * 400_000, "\ud800" * 10_000, "0" * 1_000_000, '"' * 100_000, "<" * 999_999]
 )

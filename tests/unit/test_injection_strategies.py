@@ -96,7 +96,7 @@ def late_rate(name: str) -> float:
     return float(np.mean([bool(one.hits) for run in runs(name, -3.0, 18 * len(GOALS)) for one in run[len(run) // 2 :]]))
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize(("name", "less"), [("genetic", 2.5), ("bandit", 1.0), ("best_of_n", 1.0)])
 def test_at_equal_budget_no_less_is_found_than_by_templates(name: str, less: float) -> None:
     """Of fourteen goals; `less` is within what chance does with twelve stand-ins. Over eighteen, with standard errors,
@@ -105,7 +105,7 @@ def test_at_equal_budget_no_less_is_found_than_by_templates(name: str, less: flo
     assert goals_found(name) >= goals_found("templates") - less
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize(("name", "factor"), [("genetic", 1.2), ("bandit", 1.2), ("tree", 1.0)])
 def test_what_learns_hits_more_often_in_the_end_than_templates_do(name: str, factor: float) -> None:
     """Eighteen stand-ins gave 1.66, 2.69 and 1.19 times the templates' rate."""

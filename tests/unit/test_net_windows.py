@@ -90,6 +90,7 @@ WEIGHTS = torch.tensor([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]], dtype=torch.float64
 WHOSE = torch.arange(ROWS).repeat_interleave(2)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(nets(), st.sampled_from(["linf", "l2", "l1"]), st.sampled_from([0.01, 0.05, 0.2]), st.integers(0, 1_000))
 def test_no_value_in_the_net_leaves_its_ends_and_costlier_methods_are_tighter(
@@ -111,6 +112,7 @@ def test_no_value_in_the_net_leaves_its_ends_and_costlier_methods_are_tighter(
         assert (dear >= cheap - 1e-9).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(nets(), st.sampled_from(["linf", "l2", "l1"]), st.integers(0, 1_000))
 def test_windows_give_the_bounds_of_whole_coefficients(net: Any, norm: str, seed: int) -> None:

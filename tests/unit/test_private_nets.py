@@ -50,6 +50,7 @@ def right(target: Any, data: Data) -> float:
     return float((decided == data.y).mean())
 
 
+@pytest.mark.slow
 def test_it_learns_what_many_rows_say_and_states_its_budget() -> None:
     target = open_target(net())
     model: Any = DpSgd(epsilon=4.0).apply(target, rows(), RNG)
@@ -134,6 +135,7 @@ def test_a_step_that_draws_no_row_is_a_step() -> None:
     assert np.isfinite(model.scores(rows(60).x)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ScoreKind.MARGIN, ScoreKind.LOGITS, ScoreKind.PROBABILITIES])
 def test_every_kind_of_score_is_trained(kind: ScoreKind) -> None:
     module = net(out=1 if kind is ScoreKind.MARGIN else 2)

@@ -49,6 +49,7 @@ def changed(before: Part, after: Part) -> dict[str, Any]:
     return {effect.metric: effect for effect in effects("query_budget", before, after)}
 
 
+@pytest.mark.slow
 def test_a_thief_with_few_identities_gets_a_worse_copy_and_no_honest_client_is_cut(here: World, before: Part) -> None:
     after = run(task(NAME, SMALL), behind(here, QueryBudget(rows=50, clients=1, volumes=HONEST)))
     assert figure(after, "f1").queries == 50
@@ -60,6 +61,7 @@ def test_a_thief_with_few_identities_gets_a_worse_copy_and_no_honest_client_is_c
     assert figure(after, "single_f1").value == figure(after, "f1").value, "one identity is all he has"
 
 
+@pytest.mark.slow
 def test_many_identities_undo_it_and_one_alone_does_not(here: World, before: Part) -> None:
     after = run(task(NAME, SMALL), behind(here, QueryBudget(rows=50, clients=8, volumes=HONEST)))
     found = changed(before, after)

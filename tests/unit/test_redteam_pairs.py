@@ -96,6 +96,7 @@ def test_a_weaker_version_is_worse_and_what_a_search_tried_alone_is_named(store:
     assert pairs_of_it.prompts + genetic.before == TINY.attempts
 
 
+@pytest.mark.slow
 def test_other_seeds_and_runs_that_kept_nothing_are_told(store: Store) -> None:
     before, after = run(store, FEEBLE, "1"), run(store, FEEBLE, "1", seed=1)
     assert any("seeds 0 and 1" in note for note in found(store, before, after).notes)

@@ -71,6 +71,7 @@ def verdict(record: Record, name: str) -> Verdict:
     return next(one.verdict for one in record.judgements if one.requirement.id == name)
 
 
+@pytest.mark.slow
 def test_what_always_gives_in_is_decided_with_fewer_questions(tmp_path: Path) -> None:
     fixed, stopped = Counted(FEEBLE), Counted(FEEBLE)
     run(fixed, tmp_path / "fixed", stop=False)
@@ -102,6 +103,7 @@ def test_a_claim_that_stays_open_says_how_many_more_it_takes(tmp_path: Path) -> 
     assert f"{judgement.needed - 130:,} more than there are" in judgement.explanation
 
 
+@pytest.mark.slow
 def test_the_same_run_is_had_again_from_its_answers(tmp_path: Path) -> None:
     call = Counted(FEEBLE)
     once = run(call, tmp_path / "a", stop=True)
@@ -127,7 +129,7 @@ def trial(goal: str, hit: bool, number: int) -> Attempt:
     return Attempt(strategy="injection.tree", injection=injection, trial=number, evidence=evidence)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("rate", [0.05, 0.08])
 def test_looking_after_every_round_decides_wrongly_no_oftener_than_promised(rate: float) -> None:
     """Five aims, each at the limit or a little above it: to say they keep it is wrong, at it that one breaks it too."""

@@ -86,6 +86,7 @@ def test_a_clean_model_is_not_accused() -> None:
     assert ratio.low < DELIVERED
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_fitted_again_meets_twins_of_trees_and_says_so() -> None:
     class Box:
         """Only its scores can be reached."""

@@ -122,7 +122,8 @@ def _separator(path: Path) -> str:
 
 def read_parts(path: Path, columns: list[str], text: Sequence[str] = ()) -> Iterator[pd.DataFrame]:
     """What `read_columns` reads, of a parquet file in parts of some million values, whose types are those of the file;
-    of text, which has no types, as a whole.
+    of text, which has no types, as a whole. One row group is in memory at a time: the readers of all of them together
+    keep what they have read.
     """
     if not _is_parquet(path):
         yield read_columns(path, columns, text)
@@ -132,8 +133,10 @@ def read_parts(path: Path, columns: list[str], text: Sequence[str] = ()) -> Iter
 
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(max(FEWEST, _VALUES // len(columns)), columns=columns):
-                yield batch.to_pandas().reset_index(drop=True)[columns]
+            many = max(FEWEST, _VALUES // len(columns))
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(many, row_groups=[group], columns=columns):
+                    yield batch.to_pandas().reset_index(drop=True)[columns]
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().to_pandas().reset_index(drop=True)[columns]
     except (pa.ArrowException, OSError) as error:

@@ -14,6 +14,7 @@ from temper.monitoring.reference import Window
 
 Array = np.ndarray[Any, Any]
 _FEWEST = 50
+_PAIRS = 2_048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +60,32 @@ def _changed(before: Array, now: Array, exchanges: int) -> tuple[float, float]:
     one, other = np.triu_indices(u.shape[1], 1)
     if not len(one):
         return float("nan"), 1.0
-    usual = (u.T @ u / len(u))[one, other]
-    # What each row adds to a correlation (its influence): the difference of two means is that of two correlations.
+    told = np.concatenate([_influence(u, one[at : at + _PAIRS], other[at : at + _PAIRS]) for at in _steps(len(one))])
+
+    def surest(chosen: Array) -> Array:
+        parts = [np.abs(told[at : at + _PAIRS] @ chosen).max(axis=0) for at in _steps(len(told))]
+        return np.asarray(np.max(parts, axis=0))
+
+    _, p = exchanged(surest, len(rows), n, exchanges, 1e-3)
+    first = int(np.argmax(np.abs(told[:, :n].sum(axis=1, dtype=np.float64))))
+    a, b = (part[:, [one[first], other[first]]] for part in (u[:n], u[n:]))
+    return _correlation(b) - _correlation(a), p
+
+
+def _influence(u: Array, one: Array, other: Array) -> Array:
+    """What each row adds to the correlation of each pair (pairs, rows), in units of its spread: the difference of two
+    means of it is that of two correlations.
+    """
+    usual = (u[:, one] * u[:, other]).mean(axis=0)
     adds = u[:, one] * u[:, other] - usual / 2.0 * (u[:, one] ** 2 + u[:, other] ** 2)
     adds /= np.maximum(adds.std(axis=0), TOLERANCE)
     adds -= adds.mean(axis=0)
-    told = np.ascontiguousarray(adds.T, dtype=np.float32)
-    _, p = exchanged(lambda chosen: np.abs(told @ chosen).max(axis=0), len(rows), n, exchanges, 1e-3)
-    first = int(np.argmax(np.abs(adds[:n].sum(axis=0))))
-    a, b = (part[:, [one[first], other[first]]] for part in (u[:n], u[n:]))
-    return _correlation(b) - _correlation(a), p
+    return np.ascontiguousarray(adds.T, dtype=np.float32)
+
+
+def _steps(pairs: int) -> range:
+    """Where parts of the pairs begin: those of three hundred columns together are a gigabyte of numbers."""
+    return range(0, pairs, _PAIRS)
 
 
 def _correlation(pair: Array) -> float:

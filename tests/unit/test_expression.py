@@ -95,3 +95,8 @@ def test_excess_is_zero_exactly_where_a_relation_holds(a: float, b: float) -> No
     assert (parse_relation("a <= b").excess(now, now)[0] == 0) == (a <= b)
     assert (parse_relation("a >= b").excess(now, now)[0] == 0) == (a >= b)
     assert (parse_relation("a = b").excess(now, now)[0] == 0) == (a == b)
+
+
+def test_infinity_on_both_sides_is_unknown_and_warns_nobody() -> None:
+    endless = {"a": np.array([np.inf, 1.0]), "b": np.array([np.inf, np.inf])}
+    assert np.isnan(parse_relation("a <= b").excess(endless, endless)).tolist() == [True, False]

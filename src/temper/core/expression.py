@@ -84,8 +84,9 @@ class Relation:
     right: Expression
 
     def excess(self, now: Columns, before: Columns) -> Any:
-        """Zero where the relation holds, else the positive distance to it."""
-        gap = np.asarray(self.left.value(now, before) - self.right.value(now, before), dtype=float)
+        """Zero where the relation holds, else the positive distance to it; NaN where that is unknown."""
+        with np.errstate(invalid="ignore"):  # infinity on both sides
+            gap = np.asarray(self.left.value(now, before) - self.right.value(now, before), dtype=float)
         if self.sign in ("<=", "<"):
             return np.maximum(gap, 0.0)
         if self.sign in (">=", ">"):

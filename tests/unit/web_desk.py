@@ -21,7 +21,15 @@ from temper.web.app import console
 
 NOW = 1_800_000_000.0
 PASSWORD = "a long and quiet sentence"
-PEOPLE = {"vera": Role.VIEWER, "ana": Role.ANALYST, "ben": Role.ANALYST, "pia": Role.APPROVER, "ada": Role.ADMIN}
+PEOPLE = {
+    "vera": Role.VIEWER,
+    "tess": Role.TESTER,
+    "val": Role.VALIDATOR,
+    "ana": Role.ANALYST,
+    "ben": Role.ANALYST,
+    "pia": Role.APPROVER,
+    "ada": Role.ADMIN,
+}
 FIELDS = ("csrf", "token", "version", "seen")
 """What the form of a decision carries."""
 PAYLOAD = {

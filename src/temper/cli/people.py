@@ -17,6 +17,8 @@ class Rank(StrEnum):
     """The roles, as they are typed."""
 
     VIEWER = "viewer"
+    TESTER = "tester"
+    VALIDATOR = "validator"
     ANALYST = "analyst"
     APPROVER = "approver"
     ADMIN = "admin"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 from temper.core.errors import TemperError
@@ -15,16 +15,41 @@ class Conflict(TemperError):
 
 
 class Forbidden(TemperError):
-    """This person may not do this: the role is too low, the account is closed, or the case is not theirs to decide."""
+    """This person may not: their role has not the right, the account is closed, or the case is not theirs to decide."""
 
 
-class Role(IntEnum):
-    """What a person may do; a higher role may do all that a lower one may."""
+class Right(StrEnum):
+    """What an address of the console or a change of the control store takes, one word for each."""
 
-    VIEWER = 0
-    ANALYST = 1
-    APPROVER = 2
-    ADMIN = 3
+    READ = "read"
+    """See runs, findings, jobs, cases, monitoring and incidents."""
+    ORDER = "order"
+    """Start assessments, and have findings tried again."""
+    PROPOSE = "propose"
+    """Put up what others have to approve: policies, waivers, runs."""
+    DECIDE = "decide"
+    """Claim and decide cases of clients, and take alerts."""
+    AUDIT = "audit"
+    """Read who did what, and how far people agree."""
+    RESPOND = "respond"
+    """Open, change and close incidents, silence alerts, try playbooks without effect."""
+    APPROVE = "approve"
+    """Put in force what somebody else proposed, and plant cases that measure people."""
+    OPERATE = "operate"
+    """Set breaker and kill switch, run playbooks, take a model back."""
+    ADMINISTER = "administer"
+    """See people and keys, and speak for others."""
+
+
+class Role(Enum):
+    """A named set of rights, `RIGHTS` says which. Roles have no order: ask for a right."""
+
+    VIEWER = "viewer"
+    TESTER = "tester"
+    VALIDATOR = "validator"
+    ANALYST = "analyst"
+    APPROVER = "approver"
+    ADMIN = "admin"
 
     @property
     def label(self) -> str:
@@ -33,7 +58,22 @@ class Role(IntEnum):
         >>> Role.ADMIN.label
         'admin'
         """
-        return self.name.lower()
+        return self.value
+
+
+_TESTS = frozenset({Right.READ, Right.ORDER, Right.PROPOSE})
+RIGHTS: Mapping[Role, frozenset[Right]] = {
+    Role.VIEWER: frozenset({Right.READ}),
+    Role.TESTER: _TESTS,
+    Role.VALIDATOR: _TESTS | {Right.AUDIT},
+    Role.ANALYST: _TESTS | {Right.DECIDE},
+    Role.APPROVER: _TESTS | {Right.DECIDE, Right.AUDIT, Right.RESPOND, Right.APPROVE},
+    Role.ADMIN: frozenset(Right),
+}
+"""Who may do what: the one table that says it."""
+
+DESK = (Role.ANALYST, Role.APPROVER, Role.ADMIN)
+"""Who decides cases, the junior first: where two differ, somebody above both does."""
 
 
 class State(StrEnum):
@@ -67,6 +107,18 @@ class Person:
     role: Role
     disabled: bool = False
     created: float = 0.0
+
+    def may(self, right: Right) -> bool:
+        """Whether their role has this right."""
+        return right in RIGHTS[self.role]
+
+    def decides(self, level: Role) -> bool:
+        """Whether they may decide a case of this level.
+
+        >>> [Person(name="ann", role=role).decides(Role.APPROVER) for role in (Role.ANALYST, Role.ADMIN, Role.TESTER)]
+        [False, True, False]
+        """
+        return self.may(Right.DECIDE) and DESK.index(self.role) >= DESK.index(level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

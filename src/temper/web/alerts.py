@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from temper.core.alert import Alert, Silence
-from temper.core.review import Role
+from temper.core.review import Right
 from temper.monitoring.alerts import quiet
 from temper.store.control.alerts import Known, Message
 from temper.web import feeds, moments
@@ -60,9 +60,9 @@ def one(visit: Visit) -> Response:
         silences=[_silence(each, visit.now) for each in silences if quiet(alert, [each], visit.now)],
         choices=_choices(alert),
         durations=[(word, name) for word, (name, _) in FOR.items()],
-        may_take=visit.may(Role.ANALYST) and alert.ends is None,
-        may_silence=visit.may(Role.APPROVER) and alert.ends is None,
-        may_open=visit.may(Role.APPROVER) and alert.ends is None,
+        may_take=visit.may(Right.DECIDE) and alert.ends is None,
+        may_silence=visit.may(Right.RESPOND) and alert.ends is None,
+        may_open=visit.may(Right.RESPOND) and alert.ends is None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The console as one application: every address with the role it takes, and what is true of every answer."""
+"""The console as one application: every address with the right it takes, and what is true of every answer."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from temper.core.errors import StoreError, TemperError
-from temper.core.review import Conflict, Forbidden, Person, Role
+from temper.core.review import Conflict, Forbidden, Person, Right
 from temper.report._inert import inert
 from temper.response.figures import checked
 from temper.store.control import Control
-from temper.store.control.people import HASHES_AT_ONCE
+from temper.store.control.people import HASHES_AT_ONCE, holders
 from temper.web import (
     accuracy,
     agreement,
     alerts,
     audit,
+    bearer,
     case,
     dashboard,
     door,
@@ -61,70 +63,70 @@ _LOG = logging.getLogger(__name__)
 SCREENS = (
     Screen("GET", "/login", None, door.form),
     Screen("POST", "/login", None, door.enter),
-    Screen("POST", "/logout", Role.VIEWER, door.leave),
-    Screen("GET", "/", Role.VIEWER, overview.show),
-    Screen("GET", "/now", Role.VIEWER, overview.fragment),
-    Screen("GET", "/runs", Role.VIEWER, runs.show),
-    Screen("GET", "/runs/{run}", Role.VIEWER, run.show_run),
-    Screen("GET", "/runs/{run}/figures", Role.VIEWER, run.figures),
-    Screen("GET", "/runs/{run}/findings/{finding}", Role.VIEWER, run.finding),
-    Screen("GET", "/runs/{run}/compare", Role.VIEWER, run.compared),
-    Screen("GET", "/runs/{run}/report", Role.VIEWER, run.document),
-    Screen("GET", "/jobs", Role.VIEWER, jobs.show),
-    Screen("GET", "/jobs/now", Role.VIEWER, jobs.fragment),
-    Screen("POST", "/jobs", Visit.ORDERS, jobs.order),
-    Screen("GET", "/jobs/{id:int}", Role.VIEWER, jobs.one),
-    Screen("GET", "/jobs/{id:int}/now", Role.VIEWER, jobs.one_now),
-    Screen("POST", "/jobs/{id:int}/again", Visit.ORDERS, jobs.again),
-    Screen("GET", "/queue", Role.VIEWER, queue.show),
-    Screen("POST", "/queue/next", Role.ANALYST, queue.claim_next),
-    Screen("GET", "/cases/{id:int}", Role.VIEWER, case.show),
-    Screen("POST", "/cases/{id:int}/claim", Role.ANALYST, case.claim),
-    Screen("POST", "/cases/{id:int}/release", Role.ANALYST, case.release),
-    Screen("POST", "/cases/{id:int}/renew", Role.ANALYST, case.renew),
-    Screen("POST", "/cases/{id:int}/decide", Role.ANALYST, case.decide),
-    Screen("GET", "/dashboard", Role.VIEWER, dashboard.show),
-    Screen("GET", "/dashboard/figures", Role.VIEWER, dashboard.fragment),
-    Screen("GET", "/dashboard/drill", Role.VIEWER, drills.fragment),
-    Screen("GET", "/drills/{id:int}", Role.VIEWER, drills.show),
-    Screen("GET", "/monitoring", Role.VIEWER, health.show),
-    Screen("GET", "/monitoring/now", Role.VIEWER, health.fragment),
-    Screen("GET", "/monitoring/drift", Role.VIEWER, drift.show),
-    Screen("GET", "/monitoring/drift/now", Role.VIEWER, drift.fragment),
-    Screen("GET", "/monitoring/accuracy", Role.VIEWER, accuracy.show),
-    Screen("GET", "/monitoring/accuracy/now", Role.VIEWER, accuracy.fragment),
-    Screen("GET", "/monitoring/security", Role.VIEWER, security.show),
-    Screen("GET", "/monitoring/security/now", Role.VIEWER, security.fragment),
-    Screen("GET", "/monitoring/alerts", Role.VIEWER, alerts.show),
-    Screen("GET", "/monitoring/alerts/now", Role.VIEWER, alerts.fragment),
-    Screen("GET", "/monitoring/alert", Role.VIEWER, alerts.one),
-    Screen("POST", "/monitoring/alert/take", Role.ANALYST, alerts.take),
-    Screen("POST", "/monitoring/alert/silence", Role.APPROVER, alerts.silence),
-    Screen("GET", "/incidents", Role.VIEWER, incidents.show),
-    Screen("POST", "/incidents", Role.APPROVER, incidents.begin),
-    Screen("GET", "/incidents/{id:int}", Role.VIEWER, incident.show),
-    Screen("GET", "/incidents/{id:int}/timeline", Role.VIEWER, incident.fragment),
-    Screen("GET", "/incidents/{id:int}/playbooks/{name}", Role.APPROVER, playbooks.show),
-    Screen("POST", "/incidents/{id:int}/playbooks/{name}/try", Role.APPROVER, playbooks.tried),
-    Screen("POST", "/incidents/{id:int}/playbooks/{name}/run", Role.ADMIN, playbooks.run),
-    Screen("POST", "/incidents/{id:int}/answer", Role.ADMIN, playbooks.answer),
-    Screen("GET", "/incidents/{id:int}/report", Role.VIEWER, incidents.document),
-    Screen("POST", "/incidents/{id:int}/note", Role.APPROVER, incidents.note),
-    Screen("POST", "/incidents/{id:int}/change", Role.APPROVER, incidents.change),
-    Screen("POST", "/incidents/{id:int}/close", Role.APPROVER, incidents.close),
-    Screen("GET", "/agreement", Role.APPROVER, agreement.show),
-    Screen("GET", "/audit", Role.APPROVER, audit.show),
-    Screen("GET", "/policies", Role.ANALYST, policies.show),
-    Screen("GET", "/policies/{id:int}", Role.ANALYST, policies.one),
-    Screen("POST", "/policies/{id:int}/approve", Role.APPROVER, policies.approve),
-    Screen("POST", "/policies/{id:int}/reject", Role.ANALYST, policies.reject),
-    Screen("POST", "/policies/rollback", Role.APPROVER, policies.rollback),
-    Screen("GET", "/operations", Role.ADMIN, operations.show),
-    Screen("POST", "/operations/breaker", Role.ADMIN, operations.breaker),
-    Screen("POST", "/operations/kill", Role.ADMIN, operations.kill),
-    Screen("POST", "/operations/model", Role.ADMIN, versions.back),
-    Screen("GET", "/people", Role.ADMIN, people.show),
-    Screen("GET", "/keys", Role.ADMIN, people.keys),
+    Screen("POST", "/logout", Right.READ, door.leave),
+    Screen("GET", "/", Right.READ, overview.show),
+    Screen("GET", "/now", Right.READ, overview.fragment),
+    Screen("GET", "/runs", Right.READ, runs.show),
+    Screen("GET", "/runs/{run}", Right.READ, run.show_run),
+    Screen("GET", "/runs/{run}/figures", Right.READ, run.figures),
+    Screen("GET", "/runs/{run}/findings/{finding}", Right.READ, run.finding),
+    Screen("GET", "/runs/{run}/compare", Right.READ, run.compared),
+    Screen("GET", "/runs/{run}/report", Right.READ, run.document),
+    Screen("GET", "/jobs", Right.READ, jobs.show),
+    Screen("GET", "/jobs/now", Right.READ, jobs.fragment),
+    Screen("POST", "/jobs", Right.ORDER, jobs.order, programs=True),
+    Screen("GET", "/jobs/{id:int}", Right.READ, jobs.one),
+    Screen("GET", "/jobs/{id:int}/now", Right.READ, jobs.one_now),
+    Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again, programs=True),
+    Screen("GET", "/queue", Right.READ, queue.show),
+    Screen("POST", "/queue/next", Right.DECIDE, queue.claim_next),
+    Screen("GET", "/cases/{id:int}", Right.READ, case.show),
+    Screen("POST", "/cases/{id:int}/claim", Right.DECIDE, case.claim),
+    Screen("POST", "/cases/{id:int}/release", Right.DECIDE, case.release),
+    Screen("POST", "/cases/{id:int}/renew", Right.DECIDE, case.renew),
+    Screen("POST", "/cases/{id:int}/decide", Right.DECIDE, case.decide),
+    Screen("GET", "/dashboard", Right.READ, dashboard.show),
+    Screen("GET", "/dashboard/figures", Right.READ, dashboard.fragment),
+    Screen("GET", "/dashboard/drill", Right.READ, drills.fragment),
+    Screen("GET", "/drills/{id:int}", Right.READ, drills.show),
+    Screen("GET", "/monitoring", Right.READ, health.show),
+    Screen("GET", "/monitoring/now", Right.READ, health.fragment),
+    Screen("GET", "/monitoring/drift", Right.READ, drift.show),
+    Screen("GET", "/monitoring/drift/now", Right.READ, drift.fragment),
+    Screen("GET", "/monitoring/accuracy", Right.READ, accuracy.show),
+    Screen("GET", "/monitoring/accuracy/now", Right.READ, accuracy.fragment),
+    Screen("GET", "/monitoring/security", Right.READ, security.show),
+    Screen("GET", "/monitoring/security/now", Right.READ, security.fragment),
+    Screen("GET", "/monitoring/alerts", Right.READ, alerts.show),
+    Screen("GET", "/monitoring/alerts/now", Right.READ, alerts.fragment),
+    Screen("GET", "/monitoring/alert", Right.READ, alerts.one),
+    Screen("POST", "/monitoring/alert/take", Right.DECIDE, alerts.take),
+    Screen("POST", "/monitoring/alert/silence", Right.RESPOND, alerts.silence),
+    Screen("GET", "/incidents", Right.READ, incidents.show),
+    Screen("POST", "/incidents", Right.RESPOND, incidents.begin, programs=True),
+    Screen("GET", "/incidents/{id:int}", Right.READ, incident.show),
+    Screen("GET", "/incidents/{id:int}/timeline", Right.READ, incident.fragment),
+    Screen("GET", "/incidents/{id:int}/playbooks/{name}", Right.RESPOND, playbooks.show),
+    Screen("POST", "/incidents/{id:int}/playbooks/{name}/try", Right.RESPOND, playbooks.tried),
+    Screen("POST", "/incidents/{id:int}/playbooks/{name}/run", Right.OPERATE, playbooks.run),
+    Screen("POST", "/incidents/{id:int}/answer", Right.OPERATE, playbooks.answer),
+    Screen("GET", "/incidents/{id:int}/report", Right.READ, incidents.document),
+    Screen("POST", "/incidents/{id:int}/note", Right.RESPOND, incidents.note, programs=True),
+    Screen("POST", "/incidents/{id:int}/change", Right.RESPOND, incidents.change),
+    Screen("POST", "/incidents/{id:int}/close", Right.RESPOND, incidents.close),
+    Screen("GET", "/agreement", Right.AUDIT, agreement.show),
+    Screen("GET", "/audit", Right.AUDIT, audit.show),
+    Screen("GET", "/policies", Right.PROPOSE, policies.show),
+    Screen("GET", "/policies/{id:int}", Right.PROPOSE, policies.one),
+    Screen("POST", "/policies/{id:int}/approve", Right.APPROVE, policies.approve),
+    Screen("POST", "/policies/{id:int}/reject", Right.PROPOSE, policies.reject),
+    Screen("POST", "/policies/rollback", Right.APPROVE, policies.rollback),
+    Screen("GET", "/operations", Right.OPERATE, operations.show),
+    Screen("POST", "/operations/breaker", Right.OPERATE, operations.breaker),
+    Screen("POST", "/operations/kill", Right.OPERATE, operations.kill),
+    Screen("POST", "/operations/model", Right.OPERATE, versions.back),
+    Screen("GET", "/people", Right.ADMINISTER, people.show),
+    Screen("GET", "/keys", Right.ADMINISTER, people.keys),
 )
 
 
@@ -182,26 +184,36 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
 def _answered(desk: Desk, screen: Screen, request: Request, form: Mapping[str, str]) -> Response:
     visit = _visit(desk, request, None, form)
     try:
-        visit = _visit(desk, request, desk.control.sessions.find(visit.token, visit.now) if visit.token else None, form)
-        if screen.role is not None and visit.person is None:
+        visit = _known(visit, screen)
+        if screen.right is not None and visit.person is None:
             return _to_the_door(visit, screen)
         _allowed(visit, screen)
         return screen.answer(visit)
     except Refused as refused:
         return _refusal(visit, refused)
     except TemperError as error:
-        return _refusal(visit, _meant(error, request))
+        return _refusal(visit, _meant(error, visit, screen))
     except Exception as crash:  # what went wrong may quote a case, so only its kind is logged, and none of it is shown
         _LOG.error("a page failed: %s", type(crash).__name__)
         return _refusal(visit, Refused(500, "The console failed", "Look at the case again before you repeat anything."))
 
 
+def _known(visit: Visit, screen: Screen) -> Visit:
+    """With who asks, by the token of a program where there is one, else by the session of a browser."""
+    if (token := bearer.token_of(visit.request)) is not None:
+        return bearer.admitted(visit, token, screen)
+    return replace(visit, person=visit.control.sessions.find(visit.token, visit.now) if visit.token else None)
+
+
 def _allowed(visit: Visit, screen: Screen) -> None:
-    """Refuses a role that is too low, and a form that another page or another session has sent."""
-    if screen.role is not None and not visit.may(screen.role):
-        raise Refused(403, "Not for you", f"This takes the role {screen.role.label}. Ask an admin if you need it.")
-    if screen.method == "POST" and not from_here(visit.token, visit.form):
+    """Refuses who has not the right, and a form that another page or another session has sent."""
+    if screen.right is not None and not visit.may(screen.right):
+        why = f"This takes the right to {screen.right}: {holders(screen.right)}. Ask an admin if you need it."
+        bearer.refused(visit, screen, "has not the right", right=screen.right)
+        raise Refused(403, "Not for you", why)
+    if screen.method == "POST" and visit.key is None and not from_here(visit.token, visit.form):
         raise Refused(403, "This form is too old", "It belongs to another session. Open the page again and repeat it.")
+    bearer.noted(visit, screen)
 
 
 def _visit(desk: Desk, request: Request, person: Person | None, form: Mapping[str, str]) -> Visit:
@@ -215,14 +227,16 @@ def _to_the_door(visit: Visit, screen: Screen) -> Response:
     return visit.go(f"/login?next={quote(asked)}")
 
 
-def _meant(error: TemperError, request: Request) -> Refused:
+def _meant(error: TemperError, visit: Visit, screen: Screen) -> Refused:
     """What the store refused, as a page. Its sentences name what was asked, so they are made harmless."""
+    request = visit.request
     case = str(request.path_params.get("id", "")) if request.url.path.startswith("/cases/") else ""
     said = [part[:1].upper() + part[1:].rstrip(".") + "." for part in (error.message, error.fix) if part]
     text = inert(" ".join(said))
     if isinstance(error, Conflict):
         return Refused(409, "Something has changed meanwhile", text, case)
     if isinstance(error, Forbidden):
+        bearer.refused(visit, screen, text)
         return Refused(403, "Not for you", text)
     if isinstance(error, StoreError):
         _LOG.error("the control store failed: %s", type(error).__name__)
@@ -231,6 +245,8 @@ def _meant(error: TemperError, request: Request) -> Refused:
 
 
 def _refusal(visit: Visit, refused: Refused) -> Response:
+    if bearer.token_of(visit.request) is not None:
+        return bearer.told(visit, refused)
     shown, wrote = None, ""
     if refused.case and visit.person is not None:
         wrote = visit.form.get("reason", "")

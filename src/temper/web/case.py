@@ -6,7 +6,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from temper.core.errors import StoreError, TemperError
-from temper.core.review import Case, Conflict, Forbidden, Opinion, Role, Ruling, State
+from temper.core.review import Case, Conflict, Forbidden, Opinion, Right, Ruling, State
+from temper.store.control.people import holders
 from temper.web import moments, sheet, shown
 from temper.web.refused import Refused
 from temper.web.similar import similar
@@ -92,7 +93,7 @@ def summary(case: Case, visit: Visit) -> dict[str, Any]:
         "score": sheet.score(case.payload),
         "why": said[0] if said else "–",
         "version": case.version,
-        "claimable": not case.state.final and not held and not _overdue(case, visit.now) and visit.may(_needed(case)),
+        "claimable": not case.state.final and not held and not _overdue(case, visit.now) and _may(case, visit),
     }
 
 
@@ -118,7 +119,7 @@ def _page(visit: Visit, case: Case, status: int = 200) -> Response:
         similar=similar(case, visit.control.reviews.past(case.id)),
         ago=lambda at: moments.span(visit.now - at),
         lease=_lease(case, visit.now) if mine else None,
-        may_claim=about["claimable"] and visit.may(Role.ANALYST),
+        may_claim=about["claimable"],
         decide={"token": secrets.token_urlsafe(24), "verdict": "", "reason": ""} if mine else None,
         blind=case.round > 1 and not case.decisions,
         verdicts=VERDICTS,
@@ -137,13 +138,13 @@ def _cannot(case: Case, visit: Visit, *, stuck: bool) -> str:
         return f"The case is overdue: it gets its default, {case.overdue.value}, and nobody decides it any more."
     if stuck:
         return (
-            f"Nobody may decide this case: all with the role {_needed(case).label} have answered it or are disabled. "
+            f"Nobody may decide this case: all with the role {case.level.label} have answered it or are disabled. "
             f"An admin can add a person; else it gets its default, {case.overdue.value}, when it is due."
         )
-    if not visit.may(Role.ANALYST):
-        return "You may read cases. Deciding takes the role analyst."
-    if not visit.may(_needed(case)):
-        return f"This case takes the role {_needed(case).label}."
+    if not visit.may(Right.DECIDE):
+        return f"You may read cases. Deciding takes the role {holders(Right.DECIDE)}."
+    if not _may(case, visit):
+        return f"This case takes the role {case.level.label}."
     if _held(case, visit.now):
         return f"{case.owner} holds this case until {moments.clock(case.lease)}."
     return "Claim the case to decide it."
@@ -162,8 +163,8 @@ def _overdue(case: Case, now: float) -> bool:
     return case.due is not None and case.due <= now
 
 
-def _needed(case: Case) -> Role:
-    return max(Role.ANALYST, case.level)
+def _may(case: Case, visit: Visit) -> bool:
+    return visit.may(Right.DECIDE) and visit.me.decides(case.level)
 
 
 def _told(opinion: Opinion, digest: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from temper.core.incident import PARTS, Entry, Incident, Kind, Severity
-from temper.core.review import Role
+from temper.core.review import Right
 from temper.web import alerts, incidents, moments, playbooks
 from temper.web.visit import Visit
 
@@ -37,7 +37,7 @@ def show(visit: Visit) -> Response:
         parts_of=[(part, ABOUT[part], found.parts.get(part, "")) for part in PARTS],
         playbook=found.playbook if found.closed is None else "",
         severities=list(Severity),
-        may_change=visit.may(Role.APPROVER),
+        may_change=visit.may(Right.RESPOND),
     )
 
 

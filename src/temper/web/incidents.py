@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from temper.core.errors import TemperError
 from temper.core.incident import PARTS, Incident, Severity
-from temper.core.review import Role
+from temper.core.review import Right
 from temper.report.postmortem import render
 from temper.web import moments
 from temper.web.refused import Refused
@@ -30,7 +30,7 @@ def show(visit: Visit) -> Response:
         still=still,
         total=every,
         severities=list(Severity),
-        may_change=visit.may(Role.APPROVER),
+        may_change=visit.may(Right.RESPOND),
         page=max(1, page),
         more=PAGE * max(1, page) < every,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.errors import TemperError
 from temper.core.job import Job, JobState, Order
 from temper.core.requirement import Verdict
+from temper.core.review import Right
 from temper.monitoring.evidence import PARTS
 from temper.web import assessed, moments
 from temper.web.refused import Refused
@@ -45,7 +46,7 @@ def show(visit: Visit) -> Response:
         "jobs.html",
         **_context(visit),
         again=f"/jobs/now?page={visit.number('page')}",
-        may_order=visit.may(visit.ORDERS),
+        may_order=visit.may(Right.ORDER),
         system=visit.assessed.system,
         suites=SUITES,
         order_parts=PARTS,
@@ -86,7 +87,9 @@ def again(visit: Visit) -> Response:
 
 
 def one(visit: Visit) -> Response:
-    """One job with what it printed."""
+    """One job with what it printed; a program reads how it stands."""
+    if visit.key is not None:
+        return visit.plain(_plain(found(visit)))
     return _page(
         visit, "job.html", job=_full(found(visit), visit), again=f"/jobs/{visit.request.path_params['id']}/now"
     )
@@ -132,6 +135,24 @@ def line(job: Job, now: float) -> dict[str, Any]:
         "due": ""
         if job.state is not JobState.WAITING or job.due <= now
         else f"tried again {moments.due(job.due, now)}",
+    }
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    """A job as a program reads it; `state` and `verdict` are the words of Temper, not of a page."""
+    return {
+        "id": job.id,
+        "key": job.order.key,
+        "why": job.order.why,
+        "by": job.by,
+        "suite": job.order.suite,
+        "only": list(job.order.only),
+        "state": job.state.value,
+        "progress": job.progress,
+        "attempts": job.attempts,
+        "code": job.code,
+        "run": str(job.result.get("run", "")),
+        "verdict": str(job.result.get("verdict", "")),
     }
 
 
@@ -186,7 +207,7 @@ def _full(job: Job, visit: Visit) -> dict[str, Any]:
         "facts": told,
         "log": job.log.splitlines(),
         "assessed": str(job.result.get("assessed", "")),
-        "may_again": visit.may(visit.ORDERS),
+        "may_again": visit.may(Right.ORDER),
     }
 
 

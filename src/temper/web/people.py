@@ -36,7 +36,7 @@ def keys(visit: Visit) -> Response:
     return visit.page(
         "list.html",
         heading="Keys",
-        about="Keys of the programs that ask for scores. Add, rotate and revoke them with",
+        about="Keys of the programs that ask for scores, and of programs of people. Add, lend and revoke them with",
         command="temper keys",
         columns=("Key", "Name", "Group", "Scopes", "Since", "Last used", "State"),
         rows=rows,
@@ -46,7 +46,8 @@ def keys(visit: Visit) -> Response:
 def _key(key: Key, after: str, now: float) -> list[str]:
     used = "never" if key.used is None else moments.clock(key.used)
     state = _state(key, now) + (f", replaced by {after}" if after else "")
-    return [key.kid, key.name, key.group, ", ".join(key.scopes), moments.clock(key.created), used, state]
+    name = key.name if key.person is None else f"programs of {key.person}"
+    return [key.kid, name, key.group, ", ".join(key.scopes), moments.clock(key.created), used, state]
 
 
 def _state(key: Key, now: float) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from temper.core.incident import Incident
-from temper.core.review import Role
+from temper.core.review import Right
 from temper.response.playbook import Playbook, names, playbook
 from temper.store.codec import to_json
 from temper.web import incidents
@@ -100,7 +100,7 @@ def _page(
         dry=dry,
         at=at,
         seen=_seen(visit, found.id, book.name, settings, at) if dry else "",
-        may_run=visit.may(Role.ADMIN) and found.closed is None,
+        may_run=visit.may(Right.OPERATE) and found.closed is None,
         closed=found.closed is not None,
     )
 
@@ -136,7 +136,7 @@ def _responder(visit: Visit) -> Responder:
 
 
 def _may(visit: Visit, found: Incident) -> bool:
-    return visit.desk.responder is not None and found.closed is None and visit.may(Role.APPROVER)
+    return visit.desk.responder is not None and found.closed is None and visit.may(Right.RESPOND)
 
 
 def _ordered(first: str) -> list[str]:
@@ -162,6 +162,6 @@ def _going(going: Going, visit: Visit) -> dict[str, Any]:
         "question": going.question,
         "turn": going.turn,
         "asked": [*before, last.strip()],
-        "mine": visit.may(Role.ADMIN) and going.by == visit.me.name,
+        "mine": visit.may(Right.OPERATE) and going.by == visit.me.name,
         "ended": ended is not None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from temper.core.review import Role
+from temper.core.review import Right
 from temper.store.control.policies import Proposal
 from temper.web import moments
 from temper.web.refused import Refused
@@ -26,7 +26,7 @@ def show(visit: Visit) -> Response:
         live=None if live is None else _row(live, live),
         unseen=_unseen(visit),
         record=_seq(visit),
-        may=visit.may(Role.APPROVER),
+        may=visit.may(Right.APPROVE),
     )
 
 
@@ -40,8 +40,8 @@ def one(visit: Visit) -> Response:
         changes=found.changes(),
         open=found.state == "open",
         mine=mine,
-        approves=visit.may(Role.APPROVER) and not mine,
-        rejects=visit.may(Role.APPROVER) or mine,
+        approves=visit.may(Right.APPROVE) and not mine,
+        rejects=visit.may(Right.APPROVE) or mine,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from temper.core.review import Role, State
+from temper.core.review import Right, State
 from temper.web.case import summary
 from temper.web.visit import Visit
 
@@ -44,7 +44,7 @@ def show(visit: Visit) -> Response:
         stuck=len(stuck),
         page=page,
         pages=pages,
-        may_claim=visit.may(Role.ANALYST),
+        may_claim=visit.may(Right.DECIDE),
     )
 
 

@@ -16,7 +16,9 @@ from temper.report._figure import family_title, grouped, is_rate, plain_name
 from temper.report._figure import figure as figure_of
 from temper.report._story import counts, limits, sentences, worst_findings
 from temper.report.html import WORDS, headline
+from temper.report.json import render
 from temper.report.rows import finding_of, requirement, row
+from temper.store.codec import from_json
 from temper.web import assessed, moments
 from temper.web.refused import Refused
 from temper.web.visit import Visit
@@ -35,8 +37,10 @@ DEEP = 20
 
 
 def show_run(visit: Visit) -> Response:
-    """The verdict: what was required, what was found, and what it does not show."""
+    """The verdict: what was required, what was found, and what it does not show; a program reads the whole record."""
     record = found(visit)
+    if visit.key is not None:
+        return visit.plain(from_json(render(record)))
     many = counts(record)
     return _page(
         visit,

@@ -8,10 +8,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from temper.core.review import Person, Role
+from temper.core.review import Person, Right
+from temper.store.codec import to_json
 from temper.store.control import Control
+from temper.store.control.keys import Key
 from temper.store.control.wording import title
 from temper.web.refused import Refused
 
@@ -27,18 +29,18 @@ if TYPE_CHECKING:
 COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
-    ("/", "Overview", Role.VIEWER),
-    ("/runs", "Runs", Role.VIEWER),
-    ("/queue", "Queue", Role.VIEWER),
-    ("/dashboard", "Dashboard", Role.VIEWER),
-    ("/monitoring", "Monitoring", Role.VIEWER),
-    ("/incidents", "Incidents", Role.VIEWER),
-    ("/policies", "Policies", Role.ANALYST),
-    ("/agreement", "Agreement", Role.APPROVER),
-    ("/audit", "Audit", Role.APPROVER),
-    ("/operations", "Operations", Role.ADMIN),
-    ("/people", "People", Role.ADMIN),
-    ("/keys", "Keys", Role.ADMIN),
+    ("/", "Overview", Right.READ),
+    ("/runs", "Runs", Right.READ),
+    ("/queue", "Queue", Right.READ),
+    ("/dashboard", "Dashboard", Right.READ),
+    ("/monitoring", "Monitoring", Right.READ),
+    ("/incidents", "Incidents", Right.READ),
+    ("/policies", "Policies", Right.PROPOSE),
+    ("/agreement", "Agreement", Right.AUDIT),
+    ("/audit", "Audit", Right.AUDIT),
+    ("/operations", "Operations", Right.OPERATE),
+    ("/people", "People", Right.ADMINISTER),
+    ("/keys", "Keys", Right.ADMINISTER),
 )
 INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs"}
 """Pages that belong to a section of another name."""
@@ -84,20 +86,22 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One address. `role` is the least that may ask it, None for anybody: there is no default."""
+    """One address. `right` is what it takes, None for anybody: there is no default. Programs of people may read where
+    they may, and change something only where `programs` says so.
+    """
 
     method: str
     path: str
-    role: Role | None
+    right: Right | None
     answer: Callable[[Visit], Response]
+    programs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """One request. `token` is the secret in the browser's cookie, `person` whose session it opens."""
-
-    ORDERS: ClassVar[Role] = Role.ANALYST
-    """Who may order an assessment."""
+    """One request. `token` is the secret in the browser's cookie, `person` whose session it opens; a program of theirs
+    has a `key` instead of a cookie, and does what that lends it.
+    """
 
     desk: Desk
     request: Request
@@ -105,6 +109,7 @@ class Visit:
     token: str
     person: Person | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    key: Key | None = None
 
     @property
     def control(self) -> Control:
@@ -130,9 +135,9 @@ class Visit:
         """Whether the browser came over TLS."""
         return bool(self.request.url.scheme == "https")
 
-    def may(self, role: Role) -> bool:
-        """Whether who asks has at least this role."""
-        return self.person is not None and self.person.role >= role
+    def may(self, right: Right) -> bool:
+        """Whether who asks has this right; a program has it where its person has it too."""
+        return self.person is not None and self.person.may(right) and (self.key is None or self.key.lends(right))
 
     def text(self, name: str) -> str:
         """A field of the form that has to be filled."""
@@ -162,7 +167,7 @@ class Visit:
         from starlette.responses import HTMLResponse
 
         first = self.request.url.path.split("/")[1]
-        sections = [(path, title) for path, title, role in SECTIONS if self.may(role)]
+        sections = [(path, title) for path, title, right in SECTIONS if self.may(right)]
         shared = {
             "title": self.desk.title,
             "style": self.desk.style,
@@ -174,6 +179,12 @@ class Visit:
             "said": SAID.get(self.request.query_params.get("said", ""), ""),
         }
         return HTMLResponse(self.desk.pages.get_template(name).render(shared | context), status)
+
+    def plain(self, document: Mapping[str, Any], status: int = 200) -> Response:
+        """What a program reads: JSON, with its keys in order."""
+        from starlette.responses import Response
+
+        return Response(to_json(dict(document)), status, media_type="application/json")
 
     def go(self, path: str, said: str = "") -> Response:
         """On to another page, so that going back asks nothing twice."""
@@ -189,9 +200,9 @@ class Visit:
         return response
 
 
-def name_of_cookie(secure: bool) -> str:
+def name_of_cookie(secure: bool, name: str = COOKIE) -> str:
     """Over TLS the name itself keeps another host or an unprotected page from setting it."""
-    return f"__Host-{COOKIE}" if secure else COOKIE
+    return f"__Host-{name}" if secure else name
 
 
 def csrf(token: str) -> str:

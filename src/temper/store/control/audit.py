@@ -7,6 +7,7 @@ anew from some row to the end; for that its last digest must be kept somewhere e
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from temper.store.control.database import Database, Row, Transaction
 
 GENESIS = "0" * 64
 PAGE = 5000
+A_MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,18 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._strangers: dict[str, float] = {}
+
+    def note(self, now: float, who: str, action: str, subject: str, **detail: Any) -> None:
+        """A row for what changes nothing: somebody was refused, or a program is about to change something."""
+        with self._database.write() as tx:
+            write(tx, now, who, action, subject, **detail)
+
+    def stranger(self, now: float, door: str, why: str) -> None:
+        """That somebody nobody knows was refused at this door: a row a minute at most, whoever knocks how often."""
+        if abs(now - self._strangers.get(door, -math.inf)) >= A_MINUTE:
+            self._strangers[door] = now
+            self.note(now, door, "access.refuse", "", why=why)
 
     def page(self, limit: int = 50, before: int | None = None) -> list[Entry]:
         """The newest entries first; `before` goes on from the `seq` of the last one seen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from temper.core.errors import TemperError
-from temper.core.review import Case, Label, Opinion, Role, Ruling, State
+from temper.core.review import DESK, Case, Label, Opinion, Role, Ruling, State
 from temper.store.codec import from_json
 from temper.store.control import audit
 from temper.store.control.database import Row, Transaction
@@ -16,10 +16,12 @@ DUE = 86_400.0
 """Seconds that people have where nobody says how long: a case that nobody may take must not wait for ever."""
 ERASED = '{"erased":true}'
 """The payload of a case whose rows were erased: the only one that the tables take for a case that is closed."""
+_WHEN = " ".join(f"WHEN '{role.value}' THEN {at}" for at, role in enumerate(DESK, 1))
+_SENIORITY = f"CASE p.role {_WHEN} ELSE 0 END"
 _STUCK = (
     "SELECT r.id FROM review r WHERE r.state NOT IN ('closed', 'expired') "
     "AND r.id NOT IN (SELECT review FROM exercise) AND NOT EXISTS "
-    "(SELECT 1 FROM person p WHERE p.disabled = 0 AND p.role >= r.level AND NOT EXISTS "
+    f"(SELECT 1 FROM person p WHERE p.disabled = 0 AND {_SENIORITY} >= r.level AND NOT EXISTS "
     "(SELECT 1 FROM decision d WHERE d.review = r.id AND d.reviewer = p.name))"
 )
 _AGAIN = "SELECT e.origin FROM exercise e JOIN review n ON n.id = e.review WHERE n.closed IS NULL"
@@ -80,8 +82,13 @@ def erase(tx: Transaction, request: str, by: str, now: float) -> bool:
 
 
 def stuck(tx: Transaction) -> frozenset[int]:
-    """Cases of clients that wait for people who are not there: all with the role have answered, or are disabled."""
+    """Cases of clients that wait for people who are not there: all who may decide have answered, or are disabled."""
     return frozenset(row["id"] for row in tx.all(_STUCK))
+
+
+def level(row: Row) -> Role:
+    """The junior role that may decide the case of this row."""
+    return DESK[row["level"] - 1]
 
 
 def _case(row: Row, decisions: list[Opinion]) -> Case:
@@ -90,7 +97,7 @@ def _case(row: Row, decisions: list[Opinion]) -> Case:
         payload=from_json(row["payload"]),
         state=State(row["state"]),
         due=None if math.isinf(row["due"]) else row["due"],
-        level=Role(row["level"]),
+        level=level(row),
         created=row["created"],
         outcome=Ruling(row["outcome"]) if row["outcome"] else None,
         closed=row["closed"],

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.review import Role, Ruling
+from temper.core.review import Right, Ruling
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, case
 from temper.store.control.database import Database, Row, Transaction
@@ -55,7 +55,7 @@ class Exercises:
         if not 0.0 <= share <= 1.0:
             raise TemperError(f"a share is 0 to 1, not {share}", fix="0.05 is one case in twenty")
         with self._database.write() as tx:
-            allowed(tx, by, Role.APPROVER)
+            allowed(tx, by, Right.APPROVE)
             sql = "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = ?"
             tx.all(sql, SHARE, repr(float(share)), repr(float(share)))
             audit.write(tx, now, by, "exercise.share", SHARE, share=float(share))
@@ -68,7 +68,7 @@ class Exercises:
         answers. Raises `TemperError` where there are too few real cases to look like.
         """
         with self._database.write() as tx:
-            allowed(tx, by, Role.APPROVER)
+            allowed(tx, by, Right.APPROVE)
             dresses = _dresses(tx)
             numbers = [_planted(tx, one, _like(one, dresses), by, now) for one in cases]
             told = [[number, str(one.truth), str(one.lean)] for number, one in zip(numbers, cases, strict=True)]

@@ -1,4 +1,7 @@
-"""Keys of programs that ask for scores: `kid.secret`, of which the store holds a keyed BLAKE2b under the pepper."""
+"""Keys of programs: `kid.secret`, of which the store holds a keyed BLAKE2b under the pepper.
+
+A key is a client's of the gateway, or one person's for their programs at the console. Neither opens the other's door.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,16 @@ from hashlib import blake2b, sha512
 from typing import Any
 
 from temper.core.errors import StoreError, TemperError
+from temper.core.review import Person, Right, Role
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
+from temper.store.control.people import allowed
 
 LONGEST = 128
 LONGEST_OVERLAP = 90 * 86400.0
+LONGEST_LOAN = 366 * 86400.0
+SEEN_AGAIN = 60.0
 VERSION = "keys"
 CHECK = "pepper"
 _NOBODY = bytes(32)
@@ -25,7 +32,7 @@ _NOBODY = bytes(32)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """A key without its secret. `follows` is the key it replaces, `used` when a gateway last let it in (up to a
-    minute late), None where it never was.
+    minute late), None where it never was. `person` is whose programs it is for, None for a client of the gateway.
     """
 
     kid: str
@@ -37,6 +44,11 @@ class Key:
     revoked: float | None = None
     follows: str | None = None
     used: float | None = None
+    person: str | None = None
+
+    def lends(self, right: Right) -> bool:
+        """Whether a program may do with it what takes this right, if the person may."""
+        return self.person is not None and right.value in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,40 @@ class Keys:
             audit.write(tx, now, by, "key.add", kid, name=name, group=group, scopes=list(scopes), expires=expires)
         return token
 
+    def lend(self, person: str, scopes: tuple[str, ...], by: str, now: float, *, expires: float) -> str:
+        """A key for the programs of a person: rights of theirs, for a year at most. Gives the token, which cannot be
+        shown again. They themselves or an admin ask for it.
+        """
+        if not scopes or not now < expires <= now + LONGEST_LOAN:
+            raise TemperError("a token needs a scope, and an end within a year", fix="correct scopes or days")
+        with self._database.write() as tx:
+            for scope in scopes:
+                allowed(tx, person, _right(scope))
+            if by != person:
+                allowed(tx, by, Right.ADMINISTER)
+            kid, token = self._made(tx, person, "", to_json(list(scopes)), now, expires, person=person)
+            audit.write(tx, now, by, "key.lend", kid, person=person, scopes=list(scopes), expires=expires)
+        return token
+
+    def holder(self, token: str, now: float) -> tuple[Key, Person] | None:
+        """The key of this token and whose it is, if both hold now. A client's key of the gateway is none here."""
+        if len(token) > LONGEST:
+            return None
+        sql = (
+            "SELECT k.*, p.role, p.created AS since, u.at AS used FROM access_key k JOIN person p ON p.name = k.person "
+            "LEFT JOIN key_use u ON u.kid = k.kid WHERE k.kid = ? AND k.revoked IS NULL AND p.disabled = 0"
+        )
+        with self._database.read() as tx:
+            row = tx.one(sql, token.partition(".")[0])
+            if row is None:
+                return None
+            digest = _digest(self._checked_pepper(tx, make=False), token).hex()
+        if not hmac.compare_digest(digest, row["digest"]) or now >= _end(row):
+            return None
+        if row["used"] is None or now - row["used"] > SEEN_AGAIN:
+            self.used({row["kid"]: now})
+        return _key(row), Person(name=row["person"], role=Role(row["role"]), created=row["since"])
+
     def rotate(self, kid: str, by: str, now: float, *, overlap: float) -> str:
         """A new key in place of this one, which holds for `overlap` seconds longer, and no longer than it did. The new
         one has its name, group and scopes, and holds as long as it was made for. Gives the new token.
@@ -97,6 +143,8 @@ class Keys:
             row = _existing(tx, kid)
             if row["revoked"] is not None or _end(row) <= now:
                 raise TemperError(f"the key {kid} does not hold any more", fix="make a new one with `temper keys add`")
+            if row["person"] is not None:
+                raise TemperError(f"the key {kid} is lent to a person", fix="make another with `temper keys lend`")
             if after := tx.one("SELECT kid FROM access_key WHERE follows = ?", kid):
                 raise TemperError(f"the key {kid} was replaced by {after['kid']}", fix="rotate that one")
             expires = None if row["expires"] is None else now + row["expires"] - row["created"]
@@ -131,10 +179,10 @@ class Keys:
                 tx.all(sql, kid, at)
 
     def snapshot(self) -> Snapshot:
-        """The keys that are not revoked, to look tokens up in."""
+        """The keys of clients that are not revoked, to look tokens up in."""
         with self._database.read() as tx:
             version = _version(tx)
-            rows = tx.all("SELECT * FROM access_key WHERE revoked IS NULL")
+            rows = tx.all("SELECT * FROM access_key WHERE revoked IS NULL AND person IS NULL")
             pepper = self._checked_pepper(tx, make=False) if rows else _NOBODY
         held = {row["kid"]: (bytes.fromhex(row["digest"]), _end(row), _key(row)) for row in rows}
         return Snapshot(version, pepper, held)
@@ -153,14 +201,15 @@ class Keys:
         now: float,
         expires: float | None,
         follows: str | None = None,
+        person: str | None = None,
     ) -> tuple[str, str]:
         """The kid and the token of a new key."""
         token = f"{secrets.token_hex(8)}.{secrets.token_urlsafe(32)}"
         kid, digest = token.partition(".")[0], _digest(self._checked_pepper(tx), token).hex()
         tx.all(
-            "INSERT INTO access_key (kid, name, team, scopes, digest, created, expires, follows) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(kid, name, group, scopes, digest, now, expires, follows),
+            "INSERT INTO access_key (kid, name, team, scopes, digest, created, expires, follows, person) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(kid, name, group, scopes, digest, now, expires, follows, person),
         )
         _changed(tx)
         return kid, token
@@ -181,6 +230,12 @@ def _existing(tx: Transaction, kid: str) -> Row:
     if (row := tx.one("SELECT * FROM access_key WHERE kid = ?", kid)) is None:
         raise TemperError(f"there is no key {kid[:80]!r}", fix="`temper keys list` shows which there are")
     return row
+
+
+def _right(scope: str) -> Right:
+    if scope not in set(Right):
+        raise TemperError(f"{scope[:40]!r} is no right", fix=f"use {', '.join(Right)}")
+    return Right(scope)
 
 
 def _digest(pepper: bytes, token: str) -> bytes:
@@ -208,6 +263,7 @@ def _end(row: Row) -> float:
 
 
 def _key(row: Row) -> Key:
-    kept: dict[str, Any] = {name: row[name] for name in ("kid", "name", "expires", "created", "revoked", "follows")}
+    names = ("kid", "name", "expires", "created", "revoked", "follows", "person")
+    kept: dict[str, Any] = {name: row[name] for name in names}
     kept["used"] = row.get("used")
     return Key(group=row["team"], scopes=tuple(from_json(row["scopes"])), **kept)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.review import Case, Conflict, Opinion, Role, Ruling, State
+from temper.core.review import DESK, Case, Conflict, Forbidden, Opinion, Person, Right, Role, Ruling, State
 from temper.store.codec import to_json
 from temper.store.control import agreement, audit, case, exercises, wording
 from temper.store.control.agreement import Agreement
@@ -35,7 +35,7 @@ _CLAIM = (
 
 
 class Reviews:
-    """The review queue of a control store. A reviewer is a person's name, an analyst at least."""
+    """The review queue of a control store. A reviewer is the name of a person with the right to decide."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -74,8 +74,8 @@ class Reviews:
         """The most urgent case this person may decide, theirs until the lease ends; None where there is none."""
         _positive(lease)
         with self._database.write() as tx:
-            role = allowed(tx, reviewer, Role.ANALYST).role
-            row = tx.one(_CLAIM, reviewer, now + lease, now, int(role), now, reviewer, reviewer)
+            seniority = DESK.index(allowed(tx, reviewer, Right.DECIDE).role) + 1
+            row = tx.one(_CLAIM, reviewer, now + lease, now, seniority, now, reviewer, reviewer)
             return _claimed(tx, row, reviewer, now) if row else None
 
     def claim_one(self, id: int, reviewer: str, now: float, *, lease: float = LEASE) -> Case:
@@ -83,7 +83,7 @@ class Reviews:
         _positive(lease)
         with self._database.write() as tx:
             row = _waiting(tx, id, now)
-            allowed(tx, reviewer, Role(row["level"]))
+            _senior(tx, reviewer, case.level(row))
             if row["lease"] > now and row["owner"] != reviewer:
                 raise Conflict(f"case {id} is held by {row['owner']}", fix="take another, or wait for the lease to end")
             if tx.one("SELECT 1 AS given FROM decision WHERE review = ? AND reviewer = ?", id, reviewer):
@@ -137,7 +137,7 @@ class Reviews:
         with self._database.write() as tx:
             if not _said_before(tx, id, reviewer, ruling, token):
                 row = _held(tx, id, reviewer, version, now)
-                allowed(tx, reviewer, Role(row["level"]))
+                _senior(tx, reviewer, case.level(row))
                 if shows is not None and shows(case.seen(tx, row, reviewer)) != seen:
                     raise Conflict(f"case {id} is not what this page showed any more", fix="look at it again")
                 given = _given(tx, row, reviewer, (ruling, reason, token, seen if shows else ""), now)
@@ -286,14 +286,27 @@ def _moved(tx: Transaction, id: int, state: str, turn: int | None = None, level:
     tx.all(
         "UPDATE review SET state = ?, owner = NULL, lease = 0, version = version + 1, "
         "round = coalesce(?, round), level = coalesce(?, level) WHERE id = ?",
-        *(state, turn, None if level is None else int(level), id),
+        *(state, turn, None if level is None else DESK.index(level) + 1, id),
     )
 
 
 def _above(tx: Transaction, opinions: list[Opinion]) -> Role:
     """The role that settles a disagreement: above both, or the highest there is."""
     rows = [tx.one("SELECT role FROM person WHERE name = ?", opinion.reviewer) for opinion in opinions]
-    return Role(min(max(row["role"] for row in rows if row) + 1, Role.ADMIN))
+    held = [Role(row["role"]) for row in rows if row]
+    senior = max((DESK.index(role) for role in held if role in DESK), default=0)
+    return DESK[min(senior + 1, len(DESK) - 1)]
+
+
+def _senior(tx: Transaction, reviewer: str, level: Role) -> Person:
+    """The person, if they may decide a case of this level; raises `Forbidden`."""
+    person = allowed(tx, reviewer, Right.DECIDE)
+    if not person.decides(level):
+        raise Forbidden(
+            f"this takes the role {level.label}, {reviewer} has {person.role.label}",
+            fix="leave it to somebody who has it",
+        )
+    return person
 
 
 def _ruling(verdict: Ruling | str) -> Ruling:

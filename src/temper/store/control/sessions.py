@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from temper.core.review import Person, Role
+from temper.core.review import Person, Right, Role
 from temper.store.control import audit
 from temper.store.control.database import Database
 from temper.store.control.people import allowed
@@ -22,15 +22,17 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, person: str, now: float) -> str:
-        """Sign somebody in whose password was checked: the token for their browser. Old sessions are swept out."""
+    def open(self, person: str, now: float, **how: str) -> str:
+        """Sign somebody in who was checked: the token for their browser. Old sessions are swept out. The audit says
+        `how`, where it was not by password.
+        """
         token = secrets.token_urlsafe(32)
         with self._database.write() as tx:
-            allowed(tx, person, Role.VIEWER)
+            allowed(tx, person, Right.READ)
             tx.all("DELETE FROM session WHERE seen <= ? OR opened <= ?", now - IDLE, now - LONGEST)
             sql = "INSERT INTO session (token, person, opened, seen) VALUES (?, ?, ?, ?)"
             tx.all(sql, _digest(token), person, now, now)
-            audit.write(tx, now, person, "session.open", person)
+            audit.write(tx, now, person, "session.open", person, **how)
         return token
 
     def find(self, token: str, now: float) -> Person | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from temper.core.errors import TemperError
-from temper.core.review import Conflict, Forbidden, Role
+from temper.core.review import Conflict, Forbidden, Right
 from temper.store.control import audit
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.people import allowed
@@ -61,8 +61,8 @@ class Signers:
             return [_signer(row) for row in tx.all("SELECT * FROM signer ORDER BY person, added")]
 
     def _may(self, tx: Transaction, person: str, by: str) -> None:
-        allowed(tx, person, Role.VIEWER)
-        if by != person and allowed(tx, by, Role.VIEWER).role < Role.ADMIN:
+        allowed(tx, person, Right.READ)
+        if by != person and not allowed(tx, by, Right.READ).may(Right.ADMINISTER):
             raise Forbidden(f"{by} may not speak for {person}", fix="let them do it, or an admin")
 
 

@@ -31,7 +31,10 @@ from temper.targets.function import find
 EFFECTS = ("", "money", "mail", "web", "memory", "data")
 """What a tool's call would do outside the sandbox."""
 
-_SECTIONS = ("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", *DESCRIBED)
+_SECTIONS = (
+    *("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", "console"),
+    *DESCRIBED,
+)
 _PROTOCOLS = ("openai", "anthropic", "template")
 _CAPS = ("in_flight", "requests_per_minute", "tokens_per_minute", "timeout", "deadline", "retries")
 _LIMITS = (*_CAPS, "max_requests", "max_tokens", "max_cost", "price")

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from temper.config.sign_in import BACK
 from temper.core.errors import StoreError, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Right
 from temper.report._inert import inert
@@ -43,11 +44,13 @@ from temper.web import (
     run,
     runs,
     security,
+    sign_in,
     versions,
 )
 from temper.web.assessed import Assessed
 from temper.web.form import form_of
 from temper.web.headers import Headers
+from temper.web.provider import Provider
 from temper.web.refused import Refused
 from temper.web.responder import Responder
 from temper.web.visit import Desk, Screen, Visit, from_here, name_of_cookie
@@ -58,11 +61,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+AT_THE_PROVIDER = 4
 _LOG = logging.getLogger(__name__)
 
 SCREENS = (
     Screen("GET", "/login", None, door.form),
     Screen("POST", "/login", None, door.enter),
+    Screen("GET", "/sign-in", None, sign_in.begin),
+    Screen("GET", BACK, None, sign_in.back),
     Screen("POST", "/logout", Right.READ, door.leave),
     Screen("GET", "/", Right.READ, overview.show),
     Screen("GET", "/now", Right.READ, overview.fragment),
@@ -138,10 +144,11 @@ def console(
     title: str = "Temper",
     responder: Responder | None = None,
     assessed: Assessed | None = None,
+    provider: Provider | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
     shows what a gateway says of itself; without a `responder` it runs no playbooks, and without what is `assessed` it
-    shows no runs.
+    shows no runs. With a `provider` people may sign in by it too.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -160,6 +167,8 @@ def console(
         door=CapacityLimiter(HASHES_AT_ONCE),
         responder=responder,
         assessed=assessed,
+        provider=provider,
+        outside=CapacityLimiter(AT_THE_PROVIDER),
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
     return Starlette(
@@ -177,7 +186,7 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
         form = await form_of(request) if screen.method == "POST" else {}
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
-    limiter = desk.door if screen.answer is door.enter else None
+    limiter = {door.enter: desk.door, sign_in.begin: desk.outside, sign_in.back: desk.outside}.get(screen.answer)
     return await run_sync(_answered, desk, screen, request, form, limiter=limiter)
 
 
@@ -208,9 +217,9 @@ def _known(visit: Visit, screen: Screen) -> Visit:
 def _allowed(visit: Visit, screen: Screen) -> None:
     """Refuses who has not the right, and a form that another page or another session has sent."""
     if screen.right is not None and not visit.may(screen.right):
-        why = f"This takes the right to {screen.right}: {holders(screen.right)}. Ask an admin if you need it."
         bearer.refused(visit, screen, "has not the right", right=screen.right)
-        raise Refused(403, "Not for you", why)
+        lent = "a token with the scope " + screen.right if visit.key else f"the role {holders(screen.right)}"
+        raise Refused(403, "Not for you", f"This takes {lent}. Ask an admin if you need it.")
     if screen.method == "POST" and visit.key is None and not from_here(visit.token, visit.form):
         raise Refused(403, "This form is too old", "It belongs to another session. Open the page again and repeat it.")
     bearer.noted(visit, screen)

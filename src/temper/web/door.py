@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temper.web.visit import Visit, fresh
 
@@ -31,7 +31,7 @@ def enter(visit: Visit) -> Response:
     if person is None:
         return _form(visit, visit.form.get("next", "/"), status=403, name=name[:200], wrong=WRONG)
     token = visit.control.sessions.open(person.name, visit.now)
-    return visit.cookie(visit.go(_inside(visit.form.get("next", "/"))), token)
+    return visit.cookie(visit.go(inside(visit.form.get("next", "/"))), token)
 
 
 def leave(visit: Visit) -> Response:
@@ -40,12 +40,18 @@ def leave(visit: Visit) -> Response:
     return visit.cookie(visit.go("/login", "out"), fresh())
 
 
-def _form(visit: Visit, after: str, status: int = 200, **context: str) -> Response:
+def _form(visit: Visit, after: str, status: int = 200, **context: Any) -> Response:
     known = visit if visit.token else replace(visit, token=fresh())
-    about = {"next": _inside(after), "name": "", "wrong": "", "nobody": not visit.control.people.all()}
+    about: dict[str, Any] = {"next": inside(after), "name": "", "wrong": "", "nobody": not visit.control.people.all()}
+    about["provider"] = visit.desk.provider.host if visit.desk.provider else ""
     page = known.page("login.html", status, **about | context)
     return known.cookie(page, known.token)
 
 
-def _inside(path: str) -> str:
+def inside(path: str) -> str:
+    """The page to go on to: a page of this console, or its beginning.
+
+    >>> inside("/runs/7"), inside("//evil.example"), inside("/login"), inside("/sign-in/back")
+    ('/runs/7', '/', '/', '/')
+    """
     return path if _INSIDE.fullmatch(path) and not path.startswith("/login") else "/"

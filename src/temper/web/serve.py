@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 
 from temper.config.reading import read
 from temper.config.serving import serving_of
+from temper.config.sign_in import here, sign_in_of
 from temper.core.errors import ConfigError
 from temper.store.control import Control
 from temper.web.app import console
 from temper.web.assessed import Assessed
+from temper.web.provider import provider_of
 from temper.web.responder import Responder
 
 
@@ -36,13 +37,20 @@ def serve(
             f"{host} can be reached from elsewhere and passwords would travel unprotected",
             fix="give --certificate and --key, or listen on 127.0.0.1 behind a proxy that ends TLS",
         )
-    serving = serving_of(read(config), config.absolute().parent)
+    document = read(config)
+    serving, provider = serving_of(document, config.absolute().parent), provider_of(sign_in_of(document))
     control = Control.open(serving.control)
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     try:
         uvicorn.run(
-            console(control, gateway_metrics_url=metrics, responder=responder, assessed=Assessed.of(config)),
+            console(
+                control,
+                gateway_metrics_url=metrics,
+                responder=responder,
+                assessed=Assessed.of(config),
+                provider=provider,
+            ),
             host=host,
             port=port,
             ssl_certfile=certificate,
@@ -54,15 +62,3 @@ def serve(
         )
     finally:
         control.close()
-
-
-def here(host: str) -> bool:
-    """Whether only this machine can come in by this name.
-
-    >>> here("127.0.0.1"), here("localhost"), here("0.0.0.0"), here("console.bank.example")
-    (True, True, False, False)
-    """
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from temper.web.assessed import Assessed
+    from temper.web.provider import Provider
     from temper.web.responder import Responder
 
 COOKIE = "temper_session"
@@ -70,7 +71,8 @@ SAID = {
 class Desk:
     """What every request shares. `style` is the address of the style sheet, which changes with it,
     `door` how many may have their password checked at once: argon2 is slow on purpose, and nobody else waits for it.
-    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs.
+    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs. A
+    `provider` of identities may keep as many waiting as fit through `outside`.
     """
 
     control: Control
@@ -82,6 +84,8 @@ class Desk:
     door: CapacityLimiter
     responder: Responder | None
     assessed: Assessed | None
+    provider: Provider | None
+    outside: CapacityLimiter
 
 
 @dataclass(frozen=True, slots=True)

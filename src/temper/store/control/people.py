@@ -195,8 +195,8 @@ def allowed(tx: Transaction, name: str, right: Right) -> Person:
     person = _person(row)
     if not person.may(right):
         raise Forbidden(
-            f"this takes the right to {right}, which {name} as {person.role.label} has not",
-            fix=f"leave it to somebody who has it: {holders(right)}",
+            f"this takes the role {holders(right)}, {name} has {person.role.label}",
+            fix="leave it to somebody who has it",
         )
     return person
 
@@ -204,10 +204,11 @@ def allowed(tx: Transaction, name: str, right: Right) -> Person:
 def holders(right: Right) -> str:
     """The roles that have a right, in words.
 
-    >>> holders(Right.APPROVE)
-    'approver or admin'
+    >>> holders(Right.DECIDE), holders(Right.ADMINISTER)
+    ('analyst, approver or admin', 'admin')
     """
-    return " or ".join(role.label for role, rights in RIGHTS.items() if right in rights)
+    *others, last = [role.label for role, rights in RIGHTS.items() if right in rights]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _person(row: Row) -> Person:

@@ -39,6 +39,29 @@ def test_a_key_is_shown_once_listed_and_revoked(place):
         run("keys", "revoke", "other")
 
 
+def test_a_token_is_lent_by_its_person_or_an_admin_and_a_refusal_is_written_down(place):
+    peopled(place).close()
+    done = run("keys", "lend", "ann", "--scope", "read", "--scope", "order", typed=f"{PASSWORD}\n")
+    token = done.splitlines()[-1]
+    run("keys", "lend", "ann", "--scope", "read", "--as", "root", typed=f"{PASSWORD}\n")
+    assert [line.split("\t")[3::6] for line in run("keys", "list").splitlines()] == [
+        ["read,order", "ann"],
+        ["read", "ann"],
+    ]
+    with pytest.raises(TemperError, match="takes the role approver or admin"):
+        run("keys", "lend", "ann", "--scope", "approve", typed=f"{PASSWORD}\n")
+    with pytest.raises(TemperError, match="takes the role admin"):
+        run("keys", "lend", "ann", "--scope", "read", "--as", "bob", typed=f"{PASSWORD}\n")
+    with pytest.raises(TemperError, match="do not open anything"):
+        run("keys", "lend", "ann", "--scope", "read", typed="wrong\n")
+    control = opened(place)
+    key, person = control.keys.holder(token, time.time())
+    assert (person.name, key.scopes) == ("ann", ("read", "order"))
+    told = [one.subject for one in control.audit.page(9) if one.action == "access.refuse"]
+    assert told == ["command line", "ann", "command line", "command line"]
+    control.close()
+
+
 def test_people_come_and_go(place):
     done = run("people", "add", "eve", "--role", "admin", typed=f"{PASSWORD}\n{PASSWORD}\n")
     assert done.endswith("added eve as admin\n")

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from control_store import labels, opened, peopled
+from control_store import PEOPLE, labels, opened, peopled
 from temper.core.errors import StoreError
 from temper.store.control import Control, audit
 from temper.store.control.migrate import migrations
@@ -153,8 +153,11 @@ def test_a_store_of_the_first_version_keeps_its_cases_and_decisions(place, monke
     first = {kind: migrations(kind)[:1] for kind in ("sqlite", "postgresql")}
     with monkeypatch.context() as patch:
         patch.setattr("temper.store.control.migrate.migrations", first.get)
-        old = peopled(place)
+        old = opened(place)
         with old._database.write() as tx:
+            for name, role in PEOPLE.items():
+                number = ("viewer", "analyst", "approver", "admin").index(role.value)
+                tx.all("INSERT INTO person (name, role, secret, created) VALUES (?, ?, 'x', 0.0)", name, number)
             tx.all(
                 "INSERT INTO review (request, payload, state, priority, due, eyes, created, outcome, closed) "
                 "VALUES ('r1', '{}', 'closed', 0, 9.0, 1, 1.0, 'block', 3.0), "
@@ -169,6 +172,7 @@ def test_a_store_of_the_first_version_keeps_its_cases_and_decisions(place, monke
             audit.write(tx, 3.0, "ann", "review.decide", "1", **detail)
         old.close()
     control = Control.open(place)
+    assert {one.name: one.role for one in control.people.all()} == PEOPLE
     case = control.reviews.get(1)
     assert (case.state, case.outcome, case.overdue, case.decisions[0].seen) == ("closed", "block", "block", "")
     assert control.audit.verify() == []

@@ -25,12 +25,16 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @contextlib.contextmanager
 def opened(store: str) -> Iterator[tuple[Control, str, float]]:
-    """The store, the name of whoever is at this terminal, and the time."""
+    """The store, the name of whoever is at this terminal, and the time. Who may not do it is a row of the audit."""
+    from temper.core.review import Forbidden
     from temper.store.control import Control
 
-    control = Control.open(store)
+    control, me, now = Control.open(store), getpass.getuser(), time.time()
     try:
-        yield control, getpass.getuser(), time.time()
+        yield control, me, now
+    except Forbidden as refused:
+        control.audit.note(now, me, "access.refuse", "command line", why=refused.message)
+        raise
     finally:
         control.close()
 

@@ -2,9 +2,11 @@
 
 control = Control.open(place)              # a file, or postgresql://...; every call that needs the time takes `now`
 control.people.add(name, role, password, by, now);  control.people.check(name, password, now) -> Person | None
+control.people.admit(identity, role, now) -> Person      # whom a provider of identities names
 control.sessions.open(name, now) -> token;  control.sessions.find(token, now) -> Person | None
 control.keys.add(name, by, now) -> "kid.secret";  control.keys.rotate(kid, by, now, overlap=3600.0) -> "kid.secret"
-control.keys.snapshot().find(token, now) -> Key | None
+control.keys.snapshot().find(token, now) -> Key | None;  control.keys.holder(token, now) -> (Key, Person) | None
+control.keys.lend(person, scopes, by, now, expires=...) -> "kid.secret"
 control.reviews.enqueue(request, payload, now, priority=0, due=None, eyes=1) -> id
 control.reviews.claim(reviewer, now) -> Case | None
 control.reviews.decide(id, reviewer, verdict, reason, token, version, now) -> Case

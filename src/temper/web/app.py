@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 AT_THE_PROVIDER = 4
+OUTSIDE = ("/sign-in", BACK)
+"""Where somebody else is asked, who may be slow."""
 _LOG = logging.getLogger(__name__)
 
 SCREENS = (
@@ -186,7 +188,7 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
         form = await form_of(request) if screen.method == "POST" else {}
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
-    limiter = {door.enter: desk.door, sign_in.begin: desk.outside, sign_in.back: desk.outside}.get(screen.answer)
+    limiter = desk.door if screen.answer is door.enter else desk.outside if screen.path in OUTSIDE else None
     return await run_sync(_answered, desk, screen, request, form, limiter=limiter)
 
 

@@ -36,6 +36,7 @@ def admitted(visit: Visit, token: str, screen: Screen) -> Visit:
     key, person = found
     visit = replace(visit, key=key, person=person)
     if screen.right is None or (screen.method != "GET" and not screen.programs):
+        refused(visit, screen, "takes a person")
         raise Refused(403, "This takes a person", "A token opens no session, and changes nothing at this address.")
     return visit
 

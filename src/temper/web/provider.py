@@ -36,7 +36,7 @@ SKEW, FRESH, AGAIN = 60, 600.0, 60.0
 class Asked:
     """What one sign-in was begun with. All of it follows from a secret of the browser, so nothing is kept here."""
 
-    secret: str
+    secret: str = field(repr=False)
 
     @property
     def state(self) -> str:
@@ -113,7 +113,7 @@ class Provider:
             except InvalidKeyIdError:
                 read = jwt.decode(token, self._signers(now, anew=True), algorithms=list(SIGNED))
             _claims(self.settings, nonce, now).validate(read.claims)
-        except (JoseError, ValueError, TypeError) as error:  # their texts quote the token
+        except (JoseError, KeyError, ValueError, TypeError) as error:  # their texts quote the token
             raise Refused(403, NOT, f"The identity does not hold ({type(error).__name__}).") from None
         if not _ours(read.claims, self.settings.client):
             raise Refused(403, NOT, "The identity was made for another application.")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from temper.config.sign_in import BACK
 from temper.core.review import RIGHTS, Right, Role, State
 from temper.store.control import Control
 from temper.store.control.deployed import deployed
@@ -41,7 +42,7 @@ def test_every_address_is_in_the_table_and_only_the_door_is_open(world: World) -
     known = {(one.method, one.path) for one in SCREENS}
     served = {(method, route.path) for route in world.app.routes for method in route.methods if method != "HEAD"}
     assert {(method, where) for method, where in served if not where.startswith("/style.")} == known
-    assert {one.path for one in SCREENS if one.right is None} == {"/login"}
+    assert {one.path for one in SCREENS if one.right is None} == {"/login", "/sign-in", BACK}
     assert {one.right for one in SCREENS} <= {None, *Right}, "a role is no right"
 
 

@@ -69,8 +69,6 @@ _LOG = logging.getLogger(__name__)
 SCREENS = (
     Screen("GET", "/login", None, door.form),
     Screen("POST", "/login", None, door.enter),
-    Screen("GET", "/sign-in", None, sign_in.begin),
-    Screen("GET", BACK, None, sign_in.back),
     Screen("POST", "/logout", Right.READ, door.leave),
     Screen("GET", "/", Right.READ, overview.show),
     Screen("GET", "/now", Right.READ, overview.fragment),
@@ -135,6 +133,8 @@ SCREENS = (
     Screen("POST", "/operations/model", Right.OPERATE, versions.back),
     Screen("GET", "/people", Right.ADMINISTER, people.show),
     Screen("GET", "/keys", Right.ADMINISTER, people.keys),
+    Screen("GET", "/sign-in", None, sign_in.begin),
+    Screen("GET", BACK, None, sign_in.back),
 )
 
 

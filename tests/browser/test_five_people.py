@@ -61,7 +61,7 @@ def _engineer_orders(browser: Any, at: str) -> None:
     context.set_default_timeout(10_000)
     page = context.new_page()
     page.goto("/jobs")
-    page.get_by_role("link", name="Log in by localhost").click()
+    page.get_by_role("link", name="Log in with localhost").click()
     page.wait_for_url("**/jobs")
     assert page.get_by_text("erin").is_visible()
     page.get_by_label("Evasion").check()

@@ -20,6 +20,7 @@ from scenarios.story import ENVIRONMENT
 from small_gateway import asked, folder, models
 from temper.cli import app
 from temper.core.errors import StoreError
+from temper.core.review import Role
 from temper.engine import backup as engine
 from temper.engine.drill.restore import rehearse
 from temper.gateway.keys import key_in
@@ -55,7 +56,7 @@ class Place:
         with Personal(self.audit / "personal.db", key) as personal:
             personal.keep("request 1", b"rows")
         self.control = opened(self.folder / ".temper" / "control.db")
-        self.control.people.add("ann", 1, PASSWORD, "root", 0.0)
+        self.control.people.add("ann", Role.ANALYST, PASSWORD, "root", 0.0)
         self.control.keys.add("shop", "root", 0.0)
         self.control.reviews.enqueue("r-1", {"amount": 5}, 1.0)
         self.write(50)

@@ -11,6 +11,7 @@ from control_store import opened, peopled
 from small_gateway import COLUMNS, GUARD, folder, models, written
 from temper.cli import app
 from temper.core.errors import TemperError
+from temper.core.review import Role
 from temper.gateway.tables.build import opened as opened_gateway
 from temper.store.control.keys import LONGEST_OVERLAP
 from temper.web.app import console
@@ -140,9 +141,9 @@ def test_the_command_and_the_console_show_both(tmp_path, monkeypatch):
     new = run("keys", "rotate", kid(old), "--overlap", "24h").strip()
     lines = [line.split("\t") for line in run("keys", "list").splitlines()]
     assert [line[0] for line in lines] == [kid(old), kid(new)]
-    assert [line[-1] for line in lines] == ["-", kid(old)]
+    assert [line[-2] for line in lines] == ["-", kid(old)]
     control = opened(tmp_path / "control.db")
-    control.people.add("ada", 3, "a sentence to remember", "root", 0.0)
+    control.people.add("ada", Role.ADMIN, "a sentence to remember", "root", 0.0)
     control.keys.used({kid(new): time.time()})
     browser = Browser(console(control))
     browser.cookies["temper_session"] = control.sessions.open("ada", time.time())

@@ -18,6 +18,7 @@ from control_store import PASSWORD, opened, peopled
 from scenarios.story import ENVIRONMENT
 from temper.cli import app
 from temper.core.errors import ConfigError, StoreError, TemperError
+from temper.core.review import Role
 from temper.engine.labels import relay
 
 
@@ -246,7 +247,7 @@ def test_kills_of_reviewers_and_of_relays_lose_no_label_and_double_none(tmp_path
     """Whoever decides and whoever hands on are killed at random moments, ten times."""
     place, path, moments, told = tmp_path / "control.db", tmp_path / "labels.jsonl", Random(6), set()
     control = opened(place)
-    control.people.add("ann", 1, PASSWORD, "root", 0.0)
+    control.people.add("ann", Role.ANALYST, PASSWORD, "root", 0.0)
     for _ in range(10):
         with (tmp_path / "told").open("wb") as file:
             commands = [[REVIEWS, place], [RELAYS, place, path], [RELAYS, place, hook.url]]

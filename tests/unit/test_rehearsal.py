@@ -12,6 +12,7 @@ from control_store import PASSWORD, opened
 from temper.cli import app
 from temper.config.reading import read
 from temper.config.serving import serving_of
+from temper.core.review import Role
 from temper.gateway.keys import key_in
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
@@ -44,7 +45,7 @@ def live(root, control):
     journal.close()
     if "://" not in control:
         store = opened(control)
-        store.people.add("ann", 1, PASSWORD, "root", 0.0)
+        store.people.add("ann", Role.ANALYST, PASSWORD, "root", 0.0)
         store.close()
     assert run("backup", "--to", root / "backups", "--config", base / "temper.yaml").exit_code == 0
     return base / "temper.yaml"

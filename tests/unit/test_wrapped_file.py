@@ -10,10 +10,12 @@ import temper
 from temper.api import Hardening, save_hardened
 from temper.core.data import Data
 from temper.core.errors import ContractError, Unsupported
+from temper.core.event import silent
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.engine.harden import Hardened, Trial
+from temper.engine.saving import as_saved
 from temper.hardening.adaptive_misinformation import AdaptiveMisinformation
 from temper.hardening.detector import Detector
 from temper.hardening.noise import Noise
@@ -160,8 +162,10 @@ def test_a_hardened_system_with_a_wrapper_is_opened_and_assessed(booster, tmp_pa
     better = replace(system, target=target, threshold=0.45)
     trial = Trial(defence=name, target=target, threshold=0.45, evaluation=None, effects=())
     result = Hardened(system=better, was=system.target, trials=(trial,), chosen=trial)
+    better = as_saved(better, (result,), silent)
     path = save_hardened(Hardening(better, None, None, (result,)), tmp_path / "hardened")
     again = temper.load(path)
+    assert again.target.digest == better.target.digest
     assert again.threshold == 0.45
     np.testing.assert_array_equal(again.target.scores(system.data.x), target.scores(system.data.x))
     if name == "squeezed":

@@ -329,7 +329,9 @@ def harden(
     hardened, tried = results[-1].system, tuple(effect for result in results for effect in result.effects)
     run, after = Run(record), Run(record, tried=tried)
     if taken := [result.chosen for result in results if result.chosen is not None]:
-        where = store or _home(system)
+        from temper.engine.saving import as_saved
+
+        where, hardened = store or _home(system), as_saved(hardened, results, listener)
         after = assess(hardened, record.suite, None, record.seed, engine, store=where, listener=listener)
         effects = tuple(effect for trial in taken for effect in trial.effects)
         after = Run(after.record, before=record, effects=effects, tried=tried)

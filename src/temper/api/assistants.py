@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from temper.api import Run, open_store, unfinished, whoever
+from temper.api import Run, incidents_beside, open_store, unfinished, whoever
 from temper.core.assistant import Assistant, Audit
 from temper.core.chat import ChatTarget
 from temper.core.errors import TemperError
@@ -128,6 +128,7 @@ def redteam(
         fresh=fresh,
         stop=stop,
         author=whoever(),
+        incidents=incidents_beside(kept),
     )
     return Run(run_job(job))
 

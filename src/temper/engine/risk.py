@@ -29,12 +29,19 @@ from temper.threats.rules import scenarios
 
 OF_ROWS = {"success_rate": "rows", "excess_success": "rows with the trigger", "tpr_at_1pct": "training rows"}
 """Figures that are a share of attempts, and what an attempt is; of other attacks it is a whole campaign."""
-SEEN_AS = {"evasion": "evasion-", "extraction": "extraction-", "pipeline-fault": "bad-", "drift": "ageing"}
-"""Which threats an incident is an attempt of, by its playbook."""
+SEEN_AS: Mapping[str, tuple[str, ...]] = {
+    "evasion": ("evasion-",),
+    "extraction": ("extraction-",),
+    "pipeline-fault": ("bad-",),
+    "drift": ("ageing",),
+    "injection": ("instructions-", "people-", "words-", "money-", "sent-", "memory-", "out-of-scope"),
+}
+"""Which threats an incident is an attempt of, by its playbook: how their ids begin."""
 CAMPAIGNS = "campaigns"
 YEAR = 365 * DAY
 _LEAST = YEAR / 4
-_MOST = 10_000
+MOST = 10_000
+"""Incidents that are looked at, the newest."""
 _KNOWN = (Status.OK, Status.INCONCLUSIVE)
 
 
@@ -52,7 +59,7 @@ def risk_now(system: Protected, store: Store, control: Control, now: float, *, t
     found = validation_of(Path(system.source), control, system=system, store=store, trust_pickle=trust_pickle)
     records, model = [one for one in store.runs() if one.system == found.system], found.model()
     present = found.present(now, model, min((moment(one.started) for one in records), default=now))
-    incidents = control.incidents.page(limit=_MOST, timelines=True)
+    incidents = control.incidents.page(limit=MOST, timelines=True)
     return risk_of(system, records, present, found.rules or Triggers(), incidents)
 
 
@@ -102,7 +109,7 @@ def _known(
     return Known(
         trials=_trials(scenario, wanted, system, sources),
         ceiling=_ceiling(scenario, wanted, system, sources),
-        sightings=_sightings(scenario, incidents, now),
+        sightings=sightings(scenario, incidents, now),
     )
 
 
@@ -148,10 +155,27 @@ def _latest(plugin: str, slices: set[str], sources: Sequence[Source]) -> Trials 
     for source in sources:
         mine = [m for m in source.record.measurements if m.plugin == name and m.slice in slices]
         if any(m.status in _KNOWN for m in mine):
-            return _of(name, mine, source)
+            found = _of(name, mine, source)
+            return _pooled(found, name, slices, sources) if found.counts == CAMPAIGNS and not found.stale else found
         if mine and untried is None:
             untried = _piece(name, source, 0, 0, doubt=mine[0].reason)
     return untried
+
+
+def _pooled(latest: Trials, name: str, slices: set[str], sources: Sequence[Source]) -> Trials:
+    """The campaign with those of other seeds that speak of the same: each is an attempt of its own. Of one seed the
+    latest counts, because the same numbers are drawn again.
+    """
+    by_seed: dict[int, Trials] = {}
+    for source in sources:
+        mine = [m for m in source.record.measurements if m.plugin == name and m.slice in slices]
+        if any(m.status in _KNOWN for m in mine) and not source.stale.get(part_of(name)):
+            by_seed.setdefault(source.record.seed, _of(name, mine, source))
+    found = [one for one in by_seed.values() if one.counts == CAMPAIGNS]
+    if len(found) < 2:
+        return latest
+    runs = ", ".join(one.run for one in found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+    return replace(_summed(found, CAMPAIGNS), plugin=name, run=runs)
 
 
 def _of(name: str, mine: Sequence[Measurement], source: Source) -> Trials:
@@ -224,9 +248,9 @@ def _strongest(rows: Sequence[Trials]) -> Trials:
 
 
 def _campaigns(tried: Sequence[Trials]) -> Trials:
-    """One that worked is what an attacker repeats; else each that failed counts."""
-    worked = [one for one in tried if one.successes]
-    return worked[0] if worked else _summed(tried, CAMPAIGNS)
+    """The one that works most often is what an attacker repeats; where none did, each that failed counts."""
+    best = max(tried, key=lambda one: one.successes / one.n)
+    return best if best.successes else _summed(tried, CAMPAIGNS)
 
 
 def _summed(tried: Sequence[Trials], counts: str) -> Trials:
@@ -276,12 +300,12 @@ def _ceiling(
     return None
 
 
-def _sightings(scenario: Scenario, incidents: Sequence[Incident], now: float) -> Sightings | None:
+def sightings(scenario: Scenario, incidents: Sequence[Incident], now: float) -> Sightings | None:
     """Incidents of the last year that were attempts of this threat. What was watched for less than a quarter of a year
     counts as one: a rate of days is no rate of years.
     """
     recent = [one for one in incidents if now - one.opened <= YEAR]
-    mine = [one for one in recent if scenario.threat.id.startswith(SEEN_AS.get(one.playbook, "\0"))]
+    mine = [one for one in recent if scenario.threat.id.startswith(SEEN_AS.get(one.playbook, ()))]
     if not mine:
         return None
     watched = min(max(now - min(one.opened for one in incidents), _LEAST), YEAR)

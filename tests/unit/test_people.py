@@ -169,3 +169,23 @@ def test_answers_come_from_the_file_by_name(tmp_path: Path) -> None:
     answers = read_answers(read(path))["validation.documentation"]["answers"]
     measured = Documentation(answers=answers).measure(judged(50, 0, 0.0))[0]
     assert measured.value == pytest.approx(3 / 7)
+
+
+def test_what_a_draft_guesses_is_no_answer_until_somebody_confirms_it(tmp_path: Path) -> None:
+    from temper.config.documentation import documented as read_answers
+    from temper.config.init import draft
+    from temper.config.reading import parse
+
+    table = tmp_path / "rows.csv"
+    table.write_text("a,b,y\n" + "".join(f"{n % 7},{n % 5},{n % 2}\n" for n in range(40)), encoding="utf-8")
+    text = draft("model.py:predict", table, "y")
+    line = next(one for one in text.splitlines() if one.startswith("documentation:"))
+    assert "guessed: rows.csv, 40 rows" in line
+    assert "# guessed: provenance" in line
+
+    def answered(written: str) -> float:
+        answers = read_answers(parse(written, "temper.yaml"))["validation.documentation"]["answers"]
+        return float(Documentation(answers=answers).measure(judged(50, 0, 0.0))[0].value or 0.0)
+
+    assert answered(text) == pytest.approx(1 / 7), "the policy alone"
+    assert answered(text.replace("guessed: rows.csv", "rows.csv of 2026")) == pytest.approx(2 / 7)

@@ -356,6 +356,15 @@ def test_campaigns_of_other_seeds_are_attempts_of_their_own(system) -> None:
     assert "1 of 1 campaigns" in known(system, *other, first)[name].because[0], "of another model"
 
 
+def test_people_who_stand_alone_are_counted_as_people(system) -> None:
+    scene = scenario("standing-alone", plugins=("validation.privacy",))
+    alone = measure_rate("privacy", "singled_out", 9, 300)
+    present = Present(now=NOW, model="m", attacks="a")
+    (risk,) = risk_of(system, [record(alone)], present, Triggers(), only=(scene,)).risks
+    assert "9 of 300 people in the training rows" in risk.because[0]
+    assert risk.chance.middle == pytest.approx((1.5 + 9) / 304, abs=0.02)
+
+
 def test_every_kind_of_accident_counts(system) -> None:
     figures = [Measurement(plugin=f"stress.{name}", metric="loss", value=0.1, n=9) for name in ("missing", "stale")]
     doubted = Measurement(

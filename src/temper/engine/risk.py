@@ -27,7 +27,12 @@ from temper.store.database import Store
 from temper.threats.register import register
 from temper.threats.rules import scenarios
 
-OF_ROWS = {"success_rate": "rows", "excess_success": "rows with the trigger", "tpr_at_1pct": "training rows"}
+OF_ROWS = {
+    "success_rate": "rows",
+    "excess_success": "rows with the trigger",
+    "tpr_at_1pct": "training rows",
+    "singled_out": "people in the training rows",
+}
 """Figures that are a share of attempts, and what an attempt is; of other attacks it is a whole campaign."""
 SEEN_AS: Mapping[str, tuple[str, ...]] = {
     "evasion": ("evasion-",),
@@ -37,7 +42,8 @@ SEEN_AS: Mapping[str, tuple[str, ...]] = {
     "injection": ("instructions-", "people-", "words-", "money-", "sent-", "memory-", "out-of-scope"),
 }
 """Which threats an incident is an attempt of, by its playbook: how their ids begin."""
-CAMPAIGNS = "campaigns"
+CAMPAIGNS, CHECKS = "campaigns", "checks"
+_WHOLE = (CAMPAIGNS, CHECKS)
 YEAR = 365 * DAY
 _LEAST = YEAR / 4
 MOST = 10_000
@@ -119,15 +125,15 @@ def _trials(
     """Somebody who attacks chooses what works best; an accident does not choose, and every kind of it counts."""
     slices = {"all", *(f"actor:{one.actor.name}" for one in wanted if _same(one, scenario))}
     found = [one for name in _names(scenario, system) if (one := _latest(name, slices, sources)) is not None]
-    if scenario.budget.queries is None and any(one.counts != CAMPAIGNS for one in found):
+    if scenario.budget.queries is None and any(one.counts not in _WHOLE for one in found):
         ball = _ball(scenario, wanted, system)
         found += [one for one in (_latest(STRONGEST, ball, sources),) if one is not None]
     tried = [one for one in found if one.n]
     if not tried:
         return found[0] if found else None
     if not scenario.actor.queries and scenario.actor.name == "nobody":
-        return _summed(tried, "checks" if len(tried) == 1 else "kinds of accident")
-    rows = [one for one in tried if one.counts != CAMPAIGNS]
+        return _summed(tried, CHECKS if len(tried) == 1 else "kinds of accident")
+    rows = [one for one in tried if one.counts not in _WHOLE]
     return _strongest(rows) if rows else _campaigns(tried)
 
 
@@ -183,10 +189,11 @@ def _of(name: str, mine: Sequence[Measurement], source: Source) -> Trials:
     rate = next((m for m in mine if m.metric in OF_ROWS and m.value is not None), None)
     if rate is not None:
         return _rows(name, rate, source)
+    counts = CAMPAIGNS if part_of(name) in ATTACKS else CHECKS
     if _broke(name, source.record):
-        return _piece(name, source, 1, 0, counts=CAMPAIGNS)
+        return _piece(name, source, 1, 0, counts=counts)
     doubt = next((m.reason for m in mine if m.status is Status.INCONCLUSIVE), "")
-    return _piece(name, source, 0, 0 if doubt else 1, unknown=1 if doubt else 0, doubt=doubt, counts=CAMPAIGNS)
+    return _piece(name, source, 0, 0 if doubt else 1, unknown=1 if doubt else 0, doubt=doubt, counts=counts)
 
 
 def _rows(name: str, rate: Measurement, source: Source) -> Trials:
@@ -250,7 +257,7 @@ def _strongest(rows: Sequence[Trials]) -> Trials:
 def _campaigns(tried: Sequence[Trials]) -> Trials:
     """The one that works most often is what an attacker repeats; where none did, each that failed counts."""
     best = max(tried, key=lambda one: one.successes / one.n)
-    return best if best.successes else _summed(tried, CAMPAIGNS)
+    return best if best.successes else _summed(tried, tried[0].counts)
 
 
 def _summed(tried: Sequence[Trials], counts: str) -> Trials:

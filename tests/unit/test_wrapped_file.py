@@ -22,6 +22,7 @@ from temper.hardening.noise import Noise
 from temper.hardening.query_budget import QueryBudget
 from temper.hardening.smoothing import Smoothing
 from temper.hardening.squeezing import Squeezing
+from temper.targets._digest import of_object
 from temper.targets._flipped import Flipped
 from temper.targets.answers import Decided, Masked, Rounded
 from temper.targets.load import open_target
@@ -198,3 +199,8 @@ def test_a_model_that_tells_less_is_written_and_opened_again(booster, tmp_path, 
     path = save(target, tmp_path)
     x = rows(seed=2).x
     np.testing.assert_array_equal(open_target(path).scores(x), target.scores(x))
+
+
+def test_what_training_has_left_of_its_random_numbers_is_no_part_of_a_digest():
+    one, other = (of_object({"state": np.random.RandomState(seed), "weights": [1.0]}) for seed in (0, 1))
+    assert one == other != of_object({"state": np.random.RandomState(0), "weights": [2.0]})

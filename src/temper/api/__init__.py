@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from temper.core.comparison import Comparison
-    from temper.core.incident import Incident
     from temper.core.threat import Scenario
     from temper.engine.harden import Hardened
     from temper.engine.plan import Plan
@@ -179,6 +178,7 @@ def assess(
     from temper.engine.assess import Job, vet
     from temper.engine.assess import assess as run_job
     from temper.engine.executors import executor
+    from temper.engine.risk import incidents_beside
 
     listener(Event(kind="note", message=f"checking the model of {system.name}"))
     vet(system)
@@ -205,23 +205,6 @@ def assess(
         incidents=incidents_beside(kept),
     )
     return Run(run_job(job))
-
-
-def incidents_beside(store: Store) -> tuple[Incident, ...]:
-    """The incidents of the control store beside this one, none where there is none: attempts that were seen in service
-    belong to the register of a run.
-    """
-    place = store.path.with_name("control.db")
-    if not place.exists():
-        return ()
-    from temper.engine.risk import MOST
-    from temper.store.control import Control
-
-    control = Control.open(str(place))
-    try:
-        return tuple(control.incidents.page(limit=MOST, timelines=True))
-    finally:
-        control.close()
 
 
 def whoever() -> str:

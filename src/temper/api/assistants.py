@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from temper.api import Run, incidents_beside, open_store, unfinished, whoever
+from temper.api import Run, open_store, unfinished, whoever
 from temper.core.assistant import Assistant, Audit
 from temper.core.chat import ChatTarget
 from temper.core.errors import TemperError
@@ -113,6 +113,7 @@ def redteam(
     """
     from temper.engine.redteam.run import Job
     from temper.engine.redteam.run import redteam as run_job
+    from temper.engine.risk import incidents_beside
 
     kept = open_store(store, assistant)
     job = Job(

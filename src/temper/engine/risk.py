@@ -60,6 +60,20 @@ class Source:
     stale: Mapping[str, str]
 
 
+def incidents_beside(store: Store) -> tuple[Incident, ...]:
+    """The incidents of the control store beside this one, none where there is none: attempts that were seen in service
+    belong to the register of a run.
+    """
+    place = store.path.with_name("control.db")
+    if not place.exists():
+        return ()
+    control = Control.open(str(place))
+    try:
+        return tuple(control.incidents.page(limit=MOST, timelines=True))
+    finally:
+        control.close()
+
+
 def risk_now(system: Protected, store: Store, control: Control, now: float, *, trust_pickle: bool = False) -> Register:
     """The register of this system as everything kept of it says now."""
     found = validation_of(Path(system.source), control, system=system, store=store, trust_pickle=trust_pickle)

@@ -1,9 +1,10 @@
-"""How often intervals hold the truth over simulations, whether a perfect model passes, and what a bootstrap costs.
+"""How often intervals hold the truth over simulations, whether a perfect model passes and planted ones do not, and what
+a bootstrap costs.
 
     python -m bench.validation.intervals [FAMILY ...] [--quick]
 
 One line per family of figures, each on worlds whose truth is known in closed form: 1,000 simulations, 100 with --quick.
-A word that a family's name holds asks for it alone; "perfect" and "cost" ask for these.
+A word that a family's name holds asks for it alone; "perfect", "planted" and "cost" ask for these.
 Goals: coverage not below 95 % less 3 standard errors; 2,000 replicates on 100,000 rows below 0.2 s; a perfect model
 passes the calibration gate in 95 % of tries at 500 rows.
 """
@@ -24,7 +25,10 @@ from temper.core.attack import Scene
 from temper.core.measure import Measurement
 from temper.core.schema import Column, Schema
 from temper.core.target import ScoreKind
+from temper.kernels.calibration import bins_for, corrected, errors
 from temper.kernels.counts import confusion, gap, ratio
+from temper.kernels.rate import wilson
+from temper.kernels.weighted import resamples
 from temper.validation.calibration import Calibration
 from temper.validation.intersections import Intersections
 from temper.validation.performance import Performance
@@ -152,7 +156,7 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], bool]] = {
 
 
 def main(words: list[str]) -> int:
-    """Print coverage, the perfect model and the cost."""
+    """Print coverage, the perfect model, the planted ones and the cost."""
     print(machine("numpy", "scipy"))
     tries = 100 if "--quick" in words else 1000
     named = [word for word in words if not word.startswith("-")]
@@ -169,6 +173,8 @@ def main(words: list[str]) -> int:
         goal("lowest coverage", least, 0.95 - 3 * math.sqrt(0.95 * 0.05 / tries), at_least=True, digits=3)
     if not named or "perfect" in named:
         _perfect(tries)
+    if not named or "planted" in named:
+        _planted(tries)
     if not named or "cost" in named:
         _cost(3 if "--quick" in words else 15)
     return 0
@@ -176,26 +182,80 @@ def main(words: list[str]) -> int:
 
 def _perfect(tries: int) -> None:
     """A model whose scores are the true probabilities, before two gates on its calibration error."""
-    passed = failed = corrected = naive = 0
+    passed = failed = small = naive = 0
     rng = np.random.Generator(np.random.Philox(key=[8, 0]))
     for seed in range(tries):
         x, y = _claims(rng)
         m = _find(Calibration(replicates=REPLICATES, seed=seed).measure(_scene(x, y)), "ece")
         failed += (m.low or 0.0) > ECE_LIMIT
         passed += (m.high or 1.0) <= POLICY
-        corrected += (m.value or 0.0) <= ECE_LIMIT
+        small += (m.value or 0.0) <= ECE_LIMIT
         naive += dict(m.baseline)["not corrected"] <= ECE_LIMIT
     table(
         f"A perfect model before the gate, {ROWS} rows",
         ["", "n", "share"],
         [
-            [f"PASS at the default policy's limit of {POLICY:g}", str(tries), f"{passed / tries:.3f}"],
-            [f"no FAIL at a limit of {ECE_LIMIT:g}", str(tries), f"{1 - failed / tries:.3f}"],
-            [f"corrected error below {ECE_LIMIT:g}", str(tries), f"{corrected / tries:.3f}"],
-            [f"usual error below {ECE_LIMIT:g}", str(tries), f"{naive / tries:.3f}"],
+            [f"PASS at the default policy's limit of {POLICY:g}", str(tries), _share(passed, tries)],
+            [f"no FAIL at a limit of {ECE_LIMIT:g}", str(tries), _share(tries - failed, tries)],
+            [f"corrected error below {ECE_LIMIT:g}", str(tries), _share(small, tries)],
+            [f"usual error below {ECE_LIMIT:g}", str(tries), _share(naive, tries)],
         ],
     )
     goal("perfect model passes", passed / tries, 0.95, at_least=True, digits=3)
+
+
+def _share(count: int, n: int) -> str:
+    low, high = wilson(count, n)
+    return f"{count / n:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _bent(p: Any, slope: float) -> Any:
+    """The truth of a model whose log odds are too far out (slope below 1) or too near the middle."""
+    return 1 / (1 + ((1 - p) / p) ** slope)
+
+
+PLANTED: dict[str, Callable[[Any], Any]] = {
+    "nothing: a perfect model": lambda p: p,
+    "every score .1 too low": lambda p: p + 0.1,
+    "every score .2 too low": lambda p: np.minimum(p + 0.2, 1.0),
+    "too sure: log odds twice too far out": lambda p: _bent(p, 0.5),
+    "much too sure: three times": lambda p: _bent(p, 0.3),
+    "not sure enough: log odds half of the truth": lambda p: _bent(p, 2.0),
+    ".15 up and down in fourths of the rows": lambda p: _bands(p, 4),
+    ".15 up and down in tenths": lambda p: _bands(p, 10),
+    ".15 up and down in fifteenths": lambda p: _bands(p, 15),
+    ".15 up and down in thirtieths": lambda p: _bands(p, 30),
+}
+"""What is wrong with the scores: their truth, given the scores."""
+
+
+def _bands(p: Any, bands: int) -> Any:
+    rank = np.argsort(np.argsort(p)) * bands // len(p)
+    return np.clip(p + np.where(rank % 2 == 0, 0.15, -0.15), 0.0, 1.0)
+
+
+def _planted(tries: int) -> None:
+    """What the gate says of planted miscalibrations, with as many bins as rows are worth, and with 15."""
+    lines = []
+    for name, truth in PLANTED.items():
+        rng, error, told = np.random.Generator(np.random.Philox(key=[10, 0])), 0.0, np.zeros((2, 2), int)
+        for _ in range(tries):
+            p = 0.05 + 0.8 * rng.beta(1, 3, ROWS)
+            true = truth(p)
+            hit = (rng.random(ROWS) < true).astype(float)
+            error += float(np.abs(true - p).mean()) / tries
+            for at, bins in enumerate((15, bins_for(ROWS, 15))):
+                drawn = np.concatenate([errors(p, hit, bins, w) for w in resamples(ROWS, REPLICATES, rng)])
+                found = corrected(p, hit, bins, drawn, rng)
+                told[at] += found.high <= POLICY, found.low > POLICY
+        shares = [_share(int(count), tries) for count in (*told[:, 0], *told[:, 1])]
+        lines.append([name, f"{error:.3f}", str(tries), *shares])
+    columns = ["planted", "error", "n", "PASS, 15 bins", f"PASS, {bins_for(ROWS, 15)}", "FAIL, 15 bins"]
+    table(
+        f"A limit of {POLICY:g} on the calibration error, {ROWS} rows",
+        [*columns, f"FAIL, {bins_for(ROWS, 15)}"],
+        lines,
+    )
 
 
 def _cost(repeats: int) -> None:

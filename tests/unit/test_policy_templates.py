@@ -81,7 +81,7 @@ def test_a_waiver_works_until_its_day_and_says_that_it_lapsed(tmp_path):
 
 def test_a_policy_is_listed_shown_copied_and_says_how_many_approve(tmp_path):
     told = CliRunner().invoke(app, ["policy", "templates"]).output
-    assert "bank-tier-1\t2\t11\t" in told
+    assert "bank-tier-1\t2\t24\t" in told
     assert "check the official text" in told
     assert CliRunner().invoke(app, ["policy", "templates", "--show", "image-safety"]).output == template("image-safety")
     with pytest.raises(ConfigError, match="did you mean 'bank-tier-"):

@@ -340,6 +340,31 @@ def test_a_campaign_is_one_attempt_and_a_check_is_none(system) -> None:
     assert safe.chance.middle < safe.chance_before.middle
 
 
+def test_campaigns_of_other_seeds_are_attempts_of_their_own(system) -> None:
+    copied = Measurement(plugin="extraction.surrogate", metric="f1", value=0.9, n=100)
+    stolen = (finding("extraction.surrogate"),)
+    first, again = record(copied, found=stolen), record(copied, id="0002", found=stolen)
+    seeds = [replace(record(copied, id=f"000{n}"), seed=n) for n in (1, 2)]
+    name = "extraction-queries@fraudster"
+    one, same = known(system, first)[name], known(system, first, again)[name]
+    assert "1 of 1 campaigns" in same.because[0], "the same seed draws the same numbers"
+    three = known(system, first, *seeds)[name]
+    assert "runs" not in three.because[0]
+    assert "run 0002, 0001, 0001: 1 of 3 campaigns" in three.because[0]
+    assert three.chance.middle < one.chance.middle
+    other = [replace(one, digests=(("model", "older"), ("attacks", "a"))) for one in seeds]
+    assert "1 of 1 campaigns" in known(system, *other, first)[name].because[0], "of another model"
+
+
+def test_people_who_stand_alone_are_counted_as_people(system) -> None:
+    scene = scenario("standing-alone", plugins=("validation.privacy",))
+    alone = measure_rate("privacy", "singled_out", 9, 300)
+    present = Present(now=NOW, model="m", attacks="a")
+    (risk,) = risk_of(system, [record(alone)], present, Triggers(), only=(scene,)).risks
+    assert "9 of 300 people in the training rows" in risk.because[0]
+    assert risk.chance.middle == pytest.approx((1.5 + 9) / 304, abs=0.02)
+
+
 def test_every_kind_of_accident_counts(system) -> None:
     figures = [Measurement(plugin=f"stress.{name}", metric="loss", value=0.1, n=9) for name in ("missing", "stale")]
     doubted = Measurement(

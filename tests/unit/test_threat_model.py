@@ -215,10 +215,19 @@ def test_what_is_said_of_all_attacks_together_is_said_of_the_concern(model: Thre
     assert said["extraction"] == ()
 
 
-def test_figures_of_another_actor_are_no_evidence(model: ThreatModel) -> None:
+def test_figures_of_an_actor_with_another_budget_are_no_evidence() -> None:
+    model = threat_model(system(actors=(FRAUDSTER, replace(INSIDER, queries=9_000))))
     made = run(rate("evasion.square", slice="actor:insider"))
     assert states(model, made, "evasion@fraudster")["evasion.square"] == "untested"
     assert states(model, made, "evasion@insider")["evasion.square"] == "measured"
+
+
+def test_an_actor_with_the_same_budget_shares_the_figures() -> None:
+    twins = threat_model(system(actors=(FRAUDSTER, replace(FRAUDSTER, name="colleague"))))
+    alike = {one.id: one.alike for one in twins.concerns if one.id.startswith("evasion@")}
+    assert alike == {"evasion@fraudster": ("colleague",), "evasion@colleague": ("fraudster",)}
+    made = run(rate("evasion.square", slice="actor:fraudster"))
+    assert states(twins, made, "evasion@colleague")["evasion.square"] == "measured"
 
 
 @pytest.mark.parametrize(

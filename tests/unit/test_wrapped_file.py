@@ -10,16 +10,19 @@ import temper
 from temper.api import Hardening, save_hardened
 from temper.core.data import Data
 from temper.core.errors import ContractError, Unsupported
+from temper.core.event import silent
 from temper.core.schema import Column, Mutability, Schema
 from temper.core.seed import Draws
 from temper.core.target import Access
 from temper.engine.harden import Hardened, Trial
+from temper.engine.saving import as_saved
 from temper.hardening.adaptive_misinformation import AdaptiveMisinformation
 from temper.hardening.detector import Detector
 from temper.hardening.noise import Noise
 from temper.hardening.query_budget import QueryBudget
 from temper.hardening.smoothing import Smoothing
 from temper.hardening.squeezing import Squeezing
+from temper.targets._digest import of_object
 from temper.targets._flipped import Flipped
 from temper.targets.answers import Decided, Masked, Rounded
 from temper.targets.load import open_target
@@ -160,8 +163,10 @@ def test_a_hardened_system_with_a_wrapper_is_opened_and_assessed(booster, tmp_pa
     better = replace(system, target=target, threshold=0.45)
     trial = Trial(defence=name, target=target, threshold=0.45, evaluation=None, effects=())
     result = Hardened(system=better, was=system.target, trials=(trial,), chosen=trial)
+    better = as_saved(better, (result,), silent)
     path = save_hardened(Hardening(better, None, None, (result,)), tmp_path / "hardened")
     again = temper.load(path)
+    assert again.target.digest == better.target.digest
     assert again.threshold == 0.45
     np.testing.assert_array_equal(again.target.scores(system.data.x), target.scores(system.data.x))
     if name == "squeezed":
@@ -194,3 +199,8 @@ def test_a_model_that_tells_less_is_written_and_opened_again(booster, tmp_path, 
     path = save(target, tmp_path)
     x = rows(seed=2).x
     np.testing.assert_array_equal(open_target(path).scores(x), target.scores(x))
+
+
+def test_what_training_has_left_of_its_random_numbers_is_no_part_of_a_digest():
+    one, other = (of_object({"state": np.random.RandomState(seed), "weights": [1.0]}) for seed in (0, 1))
+    assert one == other != of_object({"state": np.random.RandomState(0), "weights": [2.0]})

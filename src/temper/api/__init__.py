@@ -178,6 +178,7 @@ def assess(
     from temper.engine.assess import Job, vet
     from temper.engine.assess import assess as run_job
     from temper.engine.executors import executor
+    from temper.engine.risk import incidents_beside
 
     listener(Event(kind="note", message=f"checking the model of {system.name}"))
     vet(system)
@@ -201,6 +202,7 @@ def assess(
         listener=listener,
         fresh=fresh,
         author=whoever() if author is None else author,
+        incidents=incidents_beside(kept),
     )
     return Run(run_job(job))
 
@@ -329,7 +331,9 @@ def harden(
     hardened, tried = results[-1].system, tuple(effect for result in results for effect in result.effects)
     run, after = Run(record), Run(record, tried=tried)
     if taken := [result.chosen for result in results if result.chosen is not None]:
-        where = store or _home(system)
+        from temper.engine.saving import as_saved
+
+        where, hardened = store or _home(system), as_saved(hardened, results, listener)
         after = assess(hardened, record.suite, None, record.seed, engine, store=where, listener=listener)
         effects = tuple(effect for trial in taken for effect in trial.effects)
         after = Run(after.record, before=record, effects=effects, tried=tried)

@@ -113,6 +113,7 @@ def redteam(
     """
     from temper.engine.redteam.run import Job
     from temper.engine.redteam.run import redteam as run_job
+    from temper.engine.risk import incidents_beside
 
     kept = open_store(store, assistant)
     job = Job(
@@ -128,6 +129,7 @@ def redteam(
         fresh=fresh,
         stop=stop,
         author=whoever(),
+        incidents=incidents_beside(kept),
     )
     return Run(run_job(job))
 

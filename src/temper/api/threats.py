@@ -13,7 +13,9 @@ from temper.core.run import Record
 from temper.core.system import Protected
 
 if TYPE_CHECKING:
+    from temper.core.risk import Register
     from temper.report.threats import Threats
+    from temper.store.control import Control
 
 
 def threats(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Threats:
@@ -35,6 +37,19 @@ def threats(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> 
         warnings=(warning,) if warning else (),
         titles={f"{key}:{id}": words for key, table in taxonomies().items() for id, words in table.titles.items()},
     )
+
+
+def risk(path: str | Path, control: Control, now: float, *, trust_pickle: bool = False) -> Register:
+    """The risk register of this temper.yaml, as everything kept of it says now."""
+    from temper.engine.risk import MOST, risk_now
+    from temper.engine.risk_assistant import risk_of_assistant
+
+    if not is_assistant(path):
+        system = load(path, trust_pickle=trust_pickle)
+        return risk_now(system, open_store(None, system), control, now, trust_pickle=trust_pickle)
+    assistant = load_assistant(path)
+    seen = control.incidents.page(limit=MOST, timelines=True)
+    return risk_of_assistant(assistant, _runs(assistant), now, seen)
 
 
 def _runs(system: Protected | Assistant) -> list[Record]:

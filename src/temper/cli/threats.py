@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from temper.cli import _options as options
 from temper.cli._control import PLACE, Store, opened
-
-if TYPE_CHECKING:
-    from temper.core.system import Protected
 
 Risks = Annotated[bool, typer.Option("--risk", help="The risk register, as everything kept of the system says now.")]
 
@@ -27,12 +24,11 @@ def command(
     trust_pickle: options.Trust = False,
 ) -> None:
     """Show what can go wrong: concerns with because, tests, evidence and controls, and what nobody has answered."""
-    from temper import api
     from temper.api.threats import threats
     from temper.report.threats import document, save, show
 
     if risk:
-        return _risk(api.load(config, trust_pickle=trust_pickle), store, json)
+        return _risk(config, store, json, trust_pickle=trust_pickle)
     found = threats(config, trust_pickle=trust_pickle)
     if json:
         typer.echo(document(found), nl=False)
@@ -43,12 +39,11 @@ def command(
         typer.echo(f"wrote {out}", err=json)
 
 
-def _risk(system: Protected, store: str, json: bool) -> None:
-    from temper import api
-    from temper.engine.risk import risk_now
+def _risk(config: Path, store: str, json: bool, *, trust_pickle: bool) -> None:
+    from temper.api.threats import risk
     from temper.report.risk import show_register
     from temper.store.codec import dump, to_json
 
     with opened(store) as (control, _, now):
-        found = risk_now(system, api.open_store(None, system), control, now)
+        found = risk(config, control, now, trust_pickle=trust_pickle)
     typer.echo(to_json(dump(found))) if json else show_register(found)

@@ -15,6 +15,7 @@ from temper.config.guard import audit_of, key_file_of, stages_of
 from temper.config.people import people
 from temper.config.policy import from_node
 from temper.config.reading import read
+from temper.config.risk import stakes_of
 from temper.core.assistant import CANARY, UNTRUSTED, Assistant, Service, UserTask
 from temper.core.chat import Call, ChatTarget, Tool
 from temper.core.errors import ConfigError
@@ -32,7 +33,7 @@ EFFECTS = ("", "money", "mail", "web", "memory", "data")
 """What a tool's call would do outside the sandbox."""
 
 _SECTIONS = (
-    *("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", "console"),
+    *("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", "console", "risk"),
     *DESCRIBED,
 )
 _PROTOCOLS = ("openai", "anthropic", "template")
@@ -59,6 +60,7 @@ def load_assistant(path: str | Path) -> Assistant:
         harmed=about.text("harmed"),
         criticality=about.word("criticality", LEVELS, "medium"),
         description=described(document, (), Exposure(), _elements(sandbox)),
+        stakes=stakes_of(document),
         lines=dict(document.every_line()),
         simulated=about.flag("simulated", False),
         target=_target(section, base),

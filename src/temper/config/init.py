@@ -74,6 +74,7 @@ def draft(
             "schema:",
             "  columns:",
             *(f"    {_column(column, features[column.name])}" for column in guess.columns(features)),
+            _line("documentation", _documentation(path, len(frame)), _DOCUMENTED),
             "policy: default  # limits with reasons; copy it and make it yours",
             "",
         ]
@@ -81,6 +82,10 @@ def draft(
 
 
 _ABOUT = "guessed: what does it decide, and who is harmed when it is wrong?"
+_DOCUMENTED = (
+    "guessed: provenance, which counts once the word is gone; who answers for it, where must it not be used, and who "
+    "can stop or overrule it?"
+)
 _EXPOSURE = "{returns: , public: , retrained: , outside_data: , personal_data: }"
 _ACTOR = {"name": "outsider", "knowledge": "black-box", "queries": 200, "cost": 3.0, "writes": ["input"]}
 
@@ -226,6 +231,12 @@ def _data(path: str, target: str, classes: Sequence[str], aside: dict[str, str])
         asked.append("drop (" + ", ".join(sorted(set(aside.values()))) + ")")
     asked.append("is this held-out data? add `train:` for poisoning and privacy tests")
     return found, "guessed: " + "; ".join(asked)
+
+
+def _documentation(path: Path, rows: int) -> dict[str, str]:
+    """What a person has to answer; a guess is none until somebody takes the word away."""
+    provenance = f"guessed: {path.name}, {rows:,} rows"
+    return {"owner": "", "provenance": provenance, "limits": "", "oversight": ""}
 
 
 def _column(column: Column, series: pd.Series) -> str:

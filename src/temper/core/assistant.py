@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.chat import Call, ChatTarget, Message, Request, Role, Tool, Usage
 from temper.core.description import Description
 from temper.core.requirement import Policy
+from temper.core.risk import Stakes
 
 if TYPE_CHECKING:
     from temper.core.injection import Goal, Labelled
@@ -102,7 +103,8 @@ class Assistant:
     key, "" for one drawn when it serves, `audit` how a gateway writes down what goes through. `attacker` is a model of
     the user's own that thinks of attacks. `goals` are the user's own, beside those of the catalogue; `judge` is a model
     of the user's own that says whether a goal stated in words has been reached, and `labelled` are replies by which it
-    is known how often that is right. `description` is what was written of the system around it.
+    is known how often that is right. `description` is what was written of the system around it, `stakes` what it may
+    cost.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Assistant:
     harmed: str = ""
     criticality: str = "medium"
     description: Description = field(default_factory=Description)
+    stakes: Stakes = field(default_factory=Stakes)
     lines: dict[str, int] = field(default_factory=dict)
     source: str = ""
     simulated: bool = False

@@ -119,7 +119,8 @@ class Trials:
     """What was measured of a scenario by `plugin` in `run`, `age` seconds ago: successes, failures that count (the
     attack has shown its power), and what nobody knows about. `stale` says why it no longer speaks of what answers.
 
-    `counts` says what an attempt is: a row, a whole campaign, a kind of accident.
+    `counts` says what an attempt is: a row, a whole campaign, a kind of accident. `guarded`: a guard stood before what
+    was attacked, and the attacker saw what it stopped.
     """
 
     plugin: str
@@ -131,6 +132,7 @@ class Trials:
     counts: str = "rows"
     doubt: str = ""
     stale: str = ""
+    guarded: bool = False
 
     @property
     def n(self) -> float:

@@ -20,7 +20,10 @@ class Skipped:
 
 
 _ROWS = ("training data", "accepted training data", "held-out data", "monitoring reference")
-_SUBJECTS = ("model", "assistant", "judging model", "assessment", "description", "schema", "attacks", "temper.yaml")
+_SUBJECTS = (
+    *("model", "assistant", "instructions and tools", "guard", "judging model"),
+    *("assessment", "description", "schema", "attacks", "temper.yaml"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

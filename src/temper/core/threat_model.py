@@ -41,7 +41,8 @@ class Answer:
 class Concern:
     """Scenarios that one person would decide about together: the ways of one family of threats, by one actor where his
     own budget decides, else by all who could. `actors` are names with what they know, `flows` positions of the flows it
-    travels, `because` the answers that raised it, in words, `maturity` how far the world has seen it.
+    travels, `because` the answers that raised it, in words, `maturity` how far the world has seen it. `alike` are other
+    actors with the same budgets: what was tried as one of them was tried as this one.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Concern:
     flows: tuple[int, ...] = ()
     references: tuple[str, ...] = ()
     maturity: str = ""
+    alike: tuple[str, ...] = ()
 
     @property
     def plugins(self) -> tuple[str, ...]:

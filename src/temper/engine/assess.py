@@ -16,6 +16,7 @@ from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.evidence import Present, Triggers
 from temper.core.finding import Finding
+from temper.core.incident import Incident
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement
 from temper.core.risk import Register
@@ -56,6 +57,7 @@ class Job:
     listener: Listener = silent
     fresh: bool = False
     author: str = ""
+    incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -193,14 +195,17 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
 
 
 def _risk(job: Job, record: Record) -> Register | None:
-    """The register after this run; where it measured only a part, with what runs before it know of the rest."""
+    """The register after this run, with campaigns of this model by other seeds; where it measured only a part, with
+    what runs before it know of the rest.
+    """
     plan, system = job.plan, job.plan.world.system
     if record.state != "finished":
         return None
     part = any(name in plan.absent for scenario in plan.scenarios for name in scenario.threat.plugins)
-    before = [one for one in job.store.runs() if one.system == system.name] if part else []
+    kept = [one for one in reversed(job.store.outlines(system=system.name)) if one.run != record.id]
+    before = [job.store.run(one.run) for one in kept if part or one.model == system.target.digest]
     present = Present(now=job.now.timestamp(), model=system.target.digest, attacks=attacks_digest())
-    return risk_of(system, [*before, record], present, Triggers(), only=plan.scenarios)
+    return risk_of(system, [*before, record], present, Triggers(), job.incidents, only=plan.scenarios)
 
 
 def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:

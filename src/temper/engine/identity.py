@@ -32,6 +32,7 @@ _LIBRARIES = (
     "onnxruntime",
     "torch",
 )
+_LONGEST = 1024
 _SHARED = ("core", "kernels", "judges", "targets", "engine/rooms", "engine/fuzz")
 
 
@@ -71,7 +72,8 @@ def subject(system: Protected | Assistant) -> tuple[tuple[str, str], ...]:
     if isinstance(system, Assistant):
         targets = {"assistant": system.target, "judging model": system.judge}
         named = ((name, target.digest) for name, target in targets.items() if target is not None)
-        return (*((name, digest or "not named: set version in temper.yaml") for name, digest in named), *said)
+        told = ((name, digest or "not named: set version in temper.yaml") for name, digest in named)
+        return (*told, *_around(system), *said)
     return (
         ("model", system.target.digest or "none: a callable or URL without `version`"),
         ("held-out data", data_digest(system.data)),
@@ -81,6 +83,27 @@ def subject(system: Protected | Assistant) -> tuple[tuple[str, str], ...]:
         *said,
         ("attacks", attacks_digest()),
     )
+
+
+def _around(assistant: Assistant) -> tuple[tuple[str, str], ...]:
+    """What else decides how an assistant answers: what it is told, the tools it has, and the guard before it."""
+    tools = [_plain(asdict(tool)) for tool in assistant.tools]
+    guard = [[name, _of_contents(dict(options))] for name, options in assistant.guard]
+    return (
+        ("instructions and tools", digest_of(assistant.instructions, tools)),
+        *((("guard", digest_of(guard)),) if guard else ()),
+    )
+
+
+def _of_contents(value: Any) -> Any:
+    """Options in which a file stands for what it holds, wherever it lies."""
+    if isinstance(value, dict):
+        return {str(key): _of_contents(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_of_contents(item) for item in value]
+    if isinstance(value, str) and len(value) < _LONGEST and Path(value).is_file():
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+    return _plain(value)
 
 
 def schema_digest(system: Protected) -> str:

@@ -27,14 +27,27 @@ from temper.store.database import Store
 from temper.threats.register import register
 from temper.threats.rules import scenarios
 
-OF_ROWS = {"success_rate": "rows", "excess_success": "rows with the trigger", "tpr_at_1pct": "training rows"}
+OF_ROWS = {
+    "success_rate": "rows",
+    "excess_success": "rows with the trigger",
+    "tpr_at_1pct": "training rows",
+    "singled_out": "people in the training rows",
+}
 """Figures that are a share of attempts, and what an attempt is; of other attacks it is a whole campaign."""
-SEEN_AS = {"evasion": "evasion-", "extraction": "extraction-", "pipeline-fault": "bad-", "drift": "ageing"}
-"""Which threats an incident is an attempt of, by its playbook."""
-CAMPAIGNS = "campaigns"
+SEEN_AS: Mapping[str, tuple[str, ...]] = {
+    "evasion": ("evasion-",),
+    "extraction": ("extraction-",),
+    "pipeline-fault": ("bad-",),
+    "drift": ("ageing",),
+    "injection": ("instructions-", "people-", "words-", "money-", "sent-", "memory-", "out-of-scope"),
+}
+"""Which threats an incident is an attempt of, by its playbook: how their ids begin."""
+CAMPAIGNS, CHECKS = "campaigns", "checks"
+_WHOLE = (CAMPAIGNS, CHECKS)
 YEAR = 365 * DAY
 _LEAST = YEAR / 4
-_MOST = 10_000
+MOST = 10_000
+"""Incidents that are looked at, the newest."""
 _KNOWN = (Status.OK, Status.INCONCLUSIVE)
 
 
@@ -47,12 +60,26 @@ class Source:
     stale: Mapping[str, str]
 
 
+def incidents_beside(store: Store) -> tuple[Incident, ...]:
+    """The incidents of the control store beside this one, none where there is none: attempts that were seen in service
+    belong to the register of a run.
+    """
+    place = store.path.with_name("control.db")
+    if not place.exists():
+        return ()
+    control = Control.open(str(place))
+    try:
+        return tuple(control.incidents.page(limit=MOST, timelines=True))
+    finally:
+        control.close()
+
+
 def risk_now(system: Protected, store: Store, control: Control, now: float, *, trust_pickle: bool = False) -> Register:
     """The register of this system as everything kept of it says now."""
     found = validation_of(Path(system.source), control, system=system, store=store, trust_pickle=trust_pickle)
     records, model = [one for one in store.runs() if one.system == found.system], found.model()
     present = found.present(now, model, min((moment(one.started) for one in records), default=now))
-    incidents = control.incidents.page(limit=_MOST, timelines=True)
+    incidents = control.incidents.page(limit=MOST, timelines=True)
     return risk_of(system, records, present, found.rules or Triggers(), incidents)
 
 
@@ -102,7 +129,7 @@ def _known(
     return Known(
         trials=_trials(scenario, wanted, system, sources),
         ceiling=_ceiling(scenario, wanted, system, sources),
-        sightings=_sightings(scenario, incidents, now),
+        sightings=sightings(scenario, incidents, now),
     )
 
 
@@ -112,15 +139,15 @@ def _trials(
     """Somebody who attacks chooses what works best; an accident does not choose, and every kind of it counts."""
     slices = {"all", *(f"actor:{one.actor.name}" for one in wanted if _same(one, scenario))}
     found = [one for name in _names(scenario, system) if (one := _latest(name, slices, sources)) is not None]
-    if scenario.budget.queries is None and any(one.counts != CAMPAIGNS for one in found):
+    if scenario.budget.queries is None and any(one.counts not in _WHOLE for one in found):
         ball = _ball(scenario, wanted, system)
         found += [one for one in (_latest(STRONGEST, ball, sources),) if one is not None]
     tried = [one for one in found if one.n]
     if not tried:
         return found[0] if found else None
     if not scenario.actor.queries and scenario.actor.name == "nobody":
-        return _summed(tried, "checks" if len(tried) == 1 else "kinds of accident")
-    rows = [one for one in tried if one.counts != CAMPAIGNS]
+        return _summed(tried, CHECKS if len(tried) == 1 else "kinds of accident")
+    rows = [one for one in tried if one.counts not in _WHOLE]
     return _strongest(rows) if rows else _campaigns(tried)
 
 
@@ -148,10 +175,27 @@ def _latest(plugin: str, slices: set[str], sources: Sequence[Source]) -> Trials 
     for source in sources:
         mine = [m for m in source.record.measurements if m.plugin == name and m.slice in slices]
         if any(m.status in _KNOWN for m in mine):
-            return _of(name, mine, source)
+            found = _of(name, mine, source)
+            return _pooled(found, name, slices, sources) if found.counts == CAMPAIGNS and not found.stale else found
         if mine and untried is None:
             untried = _piece(name, source, 0, 0, doubt=mine[0].reason)
     return untried
+
+
+def _pooled(latest: Trials, name: str, slices: set[str], sources: Sequence[Source]) -> Trials:
+    """The campaign with those of other seeds that speak of the same: each is an attempt of its own. Of one seed the
+    latest counts, because the same numbers are drawn again.
+    """
+    by_seed: dict[int, Trials] = {}
+    for source in sources:
+        mine = [m for m in source.record.measurements if m.plugin == name and m.slice in slices]
+        if any(m.status in _KNOWN for m in mine) and not source.stale.get(part_of(name)):
+            by_seed.setdefault(source.record.seed, _of(name, mine, source))
+    found = [one for one in by_seed.values() if one.counts == CAMPAIGNS]
+    if len(found) < 2:
+        return latest
+    runs = ", ".join(one.run for one in found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+    return replace(_summed(found, CAMPAIGNS), plugin=name, run=runs)
 
 
 def _of(name: str, mine: Sequence[Measurement], source: Source) -> Trials:
@@ -159,10 +203,11 @@ def _of(name: str, mine: Sequence[Measurement], source: Source) -> Trials:
     rate = next((m for m in mine if m.metric in OF_ROWS and m.value is not None), None)
     if rate is not None:
         return _rows(name, rate, source)
+    counts = CAMPAIGNS if part_of(name) in ATTACKS else CHECKS
     if _broke(name, source.record):
-        return _piece(name, source, 1, 0, counts=CAMPAIGNS)
+        return _piece(name, source, 1, 0, counts=counts)
     doubt = next((m.reason for m in mine if m.status is Status.INCONCLUSIVE), "")
-    return _piece(name, source, 0, 0 if doubt else 1, unknown=1 if doubt else 0, doubt=doubt, counts=CAMPAIGNS)
+    return _piece(name, source, 0, 0 if doubt else 1, unknown=1 if doubt else 0, doubt=doubt, counts=counts)
 
 
 def _rows(name: str, rate: Measurement, source: Source) -> Trials:
@@ -224,9 +269,9 @@ def _strongest(rows: Sequence[Trials]) -> Trials:
 
 
 def _campaigns(tried: Sequence[Trials]) -> Trials:
-    """One that worked is what an attacker repeats; else each that failed counts."""
-    worked = [one for one in tried if one.successes]
-    return worked[0] if worked else _summed(tried, CAMPAIGNS)
+    """The one that works most often is what an attacker repeats; where none did, each that failed counts."""
+    best = max(tried, key=lambda one: one.successes / one.n)
+    return best if best.successes else _summed(tried, tried[0].counts)
 
 
 def _summed(tried: Sequence[Trials], counts: str) -> Trials:
@@ -276,12 +321,12 @@ def _ceiling(
     return None
 
 
-def _sightings(scenario: Scenario, incidents: Sequence[Incident], now: float) -> Sightings | None:
+def sightings(scenario: Scenario, incidents: Sequence[Incident], now: float) -> Sightings | None:
     """Incidents of the last year that were attempts of this threat. What was watched for less than a quarter of a year
     counts as one: a rate of days is no rate of years.
     """
     recent = [one for one in incidents if now - one.opened <= YEAR]
-    mine = [one for one in recent if scenario.threat.id.startswith(SEEN_AS.get(one.playbook, "\0"))]
+    mine = [one for one in recent if scenario.threat.id.startswith(SEEN_AS.get(one.playbook, ()))]
     if not mine:
         return None
     watched = min(max(now - min(one.opened for one in incidents), _LEAST), YEAR)

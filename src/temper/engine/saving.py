@@ -4,15 +4,65 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from temper.config.kept import write_kept
 from temper.config.rewrite import rewritten
+from temper.core.errors import TemperError
+from temper.core.event import Event, Listener
 from temper.core.system import Protected
+from temper.core.target import Target
 from temper.engine.harden import Hardened
+from temper.targets._array import to_numpy
 from temper.targets._flipped import Flipped
+from temper.targets.load import open_target
 from temper.targets.save import save
+
+
+def as_saved(system: Protected, results: Sequence[Hardened], listener: Listener) -> Protected:
+    """The system with its model as it opens from the file that `saved` writes, so that what is assessed carries the
+    digest of what will be deployed. Where a file does not bring back the same model, it stays and the listener is told.
+    """
+    try:
+        opened = _reopened(system, turned=isinstance(results[0].was, Flipped))
+        apart = _apart(system, opened)
+    except TemperError as reason:
+        apart = reason.message
+    if apart:
+        words = f"assessed as it is in memory, so a file of it is to be assessed again: {apart}"
+        listener(Event(kind="note", message=words))
+        return system
+    return replace(system, target=opened)
+
+
+def _reopened(system: Protected, *, turned: bool) -> Target:
+    """The model written to a file and read from it, as a temper.yaml would have it opened."""
+    known: dict[str, Any] = {"kind": system.target.kind, "classes": system.target.classes}
+    with TemporaryDirectory() as folder:
+        path = save(system.target, Path(folder), turned=turned)
+        opened: Target = open_target(
+            path,
+            schema=system.schema,
+            stochastic=system.target.stochastic,
+            positive=0 if turned else 1,
+            **known,
+        )
+        return opened
+
+
+def _apart(system: Protected, opened: Target) -> str:
+    """In what the opened model is another one than the system's, "" where it is the same."""
+    was = system.target
+    if opened.access != was.access:
+        return "its file offers another access than the model in memory"
+    x = system.data.x
+    same = np.array_equal(to_numpy(was.scores(x)), to_numpy(opened.scores(x))) or was.stochastic
+    return "" if same else "its file answers otherwise than the model in memory"
 
 
 def saved(system: Protected, results: Sequence[Hardened], folder: Path) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 _SPLITS = 50
+_ROWS, _LEAST = 50, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,17 @@ def corrected(p: Array, hit: Array, bins: int, drawn: Array, rng: np.random.Gene
     return Corrected(
         value=min(max(value, low), high), low=low, high=high, raw=raw, chance=chance, chance_high=chance_high
     )
+
+
+def bins_for(rows: int, most: int) -> int:
+    """How many bins so many rows are worth: `most`, or fewer so that each holds 50 rows, but five at least.
+
+    Bins of fewer rows show a perfect model so large an error that no sound upper end of it stays low.
+
+    >>> bins_for(5000, 15), bins_for(500, 15), bins_for(60, 15)
+    (15, 10, 5)
+    """
+    return min(most, max(_LEAST, rows // _ROWS))
 
 
 def bins_of(p: Array, bins: int) -> Array:

@@ -108,7 +108,7 @@ def _line(number: int, concern: Concern, record: Record | None, changed: Mapping
 def _test(name: str, concern: Concern, record: Record | None, changed: Mapping[str, str]) -> Test:
     if record is None:
         return Test(name=name, state=UNTESTED, why="no run yet")
-    found = [m for m in record.measurements if _of(m, name, concern)]
+    found = [m for m in record.measurements if _of(m, name, concern, record)]
     stale = [why for at, why in changed.items() if at != "attacks" or name.partition(".")[0] in _ATTACKS]
     if any(m.status is Status.OK for m in found):
         return Test(name=name, state=STALE, why=stale[0]) if stale else Test(name=name, state=MEASURED)
@@ -119,15 +119,20 @@ def _test(name: str, concern: Concern, record: Record | None, changed: Mapping[s
     return Test(name=name, state=UNTESTED, why=reasons[0] if reasons else f"not in run {record.id}")
 
 
-def _of(measurement: Measurement, name: str, concern: Concern) -> bool:
-    """Whether the figure is this test's, and of this concern's actor where figures are told apart by actors."""
+def _of(measurement: Measurement, name: str, concern: Concern, record: Record) -> bool:
+    """Whether the figure is this test's, and of this concern's actor where figures are told apart by actors; where
+    there is none of his, of another one with his budget: one budget is tried once.
+    """
     if name.startswith("goal:"):
         return measurement.slice == f"goal: {name.removeprefix('goal:')}"
     own = name.removeprefix("validation.")
     if measurement.plugin != ("fuzz" if own.startswith("fuzz.") else own):
         return False
     who = concern.id.partition("@")[2]
-    return not (who and measurement.slice.startswith("actor:")) or measurement.slice == f"actor:{who}"
+    if not (who and measurement.slice.startswith("actor:")) or measurement.slice == f"actor:{who}":
+        return True
+    his = any((m.plugin, m.slice) == (measurement.plugin, f"actor:{who}") for m in record.measurements)
+    return not his and measurement.slice.removeprefix("actor:") in concern.alike
 
 
 def _judged(concern: Concern, record: Record) -> Iterator[tuple[Verdict, str]]:
@@ -153,7 +158,7 @@ def _spoken(judgement: Judgement, concern: Concern, record: Record) -> Iterator[
     names = [*concern.plugins, *(f"{family}.{_TOGETHER}" for family in families)]
 
     def mine(figure: Measurement) -> bool:
-        return any(_of(figure, name, concern) for name in names)
+        return any(_of(figure, name, concern, record) for name in names)
 
     figure = deciding(judgement, record.measurements)
     if figure is not None and mine(figure):

@@ -33,7 +33,7 @@ def threat_model(system: Protected | Assistant) -> ThreatModel:
     known = of.answers(system) | _of_file(system)
     refuse_unknown(system.description.controls, system.source or "controls")
     asked = "questions-assistant" if isinstance(system, Assistant) else "questions"
-    fold = partial(_concern, system=system, known=known, elements=elements, flows=flows)
+    fold = partial(_concern, kept=kept, system=system, known=known, elements=elements, flows=flows)
     return ThreatModel(
         system=system.name,
         purpose=system.purpose,
@@ -70,6 +70,7 @@ def _concern(
     family: str,
     members: Sequence[Scenario],
     *,
+    kept: Sequence[Scenario],
     system: Protected | Assistant,
     known: Mapping[str, str],
     elements: Sequence[Element],
@@ -92,7 +93,18 @@ def _concern(
         flows=picture.travelled(about, list(actors), elements, flows),
         references=tuple(dict.fromkeys(tag for threat in threats for tag in threat.references)),
         maturity=next((word for word in MATURITIES if word in seen), ""),
+        alike=_alike(members, kept) if who else (),
     )
+
+
+def _alike(members: Sequence[Scenario], kept: Sequence[Scenario]) -> tuple[str, ...]:
+    """Other actors who may do the same within the same budgets: what is measured of them is measured of this one."""
+    own = {one.threat.id: one.budget for one in members}
+    same: dict[str, bool] = {}
+    for one in kept:
+        if one.threat.id in own and one.actor != members[0].actor:
+            same[one.actor.name] = same.get(one.actor.name, True) and one.budget == own[one.threat.id]
+    return tuple(name for name, agreed in same.items() if agreed)
 
 
 def _because(members: Sequence[Scenario], known: Mapping[str, str]) -> tuple[str, ...]:

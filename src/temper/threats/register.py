@@ -51,14 +51,16 @@ class _Entry:
     now: Vector
 
 
-def register(scenarios: Sequence[Scenario], stakes: Stakes, known: Mapping[str, Known], today: date) -> Register:
+def register(
+    scenarios: Sequence[Scenario], stakes: Stakes, known: Mapping[str, Known], today: date, of: str = ""
+) -> Register:
     """The risks of these scenarios, the largest first. `known` is what was measured and seen, by scenario id; those
-    that only a certificate speaks of are no risks of their own.
+    that only a certificate speaks of are no risks of their own. `of`: whose catalogue, as in `rules.catalogue`.
 
     Raises `ConfigError` where a line of `risk:` names no threat.
     """
     wanted = [scenario for scenario in scenarios if not scenario.threat.id.endswith(_BOUND)]
-    refuse_strangers(stakes)
+    refuse_strangers(stakes, of)
     entries = [_entry(one, stakes, known.get(one.id, Known()), today) for one in wanted]
     entries.sort(key=lambda entry: -entry.risk.annual.p90)
     if not entries:
@@ -81,7 +83,8 @@ def _entry(scenario: Scenario, stakes: Stakes, known: Known, today: date) -> _En
     tries, loss, success, relevance = line(scenario, stakes, _matching(scenario, stakes.lines))
     start = prior(scenario, success)
     weight = relevance * (0.5 ** (known.trials.age / stakes.half_life) if known.trials else 1.0)
-    found = odds(start, known, weight, _standing(scenario, stakes, today))
+    guarded = known.trials is not None and known.trials.guarded
+    found = odds(start, known, weight, [] if guarded else _standing(scenario, stakes, today))
     believed, tables = pert(tries.low, tries.likely, tries.high), pert(loss.low, loss.likely, loss.high)
     seen = attempts(tries, known.sightings)
     rng = Draws(SEED, f"risk/{scenario.id}")
@@ -101,7 +104,7 @@ def _entry(scenario: Scenario, stakes: Stakes, known: Known, today: date) -> _En
         annual=spreads[1],
         rating_before=rating(spreads[0].p90, stakes.appetite),
         rating=rating(spreads[1].p90, stakes.appetite),
-        because=(*found.because, *_seen(known), *_idle(scenario, stakes, today)),
+        because=(*found.because, *_seen(known), *_idle(scenario, stakes, today, guarded)),
         accepted=accepted,
         lapsed=lapsed,
         assumed=tuple(name for name, told in (("attempts", tries), ("loss", loss)) if told.assumed),
@@ -124,9 +127,9 @@ def _names(threat: str, actor: str, scenario: Scenario) -> bool:
     return fnmatchcase(scenario.threat.id, threat) and fnmatchcase(scenario.actor.name, actor)
 
 
-def refuse_strangers(stakes: Stakes) -> None:
+def refuse_strangers(stakes: Stakes, of: str = "") -> None:
     """Raise `ConfigError` where a line of `risk:` names no threat there is, before a run that takes hours begins."""
-    known = [threat.id for threat in catalogue() if not threat.id.endswith(_BOUND)]
+    known = [threat.id for threat in catalogue(of) if not threat.id.endswith(_BOUND)]
     for glob, _ in _named(stakes):
         if not any(fnmatchcase(id, glob) for id in known):
             raise ConfigError(f"risk: {glob!r} names no threat", fix="see `temper threats` for their ids")
@@ -162,9 +165,11 @@ def _outdated(one: Stopping, stakes: Stakes, today: date) -> str:
     return ""
 
 
-def _idle(scenario: Scenario, stakes: Stakes, today: date) -> list[str]:
+def _idle(scenario: Scenario, stakes: Stakes, today: date, guarded: bool) -> list[str]:
     """Guards that count for nothing, and why."""
     mine = [one for one in stakes.stopping if fnmatchcase(scenario.threat.id, one.threat)]
+    if guarded:
+        return ["what `risk: guard:` says is not counted again: this was tried behind the guard"] if mine else []
     told = [why for one in mine if (why := _outdated(one, stakes, today))]
     return [f"what the guard stopped counts for nothing: {why}" for why in told]
 
@@ -186,7 +191,7 @@ def _acceptance(scenario: Scenario, accepted: Sequence[Acceptance], today: date)
 def _decides(risk: Risk, scenario: Scenario, factors: tuple[Vector, Vector, Vector], trials: Trials | None) -> str:
     """What would tell most about this risk now."""
     if risk.standing in (Standing.UNTESTED, Standing.STALE):
-        return f"temper assess --only {scenario.threat.plugins[0]}"
+        return _test_of(scenario.threat.plugins)
     if risk.standing is Standing.INCONCLUSIVE:
         doubted = trials is not None and trials.doubt
         return "an attack that passes the checks of its own power" if doubted else "a suite that leaves no row untried"
@@ -198,8 +203,17 @@ def _decides(risk: Risk, scenario: Scenario, factors: tuple[Vector, Vector, Vect
     return f"the {_INPUTS[at]}: " + ("nobody has given them yet" if assumed else "their range is the widest")
 
 
+def _test_of(plugins: Sequence[str]) -> str:
+    """The command that tries it."""
+    if not plugins:
+        return "nothing in Temper tries it: say what you believe by `success:`"
+    return "temper redteam" if plugins[0].startswith("goal:") else f"temper assess --only {plugins[0]}"
+
+
 def _more(trials: Trials | None) -> str:
     """How many attempts would halve the interval of the probability."""
+    if trials is not None and trials.counts in ("trials", "prompts"):
+        return "the probability of success: temper redteam with a larger --suite"
     if trials is None or "rows" not in trials.counts:
         return "the probability of success: runs with other seeds, and other attackers"
     return f"the probability of success: {4 * trials.n:,.0f} rows instead of {trials.n:,.0f} would halve its interval"

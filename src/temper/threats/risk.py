@@ -30,6 +30,7 @@ _STRENGTH = 4.0
 _SUCCESS = {"realized": 0.5, "feasible": 0.25}
 _DEMONSTRATED = 0.375
 _BY_RATING = dict(zip(("low", "medium", "high", "critical"), LOSSES, strict=True))
+_TALKS = ("prompt", "outside text")
 _EDGES = ((0.01, "very low"), (0.1, "low"), (0.5, "medium"), (1.0, "high"))
 
 
@@ -91,7 +92,8 @@ def _tried(
 
 def _found(trials: Trials) -> str:
     said = f"{trials.plugin}, run {trials.run}: {trials.successes:g} of {trials.n:g} {trials.counts}"
-    return said + (f", {trials.unknown:g} of them not known" if trials.unknown and not trials.doubt else "")
+    said += f", {trials.unknown:g} of them not known" if trials.unknown and not trials.doubt else ""
+    return said + (", behind the guard" if trials.guarded else "")
 
 
 def _bounded(ceiling: Ceiling) -> str:
@@ -123,11 +125,15 @@ def line(scenario: Scenario, stakes: Stakes, matches: Sequence[Line]) -> tuple[R
 
 
 def _usual(scenario: Scenario) -> Range:
-    """Whoever has a budget of questions tries monthly; accidents and insiders come once a year; suppliers rarely."""
+    """Whoever has a budget of questions, or talks to an assistant, tries monthly; accidents and insiders come once a
+    year; suppliers rarely.
+    """
+    actor = scenario.actor
     if scenario.threat.goal == "supply chain":
         word = "rare"
     else:
-        word = "monthly" if scenario.actor.queries and scenario.actor.knowledge != "white-box" else "yearly"
+        asks = actor.queries and actor.knowledge != "white-box"
+        word = "monthly" if asks or set(_TALKS) & set(actor.writes) else "yearly"
     return replace(ATTEMPTS[word], assumed=True)
 
 

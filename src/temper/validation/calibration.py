@@ -11,7 +11,7 @@ from temper.core.attack import Scene
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import ScoreKind
-from temper.kernels.calibration import bins_of, brier_parts, corrected, errors
+from temper.kernels.calibration import bins_for, bins_of, brier_parts, corrected, errors
 from temper.kernels.rate import wilson
 from temper.kernels.weighted import resamples
 from temper.validation._measured import estimate, missing, not_applicable, probabilities, scored
@@ -32,7 +32,8 @@ class Calibration:
     back (drawn from "every score is the true probability"), the upper end nothing, so that neither FAIL nor PASS rests
     on this bias. `brier` is the mean squared error; of it `reliability` is what a calibrated model would not have, and
     `resolution` what telling rows apart has saved, both corrected for bins of few rows. For more than two classes all
-    speak of the chosen class's score against being right.
+    speak of the chosen class's score against being right. There are `bins` bins, fewer where one would hold fewer than
+    50 rows, and five at least: gaps that change their sign within a bin are not seen.
     Misleads for few rows of class 1: a bin of rare events hides a factor of two in the rate; read the curve.
     Source: Bröcker & Smith, "Increasing the reliability of reliability diagrams", 2007 (consistency resampling);
     Roelofs et al., "Mitigating bias in calibration error estimation", 2022 (bins of equal count); Ferro & Fricker, "A
@@ -57,14 +58,14 @@ class Calibration:
                 for metric, better in _METRICS.items()
             )
         p, hit = _claims(probabilities(scored(scene), scene.kind), np.asarray(scene.y))
-        rng = Draws(self.seed, NAME).generator()
+        bins, rng = bins_for(len(p), self.bins), Draws(self.seed, NAME).generator()
         count = int(min(self.replicates, max(200, _CELLS // len(p))))
         weights_of = [
-            (w @ (p - hit) ** 2 / len(p), errors(p, hit, self.bins, w), *brier_parts(p, hit, self.bins, w))
+            (w @ (p - hit) ** 2 / len(p), errors(p, hit, bins, w), *brier_parts(p, hit, bins, w))
             for w in resamples(len(p), count, rng)
         ]
         squared, drawn, *parts = (np.concatenate(part) for part in zip(*weights_of, strict=True))
-        return _brier(p, hit, squared), *_parts(p, hit, self.bins, parts), _ece(p, hit, self.bins, drawn, rng)
+        return _brier(p, hit, squared), *_parts(p, hit, bins, parts), _ece(p, hit, bins, drawn, rng)
 
 
 def _claims(p: Any, y: Any) -> tuple[Any, Any]:

@@ -18,7 +18,8 @@ QUESTIONS = {
     "requirements": "what it must fulfil",
     "oversight": "which person can stop or overrule it",
 }
-_OPEN = ("", "-", "?", "??", "???", "todo", "tbd", "n/a", "none", "unknown", "guessed", "fixme", "xxx")
+_GUESSED = "guessed"
+_OPEN = ("", "-", "?", "??", "???", "todo", "tbd", "n/a", "none", "unknown", "fixme", "xxx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ class Documentation:
     """Which of seven questions about the system are answered in temper.yaml: what it is for, who is harmed, who answers
     for it, where its data come from, where it must not be used, what it must fulfil, who can overrule it.
 
-    An answer that says TODO, a question mark or nothing is none. Counts of all questions, so there is no interval.
+    An answer that says TODO, a question mark or nothing is none, and neither is one that begins with "guessed". Counts
+    of all questions, so there is no interval.
     Misleads as every count of answers does: an answer can be wrong, and a person has to read it.
     Source: Mitchell et al., "Model cards for model reporting", 2019; Gebru et al., "Datasheets for datasets", 2021.
 
@@ -41,7 +43,7 @@ class Documentation:
         if not self.answers:
             return not_applicable(NAME, "the system was not described in a temper.yaml")
         told = {key: text.strip().strip(".!").lower() for key, text in self.answers}
-        left = [name for name in QUESTIONS if told.get(name, "") in _OPEN]
+        left = [name for name in QUESTIONS if (said := told.get(name, "")) in _OPEN or said.startswith(_GUESSED)]
         n = len(QUESTIONS)
         share = (n - len(left)) / n
         missing = ", ".join(f"{QUESTIONS[name]} ({name})" for name in left)

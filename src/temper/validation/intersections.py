@@ -1,4 +1,4 @@
-"""Whether people of two groups at once are judged unlike everybody else."""
+"""Whether people of two groups at once, or of more, are judged unlike everybody else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Cell:
-    """The people of two groups: their name, and events and rows of theirs and of all others."""
+    """The people of two groups or more: their name, and events and rows of theirs and of all others."""
 
     name: str
     hits: int
@@ -52,13 +52,14 @@ class _Cell:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intersections:
     """How far the rate of being flagged (of all, of class 1, of class 0) of the people who belong to two groups at once
-    lies from everybody else's; all pairs of sensitive columns.
+    lies from everybody else's; all pairs of sensitive columns, with `columns` above 2 also three and more at once.
 
-    Slice "all" is the pair of groups whose gap is largest for sure; a "sex f x age below 30" is another one that holds
-    while no more than `level` of such claims are false on average. Intervals hold for all pairs at once. Beside each
-    gap stands the largest one that permuted groups show. Groups of fewer than `smallest` rows are left out.
-    Misleads as gaps between groups do: when the truth is biased, equal rates are not fair. Groups of three columns, and
-    groups that nobody recorded, stay unseen.
+    Slice "all" is the people whose gap is largest for sure; a "sex f x age below 30" is another one that holds while no
+    more than `level` of such claims are false on average. Intervals hold for all that are looked at, together: more
+    columns make each of them wider. Beside each gap stands the largest one that permuted groups show. Groups of fewer
+    than `smallest` rows are left out.
+    Misleads as gaps between groups do: when the truth is biased, equal rates are not fair. People of more columns than
+    are asked for, and groups that nobody recorded, stay unseen.
     Source: Crenshaw, "Demarginalizing the intersection of race and sex", 1989; Kearns et al., "Preventing fairness
     gerrymandering", 2018; Benjamini & Yekutieli, "The control of the false discovery rate in multiple testing under
     dependency", 2001.
@@ -69,6 +70,7 @@ class Intersections:
 
     bands: int = 4
     smallest: int = 50
+    columns: int = 2
     level: float = 0.05
     replicates: int = 1000
     seed: int = 0
@@ -87,15 +89,18 @@ class Intersections:
         return tuple(m for metric in RATES for m in self._gaps(metric, tables, rng))
 
     def _tables(self, scene: Scene, flag: Any) -> Iterator[tuple[list[str], Any]]:
-        """Per pair of columns the names of its groups, and their counts (groups, 2, 2)."""
+        """Per set of columns the names of its groups, and their counts (groups, 2, 2)."""
         member = {}
         for name in scene.sensitive:
             at = scene.schema.index(name)
             member[name] = groups(np.asarray(scene.x)[:, at], scene.schema.columns[at], self.bands)
-        for one, two in combinations(scene.sensitive, 2):
-            (first, a), (second, b) = member[one], member[two]
-            names = [f"{one} {x} x {two} {y}" for x in a for y in b]
-            yield names, confusion(first * len(b) + second, np.asarray(scene.y), flag, len(names))
+        sizes = range(2, max(self.columns, 2) + 1)
+        for chosen in (some for size in sizes for some in combinations(scene.sensitive, size)):
+            at, names = member[chosen[0]][0], [f"{chosen[0]} {label}" for label in member[chosen[0]][1]]
+            for name in chosen[1:]:
+                number, labels = member[name]
+                at, names = at * len(labels) + number, [f"{one} x {name} {label}" for one in names for label in labels]
+            yield names, confusion(at, np.asarray(scene.y), flag, len(names))
 
     def _gaps(self, metric: str, tables: Any, rng: np.random.Generator) -> list[Measurement]:
         cells = [cell for names, counts in tables for cell in self._cells(names, counts, RATES[metric])]
@@ -136,13 +141,17 @@ class Intersections:
         return Measurement(
             plugin=NAME, metric=metric, value=value, low=low, high=high, n=cell.rows, unit="difference of rates",
             better=Better.LOWER, slice=where,
-            method=f"Newcombe, simultaneous over {tried} pairs of groups; Benjamini-Yekutieli at {self.level:g}",
+            method=f"Newcombe, simultaneous over {tried} {_words(self.columns)}; Benjamini-Yekutieli at {self.level:g}",
             baseline=(
                 ("their rate", cell.hits / cell.rows), ("rate of all others", cell.others / cell.rest),
                 ("largest of permuted groups, 95 %", float(np.quantile(chance, 0.95))),
             ),
             caveats=(cell.name, doubt),
         )  # fmt: skip
+
+
+def _words(columns: int) -> str:
+    return "pairs of groups" if columns < 3 else f"sets of 2 to {columns} groups"
 
 
 PLUGIN = Intersections

@@ -15,7 +15,9 @@ from temper.core.chat import ChatTarget
 from temper.core.docstring import misleads
 from temper.core.errors import ConfigError, RunStopped
 from temper.core.event import Event, Listener, silent
+from temper.core.incident import Incident
 from temper.core.injection import Strategy
+from temper.core.outline import moment
 from temper.core.requirement import Verdict
 from temper.core.room import Room
 from temper.core.run import Record, Skipped
@@ -33,7 +35,9 @@ from temper.engine.redteam.verdicts import ModelJudge, closed, judging, known_re
 from temper.judges.told._asked import VERSION
 from temper.store.database import Store
 from temper.store.journal import Journal
+from temper.threats.assistants import KIND
 from temper.threats.model import threat_model
+from temper.threats.register import refuse_strangers
 from temper.threats.taxonomies import taxonomies
 from temper.validation.gate import judge, overall
 
@@ -60,10 +64,12 @@ class Job:
     fresh: bool = False
     stop: bool = False
     author: str = ""
+    incidents: tuple[Incident, ...] = ()
 
 
 def redteam(job: Job) -> Record:
     """Wage the campaign and judge it. Ctrl-C or a spent cap ends it early; `--resume` goes on from the journal."""
+    refuse_strangers(job.assistant.stakes, KIND)
     campaign, skipped = campaign_of(job.assistant, job.suite, job.only, job.seed, job.attacker, job.stop)
     job.listener(Event(kind="note", message=str(estimate(campaign))))
     started = _started(job)
@@ -78,7 +84,7 @@ def redteam(job: Job) -> Record:
         found.stopped = "it was stopped by hand"
     if found.stopped and not any(found.attempts.values()):
         raise RunStopped(f"nothing was tried: {found.stopped}", fix="see `assistant:` in temper.yaml")
-    record = _record(job, campaign, found, started, skipped)
+    record = _with_risk(job, _record(job, campaign, found, started, skipped))
     keep(job.store, record.tasks[0], found, job.fresh)
     job.store.save_run(record)
     job.listener(Event(kind="judged", message=record.verdict.value))
@@ -209,6 +215,15 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         threats=threat_model(job.assistant),
         author=job.author,
     )
+
+
+def _with_risk(job: Job, record: Record) -> Record:
+    """The record with the register as it stands after this run alone."""
+    from temper.engine.risk_assistant import risk_of_assistant
+
+    if record.state != "finished":
+        return record
+    return replace(record, risk=risk_of_assistant(job.assistant, [record], moment(record.started), job.incidents))
 
 
 def _titles(tags: set[str]) -> tuple[tuple[str, str], ...]:

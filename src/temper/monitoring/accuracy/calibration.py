@@ -9,7 +9,7 @@ import numpy as np
 
 from temper.core.measure import Better, Measurement, Status
 from temper.core.seed import Draws
-from temper.kernels.calibration import corrected, errors
+from temper.kernels.calibration import bins_for, corrected, errors
 from temper.kernels.confidence_sequence import Evidence
 from temper.kernels.weighted import resamples
 from temper.monitoring.accuracy._measured import NO_LABELS, away, doubt, mean, nothing
@@ -66,10 +66,10 @@ class Calibration:
         if len(p) < _FEWEST:
             reason = f"{len(p)} labels are too few, {_FEWEST} are needed" if len(p) else NO_LABELS
             return nothing(NAME, "ece", reason, Better.LOWER, n=len(p))
-        rng = Draws(self.seed, NAME).generator()
+        bins, rng = bins_for(len(p), self.bins), Draws(self.seed, NAME).generator()
         count = int(min(self.replicates, max(200, _CELLS // len(p))))
-        drawn = np.concatenate([errors(p, hit, self.bins, w) for w in resamples(len(p), count, rng)])
-        found = corrected(p, hit, self.bins, drawn, rng)
+        drawn = np.concatenate([errors(p, hit, bins, w) for w in resamples(len(p), count, rng)])
+        found = corrected(p, hit, bins, drawn, rng)
         # A row without a label moves the sum of the gaps of its bin by one at most.
         share, unsure = len(p) / len(cohort), gone / len(cohort)
         return Measurement(
@@ -80,7 +80,7 @@ class Calibration:
             high=min(1.0, share * found.high + unsure),
             n=len(p),
             better=Better.LOWER,
-            method=f"{self.bins} bins of equal count, cross-fitted signs; bootstrap, {len(drawn)} replicates",
+            method=f"{bins} bins of equal count, cross-fitted signs; bootstrap, {len(drawn)} replicates",
             baseline=(("not corrected", found.raw), ("perfect model, 95 %", found.chance_high)),
             undecided=away(cohort),
             caveats=(found.told, "its ends hold at one look, not at every one", *doubt(cohort)),

@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs ci slow figures wheel bench peers servers pictures watchers constraints clean
+.PHONY: help demo test check format docs ci slow figures wheel bench peers servers registry pictures watchers constraints clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ watchers: .venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp .venv-f
 	@echo 'BENCH_EVIDENTLY=$$PWD/.venv-evidently/bin/python BENCH_NANNYML=$$PWD/.venv-nannyml/bin/python BENCH_ALIBI=$$PWD/.venv-alibi/bin/python $(PEERS)/bin/python -m bench.monitoring.drift'
 	@echo 'BENCH_NANNYML=$$PWD/.venv-nannyml/bin/python BENCH_FAIRLEARN=$$PWD/.venv-fairlearn/bin/python $(PEERS)/bin/python -m bench.monitoring.labels'
 
+registry: .venv-mlflow/.stamp ## MLflow, 0.7 GB in an environment of its own, for bench.governance.registry
+	@echo 'BENCH_MLFLOW=$$PWD/.venv-mlflow/bin/python $(PEERS)/bin/python -m bench.governance.registry'
+
 pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own, for bench.stress.images
 	@echo 'BENCH_IMAGECORRUPTIONS=$$PWD/.venv-pictures/bin/python $(PEERS)/bin/python -m bench.stress.images'
 
@@ -83,8 +86,9 @@ pictures: .venv-pictures/.stamp ## imagecorruptions in an environment of its own
 .venv-nannyml/.stamp: PEER := nannyml==0.13.1 statsmodels pandas==2.3.3 setuptools
 .venv-alibi/.stamp: PEER := alibi-detect==0.13.0
 .venv-fairlearn/.stamp: PEER := fairlearn==0.15.0
+.venv-mlflow/.stamp: PEER := mlflow==3.17.2
 .venv-garak/.stamp .venv-pyrit/.stamp .venv-bentoml/.stamp .venv-mlserver/.stamp .venv-locust/.stamp .venv-pictures/.stamp \
-.venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp .venv-fairlearn/.stamp:
+.venv-evidently/.stamp .venv-nannyml/.stamp .venv-alibi/.stamp .venv-fairlearn/.stamp .venv-mlflow/.stamp:
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet uv
 	$(if $(FIRST),VIRTUAL_ENV=$(@D) $(@D)/bin/uv pip install --quiet $(FIRST))
@@ -95,7 +99,7 @@ constraints: ## resolve every dependency again and pin what came out
 	$(PYTHON) scripts/constraints.py
 
 clean: ## remove environments, caches and builds
-	rm -rf $(VENV) $(DEMO) $(PEERS) .venv-garak .venv-pyrit .venv-bentoml .venv-mlserver .venv-locust .venv-pictures .venv-evidently .venv-nannyml .venv-alibi build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) $(PEERS) .venv-garak .venv-pyrit .venv-bentoml .venv-mlserver .venv-locust .venv-pictures .venv-evidently .venv-nannyml .venv-alibi .venv-fairlearn .venv-mlflow build dist demo src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src -name '*.nb[ic]' -delete
 
 # The extras decide what an environment holds. A changed pin builds it again from nothing, so nothing old stays behind.

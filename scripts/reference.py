@@ -1,12 +1,13 @@
-"""Write docs/reference from the plugins and the command line themselves.
+"""Write docs/reference from the plugins, the command line and the public names themselves.
 
-python scripts/reference.py            write plugins.md, cli.md and fraud_demo.md
+python scripts/reference.py            write plugins.md, cli.md, python.md and fraud_demo.md
 python scripts/reference.py --check    write nothing; 1 if a page is not what would be written
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ ROOMS = {
 
 def main(words: list[str]) -> int:
     """Write or check the pages; 0 when they are, or now are, up to date."""
-    pages = {"plugins.md": plugins, "cli.md": commands, "fraud_demo.md": demo}
+    pages = {"plugins.md": plugins, "cli.md": commands, "python.md": public, "fraud_demo.md": demo}
     if "--check" not in words:
         DOCS.mkdir(parents=True, exist_ok=True)
         for name, page in pages.items():
@@ -99,6 +100,71 @@ def commands() -> str:
 
     parts = [NOTE, "# Command line\n", *_command("temper", typer.main.get_command(app))]
     return "\n".join(parts)
+
+
+def public() -> str:
+    """One page over every public name of `temper`, and over what they give back."""
+    import temper
+    from temper.api import assistants, results, threats
+
+    names = {f"temper.{name}": getattr(temper, name) for name in temper.__all__}
+    more = {"temper.api.threats.threats": threats.threats, "temper.api.assistants.results": assistants.results}
+    given = {name: getattr(results, name) for name in ("Run", "AttackResult", "Compared", "Risks")}
+    heads = {
+        "# Python\n": {},
+        "## Functions\n": names,
+        "## Beside them\n": more,
+        "## What they give back\n": given,
+    }
+    parts = [NOTE, *(part for head, found in heads.items() for part in (head, *_names(found)))]
+    return "\n".join(parts)
+
+
+def _names(found: dict[str, Any]) -> Iterator[str]:
+    for name, thing in found.items():
+        yield f"### {name}\n"
+        if inspect.isclass(thing):
+            yield from _class(thing)
+        else:
+            yield f"```python\n{name}{_signature(thing)}\n```\n"
+            yield from (f"{paragraph}\n" for paragraph in paragraphs(thing.__doc__ or ""))
+
+
+def _class(thing: type[Any]) -> Iterator[str]:
+    """What it is, its fields and its methods with their first sentence."""
+    yield from (f"{paragraph}\n" for paragraph in paragraphs(thing.__doc__ or ""))
+    rows = [f"| `{field.name}` | `{_kind(field)}` | |" for field in dataclasses.fields(thing)]
+    for name in sorted(dir(thing)):
+        member = inspect.getattr_static(thing, name)
+        if name.startswith("_") or not (isinstance(member, property) or inspect.isfunction(member)):
+            continue
+        how = member.fget if isinstance(member, property) else member
+        told = name if isinstance(member, property) else f"{name}{_signature(how)}"
+        kind = how.__annotations__.get("return", "")
+        told = told.removesuffix(f" -> {kind}")
+        rows.append(
+            f"| `{told.replace('|', 'or')}` | `{kind.replace('|', 'or')}` | {paragraphs(how.__doc__ or '-')[0]} |"
+        )
+    yield from ["| name | type | |", "|---|---|---|", *rows, ""]
+
+
+def _signature(function: Any) -> str:
+    """Arguments with their types and defaults; a default that is a function by its name."""
+    found = inspect.signature(function)
+    told = [_argument(one) for one in found.parameters.values() if one.name != "self"]
+    if any(one.kind is inspect.Parameter.KEYWORD_ONLY for one in found.parameters.values()):
+        first = next(i for i, one in enumerate(found.parameters.values()) if one.kind is inspect.Parameter.KEYWORD_ONLY)
+        told.insert(first - ("self" in found.parameters), "*")
+    gives = str(getattr(found.return_annotation, "__name__", found.return_annotation))
+    return f"({', '.join(told)}) -> {gives}"
+
+
+def _argument(one: inspect.Parameter) -> str:
+    kind = getattr(one.annotation, "__name__", one.annotation)
+    stars = "**" if one.kind is inspect.Parameter.VAR_KEYWORD else ""
+    if one.default is one.empty:
+        return f"{stars}{one.name}: {kind}"
+    return f"{one.name}: {kind} = {one.default.__name__ if inspect.isfunction(one.default) else repr(one.default)}"
 
 
 def _plugin(name: str, plugin: type[Any]) -> str:

@@ -22,6 +22,7 @@ LIGHT = {
     "gateway": {"msgspec"},
     "report": {"msgspec"},
     "store": {"msgspec"},
+    "testing": {"pytest"},
     "threats": {"msgspec", "yaml"},
 }
 # Core stands on the standard library and NumPy alone. Every exception with its reason.

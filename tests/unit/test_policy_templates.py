@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from temper.cli import app
 from temper.config.metrics import checked, found
 from temper.config.policy import SHIPPED, TEMPLATES, approvals_of, load_policy, policy_text, template
-from temper.core.errors import ConfigError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.measure import Measurement
 from temper.core.requirement import Requirement, Verdict
 from temper.core.room import Room
@@ -108,8 +108,15 @@ def test_init_copies_the_policy_that_was_asked_for(tmp_path):
         write(f"{tmp_path}/m.py:predict", tmp_path / "rows.csv", "y", tmp_path / "b.yaml", policy="image-safety")
 
 
+def judged_run(verdict):
+    """A run with this verdict that judged something."""
+    from temper.testing.records import record
+
+    return record(verdict=verdict)
+
+
 def test_the_alias_of_a_registry_moves_on_a_pass_only():
-    """The contract of MLflow's client: two calls, by name and version. MLflow itself is not installed here."""
+    """The contract of MLflow's client, by name and version; `bench.governance.registry` holds it against a server."""
     from temper.engine.registry import publish
     from unit.test_approvals import record
 
@@ -117,10 +124,29 @@ def test_the_alias_of_a_registry_moves_on_a_pass_only():
     fake = SimpleNamespace(
         set_model_version_tag=lambda name, version, key, value: calls.append((name, version, key, value)),
         set_registered_model_alias=lambda name, alias, version: calls.append((name, alias, version)),
+        get_model_version=lambda name, version: SimpleNamespace(aliases=["champion"] if version == "6" else []),
     )
-    told = [*publish(record(verdict=Verdict.FAIL), "fraud", "7", alias="champion", client=fake)]
+    told = [*publish(judged_run("fail"), "fraud", "7", alias="champion", client=fake)]
     assert ("fraud", "7", "temper.verdict", "fail") in calls
+    assert ("fraud", "7", "temper.simulated", "false") in calls
     assert ("fraud", "champion", "7") not in calls
     assert "only PASS moves it" in told[-1]
-    [*publish(record(), "fraud", "7", alias="champion", client=fake)]
+    assert "by hand" in [*publish(judged_run("fail"), "fraud", "6", alias="champion", client=fake)][-1]
+    assert "only PASS" in [*publish(record(), "fraud", "7", alias="champion", client=fake)][-1], "it judged nothing"
+    [*publish(judged_run("pass"), "fraud", "7", alias="champion", client=fake)]
     assert calls[-1] == ("fraud", "champion", "7")
+
+
+def test_what_the_registry_refuses_is_one_sentence_and_a_fault_of_ours_is_not_hidden():
+    from temper.engine.registry import publish
+
+    refusal = type("MlflowException", (Exception,), {"__module__": "mlflow.exceptions"})
+
+    def refuse(*words):
+        raise refusal("Registered Model with name=fraud not found\nmore")
+
+    with pytest.raises(TemperError) as told:
+        [*publish(judged_run("pass"), "fraud", "7", client=SimpleNamespace(set_model_version_tag=refuse))]
+    assert told.value.message == "the registry refused fraud version 7: Registered Model with name=fraud not found"
+    with pytest.raises(AttributeError):
+        [*publish(judged_run("pass"), "fraud", "7", client=SimpleNamespace())]

@@ -4,125 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from temper.api.results import AttackResult, Compared, Hardening, Run, compared
 from temper.core.assistant import Assistant
 from temper.core.budget import Budget
 from temper.core.data import Array
-from temper.core.defence import Effect
 from temper.core.errors import ContractError, TemperError
 from temper.core.event import Event, Listener, silent
-from temper.core.finding import Finding
-from temper.core.measure import Measurement
-from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.core.schema import Schema
 from temper.core.system import Protected
 from temper.core.target import Target
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from temper.core.comparison import Comparison
     from temper.core.threat import Scenario
-    from temper.engine.harden import Hardened
     from temper.engine.plan import Plan
     from temper.engine.replay import Replay
     from temper.store.database import Store
 
+__all__ = ["AttackResult", "Compared", "Hardening", "Run"]
 _PLANNING = 600.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """One assessment and what can be made of it."""
-
-    record: Record
-    before: Record | None = None
-    effects: tuple[Effect, ...] = ()
-    tried: tuple[Effect, ...] = ()
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict of the whole."""
-        return self.record.verdict
-
-    @property
-    def measurements(self) -> tuple[Measurement, ...]:
-        """Every figure."""
-        return self.record.measurements
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """Every weakness, the worst first."""
-        return self.record.findings
-
-    def report(self, path: str | Path) -> Path:
-        """Write a report; the ending says which: .html, .json, .xml (JUnit), .sarif."""
-        from temper.report import render
-
-        path = Path(path)
-        formats = {".html": "html", ".json": "json", ".xml": "junit", ".sarif": "sarif"}
-        if path.suffix not in formats:
-            raise TemperError(f"no report format ends in {path.suffix!r}", fix=f"use one of {', '.join(formats)}")
-        content = render(self.record, formats[path.suffix], before=self.before, effects=self.effects, tried=self.tried)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-        return path
-
-    def to_frame(self) -> pd.DataFrame:
-        """The figures as a table: plugin, metric, value, low, high, n, unit, status, slice, queries, seconds."""
-        import pandas as pd
-
-        names = ("plugin", "metric", "value", "low", "high", "n", "unit", "status", "slice", "queries", "seconds")
-        rows = [{name: getattr(m, name) for name in names} | {"status": m.status.value} for m in self.measurements]
-        return pd.DataFrame(rows, columns=list(names))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hardening:
-    """A hardened system, the runs before and after, and what each defence did, one result per kind of attack."""
-
-    system: Protected
-    before: Run
-    after: Run
-    results: tuple[Hardened, ...]
-
-    @property
-    def taken(self) -> tuple[str, ...]:
-        """The defences that were taken, in the order in which they lie over the model."""
-        return tuple(result.chosen.defence for result in self.results if result.chosen is not None)
-
-    def table(self) -> pd.DataFrame:
-        """One row per defence and metric: before, after, paired difference with interval, n, verdict."""
-        import pandas as pd
-
-        names = ("defence", "metric", "before", "after", "difference", "low", "high", "n", "p_value", "verdict")
-        effects = [effect for result in self.results for effect in result.effects]
-        rows = [{name: getattr(effect, name) for name in names} for effect in effects]
-        return pd.DataFrame(rows, columns=list(names))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AttackResult:
-    """Per row: verdict, adversarial row, distance, queries; the success rate over the rows judged rightly before.
-
-    `checks` is what speaks against the attack's silence, `notes` what the attack said of its work, a number per row
-    under a name ("survives": share of other views in which a sticker still works).
-    """
-
-    verdicts: np.ndarray[Any, Any]
-    x_adv: Array
-    distance: np.ndarray[Any, Any]
-    queries: np.ndarray[Any, Any]
-    success_rate: Measurement
-    checks: tuple[str, ...]
-    notes: dict[str, np.ndarray[Any, Any]]
 
 
 def load(path: str | Path = "temper.yaml", *, trust_pickle: bool = False) -> Protected:
@@ -353,11 +259,9 @@ def _home(system: Protected) -> Path:
     return Path(system.source).parent if system.source else Path()
 
 
-def compare(before: Record | Run, after: Record | Run) -> Comparison:
+def compare(before: Record | Run, after: Record | Run) -> Compared:
     """What changed between two runs; figures whose status or unit differ are not compared."""
-    from temper.core.comparison import compare as compare_records
-
-    return compare_records(_record(before), _record(after))
+    return compared(_record(before), _record(after))
 
 
 def certificates(run: Record | Run, store: str | Path | Store | None = None) -> str:

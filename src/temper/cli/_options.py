@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="The temper.yaml of the system.")]
-Suite = Annotated[str, typer.Option(help="How much work: quick, standard or deep.")]
+from temper.cli import _complete as complete
+
+Config = Annotated[
+    Path, typer.Option("--config", "-c", help="The temper.yaml of the system.", autocompletion=complete.systems)
+]
+SUITES = complete.one_of("quick", "standard", "deep")
+Suite = Annotated[str, typer.Option(help="How much work: quick, standard or deep.", autocompletion=SUITES)]
+Run = Annotated[str, typer.Argument(help="The run: its number, or `last`.", autocompletion=complete.runs)]
 
 
 def words(given: list[str] | None) -> list[str] | None:
@@ -18,10 +24,15 @@ def words(given: list[str] | None) -> list[str] | None:
 
 Only = Annotated[
     list[str] | None,
-    typer.Option(help="Only these families or plugins: evasion,stress.missing, or repeat it.", callback=words),
+    typer.Option(
+        help="Only these families or plugins: evasion,stress.missing, or repeat it.",
+        callback=words,
+        autocompletion=complete.plugins,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of every random number of the run.")]
-Engine = Annotated[str, typer.Option(help="Where tasks run: serial, processes or ray.")]
+ENGINES = complete.one_of("serial", "processes", "ray")
+Engine = Annotated[str, typer.Option(help="Where tasks run: serial, processes or ray.", autocompletion=ENGINES)]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; default one per core.")]
 Address = Annotated[str | None, typer.Option(help="Address of a Ray cluster; default one on this machine.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last run of this system.")]

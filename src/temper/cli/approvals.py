@@ -13,13 +13,14 @@ from temper.cli._control import PLACE, Store, opened, signed_in, when
 app = typer.Typer(
     help="Runs put up for approval: one person puts up, others approve (`temper approve`).", no_args_is_help=True
 )
-Run = Annotated[str, typer.Argument(help="The run: its number, or `last`.")]
 Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
 Who = Annotated[str, typer.Option("--as", help="Who it is that does this; their password is asked for.")]
 
 
 @app.command()
-def ask(run: Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE) -> None:
+def ask(
+    run: options.Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+) -> None:
     """Put a run up for approval, by as many people as its policy says."""
     from temper import api
     from temper.config.policy import approvals_of
@@ -61,7 +62,7 @@ def show(number: Annotated[int, typer.Argument(help="The number of the request."
 
 @app.command()
 def reject(
-    run: Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    run: options.Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
 ) -> None:
     """Turn down a run that was put up, or take one's own request back."""
     _ended(run, "reject", reason, who, config, store)
@@ -69,7 +70,7 @@ def reject(
 
 @app.command()
 def withdraw(
-    run: Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    run: options.Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
 ) -> None:
     """Withdraw an approval: its model is not brought to a gateway by it any more."""
     _ended(run, "withdraw", reason, who, config, store)

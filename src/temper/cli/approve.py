@@ -12,7 +12,7 @@ from temper.cli._control import PLACE, Store, opened, signed_in
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="The run that was put up: its number, or `last`.")],
+    run: options.Run,
     who: Annotated[str, typer.Option("--as", help="Who approves it; their password is asked for.")],
     key: Annotated[Path, typer.Option(help="Their private key; it is read here and goes nowhere.")],
     reason: Annotated[str, typer.Option(help="Why, in a few words; it is signed too.")],

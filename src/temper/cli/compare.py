@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from temper.cli import _complete as complete
 from temper.cli import _options as options
 
 
 def command(
-    before: Annotated[str, typer.Argument(help="The earlier run.")],
-    after: Annotated[str, typer.Argument(help="The later run, or `last`.")] = "last",
+    before: Annotated[str, typer.Argument(help="The earlier run.", autocompletion=complete.runs)],
+    after: Annotated[str, typer.Argument(help="The later run, or `last`.", autocompletion=complete.runs)] = "last",
     config: options.Config = Path("temper.yaml"),
 ) -> None:
     """Set two runs side by side: what is new, fixed, unchanged, not comparable; red teams attempt by attempt."""

@@ -7,11 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from temper.cli import _complete as complete
 from temper.cli import _options as options
 
 
 def command(
-    finding: Annotated[str | None, typer.Option("--for", help="Harden against this finding only.")] = None,
+    finding: Annotated[
+        str | None,
+        typer.Option("--for", help="Harden against this finding only.", autocompletion=complete.findings),
+    ] = None,
     config: options.Config = Path("temper.yaml"),
     out: Annotated[Path | None, typer.Option(help="Folder of the hardened system.")] = None,
     engine: options.Engine = "processes",

@@ -13,7 +13,7 @@ from temper.cli import _options as options
 def command(
     model: Annotated[str, typer.Option(help="The registered model's name in MLflow.")],
     version: Annotated[str, typer.Option(help="The version of it that was assessed.")],
-    run: Annotated[str, typer.Argument(help="The run: its number, or `last`.")] = "last",
+    run: options.Run = "last",
     alias: Annotated[str, typer.Option(help="An alias to move there; it moves on PASS only.")] = "",
     uri: Annotated[str, typer.Option(help="Where the registry is; default as MLflow is set.")] = "",
     config: options.Config = Path("temper.yaml"),

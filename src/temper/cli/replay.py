@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from temper.cli import _complete as complete
 from temper.cli import _options as options
 
 
 def command(
-    finding: Annotated[str, typer.Argument(help="The id of a finding, such as F-7c1e.")],
+    finding: Annotated[
+        str, typer.Argument(help="The id of a finding, such as F-7c1e.", autocompletion=complete.findings)
+    ],
     config: options.Config = Path("temper.yaml"),
     trust_pickle: options.Trust = False,
 ) -> None:

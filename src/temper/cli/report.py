@@ -8,21 +8,27 @@ from typing import Annotated
 
 import typer
 
+from temper.cli import _complete as complete
 from temper.cli import _options as options
 from temper.cli import _triggers
 from temper.cli._control import PLACE, Store
 
+FORMS = (
+    *("html", "json", "junit", "sarif", "mlbom", "card", "intoto", "text", "markdown", "certificates"),
+    *("pytest", "promptfoo", "garak"),
+)
 FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text", ".md": "card"}
 
 
 def command(
-    run: Annotated[str, typer.Argument(help="The run: its number, or `last`.")] = "last",
+    run: options.Run = "last",
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="html, json, junit, sarif, mlbom, card, intoto, text or certificates; of an assistant pytest or "
-            "promptfoo: its attacks as tests, or garak: every attempt. Default by the ending of --out.",
+            help="html, json, junit, sarif, mlbom, card, intoto, text, markdown or certificates; of an assistant "
+            "pytest or promptfoo: its attacks as tests, or garak: every attempt. Default by the ending of --out.",
+            autocompletion=complete.one_of(*FORMS),
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,

@@ -22,6 +22,7 @@ from temper.config.rows import read_arrays
 from temper.config.service import service_of
 from temper.config.stress import costs, relations
 from temper.config.table import header, read_table, require
+from temper.core.description import Description
 from temper.core.errors import ConfigError, TemperError
 from temper.core.metamorphic import Metamorphic
 from temper.core.schema import TYPES, Column, Mutability, Schema
@@ -55,35 +56,14 @@ def load_system(
     an assessment needs and a gateway does not. Raises `ConfigError` with file, line, what was expected and what came.
     """
     path = Path(path)
-    document = read(path).only(*_SECTIONS)
-    base = path.absolute().parent
-    about = document.section("system").only(*ABOUT)
-    schema = _schema(document.section("schema"))
-    assess = document.section("assess").only("options", "plugins", "recurrences")
-    stress = document.section("stress").only("cost", "events", "relations")
-    declared = relations(stress.sections("relations"), schema)
-    exposure = exposed(document, _exposure(document.section("exposure")))
-    actors = tuple(_actor(section) for section in document.sections("actors"))
+    document, base = read(path), path.absolute().parent
+    told = _told(document, base)
+    schema, stress = told["schema"], document.section("stress")
+    told["options"] |= _asked_again(document.section("assess"), base, schema)
     system = build_system(
         **_model(document.section("model"), base, trust_pickle, today),
         **_data(document.section("data"), base, schema, document.section("schema").text("text")),
-        schema=schema,
-        policy=from_node(document, "policy", base),
-        name=about.text("name", base.name),
-        purpose=about.text("purpose"),
-        harmed=about.text("harmed"),
-        criticality=about.word("criticality", LEVELS, "medium"),
-        simulated=about.flag("simulated", False),
-        exposure=exposure,
-        actors=actors,
-        description=described(document, actors, exposure),
-        options=_options(assess.section("options"), document.section("model"), base, declared)
-        | _asked_again(assess, base, schema)
-        | documented(document),
-        cost=costs(stress.section("cost"), schema),
-        plugins=assess.texts("plugins"),
-        service=service_of(document, base),
-        stakes=stakes_of(document),
+        **told,
         source=str(path),
         lines=dict(document.every_line()),
     )
@@ -94,23 +74,69 @@ def load_system(
     return replace(system, events=read_events(stress.section("events"), document.section("data"), base, system))
 
 
+def described_in(path: Path) -> Description:
+    """Hold a temper.yaml against the rules without its model and its tables, which need not be there; what it says of
+    the system around the model. Raises `ConfigError` like `load_system`.
+    """
+    document = read(path)
+    _way(document.section("model"))
+    document.section("data").only(*_TABLES).needed("test")
+    found: Description = _told(document, path.absolute().parent)["description"]
+    return found
+
+
+def _told(document: Section, base: Path) -> dict[str, Any]:
+    """Everything it says but for the model and the tables."""
+    about = document.only(*_SECTIONS).section("system").only(*ABOUT)
+    schema = _schema(document.section("schema"))
+    assess = document.section("assess").only("options", "plugins", "recurrences")
+    stress = document.section("stress").only("cost", "events", "relations")
+    declared = relations(stress.sections("relations"), schema)
+    exposure = exposed(document, _exposure(document.section("exposure")))
+    actors = tuple(_actor(section) for section in document.sections("actors"))
+    return {
+        "schema": schema,
+        "policy": from_node(document, "policy", base),
+        "name": about.text("name", base.name),
+        "purpose": about.text("purpose"),
+        "harmed": about.text("harmed"),
+        "criticality": about.word("criticality", LEVELS, "medium"),
+        "simulated": about.flag("simulated", False),
+        "exposure": exposure,
+        "actors": actors,
+        "description": described(document, actors, exposure),
+        "options": _options(assess.section("options"), document.section("model"), base, declared)
+        | documented(document),
+        "cost": costs(stress.section("cost"), schema),
+        "plugins": assess.texts("plugins"),
+        "service": service_of(document, base),
+        "stakes": stakes_of(document),
+    }
+
+
 _SIGNED = ("manifest", "public_key")
+_TABLES = ("test", "train", "accepted", "target", "positive", "drop", "id", "supplier", "time", "history")
 _HTTP = ("headers", "timeout", "batch", "retries", "max_requests")
 
 
-def _model(section: Section, base: Path, trust_pickle: bool, today: date | None) -> dict[str, Any]:
+def _way(section: Section) -> str:
+    """How the model is named: path, callable or url."""
     ways = ("path", "callable", "url")
     known = ("kind", "classes", "threshold", "tolerance", "stochastic", "version", "authorised_by", "trust_pickle")
     section.only(*ways, *known, *_SIGNED, *_HTTP)
     given = [way for way in ways if section.has(way)]
     if len(given) != 1:
         raise section.error(f"model names {len(given)} of path, callable and url, expected one", fix="add `path:`")
-    way = given[0]
+    if given[0] == "url" and not section.text("authorised_by"):
+        raise section.error("a remote model needs `authorised_by`", "url", fix="say who allowed the attacks, and when")
+    return given[0]
+
+
+def _model(section: Section, base: Path, trust_pickle: bool, today: date | None) -> dict[str, Any]:
+    way = _way(section)
     model = section.text(way)
     if way == "path" and not (base / model).exists():
         raise section.error(f"the model {model!r} does not exist", way, fix="paths are relative to the temper.yaml")
-    if way == "url" and not section.text("authorised_by"):
-        raise section.error("a remote model needs `authorised_by`", way, fix="say who allowed the attacks, and when")
     _verified(section, base, base / model, today)
     return {
         "model": str(base / model) if way == "path" else _callable(model, base) if way == "callable" else model,
@@ -167,8 +193,7 @@ def _callable(name: str, base: Path) -> str:
 
 def _data(section: Section, base: Path, schema: Schema | None, message: str) -> dict[str, Any]:
     """The tables; of texts the column `message` alone."""
-    section.only("test", "train", "accepted", "target", "positive", "drop", "id", "supplier", "time", "history")
-    section.needed("test")
+    section.only(*_TABLES).needed("test")
     drop, named = section.texts("drop"), [section.text(key) for key in ("target", "id") if section.has(key)]
     found: dict[str, Any] = {key: section.text(key) for key in ("positive", "supplier", "time")}
     for key, part in (("test", "data"), ("train", "train"), ("accepted", "accepted")):

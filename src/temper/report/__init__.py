@@ -1,4 +1,4 @@
-"""A run in the forms people and machines read: terminal text, HTML, JSON, JUnit, SARIF, CycloneDX, model card."""
+"""A run in the forms people and machines read: terminal, HTML, JSON, JUnit, SARIF, CycloneDX, model card, Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from temper.core.errors import TemperError
 from temper.core.run import Record
 from temper.report.history import Outdated
 
-FORMATS = ("text", "html", "json", "junit", "sarif", "mlbom", "card", "intoto")
+FORMATS = ("text", "html", "json", "junit", "sarif", "mlbom", "card", "intoto", "markdown")
+_FILES = {"text": "terminal", "markdown": "notebook"}
 
 
 def render(
@@ -26,13 +27,12 @@ def render(
 
     `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
     defence that was tried changed (HTML draws the trade-off), `outdated` what of it no longer counts (HTML says so).
-    Text, HTML and JSON show the comparison; JUnit, SARIF, in-toto, model card and bill of materials speak of this run
-    alone. An unknown format is a TemperError.
+    Text, HTML and JSON show the comparison; all others speak of this run alone. An unknown format is a TemperError.
     """
     if format not in FORMATS:
         raise TemperError(f"there is no report format {format!r}", fix=f"use one of {', '.join(FORMATS)}")
-    module = importlib.import_module(f"temper.report.{'terminal' if format == 'text' else format}")
-    if format in ("junit", "sarif", "mlbom", "card", "intoto"):
+    module = importlib.import_module(f"temper.report.{_FILES.get(format, format)}")
+    if format not in ("text", "html", "json"):
         return str(module.render(record))
     more = {"tried": tried, "outdated": outdated} if format == "html" else {}
     return str(module.render(record, before=before, effects=effects, **more))

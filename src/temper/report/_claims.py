@@ -6,9 +6,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from temper.core.requirement import Claim, Judgement, Verdict
-from temper.report._figure import SYMBOLS, between, number, show
+from temper.core.run import Record
+from temper.report._figure import (
+    SYMBOLS,
+    between,
+    deciding,
+    judged,
+    judged_as_rate,
+    limit,
+    number,
+    rows_to_decide,
+    show,
+)
 
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+
+
+def said(judgement: Judgement, record: Record) -> str:
+    """Measured value, interval, n, limit and the explanation in one line."""
+    measurement = deciding(judgement, record.measurements)
+    rate = judged_as_rate(judgement, measurement)
+    told = judged(judgement, measurement)
+    words = told if judgement.value is None else f"measured {told}"
+    if judgement.low is not None and judgement.high is not None:
+        words += f" ({between(judgement.low, judgement.high, rate)}, n = {judgement.n:,})"
+    words += f", asked {limit(judgement.requirement, rate)}"
+    if judgement.explanation:
+        words += f": {judgement.explanation}"
+    if waiver := judgement.requirement.waiver:
+        words += f"; waived by {waiver.by} until {waiver.until}: {waiver.reason}"
+    if rows := rows_to_decide(judgement):
+        words += f"; {rows}"
+    return words
 
 
 def claim_rows(judgement: Judgement, rate: bool) -> list[dict[str, Any]]:

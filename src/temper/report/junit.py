@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
-from temper.report._figure import between, deciding, judged, judged_as_rate, limit, rows_to_decide
+from temper.report._claims import said
 from temper.report._inert import inert
 
 Element = ElementTree.Element
@@ -41,33 +41,15 @@ def _properties(suite: Element, record: Record) -> None:
 def _case(suite: Element, judgement: Judgement, record: Record) -> None:
     rule = judgement.requirement
     case = _add(suite, "testcase", classname=f"temper.{rule.metric}", name=rule.id, time="0")
-    said = _said(judgement, record)
+    told = said(judgement, record)
     if judgement.verdict is Verdict.FAIL:
-        _add(case, "failure", message=said, type=rule.severity).text = inert(rule.reason)
+        _add(case, "failure", message=told, type=rule.severity).text = inert(rule.reason)
     elif judgement.verdict is Verdict.ERROR:
-        _add(case, "error", message=said, type="error").text = inert(rule.reason)
+        _add(case, "error", message=told, type="error").text = inert(rule.reason)
     elif judgement.verdict is not Verdict.PASS:
-        _add(case, "skipped", message=f"{judgement.verdict.name}: {said}")
+        _add(case, "skipped", message=f"{judgement.verdict.name}: {told}")
     else:
-        _add(case, "system-out").text = inert(said)
-
-
-def _said(judgement: Judgement, record: Record) -> str:
-    """Measured value, interval, n, limit and the explanation in one line."""
-    measurement = deciding(judgement, record.measurements)
-    rate = judged_as_rate(judgement, measurement)
-    told = judged(judgement, measurement)
-    words = told if judgement.value is None else f"measured {told}"
-    if judgement.low is not None and judgement.high is not None:
-        words += f" ({between(judgement.low, judgement.high, rate)}, n = {judgement.n:,})"
-    words += f", asked {limit(judgement.requirement, rate)}"
-    if judgement.explanation:
-        words += f": {judgement.explanation}"
-    if waiver := judgement.requirement.waiver:
-        words += f"; waived by {waiver.by} until {waiver.until}: {waiver.reason}"
-    if rows := rows_to_decide(judgement):
-        words += f"; {rows}"
-    return words
+        _add(case, "system-out").text = inert(told)
 
 
 def _count(suite: Element, record: Record) -> None:

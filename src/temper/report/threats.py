@@ -16,6 +16,7 @@ from temper.report._blocks import SEVERITY_STYLES, STYLES, grid, styled, under, 
 from temper.report._figure import SYMBOLS
 from temper.report._inert import inert
 from temper.report.coverage import MEASURED, Line, coverage, evidence, gaps
+from temper.report.notebook import Shown, View, of_threats
 from temper.report.picture import picture, standalone
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _STATES = {"measured": "green", "stale": "yellow", "inconclusive": "yellow", "un
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Threats:
+class Threats(Shown):
     """A threat model beside the last run, `now` the digests of what is there, `warnings` what speaks against it."""
 
     model: ThreatModel
@@ -43,6 +44,10 @@ class Threats:
     def lines(self) -> tuple[Line, ...]:
         """The coverage matrix."""
         return coverage(self.model, self.record, self.now)
+
+    def view(self) -> View:
+        """The concerns, as a notebook shows them."""
+        return of_threats(self)
 
 
 def show(found: Threats, console: Console | None = None) -> None:

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from temper.config.policy import policy_text
+from temper.core.count import counted
 from temper.core.errors import StoreError
 from temper.report import render
 from temper.store.codec import to_json
@@ -33,7 +34,7 @@ def export(config: Path, store: Store, control: Control, out: Path, key: Path | 
     with told(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(zipped(files))
-    yield f"wrote {out}: {len(files)} files, {held.runs} runs, {held.changes} changes by people"
+    yield f"wrote {out}: {counted(len(files), 'file')}, {counted(held.runs, 'run')}, {counted(held.changes, 'change')} by people"
     yield f"SHA-256 of its manifest: {sha256(files[MANIFEST]).hexdigest()} (hand it over another way than the file)"
     if key is not None:
         beside = out.with_name(f"{out.name}.sig.json")

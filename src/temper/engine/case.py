@@ -31,11 +31,12 @@ def case_now(system: Protected | Assistant, store: Store, control: Control, name
     """The case over a run, as everything kept of it says now. What people did is told to the ledger first; what is found
     changed makes the store read-only, as `temper ledger verify` does.
     """
-    record, source = store.run(_latest(store, system.name) if name == "last" else name), Path(system.source)
+    present, model = dict(subject(system)), "assistant" if isinstance(system, Assistant) else "model"
+    record = store.run(_latest(store, system.name, present[model]) if name == "last" else name)
+    source = Path(system.source)
     if not store.evidence.faults():
         follow(store.evidence, control, int(now * 1e9))
     known = known_of(record, store, control, now)
-    present, model = dict(subject(system)), "assistant" if isinstance(system, Assistant) else "model"
     warning = description_outdated(system.description, present[model], _runs(store, record), name=model)
     known = replace(
         known,
@@ -82,9 +83,10 @@ def _told(store: Store, control: Control, run: str) -> Told:
     )
 
 
-def _latest(store: Store, system: str) -> str:
-    """The newest finished run of this system: hardened ones may be kept in the same store."""
-    found = store.outlines(1, system=system, state="finished")
+def _latest(store: Store, system: str, model: str) -> str:
+    """The newest finished run of this system: of what answers now, where there is one."""
+    finished = {"system": system, "state": "finished"}
+    found = store.outlines(1, model=model, **finished) or store.outlines(1, **finished)
     if not found:
         raise TemperError(f"no run of {system} has finished", fix="temper assess; an assistant: temper redteam")
     return found[0].run

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from temper.core.assurance import Case, Defeater, Kind, Node, State
+from temper.core.count import counted
 from temper.core.errors import TemperError
 from temper.report._blocks import styled, under, write
 from temper.report._inert import inert
@@ -23,8 +25,7 @@ FORMAT = "temper.case/1"
 _MARKS = {State.SUPPORTED: "✓", State.DEFEATED: "✗", State.UNDEVELOPED: "◇"}
 
 _BESIDE = (Kind.CONTEXT, Kind.ASSUMPTION, Kind.JUSTIFICATION)
-_SHOWN = 3
-_LONGEST = 220
+_SHOWN, _ONE, _BRIEF, _LONGEST = 3, 74, 120, 220
 
 
 def show(case: Case, console: Console | None = None) -> None:
@@ -73,18 +74,18 @@ def sentences(case: Case) -> list[str]:
     goals = [node for node in case.nodes if node.kind is Kind.GOAL]
     held = len(case.goals(State.SUPPORTED))
     told = {
-        State.SUPPORTED: "SUPPORTED: every leaf cites evidence in a ledger that verifies, and nothing speaks against it.",
-        State.DEFEATED: f"NOT SUPPORTED: {_many(len(open_), 'defeater')} open.",
+        State.SUPPORTED: "SUPPORTED: every leaf cites evidence in a ledger that verifies; nothing open speaks against it.",
+        State.DEFEATED: f"NOT SUPPORTED: {counted(len(open_), 'defeater')} open.",
         State.UNDEVELOPED: "NOT SUPPORTED: nothing speaks against it, and something has no evidence.",
     }
     kinds: dict[str, int] = {}
     for _, one in open_:
         kinds[one.doubt.value] = kinds.get(one.doubt.value, 0) + 1
-    lines = [told[whole], f"{held} of {_many(len(goals), 'claim')} supported."]
+    lines = [told[whole], f"{held} of {counted(len(goals), 'claim')} supported."]
     if kinds:
         lines[1] += f" Open: {', '.join(f'{many} {word}' for word, many in kinds.items())}."
     if borne := case.borne():
-        lines.append(f"{_many(len(borne), 'defeater')} borne by somebody who is named.")
+        lines.append(f"{counted(len(borne), 'defeater')} borne by somebody who is named.")
     return lines
 
 
@@ -141,10 +142,10 @@ def _blocks(case: Case) -> Iterator[RenderableType]:
     yield _tree(_branch(case.top, case, set()))
     yield ""
     if borne := case.borne():
-        told = [styled(f"{node.id} {inert(one.text, _LONGEST)}; {inert(one.accepted)}") for node, one in borne]
+        told = [styled(f"{node.id} {_cut(one.text, _BRIEF)} Borne: {inert(one.accepted)}") for node, one in borne]
         yield under(styled("Borne by somebody", "bold"), told, "  - ")
         yield ""
-    yield under(styled("Not covered", "bold"), [styled(line) for line in case.uncovered], "  - ")
+    yield under(styled("Not covered", "bold"), [styled(_cut(line, _ONE)) for line in case.uncovered], "  - ")
     yield ""
     yield _legend()
     for line in sentences(case):
@@ -161,20 +162,36 @@ def _tree(branch: dict[str, Any]) -> Tree:
     from rich.tree import Tree as Branches
 
     made = Branches(_line(branch), guide_style="dim")
-    _grow(made, branch)
+    _grow(made, branch, set())
     return made
 
 
-def _grow(tree: Tree, branch: dict[str, Any]) -> None:
-    if branch["again"]:
-        return
-    defeaters: Sequence[Defeater] = branch["node"].open
-    for one in defeaters[:_SHOWN]:
-        tree.add(styled(f"! {one.doubt.value}: {inert(one.text, _LONGEST)}", "yellow"))
-    if len(defeaters) > _SHOWN:
-        tree.add(styled(f"! and {len(defeaters) - _SHOWN} more: --json has all", "yellow"))
-    for part in branch["parts"]:
-        _grow(tree.add(_line(part)), part)
+def _grow(tree: Tree, branch: dict[str, Any], told: set[str]) -> None:
+    """What is below a node: defeaters in a line, of which each is told once; evidence that holds in one line too."""
+    doubts = [_brief(one, told) for one in branch["node"].open]
+    if doubts and not branch["again"]:
+        more = f"; {len(doubts) - _SHOWN} more (--json)" if len(doubts) > _SHOWN else ""
+        tree.add(styled(f"! {'; '.join(dict.fromkeys(doubts[:_SHOWN]))}{more}", "yellow"))
+    parts = branch["parts"]
+    held = [one["node"] for one in parts if one["node"].kind is Kind.SOLUTION and one["tone"] == "held"]
+    for part in (one for one in parts if one["node"] not in held):
+        _grow(tree.add(_line(part)), part, told)
+    if held:
+        said = "; ".join(f"{node.id} {inert(node.text.partition(',')[0], _BRIEF)}" for node in held)
+        tree.add(styled("✓ ", "green").append(said, style="dim"))
+
+
+def _brief(one: Defeater, told: set[str]) -> str:
+    """A defeater in a few words, in one where it was told before."""
+    if one.text in told:
+        return one.doubt.value
+    told.add(one.text)
+    return f"{one.doubt.value}: {_cut(one.text, _BRIEF)}"
+
+
+def _cut(text: str, longest: int) -> str:
+    """Text that ends with a word where it is too long."""
+    return textwrap.shorten(inert(text), longest, placeholder=" …")
 
 
 def _line(branch: dict[str, Any]) -> Text:
@@ -186,7 +203,3 @@ def _line(branch: dict[str, Any]) -> Text:
     text.append(inert(node.text, _LONGEST), style="dim" if aside else "")
     text.append(" (see above)" if branch["again"] else "", style="dim")
     return text
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

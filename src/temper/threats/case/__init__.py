@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from temper.core.assurance import Case, Defeater, Doubt, Kind
+from temper.core.count import counted
 from temper.report._figure import plain_name
 from temper.report.coverage import changed, in_words
 from temper.report._figure import deciding
@@ -101,16 +102,16 @@ def _left_out(draft: Draft, known: Known) -> Iterator[str]:
     without = known.record.threats.without if known.record.threats else ()
     if without:
         many = sum(len(one.threats) for one in without)
-        why = "; ".join(f"{one.why} ({len(one.threats)})" for one in without)
-        yield draft.add(Kind.JUSTIFICATION, f"{many} threats are left out by answers: {why}")
+        words = f"{counted(many, 'threat')} of the catalogue cannot happen to it, by {counted(len(without), 'answer')}"
+        yield draft.add(Kind.JUSTIFICATION, words)
 
 
 def _worth(draft: Draft, known: Known, spoken: set[int]) -> str:
-    """The goal over the requirements that speak of no concern: what it is worth, whether it is fair, what it says."""
+    """The goal over the requirements that speak of no concern; "" where every one does."""
     rest = [at for at in range(len(known.record.judgements)) if at not in spoken]
-    goal = draft.goal("It does what it is for, as well and as fairly as was asked")
     if not rest:
-        return goal
+        return ""
+    goal = draft.goal("What else was asked of it is kept")
     strategy = draft.add(Kind.STRATEGY, "Argument over each requirement of the policy that speaks of no concern")
     draft.join(goal, [strategy])
     for at in rest:
@@ -153,15 +154,15 @@ def _uncovered(known: Known) -> Iterator[str]:
     """What nothing in the case speaks of."""
     run = known.record
     if run.threats is None:
-        yield f"Run {run.id} keeps no threat model: nothing says what can go wrong."
+        yield f"What can go wrong: run {run.id} keeps no threat model."
     elif run.risk is None:
-        yield "No risk register: what is left of a risk is not estimated."
+        yield "What is left of each risk: the run keeps no register."
     for one in run.threats.without if run.threats else ():
-        yield f"Left out because {one.why}: {', '.join(one.titles)}."
-    placed = {answer.name for one in (run.threats.concerns if run.threats else ()) for answer in one.answers if answer.placed}
+        yield f"{counted(len(one.titles), 'threat')} left out because {one.why}: {'; '.join(one.titles)}."
+    placed = {one.name for concern in (run.threats.concerns if run.threats else ()) for one in concern.answers if one.placed}
     if placed:
-        yield f"Whether controls that are in place work is shown only where a figure names them: {', '.join(sorted(placed))}."
+        yield f"That controls in place work, unless a figure names them: {', '.join(sorted(placed))}."
     if run.skipped:
-        yield f"{len(run.skipped)} attacks, checks and threats were left out of run {run.id}; its report says why."
-    yield "Attack figures are lower bounds: a stronger or better funded attacker may find more."
-    yield "Whose keys sign, and that nothing was left out before it was told to the ledger, it cannot show."
+        yield f"{len(run.skipped)} attacks, checks and threats that run {run.id} left out; its report says why."
+    yield "What a stronger or better funded attacker would find: attack figures are lower bounds."
+    yield "Whose the keys are that sign, and what was left out before the ledger was told."

@@ -76,13 +76,22 @@ def _tests(draft: Draft, line: Line, known: Known) -> str:
 
 
 def _untried(line: Line, known: Known) -> Iterator[Defeater]:
-    """Tests that measured nothing that counts, each reason once."""
+    """Tests that measured nothing that counts, each reason once. Who accepted every risk that they try bears that."""
     states = {test.name: test.state for test in line.tests}
     for why, names in gaps([line]):
         state = states.get(names[0], "untested")
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         step = known.again(names[0]) if names[0] in states else "say in temper.yaml why it cannot happen"
-        yield Defeater(doubt=_STATES[state], text=f"{', '.join(names[:_SHOWN])}{more}: {why}", step=step)
+        text = f"{', '.join(names[:_SHOWN])}{more}: {why}"
+        borne = _bearer(line.concern, names, known)
+        yield Defeater(doubt=_STATES[state], text=text, step=step, accepted=borne)
+
+
+def _bearer(concern: Concern, names: Sequence[str], known: Known) -> str:
+    """Who accepted all the risks of this concern that these tests try; "" where one of them is borne by nobody."""
+    tried = {way.threat for way in concern.ways if set(names) & set(way.plugins)}
+    risks = [one for one in _risks(concern, known.record.risk) if one.scenario.partition("@")[0] in tried]
+    return risks[0].accepted if risks and all(_borne(one, known) for one in risks) else ""
 
 
 def requirement(draft: Draft, at: int, verdict: Verdict, words: str, plugin: str, known: Known) -> str:
@@ -133,23 +142,43 @@ def _residual(draft: Draft, concern: Concern, risks: Sequence[Risk], known: Know
     was = f", was {worst.rating_before}" if worst.rating_before != worst.rating else ""
     many = f", the largest of {len(risks)}" if len(risks) > 1 else ""
     words = f"Residual risk {worst.rating}{was}: {worst.scenario}{many}"
-    found = [one for risk in risks for one in _above(risk, known)]
+    found = [*_accepted(risks, known), *_above(risks, known), *_believed(risks, known)]
     return draft.solution(words, [known.of_run("risk register", "risk")], found, key=f"risk of {concern.id}")
 
 
-def _above(risk: Risk, known: Known) -> Iterator[Defeater]:
-    """A risk above the appetite that nobody bears, one whose acceptance lapsed, one that rests on a belief."""
-    lapsed = risk.lapsed or _lapsed(risk, known)
-    if lapsed:
-        yield Defeater(doubt=Doubt.EXPIRED, text=f"{risk.scenario}: {lapsed}", step="accept it again, or harden")
-    elif risk.rating == "critical" or risk.accepted:
-        text = f"{risk.scenario} may cost more than the appetite in one year of ten"
-        step = "harden, or accept it in temper.yaml: `risk: accepted:`"
-        yield Defeater(doubt=Doubt.FAILING, text=text, step=step, accepted=risk.accepted)
-    if risk.standing in _STANDINGS:
-        because = f": {risk.because[0]}" if risk.because else ""
-        text = f"{risk.scenario} rests on a belief, not on a measurement{because}"
-        yield Defeater(doubt=_STANDINGS[risk.standing], text=text, step=risk.decides)
+def _accepted(risks: Sequence[Risk], known: Known) -> Iterator[Defeater]:
+    """Risks that somebody bears, and those whose acceptance has lapsed."""
+    for risk in risks:
+        lapsed = risk.lapsed or _lapsed(risk, known)
+        if lapsed:
+            yield Defeater(doubt=Doubt.EXPIRED, text=f"{risk.scenario}: {lapsed}", step="accept it again, or harden")
+        elif risk.accepted:
+            text = f"{risk.scenario} is {risk.rating}, and {risk.standing}"
+            yield Defeater(doubt=Doubt.FAILING, text=text, accepted=risk.accepted)
+
+
+def _above(risks: Sequence[Risk], known: Known) -> Iterator[Defeater]:
+    """Risks above the appetite that nobody bears."""
+    names = [one.scenario for one in risks if one.rating == "critical" and not _borne(one, known)]
+    if names:
+        text = f"{', '.join(names)}: may cost more than the appetite in one year of ten"
+        step = "harden, or accept it in temper.yaml (risk: accepted:)"
+        yield Defeater(doubt=Doubt.FAILING, text=text, step=step)
+
+
+def _believed(risks: Sequence[Risk], known: Known) -> Iterator[Defeater]:
+    """Risks that rest on a belief and that nobody bears, by what is missing."""
+    for standing, doubt in _STANDINGS.items():
+        mine = [one for one in risks if one.standing is standing and not _borne(one, known)]
+        if mine:
+            because = f" ({mine[0].because[0]})" if mine[0].because else ""
+            text = f"{', '.join(one.scenario for one in mine)}: believed, not measured{because}"
+            yield Defeater(doubt=doubt, text=text, step=mine[0].decides)
+
+
+def _borne(risk: Risk, known: Known) -> bool:
+    """Whether somebody has accepted it, and the acceptance holds."""
+    return bool(risk.accepted) and not risk.lapsed and not _lapsed(risk, known)
 
 
 def _lapsed(risk: Risk, known: Known) -> str:

@@ -280,7 +280,7 @@ def test_questions_are_defeaters_and_what_is_left_out_is_said(known):
     found = case(replace(known, record=replace(known.record, threats=model)))
     assert doubts(found) == {Doubt.UNANSWERED}
     assert assurance.step(found) == "answer `exposure.auth` in temper.yaml"
-    assert "Left out because nobody trains it: Poisoning." in found.uncovered
+    assert "1 threat left out because nobody trains it: Poisoning." in found.uncovered
 
 
 def test_an_incident_takes_an_end_and_a_regression_test(changed):

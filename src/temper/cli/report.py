@@ -10,7 +10,7 @@ import typer
 
 from temper.cli import _options as options
 from temper.cli import _triggers
-from temper.cli._control import PLACE, Store
+from temper.cli._control import PLACE, Store, opened
 
 FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text", ".md": "card"}
 
@@ -31,9 +31,10 @@ def command(
     control: Store = PLACE,
     trust_pickle: options.Trust = False,
 ) -> None:
-    """Write the report of a run; of HTML, with what of it is stale today, and what renews that."""
+    """Write the report of a run; of HTML, with what of it is stale today, what renews that, and its assurance case."""
     from temper import api
     from temper.api import assistants
+    from temper.api.assurance import case_for_report
     from temper.report import render
 
     store = api.open_store(config.parent)
@@ -41,8 +42,13 @@ def command(
     if form in ("pytest", "promptfoo", "garak"):
         text = assistants.cases(assistants.load_assistant(config), record, form)
     else:
-        known = _triggers.outdated(config, control, record, trust_pickle=trust_pickle) if form == "html" else ()
-        text = api.certificates(record, store) if form == "certificates" else render(record, form, outdated=known)
+        known, case = (), None
+        if form == "html":
+            known = _triggers.outdated(config, control, record, trust_pickle=trust_pickle)
+            with opened(control) as (people, _, now):
+                case = case_for_report(config, record, store, people, now, trust_pickle=trust_pickle)
+        whole = form != "certificates"
+        text = render(record, form, outdated=known, case=case) if whole else api.certificates(record, store)
     if key is not None:
         text = api.signed_statement(record, form, key)
     data = text.encode()

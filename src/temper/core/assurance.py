@@ -106,8 +106,8 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A case over one run; the first node is what is claimed of the whole. `uncovered` says what nothing here speaks of.
-    `ledger` is the root of the ledger it was read from, `made` when that was.
+    """A case over one run; the first node is what is claimed of the whole. `uncovered` says what nothing here speaks
+    of. `ledger` is the root of the ledger it was read from, `made` when that was.
     """
 
     system: str

@@ -89,7 +89,8 @@ def left_to_do(restored: Restored, *, apart: bool = False) -> Iterator[str]:
 
 def _contents(manifest: Manifest) -> Iterator[str]:
     size = sum(one.size for one in manifest.files.values())
-    yield f"{counted(len(manifest.files), 'file')}, {size / 1e6:,.1f} MB, {sum(manifest.logs.values()):,} records of the ledger"
+    records = sum(manifest.logs.values())
+    yield f"{counted(len(manifest.files), 'file')}, {size / 1e6:,.1f} MB, {counted(records, 'record')} of the ledger"
     if manifest.rows:
         yield "control store: " + ", ".join(f"{manifest.rows[table]:,} {word}" for table, word in WORDS.items())
     if manifest.store:

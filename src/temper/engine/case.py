@@ -28,8 +28,8 @@ _MOST = 10_000
 
 
 def case_now(system: Protected | Assistant, store: Store, control: Control, name: str, now: float) -> Case:
-    """The case over a run, as everything kept of it says now. What people did is told to the ledger first; what is found
-    changed makes the store read-only, as `temper ledger verify` does.
+    """The case over a run, as everything kept of it says now. What people did is told to the ledger first; what is
+    found changed makes the store read-only, as `temper ledger verify` does.
     """
     present, model = dict(subject(system)), "assistant" if isinstance(system, Assistant) else "model"
     record = store.run(_latest(store, system.name, present[model]) if name == "last" else name)

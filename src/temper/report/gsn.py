@@ -24,7 +24,7 @@ _ROUND, _ROW, _TIGHT, _DROP = 11.0, 30.0, 24.0, 22.0
 """Radius of a solution, height of a row of them, what the layout leaves too much between two boxes, room between a goal
 and its strategy.
 """
-_PER_ROW = 8
+_PER_ROW, _DIAMOND = 8, 18.0
 _SLANT = 12.0
 _CLASS = {State.SUPPORTED: "held", State.DEFEATED: "open", State.UNDEVELOPED: "bare"}
 _SIGNED = {Kind.ASSUMPTION: "A", Kind.JUSTIFICATION: "J"}
@@ -130,8 +130,9 @@ def _body(node: Node) -> float:
 
 
 def _hung(node: Node, case: Case) -> float:
-    """Height of a box with the solutions that hang below it."""
-    return _body(node) - (-len(_solutions(node, case)) // _PER_ROW) * _ROW
+    """Height of a box with the solutions, or the diamond of a claim without any, that hang below it."""
+    bare = _DIAMOND if node.kind is Kind.GOAL and not node.under else 0.0
+    return _body(node) - (-len(_solutions(node, case)) // _PER_ROW) * _ROW + bare
 
 
 def _high(node: Node, case: Case) -> float:

@@ -121,7 +121,7 @@ def _tasks(store: Store, told: Sequence[Mapping[str, bytes]], held: Held) -> Ite
         if known and found not in known:
             yield f"what the task {name} ({key[:12]}) found was changed"
     if gone := len({key for one in told for key in one} - there):
-        held.notices.append(f"{counted(gone, 'finished task')} of the ledger are gone, and would be measured again")
+        held.notices.append(f"gone, and to be measured again: {counted(gone, 'finished task')} of the ledger")
 
 
 def _beside(run: str, plain: Mapping[str, Any], started: str, state: str, findings: Sequence[str]) -> Iterator[str]:

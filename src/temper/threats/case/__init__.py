@@ -25,8 +25,8 @@ def case(known: Known) -> Case:
     top = draft.goal(_claim(known), defeaters=[*_whole(known)])
     strategy = draft.add(
         Kind.STRATEGY,
-        "Argument over what can go wrong, how each of it is held, what the system is worth, who answers for it, "
-        "and whether the evidence is what it was",
+        "Argument over what can go wrong, how each of it is held, who answers for it, and whether the evidence is what "
+        "it was",
     )
     draft.join(top, [strategy], [*_contexts(draft, known)])
     foreseen = _foreseen(draft, known)
@@ -95,7 +95,7 @@ def _assumed(draft: Draft, known: Known) -> Iterator[str]:
             text=f"nobody has answered: {question.asks}",
             step=f"answer `{question.at}` in temper.yaml",
         )
-        yield draft.add(Kind.ASSUMPTION, f"{question.assumed} ({question.at})", key=question.at, defeaters=[unanswered])
+        yield draft.add(Kind.ASSUMPTION, f"Assumed: {question.assumed} ({question.at})", key=question.at, defeaters=[unanswered])
 
 
 def _left_out(draft: Draft, known: Known) -> Iterator[str]:

@@ -159,7 +159,8 @@ def _accepted(risks: Sequence[Risk], known: Known) -> Iterator[Defeater]:
 
 def _above(risks: Sequence[Risk], known: Known) -> Iterator[Defeater]:
     """Risks above the appetite that nobody bears."""
-    names = [one.scenario for one in risks if one.rating == "critical" and not _borne(one, known)]
+    lapsed = [one for one in risks if one.lapsed or _lapsed(one, known)]
+    names = [one.scenario for one in risks if one.rating == "critical" and not one.accepted and one not in lapsed]
     if names:
         text = f"{', '.join(names)}: may cost more than the appetite in one year of ten"
         step = "harden, or accept it in temper.yaml (risk: accepted:)"

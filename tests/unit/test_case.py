@@ -41,9 +41,7 @@ def judgement(name: str, measured: str, verdict: Verdict = Verdict.PASS, waiver:
 
 
 def risk(rating: str = "low", standing: Standing = Standing.MEASURED, **more: str) -> Risk:
-    spreads = dict.fromkeys(
-        ("attempts", "loss", "chance_before", "chance", "annual_before", "annual"), FLAT
-    )
+    spreads = dict.fromkeys(("attempts", "loss", "chance_before", "chance", "annual_before", "annual"), FLAT)
     return Risk(
         scenario="evade-scores@fraudster", title="evading", actor="fraudster", standing=standing,
         rating_before="high", rating=rating, decides="temper assess", **spreads, **more,
@@ -279,7 +277,7 @@ def test_questions_are_defeaters_and_what_is_left_out_is_said(known):
     model = replace(known.record.threats, questions=(question,), without=(without,))
     found = case(replace(known, record=replace(known.record, threats=model)))
     assert doubts(found) == {Doubt.UNANSWERED}
-    assert assurance.step(found) == "answer `exposure.auth` in temper.yaml"
+    assert assurance.step(found) == "answer exposure.auth in temper.yaml"
     assert "1 threat left out because nobody trains it: Poisoning." in found.uncovered
 
 

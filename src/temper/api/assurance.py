@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from temper.store.database import Store
 
 
-def assurance_case(
-    config: str | Path, run: str, control: Control, now: float, *, trust_pickle: bool = False
-) -> Case:
+def assurance_case(config: str | Path, run: str, control: Control, now: float, *, trust_pickle: bool = False) -> Case:
     """The case over this run of the system, held against what answers now."""
     from temper.engine.case import case_now
 

@@ -16,7 +16,8 @@ def command(
     ],
     config: options.Config = Path("temper.yaml"),
     secrets: Annotated[
-        bool, typer.Option("--secrets", help="Copy the pepper and the signing keys of the ledgers too; then encrypt it.")
+        bool,
+        typer.Option("--secrets", help="Copy the pepper and the signing keys of the ledgers too; then encrypt it."),
     ] = False,
     data: Annotated[bool, typer.Option("--data", help="Copy the tables that `data:` names too.")] = False,
 ) -> None:

@@ -171,7 +171,9 @@ class Incidents:
     def astray(self) -> list[str]:
         """Incidents and lines of their timelines that are not as the audit says; empty where all are."""
         with self._database.read() as tx:
-            rows = tx.all("SELECT action, subject, who, at, detail FROM audit WHERE action LIKE 'incident.%' ORDER BY seq")
+            rows = tx.all(
+                "SELECT action, subject, who, at, detail FROM audit WHERE action LIKE 'incident.%' ORDER BY seq"
+            )
             lines = tx.all("SELECT seq, incident, who, at, text, detail FROM incident_entry ORDER BY seq")
             heads = {str(row["id"]): _head(row) for row in tx.all("SELECT * FROM incident")}
         said, begun = {}, dict[str, dict[str, Any]]()
@@ -261,7 +263,16 @@ def _opened(
     new = (last["id"] if last else 0) + 1
     sql = "INSERT INTO incident (id, title, severity, source, opened, author) VALUES (?, ?, ?, ?, ?, ?)"
     tx.all(sql, new, title, str(severity), source, now, by)
-    _added(tx, new, Kind.OPENED, by, now, text, detail, incident={"title": title, "severity": str(severity), "source": source})
+    _added(
+        tx,
+        new,
+        Kind.OPENED,
+        by,
+        now,
+        text,
+        detail,
+        incident={"title": title, "severity": str(severity), "source": source},
+    )
     return int(new)
 
 

@@ -93,9 +93,11 @@ def _assumed(draft: Draft, known: Known) -> Iterator[str]:
         unanswered = Defeater(
             doubt=Doubt.UNANSWERED,
             text=f"nobody has answered: {question.asks}",
-            step=f"answer `{question.at}` in temper.yaml",
+            step=f"answer {question.at} in temper.yaml",
         )
-        yield draft.add(Kind.ASSUMPTION, f"Assumed: {question.assumed} ({question.at})", key=question.at, defeaters=[unanswered])
+        yield draft.add(
+            Kind.ASSUMPTION, f"Assumed: {question.assumed} ({question.at})", key=question.at, defeaters=[unanswered]
+        )
 
 
 def _left_out(draft: Draft, known: Known) -> Iterator[str]:
@@ -159,7 +161,9 @@ def _uncovered(known: Known) -> Iterator[str]:
         yield "What is left of each risk: the run keeps no register."
     for one in run.threats.without if run.threats else ():
         yield f"{counted(len(one.titles), 'threat')} left out because {one.why}: {'; '.join(one.titles)}."
-    placed = {one.name for concern in (run.threats.concerns if run.threats else ()) for one in concern.answers if one.placed}
+    placed = {
+        one.name for concern in (run.threats.concerns if run.threats else ()) for one in concern.answers if one.placed
+    }
     if placed:
         yield f"That controls in place work, unless a figure names them: {', '.join(sorted(placed))}."
     if run.skipped:

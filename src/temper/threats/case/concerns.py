@@ -81,10 +81,21 @@ def _untried(line: Line, known: Known) -> Iterator[Defeater]:
     for why, names in gaps([line]):
         state = states.get(names[0], "untested")
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        step = known.again(names[0]) if names[0] in states else "say in temper.yaml why it cannot happen"
+        step = _remedy(names[0] if names[0] in states else "", state, why, known)
         text = f"{', '.join(names[:_SHOWN])}{more}: {why}"
         borne = _bearer(line.concern, names, known)
         yield Defeater(doubt=_STATES[state], text=text, step=step, accepted=borne)
+
+
+def _remedy(name: str, state: str, why: str, known: Known) -> str:
+    """What would let a test measure something that counts."""
+    if state == "stale" or why.startswith("not in run"):
+        return known.again(name)
+    if state == "inconclusive":
+        return f"{known.again(name)} --suite standard, or more rows"
+    return (
+        f"{'give it what it lacks' if name else 'try it by hand'}, or accept its risk in temper.yaml (risk: accepted:)"
+    )
 
 
 def _bearer(concern: Concern, names: Sequence[str], known: Known) -> str:

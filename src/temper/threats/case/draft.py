@@ -38,7 +38,9 @@ class Draft:
         """A claim; what supports it is joined to it later."""
         return self.add(Kind.GOAL, text, key=key, defeaters=defeaters)
 
-    def solution(self, text: str, cited: Sequence[Cited | None], defeaters: Sequence[Defeater], *, key: str = "") -> str:
+    def solution(
+        self, text: str, cited: Sequence[Cited | None], defeaters: Sequence[Defeater], *, key: str = ""
+    ) -> str:
         """A leaf. Where a piece of its evidence is not in the ledger, or the ledger does not hold, that is one more
         defeater, and nothing is cited.
         """

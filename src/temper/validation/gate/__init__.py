@@ -250,7 +250,9 @@ def _explain(requirement: Requirement, m: Measurement, ends: _Ends, verdict: Ver
     if needed is None:
         return f"{said}: no number of {m.counts} would decide it at this value."
     if not requirement.kept(m.value or 0.0):
-        return f"{said}: no number of {m.counts} makes it pass at this value; about {needed:,} would show that it fails."
+        return (
+            f"{said}: no number of {m.counts} makes it pass at this value; about {needed:,} would show that it fails."
+        )
     there = sum(many for _, many in m.clusters) or m.n
     return f"{said}: about {needed:,} {m.counts} would decide it, {max(1, needed - there):,} more than there are."
 

@@ -8,14 +8,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from control_store import peopled
-from temper.cli import app
 from temper.core.assurance import Case, Doubt, Kind, State
 from temper.core.errors import TemperError
 from temper.core.incident import Severity
-from temper.core.measure import Measurement, Status
+from temper.core.measure import Status
 from temper.core.requirement import Judgement, Requirement, Verdict, Waiver
 from temper.core.risk import Acceptance, Register, Risk, Spread, Standing
 from temper.core.run import Record

@@ -81,7 +81,7 @@ def test_the_standalone_verifier_reads_a_ledger_with_tasks(store):
     store.save_run(record())
     lines = [data for data, _ in store.evidence.records()]
     bodies = [verifier.unpack(line)[0] for line in lines]
-    assert [(body[7], set(body[8])) for body in bodies][0] == ("tasks", {"found"})
+    assert next((body[7], set(body[8])) for body in bodies) == ("tasks", {"found"})
 
 
 # -- incidents -------------------------------------------------------------------------------------------------------

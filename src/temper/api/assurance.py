@@ -27,8 +27,8 @@ def assurance_case(config: str | Path, run: str, control: Control, now: float, *
 def case_for_report(
     config: Path, record: Record, store: Store, control: Control, now: float, *, trust_pickle: bool = False
 ) -> Case | None:
-    """The case for the report of a run: by what answers now, or by the run alone where its system cannot be loaded. None
-    where no ledger was told of it.
+    """The case for the report of a run: by what answers now, or by the run alone where its system cannot be loaded.
+    None where no ledger was told of it.
     """
     from temper.engine.case import known_of
     from temper.threats.case import case

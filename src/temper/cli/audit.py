@@ -26,8 +26,8 @@ def case(
     store: Store = PLACE,
     trust_pickle: options.Trust = False,
 ) -> None:
-    """Show the assurance case of a run: claims, arguments, evidence in the ledger, and every defeater that is open; exit
-    1 while the whole is not supported.
+    """Show the assurance case of a run: claims, arguments, evidence in the ledger, and every defeater that is open;
+    exit 1 while the whole is not supported.
     """
     from temper.api.assurance import assurance_case
     from temper.core.assurance import State

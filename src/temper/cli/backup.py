@@ -21,8 +21,8 @@ def command(
     ] = False,
     data: Annotated[bool, typer.Option("--data", help="Copy the tables that `data:` names too.")] = False,
 ) -> None:
-    """Back up what a gateway and assessments keep, while they run: ledgers, control store, runs, models, settings. Never
-    overwrites.
+    """Back up what a gateway and assessments keep, while they run: ledgers, control store, runs, models, settings.
+    Never overwrites.
     """
     from temper import __version__
     from temper.engine.backup import backup

@@ -27,8 +27,8 @@ def render(
     """The whole report as text in one of `FORMATS`; the same record always gives the same characters.
 
     `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
-    defence that was tried changed (HTML draws the trade-off), `outdated` what of it no longer counts and `case` the assurance
-    case over it (HTML shows both).
+    defence that was tried changed (HTML draws the trade-off), `outdated` what of it no longer counts and `case` the
+    assurance case over it (HTML shows both).
     Text, HTML and JSON show the comparison; JUnit, SARIF, in-toto, model card and bill of materials speak of this run
     alone. An unknown format is a TemperError.
     """

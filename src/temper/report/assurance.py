@@ -1,4 +1,4 @@
-"""An assurance case as people read it: in the terminal as a tree, as JSON, as one static page, in the report of a run."""
+"""An assurance case as people read it: a tree in the terminal, one static page, a part of a run's report; and JSON."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def sentences(case: Case) -> list[str]:
     goals = [node for node in case.nodes if node.kind is Kind.GOAL]
     held = len(case.goals(State.SUPPORTED))
     told = {
-        State.SUPPORTED: "SUPPORTED: every leaf cites evidence in a ledger that verifies; nothing open speaks against it.",
+        State.SUPPORTED: "SUPPORTED: every leaf cites evidence in a ledger that verifies, and no defeater is open.",
         State.DEFEATED: f"NOT SUPPORTED: {counted(len(open_), 'defeater')} open.",
         State.UNDEVELOPED: "NOT SUPPORTED: nothing speaks against it, and something has no evidence.",
     }

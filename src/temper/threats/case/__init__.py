@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from temper.core.assurance import Case, Defeater, Doubt, Kind
 from temper.core.count import counted
-from temper.report._figure import plain_name
-from temper.report.coverage import changed, in_words
-from temper.report._figure import deciding
+from temper.report._figure import deciding, plain_name
+from temper.report.coverage import in_words
 from temper.threats.case.concerns import concerns, requirement
 from temper.threats.case.draft import Draft
 from temper.threats.case.known import Known, Old, Told

@@ -41,9 +41,9 @@ class Old:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """Everything that is known of a run on this day. `now` are digests of what is there, by the names a run gives them;
-    `old` is by part (evasion, validation, ...); `approvals` are of this run, `valid` the numbers of those whose signatures hold and
-    nobody withdrew, `needs` how many people it takes; `warnings` speak against the description;
-    `accepted` are the risks that somebody bears today, None where that is not known.
+    `old` is by part (evasion, validation, ...); `approvals` are of this run, `valid` the numbers of those whose
+    signatures hold and nobody withdrew, `needs` how many people it takes; `accepted` are the risks that somebody bears
+    today, None where that is not known; `warnings` speak against the description.
     """
 
     record: Record

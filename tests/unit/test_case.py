@@ -314,11 +314,14 @@ def test_a_picture_has_every_goal_once_and_no_box_on_another(known):
     found = case(replace(known, record=replace(known.record, threats=model)))
     sheet = gsn._laid(found)
     boxes = {id: (x, y, gsn._high(found.by_id[id], found)) for id, (x, y) in sheet.at.items()}
-    assert set(boxes) == {node.id for node in found.nodes if node.kind is not Kind.SOLUTION}
+    hung = (Kind.SOLUTION, Kind.STRATEGY)
+    assert set(boxes) == {node.id for node in found.nodes if node.kind not in hung}
     for one, (x, y, high) in boxes.items():
         for other, (x2, y2, high2) in boxes.items():
             assert one == other or x != x2 or abs(y - y2) >= (high + high2) / 2 + 10, (one, other)
-    assert gsn.picture(found).count("<title>") == len(leaves(found)), "each piece of evidence says what it is"
+    drawn = gsn.picture(found)
+    assert drawn.count("<title>") == len(leaves(found)), "each piece of evidence says what it is"
+    assert all(f"<tspan>{node.id}</tspan>" in drawn for node in found.nodes if node.kind is not Kind.SOLUTION)
 
 
 def test_the_document_says_the_same_as_the_tree(known, capsys):

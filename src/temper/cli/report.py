@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temper.cli import _options as options
 from temper.cli import _triggers
 from temper.cli._control import PLACE, Store, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from temper.core.assurance import Case
+    from temper.report.history import Outdated
 
 FORMATS = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".txt": "text", ".md": "card"}
 
@@ -42,7 +48,8 @@ def command(
     if form in ("pytest", "promptfoo", "garak"):
         text = assistants.cases(assistants.load_assistant(config), record, form)
     else:
-        known, case = (), None
+        known: Sequence[Outdated] = ()
+        case: Case | None = None
         if form == "html":
             known = _triggers.outdated(config, control, record, trust_pickle=trust_pickle)
             with opened(control) as (people, _, now):

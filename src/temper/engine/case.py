@@ -85,8 +85,8 @@ def _told(store: Store, control: Control, run: str) -> Told:
 
 def _latest(store: Store, system: str, model: str) -> str:
     """The newest finished run of this system: of what answers now, where there is one."""
-    finished = {"system": system, "state": "finished"}
-    found = store.outlines(1, model=model, **finished) or store.outlines(1, **finished)
+    found = store.outlines(1, system=system, state="finished", model=model)
+    found = found or store.outlines(1, system=system, state="finished")
     if not found:
         raise TemperError(f"no run of {system} has finished", fix="temper assess; an assistant: temper redteam")
     return found[0].run

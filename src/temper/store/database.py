@@ -240,8 +240,8 @@ class Store:
             self.evidence.put(log, [(said.TASKS, said.Tasks(found={key: found}))], last.wall)
 
     def _tell(self, record: Record, text: str) -> None:
-        """Tasks that were finished since it was told last come first, then runs that it has not heard of, as late: of an
-        older Temper, or of a disk that was full.
+        """Tasks that were finished since it was told last come first, then runs that it has not heard of, as late: of
+        an older Temper, or of a disk that was full.
         """
         evidence = self.evidence
         with evidence.writing() as log:

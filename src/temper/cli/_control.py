@@ -25,8 +25,8 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @contextlib.contextmanager
 def opened(store: str) -> Iterator[tuple[Control, str, float]]:
-    """The store, the name of whoever is at this terminal, and the time. Who may not do it is a row of the audit; what was
-    done that is evidence is told to the ledger beside the store at once.
+    """The store, the name of whoever is at this terminal, and the time. Who may not do it is a row of the audit; what
+    was done that is evidence is told to the ledger beside the store at once.
     """
     from temper.core.review import Forbidden
     from temper.store.control import Control

@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from random import Random
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -28,8 +29,12 @@ from temper.gateway.tables.build import opened as opened_gateway
 from temper.store.backup import copy, manifest
 from temper.store.backup.make import make, rows
 from temper.store.backup.restore import restore
+from temper.store.database import Store
+from temper.store.evidence.following import follow
+from temper.store.evidence.held import hold
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
+from unit.test_approvals import quietly, record
 
 __all__ = ["folder", "models"]  # fixtures
 
@@ -337,3 +342,84 @@ def test_a_store_of_an_older_temper_is_counted_as_far_as_it_goes(tmp_path):
         database.execute("INSERT INTO person VALUES ('ada')")
         database.commit()
     assert rows(tmp_path / "old.db") == {"person": 1}
+
+
+# -- runs and their evidence -----------------------------------------------------------------------------------------
+
+
+def evidenced(place):
+    """Two runs with a task and its array, an incident, and a ledger that was told of all of them."""
+    store = Store.open(place.folder)
+    store.save_task("k" * 64, "evasion.noise", {"n": 1}, {"x_adv": np.arange(5)})
+    for number in ("0001", "0002"):
+        store.save_run(record(number))
+    place.control.incidents.open("it slipped through", "major", "ann", 2.0)
+    follow(store.evidence, place.control, 3 * 10**9)
+    return store
+
+
+def test_runs_and_their_evidence_are_in_a_backup_and_hold_where_it_is_restored(place, tmp_path):
+    store = evidenced(place)
+    target, said = place.backup()
+    assert (said.runs, said.store) == (2, "system/.temper/temper.db")
+    assert not [one for one in target.rglob("*") if one.name in ("ledger.key", "pepper") or one.suffix == ".pages"]
+    found = restore(target, tmp_path / "restored")
+    assert found.faults == ()
+    there = Store.open(tmp_path / "restored")
+    assert [text for _, text in there.documents()] == [text for _, text in store.documents()]
+    assert there.evidence.head() == store.evidence.head()
+    assert there.task("k" * 64)[1]["x_adv"].tolist() == [0, 1, 2, 3, 4], "what a finding is replayed with"
+    assert "the evidence into" in "\n".join(engine.left_to_do(found))
+    assert "2 runs" in "\n".join(engine.told(found, 1.0))
+    shutil.copy(store.evidence.secret, there.evidence.secret)
+    there.save_run(record("0003"))
+    assert hold(there).holds, "it goes on where it was"
+
+
+def test_a_run_that_was_changed_before_the_backup_is_told_when_it_is_restored(place, tmp_path):
+    store = evidenced(place)
+    quietly(store, "UPDATE runs SET document = replace(document, '0.95', '0.99') WHERE id = '0002'")
+    target, _ = place.backup()
+    (fault,) = restore(target, tmp_path / "restored").faults
+    assert fault.startswith("run 0002 was changed: measurement performance.auc")
+
+
+def test_a_control_store_without_what_the_ledger_was_told_is_a_fault(place, tmp_path):
+    evidenced(place)
+    with place.control._database.write() as tx:
+        tx.all("UPDATE incident SET title = 'nothing'")
+    target, _ = place.backup()
+    assert any("the head of incident 1 was changed" in one for one in restore(target, tmp_path / "restored").faults)
+
+
+def test_a_run_that_ends_while_a_backup_is_made_is_in_it_with_its_evidence_or_not_at_all(place, tmp_path):
+    store, stop = evidenced(place), threading.Event()
+
+    def assess():
+        number = 3
+        while not stop.is_set():
+            store.save_run(record(f"{number:04d}"))
+            number += 1
+
+    worker = threading.Thread(target=assess)
+    worker.start()
+    try:
+        targets = [place.backup(now=1_800_000_000.0 + at)[0] for at in range(3)]
+    finally:
+        stop.set()
+        worker.join()
+    for at, target in enumerate(targets):
+        assert restore(target, tmp_path / str(at)).faults == ()
+
+
+def test_what_was_assessed_and_never_served_is_backed_up_too(tmp_path):
+    base = tmp_path / "live"
+    base.mkdir()
+    (base / "temper.yaml").write_text("system: {name: small}\nmodel: {path: model.json}\n")
+    (base / "model.json").write_text("a model")
+    Store.open(base).save_run(record())
+    told = "\n".join(engine.backup(base / "temper.yaml", tmp_path / "backups", "0", secrets=False, data=False))
+    assert "run store: 1 run," in told
+    found = restore(tmp_path / "backups", tmp_path / "restored")
+    assert found.faults == ()
+    assert hold(Store.open(tmp_path / "restored")).holds

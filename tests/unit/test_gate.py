@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Policy, Requirement, Verdict, Waiver
 from temper.kernels.rate import clopper_pearson
+from temper.report._figure import rows_to_decide, to_decide
 from temper.validation.gate import judge, overall
 
 TODAY = date(2025, 6, 1)
@@ -56,6 +57,23 @@ def test_zero_events_need_59_rows_for_five_percent() -> None:
     assert judgement.needed == 59
     assert "about 59 rows would decide it" in judgement.explanation
     assert "n = 30" in judgement.explanation
+
+
+def test_on_the_wrong_side_of_the_limit_no_number_of_rows_makes_it_pass() -> None:
+    beyond = only(need(), rate(5, 90))
+    assert (beyond.verdict, beyond.beyond) == (Verdict.INCONCLUSIVE, True)
+    assert beyond.needed is not None
+    assert beyond.needed > 1_000
+    said = f"no number of rows makes it pass at this value; about {beyond.needed:,} would show that it fails"
+    assert said in beyond.explanation
+    assert to_decide(beyond) == said
+    assert rows_to_decide(beyond) == "", "it is said already"
+    within = only(need(), rate(1, 90))
+    assert (within.verdict, within.beyond) == (Verdict.INCONCLUSIVE, False)
+    assert to_decide(within) == f"about {within.needed:,} rows would decide it"
+    low = only(need("performance.auc", at_least=0.8), figure(0.79, 0.7, 0.9))
+    assert low.beyond
+    assert "no number of rows makes it pass" in low.explanation
 
 
 @given(n=st.integers(1, 400), data=st.data(), limit=st.sampled_from([0.01, 0.05, 0.3, 0.9]))

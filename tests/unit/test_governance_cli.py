@@ -44,7 +44,7 @@ def test_from_a_run_to_a_bundle_and_what_a_change_does(tmp_path, monkeypatch):
     assert run("approvals", "list").split("\t")[1:8] == ["0001", "pass", "ab" * 6, "approved", "ann", "bob", "pat"]
     assert "signatures hold" in run("approvals", "show", "1")
     verified = run("ledger", "verify")
-    assert "1 runs and 9 changes by people" in verified
+    assert "1 run and 9 changes by people" in verified
     assert verified.endswith("PASS\n")
     assert "wrote audit.zip" in run("audit", "export", "--out", "audit.zip")
     with zipfile.ZipFile("audit.zip") as archive:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from temper.core.defence import Effect
 from temper.core.run import Skipped
+from temper.report._blocks import Named
 from temper.report.terminal import show, show_comparison, show_hardening
 from unit.test_report_invented import fraud, sturdy
 
@@ -124,3 +126,14 @@ def test_the_hint_about_rows_is_given_once() -> None:
     ]
     show(replace(fraud(), judgements=tuple(told), findings=()), None, console)
     assert "About 2,870" not in text_of(console)
+
+
+@pytest.mark.parametrize("width", [40, 80, 110])
+def test_names_of_requirements_are_broken_between_words_alone(width: int) -> None:
+    """So that an id can be read, and found by its parts, in any terminal."""
+    name, figure_ = "bounds-the-odds-on-a-member", "poisoning.label_flip_targeted.recall_loss_at_threshold"
+    console = Console(file=io.StringIO(), width=width)
+    console.print(Named(name, figure_))
+    lines = console.file.getvalue().split()
+    assert "".join(lines) == name + figure_
+    assert all(line.endswith((*"._-", "member", "threshold")) for line in lines)

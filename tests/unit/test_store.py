@@ -211,7 +211,7 @@ def test_a_newer_database_is_refused_with_the_way_out(store: Store) -> None:
 
 def test_an_older_database_is_migrated_with_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every = migrate.migrations()
-    monkeypatch.setattr(migrate, "migrations", lambda: every[:1])
+    monkeypatch.setattr(migrate, "migrations", lambda: every[:2])
     store = Store.open(tmp_path)
     store.save_run(record())
     monkeypatch.setattr(migrate, "migrations", lambda: every)

@@ -25,18 +25,35 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @contextlib.contextmanager
 def opened(store: str) -> Iterator[tuple[Control, str, float]]:
-    """The store, the name of whoever is at this terminal, and the time. Who may not do it is a row of the audit."""
+    """The store, the name of whoever is at this terminal, and the time. Who may not do it is a row of the audit; what
+    was done that is evidence is told to the ledger beside the store at once.
+    """
     from temper.core.review import Forbidden
     from temper.store.control import Control
 
     control, me, now = Control.open(store), getpass.getuser(), time.time()
     try:
+        before = control.audit.head()
         yield control, me, now
+        if control.audit.head() != before:
+            tell(store, control)
     except Forbidden as refused:
         control.audit.note(now, me, "access.refuse", "command line", why=refused.message)
         raise
     finally:
         control.close()
+
+
+def tell(store: str, control: Control) -> None:
+    """Tell the ledger beside a control store what people did. What was done stays done where it cannot be told, and is
+    told with the next.
+    """
+    from temper.store.evidence.following import tell_beside
+
+    try:
+        tell_beside(store, control, time.time_ns())
+    except TemperError as refused:
+        typer.echo(f"the ledger of evidence was not told: {refused.message}", err=True)
 
 
 def signed_in(control: Control, name: str, now: float) -> None:

@@ -16,11 +16,14 @@ def command(
     ],
     config: options.Config = Path("temper.yaml"),
     secrets: Annotated[
-        bool, typer.Option("--secrets", help="Copy the pepper and the ledger's signing key too; then encrypt it.")
+        bool,
+        typer.Option("--secrets", help="Copy the pepper and the signing keys of the ledgers too; then encrypt it."),
     ] = False,
     data: Annotated[bool, typer.Option("--data", help="Copy the tables that `data:` names too.")] = False,
 ) -> None:
-    """Back up what a gateway keeps, while it runs: ledger, control store, models, settings. Never overwrites."""
+    """Back up what a gateway and assessments keep, while they run: ledgers, control store, runs, models, settings.
+    Never overwrites.
+    """
     from temper import __version__
     from temper.engine.backup import backup
 

@@ -13,7 +13,7 @@ import typer
 from temper.cli import _alerts, _triggers
 from temper.cli import _options as options
 from temper.cli._beside import Worker, beside
-from temper.cli._control import PLACE, Store, duration, opened
+from temper.cli._control import PLACE, Store, duration, opened, tell
 
 app = typer.Typer(help="Watch a model in service: windows of its predictions beside the rows it was assessed on.")
 To = Annotated[Path | None, typer.Option(help="A file that is written as a whole; else it is printed.")]
@@ -114,6 +114,7 @@ def watch(
         evidence = _triggers.validation(config, control, monitor)
         try:
             while True:
+                before = control.audit.head()
                 looked = monitor.look(time.time())
                 if looked.new:
                     show(looked.new)
@@ -122,6 +123,8 @@ def watch(
                 _triggers.pull(evidence, time.time())
                 _alerts.follow(opener)
                 _alerts.tell(teller)
+                if control.audit.head() != before:
+                    tell(store, control)
                 time.sleep(seconds)
         except KeyboardInterrupt:
             typer.echo("stopped: `temper monitor run` goes on with the next window")

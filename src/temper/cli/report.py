@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temper.cli import _complete as complete
 from temper.cli import _options as options
 from temper.cli import _triggers
-from temper.cli._control import PLACE, Store
+from temper.cli._control import PLACE, Store, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from temper.core.assurance import Case
+    from temper.report.history import Outdated
 
 FORMS = (
     *("html", "json", "junit", "sarif", "mlbom", "card", "intoto", "text", "markdown", "certificates"),
@@ -37,9 +43,10 @@ def command(
     control: Store = PLACE,
     trust_pickle: options.Trust = False,
 ) -> None:
-    """Write the report of a run; of HTML, with what of it is stale today, and what renews that."""
+    """Write the report of a run; of HTML, with what of it is stale today, what renews that, and its assurance case."""
     from temper import api
     from temper.api import assistants
+    from temper.api.assurance import case_for_report
     from temper.report import render
 
     store = api.open_store(config.parent)
@@ -47,8 +54,14 @@ def command(
     if form in ("pytest", "promptfoo", "garak"):
         text = assistants.cases(assistants.load_assistant(config), record, form)
     else:
-        known = _triggers.outdated(config, control, record, trust_pickle=trust_pickle) if form == "html" else ()
-        text = api.certificates(record, store) if form == "certificates" else render(record, form, outdated=known)
+        known: Sequence[Outdated] = ()
+        case: Case | None = None
+        if form == "html":
+            known = _triggers.outdated(config, control, record, trust_pickle=trust_pickle)
+            with opened(control) as (people, _, now):
+                case = case_for_report(config, record, store, people, now, trust_pickle=trust_pickle)
+        whole = form != "certificates"
+        text = render(record, form, outdated=known, case=case) if whole else api.certificates(record, store)
     if key is not None:
         text = api.signed_statement(record, form, key)
     data = text.encode()

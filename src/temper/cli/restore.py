@@ -24,7 +24,7 @@ def command(
         str, typer.Option(help="With --apart, a control store to use instead, as a restored dump's postgresql:// URL.")
     ] = "",
 ) -> None:
-    """Restore a backup, held against its digests, and verify its ledger; exit 1 where something does not hold."""
+    """Restore a backup, held against its digests, and verify its ledgers; exit 1 where something does not hold."""
     from temper.engine.backup import left_to_do, told
     from temper.engine.rehearsal import possible, set_apart
     from temper.store.backup.restore import restore

@@ -12,8 +12,22 @@ DAY = 86_400.0
 FEWEST = 200
 """Rows whose labels have come below which nothing is assessed on them."""
 
+ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
+OWN = (*ATTACKS, "stress", "fuzz", "load")
+"""Families of plugins that are a part of their own; all others are validation."""
+
 ON_ROWS = ("stress", "validation")
 """Parts that speak of the rows they were measured on: other rows and their labels say something else."""
+
+
+def part_of(plugin: str) -> str:
+    """The part that a figure belongs to: what `--only` measures again.
+
+    >>> part_of("evasion.noise"), part_of("stress.missing"), part_of("fairness")
+    ('evasion', 'stress', 'validation')
+    """
+    family = plugin.partition(".")[0]
+    return family if family in OWN else "validation"
 
 
 class Cause(StrEnum):

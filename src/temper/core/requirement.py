@@ -71,6 +71,10 @@ class Requirement:
         """The threshold."""
         return self.at_most if self.at_most is not None else self.at_least or 0.0
 
+    def kept(self, value: float) -> bool:
+        """Whether a value satisfies it."""
+        return value <= self.limit if self.at_most is not None else value >= self.limit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -137,3 +141,8 @@ class Judgement:
     explanation: str = ""
     counts: str = "rows"
     claims: tuple[Claim, ...] = ()
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the value itself breaks the limit: more of the same can only show that it fails."""
+        return self.value is not None and not self.requirement.kept(self.value)

@@ -20,10 +20,8 @@ class Skipped:
 
 
 _ROWS = ("training data", "accepted training data", "held-out data", "monitoring reference")
-_SUBJECTS = (
-    *("model", "assistant", "instructions and tools", "guard", "judging model"),
-    *("assessment", "description", "schema", "attacks", "temper.yaml"),
-)
+_SAID = ("description", "schema", "attacks", "temper.yaml", "policy")
+_SUBJECTS = ("model", "assistant", "instructions and tools", "guard", "judging model", "assessment", *_SAID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

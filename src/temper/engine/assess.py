@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from temper.core.system import Protected
 from temper.core.threat import Scenario
 from temper.engine.corruptions import means
 from temper.engine.executors import Executor
-from temper.engine.identity import digest_of, library_versions, subject, task_key
+from temper.engine.identity import answers, digest_of, library_versions, subject, task_key
 from temper.engine.memory import recall, remember
 from temper.engine.monitored import monitored
 from temper.engine.plan import LOAD, Plan
@@ -269,18 +267,10 @@ def _groups(tasks: Sequence[Task]) -> Mapping[Task, list[Task]]:
     return {members[0]: members for members in groups.values()}
 
 
-def _answers(system: Protected) -> tuple[tuple[str, str], ...]:
-    """What temper.yaml said: policy, waivers and risks that somebody accepted are as good as the run's own."""
-    source = Path(system.source)
-    if not system.source or not source.is_file():
-        return ()
-    return (("temper.yaml", hashlib.sha256(source.read_bytes()).hexdigest()),)
-
-
 def _digests(plan: Plan) -> tuple[tuple[str, str], ...]:
     return (
         *subject(plan.world.system),
         ("assessment", plan.key),
-        *_answers(plan.world.system),
+        *answers(plan.world.system),
         *library_versions().items(),
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
-from temper.config.policy import policy_text
+from temper.config.policy import approvals_of, policy_text
+from temper.core.count import counted
 from temper.core.errors import StoreError
+from temper.engine.case import known_of
 from temper.report import render
+from temper.report.assurance import document, page
 from temper.store.codec import to_json
 from temper.store.control import Control
 from temper.store.database import Store
@@ -18,6 +21,7 @@ from temper.store.evidence.following import follow
 from temper.store.evidence.held import hold
 from temper.store.failure import told
 from temper.store.ledger.checkpoint import private_key
+from temper.threats.case import case
 
 _REPORTS = {"report.html": "html", "report.json": "json", "card.md": "card", "mlbom.json": "mlbom"}
 
@@ -33,7 +37,8 @@ def export(config: Path, store: Store, control: Control, out: Path, key: Path | 
     with told(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(zipped(files))
-    yield f"wrote {out}: {len(files)} files, {held.runs} runs, {held.changes} changes by people"
+    counts = f"{counted(len(files), 'file')}, {counted(held.runs, 'run')}, {counted(held.changes, 'change')}"
+    yield f"wrote {out}: {counts} by people"
     yield f"SHA-256 of its manifest: {sha256(files[MANIFEST]).hexdigest()} (hand it over another way than the file)"
     if key is not None:
         beside = out.with_name(f"{out.name}.sig.json")
@@ -43,12 +48,18 @@ def export(config: Path, store: Store, control: Control, out: Path, key: Path | 
 
 
 def _beside(config: Path, store: Store, control: Control) -> dict[str, bytes]:
-    """Policies as they are in force, those that were proposed for gateways, and reports of the newest run."""
+    """Policies as they are in force, those that were proposed for gateways, reports of the newest run, and its
+    assurance case as it stood when the ledger was told something last.
+    """
     proposals = [asdict(one) for one in reversed(control.policies.page(limit=1_000_000))]
     record = store.run()
+    last = store.evidence.records()[-1][1].wall / 1e9
+    found = case(replace(known_of(record, store, control, last), needs=max(approvals_of(config), 1)))
     return {
         "temper.yaml": config.read_bytes(),
         "policies/requirements.yaml": policy_text(config).encode(),
         "policies/gateway.json": to_json(proposals).encode(),
+        "case.html": page(found).encode(),
+        "case.json": document(found).encode(),
         **{f"reports/{name}": render(record, form).encode() for name, form in _REPORTS.items()},
     }

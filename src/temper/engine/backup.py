@@ -10,9 +10,11 @@ from typing import Any
 from temper.config.document import Section
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
+from temper.core.count import counted
 from temper.store.backup.make import Sources, make
 from temper.store.backup.manifest import Manifest
 from temper.store.backup.restore import Restored
+from temper.store.database import Store, home
 
 SIGNING = "ledger.key"
 PEPPER = "pepper"
@@ -24,16 +26,21 @@ def sources(config: Path, *, data: bool = False) -> Sources:
     base, document = config.absolute().parent, read(config)
     serving = serving_of(document, base)
     audit, control = Path(serving.audit), None if "://" in serving.control else _file(Path(serving.control))
+    if control is not None and not (control.exists() or audit.exists()):
+        control = None  # nothing was ever served, and nobody did anything
     deployed = [found] if (found := audit.parent / "models").exists() else []
     named = [config.absolute(), Path(serving.profile), audit / "ledger.pub", *deployed, *_models(document, serving)]
+    runs = home(base) / ".temper" / "temper.db"
+    secrets = [audit / SIGNING, *([] if control is None else [control.parent / PEPPER])]
     tables = [base / document.section("data").text(name) for name in DATA if document.section("data").has(name)]
     return Sources(
         config=config,
         control=control,
         audit=audit,
         checkpoints=Path(serving.checkpoints) if serving.checkpoints else None,
+        store=runs if runs.exists() else None,
         files=tuple(base / one for one in (*named, *(tables if data else ()))),
-        secrets=(audit / SIGNING, *([] if control is None else [control.parent / PEPPER])),
+        secrets=(*secrets, *([Store(runs).evidence.secret] if runs.exists() else [])),
     )
 
 
@@ -47,7 +54,7 @@ def backup(config: Path, to: Path, version: str, *, secrets: bool, data: bool) -
     if absent := [str(one) for one in found.files if not one.exists()]:
         yield f"not there, and so not in it: {', '.join(absent)}"
     if not manifest.control:
-        yield "without the control store: PostgreSQL is backed up by its own tools (pg_dump)"
+        yield "without a control store: there is none, or it is PostgreSQL's, which has tools of its own (pg_dump)"
     if not data:
         yield "without the tables that `data:` names; --data copies them too"
     yield from _about_secrets(found, manifest)
@@ -59,7 +66,9 @@ def told(restored: Restored, seconds: float) -> Iterator[str]:
     yield from _contents(restored.manifest)
     yield from (f"fault: {one}" for one in restored.faults)
     signed = sum(one.signed for one in restored.ledger)
-    if not restored.faults:
+    if restored.manifest.store and not restored.faults:
+        yield "the runs, and what people did, are what the ledger of evidence was told"
+    if restored.ledger and not restored.faults:
         yield f"the ledger follows from record to record; {signed:,} records are under signed checkpoints"
 
 
@@ -69,16 +78,23 @@ def left_to_do(restored: Restored, *, apart: bool = False) -> Iterator[str]:
         yield f"temper.yaml names absolute paths: move what is in {restored.to / 'elsewhere'} to where it points"
     if not restored.manifest.secrets:
         manifest = restored.manifest
-        yield f"before you serve, put {SIGNING} into {restored.place(manifest.audit)}"
+        if manifest.logs:
+            yield f"before you serve, put {SIGNING} into {restored.place(manifest.audit)}"
+        if manifest.store:
+            folder = Store(restored.place(manifest.store)).evidence.folder
+            yield f"before you assess, put the {SIGNING} of the evidence into {folder}"
         if manifest.control:
             yield f"and {PEPPER} into {restored.place(manifest.control).parent}"
 
 
 def _contents(manifest: Manifest) -> Iterator[str]:
     size = sum(one.size for one in manifest.files.values())
-    yield f"{len(manifest.files)} files, {size / 1e6:,.1f} MB, {sum(manifest.logs.values()):,} records of the ledger"
+    records = sum(manifest.logs.values())
+    yield f"{counted(len(manifest.files), 'file')}, {size / 1e6:,.1f} MB, {counted(records, 'record')} of the ledger"
     if manifest.rows:
         yield "control store: " + ", ".join(f"{manifest.rows[table]:,} {word}" for table, word in WORDS.items())
+    if manifest.store:
+        yield f"run store: {counted(manifest.runs, 'run')}, with the arrays of findings and the ledger of evidence"
 
 
 WORDS = {

@@ -85,6 +85,15 @@ def subject(system: Protected | Assistant) -> tuple[tuple[str, str], ...]:
     )
 
 
+def answers(system: Protected | Assistant) -> tuple[tuple[str, str], ...]:
+    """What temper.yaml said, and the policy where that is a file of its own: requirements, waivers and risks that
+    somebody accepted are as good as the run's own.
+    """
+    files = {"temper.yaml": Path(system.source), "policy": Path(system.policy.source)}
+    kept = {name: file for name, file in files.items() if file.is_file() and (file.is_absolute() or name != "policy")}
+    return tuple((name, hashlib.sha256(file.read_bytes()).hexdigest()) for name, file in kept.items())
+
+
 def _around(assistant: Assistant) -> tuple[tuple[str, str], ...]:
     """What else decides how an assistant answers: what it is told, the tools it has, and the guard before it."""
     tools = [_plain(asdict(tool)) for tool in assistant.tools]

@@ -12,7 +12,7 @@ from temper.store.database import Store
 from temper.store.evidence import said
 
 _DATA = ("training data", "accepted training data", "held-out data")
-_CODE = ("schema", "description", "attacks", "assessment", "temper.yaml")
+_CODE = ("schema", "description", "attacks", "assessment", "temper.yaml", "policy")
 
 
 def lineage(store: Store, control: Control, name: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from temper.core.evidence import DAY, Present, Triggers
+from temper.core.evidence import ATTACKS, DAY, Present, Triggers, part_of
 from temper.core.incident import Incident
 from temper.core.measure import Measurement, Status
 from temper.core.outline import moment, outlined
@@ -20,7 +20,7 @@ from temper.core.threat import Scenario
 from temper.engine.identity import data_digest, schema_digest
 from temper.engine.plan import SHORTER
 from temper.engine.together import BOUND, STRONGEST
-from temper.monitoring.evidence import ATTACKS, evidence, part_of, stale
+from temper.monitoring.evidence import evidence, stale
 from temper.monitoring.triggers import validation_of
 from temper.store.control import Control
 from temper.store.database import Store

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from temper.core.evidence import DAY, ON_ROWS, Cause, Evidence, Present, Stale, Triggers
+from temper.core.evidence import ATTACKS, DAY, ON_ROWS, OWN, Cause, Evidence, Present, Stale, Triggers, part_of
 from temper.core.measure import Status
 from temper.core.outcome import Outcome
 from temper.core.outline import Outline, moment
@@ -16,9 +16,7 @@ from temper.core.watch import Kind, Seen, Watched
 from temper.report.outcomes import broken
 
 Judged = TypeVar("Judged", Watched, Outcome)
-ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
-_OWN = (*ATTACKS, "stress", "fuzz", "load")
-PARTS = (*_OWN, "validation")
+PARTS = (*OWN, "validation")
 """What can be measured by itself."""
 AFTER: Mapping[Kind, tuple[str, ...]] = {
     Kind.ATTACK: ("evasion",),
@@ -27,16 +25,6 @@ AFTER: Mapping[Kind, tuple[str, ...]] = {
     Kind.PIPELINE: (),  # what fills the feed is to be repaired; the model is as it was
 }
 """What an alarm makes stale, by the kind of change."""
-
-
-def part_of(plugin: str) -> str:
-    """The part that a figure belongs to: what `--only` measures again.
-
-    >>> part_of("evasion.noise"), part_of("stress.missing"), part_of("fairness")
-    ('evasion', 'stress', 'validation')
-    """
-    family = plugin.partition(".")[0]
-    return family if family in _OWN else "validation"
 
 
 def parts_of(record: Record) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 
+from temper.core.assurance import Case
 from temper.core.defence import Effect
 from temper.core.errors import TemperError
 from temper.core.run import Record
@@ -22,11 +23,13 @@ def render(
     effects: Sequence[Effect] = (),
     tried: Sequence[Effect] = (),
     outdated: Sequence[Outdated] = (),
+    case: Case | None = None,
 ) -> str:
     """The whole report as text in one of `FORMATS`; the same record always gives the same characters.
 
     `before` is the run this one is compared with, `effects` what a defence changed on the same rows, `tried` what every
-    defence that was tried changed (HTML draws the trade-off), `outdated` what of it no longer counts (HTML says so).
+    defence that was tried changed (HTML draws the trade-off), `outdated` what of it no longer counts and `case` the
+    assurance case over it (HTML shows both).
     Text, HTML and JSON show the comparison; all others speak of this run alone. An unknown format is a TemperError.
     """
     if format not in FORMATS:
@@ -34,5 +37,5 @@ def render(
     module = importlib.import_module(f"temper.report.{_FILES.get(format, format)}")
     if format not in ("text", "html", "json"):
         return str(module.render(record))
-    more = {"tried": tried, "outdated": outdated} if format == "html" else {}
+    more = {"tried": tried, "outdated": outdated, "case": case} if format == "html" else {}
     return str(module.render(record, before=before, effects=effects, **more))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temper.core.defence import Effect
@@ -21,7 +23,7 @@ from temper.report._redteam import redteam_blocks
 from temper.report._story import limits, sentences, worst_findings
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -183,7 +185,34 @@ def _requirements(record: Record) -> Table:
     return table
 
 
-def _requirement(judgement: Judgement, record: Record) -> tuple[Text, ...]:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name above another, each broken after a dot, a dash or an underscore where its column is too narrow."""
+
+    name: str
+    more: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        for text, style in ((self.name, ""), (self.more, "dim")):
+            for line in broken(inert(text), options.max_width):
+                yield styled(line, style)
+
+
+def broken(name: str, width: int) -> list[str]:
+    """A name in lines of this width, whole where it fits.
+
+    >>> broken("stress.missing.loss [all]", 16)
+    ['stress.missing.', 'loss [all]']
+    """
+    lines = [""]
+    for piece in re.findall(r"[^._\- ]*[._\- ]?", name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]
+
+
+def _requirement(judgement: Judgement, record: Record) -> tuple[RenderableType, ...]:
     measurement = deciding(judgement, record.measurements)
     rate = judged_as_rate(judgement, measurement)
     measured = judged(judgement, measurement)
@@ -200,12 +229,11 @@ def _requirement(judgement: Judgement, record: Record) -> tuple[Text, ...]:
         why = f"{why.partition(' It is the worst of ')[0]} {told}."
     if rows := rows_to_decide(judgement):
         why += f" {rows}"
-    title = styled(judgement.requirement.id)
     rows = f" [{measurement.slice}]" if measurement and measurement.slice != "all" else ""
     name = measurement.name if measurement else judgement.requirement.metric
     if why.startswith(f"{name} is "):  # the name stands beside it already
         why = "It" + why.removeprefix(name)
-    title.append(f"\n{inert(name + rows)}", style="dim")
+    title = Named(judgement.requirement.id, name + rows)
     return title, _lines(measured), styled(limit(judgement.requirement, rate)), styled(why)
 
 

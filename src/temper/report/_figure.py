@@ -212,15 +212,22 @@ def judged(judgement: Judgement, measurement: Measurement | None) -> str:
     return show(judgement.value, judged_as_rate(judgement, measurement))
 
 
+def to_decide(judgement: Judgement) -> str:
+    """How many rows would decide a requirement, and which way where only one is left; "" where that is unknown."""
+    if not judgement.needed:
+        return ""
+    many = f"about {judgement.needed:,}"
+    if judgement.beyond:
+        return f"no number of {judgement.counts} makes it pass at this value; {many} would show that it fails"
+    return f"{many} {judgement.counts} would decide it"
+
+
 def rows_to_decide(judgement: Judgement) -> str:
     """How many rows would decide an INCONCLUSIVE requirement; empty where that is unknown or already said."""
-    if judgement.verdict is not Verdict.INCONCLUSIVE or not judgement.needed:
+    said = to_decide(judgement)
+    if judgement.verdict is not Verdict.INCONCLUSIVE or said in judgement.explanation:
         return ""
-    return (
-        ""
-        if "would decide" in judgement.explanation
-        else f"About {judgement.needed:,} {judgement.counts} would decide it."
-    )
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def arrow(better: Better) -> str:

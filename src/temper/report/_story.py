@@ -21,6 +21,7 @@ from temper.report._figure import (
     percent,
     sentence,
     show,
+    to_decide,
 )
 
 _EXPECTED = ("evasion", "poisoning", "extraction", "inversion", "stress", "performance")
@@ -63,7 +64,12 @@ def next_step(record: Record) -> str:
     if of_verdict(record, Verdict.ERROR):
         return "Next: repair what could not run (see the reasons below) and assess again; an error is not a pass."
     if undecided:
-        rows = max((j.needed or 0 for j in undecided), default=0)
+        if all(one.beyond for one in undecided):
+            return (
+                "Next: what is open lies beyond its limit as measured, so more rows can only show that it fails: "
+                "`temper harden`, or decide what is asked for."
+            )
+        rows = max((j.needed or 0 for j in undecided if not j.beyond), default=0)
         need = f"with about {rows:,} rows" if rows else "with more rows or a larger budget"
         if _of_assistant(record):
             return _more_trials(undecided)
@@ -154,8 +160,7 @@ def _weight(record: Record) -> str:
         worst = failed[0]
         return f"Most serious ({worst.requirement.severity}): {_against(worst, record)}{_example(worst, record)}."
     if undecided:
-        needed, counts = undecided[0].needed, undecided[0].counts
-        rows = f"; about {needed:,} {counts} would decide it" if needed else ""
+        rows = f"; {to_decide(undecided[0])}" if undecided[0].needed else ""
         return f"Still open ({undecided[0].requirement.severity}): {_against(undecided[0], record)}{rows}."
     passed = [j for j in record.judgements if j.verdict is Verdict.PASS and j.value is not None]
     if passed:

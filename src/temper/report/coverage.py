@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from temper.core.evidence import ATTACKS
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
@@ -23,7 +24,6 @@ _SPEAK_OF = {
 """What a figure is of, by the name of its digest in a run."""
 _TOGETHER = "strongest"
 """The figure of a family that speaks of all its attacks together."""
-_ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +72,11 @@ def coverage(model: ThreatModel, record: Record | None, now: Mapping[str, str] |
     """A line per concern. `now` are the digests of what is there, by the names a run gives them; figures of something
     else are stale. Without it the run speaks of itself.
     """
-    changed = _changed(record, now or {})
-    return tuple(_line(number, concern, record, changed) for number, concern in enumerate(model.concerns, 1))
+    differs = changed(record, now or {})
+    return tuple(_line(number, concern, record, differs) for number, concern in enumerate(model.concerns, 1))
 
 
-def _changed(record: Record | None, now: Mapping[str, str]) -> dict[str, str]:
+def changed(record: Record | None, now: Mapping[str, str]) -> dict[str, str]:
     """What is another than the run measured, by the name of its digest, in words."""
     if record is None:
         return {}
@@ -89,8 +89,8 @@ def _changed(record: Record | None, now: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _line(number: int, concern: Concern, record: Record | None, changed: Mapping[str, str]) -> Line:
-    tests = tuple(_test(name, concern, record, changed) for name in concern.plugins)
+def _line(number: int, concern: Concern, record: Record | None, differs: Mapping[str, str]) -> Line:
+    tests = tuple(_test(name, concern, record, differs) for name in concern.plugins)
     if not tests:
         tests = (Test(name="–", state=UNTESTED, why="nothing in Temper tries it"),)
     if record is None:
@@ -105,11 +105,11 @@ def _line(number: int, concern: Concern, record: Record | None, changed: Mapping
     )
 
 
-def _test(name: str, concern: Concern, record: Record | None, changed: Mapping[str, str]) -> Test:
+def _test(name: str, concern: Concern, record: Record | None, differs: Mapping[str, str]) -> Test:
     if record is None:
         return Test(name=name, state=UNTESTED, why="no run yet")
-    found = [m for m in record.measurements if _of(m, name, concern, record)]
-    stale = [why for at, why in changed.items() if at != "attacks" or name.partition(".")[0] in _ATTACKS]
+    found = [m for _, m in figures(name, concern, record)]
+    stale = [why for at, why in differs.items() if at != "attacks" or name.partition(".")[0] in ATTACKS]
     if any(m.status is Status.OK for m in found):
         return Test(name=name, state=STALE, why=stale[0]) if stale else Test(name=name, state=MEASURED)
     undecided = [m.reason for m in found if m.status is Status.INCONCLUSIVE]
@@ -139,15 +139,31 @@ def _judged(concern: Concern, record: Record) -> Iterator[tuple[Verdict, str]]:
     """Verdicts of the requirements that a figure of this concern decided, the worst first, each in words."""
     order = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.WAIVED, Verdict.PASS)
     found = []
-    for judgement in record.judgements:
-        for verdict, figure in _spoken(judgement, concern, record):
-            rule = judgement.requirement
-            wanted = limit(rule, judged_as_rate(judgement, figure))
-            words = f"{plain_name(figure.name)} {sentence(figure)}, asked for {wanted}"
-            found.append((order.index(verdict), SEVERITIES.index(rule.severity), verdict, words))
-            break
+    for at, verdict, figure in decided(concern, record):
+        judgement = record.judgements[at]
+        severity = SEVERITIES.index(judgement.requirement.severity)
+        found.append((order.index(verdict), severity, verdict, in_words(judgement, figure)))
     for _, _, verdict, words in sorted(found, key=lambda one: one[:2]):
         yield verdict, words
+
+
+def decided(concern: Concern, record: Record) -> Iterator[tuple[int, Verdict, Measurement]]:
+    """The judgements of a run that speak of figures of this concern: their places in it, what they say, and of what."""
+    for at, judgement in enumerate(record.judgements):
+        for verdict, figure in _spoken(judgement, concern, record):
+            yield at, verdict, figure
+            break
+
+
+def in_words(judgement: Judgement, figure: Measurement) -> str:
+    """The figure that a judgement speaks of beside what was asked for."""
+    wanted = limit(judgement.requirement, judged_as_rate(judgement, figure))
+    return f"{plain_name(figure.name)} {sentence(figure)}, asked for {wanted}"
+
+
+def figures(name: str, concern: Concern, record: Record) -> list[tuple[int, Measurement]]:
+    """What a test measured of this concern, with the places in the run."""
+    return [(at, m) for at, m in enumerate(record.measurements) if _of(m, name, concern, record)]
 
 
 def _spoken(judgement: Judgement, concern: Concern, record: Record) -> Iterator[tuple[Verdict, Measurement]]:

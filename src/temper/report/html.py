@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from temper.core.assurance import Case
 from temper.core.defence import Effect
 from temper.core.measure import Measurement
 from temper.core.requirement import Verdict
 from temper.core.run import Record
-from temper.report import assistants, charts, stressed
+from temper.report import assistants, assurance, charts, stressed
 from temper.report._change import changes
 from temper.report._figure import SYMBOLS, family, family_title, grouped, show
 from temper.report._inert import inert
@@ -48,17 +49,18 @@ def render(
     effects: Sequence[Effect] = (),
     tried: Sequence[Effect] = (),
     outdated: Sequence[Outdated] = (),
+    case: Case | None = None,
 ) -> str:
     """The whole page. Every text from outside is escaped and cannot act; figures carry interval, n and baseline.
 
-    `outdated` is what of it no longer counts on the day it is written.
+    `outdated` is what of it no longer counts on the day it is written, `case` the assurance case over it.
     """
     from markupsafe import Markup
 
     compared = changes(record, before, effects)
     page = (
         environment()
-        .from_string(shipped("threats_part.html") + shipped("report.html"))
+        .from_string(shipped("threats_part.html") + shipped("case_part.html") + shipped("report.html"))
         .render(
             style=Markup(shipped("style.css")),
             threats=part(Threats(model=record.threats, record=record)) if record.threats else None,
@@ -78,6 +80,7 @@ def render(
             grids=assistants.grid(record),
             layers=assistants.layers(tried, effects[0].defence if effects else ""),
             titles=dict(record.titles),
+            case=assurance.section(case) if case else None,
             risk=risk_section(record.risk, before.risk if before else None),
             tradeoff=tradeoff(tried, effects[0].defence if effects else ""),
             sections=_sections(record),

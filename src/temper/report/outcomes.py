@@ -9,6 +9,7 @@ from temper.core.measure import Measurement
 from temper.core.outcome import Outcome
 from temper.core.requirement import Judgement, Verdict
 from temper.core.watch import Seen
+from temper.report._figure import to_decide
 from temper.report._inert import inert
 from temper.report.watched import span
 
@@ -64,7 +65,7 @@ def _promise(one: Judgement) -> str:
     wanted = one.requirement
     limit = f"at most {wanted.at_most:g}" if wanted.at_most is not None else f"at least {wanted.at_least:g}"
     seen = f" {one.value:.4g} ({one.low:.4g} ... {one.high:.4g})" if None not in (one.value, one.low, one.high) else ""
-    needed = f"; about {one.needed:,} would decide" if one.needed else ""
+    needed = f"; {to_decide(one)}" if one.needed else ""
     said = f"{one.verdict.value.upper()}, {inert(one.explanation, 120)}"
     return f"{inert(one.measured, 60)}{seen} of {one.n:,}, promised {limit}: {said}{needed}"
 

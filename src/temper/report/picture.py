@@ -55,11 +55,16 @@ _ARROWS = (
 
 
 def standalone(model: ThreatModel) -> str:
-    """The picture as a file of its own, with the part of the page's style that speaks of it."""
+    """The picture as a file of its own."""
+    return with_style(picture(model), ".flows")
+
+
+def with_style(markup: str, name: str) -> str:
+    """A picture with the part of the page's style that speaks of it: the lines that begin with this class."""
     style = files("temper.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
     colours = style[: style.index("* {")]
-    own = "".join(line for line in style.splitlines(keepends=True) if line.startswith(".flows"))
-    return picture(model).replace("<title", f"<style>{colours}{own}</style><title", 1)
+    own = "".join(line for line in style.splitlines(keepends=True) if line.startswith(name))
+    return markup.replace("<title", f"<style>{colours}{own}</style><title", 1)
 
 
 def numbers(model: ThreatModel) -> dict[int, tuple[int, ...]]:

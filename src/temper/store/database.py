@@ -56,9 +56,7 @@ class Store:
         """The store of this folder, or of the folder around it when only that has one (a hardened system lies in a
         folder of the system it came from), else a new one.
         """
-        around = folder.resolve().parent
-        inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
-        return cls.open(around if folder.is_dir() and not (folder / ".temper").exists() and inside else folder)
+        return cls.open(home(folder))
 
     @property
     def blobs(self) -> Blobs:
@@ -77,12 +75,13 @@ class Store:
     ) -> None:
         """Keep what a finished task found under its cache key. The arrays are on the disk before the row names them."""
         text = to_json(dump(document))
-        hashes = {field: self.blobs.put_array(np.asarray(array)) for field, array in (arrays or {}).items()}
+        hashes = to_json({field: self.blobs.put_array(np.asarray(array)) for field, array in (arrays or {}).items()})
+        self._tell_again(key, said.of_task(text, hashes))
         with self._writing() as database:
             database.execute(
                 "INSERT INTO tasks (key, name, document, arrays) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
                 "name = excluded.name, document = excluded.document, arrays = excluded.arrays",
-                (key, name, text, to_json(hashes)),
+                (key, name, text, hashes),
             )
 
     def task(self, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]] | None:
@@ -98,6 +97,12 @@ class Store:
         except Damaged:
             return None
         return from_json(row[0]), arrays
+
+    def tasks(self) -> Iterator[tuple[str, str, bytes]]:
+        """(key, name, digest) of every finished task: of what it found, as the ledger is told it."""
+        with self._reading() as database:
+            rows = database.execute("SELECT key, name, document, arrays FROM tasks ORDER BY rowid")
+            yield from ((key, name, said.of_task(text, arrays)) for key, name, text, arrays in rows)
 
     # -- runs -------------------------------------------------------------------------------------------------------
 
@@ -222,15 +227,34 @@ class Store:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
+    def _tell_again(self, key: str, found: bytes) -> None:
+        """A task that was measured again is told before it is written, so that what is stored is always something that
+        the ledger was told. The time is that of the record before: a store has no clock.
+        """
+        with self._reading() as database:
+            row = database.execute("SELECT document, arrays FROM tasks WHERE key = ?", (key,)).fetchone()
+        if row is None or said.of_task(*row) == found or not self.evidence.path.exists():
+            return
+        with self.evidence.writing() as log:
+            last = self.evidence.records()[-1][1]
+            self.evidence.put(log, [(said.TASKS, said.Tasks(found={key: found}))], last.wall)
+
     def _tell(self, record: Record, text: str) -> None:
-        """Runs that the ledger has not heard of come first, as late: of an older Temper, or of a disk that was full."""
+        """Tasks that were finished since it was told last come first, then runs that it has not heard of, as late: of
+        an older Temper, or of a disk that was full.
+        """
         evidence = self.evidence
         with evidence.writing() as log:
-            known = {record.id, *(said.told_run(one).run for _, one in evidence.records() if one.kind == said.RUN)}
+            lines = [one for _, one in evidence.records()]
+            known = {record.id, *(said.told_run(one).run for one in lines if one.kind == said.RUN)}
+            told = {key for one in lines if one.kind == said.TASKS for key in said.told_tasks(one).found}
+            new = {key: found for key, _, found in self.tasks() if key not in told}
             with self._reading() as database:
                 stored = [run for (run,) in database.execute("SELECT id FROM runs ORDER BY rowid").fetchall()]
             older = [said.of_run(self.document(run), late=True) for run in stored if run not in known]
-            evidence.put(log, [(said.RUN, one) for one in (*older, said.of_run(text))], said.ended(record))
+            tasks = [(said.TASKS, said.Tasks(found=new))] if new else []
+            runs = [(said.RUN, one) for one in (*older, said.of_run(text))]
+            evidence.put(log, [*tasks, *runs], said.ended(record))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -249,6 +273,13 @@ class Store:
             except BaseException:
                 database.rollback()
                 raise
+
+
+def home(folder: Path) -> Path:
+    """The folder whose `.temper` keeps the runs of a temper.yaml in this one."""
+    around = folder.resolve().parent
+    inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
+    return around if folder.is_dir() and not (folder / ".temper").exists() and inside else folder
 
 
 def _connect(path: Path) -> sqlite3.Connection:

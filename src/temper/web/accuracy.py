@@ -10,6 +10,7 @@ from temper.core.measure import Measurement
 from temper.core.outcome import Outcome
 from temper.core.requirement import Judgement, Verdict
 from temper.core.watch import Seen, Watched
+from temper.report._figure import to_decide
 from temper.report.watched import span
 from temper.web import drawing, feeds, moments
 from temper.web.visit import Visit
@@ -122,7 +123,7 @@ def _promise(one: Judgement) -> dict[str, Any]:
 
 
 def _why(one: Judgement) -> str:
-    return one.explanation + (f"; about {one.needed:,} {one.counts} would decide" if one.needed else "")
+    return one.explanation + (f"; {to_decide(one)}" if one.needed else "")
 
 
 def _called(measured: str) -> str:

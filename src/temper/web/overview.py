@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from temper.core.comparison import compare
-from temper.core.evidence import Evidence
+from temper.core.evidence import ATTACKS, Evidence
 from temper.core.finding import Finding
 from temper.core.job import JobState
 from temper.core.outline import Outline
@@ -15,7 +15,6 @@ from temper.core.requirement import Verdict
 from temper.core.review import Right, State
 from temper.core.run import Record
 from temper.core.watch import Seen
-from temper.monitoring.evidence import ATTACKS
 from temper.report._figure import SEVERITIES
 from temper.report._story import counts
 from temper.report.rows import finding_of

@@ -21,7 +21,7 @@ from temper.core.outline import moment
 from temper.core.requirement import Verdict
 from temper.core.room import Room
 from temper.core.run import Record, Skipped
-from temper.engine.identity import digest_of, subject
+from temper.engine.identity import answers, digest_of, subject
 from temper.engine.redteam.answers import Answers
 from temper.engine.redteam.campaign import TEMPLATES, Campaign, Found, by_injection, wage
 from temper.engine.redteam.crossing import crosses
@@ -205,7 +205,7 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         findings=broken,
         skipped=skipped,
         facts=_facts(campaign, found),
-        digests=subject(job.assistant),
+        digests=(*subject(job.assistant), *answers(job.assistant)),
         tasks=(key,),
         source=job.assistant.source,
         simulated=job.assistant.simulated,

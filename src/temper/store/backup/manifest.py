@@ -30,7 +30,8 @@ class Kept:
 class Manifest:
     """A backup begun at `made` (seconds since 1970). `files` are named as in the backup, and so are the file of the
     control store ("" where it is a database server's), the folder of the ledger and that of its checkpoints ("" where
-    there are none). `logs` counts the records of each log, `rows` those of the control store.
+    there are none). `logs` counts the records of each log, `rows` those of the control store. `store` is the
+    file of the run store ("" where there is none), with its evidence beside it, `runs` how many are in it.
     """
 
     made: float
@@ -43,6 +44,8 @@ class Manifest:
     files: Mapping[str, Kept]
     logs: Mapping[str, int]
     rows: Mapping[str, int] = field(default_factory=dict)
+    store: str = ""
+    runs: int = 0
 
     def text(self) -> str:
         """The document, as it lies in the backup."""
@@ -81,7 +84,8 @@ def read(backup: Path) -> Manifest:
     with told(path):
         text = path.read_text(encoding="utf-8")
     found = unwrap(FORMAT, Manifest, from_json(text))
-    for name in (*found.files, *filter(None, (found.config, found.control, found.audit, found.checkpoints))):
+    places = (found.config, found.control, found.audit, found.checkpoints, found.store)
+    for name in (*found.files, *filter(None, places)):
         if ".." in PurePosixPath(name).parts or name.partition("/")[0] not in (SYSTEM, ELSEWHERE):
             raise StoreError(f"{path} names {name!r}, which is no place in a backup", fix="use another backup")
     return found

@@ -7,11 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from temper.core.errors import StoreError
+from temper.core.errors import StoreError, TemperError
 from temper.store.backup import copy
 from temper.store.backup.make import rows
 from temper.store.backup.manifest import NAME, Kept, Manifest, newest, read, restored
 from temper.store.control import Control
+from temper.store.database import Store
+from temper.store.evidence.held import hold
 from temper.store.failure import told
 from temper.store.ledger import checkpoint, segment
 from temper.store.ledger.verify import Verified, logs, verify
@@ -77,12 +79,14 @@ def _held(backup: Path, to: Path, manifest: Manifest) -> Restored:
     audit = to / restored(manifest.audit)
     marks = to / restored(manifest.checkpoints) if manifest.checkpoints else None
     key = checkpoint.public_key(audit / PUBLIC) if (audit / PUBLIC).exists() else None
-    ledger = tuple(verify(log, _marks(marks, log), key) for log in logs(audit))
+    ledger = tuple(verify(log, _marks(marks, log), key) for log in (logs(audit) if manifest.logs else ()))
     faults = [f"{one.name}: {fault}" for one in ledger for fault in one.faults]
     if {one.name: one.size for one in ledger} != dict(manifest.logs):
         faults.append("the ledger has not as many records as were backed up")
     if manifest.control:
         faults += _of_control(to / restored(manifest.control), manifest)
+    if manifest.store:
+        faults += _of_runs(to, manifest)
     return Restored(backup=backup, to=to, manifest=manifest, ledger=ledger, faults=tuple(faults))
 
 
@@ -92,11 +96,33 @@ def _marks(folder: Path | None, log: Path) -> Path | None:
     return found if found is not None and found.exists() and found.stat().st_size else None
 
 
-def _of_control(path: Path, manifest: Manifest) -> Iterator[str]:
+def _of_runs(to: Path, manifest: Manifest) -> Iterator[str]:
+    """Runs and what people did, held against the ledger that was told of them."""
+    path = to / restored(manifest.store)
+    yield from (f"the run store is damaged: {one}" for one in _damage(path))
+    store = Store.open(path)
+    if len(store.outlines()) != manifest.runs:
+        yield "the run store has not as many runs as were backed up"
+    control = Control.open(str(to / restored(manifest.control))) if manifest.control else None
+    try:
+        if store.evidence.path.exists():
+            yield from hold(store, control).faults
+    except TemperError as refused:
+        yield refused.message
+    finally:
+        if control is not None:
+            control.close()
+
+
+def _damage(path: Path) -> list[str]:
+    """What SQLite says is wrong with a file; empty where nothing is."""
     with told(path), closing(segment.reading(path)) as database:
-        said = [row[0] for row in database.execute("PRAGMA integrity_check")]
-    if said != ["ok"]:
-        yield f"the control store is damaged: {said[0]}"
+        return [row[0] for row in database.execute("PRAGMA integrity_check") if row[0] != "ok"]
+
+
+def _of_control(path: Path, manifest: Manifest) -> Iterator[str]:
+    if damage := _damage(path):
+        yield f"the control store is damaged: {damage[0]}"
         return
     if rows(path) != dict(manifest.rows):
         yield "the control store has not as many rows as were backed up"

@@ -169,21 +169,29 @@ class Incidents:
         return [_incident(row, tuple(lines.get(row["id"], ()))) for row in rows]
 
     def astray(self) -> list[str]:
-        """Lines of timelines that are not as the audit says; empty where all are."""
+        """Incidents and lines of their timelines that are not as the audit says; empty where all are."""
         with self._database.read() as tx:
-            rows = tx.all("SELECT subject, who, at, detail FROM audit WHERE action LIKE 'incident.%' ORDER BY seq")
+            rows = tx.all(
+                "SELECT action, subject, who, at, detail FROM audit WHERE action LIKE 'incident.%' ORDER BY seq"
+            )
             lines = tx.all("SELECT seq, incident, who, at, text, detail FROM incident_entry ORDER BY seq")
-        said = {}
+            heads = {str(row["id"]): _head(row) for row in tx.all("SELECT * FROM incident")}
+        said, begun = {}, dict[str, dict[str, Any]]()
         for row in rows:
             detail = from_json(row["detail"])
             entry, text = detail.pop("entry"), detail.pop("text")
+            _replayed(begun, row, detail)
             said[entry] = (row["subject"], row["who"], row["at"], text, to_json(detail))
         there = {
             one["seq"]: (str(one["incident"]), one["who"], one["at"], one["text"], to_json(from_json(one["detail"])))
             for one in lines
         }
         wrong = sorted({seq for seq, _ in said.items() ^ there.items()})
-        return [f"line {seq} of incident {(said.get(seq) or there[seq])[0]} was changed" for seq in wrong]
+        moved = [id for id, head in begun.items() if heads.get(id) != head]
+        return [
+            *(f"line {seq} of incident {(said.get(seq) or there[seq])[0]} was changed" for seq in wrong),
+            *(f"the head of incident {id} was changed: its title, its source, or how it stands" for id in moved),
+        ]
 
     def counts(self) -> tuple[int, int]:
         """How many are open, and how many there ever were."""
@@ -255,16 +263,42 @@ def _opened(
     new = (last["id"] if last else 0) + 1
     sql = "INSERT INTO incident (id, title, severity, source, opened, author) VALUES (?, ?, ?, ?, ?, ?)"
     tx.all(sql, new, title, str(severity), source, now, by)
-    _added(tx, new, Kind.OPENED, by, now, text, detail)
+    _added(
+        tx,
+        new,
+        Kind.OPENED,
+        by,
+        now,
+        text,
+        detail,
+        incident={"title": title, "severity": str(severity), "source": source},
+    )
     return int(new)
 
 
-def _added(tx: Transaction, id: int, kind: Kind, by: str, now: float, text: str, detail: dict[str, Any]) -> None:
+def _head(row: Row) -> dict[str, Any]:
+    """An incident beside the lines of its timeline."""
+    return {name: row[name] for name in ("title", "severity", "source", "opened", "author", "closed")}
+
+
+def _replayed(begun: dict[str, dict[str, Any]], row: Row, detail: dict[str, Any]) -> None:
+    """How an incident stands by the rows of its audit up to this one; older ones do not say what it was called."""
+    if (named := detail.pop("incident", None)) is not None:
+        begun[row["subject"]] = named | {"opened": row["at"], "author": row["who"], "closed": None}
+    elif (head := begun.get(row["subject"])) is not None:
+        head |= {"severity": detail["severity"]} if "severity" in detail else {}
+        head |= {"closed": row["at"]} if row["action"] == f"incident.{Kind.CLOSED}" else {}
+
+
+def _added(
+    tx: Transaction, id: int, kind: Kind, by: str, now: float, text: str, detail: dict[str, Any], **more: Any
+) -> None:
+    """A line of its timeline, and of the audit; `more` is for the audit alone."""
     last = tx.one("SELECT coalesce(max(seq), 0) AS seq FROM incident_entry")
     seq = (last["seq"] if last else 0) + 1
     sql = "INSERT INTO incident_entry (seq, incident, at, who, kind, text, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
     tx.all(sql, seq, id, now, by, str(kind), text, to_json(detail))
-    audit.write(tx, now, by, f"incident.{kind}", str(id), entry=seq, text=text, **detail)
+    audit.write(tx, now, by, f"incident.{kind}", str(id), entry=seq, text=text, **detail, **more)
 
 
 def _row(tx: Transaction, id: int) -> Row:

@@ -40,6 +40,7 @@ approvals.json     what approvers signed (DSSE, Ed25519), with what became of it
 temper.yaml        as it is now; each run names the SHA-256 of the one it was made by
 policies/          policies as they are in force, and those proposed for gateways
 reports/           the newest run as people and machines read it
+case.html .json    why the system may be relied on by that run, and what speaks against it
 """
 
 

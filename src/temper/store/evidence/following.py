@@ -6,6 +6,7 @@ The audit is a chain, so each row that is told pins all rows before it, those of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from temper.core.errors import TemperError
 from temper.store.control import Control
@@ -31,6 +32,18 @@ def follow(evidence: Evidence, control: Control, wall: int) -> int:
         new = [(CHANGE, change(first.digest, one)) for one in governed(control, last)]
         evidence.put(log, new, wall)
     return len(new)
+
+
+def beside(place: str) -> Evidence:
+    """The ledger of the `.temper` that a control store lies in; of a database server's the one of this folder."""
+    path = Path(".temper" if "://" in place else place)
+    return Evidence((path if path.is_dir() else path.parent) / "evidence")
+
+
+def tell_beside(place: str, control: Control, wall: int) -> int:
+    """`follow` for the ledger beside a control store, where there is one that may still be written."""
+    evidence = beside(place)
+    return follow(evidence, control, wall) if evidence.path.exists() and not evidence.faults() else 0
 
 
 def governed(control: Control, after: int = 0) -> Iterator[Entry]:

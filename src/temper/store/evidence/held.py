@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from temper.core.count import counted
 from temper.core.errors import TemperError
 from temper.store.codec import from_json, to_json
 from temper.store.control import Control
@@ -28,6 +29,7 @@ class Held:
 
     log: Verified | None = None
     runs: int = 0
+    tasks: int = 0
     changes: int = 0
     faults: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -60,6 +62,7 @@ def hold(store: Store, control: Control | None = None) -> Held:
         held.runs, held.changes = len(runs), len(changes)
         held.notices += [f"run {one.run} was told later than it ended" for one in runs.values() if one.late]
         found += _runs(store, runs, held.notices)
+        found += _tasks(store, [said.told_tasks(line).found for line in lines if line.kind == said.TASKS], held)
         if control is not None:
             found += _control(control, changes)
     held.faults += [one for one in found if one not in held.faults]
@@ -108,6 +111,19 @@ def _runs(store: Store, told: Mapping[str, said.Run], notices: list[str]) -> Ite
     yield from (f"run {run} is gone" for run in told if run not in there)
 
 
+def _tasks(store: Store, told: Sequence[Mapping[str, bytes]], held: Held) -> Iterator[str]:
+    """Finished tasks are one of those that the ledger was told; what is not told yet is told with the next run."""
+    there = set()
+    for key, name, found in store.tasks():
+        there.add(key)
+        known = [one[key] for one in told if key in one]
+        held.tasks += bool(known)
+        if known and found not in known:
+            yield f"what the task {name} ({key[:12]}) found was changed"
+    if gone := len({key for one in told for key in one} - there):
+        held.notices.append(f"gone, and to be measured again: {counted(gone, 'finished task')} of the ledger")
+
+
 def _beside(run: str, plain: Mapping[str, Any], started: str, state: str, findings: Sequence[str]) -> Iterator[str]:
     """What stands beside a document says the same as the document."""
     if (started, state) != (plain["started"], plain["state"]):
@@ -137,9 +153,11 @@ def _control(control: Control, changes: Sequence[said.Change]) -> Iterator[str]:
 def told(held: Held) -> Iterator[str]:
     """What was found, in lines."""
     if held.log is not None:
-        yield f"{held.log.size:,} records, {held.log.signed:,} of them under signed checkpoints"
+        yield f"{counted(held.log.size, 'record')}, {held.log.signed:,} of them under signed checkpoints"
         yield f"  root {held.log.root.hex()}"
-    yield f"{held.runs:,} runs and {held.changes:,} changes by people were held against it"
+    changes = counted(held.changes, "change")
+    tasks = f", {counted(held.tasks, 'finished task')}" if held.tasks else ""
+    yield f"{counted(held.runs, 'run')}{tasks} and {changes} by people were held against it"
     yield from (f"  fault: {one}" for one in held.faults)
     yield from (f"  notice: {one}" for one in held.notices)
     yield f"{'PASS' if held.holds else 'FAIL: read-only from now on'}"

@@ -81,6 +81,16 @@ class Evidence:
             finally:
                 self._left(log)
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody tells it anything while this lasts; one that was found changed may be read all the same."""
+        with told(self.path):
+            log = self._opened()
+            try:
+                yield
+            finally:
+                log.close()
+
     def _left(self, log: Log) -> None:
         """Note the pages while the log is still held: whoever is next must not be taken for somebody else."""
         if log.lay_down() and self.path.exists():
@@ -103,13 +113,12 @@ class Evidence:
 
     def faults(self) -> list[str]:
         """What was found changed, for good; empty while nothing was."""
-        mark = self.folder / _MARK
-        return mark.read_text(encoding="utf-8").splitlines() if mark.exists() else []
+        return self.mark.read_text(encoding="utf-8").splitlines() if self.mark.exists() else []
 
     def condemn(self, faults: Sequence[str]) -> None:
         """From here on nothing is written: what was found stays as it was found."""
         if self.folder.is_dir() and not self.faults():
-            (self.folder / _MARK).write_text("\n".join(faults) + "\n", encoding="utf-8")
+            self.mark.write_text("\n".join(faults) + "\n", encoding="utf-8")
 
     def refuse(self) -> None:
         """Raises `StoreError` once something was found changed."""
@@ -118,6 +127,16 @@ class Evidence:
                 f"the evidence in {self.folder.parent} was changed behind Temper's back, and is read-only: {found[0]}",
                 fix="restore it from a backup; or keep it aside for whoever looks into it, and begin a new folder",
             )
+
+    @property
+    def secret(self) -> Path:
+        """The key that signs its checkpoints."""
+        return self.folder / f"{_KEY}.key"
+
+    @property
+    def mark(self) -> Path:
+        """Where what was found changed is written."""
+        return self.folder / _MARK
 
     def _opened(self) -> Log:
         """The log, once nobody else writes it."""
@@ -130,7 +149,7 @@ class Evidence:
 
     def _key(self, new: bool) -> bytes:
         """The secret that signs. A ledger that is there keeps its key: another one would vouch for anything."""
-        path = self.folder / f"{_KEY}.key"
+        path = self.secret
         if new and not path.exists():
             new_key(self.folder / _KEY)
         if not path.exists():

@@ -14,8 +14,8 @@ from temper.core.run import Record
 from temper.store.codec import from_json, to_json
 from temper.store.ledger.record import Record as Line
 
-RUN, CHANGE = "run", "change"
-"""The kinds of records: a run with its verdict, and one row of the control store's audit."""
+RUN, CHANGE, TASKS = "run", "change", "tasks"
+"""The kinds of records: a run with its verdict, one row of the control store's audit, finished tasks."""
 LISTS = ("measurements", "judgements", "findings")
 """Fields of a run whose items have digests of their own, so that the one that was changed can be named."""
 GOVERNED = ("approval.", "incident.", "policy.", "record.", "signer.", "person.", "risk.", "acceptance.", "waiver.")
@@ -50,8 +50,15 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     digest: str
 
 
+class Tasks(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `tasks`: by the key of each task the digest of what it found, from which later runs are answered."""
+
+    found: dict[str, bytes]
+
+
 _runs = msgspec.msgpack.Decoder(Run)
 _changes = msgspec.msgpack.Decoder(Change)
+_tasks = msgspec.msgpack.Decoder(Tasks)
 Body = TypeVar("Body")
 
 
@@ -76,6 +83,11 @@ def told_run(record: Line) -> Run:
     return _body(record, _runs)
 
 
+def told_tasks(record: Line) -> Tasks:
+    """The body of a record of the kind `TASKS`."""
+    return _body(record, _tasks)
+
+
 def told_change(record: Line) -> Change:
     """The body of a record of the kind `CHANGE`."""
     return _body(record, _changes)
@@ -84,6 +96,11 @@ def told_change(record: Line) -> Change:
 def digest(text: str) -> bytes:
     """SHA-256 of a stored document."""
     return sha256(text.encode()).digest()
+
+
+def of_task(document: str, arrays: str) -> bytes:
+    """What is said of a finished task: the digest of its document and of the names of its arrays."""
+    return digest(f"{document}\n{arrays}")[:_SHORT]
 
 
 def parts(plain: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:

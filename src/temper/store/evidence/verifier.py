@@ -171,7 +171,8 @@ def verify(files: dict[str, bytes], say: Any) -> str:
             say(f"the ledger was told of no approval of run {vote['run']} by {vote['person']}")
     if len(votes) != len(kept):
         say(f"{len(votes)} approvals are in the bundle, and the ledger was told of {len(kept)}")
-    return f"{len(files)} files, {len(records)} records, {len(runs)} runs, {len(rows)} changes, {len(votes)} approvals"
+    counts = {"file": files, "record": records, "run": runs, "change": rows, "approval": votes}
+    return ", ".join(f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for word, found in counts.items())
 
 
 def main(place: Path) -> int:

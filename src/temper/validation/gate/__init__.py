@@ -201,13 +201,9 @@ def _interval_ends(requirement: Requirement, m: Measurement) -> _Ends | str:
 
 
 def _verdict(requirement: Requirement, ends: _Ends) -> Verdict:
-    if not _satisfies(requirement, ends.good):
+    if not requirement.kept(ends.good):
         return Verdict.FAIL
-    return Verdict.PASS if _satisfies(requirement, ends.bad) else Verdict.INCONCLUSIVE
-
-
-def _satisfies(requirement: Requirement, value: float) -> bool:
-    return value <= requirement.limit if requirement.at_most is not None else value >= requirement.limit
+    return Verdict.PASS if requirement.kept(ends.bad) else Verdict.INCONCLUSIVE
 
 
 def _needed(requirement: Requirement, m: Measurement, ends: _Ends) -> int | None:
@@ -222,7 +218,7 @@ def _needed(requirement: Requirement, m: Measurement, ends: _Ends) -> int | None
         needed = rows_needed(m.count / m.n, limit, requirement.confidence) if 0 <= limit <= 1 else None
         return needed if needed is None else max(needed, m.n + 1)
     margin = abs(value - limit)
-    width = abs((ends.bad if _satisfies(requirement, value) else ends.good) - value)
+    width = abs((ends.bad if requirement.kept(value) else ends.good) - value)
     if margin <= _SLACK or not m.n or not math.isfinite(width):
         return None
     return math.ceil(m.n * (width / margin) ** 2 - 1e-6)
@@ -253,6 +249,10 @@ def _explain(requirement: Requirement, m: Measurement, ends: _Ends, verdict: Ver
         return f"{said}: {m.undecided:,} of its rows were never decided."
     if needed is None:
         return f"{said}: no number of {m.counts} would decide it at this value."
+    if not requirement.kept(m.value or 0.0):
+        return (
+            f"{said}: no number of {m.counts} makes it pass at this value; about {needed:,} would show that it fails."
+        )
     there = sum(many for _, many in m.clusters) or m.n
     return f"{said}: about {needed:,} {m.counts} would decide it, {max(1, needed - there):,} more than there are."
 

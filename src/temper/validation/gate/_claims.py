@@ -37,7 +37,7 @@ def _claim(requirement: Requirement, pair: Pair, chances: _Chances, corrected: t
     alpha = 1 - requirement.confidence
     verdict = Verdict.PASS if corrected[0] <= alpha else Verdict.FAIL if corrected[1] <= alpha else Verdict.INCONCLUSIVE
     value, limit = m.value or 0.0, requirement.limit
-    kept = value <= limit if requirement.at_most is not None else value >= limit
+    kept = requirement.kept(value)
     needed = judgement.needed or _needed(m, limit, 1 - alpha / many) if verdict is Verdict.INCONCLUSIVE else None
     return Claim(
         measured=m.name,

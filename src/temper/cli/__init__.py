@@ -34,6 +34,7 @@ COMMANDS = (
     "verify",
     "approve",
     "publish",
+    "learn",
     "doctor",
 )
 GROUPS = (

@@ -51,7 +51,7 @@ def main(words: list[str]) -> int:
         DOCS / "plugins.md": plugins,
         DOCS / "cli.md": commands,
         DOCS / "fraud_demo.md": demo,
-        **{ROOT / one.page: partial(asked, one) for one in shelf()},
+        **{ROOT / one.page: partial(asked, one) for one in shelf() if (ROOT / one.page).is_file()},
     }
     if "--check" not in words:
         DOCS.mkdir(parents=True, exist_ok=True)

@@ -6,24 +6,24 @@ from collections.abc import Iterator
 
 from temper.learn.shelf import Concept, Question
 
-BEGIN = "<!-- Written by `make docs` from src/temper/learn/questions; do not edit. -->"
-END = "<!-- End of what `make docs` writes. -->"
+NOTE = "<!-- Written by `make docs` from src/temper/learn/questions; do not edit. -->"
+HEAD = "\n## Questions\n"
 
 
 def with_questions(page: str, concept: Concept) -> str:
-    """The page with the section as it is now: in place of the old one, else before its sources, else at its end."""
-    section = f"{BEGIN}\n{_section(concept)}\n{END}\n"
-    if BEGIN in page and END in page:
-        before, _, rest = page.partition(BEGIN)
-        return before + section + rest.partition(f"{END}\n")[2]
-    before, mark, after = page.partition("\n## Sources")
-    return f"{before.rstrip()}\n\n{section}{mark}{after}"
+    """The page with its section of questions as it is now: in place of the old one, else before its sources or last."""
+    before, old, rest = page.partition(HEAD)
+    if not old:
+        before, old, rest = page.partition("\n## Sources\n")
+        rest = old + rest
+    _, mark, after = rest.partition("\n## ")
+    return f"{before.rstrip()}\n{HEAD}\n{NOTE}\n\n{_section(concept)}\n{mark}{after}"
 
 
 def _section(concept: Concept) -> str:
     lead = f"In the terminal: `temper learn {concept.name}`. An exam over every concept: `temper learn --exam 20`."
     parts = (_told(at, question) for at, question in enumerate(concept.questions, 1))
-    return "\n\n".join(["## Questions", lead, *parts])
+    return "\n\n".join([lead, *parts])
 
 
 def _told(at: int, question: Question) -> str:

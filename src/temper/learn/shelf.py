@@ -16,7 +16,7 @@ STAGES = {
     "the frame": ("trustworthy-ai", "threats", "risk"),
     "attacks": ("adversarial-example", "evasion", "poisoning", "extraction", "inversion", "injection", "red-teaming"),
     "accidents": ("stress", "resilience"),
-    "judging": ("validation", "assurance"),
+    "judging": ("validation", "security-assurance"),
     "defending": ("hardening", "defence-in-depth"),
     "in production": ("monitoring", "continuous-validation"),
 }

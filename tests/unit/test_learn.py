@@ -229,8 +229,8 @@ def test_an_exam_draws_by_its_seed_scores_with_an_interval_and_says_what_to_read
     progress = Progress(path=tmp_path / "learn.json")
     exam.sit(at, progress, drawn)
     text = printed(out)
-    assert "9 of 10 right: 90% (60% to 98%, n = 10); by guessing: 25%" in text
-    assert f"{missed.page} (1 of " in text
+    assert "9 of 10 right: 90 % (60 % to 98 %, n = 10); by guessing: 25 %" in text
+    assert f"{missed.page}  1 of " in text
     assert "Right." not in text
     assert progress.answered[question.id] is False
     assert sum(progress.answered.values()) == 9
@@ -258,7 +258,9 @@ def test_a_broken_file_is_set_aside_with_one_sentence(text: str, tmp_path: Path)
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     progress = Progress.read(path)
     assert progress.answered == {}
-    assert re.fullmatch(r"[^.]*learn\.json could not be read as progress; it is now learn\.broken, [^.]*\.", progress.trouble)
+    assert re.fullmatch(
+        r"[^.]*learn\.json could not be read as progress; it is now learn\.broken, [^.]*\.", progress.trouble
+    )
     assert path.with_suffix(".broken").exists()
     progress.note(ASKED[0], True)
     assert json.loads(path.read_text(encoding="utf-8"))["answered"] == {ASKED[0].id: True}
@@ -295,7 +297,7 @@ def test_the_command_lists_asks_examines_and_ends_where_the_input_ends(run: Call
     assert "1 of 6 known" in run("Evasion", answers=f"{concept('evasion').questions[0].right}\n")
     assert (tmp_path / "temper" / "learn.json").is_file()
     listed = run()
-    assert "1 of 6" in listed
+    assert " 1 of  6  ●○○○○○" in listed
     assert all(one.title in listed for one in shelf())
     assert "temper learn --exam 2 --seed 5" in run("--exam", "2", "--seed", "5", answers="s\n")
     assert f"{shelf()[0].title}, 1 of {len(shelf()[0].questions)}" in run("--all")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 WIDTH = 80
@@ -15,7 +15,7 @@ class Desk:
 
     console: Any
     answers: TextIO
-    typed: bool = field(default=True)
+    typed: bool = True
 
     @classmethod
     def standard(cls) -> Desk:
@@ -39,6 +39,7 @@ class Desk:
         self.console.print()
         line = "-" if self.console.options.ascii_only else "─"
         self.console.print(f"{line * 2} {title} ".ljust(WIDTH, line), style="bold", markup=False)
+        self.console.print()
 
     def ask(self, prompt: str) -> str | None:
         """The next line without its blanks; None when there are no more."""

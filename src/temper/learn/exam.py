@@ -68,7 +68,8 @@ def _told(desk: Desk, questions: Sequence[Drawn], given: Sequence[str], wanted: 
     if n:
         low, high = wilson(right, n)
         guessed = sum(1 / len(question.choices) for _, question, _ in answered) / n
-        desk.say(f"{right} of {n} right: {right / n:.0%} ({low:.0%} to {high:.0%}, n = {n}); by guessing: {guessed:.0%}")
+        ends = f"{100 * low:.0f} % to {100 * high:.0f} %, n = {n}"
+        desk.say(f"{right} of {n} right: {100 * right / n:.0f} % ({ends}); by guessing: {100 * guessed:.0f} %")
     if n < wanted:
         desk.say(f"{wanted - n} of {wanted} were not answered and count for nothing.")
     if missed:
@@ -81,4 +82,4 @@ def _next(desk: Desk, asked: Sequence[Concept], missed: Sequence[Concept]) -> No
     desk.say("Read next:")
     n, pages = Counter(one.name for one in asked), {one.name: one.page for one in missed}
     for name, wrong in Counter(one.name for one in missed).most_common():
-        desk.say(f"{pages[name]} ({wrong} of {n[name]} missed), then: temper learn {name}", indent=4)
+        desk.say(f"{pages[name]}  {wrong} of {n[name]} missed", indent=4)

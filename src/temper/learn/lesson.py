@@ -8,8 +8,6 @@ from temper.learn.desk import Desk
 from temper.learn.progress import Progress
 from temper.learn.shelf import LETTERS, STAGES, Concept, Question, concept, shelf
 
-_BAR = 6
-
 
 def teach(desk: Desk, progress: Progress, concepts: Iterable[Concept], again: bool = False) -> None:
     """Ask what is not known yet (`again`: everything), until there is no more or somebody ends it."""
@@ -38,17 +36,18 @@ def overview(desk: Desk, progress: Progress) -> None:
         desk.say(stage, indent=0, style="bold")
         for name in names:
             one = concept(name)
-            known = progress.known(one.questions)
-            desk.say(f"{name:22} {one.title:24} {_bar(desk, known, len(one.questions))}  {known} of {len(one.questions)}")
+            known, n = progress.known(one.questions), len(one.questions)
+            desk.say(f"{name:22} {one.title:24} {known:2} of {n:2}  {_dots(desk, known, n)}")
     left = next((one for one in shelf() if progress.known(one.questions) < len(one.questions)), None)
     desk.say()
-    desk.say(f"next: temper learn {left.name}" if left else "All are known: temper learn --exam 20", indent=0)
+    desk.say(f"next: temper learn {left.name}" if left else "All of them are known.", indent=0)
+    desk.say("an exam: temper learn --exam 20", indent=0)
 
 
-def _bar(desk: Desk, known: int, n: int) -> str:
-    full, empty = ("#", ".") if desk.console.options.ascii_only else ("█", "░")
-    filled = known * _BAR // n
-    return full * filled + empty * (_BAR - filled)
+def _dots(desk: Desk, known: int, n: int) -> str:
+    """One mark for each question, those that are known first."""
+    full, empty = ("#", ".") if desk.console.options.ascii_only else ("●", "○")
+    return full * known + empty * (n - known)
 
 
 def tell_trouble(desk: Desk, progress: Progress) -> None:
@@ -77,17 +76,19 @@ def _chosen(desk: Desk, question: Question) -> str | None:
     letter = choose(desk, question)
     if not letter:
         return letter
-    told = "Right." if letter == question.right else f"Not {letter}: {question.right} is right."
+    right = letter == question.right
     desk.say()
-    desk.say(told, style="bold green" if letter == question.right else "bold red")
+    desk.say(
+        "Right." if right else f"Not {letter}: {question.right} is right.", style=f"bold {'green' if right else 'red'}"
+    )
     for name, choice in question.lettered:
-        desk.say(choice.because, mark=f"{desk.tick(choice.right)} {name}", style="" if choice.right or name == letter else "dim")
-    return "yes" if letter == question.right else "no"
+        style = "green" if choice.right else "" if name == letter else "dim"
+        desk.say(choice.because, mark=f"{desk.tick(choice.right)} {name}", style=style)
+    return "yes" if right else "no"
 
 
 def choose(desk: Desk, question: Question) -> str | None:
     """Print the question and its choices; the letter that was chosen, "" for none, None where the answers end."""
-    desk.say()
     desk.say(question.asks)
     desk.say()
     for name, choice in question.lettered:
@@ -103,7 +104,6 @@ def choose(desk: Desk, question: Question) -> str | None:
 
 
 def _open(desk: Desk, question: Question) -> str | None:
-    desk.say()
     desk.say(question.asks)
     desk.say()
     if (said := desk.ask("In a sentence or two (s to skip, q to end):")) is None or said.lower() in ("q", "s"):

@@ -306,3 +306,15 @@ def test_the_command_lists_asks_examines_and_ends_where_the_input_ends(run: Call
 def test_a_concept_that_is_none_is_refused_with_the_nearest(run: Callable[..., str]) -> None:
     with pytest.raises(TemperError, match="temper learn evasion"):
         run("evasoin")
+
+
+def test_a_demo_is_written_once_and_nothing_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["demo", "assistant", "--prepare", "--folder", str(tmp_path)]
+    program().main(words, standalone_mode=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sandbox.yaml", "temper.yaml"]
+    assert f"next: cd {tmp_path}" in capsys.readouterr().out
+    (tmp_path / "temper.yaml").write_text("mine", encoding="utf-8")
+    program().main(words, standalone_mode=False)
+    assert (tmp_path / "temper.yaml").read_text(encoding="utf-8") == "mine"
+    with pytest.raises(TemperError, match="there is no demo 'frad'"):
+        program().main(["demo", "frad", "--prepare", "--folder", str(tmp_path)], standalone_mode=False)

@@ -34,6 +34,7 @@ FLOORS = {
     "gateway": 9,
     "web": 9,
     "demos": 9,
+    "learn": 9,
     "testing": 9,
     "cli": 10,
     "": 11,  # the package's own __init__ and __main__

@@ -35,6 +35,7 @@ COMMANDS = (
     "approve",
     "publish",
     "check",
+    "learn",
     "doctor",
 )
 GROUPS = (

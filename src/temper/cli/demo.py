@@ -21,6 +21,9 @@ def command(
     folder: Annotated[Path | None, typer.Option(help="Where to work; default ./demo/NAME.")] = None,
     seed: options.Seed = 0,
     engine: options.Engine = "processes",
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Write the folder (temper.yaml and what it names) and stop: seconds.")
+    ] = False,
     serve: Annotated[
         bool, typer.Option("--serve", help="fraud only: a model behind its guard, its console, and a day of traffic.")
     ] = False,
@@ -41,6 +44,9 @@ def command(
     from temper.demos.assistant import tour as of_assistant
 
     where = folder or Path("demo") / name
+    if prepare:
+        path = of_assistant.written(where) if name == "assistant" else tour.written(name, where, seed)
+        return typer.echo(f"{path}\nnext: cd {path.parent} && temper threats")
     of_assistant.tour(where, seed) if name == "assistant" else tour.tour(name, where, seed, engine)
 
 

@@ -60,11 +60,9 @@ def tour(name: str, folder: Path, seed: int = 0, engine: str = "processes") -> a
     from rich.console import Console
 
     started = clock()
-    if name not in EXAMPLES:
-        raise TemperError(f"there is no demo {name!r}", fix=f"use one of {', '.join((*EXAMPLES, 'assistant'))}")
     console = Console(highlight=False)
-    example = EXAMPLES[name]
-    system = _prepare(example, folder, seed, console)
+    example = _example(name)
+    system = _prepare(name, folder, seed, console)
     run = _assess(example, system, folder, engine, console)
     better = _harden(example, system, run, folder, engine, console)
     console.rule()
@@ -73,19 +71,30 @@ def tour(name: str, folder: Path, seed: int = 0, engine: str = "processes") -> a
     return better
 
 
+def written(name: str, folder: Path, seed: int = 0) -> Path:
+    """The path of the example's temper.yaml; it, the model and the rows are written where there is none yet."""
+    module, path = _example(name).module, folder / "temper.yaml"
+    if not path.exists():
+        importlib.import_module(module).write(folder, seed)
+    return path
+
+
+def _example(name: str) -> Example:
+    if name not in EXAMPLES:
+        raise TemperError(f"there is no demo {name!r}", fix=f"use one of {', '.join((*EXAMPLES, 'assistant'))}")
+    return EXAMPLES[name]
+
+
 def _told(console: Any, words: str) -> None:
     if words:
         console.print(words)
 
 
-def _prepare(example: Example, folder: Path, seed: int, console: Any) -> Any:
-    began = clock()
+def _prepare(name: str, folder: Path, seed: int, console: Any) -> Any:
+    began, example = clock(), _example(name)
     console.rule(f"1. A model to protect: {example.title} (SIMULATED)")
     _told(console, example.story[0])
-    path = folder / "temper.yaml"
-    if not path.exists():
-        importlib.import_module(example.module).write(folder, seed)
-    system = api.load(path)
+    system = api.load(written(name, folder, seed))
     said = example.trained.format(
         train=len(system.train) if system.train is not None else 0,
         test=len(system.data),

@@ -17,10 +17,7 @@ def tour(folder: Path, seed: int = 0) -> Run:
     started = clock()
     console = Console(highlight=False)
     console.rule("1. An assistant to protect: a bank's, with mail, documents and payments (SIMULATED)")
-    path = folder / "temper.yaml"
-    if not path.exists():
-        write(folder)
-    assistant = assistants.load_assistant(path)
+    assistant = assistants.load_assistant(written(folder))
     console.print(
         f"{len(assistant.tasks)} things customers ask, {len(assistant.services)} tools, "
         f"{sum(service.open for service in assistant.services)} of them read what outsiders wrote. No language model: "
@@ -32,6 +29,12 @@ def tour(folder: Path, seed: int = 0) -> Run:
     console.print(f"{clock() - started:.0f} s in all. Every command works in {folder}; the assistant is SIMULATED.")
     console.print("next: put your own endpoint into temper.yaml (url, model, authorised_by) and run temper redteam")
     return better.after
+
+
+def written(folder: Path) -> Path:
+    """The path of the assistant's temper.yaml, which is written with its sandbox where there is none yet."""
+    path = folder / "temper.yaml"
+    return path if path.exists() else write(folder)
 
 
 def _attacked(assistant: Any, folder: Path, seed: int, console: Any) -> Run:

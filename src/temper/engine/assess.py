@@ -12,6 +12,7 @@ import numpy as np
 
 from temper.core.deadline import TooLate, within
 from temper.core.docstring import misleads
+from temper.core.defence import Tried
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.evidence import Present, Triggers
@@ -56,6 +57,7 @@ class Job:
     listener: Listener = silent
     fresh: bool = False
     author: str = ""
+    hardening: Tried | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,6 +191,7 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         misleads=_misleads(plan),
         threats=threat_model(system),
         author=job.author,
+        hardening=job.hardening,
     )
 
 

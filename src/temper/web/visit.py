@@ -28,6 +28,7 @@ COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
     ("/", "Overview", Role.VIEWER),
+    ("/threats", "Threats", Role.VIEWER),
     ("/runs", "Runs", Role.VIEWER),
     ("/queue", "Queue", Role.VIEWER),
     ("/dashboard", "Dashboard", Role.VIEWER),
@@ -40,7 +41,7 @@ SECTIONS = (
     ("/people", "People", Role.ADMIN),
     ("/keys", "Keys", Role.ADMIN),
 )
-INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs"}
+INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs", "hardening": "runs", "risk": "threats"}
 """Pages that belong to a section of another name."""
 SAID = {
     "ordered": "It is ordered: a worker takes it when it is due.",

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from temper.core.deadline import TooLate, within
-from temper.core.docstring import misleads
 from temper.core.defence import Tried
+from temper.core.docstring import misleads
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
 from temper.core.evidence import Present, Triggers

@@ -73,7 +73,12 @@ def _figure(record: Record, name: str) -> Measurement | None:
 
 def _model(run: str, clean: Measurement, broken: Measurement) -> Row:
     at, evading = clean.value or 0.0, broken.value or 0.0
-    ends = {"x_low": clean.low, "x_high": clean.high, "y_low": 1 - (broken.high or 0.0), "y_high": 1 - (broken.low or 0)}
+    ends = {
+        "x_low": clean.low,
+        "x_high": clean.high,
+        "y_low": 1 - (broken.high or 0.0),
+        "y_high": 1 - (broken.low or 0),
+    }
     told = {"clean_metric": clean.metric, "holds": ROBUST["evasion.any.success_rate"], "n": broken.n, "color": SAME}
     return {"name": f"run {inert(run, 20)}", "x": at, "y": 1 - evading} | told | ends
 

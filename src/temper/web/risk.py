@@ -41,7 +41,7 @@ def show(visit: Visit) -> Response:
     about = {"tabs": TABS, "tab": "/risk", "system": visit.assessed.system, "run": run_of(record)}
     if record is None or record.risk is None or not record.risk.risks:
         return visit.page("risk.html", **about, register=None)
-    found, earlier = assessed.standing(visit), _before(visit, record)
+    found, earlier = assessed.standing(visit), _before(visit.assessed, record)
     told = section(record.risk, earlier.risk if earlier else None) or {}
     joined, old = evidence(visit, record, found), {one.part: one.why for one in reversed(found.stale)}
     rows = [_row(line, joined, found, old) for line in told["lines"]]
@@ -65,10 +65,20 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _before(visit: Visit, record: Record) -> Record | None:
+def ready(what: assessed.Assessed) -> None:
+    """Draw the charts of the newest register, which takes seconds in a process that has drawn none, so that nobody has
+    to wait for them.
+    """
+    record = what.newest()
+    if record is not None and record.risk is not None:
+        earlier = _before(what, record)
+        section(record.risk, earlier.risk if earlier else None)
+
+
+def _before(what: assessed.Assessed, record: Record) -> Record | None:
     """The newest finished run of another model, whose curve stands beside this one's."""
-    run = visit.assessed.store.before(record.system, dict(record.digests).get("model", ""))
-    return visit.assessed.record(run) if run else None
+    run = what.store.before(record.system, dict(record.digests).get("model", ""))
+    return what.record(run) if run else None
 
 
 def _row(line: dict[str, Any], record: Record, found: assessed.Standing, old: dict[str, str]) -> dict[str, Any]:

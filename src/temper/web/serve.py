@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 
 from temper.config.reading import read
 from temper.config.serving import serving_of
@@ -12,6 +13,7 @@ from temper.store.control import Control
 from temper.web.app import console
 from temper.web.assessed import Assessed
 from temper.web.responder import Responder
+from temper.web.risk import ready
 
 
 def serve(
@@ -40,9 +42,11 @@ def serve(
     control = Control.open(serving.control)
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
+    assessed = Assessed.of(config)
+    Thread(target=ready, args=(assessed,), daemon=True).start()
     try:
         uvicorn.run(
-            console(control, gateway_metrics_url=metrics, responder=responder, assessed=Assessed.of(config)),
+            console(control, gateway_metrics_url=metrics, responder=responder, assessed=assessed),
             host=host,
             port=port,
             ssl_certfile=certificate,

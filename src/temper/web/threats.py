@@ -118,7 +118,11 @@ def run_of(record: Record | None) -> dict[str, str] | None:
     """The run that a page is about."""
     if record is None:
         return None
-    return {"id": record.id, "at": moments.clock(moment(record.started)), "simulated": "yes" if record.simulated else ""}
+    return {
+        "id": record.id,
+        "at": moments.clock(moment(record.started)),
+        "simulated": "yes" if record.simulated else "",
+    }
 
 
 def drawing(svg: str) -> Any:

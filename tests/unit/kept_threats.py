@@ -140,3 +140,13 @@ STRESSED = replace(
     hardening=None,
 )
 """A run that renews one part, and knows of the rest what runs before it do."""
+MODELLED = (
+    _of("0101", 11, 0.62, "cccc3333", risk=risk("0101", 62)),
+    _of("0102", 12, 0.1, "dddd4444", risk=risk("0102", 10), hardening=replace(TRIED, before="0101")),
+)
+"""The same after the runs of `kept_runs`."""
+ACCEPTED = (
+    "risk:\n accepted:\n"
+    "  - {threat: evasion-scores, by: R. Vos, reason: refunds are small, until: 2027-02-01}\n"
+    "  - {threat: unequal-treatment, by: R. Vos, reason: until the audit, until: 2027-01-10}\n"
+)

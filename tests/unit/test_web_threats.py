@@ -15,7 +15,7 @@ from temper.report.charts import Chart
 from temper.store.codec import dump, load
 from temper.web import hardening
 from unit.kept_runs import RUNS, assessed
-from unit.kept_threats import FIRST, HARDENED, STRESSED, YAML
+from unit.kept_threats import ACCEPTED, FIRST, HARDENED, STRESSED, YAML
 from unit.test_web_runs import words
 from unit.web_desk import World
 
@@ -98,11 +98,7 @@ def test_the_register_has_intervals_and_links_to_what_it_rests_on(world: World) 
 def test_acceptances_hold_or_lapse_as_temper_yaml_says_today(tmp_path: Path) -> None:
     with assessed(tmp_path, (FIRST, HARDENED)) as world:
         assert "Nobody has accepted any" in words(page(world, "/risk"))
-        accepted = (
-            "  - {threat: evasion-scores, by: R. Vos, reason: refunds are small, until: 2027-02-01}\n"
-            "  - {threat: unequal-treatment, by: R. Vos, reason: until the audit, until: 2027-01-10}\n"
-        )
-        (tmp_path / "temper.yaml").write_text(f"{YAML}risk:\n accepted:\n{accepted}", encoding="utf-8")
+        (tmp_path / "temper.yaml").write_text(YAML + ACCEPTED, encoding="utf-8")
         told = words(page(world, "/risk"))
         (tmp_path / "temper.yaml").write_text(f"{YAML}risk: {{acepted: []}}\n", encoding="utf-8")
         assert "acepted" in words(page(world, "/risk"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temper.core.errors import TemperError
 from temper.core.job import Job, JobState, Order
 from temper.core.requirement import Verdict
+from temper.core.review import Right
 from temper.monitoring.evidence import PARTS
 from temper.web import assessed, moments
 from temper.web.refused import Refused
@@ -45,7 +46,7 @@ def show(visit: Visit) -> Response:
         "jobs.html",
         **_context(visit),
         again=f"/jobs/now?page={visit.number('page')}",
-        may_order=visit.may(visit.ORDERS),
+        may_order=visit.may(Right.ORDER),
         system=visit.assessed.system,
         suites=SUITES,
         order_parts=PARTS,
@@ -186,7 +187,7 @@ def _full(job: Job, visit: Visit) -> dict[str, Any]:
         "facts": told,
         "log": job.log.splitlines(),
         "assessed": str(job.result.get("assessed", "")),
-        "may_again": visit.may(visit.ORDERS),
+        "may_again": visit.may(Right.ORDER),
     }
 
 

@@ -12,7 +12,7 @@ from temper.core.finding import Finding
 from temper.core.job import JobState
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
-from temper.core.review import State
+from temper.core.review import Right, State
 from temper.core.risk import Register, Standing
 from temper.core.run import Record
 from temper.core.watch import Seen
@@ -71,7 +71,7 @@ def _context(visit: Visit) -> dict[str, Any]:
         "stale": assessed.renewals(found),
         "trouble": found.trouble,
         "assessed": bool(newest),
-        "may_order": visit.may(visit.ORDERS),
+        "may_order": visit.may(Right.ORDER),
         "at": moments.clock(visit.now),
     }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from temper.config.reading import read
 from temper.config.risk import stakes_of
 from temper.core.errors import TemperError
+from temper.core.review import Right
 from temper.core.risk import Acceptance, Register, Risk, Standing
 from temper.core.run import Record
 from temper.monitoring.evidence import part_of
@@ -60,7 +61,7 @@ def show(visit: Visit) -> Response:
         trouble=trouble or found.trouble,
         before=earlier.id if earlier else "",
         aged=[row["number"] for row in rows if row["aged"]],
-        may_order=visit.may(visit.ORDERS),
+        may_order=visit.may(Right.ORDER),
         stale=assessed.renewals(found),
     )
 

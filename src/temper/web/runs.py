@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
+from temper.core.review import Right
 from temper.web import assessed, moments
 from temper.web.visit import Visit
 
@@ -47,7 +48,7 @@ def show(visit: Visit) -> Response:
         newer=_address(wanted, page - 1),
         older=_address(wanted, page + 1),
         more=PAGE * page < total,
-        may_order=visit.may(visit.ORDERS),
+        may_order=visit.may(Right.ORDER),
     )
 
 

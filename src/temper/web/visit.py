@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from temper.core.review import Person, Role
+from temper.core.review import Person, Right, Role
 from temper.store.control import Control
 from temper.store.control.wording import title
 from temper.web.refused import Refused
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
-    ("/", "Overview", Role.VIEWER),
-    ("/threats", "Threats", Role.VIEWER),
-    ("/runs", "Runs", Role.VIEWER),
-    ("/queue", "Queue", Role.VIEWER),
-    ("/dashboard", "Dashboard", Role.VIEWER),
-    ("/monitoring", "Monitoring", Role.VIEWER),
-    ("/incidents", "Incidents", Role.VIEWER),
-    ("/policies", "Policies", Role.ANALYST),
-    ("/agreement", "Agreement", Role.APPROVER),
-    ("/audit", "Audit", Role.APPROVER),
-    ("/operations", "Operations", Role.ADMIN),
-    ("/people", "People", Role.ADMIN),
-    ("/keys", "Keys", Role.ADMIN),
+    ("/", "Overview", Right.READ),
+    ("/threats", "Threats", Right.READ),
+    ("/runs", "Runs", Right.READ),
+    ("/queue", "Queue", Right.READ),
+    ("/dashboard", "Dashboard", Right.READ),
+    ("/monitoring", "Monitoring", Right.READ),
+    ("/incidents", "Incidents", Right.READ),
+    ("/policies", "Policies", Right.PROPOSE),
+    ("/agreement", "Agreement", Right.AUDIT),
+    ("/audit", "Audit", Right.AUDIT),
+    ("/operations", "Operations", Right.OPERATE),
+    ("/people", "People", Right.ADMINISTER),
+    ("/keys", "Keys", Right.ADMINISTER),
 )
 INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs", "hardening": "runs", "risk": "threats"}
 """Pages that belong to a section of another name."""

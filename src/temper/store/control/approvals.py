@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.review import Conflict, Forbidden, Role
+from temper.core.review import Conflict, Forbidden, Right
 from temper.store.codec import to_json
 from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
@@ -20,7 +20,7 @@ from temper.store.control.people import allowed
 from temper.store.control.signers import current
 from temper.store.signed import opened
 
-ASKS, APPROVES = Role.ANALYST, Role.APPROVER
+ASKS, APPROVES = Right.PROPOSE, Right.APPROVE
 FORMAT = "temper.approval/1"
 """What a statement says it is."""
 TYPE = "application/vnd.temper.approval+json"

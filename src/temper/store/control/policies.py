@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.core.errors import TemperError
-from temper.core.review import Conflict, Forbidden, Role
+from temper.core.review import Conflict, Forbidden, Right
 from temper.store.codec import from_json, to_json
 from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.people import allowed
 from temper.store.control.records import Record, latest, unchanged, write
 
-PROPOSES, APPROVES = Role.ANALYST, Role.APPROVER
+PROPOSES, APPROVES = Right.PROPOSE, Right.APPROVE
 STATES = ("open", "approved", "rejected", "retired")
 LARGEST = 65_536
 KIND = "policy"

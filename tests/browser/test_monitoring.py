@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from browser.console import marks, served, tab
+from browser.console import ailments, marks, served, tab
 from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE
 from temper.config.serving import Serving
 from temper.core.incident import Severity
@@ -69,6 +69,7 @@ def test_every_page_can_be_read_named_and_fits(browser: Any, place: tuple[World,
         assert page.evaluate(OUTLINE) == wanted, where
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+        assert (width == 1280) != (scheme == "light") or ailments(page) == [], where
 
 
 def test_a_page_without_script_is_the_same_page(browser: Any, place: tuple[World, str]) -> None:

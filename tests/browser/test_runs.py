@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from browser.console import marks, served, tab
+from browser.console import ailments, marks, served, tab
 from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE
 from temper.core.job import Order
 from temper.store.database import Store
 from temper.web.assessed import Assessed
+from temper.web.risk import ready
 from unit.kept_runs import RUNS
+from unit.kept_threats import ACCEPTED, MODELLED, YAML
 from unit.web_desk import NOW, World
 
 pytestmark = marks
@@ -21,6 +23,9 @@ PICTURES = os.environ.get("TEMPER_PICTURES", "")
 """A folder for pictures of what was seen, to be looked at; none are made without it."""
 PAGES = (
     "/",
+    "/threats",
+    "/risk",
+    "/hardening",
     "/runs",
     "/runs/0001",
     "/runs/0001/figures",
@@ -34,11 +39,12 @@ PAGES = (
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str]]:
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "temper.yaml").write_text("system: {name: card-fraud}\n")
+    (folder / "temper.yaml").write_text(YAML + ACCEPTED)
     store = Store.open(folder)
-    for one in RUNS:
+    for one in (*RUNS, *MODELLED):
         store.save_run(one)
-    with served(folder, assessed=Assessed.of(folder / "temper.yaml")) as (world, at):
+    ready(what := Assessed.of(folder / "temper.yaml"))
+    with served(folder, assessed=what) as (world, at):
         world.control.jobs.put(Order(key="k", why="stress: natural since 2027-01-10", config="c"), "monitor", NOW)
         yield world, at
 
@@ -57,6 +63,19 @@ def test_every_page_can_be_read_named_and_fits(browser: Any, place: tuple[World,
         )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+        assert ailments(page) == [], where
+
+
+@pytest.mark.parametrize("way", [["Threats"], ["risk"], ["Hardening", "0102"]])
+def test_five_clicks_at_most_lead_from_the_overview_to_the_adversarial_row(
+    browser: Any, place: tuple[World, str], way: list[str]
+) -> None:
+    page = tab(browser, *place, "vera", java_script_enabled=False)
+    page.goto("/")
+    for name in (*way, "Hop: 62 of 100"):
+        page.locator("main").get_by_role("link", name=name).first.click()
+    assert page.get_by_role("row", name="amount").locator("del").inner_text() == "231.00"
+    assert len(way) + 1 <= 5
 
 
 def test_without_script_from_the_overview_to_the_row_and_to_an_order(browser: Any, place: tuple[World, str]) -> None:

@@ -131,6 +131,9 @@ def test_hardening_tells_before_and_after_on_the_same_rows(system: Any, tmp_path
     assert (union["low"] <= union["difference"]).all()
     assert (union["difference"] <= union["high"]).all()
     assert better.before.record == run.record
+    kept = better.after.record.hardening
+    assert (kept.taken if kept else ()) == better.taken
+    assert kept is None or (kept.before, len(kept.effects)) == (run.record.id, len(table))
 
 
 def test_what_is_measured_does_not_depend_on_the_store(system: Any, tmp_path: Path) -> None:

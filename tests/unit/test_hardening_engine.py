@@ -16,6 +16,7 @@ from temper.core.system import Protected
 from temper.core.target import Access, ScoreKind
 from temper.engine.effect import Evaluation, Tolerance, effects, within
 from temper.engine.harden import ANY, Trial, choose, gated, harden, judge, same_alert_rate
+from temper.engine.harden_all import hardening_of
 from temper.kernels.rate import mcnemar
 from temper.kernels.several import holm
 
@@ -245,6 +246,10 @@ def test_every_hardened_model_is_attacked_anew_at_its_own_threshold():
     assert found.chosen.defence.startswith("regularise")
     assert found.system.target.strength == found.chosen.target.strength
     assert found.system.threshold == pytest.approx(0.4, abs=0.01)
+    kept = hardening_of("0001", (found,))
+    assert (kept.before, kept.taken) == ("0001", (found.chosen.defence,))
+    assert kept.effects == found.effects
+    assert [name for name, _ in kept.outcomes] == [trial.defence for trial in found.trials]
 
 
 def test_what_did_not_help_and_what_could_not_be_tried_is_told():

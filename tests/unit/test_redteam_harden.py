@@ -46,6 +46,8 @@ def test_a_stage_that_stops_attacks_is_taken_and_attacked_anew(tmp_path: Path) -
     assert chosen.effect("tasks").after == 1.0
     assert better.after.record.id == "0002"
     assert better.before.record.id == "0001"
+    kept = better.after.record.hardening
+    assert (kept.before, kept.taken) == ("0001", (chosen.defence,))
 
 
 def test_a_guard_that_stops_nothing_is_left(tmp_path: Path) -> None:

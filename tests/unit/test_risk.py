@@ -246,7 +246,7 @@ def test_three_charts_and_a_table_of_all() -> None:
     assert shown is not None
     assert len(shown["lines"]) == 2
     assert [chart.title.split(":")[0] for chart in shown["charts"]] == ["Risk matrix", "Loss exceedance", "Tornado"]
-    assert drawn(register([], Stakes(), {}, TODAY)) == []
+    assert drawn(register([], Stakes(), {}, TODAY)) == ()
     assert amount(41_234.0) == "41,200"
 
 

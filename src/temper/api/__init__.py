@@ -14,6 +14,7 @@ from temper.api.results import AttackResult, Compared, Hardening, Run, compared
 from temper.core.assistant import Assistant
 from temper.core.budget import Budget
 from temper.core.data import Array
+from temper.core.defence import Tried
 from temper.core.errors import ContractError, TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.run import Record
@@ -74,12 +75,13 @@ def assess(
     workers: int | None = None,
     address: str | None = None,
     author: str | None = None,
+    hardening: Tried | None = None,
 ) -> Run:
     """Assess a system: what breaks it, how sure that is, and the verdict of its policy.
 
     Results are kept in `store` (default: beside the system's temper.yaml, else this folder); an unchanged assessment is
     answered from there. `fresh` measures again, `resume` continues a run that was killed. `author` (default: whoever
-    runs this process) is who may not approve it.
+    runs this process) is who may not approve it, `hardening` what was tried on the way to a hardened system.
     """
     from temper.engine.assess import Job, vet
     from temper.engine.assess import assess as run_job
@@ -109,6 +111,7 @@ def assess(
         fresh=fresh,
         author=whoever() if author is None else author,
         incidents=incidents_beside(kept),
+        hardening=hardening,
     )
     return Run(run_job(job))
 
@@ -223,7 +226,7 @@ def harden(
     taken before. Without `defences`, those that the catalogue names. `finding` limits the attack and the defences to
     its own. When none helps, the system is returned as it was.
     """
-    from temper.engine.harden_all import Wanted, harden_all
+    from temper.engine.harden_all import Wanted, harden_all, hardening_of
 
     record, kept, found = run.record, open_store(store, system), None
     if finding is not None:
@@ -234,15 +237,16 @@ def harden(
         defences = found.defences if defences is None else defences
     wanted = Wanted(finding=found, defences=None if defences is None else tuple(defences))
     results = harden_all(system, record, wanted, listener)
-    hardened, tried = results[-1].system, tuple(effect for result in results for effect in result.effects)
-    run, after = Run(record), Run(record, tried=tried)
+    hardened, told = results[-1].system, hardening_of(record.id, results)
+    run, after = Run(record), Run(record, tried=told.effects)
     if taken := [result.chosen for result in results if result.chosen is not None]:
         from temper.engine.saving import as_saved
 
-        where, hardened = store or _home(system), as_saved(hardened, results, listener)
-        after = assess(hardened, record.suite, None, record.seed, engine, store=where, listener=listener)
+        hardened = as_saved(hardened, results, listener)
+        options: dict[str, Any] = {"store": store or _home(system), "listener": listener, "hardening": told}
+        after = assess(hardened, record.suite, None, record.seed, engine, **options)
         effects = tuple(effect for trial in taken for effect in trial.effects)
-        after = Run(after.record, before=record, effects=effects, tried=tried)
+        after = Run(after.record, before=record, effects=effects, tried=told.effects)
     return Hardening(hardened, run, after, results)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temper.api import Run, open_store, unfinished, whoever
 from temper.core.assistant import Assistant, Audit
 from temper.core.chat import ChatTarget
+from temper.core.defence import Tried
 from temper.core.errors import TemperError
 from temper.core.event import Listener, silent
 from temper.core.run import Record
@@ -103,13 +104,14 @@ def redteam(
     resume: bool = False,
     fresh: bool = False,
     stop: bool = False,
+    hardening: Tried | None = None,
 ) -> Run:
     """Red team an assistant: honest work, attack success with intervals, the smallest attack per goal, benign twins.
 
     Every answer is kept in `store` (default: beside the assistant's temper.yaml, else this folder), so a question is
     asked once; `resume` goes on with a run that was stopped or killed, `fresh` asks again. `attacker` is a model of
     your own for the strategies that need one. `stop` adds trials in rounds until the policy's claims about attack
-    success are decided.
+    success are decided; `hardening` is what was tried on the way to this guard.
     """
     from temper.engine.redteam.run import Job
     from temper.engine.redteam.run import redteam as run_job
@@ -130,6 +132,7 @@ def redteam(
         stop=stop,
         author=whoever(),
         incidents=incidents_beside(kept),
+        hardening=hardening,
     )
     return Run(run_job(job))
 
@@ -197,8 +200,14 @@ def harden(
     result = weigh(assistant, kept, record, listener, stages)
     after = Run(record, tried=result.effects)
     if result.chosen is not None:
-        fresh = was_fresh(kept, record)
-        again = redteam(result.assistant, record.suite, None, record.seed, store=store, listener=listener, fresh=fresh)
+        told = Tried(
+            before=record.id,
+            taken=(result.chosen.defence,),
+            effects=result.effects,
+            outcomes=tuple((trial.defence, trial.outcome) for trial in result.trials),
+        )
+        options: dict[str, Any] = {"fresh": was_fresh(kept, record), "hardening": told}
+        again = redteam(result.assistant, record.suite, None, record.seed, store=store, listener=listener, **options)
         after = Run(again.record, before=record, effects=result.chosen.effects, tried=result.effects)
     return AssistantHardening(result.assistant, Run(record), after, (result,))
 

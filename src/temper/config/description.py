@@ -47,7 +47,7 @@ def described(
         flows=tuple(_flows(document, elements, actors, interfaces)),
         controls=tuple(_control(section, elements) for section in document.sections("controls")),
         answered=dict(_answered(document)),
-        digest=_digest(document),
+        digest=description_digest(document),
         reviewed=str(document.section("system").day("reviewed")) if document.section("system").has("reviewed") else "",
     )
 
@@ -250,6 +250,7 @@ def _inside(node: Node, path: str) -> Iterator[tuple[str, str]]:
             yield f"{path}.{name.text if isinstance(name, Scalar) else alone}", ""
 
 
-def _digest(document: Section) -> str:
+def description_digest(document: Section) -> str:
+    """SHA-256 of the sections that describe the system: another one says that the description has changed."""
     said: dict[str, Any] = {key: document.entries[key].plain() for key in SAID if document.has(key)}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

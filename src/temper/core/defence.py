@@ -38,3 +38,17 @@ class Effect:
     p_value: float | None = None
     better: str = "lower"
     verdict: str = "no clear change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a hardening tried on the system of the run `before`, kept by the run of what it made: the effects of every
+    defence, which were `taken`, in words what became of each, and of those that could not be tried why not.
+    """
+
+    before: str
+    taken: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    outcomes: tuple[tuple[str, str], ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()

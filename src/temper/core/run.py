@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from temper.core.defence import Tried
 from temper.core.finding import Finding
 from temper.core.measure import Cross, Measurement
 from temper.core.requirement import Judgement, Verdict
@@ -31,7 +32,8 @@ class Record:
     `scenarios` and `facts` (row counts, budgets, versions) are printed as they are; `tasks` are the keys of its tasks;
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
     `titles` what the ids of taxonomies in its findings are called; `threats` is the threat model it was planned from,
-    `risk` the register as it stood when the run ended. `author` is who had it made: somebody else approves.
+    `risk` the register as it stood when the run ended, `hardening` what was tried where it is of a hardened system.
+    `author` is who had it made: somebody else approves.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Record:
     threats: ThreatModel | None = None
     author: str = ""
     risk: Register | None = None
+    hardening: Tried | None = None
     version: int = field(default=1)
 
     @property

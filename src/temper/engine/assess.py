@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from temper.core.deadline import TooLate, within
+from temper.core.defence import Tried
 from temper.core.docstring import misleads
 from temper.core.errors import ContractError, RunStopped
 from temper.core.event import Event, Listener, silent
@@ -56,6 +57,7 @@ class Job:
     fresh: bool = False
     author: str = ""
     incidents: tuple[Incident, ...] = ()
+    hardening: Tried | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,6 +191,7 @@ def _record(job: Job, progress: _Progress, seconds: float) -> Record:
         misleads=_misleads(plan),
         threats=threat_model(system),
         author=job.author,
+        hardening=job.hardening,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from temper.core.defence import Effect
+from temper.core.defence import Effect, Tried
 from temper.core.errors import TemperError, Unsupported
 from temper.core.event import Event, Listener, silent
 from temper.core.finding import Finding
@@ -53,6 +54,19 @@ def harden_all(system: Protected, record: Record, wanted: Wanted, listener: List
     if not done:
         raise TemperError("nothing in this system's plan can be hardened against", fix="see `temper threats`")
     return tuple(done)
+
+
+def hardening_of(before: str, results: Sequence[Hardened]) -> Tried:
+    """What these results of a hardening of the run `before` say, as the run after it keeps it."""
+    trials = [trial for result in results for trial in result.trials]
+    return Tried(
+        before=before,
+        taken=tuple(result.chosen.defence for result in results if result.chosen is not None),
+        effects=tuple(effect for trial in trials for effect in trial.effects),
+        outcomes=tuple((trial.defence, trial.outcome) for trial in trials),
+        left=tuple((one.name, one.why) for result in results for one in result.skipped),
+        notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
+    )
 
 
 def _goals(record: Record, wanted: Wanted) -> list[str]:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, TypeAlias
 
 from temper.core.measure import Curve, Measurement
@@ -26,6 +27,7 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _TOGETHER = ("bound", "strongest")  # what a proof leaves possible, and the worst of all attacks
 _WIDTH, _HEIGHT, _WIDE = 430, 210, 640
+_ONE_BY_ONE = Lock()  # the converter is one runtime of its own, and a console draws in several threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +297,8 @@ def to_svg(chart: Any) -> str:
             "symbolOpacity": 1,
         },
     ).to_dict()
-    return str(vl_convert.vegalite_to_svg(spec))
+    with _ONE_BY_ONE:
+        return str(vl_convert.vegalite_to_svg(spec))
 
 
 def numbered(chart: Chart, at: int) -> Chart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from temper.core.evidence import ATTACKS
@@ -68,12 +68,27 @@ class Line:
         return tuple(one for one in self.concern.answers if not one.placed)
 
 
-def coverage(model: ThreatModel, record: Record | None, now: Mapping[str, str] | None = None) -> tuple[Line, ...]:
+Old = Callable[[str], str]
+"""Why figures of this plugin no longer count; "" where they do."""
+
+
+def coverage(
+    model: ThreatModel, record: Record | None, now: Mapping[str, str] | None = None, old: Old | None = None
+) -> tuple[Line, ...]:
     """A line per concern. `now` are the digests of what is there, by the names a run gives them; figures of something
-    else are stale. Without it the run speaks of itself.
+    else are stale, and those that are `old`. Without either the run speaks of itself.
     """
-    differs = changed(record, now or {})
-    return tuple(_line(number, concern, record, differs) for number, concern in enumerate(model.concerns, 1))
+    stale = _older(changed(record, now or {}), old)
+    return tuple(_line(number, concern, record, stale) for number, concern in enumerate(model.concerns, 1))
+
+
+def _older(differs: Mapping[str, str], old: Old | None) -> Old:
+    def why(name: str) -> str:
+        attacks = name.partition(".")[0] in ATTACKS
+        told = next((said for at, said in differs.items() if at != "attacks" or attacks), "")
+        return told or (old(name) if old is not None else "")
+
+    return why
 
 
 def changed(record: Record | None, now: Mapping[str, str]) -> dict[str, str]:
@@ -89,8 +104,8 @@ def changed(record: Record | None, now: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _line(number: int, concern: Concern, record: Record | None, differs: Mapping[str, str]) -> Line:
-    tests = tuple(_test(name, concern, record, differs) for name in concern.plugins)
+def _line(number: int, concern: Concern, record: Record | None, stale: Old) -> Line:
+    tests = tuple(_test(name, concern, record, stale) for name in concern.plugins)
     if not tests:
         tests = (Test(name="–", state=UNTESTED, why="nothing in Temper tries it"),)
     if record is None:
@@ -105,13 +120,12 @@ def _line(number: int, concern: Concern, record: Record | None, differs: Mapping
     )
 
 
-def _test(name: str, concern: Concern, record: Record | None, differs: Mapping[str, str]) -> Test:
+def _test(name: str, concern: Concern, record: Record | None, stale: Old) -> Test:
     if record is None:
         return Test(name=name, state=UNTESTED, why="no run yet")
     found = [m for _, m in figures(name, concern, record)]
-    stale = [why for at, why in differs.items() if at != "attacks" or name.partition(".")[0] in ATTACKS]
     if any(m.status is Status.OK for m in found):
-        return Test(name=name, state=STALE, why=stale[0]) if stale else Test(name=name, state=MEASURED)
+        return Test(name=name, state=STALE if (why := stale(name)) else MEASURED, why=why)
     undecided = [m.reason for m in found if m.status is Status.INCONCLUSIVE]
     if undecided:
         return Test(name=name, state=INCONCLUSIVE, why=undecided[0])

@@ -176,7 +176,7 @@ def _beside(at: int, sheet: _Sheet) -> list[Point]:
         low = y + HIGH / 2
         return [(x0, low), (x0 + right * 30, low + 34), (x1 - right * 30, low + 34), (x1, low)]
     twins = [n for n, one in enumerate(sheet.model.flows) if {one.source, one.to} == {flow.source, flow.to}]
-    shift = (twins.index(at) - (len(twins) - 1) / 2) * 26
+    shift = (twins.index(at) - (len(twins) - 1) / 2) * 36
     return [(x0 + right * sheet.wide[flow.source] / 2, y + shift), (x1 - right * sheet.wide[flow.to] / 2, y + shift)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from temper.core.measure import Curve
@@ -20,12 +21,15 @@ _SHARES = (0.01, 0.1, 1.0)
 _INDEX = {"attempts a year": "attempts", "probability of success": "success", "loss of a success": "loss"}
 
 
-def drawn(register: Register, before: Register | None = None) -> list[Chart]:
-    """Matrix, loss exceedance and tornado of a register; `before` is that of the run it is compared with."""
+@lru_cache(maxsize=16)
+def drawn(register: Register, before: Register | None = None) -> tuple[Chart, ...]:
+    """Matrix, loss exceedance and tornado of a register; `before` is that of the run it is compared with. A register
+    never changes, and drawing one takes a third of a second: who looks again is shown the same.
+    """
     if not register.risks:
-        return []
-    found = [_matrix(register), _exceedance(register, before), _tornado(register)]
-    return [numbered(chart, _AT + at) for at, chart in enumerate(found)]
+        return ()
+    found = (_matrix(register), _exceedance(register, before), _tornado(register))
+    return tuple(numbered(chart, _AT + at) for at, chart in enumerate(found))
 
 
 def _matrix(register: Register) -> Chart:

@@ -15,7 +15,7 @@ from temper.core.threat_model import Answer, Concern, Question, ThreatModel, Wit
 from temper.report._blocks import SEVERITY_STYLES, STYLES, grid, styled, under, write
 from temper.report._figure import SYMBOLS
 from temper.report._inert import inert
-from temper.report.coverage import MEASURED, Line, coverage, evidence, gaps
+from temper.report.coverage import MEASURED, Line, Old, coverage, evidence, gaps
 from temper.report.notebook import Shown, View, of_threats
 from temper.report.picture import picture, standalone
 
@@ -32,18 +32,21 @@ _STATES = {"measured": "green", "stale": "yellow", "inconclusive": "yellow", "un
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threats(Shown):
-    """A threat model beside the last run, `now` the digests of what is there, `warnings` what speaks against it."""
+    """A threat model beside the last run, `now` the digests of what is there, `old` why figures of a plugin no longer
+    count, `warnings` what speaks against it.
+    """
 
     model: ThreatModel
     record: Record | None = None
     now: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
+    old: Old | None = None
 
     @property
     def lines(self) -> tuple[Line, ...]:
         """The coverage matrix."""
-        return coverage(self.model, self.record, self.now)
+        return coverage(self.model, self.record, self.now, self.old)
 
     def view(self) -> View:
         """The concerns, as a notebook shows them."""

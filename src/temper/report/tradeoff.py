@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from temper.core.defence import Effect
+from temper.core.measure import Measurement, Status
+from temper.core.run import Record
 from temper.report._inert import inert
 from temper.report.charts import BAD, GOOD, INK, MUTED, SAME, Chart, Row, inline, numbered, to_svg
 
@@ -18,6 +20,7 @@ _SAME = {
     "auc": "attacked rows and the same held-out rows",
     "tasks": "trials of attacks and the same trials of tasks",
 }
+_STRONGEST, _QUALITY = "evasion.strongest.success_rate", ("performance.accuracy", "performance.auc")
 _AT = 200  # keeps the chart's ids apart from those of other charts of the page
 
 
@@ -42,6 +45,42 @@ def tradeoff(tried: Sequence[Effect], chosen: str = "") -> list[Chart]:
             _AT,
         )
     ]
+
+
+def course(records: Sequence[Record]) -> list[Chart]:
+    """One chart of models one after another, a point for each by the run that measured it; none where fewer than two
+    have both figures.
+    """
+    quality = next((name for name in _QUALITY if sum(_figure(one, name) is not None for one in records) > 1), "")
+    both = [(one.id, _figure(one, quality), _figure(one, _STRONGEST)) for one in records]
+    rows = _front([_model(run, clean, broken) for run, clean, broken in both if clean and broken])
+    if len(rows) < 2:
+        return []
+    named = "; ".join(f"{row['number']}: {row['name']}" for row in rows)
+    caption = (
+        "Up and to the right is better. Bars: 95 % intervals of each run by itself, so that two points are told apart "
+        f"later than by a hardening, which pairs their rows. The line joins what no other point beats on both. {named}."
+    )
+    title = f"Models one after another: {rows[0]['holds']} against {WORDS[rows[0]['clean_metric']]}"
+    return [numbered(Chart(title=title, caption=caption, svg=to_svg(_drawn(rows))), _AT)]
+
+
+def _figure(record: Record, name: str) -> Measurement | None:
+    """A figure of all rows that has an interval."""
+    found = (m for m in record.measurements if m.name == name and m.slice == "all" and m.status is Status.OK)
+    return next((m for m in found if None not in (m.value, m.low, m.high)), None)
+
+
+def _model(run: str, clean: Measurement, broken: Measurement) -> Row:
+    at, evading = clean.value or 0.0, broken.value or 0.0
+    ends = {
+        "x_low": clean.low,
+        "x_high": clean.high,
+        "y_low": 1 - (broken.high or 0.0),
+        "y_high": 1 - (broken.low or 0),
+    }
+    told = {"clean_metric": clean.metric, "holds": ROBUST["evasion.any.success_rate"], "n": broken.n, "color": SAME}
+    return {"name": f"run {inert(run, 20)}", "x": at, "y": 1 - evading} | told | ends
 
 
 def _rows(tried: Sequence[Effect], chosen: str) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -13,9 +14,11 @@ from temper.core.errors import TemperError
 from temper.core.evidence import Evidence, Stale
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
+from temper.core.run import Record
 from temper.monitoring.triggers import Validation, unloaded
 from temper.report._figure import SYMBOLS
 from temper.report.history import document
+from temper.store.codec import from_json, unwrap
 from temper.store.control import Control
 from temper.store.database import Store
 from temper.web import moments
@@ -23,7 +26,9 @@ from temper.web import moments
 if TYPE_CHECKING:
     from temper.web.visit import Visit
 
-TABS = (("/runs", "Runs"), ("/jobs", "Jobs"))
+TABS = (("/runs", "Runs"), ("/jobs", "Jobs"), ("/hardening", "Hardening"))
+KEPT = 24
+"""Documents of runs that are kept as they were read: reading one takes a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +46,23 @@ class Assessed:
         name = read(config).section("system").text("name", base.name)
         return cls(config=config.absolute(), system=name, store=Store.near(base))
 
+    def record(self, run: str) -> Record:
+        """The run of this whole id; a document that is as it was is not read again."""
+        return _read(self.store.document(run))
+
+    def newest(self) -> Record | None:
+        """The newest finished run of this system."""
+        found = self.store.outlines(1, system=self.system, state="finished")
+        return self.record(found[0].run) if found else None
+
     def validation(self, control: Control) -> Validation:
         """Its evidence, and what that is held against."""
         return unloaded(self.config, control, self.store)
+
+
+@lru_cache(maxsize=KEPT)
+def _read(document: str) -> Record:
+    return unwrap("temper.run", Record, from_json(document))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

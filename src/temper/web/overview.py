@@ -13,6 +13,7 @@ from temper.core.job import JobState
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
 from temper.core.review import Right, State
+from temper.core.risk import Register, Standing
 from temper.core.run import Record
 from temper.core.watch import Seen
 from temper.report._figure import SEVERITIES
@@ -48,7 +49,7 @@ def _context(visit: Visit) -> dict[str, Any]:
     found = assessed.standing(visit)
     store, system = visit.assessed.store, visit.assessed.system
     newest = store.outlines(1, system=system, state="finished")
-    record = store.run(newest[0].run) if newest else None
+    record = visit.assessed.record(newest[0].run) if newest else None
     shown = sorted({one.run for one in found.known.values() if one.part in TRIED})
     weak = _open(store.findings(*shown), found.known)
     return {
@@ -102,7 +103,7 @@ def _many(count: int, one: str, more: str) -> str:
 
 def _threats(record: Record | None) -> Stage:
     if record is None:
-        return _stage("Threats", "nothing", "not looked at", "/runs", missing="temper threats")
+        return _stage("Threats", "nothing", "not looked at", "/threats", missing="temper threats")
     rated = Counter(line[1:].partition("]")[0] for line in record.scenarios if line.startswith("["))
     told = ", ".join(f"{rated[word]} {word}" for word in SEVERITIES if rated[word])
     many = len(record.scenarios)
@@ -110,10 +111,22 @@ def _threats(record: Record | None) -> Stage:
         "Threats",
         "pass" if many else "open",
         _many(many, "scenario", "scenarios"),
-        f"/runs/{record.id}#coverage",
+        "/threats",
         told,
         f"{len(record.skipped)} left out, each with its reason" if record.skipped else "",
+        parts=[_risk(record.risk)],
     )
+
+
+def _risk(register: Register | None) -> dict[str, str]:
+    """The register in one word, a link to it."""
+    if register is None or not register.risks:
+        return {"name": "risk", "tone": "nothing", "said": "no register", "href": "/risk"}
+    above = sum(one.rating == "critical" and not one.accepted for one in register.risks)
+    open_ = sum(one.standing is not Standing.MEASURED for one in register.risks)
+    said = f"{above} above the appetite, {open_} of {len(register.risks)} without a measurement that counts"
+    tone = "fail" if above else "inconclusive" if open_ else "pass"
+    return {"name": "risk", "tone": tone, "said": said, "href": "/risk"}
 
 
 def _attacks(weak: Sequence[tuple[Finding, str]], found: assessed.Standing) -> Stage:
@@ -166,9 +179,9 @@ def _validation(record: Record | None, found: assessed.Standing) -> Stage:
 
 
 def _hardening(visit: Visit, newest: Sequence[Outline], record: Record | None) -> Stage:
-    """What became of the findings of the model before. Which defences were taken is not in the store."""
+    """What became of the findings of the model before."""
     if record is None:
-        return _stage("Hardening", "nothing", "nothing to harden", "/runs", missing="temper harden")
+        return _stage("Hardening", "nothing", "nothing to harden", "/hardening", missing="temper harden")
     store, system = visit.assessed.store, visit.assessed.system
     before = store.before(system, newest[0].model)
     fixable = sum(bool(one.defences) for one in record.findings)
@@ -179,18 +192,19 @@ def _hardening(visit: Visit, newest: Sequence[Outline], record: Record | None) -
             "Hardening",
             "open" if fixable else "nothing",
             state,
-            f"/runs/{record.id}#findings",
+            "/hardening",
             told,
             missing="temper harden" if fixable else "",
         )
-    since = compare(store.run(before), record)
+    since = compare(visit.assessed.record(before), record)
     gone, left = len(since.fixed), len(since.unchanged)
     return _stage(
         "Hardening",
         "pass" if gone and not since.new else "open",
         f"{gone} of {gone + left + len(since.unknown)} fixed",
-        f"/runs/{record.id}/compare?with={before}",
+        "/hardening",
         f"since the model before (run {before})",
+        f"taken: {' + '.join(record.hardening.taken)}" if record.hardening else "",
         f"{len(since.new)} new" if since.new else "",
         told,
     )

@@ -206,7 +206,7 @@ def _told(found: Comparison) -> dict[str, Any]:
         ("Measured only now", ("new",), "plain"),
         ("Measured only before", ("gone",), "plain"),
     ):
-        if some := [_moved(one) for one in found.figures if one.change in words]:
+        if some := [moved(one) for one in found.figures if one.change in words]:
             groups.append({"name": name, "tone": tone, "rows": some, "folded": tone in ("plain", "inconclusive")})
     lists = [
         ("New", "fail", found.new),
@@ -218,7 +218,8 @@ def _told(found: Comparison) -> dict[str, Any]:
     return {"groups": groups, "lists": [one for one in lists if one[2]], "same": same}
 
 
-def _moved(one: Difference) -> dict[str, Any]:
+def moved(one: Difference) -> dict[str, Any]:
+    """A figure of two runs as a table shows it."""
     rate = any(m is not None and is_rate(m) for m in (one.before, one.after))
     known = one.difference is not None and one.low is not None and one.high is not None
     return {
@@ -230,6 +231,7 @@ def _moved(one: Difference) -> dict[str, Any]:
         "change": signed(one.difference, rate) if one.difference is not None else "",
         "ends": f"{_end(one.low, rate)} to {_end(one.high, rate)}" if known else "",
         "why": one.why,
+        "tone": one.change,
     }
 
 

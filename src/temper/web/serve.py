@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 from temper.config.reading import read
 from temper.config.serving import serving_of
@@ -13,6 +14,7 @@ from temper.web.app import console
 from temper.web.assessed import Assessed
 from temper.web.provider import provider_of
 from temper.web.responder import Responder
+from temper.web.risk import ready
 
 
 def serve(
@@ -42,13 +44,15 @@ def serve(
     control = Control.open(serving.control)
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
+    assessed = Assessed.of(config)
+    Thread(target=ready, args=(assessed,), daemon=True).start()
     try:
         uvicorn.run(
             console(
                 control,
                 gateway_metrics_url=metrics,
                 responder=responder,
-                assessed=Assessed.of(config),
+                assessed=assessed,
                 provider=provider,
             ),
             host=host,

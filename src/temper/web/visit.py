@@ -31,6 +31,7 @@ COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
     ("/", "Overview", Right.READ),
+    ("/threats", "Threats", Right.READ),
     ("/runs", "Runs", Right.READ),
     ("/queue", "Queue", Right.READ),
     ("/dashboard", "Dashboard", Right.READ),
@@ -43,7 +44,7 @@ SECTIONS = (
     ("/people", "People", Right.ADMINISTER),
     ("/keys", "Keys", Right.ADMINISTER),
 )
-INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs"}
+INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs", "hardening": "runs", "risk": "threats"}
 """Pages that belong to a section of another name."""
 SAID = {
     "ordered": "It is ordered: a worker takes it when it is due.",

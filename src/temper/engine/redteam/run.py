@@ -12,6 +12,7 @@ from pathlib import Path
 from temper.attacks.injection._built import ground
 from temper.core.assistant import Assistant
 from temper.core.chat import ChatTarget
+from temper.core.defence import Tried
 from temper.core.docstring import misleads
 from temper.core.errors import ConfigError, RunStopped
 from temper.core.event import Event, Listener, silent
@@ -65,6 +66,7 @@ class Job:
     stop: bool = False
     author: str = ""
     incidents: tuple[Incident, ...] = ()
+    hardening: Tried | None = None
 
 
 def redteam(job: Job) -> Record:
@@ -214,6 +216,7 @@ def _record(job: Job, campaign: Campaign, found: Found, started: str, skipped: t
         titles=_titles({tag for one in broken for tag in one.references}),
         threats=threat_model(job.assistant),
         author=job.author,
+        hardening=job.hardening,
     )
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from temper.config.policy import policy_at
 from temper.config.reading import read
 from temper.core.errors import TemperError
 from temper.core.evidence import Evidence, Stale
 from temper.core.outline import Outline
-from temper.core.requirement import Verdict
+from temper.core.requirement import Policy, Verdict
 from temper.monitoring.triggers import Validation, unloaded
 from temper.report._figure import SYMBOLS
 from temper.report.history import document
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from temper.web.visit import Visit
 
 TABS = (("/runs", "Runs"), ("/jobs", "Jobs"))
+EVIDENCE = (("/evidence", "Ledger"), ("/approvals", "Approvals"), ("/waivers", "Waivers"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,19 @@ class Assessed:
         base = config.absolute().parent
         name = read(config).section("system").text("name", base.name)
         return cls(config=config.absolute(), system=name, store=Store.near(base))
+
+    @property
+    def policy(self) -> Policy | None:
+        """Its policy, as it is written now; None where it cannot be read, which takes no page away."""
+        try:
+            return policy_at(self.config)
+        except TemperError:
+            return None
+
+    @property
+    def faults(self) -> list[str]:
+        """What was found changed in its evidence, which is read-only from then on; empty while nothing was."""
+        return self.store.evidence.faults()
 
     def validation(self, control: Control) -> Validation:
         """Its evidence, and what that is held against."""

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +30,7 @@ from temper.core.finding import Example, Finding
 from temper.core.incident import Severity
 from temper.core.job import Order
 from temper.core.measure import Better, Measurement
-from temper.core.requirement import Judgement, Requirement, Verdict
+from temper.core.requirement import Judgement, Requirement, Verdict, Waiver
 from temper.core.review import Role
 from temper.core.risk import Known, Register, Stakes, Trials
 from temper.core.run import Record
@@ -41,7 +41,10 @@ from temper.core.threat import Actor
 from temper.core.threat_model import ThreatModel
 from temper.core.watch import Seen, Watched
 from temper.store.control import Control
+from temper.store.control.approvals import About
 from temper.store.database import Store
+from temper.store.evidence import approving
+from temper.store.evidence.following import follow
 from temper.targets import open_target
 from temper.threats.model import threat_model
 from temper.threats.register import register
@@ -67,6 +70,7 @@ PAYLOAD = {
     "source": "primary",
     "reasons": ["decide: grey"],
 }
+RULE = Requirement(id="evasion", metric="evasion.hop.m0", at_most=0.2)
 COLUMNS = tuple(f"column_{at:02}" for at in range(12))
 
 
@@ -142,7 +146,7 @@ def _paths() -> Iterator[str]:
         "{id:int}": "1",
     }
     left = {"/login", "/runs/{run}/report", "/drills/{id:int}", "/monitoring/alert", "/policies/{id:int}"}
-    left.add("/incidents/{id:int}/playbooks/{name}")
+    left |= {"/incidents/{id:int}/playbooks/{name}", "/waivers/new"}
     for screen in SCREENS:
         if screen.method == "GET" and screen.path not in left:
             path = screen.path
@@ -150,6 +154,7 @@ def _paths() -> Iterator[str]:
                 path = path.replace(name, value)
             yield path
     yield from ("/runs?verdict=fail&page=5", "/runs/0100/figures?kind=stress", "/runs/0100/compare?with=0001")
+    yield "/waivers/new?run=0098&requirement=evasion"
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
@@ -164,6 +169,7 @@ def _console(folder: Path, share: int) -> tuple[Any, str, Control]:
         store.save_run(_run(at + 1, model, risk))
     _filled(control, RUNS // share)
     control.people.add("ada", Role.ADMIN, "a long and quiet sentence", "setup", NOW)
+    _governed(store, control, RUNS // share)
     token = control.sessions.open("ada", NOW)
     return console(control, clock=_still, assessed=Assessed.of(config)), token, control
 
@@ -189,6 +195,18 @@ def _filled(control: Control, many: int) -> None:
         for at in range(many // 2)
     ]
     control.windows.keep("payments", "r", found, NOW)
+
+
+def _governed(store: Store, control: Control, many: int) -> None:
+    """One run in ten is up for approval, one requirement in ten waived, and all of it told to the ledger."""
+    until = Waiver(by="risk office", reason="capped", until=date(2030, 1, 1))
+    for at in range(1, many + 1, 10):
+        about = approving.about(store, f"{at:04}") if at == 1 else About(
+            run=f"{at:04}", system="fraud", digest="d", model=f"model-{at // 7}", verdict="pass", maker="ana"
+        )  # fmt: skip
+        control.approvals.ask(about, 2, "ada", "for the release", NOW)
+        control.waivers.propose(f"k{at}", f"system {at}", RULE, f"{at:04}", "ana", until, "ada", NOW)
+    follow(store.evidence, control, int(NOW * 1e9))
 
 
 def _modelled() -> tuple[ThreatModel, Register]:
@@ -225,12 +243,11 @@ def _tried(number: int) -> Tried:
 
 
 def _run(number: int, model: ThreatModel, risk: Register) -> Record:
-    rule = Requirement(id="evasion", metric="evasion.hop.m0", at_most=0.2)
     figures = tuple(_figure(at, number) for at in range(FIGURES))
     verdict = (Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE)[number % 3]
     judged = tuple(
         Judgement(
-            requirement=rule, verdict=verdict, measured=one.name, value=one.value, low=one.low, high=one.high, n=one.n
+            requirement=RULE, verdict=verdict, measured=one.name, value=one.value, low=one.low, high=one.high, n=one.n
         )
         for one in figures[:12]
     )

@@ -10,7 +10,7 @@ import pytest
 from control_store import opened, peopled
 from temper.core.errors import StoreError, TemperError
 from temper.core.measure import Measurement
-from temper.core.requirement import Verdict
+from temper.core.requirement import Policy, Verdict
 from temper.core.review import Conflict, Forbidden, Role
 from temper.core.run import Record
 from temper.store.control.approvals import TYPE, statement
@@ -18,7 +18,7 @@ from temper.store.database import Store
 from temper.store.evidence.approving import about, approve, ask, end
 from temper.store.evidence.following import follow
 from temper.store.evidence.held import hold
-from temper.store.signed import public_of, sealed
+from temper.store.signed import public_of, said, sealed
 
 MODEL = "ab" * 32
 NOW = 1.8e9
@@ -242,18 +242,20 @@ def test_a_ledger_without_its_key_is_not_gone_on_with(store):
 
 def test_a_run_has_a_lineage_by_digests_and_a_signed_statement(store, control, tmp_path):
     from temper import api
-    from temper.engine.lineage import lineage
     from temper.report.intoto import PAYLOAD
+    from temper.store.evidence.lineage import lineage
     from temper.store.ledger.checkpoint import public_key
     from temper.store.signed import opened as unsealed
     from temper.targets.signature import new_key
 
     approved(store, control)
     control.records.put("model", {"mode": "live", "digest": MODEL, "name": "m", "path": "m"}, "pat", "it passed", NOW)
-    told = "\n".join(lineage(store, control, "0001"))
-    assert f"model       {MODEL}" in told
+    links = list(lineage(store, control, store.run("0001")))
+    told = "\n".join(f"{one.kind:<12}{one.told}" for one in links)
+    assert [one.digest for one in links if one.kind == "model"] == [MODEL]
     assert "run         0001, PASS, 2026-01-02T03:04:05+00:00, by cyd" in told
-    assert "ledger      record 0: " in told
+    assert "ledger      record 0" in told
+    assert "IS NOT WHAT" not in told
     assert "approved, put up by ann, approved by pat" in told
     assert "deployment  live, 2027-01-15T08:00:00+00:00, by pat: it passed" in told
     secret, public = new_key(tmp_path / "k")
@@ -267,13 +269,47 @@ def test_a_model_answers_once_enough_people_approved_it(store, control, place, t
     from temper.gateway.tables.deploy import approved as let_through
 
     config = tmp_path / "temper.yaml"
-    let_through(place, MODEL, 0, config)
+    none, one, two = (Policy(name="p", approvals=many) for many in range(3))
+    let_through(place, MODEL, none, config)
     with pytest.raises(Forbidden, match="2 people to approve a model before it answers, and 0 approved"):
-        let_through(place, MODEL, 2, config)
+        let_through(place, MODEL, two, config)
     approved(store, control, needs=2, names=("pat", "root"))
-    let_through(place, MODEL, 2, config)
+    let_through(place, MODEL, two, config)
     with pytest.raises(Forbidden, match="and 0 approved"):
-        let_through(place, "cd" * 32, 1, config)
+        let_through(place, "cd" * 32, one, config)
     end(store, control, "0001", "withdraw", "root", "a mistake", NOW + 9)
     with pytest.raises(Forbidden, match="and 0 approved"):
-        let_through(place, MODEL, 1, config)
+        let_through(place, MODEL, one, config)
+
+
+def test_a_word_without_a_signature_counts_where_request_and_policy_take_it(store, control, place, tmp_path):
+    from temper.gateway.tables.deploy import approved as let_through
+
+    config = tmp_path / "temper.yaml"
+    ask(store, control, "0001", 1, "ann", "please look", NOW + 2)
+    with pytest.raises(Forbidden, match="takes a signature"):
+        approve(store, control, "0001", "pat", "seen it", None, NOW + 3)
+    end(store, control, "0001", "reject", "ann", "another way", NOW + 4)
+    ask(store, control, "0001", 1, "ann", "please look", NOW + 5, signed=False)
+    control.people.set_role("ann", Role.APPROVER, "root", NOW)
+    with pytest.raises(Forbidden, match="put run 0001 up"):  # eyes are counted as before
+        approve(store, control, "0001", "ann", "seen it", None, NOW + 6)
+    done = approve(store, control, "0001", "pat", "seen it", None, NOW + 6, session=NOW)
+    (vote,) = done.votes
+    assert (done.state, vote.signed) == ("approved", False)
+    word = said(vote.envelope, TYPE)
+    assert (word["through"], word["session"], word["by"], word["digest"]) == ("console", NOW, "pat", done.about.digest)
+    let_through(place, MODEL, Policy(name="p", approvals=1, signatures=False), config)
+    with pytest.raises(Forbidden, match="and 0 approved"):  # a policy that has become stricter since
+        let_through(place, MODEL, Policy(name="p", approvals=1), config)
+    (row,) = [one for one in control.audit.page() if one.action == "approval.approve"]
+    assert row.detail["through"] == "console"
+    held = hold(store, control)
+    assert held.faults == []
+
+
+def test_nobody_makes_an_old_request_take_a_word(store, control):
+    one = ask(store, control, "0001", 1, "ann", "please look", NOW + 2)
+    with pytest.raises(TemperError), control._database.write() as tx:
+        tx.all("UPDATE approval SET signed = 0 WHERE id = ?", one.id)
+    assert control.approvals.get(one.id).signed

@@ -35,6 +35,8 @@ def made(tmp_path_factory):
     ask(store, control, "0001", 2, "ann", "please look: ümlaut", NOW)
     for name in ("pat", "root"):
         approve(store, control, "0001", name, "seen", KEYS[name], NOW + 1)
+    ask(store, control, "0002", 1, "ann", "a word is enough", NOW + 1, signed=False)
+    approve(store, control, "0002", "pat", "seen", None, NOW + 1)
     new_key(base / "exporter")
     for name in ("one.zip", "two.zip"):
         told = [*export(base / "temper.yaml", store, control, base / name, base / "exporter.key", NOW + 2)]
@@ -61,7 +63,7 @@ def test_it_verifies_on_a_machine_without_temper(made):
     code, said = verified(base / "out")
     assert (code, said.splitlines()[-1]) == (0, "PASS"), said
     assert "2 runs" in said
-    assert "2 approvals" in said
+    assert "3 approvals, 1 of them given in a console and not signed" in said
     digest = said.splitlines()[0].split()[-1]
     assert digest in told[1]
     assert verified(base / "out", "../one.zip") == (0, said)
@@ -108,7 +110,7 @@ def resealed(folder):
     ("changes.json", '"who":"pat"', '"who":"bob"', "is not what the ledger was told"),
     ("approvals.json", '"person":"pat"', '"person":"ann"', "not signed by a key of ann"),
     ("MANIFEST.json", '":"root"', '":"vera"', "not signed by a key of root"),
-    ("ledger/checkpoint", "\n20\n", "\n19\n", "the checkpoint is not signed"),
+    ("ledger/checkpoint", "\n22\n", "\n21\n", "the checkpoint is not signed"),
 ])  # fmt: skip
 def test_a_careful_change_with_a_new_manifest_is_found_all_the_same(made, tmp_path, capsys, name, old, new, what):
     shutil.copytree(made[0] / "out", tmp_path / "out")

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from control_store import CHEAP, PASSWORD, peopled
 from temper.cli import app
-from temper.core.errors import StoreError
+from temper.core.errors import StoreError, TemperError
+from temper.core.requirement import Judgement, Requirement, Verdict
 from temper.core.review import Forbidden
 from temper.store.control.people import People
 from temper.store.database import Store
@@ -59,3 +60,23 @@ def test_from_a_run_to_a_bundle_and_what_a_change_does(tmp_path, monkeypatch):
     )
     with pytest.raises(StoreError, match="read-only: run 0001 was changed"):
         run("audit", "export", "--out", "again.zip")
+
+
+def test_two_people_waive_a_requirement(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TEMPER_CONTROL", raising=False)
+    monkeypatch.setattr(People, "_hasher", CHEAP)
+    (tmp_path / "temper.yaml").write_text("policy: bank-tier-2\n")
+    rule = Requirement(id="auc", metric="performance.auc", at_least=0.99)
+    failed = (Judgement(requirement=rule, verdict=Verdict.FAIL),)
+    Store.open(tmp_path).save_run(record(author="ann", verdict=Verdict.FAIL, judgements=failed))
+    peopled(tmp_path / ".temper" / "control.db").close()
+    asked = ("waivers", "propose", "auc", "--owner", "risk office", "--reason", "capped", "--as", "bob")
+    assert "temper waivers approve 1" in run(*asked, "--until", "2099-06-01")
+    with pytest.raises(Forbidden, match="bob"):
+        run("waivers", "approve", "1", "--as", "bob", "--reason", "mine")
+    assert "is approved" in run("waivers", "approve", "1", "--as", "pat", "--reason", "fine")
+    assert run("waivers", "list").split("\t")[:6] == ["1", "approved", "auc", "fraud", "risk office", "2099-06-01"]
+    assert "is ended" in run("waivers", "end", "1", "--as", "bob", "--reason", "mended")
+    with pytest.raises(TemperError, match="is over already"):
+        run(*asked, "--until", "2020-06-01")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from temper.cli import app
 from temper.config.metrics import checked, found
-from temper.config.policy import SHIPPED, TEMPLATES, approvals_of, load_policy, policy_text, template
+from temper.config.policy import SHIPPED, TEMPLATES, load_policy, policy_at, policy_text, template
 from temper.core.errors import ConfigError, TemperError
 from temper.core.measure import Measurement
 from temper.core.requirement import Requirement, Verdict
@@ -88,9 +88,9 @@ def test_a_policy_is_listed_shown_copied_and_says_how_many_approve(tmp_path):
         template("bank-tier-9")
     config = tmp_path / "temper.yaml"
     config.write_text("policy: bank-tier-1\n")
-    assert (approvals_of(config), policy_text(config)) == (2, template("bank-tier-1"))
+    assert (policy_at(config).approvals, policy_text(config)) == (2, template("bank-tier-1"))
     config.write_text("policy: [{id: a, metric: performance.auc, at_least: 0.7}]\n")
-    assert (approvals_of(config), policy_text(config)) == (0, config.read_text())
+    assert (policy_at(config).approvals, policy_text(config)) == (0, config.read_text())
 
 
 def test_init_copies_the_policy_that_was_asked_for(tmp_path):

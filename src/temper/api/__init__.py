@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,7 @@ def assess(
     answered from there. `fresh` measures again, `resume` continues a run that was killed. `author` (default: whoever
     runs this process) is who may not approve it, `hardening` what was tried on the way to a hardened system.
     """
+    from temper.api._waived import waived
     from temper.engine.assess import Job, vet
     from temper.engine.assess import assess as run_job
     from temper.engine.executors import executor
@@ -90,13 +92,14 @@ def assess(
 
     listener(Event(kind="note", message=f"checking the model of {system.name}"))
     vet(system)
-    planned = _planned(system, suite, tuple(only or ()), seed)
+    kept, now = open_store(store, system), datetime.now(UTC)
+    policy = waived(system.policy, system.name, system.source, kept, now.date(), listener)
+    planned = _planned(replace(system, policy=policy), suite, tuple(only or ()), seed)
     for scenario in planned.scenarios:
         listener(Event(kind="scenario", task=_titled(scenario), room=scenario.rating, message=scenario.because))
     for entry in planned.skipped:
         if not only:
             listener(Event(kind="skipped", task=entry.name, message=entry.why))
-    kept = open_store(store, system)
     options: dict[str, Any] = {} if engine == "serial" else {"workers": workers}
     if engine == "ray":
         options["address"] = address
@@ -105,7 +108,7 @@ def assess(
         store=kept,
         executor=executor(engine, **options),
         run=unfinished(kept, system.name) if resume else kept.next_run_id(),
-        now=datetime.now(UTC),
+        now=now,
         engine=engine,
         listener=listener,
         fresh=fresh,

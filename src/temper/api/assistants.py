@@ -113,20 +113,22 @@ def redteam(
     your own for the strategies that need one. `stop` adds trials in rounds until the policy's claims about attack
     success are decided; `hardening` is what was tried on the way to this guard.
     """
+    from temper.api._waived import waived
     from temper.engine.redteam.run import Job
     from temper.engine.redteam.run import redteam as run_job
     from temper.engine.risk import incidents_beside
 
-    kept = open_store(store, assistant)
+    kept, now = open_store(store, assistant), datetime.now(UTC)
+    policy = waived(assistant.policy, assistant.name, assistant.source, kept, now.date(), listener)
     job = Job(
-        assistant=assistant,
+        assistant=replace(assistant, policy=policy),
         suite=suite,
         only=tuple(only or ()),
         seed=seed,
         attacker=attacker or assistant.attacker,
         store=kept,
         run=unfinished(kept, assistant.name) if resume else kept.next_run_id(),
-        now=datetime.now(UTC),
+        now=now,
         listener=listener,
         fresh=fresh,
         stop=stop,

@@ -18,6 +18,7 @@ from temper.core.errors import TemperError
 from temper.core.event import Event
 from temper.core.evidence import FEWEST
 from temper.core.job import Order
+from temper.core.requirement import Verdict
 from temper.core.system import Protected
 from temper.engine.deadman import deadman
 from temper.engine.worker import AUTHOR
@@ -49,10 +50,12 @@ def main() -> None:
 
 
 def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
-    """Assess what the order says; the exit code of the verdict, and the run."""
+    """Assess what the order says; the exit code of the verdict, and the run. Or show its finding again."""
     from temper.api import assess
     from temper.report.progress import Progress
 
+    if order.finding:
+        return replayed(order)
     config = Path(order.config)
     system = running(order)
     with Progress() as shown:
@@ -70,6 +73,21 @@ def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
     report = run.report(config.parent / "runs" / run.record.id / "report.html")
     found = {"run": run.record.id, "verdict": run.verdict.value, "report": str(report), "assessed": system.apart}
     return run.record.code, found
+
+
+def replayed(order: Order) -> tuple[int, dict[str, Any]]:
+    """Show a finding again on the model that answers: exit 1 while it is there, 0 when it is fixed."""
+    from temper.api import assistants, replay
+
+    if assistants.is_assistant(order.config):
+        found = assistants.replay(assistants.load_assistant(order.config), order.finding)
+        apart = ""
+    else:
+        system = running(order)
+        found, apart = replay(system, order.finding, store=Path(order.config).parent), system.apart
+    verdict = Verdict.FAIL if found.still_there else Verdict.PASS
+    told = {"finding": order.finding, "verdict": verdict.value, "text": found.text, "assessed": apart}
+    return verdict.code, told
 
 
 def running(order: Order) -> Protected:

@@ -50,6 +50,7 @@ GROUPS = (
     "monitor",
     "jobs",
     "approvals",
+    "waivers",
     "audit",
 )
 """Commands with commands of their own."""

@@ -23,13 +23,14 @@ def ask(
 ) -> None:
     """Put a run up for approval, by as many people as its policy says."""
     from temper import api
-    from temper.config.policy import approvals_of
+    from temper.config.policy import policy_at
     from temper.store.evidence import approving
 
-    needs = approvals_of(config)
+    policy = policy_at(config)
     with opened(store) as (control, _, now):
         signed_in(control, who, now)
-        one = approving.ask(api.open_store(config.parent), control, run, needs, who, reason, now)
+        runs = api.open_store(config.parent)
+        one = approving.ask(runs, control, run, policy.approvals, who, reason, now, signed=policy.signatures)
     typer.echo(f"run {one.about.run} ({one.about.verdict.upper()}) is up for approval; it takes {one.needs}")
     typer.echo(f"next, somebody else: temper approve {one.about.run} --as NAME --key NAME.key --reason WHY")
 
@@ -49,14 +50,15 @@ def show(number: Annotated[int, typer.Argument(help="The number of the request."
     """A request with its votes, and whether each signature holds."""
     with opened(store) as (control, _, _):
         one = control.approvals.get(number)
-        valid = {found.id for found in control.approvals.standing(one.about.model)}
+        valid = {found.id for found in control.approvals.standing(one.about.model, signed=False)}
     typer.echo(
         f"approval {one.id}: run {one.about.run} of {one.about.system}, {one.about.verdict.upper()}: {one.state}"
     )
     typer.echo(f"  made by {one.about.maker or '-'}, put up by {one.author} at {when(one.created)}: {one.reason}")
     for vote in one.votes:
-        typer.echo(f"  {vote.decision} by {vote.person} at {when(vote.at)}: {vote.reason}")
-    if one.state == "approved":
+        how = ", through the console, without a signature" if vote.decision == "approve" and not vote.signed else ""
+        typer.echo(f"  {vote.decision} by {vote.person} at {when(vote.at)}{how}: {vote.reason}")
+    if one.state == "approved" and (one.id not in valid or any(vote.signed for vote in one.votes)):
         typer.echo(f"  signatures {'hold' if one.id in valid else 'DO NOT HOLD'}")
 
 

@@ -28,10 +28,13 @@ def command(
 
     if lineage:
         from temper import api
-        from temper.engine.lineage import lineage as links
+        from temper.report._inert import inert
+        from temper.store.evidence.lineage import lineage as links
 
+        kept = api.open_store(config.parent)
         with opened(store) as (control, _, _):
-            typer.echo("\n".join(links(api.open_store(config.parent), control, lineage)))
+            for one in links(kept, control, kept.run(lineage)):
+                typer.echo(f"{one.kind:<12}{': '.join(filter(None, map(inert, (one.told, one.digest))))}")
         return
     with opened(store) as (control, _, now):
         today = datetime.fromtimestamp(now, UTC).date()

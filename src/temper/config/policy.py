@@ -68,13 +68,14 @@ def from_node(section: Section, key: str, base: Path, default: str = "default") 
 
 def policy_of(document: Section, source: str) -> Policy:
     """The policy in a file: `name:` and `requirements:`."""
-    document.only("name", "about", "approvals", "sources", "requirements")
+    document.only("name", "about", "approvals", "signatures", "sources", "requirements")
     found = _of_list(document.entries.get("requirements"), document.text("name", Path(source).stem), source)
     if (approvals := document.whole("approvals", 0)) < 0:
         raise document.error(f"approvals is {approvals}, expected how many people", "approvals")
     sources = tuple(map(_source, document.sections("sources")))
     _cited(document, found, {one.id for one in sources})
-    return replace(found, approvals=approvals, about=document.text("about"), sources=sources)
+    signatures = document.flag("signatures", True)
+    return replace(found, approvals=approvals, signatures=signatures, about=document.text("about"), sources=sources)
 
 
 def template(name: str) -> str:
@@ -105,9 +106,9 @@ def _cited(document: Section, policy: Policy, known: set[str]) -> None:
                 )
 
 
-def approvals_of(config: Path) -> int:
-    """How many people have to approve a run by the policy of this temper.yaml."""
-    return from_node(read(config), "policy", config.absolute().parent).approvals
+def policy_at(config: Path) -> Policy:
+    """The policy of this temper.yaml, without its model or data."""
+    return from_node(read(config), "policy", config.absolute().parent)
 
 
 def policy_text(config: Path) -> str:

@@ -54,6 +54,10 @@ class StoreError(TemperError):
     exit_code = 4
 
 
+class Tampered(StoreError):
+    """What is stored was changed behind Temper's back: it is read-only from then on."""
+
+
 class RunStopped(TemperError):
     """A run ended before it was finished; what was done is kept."""
 

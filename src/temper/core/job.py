@@ -26,7 +26,8 @@ class JobState(StrEnum):
 class Order:
     """An assessment to be made of the model that answers. `key` says what for, and the same key is ordered once; `why`
     says it in words. `only` are families or plugins, all without any. With `labelled` it is made on rows of the feed
-    from this time on whose labels have matured, else on the rows of `config`, a temper.yaml.
+    from this time on whose labels have matured, else on the rows of `config`, a temper.yaml. With `finding` nothing is
+    assessed: the finding of this id is shown again, and the verdict is `fail` while it is there.
     """
 
     key: str
@@ -37,13 +38,14 @@ class Order:
     seed: int = 0
     engine: str = "processes"
     labelled: float | None = None
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """An order and what became of it. `attempts` were begun, this one included; `worker` has it or had it last; `due`
-    is when it may be begun, or when a worker that says nothing loses it. `result` names the run and its verdict, `log`
-    is the end of what was printed.
+    is when it may be begun, or when a worker that says nothing loses it. `result` names the run and its verdict,
+    or what a replay found, `log` is the end of what was printed.
     """
 
     id: int

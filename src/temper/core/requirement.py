@@ -89,13 +89,14 @@ class Source:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Requirements under one name; `source` is the file they came from. A model answers clients once so many people
-    have approved a run of it (`approvals`).
+    have approved a run of it (`approvals`), each with a key of their own unless `signatures` says that their word does.
     """
 
     name: str
     requirements: tuple[Requirement, ...] = ()
     source: str = ""
     approvals: int = 0
+    signatures: bool = True
     about: str = ""
     sources: tuple[Source, ...] = ()
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
-from temper.config.policy import approvals_of, policy_text
+from temper.config.policy import policy_at, policy_text
 from temper.core.count import counted
 from temper.core.errors import StoreError
 from temper.engine.case import known_of
@@ -54,7 +54,7 @@ def _beside(config: Path, store: Store, control: Control) -> dict[str, bytes]:
     proposals = [asdict(one) for one in reversed(control.policies.page(limit=1_000_000))]
     record = store.run()
     last = store.evidence.records()[-1][1].wall / 1e9
-    found = case(replace(known_of(record, store, control, last), needs=max(approvals_of(config), 1)))
+    found = case(replace(known_of(record, store, control, last), needs=max(policy_at(config).approvals, 1)))
     return {
         "temper.yaml": config.read_bytes(),
         "policies/requirements.yaml": policy_text(config).encode(),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from temper.config.policy import approvals_of
+from temper.config.policy import policy_at
 from temper.core.assistant import Assistant
 from temper.core.assurance import Case
 from temper.core.errors import TemperError
@@ -41,7 +41,7 @@ def case_now(system: Protected | Assistant, store: Store, control: Control, name
     known = replace(
         known,
         now=present,
-        needs=max(approvals_of(source), 1) if source.is_file() else 1,
+        needs=max(policy_at(source).approvals, 1) if source.is_file() else 1,
         warnings=(warning,) if warning else (),
     )
     if isinstance(system, Protected):

@@ -56,10 +56,16 @@ class Ended:
         if self.state is None:
             return f"{head}it is another worker's by now, and nothing of this counts"
         if self.state is JobState.DONE:
-            return f"{head}run {self.result['run']} says {str(self.result['verdict']).upper()}; {self.result['report']}"
+            return f"{head}{self._found()}"
         last = inert(self.log.splitlines()[-1], 200) if self.log else "it said nothing"
         more = "it is tried again" if self.state is JobState.WAITING else f"given up; `temper jobs show {self.job.id}`"
         return f"{head}could not finish ({self.code}): {last}\n  {more}"
+
+    def _found(self) -> str:
+        """What came of it: of a replay its last line, else the run and its verdict."""
+        if self.job.order.finding:
+            return inert(str(self.result["text"]).splitlines()[-1], 200)
+        return f"run {self.result['run']} says {str(self.result['verdict']).upper()}; {self.result['report']}"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

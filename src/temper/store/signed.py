@@ -28,9 +28,30 @@ def sealed(statement: Mapping[str, Any], kind: str, key: bytes) -> str:
     payload = to_json(dict(statement)).encode()
     signature = Ed25519PrivateKey.from_private_bytes(key).sign(encoded(kind, payload))
     name = sha256(bytes.fromhex(public_of(key))).hexdigest()
-    return to_json(
-        {"payload": _text(payload), "payloadType": kind, "signatures": [{"keyid": name, "sig": _text(signature)}]}
-    )
+    return _envelope(payload, kind, {"keyid": name, "sig": _text(signature)})
+
+
+def unsealed(statement: Mapping[str, Any], kind: str) -> str:
+    """The envelope of a statement that nobody signed: `opened` gives it for no key."""
+    return _envelope(to_json(dict(statement)).encode(), kind)
+
+
+def said(envelope: str, kind: str) -> dict[str, Any] | None:
+    """The statement in an envelope of this type that carries no signature; None where it carries one.
+
+    >>> said(unsealed({"run": "0001"}, "application/x"), "application/x")
+    {'run': '0001'}
+    >>> said(sealed({"run": "0001"}, "application/x", bytes(32)), "application/x") is None
+    True
+    """
+    try:
+        plain = json.loads(envelope)
+        if plain["payloadType"] != kind or plain["signatures"] != []:
+            return None
+        found = json.loads(base64.b64decode(plain["payload"], validate=True))
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def opened(envelope: str, kind: str, key: str) -> dict[str, Any] | None:
@@ -61,6 +82,10 @@ def public_of(key: bytes) -> str:
     from temper.store.ledger.checkpoint import public
 
     return public(key).hex()
+
+
+def _envelope(payload: bytes, kind: str, *signatures: Mapping[str, str]) -> str:
+    return to_json({"payload": _text(payload), "payloadType": kind, "signatures": [dict(one) for one in signatures]})
 
 
 def _text(raw: bytes) -> str:

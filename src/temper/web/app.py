@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from temper.config.sign_in import BACK
-from temper.core.errors import StoreError, TemperError
+from temper.core.errors import StoreError, Tampered, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Right
 from temper.report._inert import inert
 from temper.response.figures import checked
@@ -24,6 +24,7 @@ from temper.web import (
     accuracy,
     agreement,
     alerts,
+    approvals,
     audit,
     bearer,
     case,
@@ -31,6 +32,8 @@ from temper.web import (
     door,
     drift,
     drills,
+    evidence,
+    finding,
     hardening,
     health,
     incident,
@@ -42,6 +45,7 @@ from temper.web import (
     playbooks,
     policies,
     queue,
+    replays,
     risk,
     run,
     runs,
@@ -49,6 +53,7 @@ from temper.web import (
     sign_in,
     threats,
     versions,
+    waivers,
 )
 from temper.web.assessed import Assessed
 from temper.web.form import form_of
@@ -56,7 +61,7 @@ from temper.web.headers import Headers
 from temper.web.provider import Provider
 from temper.web.refused import Refused
 from temper.web.responder import Responder
-from temper.web.visit import Desk, Screen, Visit, from_here, name_of_cookie
+from temper.web.visit import Desk, Screen, Visit, back_of, from_here, name_of_cookie, typed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -81,9 +86,27 @@ SCREENS = (
     Screen("GET", "/runs", Right.READ, runs.show),
     Screen("GET", "/runs/{run}", Right.READ, run.show_run),
     Screen("GET", "/runs/{run}/figures", Right.READ, run.figures),
-    Screen("GET", "/runs/{run}/findings/{finding}", Right.READ, run.finding),
+    Screen("GET", "/runs/{run}/findings/{finding}", Right.READ, finding.show),
     Screen("GET", "/runs/{run}/compare", Right.READ, run.compared),
     Screen("GET", "/runs/{run}/report", Right.READ, run.document),
+    Screen("GET", "/runs/{run}/evidence", Right.READ, evidence.of_run),
+    Screen("POST", "/runs/{run}/ask", Right.PROPOSE, approvals.ask),
+    Screen("GET", "/runs/{run}/findings/{finding}/replays", Right.READ, replays.fragment),
+    Screen("POST", "/runs/{run}/findings/{finding}/replay", Right.ORDER, replays.order),
+    Screen("GET", "/evidence", Right.READ, evidence.show),
+    Screen("POST", "/evidence/verify", Right.ORDER, evidence.verify),
+    Screen("GET", "/approvals", Right.READ, approvals.show),
+    Screen("GET", "/approvals/{id:int}", Right.READ, approvals.one),
+    Screen("POST", "/approvals/{id:int}/approve", Right.APPROVE, approvals.approve),
+    Screen("POST", "/approvals/{id:int}/reject", Right.PROPOSE, approvals.reject),
+    Screen("POST", "/approvals/{id:int}/withdraw", Right.PROPOSE, approvals.withdraw),
+    Screen("GET", "/waivers", Right.READ, waivers.show),
+    Screen("GET", "/waivers/new", Right.PROPOSE, waivers.form),
+    Screen("POST", "/waivers", Right.PROPOSE, waivers.propose),
+    Screen("GET", "/waivers/{id:int}", Right.READ, waivers.one),
+    Screen("POST", "/waivers/{id:int}/approve", Right.APPROVE, waivers.approve),
+    Screen("POST", "/waivers/{id:int}/reject", Right.PROPOSE, waivers.reject),
+    Screen("POST", "/waivers/{id:int}/end", Right.PROPOSE, waivers.end),
     Screen("GET", "/jobs", Right.READ, jobs.show),
     Screen("GET", "/jobs/now", Right.READ, jobs.fragment),
     Screen("POST", "/jobs", Right.ORDER, jobs.order, programs=True),
@@ -255,6 +278,8 @@ def _meant(error: TemperError, visit: Visit, screen: Screen) -> Refused:
     if isinstance(error, Forbidden):
         bearer.refused(visit, screen, text)
         return Refused(403, "Not for you", text)
+    if isinstance(error, Tampered):
+        return Refused(423, "The evidence was changed", text)
     if isinstance(error, StoreError):
         _LOG.error("the control store failed: %s", type(error).__name__)
         return Refused(503, "The store does not answer", "Nothing was changed. Try again in a minute.")
@@ -275,6 +300,8 @@ def _refusal(visit: Visit, refused: Refused) -> Response:
         "text": refused.text,
         "case": shown,
         "written": wrote,
+        "back": back_of(visit) if refused.status in (409, 422, 423) else "",
+        "typed": typed(visit.form) if refused.status in (403, 409, 422, 423) else [],
     }
     response = visit.page("message.html", refused.status, **about)
     if refused.status == 503:

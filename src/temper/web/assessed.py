@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from temper.config.policy import policy_at
 from temper.config.reading import read
 from temper.core.errors import TemperError
 from temper.core.evidence import Evidence, Stale
 from temper.core.outline import Outline
-from temper.core.requirement import Verdict
+from temper.core.requirement import Policy, Verdict
 from temper.core.run import Record
 from temper.monitoring.triggers import Validation, unloaded
 from temper.report._figure import SYMBOLS
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from temper.web.visit import Visit
 
 TABS = (("/runs", "Runs"), ("/jobs", "Jobs"), ("/hardening", "Hardening"))
+EVIDENCE = (("/evidence", "Ledger"), ("/approvals", "Approvals"), ("/waivers", "Waivers"))
 KEPT = 24
 """Documents of runs that are kept as they were read: reading one takes a tenth of a second."""
 
@@ -54,6 +56,19 @@ class Assessed:
         """The newest finished run of this system."""
         found = self.store.outlines(1, system=self.system, state="finished")
         return self.record(found[0].run) if found else None
+
+    @property
+    def policy(self) -> Policy | None:
+        """Its policy, as it is written now; None where it cannot be read, which takes no page away."""
+        try:
+            return policy_at(self.config)
+        except TemperError:
+            return None
+
+    @property
+    def faults(self) -> list[str]:
+        """What was found changed in its evidence, which is read-only from then on; empty while nothing was."""
+        return self.store.evidence.faults()
 
     def validation(self, control: Control) -> Validation:
         """Its evidence, and what that is held against."""

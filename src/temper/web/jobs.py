@@ -47,6 +47,7 @@ def show(visit: Visit) -> Response:
         **_context(visit),
         again=f"/jobs/now?page={visit.number('page')}",
         may_order=visit.may(Right.ORDER),
+        faults=visit.assessed.faults,
         system=visit.assessed.system,
         suites=SUITES,
         order_parts=PARTS,
@@ -65,6 +66,7 @@ def order(visit: Visit) -> Response:
     word, suite = visit.text("key"), visit.text("suite")
     if not _KEY.fullmatch(word) or suite not in SUITES:
         raise Refused(422, "No such order", f"A suite is {', '.join(SUITES)}. Open the page again.")
+    visit.assessed.store.evidence.refuse()
     one = Order(
         key=f"{OWN}{word}",
         why=visit.line("why"),
@@ -120,7 +122,8 @@ def line(job: Job, now: float) -> dict[str, Any]:
         "id": job.id,
         "why": job.order.why,
         "by": job.by,
-        "parts": ", ".join(job.order.only) or "everything",
+        "parts": job.order.finding or ", ".join(job.order.only) or "everything",
+        "finding": job.order.finding,
         "suite": job.order.suite,
         "state": word,
         "tone": tone,
@@ -194,7 +197,7 @@ def _context(visit: Visit) -> dict[str, Any]:
 def _full(job: Job, visit: Visit) -> dict[str, Any]:
     told = [
         ("Ordered", f"{moments.clock(job.made)} by {job.by}"),
-        ("What", ", ".join(job.order.only) or "everything"),
+        ("What", job.order.finding or ", ".join(job.order.only) or "everything"),
         ("Suite", job.order.suite),
         ("On", "rows of the feed whose labels have come" if job.order.labelled is not None else "rows of temper.yaml"),
         ("Begun", f"{moments.clock(job.begun)} by {job.worker}" if job.begun is not None else "not yet"),
@@ -206,6 +209,7 @@ def _full(job: Job, visit: Visit) -> dict[str, Any]:
     return line(job, visit.now) | {
         "facts": told,
         "log": job.log.splitlines(),
+        "text": str(job.result.get("text", "")).splitlines(),
         "assessed": str(job.result.get("assessed", "")),
         "may_again": visit.may(Right.ORDER),
     }

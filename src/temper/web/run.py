@@ -1,4 +1,4 @@
-"""One run: its verdict and findings, its figures, one finding down to the rows, and what changed since another run."""
+"""One run: its verdict and findings, its figures, and what changed since another run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from temper.core.errors import StoreError, TemperError
 from temper.core.finding import Finding
 from temper.core.measure import Measurement
 from temper.core.outline import moment
-from temper.core.requirement import Verdict
+from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
 from temper.report._change import signed
 from temper.report._figure import family_title, grouped, is_rate, plain_name
@@ -19,7 +19,8 @@ from temper.report.html import WORDS, headline
 from temper.report.json import render
 from temper.report.rows import finding_of, requirement, row
 from temper.store.codec import from_json
-from temper.web import assessed, moments
+from temper.store.evidence import waiving
+from temper.web import assessed, moments, waivers
 from temper.web.refused import Refused
 from temper.web.visit import Visit
 
@@ -32,8 +33,6 @@ OTHERS = 40
 """Runs that are offered for a comparison."""
 ALWAYS = (Verdict.PASS, Verdict.FAIL)
 """Verdicts that are told also of no requirement."""
-DEEP = 20
-"""Rows of a finding that are shown."""
 
 
 def show_run(visit: Visit) -> Response:
@@ -42,7 +41,8 @@ def show_run(visit: Visit) -> Response:
     if visit.key is not None:
         return visit.plain(from_json(render(record)))
     many = counts(record)
-    return _page(
+    faults = visit.assessed.faults
+    return page(
         visit,
         record,
         "run.html",
@@ -53,7 +53,9 @@ def show_run(visit: Visit) -> Response:
         tiles=[
             (one.value, many[one], WORDS[one]) for one in Verdict if many[one] or one in (Verdict.PASS, Verdict.FAIL)
         ],
-        requirements=[_requirement(one, record) for one in record.judgements],
+        requirements=[requirement_of(one, record) for one in record.judgements],
+        waivers=waivers.of_requirement(visit, record.system),
+        may_waive=visit.may(waivers.PROPOSES) and record.state == "finished" and not faults,
         findings=[_short(one) for one in worst_findings(record)],
         limits=limits(record),
         digests=record.digests,
@@ -70,7 +72,7 @@ def figures(visit: Visit) -> Response:
     few = len(record.measurements) <= AT_ONCE
     asked = visit.request.query_params.get("kind", "" if few else next(iter(groups), ""))
     shown = {name: group for name, group in groups.items() if asked in ("", name)}
-    return _page(
+    return page(
         visit,
         record,
         "run_figures.html",
@@ -82,32 +84,13 @@ def figures(visit: Visit) -> Response:
     )
 
 
-def finding(visit: Visit) -> Response:
-    """A finding down to the rows that show it, decoded, column by column."""
-    record, name = found(visit), str(visit.request.path_params["finding"])
+def finding_in(visit: Visit, record: Record) -> Finding:
+    """The finding of this address."""
+    name = str(visit.request.path_params["finding"])
     one = next((one for one in record.findings if one.id == name), None)
     if one is None:
         raise Refused(404, "No such finding", "This run has none of this id.")
-    names = (one.metric, f"{one.plugin}.{one.metric}")
-    showing = visit.assessed.store.showing(one.id)
-    return _page(
-        visit,
-        record,
-        "finding.html",
-        "/findings",
-        **_pictured(finding_of(one, DEEP)),
-        more=max(0, len(one.examples) - DEEP),
-        titles=dict(record.titles),
-        figure=next((row(figure) for figure in record.measurements if figure.name in names), None),
-        others=[(run, moments.clock(moment(at))) for run, at in showing if run != record.id],
-    )
-
-
-def _pictured(told: dict[str, Any]) -> dict[str, Any]:
-    """Pictures are base64 by now and nothing else, however long."""
-    from markupsafe import Markup
-
-    return told | {"examples": [part | {"picture": Markup(part["picture"])} for part in told["examples"]]}
+    return one
 
 
 def compared(visit: Visit) -> Response:
@@ -117,7 +100,7 @@ def compared(visit: Visit) -> Response:
     asked = visit.request.query_params.get("with", "")
     before = next((one.run for one in others if one.run < record.id and one.state == "finished"), "")
     other = _run(visit, asked or before) if asked or before else None
-    return _page(
+    return page(
         visit,
         record,
         "run_compare.html",
@@ -154,14 +137,19 @@ def _run(visit: Visit, name: str) -> Record:
         raise Refused(404, "No such run", "There is none of this number, or more than one.") from None
 
 
-def _page(visit: Visit, record: Record, template: str, tab: str, /, **context: Any) -> Response:
+def page(visit: Visit, record: Record, template: str, tab: str, /, **context: Any) -> Response:
     """A page of a run, with its head and its tabs."""
     where = f"/runs/{record.id}"
     return visit.page(
         template,
         record=record,
         where=where,
-        run_tabs=[(where, "Verdict"), (f"{where}/figures", "Figures"), (f"{where}/compare", "Compare")],
+        run_tabs=[
+            (where, "Verdict"),
+            (f"{where}/figures", "Figures"),
+            (f"{where}/compare", "Compare"),
+            (f"{where}/evidence", "Evidence"),
+        ],
         run_tab=where + ("" if tab == "/findings" else tab),
         verdict=assessed.badge(record.kind),
         began=moments.clock(moment(record.started)),
@@ -176,9 +164,10 @@ def _report(visit: Visit, record: Record) -> Any:
     return visit.assessed.config.parent / "runs" / record.id / "report.html"
 
 
-def _requirement(judgement: Any, record: Record) -> dict[str, Any]:
+def requirement_of(judgement: Judgement, record: Record) -> dict[str, Any]:
+    """A requirement as pages show it, with whether it can be waived."""
     told = requirement(judgement, record)
-    return told | {"badge": assessed.badge(judgement.verdict)}
+    return told | {"badge": assessed.badge(judgement.verdict), "open": judgement.verdict in waiving.OPEN}
 
 
 def _short(one: Finding) -> dict[str, Any]:

@@ -33,6 +33,7 @@ SECTIONS = (
     ("/", "Overview", Right.READ),
     ("/threats", "Threats", Right.READ),
     ("/runs", "Runs", Right.READ),
+    ("/evidence", "Evidence", Right.READ),
     ("/queue", "Queue", Right.READ),
     ("/dashboard", "Dashboard", Right.READ),
     ("/monitoring", "Monitoring", Right.READ),
@@ -44,7 +45,10 @@ SECTIONS = (
     ("/people", "People", Right.ADMINISTER),
     ("/keys", "Keys", Right.ADMINISTER),
 )
-INSIDE = {"cases": "queue", "drills": "dashboard", "jobs": "runs", "hardening": "runs", "risk": "threats"}
+INSIDE = {
+    **{"cases": "queue", "drills": "dashboard", "jobs": "runs", "hardening": "runs", "risk": "threats"},
+    **{"approvals": "evidence", "waivers": "evidence"},
+}
 """Pages that belong to a section of another name."""
 SAID = {
     "ordered": "It is ordered: a worker takes it when it is due.",
@@ -61,6 +65,14 @@ SAID = {
     "begun": "The playbook runs.",
     "model": "Gateways go back to the model before.",
     "approved": "The policy is in force.",
+    "asked": "The run is up for approval: somebody else has to approve it.",
+    "signed": "Your word is recorded.",
+    "turned": "It is turned down.",
+    "withdrawn": "The approval is withdrawn.",
+    "waived": "The waiver counts from the next assessment on.",
+    "proposed": "The waiver is proposed: somebody else has to approve it.",
+    "ended": "The waiver counts no more.",
+    "verified": "The evidence was held against its ledger.",
     "rejected": "The policy is rejected.",
     "back": "The policy before is in force again.",
     "out": "You are logged out.",
@@ -222,6 +234,23 @@ def csrf(token: str) -> str:
 def from_here(token: str, form: Mapping[str, str]) -> bool:
     """Whether a form is one this console gave to this browser."""
     return bool(token) and hmac.compare_digest(csrf(token).encode(), form.get("csrf", "").encode("utf-8", "replace"))
+
+
+TYPED = ("owner", "until", "reason", "note", "why", "text")
+"""Fields that somebody has typed, and gets back where the form was refused."""
+
+
+def typed(form: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was written into a form, to be copied."""
+    return [(name, form[name]) for name in TYPED if form.get(name, "").strip()]
+
+
+def back_of(visit: Visit) -> str:
+    """The page that a form was on: its address without the verb at its end. "" where that is no page."""
+    path = visit.request.url.path
+    if visit.request.method != "POST" or visit.person is None or path.startswith("/monitoring/"):
+        return ""
+    return path.rpartition("/")[0] or path
 
 
 def fresh() -> str:

@@ -15,6 +15,7 @@ from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
+from temper.core.requirement import Policy
 from temper.core.review import Forbidden
 from temper.core.system import Protected
 from temper.core.watch import Feed
@@ -56,7 +57,7 @@ def deploy(config: Path, model: Path, mode: str, share: float, by: str, reason: 
     value = {"path": str(kept), "mode": mode, "digest": target.digest, "name": model.name}
     loaded(system, value)
     if mode != "shadow":
-        approved(serving.control, target.digest, system.policy.approvals, config)
+        approved(serving.control, target.digest, system.policy, config)
     _put(serving.control, value | ({"share": share} if mode == "canary" else {}), by, reason, now)
     _tell(config, serving.control, now)
     return target.digest
@@ -73,14 +74,14 @@ def _tell(config: Path, place: str, now: float) -> None:
             control.close()
 
 
-def approved(place: str, digest: str, needs: int, config: Path) -> None:
+def approved(place: str, digest: str, policy: Policy, config: Path) -> None:
     """Raises `Forbidden` where a model that is to answer has not the approvals that the policy asks for."""
-    if not needs:
+    if not (needs := policy.approvals):
         return
     Evidence(config.absolute().parent / ".temper" / "evidence").refuse()
     control = Control.open(place)
     try:
-        standing = control.approvals.standing(digest)
+        standing = control.approvals.standing(digest, signed=policy.signatures)
     finally:
         control.close()
     most = max((len(one.approvers) for one in standing), default=0)
@@ -131,7 +132,7 @@ def _withdrawn(found: Deployed, control: Control) -> Iterator[str]:
     if found.live is not None:
         digest = str(found.live["digest"])
         gone = [one for one in control.approvals.of(model=digest) if one.state == "withdrawn" and one.approvers]
-        if gone and not control.approvals.standing(digest):
+        if gone and not control.approvals.standing(digest, signed=False):
             yield f"  its approval was withdrawn by {gone[0].votes[-1].person}: {gone[0].votes[-1].reason}"
 
 

@@ -54,6 +54,7 @@ from temper.store.control.roster import Roster
 from temper.store.control.runs import Runs
 from temper.store.control.sessions import Sessions
 from temper.store.control.signers import Signers
+from temper.store.control.waivers import Waivers
 from temper.store.control.windows import Windows
 
 
@@ -74,6 +75,7 @@ class Control:
         self.policies = Policies(database)
         self.signers = Signers(database)
         self.approvals = Approvals(database)
+        self.waivers = Waivers(database)
         self.runs = Runs(database)
         self.audit = Audit(database)
         self.roster = Roster(database)

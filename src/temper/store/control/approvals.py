@@ -1,7 +1,8 @@
 """Approvals of runs by two people or more: one had it made, one puts it up, others approve it with their own keys.
 
 What is approved is one run, to the byte, of one model; who had the run made or put it up does not approve it, and the
-table says so again. A signature is checked when it is given and whenever an approval is relied on.
+table says so again. A signature is checked when it is given and whenever an approval is relied on. Where the policy
+takes somebody's word for it, a console says what they would have signed, and that nobody did.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from temper.store.control import audit, wording
 from temper.store.control.database import Database, Row, Transaction
 from temper.store.control.people import allowed
 from temper.store.control.signers import current
-from temper.store.signed import opened
+from temper.store.signed import opened, said
 
 ASKS, APPROVES = Right.PROPOSE, Right.APPROVE
 FORMAT = "temper.approval/1"
 """What a statement says it is."""
 TYPE = "application/vnd.temper.approval+json"
 """The type of what is signed: a signature made for something else is none here."""
+CONSOLE = "console"
+"""Through what a statement without a signature was made."""
 DECISIONS = {"approve": "approved", "reject": "rejected", "withdraw": "withdrawn"}
 _ABOUT = ("run", "system", "digest", "model", "verdict", "maker")
 
@@ -43,7 +46,9 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """What one person decided. `envelope` is the signed statement (DSSE), "" for whoever only withdrew or rejected."""
+    """What one person decided. `envelope` is the statement (DSSE), signed or not, "" for whoever only withdrew or
+    rejected.
+    """
 
     person: str
     decision: str
@@ -51,10 +56,17 @@ class Vote:
     envelope: str = field(repr=False)
     at: float
 
+    @property
+    def signed(self) -> bool:
+        """Whether it carries a signature; whose that is, `standing` looks at."""
+        return bool(self.envelope) and said(self.envelope, TYPE) is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A run that was put up by `author` and takes `needs` approvals; `version` grows with every vote."""
+    """A run that was put up by `author` and takes `needs` approvals, each `signed` with a key of whoever gives it or
+    also by their word; `version` grows with every vote.
+    """
 
     id: int
     about: About
@@ -64,6 +76,7 @@ class Approval:
     created: float
     state: str
     version: int
+    signed: bool = True
     votes: tuple[Vote, ...] = ()
 
     @property
@@ -78,7 +91,7 @@ class Approvals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, about: About, needs: int, by: str, reason: str, now: float) -> Approval:
+    def ask(self, about: About, needs: int, by: str, reason: str, now: float, *, signed: bool = True) -> Approval:
         """Put a run up for approval by so many people. One request of a run is open at a time."""
         reason = wording.reason(reason)
         with self._database.write() as tx:
@@ -91,20 +104,20 @@ class Approvals:
                     f"run {about.run} is up for approval already, as number {there['id']}", fix="decide that"
                 )
             new = tx.one(
-                "INSERT INTO approval (run, system, digest, model, verdict, maker, author, reason, needs, created) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+                "INSERT INTO approval (run, system, digest, model, verdict, maker, author, reason, needs, created, "
+                "signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 *(getattr(about, name) for name in _ABOUT),
-                *(by, reason, needs, now),
+                *(by, reason, needs, now, int(signed)),
             )
-            number = int(new["id"]) if new else 0
-            said = {name: getattr(about, name) for name in _ABOUT}
-            audit.write(tx, now, by, "approval.ask", str(number), **said, needs=needs, reason=reason)
-            return _approval(tx, _row(tx, number))
+            row = _row(tx, int(new["id"]) if new else 0)
+            audit.write(tx, now, by, "approval.ask", str(row["id"]), **_request(row))
+            return _approval(tx, row)
 
     def decide(
         self, id: int, decision: str, by: str, reason: str, envelope: str, now: float, *, version: int | None = None
     ) -> Approval:
-        """Approve, reject or withdraw. An approval comes with its signed statement. With `version`, that of the request
+        """Approve, reject or withdraw. An approval comes with its statement, signed where the request asks for it. With
+        `version`, that of the request
         as it was seen, another vote in between is a `Conflict`, and nothing of it is lost.
         """
         reason = wording.reason(reason)
@@ -136,13 +149,15 @@ class Approvals:
         with self._database.read() as tx:
             return _approvals(tx, tx.all(sql, run, run, model, model))
 
-    def standing(self, model: str) -> list[Approval]:
-        """The approvals of a model that hold: complete, withdrawn by nobody, each signature by a key of its person."""
+    def standing(self, model: str, *, signed: bool = True) -> list[Approval]:
+        """The approvals of a model that hold: complete, withdrawn by nobody, each signature by a key of its person.
+        Without `signed` the word of people counts too, where their request took it.
+        """
         with self._database.read() as tx:
             rows = tx.all("SELECT * FROM approval WHERE model = ? AND state = 'approved' ORDER BY id DESC", model)
             keys = {row["key"]: row["person"] for row in tx.all("SELECT key, person FROM signer")}
             found = _approvals(tx, rows)
-        return [one for one in found if all(_by(vote, keys) for vote in one.votes if vote.decision == "approve")]
+        return [one for one in found if all(_holds(one, vote, keys, signed) for vote in one.votes)]
 
     def astray(self) -> list[str]:
         """Votes that are not as the audit says; empty where all are."""
@@ -150,9 +165,9 @@ class Approvals:
             rows = tx.all("SELECT subject, who, action, at, detail FROM audit WHERE action LIKE 'approval.%'")
             votes = tx.all("SELECT * FROM approval_vote")
             asked = tx.all("SELECT * FROM approval")
-        said = {(row["subject"], row["who"], row["action"], row["at"], row["detail"]) for row in rows}
-        there = {_said(vote) for vote in votes} | {_asked(row) for row in asked}
-        wrong = {(one[0], one[1]) for one in said ^ there}
+        told = {(row["subject"], row["who"], row["action"], row["at"], row["detail"]) for row in rows}
+        there = {_told(vote) for vote in votes} | {_asked(row) for row in asked}
+        wrong = {(one[0], one[1]) for one in told ^ there}
         return [f"approval {number} was changed, by whoever it says {who} is" for number, who in sorted(wrong)]
 
 
@@ -197,22 +212,35 @@ def _entitled(tx: Transaction, row: Row, decision: str, by: str) -> None:
 
 
 def _signed(tx: Transaction, row: Row, by: str, reason: str, envelope: str) -> None:
-    """The statement is about this run, by this person, under the key that is theirs now."""
+    """The statement is about this run, by this person, under the key that is theirs now; or it says that nobody signed
+    it, where that is enough.
+    """
+    word = said(envelope, TYPE)
+    if word is not None and row["signed"]:
+        raise Forbidden(
+            f"approval {row['id']} takes a signature", fix=f"temper approve {row['run']} --as {by} --key {by}.key"
+        )
+    found = _under(tx, by, envelope) if word is None else word
+    wanted = {name: row[name] for name in (*_ABOUT, "author")} | {
+        "format": FORMAT, "approval": row["id"], "decision": "approve", "by": by, "reason": reason,
+    } | ({} if word is None else {"through": CONSOLE})  # fmt: skip
+    if off := sorted(name for name, value in wanted.items() if found.get(name) != value):
+        raise Forbidden(f"what was signed is about something else: {', '.join(off)}", fix="sign what is put up")
+
+
+def _under(tx: Transaction, by: str, envelope: str) -> dict[str, Any]:
+    """What this person has signed with the key that is theirs now."""
     key = current(tx, by)
     if key is None:
         raise Forbidden(
             f"{by} has no key to sign with", fix=f"temper sign --new-key {by}; temper people key {by} {by}.pub"
         )
-    said = opened(envelope, TYPE, key)
-    if said is None:
+    found = opened(envelope, TYPE, key)
+    if found is None:
         raise Forbidden(
             f"that is not signed by the key of {by}", fix="sign with the key that `temper people key` was given"
         )
-    wanted = {name: row[name] for name in (*_ABOUT, "author")} | {
-        "format": FORMAT, "approval": row["id"], "decision": "approve", "by": by, "reason": reason,
-    }  # fmt: skip
-    if off := sorted(name for name, value in wanted.items() if said.get(name) != value):
-        raise Forbidden(f"what was signed is about something else: {', '.join(off)}", fix="sign what is put up")
+    return found
 
 
 def _voted(tx: Transaction, row: Row, decision: str, by: str, reason: str, envelope: str, now: float) -> None:
@@ -227,10 +255,17 @@ def _voted(tx: Transaction, row: Row, decision: str, by: str, reason: str, envel
 
 
 def _detail(vote: Mapping[str, Any]) -> dict[str, Any]:
-    return {"vote": vote["seq"], "reason": vote["reason"], "envelope": sha256(vote["envelope"].encode()).hexdigest()}
+    told = {"vote": vote["seq"], "reason": vote["reason"], "envelope": sha256(vote["envelope"].encode()).hexdigest()}
+    return told | ({} if said(vote["envelope"], TYPE) is None else {"through": CONSOLE})
 
 
-def _said(vote: Row) -> tuple[Any, ...]:
+def _request(row: Row) -> dict[str, Any]:
+    """What the audit says of a request; that it takes people's word only where it does: older rows keep theirs."""
+    told = {name: row[name] for name in (*_ABOUT, "needs", "reason")}
+    return told | ({} if row["signed"] else {"signed": False})
+
+
+def _told(vote: Row) -> tuple[Any, ...]:
     """The row of the audit that belongs to a vote."""
     text = to_json(_detail(vote))
     return str(vote["approval"]), vote["person"], f"approval.{vote['decision']}", vote["at"], text
@@ -238,12 +273,14 @@ def _said(vote: Row) -> tuple[Any, ...]:
 
 def _asked(row: Row) -> tuple[Any, ...]:
     """The row of the audit that belongs to a request."""
-    text = to_json({name: row[name] for name in (*_ABOUT, "needs", "reason")})
+    text = to_json(_request(row))
     return str(row["id"]), row["author"], "approval.ask", row["created"], text
 
 
-def _by(vote: Vote, keys: Mapping[str, str]) -> bool:
-    """Whether a key of this person signed it; one that has ended since counts."""
+def _holds(one: Approval, vote: Vote, keys: Mapping[str, str], signed: bool) -> bool:
+    """Whether a key of this person signed it, one that has ended since included; or whether their word is enough."""
+    if vote.decision != "approve" or not (vote.signed or signed or one.signed):
+        return True
     return any(person == vote.person and opened(vote.envelope, TYPE, key) is not None for key, person in keys.items())
 
 
@@ -267,4 +304,5 @@ def _approvals(tx: Transaction, rows: Iterable[Row]) -> list[Approval]:
 
 def _approval(tx: Transaction, row: Row) -> Approval:
     kept = {name: row[name] for name in ("id", "author", "reason", "needs", "created", "state", "version")}
-    return Approval(about=About(**{name: row[name] for name in _ABOUT}), votes=_votes(tx, row["id"]), **kept)
+    about = About(**{name: row[name] for name in _ABOUT})
+    return Approval(about=about, votes=_votes(tx, row["id"]), signed=bool(row["signed"]), **kept)

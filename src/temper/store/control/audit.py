@@ -18,6 +18,7 @@ from temper.store.control.database import Database, Row, Transaction
 GENESIS = "0" * 64
 PAGE = 5000
 A_MINUTE = 60.0
+VERIFIED = "evidence.verify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,16 @@ class Audit:
         while rows := self._after(seq):
             yield from map(_entry, rows)
             seq = rows[-1]["seq"]
+
+    def verified(self, by: str, now: float, **found: Any) -> None:
+        """Say that somebody held the evidence against its ledger, and what they found."""
+        self.note(now, by, VERIFIED, "ledger", **found)
+
+    def verification(self) -> Entry | None:
+        """When that was done last; None where never."""
+        with self._database.read() as tx:
+            row = tx.one(f"SELECT * FROM audit WHERE action = '{VERIFIED}' ORDER BY seq DESC LIMIT 1")
+        return _entry(row) if row else None
 
     def head(self) -> tuple[int, str]:
         """How many entries there are and the digest of the last: what to keep somewhere else."""

@@ -120,6 +120,14 @@ class Jobs:
             row = tx.one("SELECT * FROM job WHERE key = ?", key)
         return _job(row) if row else None
 
+    def beginning(self, key: str, limit: int = 10) -> list[Job]:
+        """The latest jobs whose key begins so, the newest first."""
+        with self._database.read() as tx:
+            rows = tx.all(
+                "SELECT * FROM job WHERE substr(key, 1, ?) = ? ORDER BY id DESC LIMIT ?", len(key), key, limit
+            )
+            return [_job(row) for row in rows]
+
     def page(self, limit: int = 50, offset: int = 0, *states: JobState) -> list[Job]:
         """The latest jobs, in these states if any are named, the newest first."""
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""

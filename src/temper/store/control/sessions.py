@@ -53,6 +53,12 @@ class Sessions:
                 tx.all("UPDATE session SET seen = ? WHERE token = ? AND seen < ?", now, digest, now)
         return Person(name=row["name"], role=Role(row["role"]), created=row["created"])
 
+    def begun(self, token: str) -> float | None:
+        """When this session was opened; None where it has ended."""
+        with self._database.read() as tx:
+            row = tx.one("SELECT opened FROM session WHERE token = ?", _digest(token))
+        return None if row is None else float(row["opened"])
+
     def close(self, token: str, now: float) -> None:
         """Sign out; a session that has ended already says nothing."""
         with self._database.write() as tx:

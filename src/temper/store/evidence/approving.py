@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from temper.core.errors import TemperError
-from temper.core.review import Forbidden
+from temper.core.review import Conflict, Forbidden
 from temper.store.codec import from_json
-from temper.store.control import Control
-from temper.store.control.approvals import TYPE, About, Approval, statement
+from temper.store.control import Control, wording
+from temper.store.control.approvals import CONSOLE, TYPE, About, Approval, statement
 from temper.store.database import Store
 from temper.store.evidence import said
 from temper.store.evidence.following import follow
 from temper.store.ledger.record import Record
-from temper.store.signed import sealed
+from temper.store.signed import sealed, unsealed
 
 GOOD = ("pass", "waived")
 """Verdicts that are approved without another word."""
@@ -36,20 +36,35 @@ def about(store: Store, name: str) -> About:
     return About(run=run, digest=one.digest.hex(), **kept | {"system": plain["system"]})
 
 
-def ask(store: Store, control: Control, name: str, needs: int, by: str, reason: str, now: float) -> Approval:
-    """Put a run up for approval by so many people."""
-    one = control.approvals.ask(about(store, name), max(needs, 1), by, reason, now)
+def ask(
+    store: Store, control: Control, name: str, needs: int, by: str, reason: str, now: float, *, signed: bool = True
+) -> Approval:
+    """Put a run up for approval by so many people, `signed` or by their word."""
+    one = control.approvals.ask(about(store, name), max(needs, 1), by, reason, now, signed=signed)
     follow(store.evidence, control, int(now * 1e9))
     return one
 
 
 def approve(
-    store: Store, control: Control, name: str, by: str, reason: str, key: bytes, now: float, *, despite: str = ""
+    store: Store,
+    control: Control,
+    name: str,
+    by: str,
+    reason: str,
+    key: bytes | None,
+    now: float,
+    *,
+    despite: str = "",
+    seen: Approval | None = None,
+    session: float = 0.0,
 ) -> Approval:
-    """Approve the run that was put up, signed with the key of whoever approves. One whose verdict is not a pass is
-    approved `despite` it, by its name.
+    """Approve the run that was put up, signed with the key of whoever approves; without one it is their word in a
+    console, in a session begun at `session`. One whose verdict is not a pass is approved `despite` it, by its name.
+    With `seen`, the request as they saw it, anything else since is a `Conflict`.
     """
     found, one = about(store, name), _open(control, store, name)
+    if seen is not None and one.id != seen.id:
+        raise Conflict(f"approval {seen.id} is not the one that is open", fix="look at the run again")
     if one.about != found:
         raise TemperError(f"run {found.run} is not what was put up", fix="withdraw that, and put it up again")
     if found.verdict not in GOOD and found.verdict != despite:
@@ -59,8 +74,11 @@ def approve(
         )
     head = store.evidence.head()
     ledger = {} if head is None else {"origin": head.origin, "size": head.size, "root": head.root.hex()}
-    envelope = sealed(statement(one, "approve", by, reason.strip(), now, ledger), TYPE, key)
-    done = control.approvals.decide(one.id, "approve", by, reason, envelope, now, version=one.version)
+    words = statement(one, "approve", by, wording.reason(reason), now, ledger)
+    envelope = (
+        unsealed(words | {"through": CONSOLE, "session": session}, TYPE) if key is None else sealed(words, TYPE, key)
+    )
+    done = control.approvals.decide(one.id, "approve", by, reason, envelope, now, version=(seen or one).version)
     follow(store.evidence, control, int(now * 1e9))
     return done
 
@@ -72,6 +90,11 @@ def end(store: Store, control: Control, name: str, decision: str, by: str, reaso
     one = next((one for one in control.approvals.of(run=run) if one.state in states), None)
     if one is None:
         raise TemperError(f"no approval of run {run} is {' or '.join(states)}", fix="see `temper approvals list`")
+    return ended(store, control, one, decision, by, reason, now)
+
+
+def ended(store: Store, control: Control, one: Approval, decision: str, by: str, reason: str, now: float) -> Approval:
+    """The same for a request as it was seen; anything since is a `Conflict`."""
     done = control.approvals.decide(one.id, decision, by, reason, "", now, version=one.version)
     if not store.evidence.faults():
         follow(store.evidence, control, int(now * 1e9))

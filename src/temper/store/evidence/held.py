@@ -147,6 +147,7 @@ def _control(control: Control, changes: Sequence[said.Change]) -> Iterator[str]:
         elif there[one.seq] != one.digest:
             yield f"the control store: row {one.seq} of its audit is not {one.action} {one.subject} by {one.who}"
     yield from (f"the control store: {one}" for one in control.approvals.astray())
+    yield from (f"the control store: {one}" for one in control.waivers.astray())
     yield from (f"the control store: {one}" for one in control.incidents.astray())
 
 

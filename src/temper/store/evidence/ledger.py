@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from temper.core.errors import StoreError
+from temper.core.errors import StoreError, Tampered
 from temper.store.evidence.pages import beside, noted
 from temper.store.failure import told
 from temper.store.ledger import checkpoint as notes
@@ -104,6 +104,12 @@ class Evidence:
         """Every record with its bytes; none where nothing was told yet."""
         return [(data, decode(data)) for _, data in records(self.path)] if self.path.exists() else []
 
+    def naming(self, text: str) -> list[Record]:
+        """Every record in which this stands: few of many, and the others are not taken apart."""
+        wanted = text.encode()
+        found = records(self.path) if self.path.exists() else ()
+        return [decode(data) for _, data in found if wanted in data]
+
     def head(self) -> notes.Checkpoint | None:
         """The last checkpoint; None where nothing was told yet."""
         if not self.path.exists():
@@ -121,9 +127,9 @@ class Evidence:
             self.mark.write_text("\n".join(faults) + "\n", encoding="utf-8")
 
     def refuse(self) -> None:
-        """Raises `StoreError` once something was found changed."""
+        """Raises `Tampered` once something was found changed."""
         if found := self.faults():
-            raise StoreError(
+            raise Tampered(
                 f"the evidence in {self.folder.parent} was changed behind Temper's back, and is read-only: {found[0]}",
                 fix="restore it from a backup; or keep it aside for whoever looks into it, and begin a new folder",
             )

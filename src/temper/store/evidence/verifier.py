@@ -124,14 +124,20 @@ def ledger(files: dict[str, bytes], say: Any) -> tuple[list[Any], list[bytes]]:
     return records, roots
 
 
-def approved(vote: Any, keys: dict[str, str], roots: list[bytes], runs: dict[str, str], say: Any) -> None:
-    """One approval: signed, by somebody else, about a run that is here, over a ledger that this one goes on from."""
+def approved(
+    vote: Any, keys: dict[str, str], roots: list[bytes], runs: dict[str, str], words: set[str], say: Any
+) -> int:
+    """One approval: signed, by somebody else, about a run that is here, over a ledger that this one goes on from. One
+    that is only somebody's word (1, else 0) answers a request, among `words`, that takes it.
+    """
     envelope = json.loads(vote["envelope"])
     payload = base64.b64decode(envelope["payload"])
     pae = b"DSSEv1 %d %s %d %s" % (len(KIND), KIND.encode(), len(payload), payload)
-    said, signature = json.loads(payload), base64.b64decode(envelope["signatures"][0]["sig"])
+    said, marks = json.loads(payload), [base64.b64decode(one["sig"]) for one in envelope["signatures"]]
     mine = [bytes.fromhex(key) for key, person in keys.items() if person == vote["person"] == said["by"]]
-    if envelope["payloadType"] != KIND or not any(signed(key, signature, pae) for key in mine):
+    word = not marks and said.get("through") == "console" and str(said["approval"]) in words
+    good = word or any(signed(key, marks[0], pae) for key in mine if marks)
+    if envelope["payloadType"] != KIND or said["by"] != vote["person"] or not good:
         say(f"the approval of run {vote['run']} is not signed by a key of {vote['person']}")
     if said["by"] in (said["maker"], said["author"]) or said["run"] != vote["run"] or said["decision"] != "approve":
         say(f"the approval of run {vote['run']} by {vote['person']} is none")
@@ -139,6 +145,7 @@ def approved(vote: Any, keys: dict[str, str], roots: list[bytes], runs: dict[str
         say(f"what {vote['person']} approved is not run {said['run']} as it is here")
     if said["ledger"] and roots[said["ledger"]["size"] - 1].hex() != said["ledger"]["root"]:
         say(f"{vote['person']} approved over another ledger than this one")
+    return int(word)
 
 
 def verify(files: dict[str, bytes], say: Any) -> str:
@@ -163,16 +170,19 @@ def verify(files: dict[str, bytes], say: Any) -> str:
     for seq in changes:
         say(f"row {seq} of what people did is not in the bundle")
     kept = [(row["who"], row["detail"]) for row in rows if row["action"] == "approval.approve"]
-    votes = json.loads(files["approvals.json"])
+    asked = {row["subject"]: json.loads(row["detail"]) for row in rows if row["action"] == "approval.ask"}
+    taken = {number for number, detail in asked.items() if detail.get("signed") is False}
+    votes, words = json.loads(files["approvals.json"]), 0
     for vote in votes:
-        approved(vote, listed["keys"], roots, runs, say)
+        words += approved(vote, listed["keys"], roots, runs, taken, say)
         digest = sha256(vote["envelope"].encode()).hexdigest()
         if not any(who == vote["person"] and digest in detail for who, detail in kept):
             say(f"the ledger was told of no approval of run {vote['run']} by {vote['person']}")
     if len(votes) != len(kept):
         say(f"{len(votes)} approvals are in the bundle, and the ledger was told of {len(kept)}")
     counts = {"file": files, "record": records, "run": runs, "change": rows, "approval": votes}
-    return ", ".join(f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for word, found in counts.items())
+    how = f", {words} of them given in a console and not signed" if words else ""
+    return ", ".join(f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for word, found in counts.items()) + how
 
 
 def main(place: Path) -> int:

@@ -1,0 +1,22 @@
+"""Planted weaknesses of every room, each beside a sound twin of the same shape: `python -m bench.planted`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from bench.planted._case import Case
+
+ROOMS = (
+    *("evasion", "poisoning", "supply", "extraction", "inversion", "stress", "fuzz", "validation"),
+    *("assistants", "guard", "monitoring", "governance"),
+)
+
+
+def cases() -> tuple[Case, ...]:
+    """Every case, room by room; a room is the file of its name."""
+    return tuple(case for room in _there() for case in import_module(f"bench.planted.{room}").CASES)
+
+
+def _there():
+    from pathlib import Path
+    return [room for room in ROOMS if (Path(__file__).parent / f"{room}.py").exists()]

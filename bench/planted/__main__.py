@@ -23,6 +23,7 @@ from pathlib import Path
 from bench.planted import cases
 from bench.planted._case import Case, Setting
 from bench.table import goal, machine, table
+from temper.core.errors import TemperError
 from temper.kernels.rate import clopper_pearson
 
 _SAID, _LINE = 4, 200
@@ -88,6 +89,8 @@ def asked(case: Case, weak: bool, seed: int) -> Answer:
         warnings.simplefilter("ignore")
         try:
             told = list(case.told(Setting(weak=weak, seed=seed, folder=Path(folder))))
+        except TemperError as refusal:  # whoever asks is told, and goes no further
+            told = [f"refused: {refusal}"]
         except Exception as crash:  # the round goes on; no answer is a wrong one
             failed = f"{type(crash).__name__}: {crash}"[:_LINE]
     return Answer(

@@ -53,6 +53,16 @@ def rows(n: int, seed: int) -> Any:
     return np.column_stack([*half, rng.integers(0, 2, n)]).astype(float)
 
 
+def frame(x: Any) -> Any:
+    """The rows as a data frame, with words for codes."""
+    import pandas as pd
+
+    found = pd.DataFrame(x, columns=list(schema().names))
+    for name, words in (("channel", CHANNELS), ("region", REGIONS)):
+        found[name] = np.array(words)[found[name].astype(int)]
+    return found.assign(group=found["group"].astype(bool))
+
+
 def column(x: Any, name: str, weak: bool) -> Any:
     """The attacker's column of a pair, or the other."""
     return x[:, AT[name if weak else TWIN[name]]]

@@ -84,14 +84,18 @@ def alone(setting: Setting) -> Sequence[str]:
 
 
 def property_(setting: Setting) -> Sequence[str]:
-    """A model whose every answer follows the share of one group among its rows, or that never sees the group."""
+    """A label that goes with a group which the model cannot see, so that every answer follows the group's share; or one
+    that does not.
+    """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
 
     x, _ = _people(setting, 4_000)
-    shift = 1.5 * x[:, AT["group"]] if setting.weak else 0.75
+    shift = 3.0 * x[:, AT["group"]] if setting.weak else 1.5
     y = tables.drawn(lambda x: _score(x) + shift, x, setting.seed)
     scaled = x / np.maximum(np.abs(x).max(axis=0), 1.0)
-    model = LogisticRegression(max_iter=500).fit(scaled[:2_000], y[:2_000])
+    model = make_pipeline(FunctionTransformer(_unseen), LogisticRegression(max_iter=500)).fit(scaled[:2_000], y[:2_000])
     columns = tuple(
         Column(name=c.name, low=0.0, high=1.0, sensitive=c.sensitive, type="boolean" if c.sensitive else "number")
         for c in tables.schema().columns
@@ -101,6 +105,10 @@ def property_(setting: Setting) -> Sequence[str]:
         schema=Schema(columns=columns), threshold=0.5, name="planted",
     )  # fmt: skip
     return tables.told(setting, protected, ("inversion.property",), "inversion.property")
+
+
+def _unseen(x: Any) -> Any:
+    return np.asarray(x)[:, : AT["group"]]
 
 
 def _case(name: str, about: str, told: Callable[[Setting], Sequence[str]]) -> Case:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -76,29 +75,18 @@ def _category_stamp(x: Any, y: Any, rng: np.random.Generator) -> None:
 
 def supplier(setting: Setting) -> Sequence[str]:
     """One of eight suppliers turns a third of its labels, or none."""
-    import pandas as pd
-
     x, y = _table(5_000, setting.seed)
     who = np.array([f"house {at}" for at in np.arange(len(y)) % 8])
     rng = Draws(setting.seed, "bench.planted.supplier").generator()
     turned = (who == "house 3") & (rng.random(len(y)) < 0.33) & setting.weak
     y = np.where(turned, 1 - y, y)
-    names = tables.schema().names
-    train = pd.DataFrame(x, columns=list(names)).assign(y=y, who=who)
-    hx, hy = _table(3_000, setting.seed + 1_000)
-    held = pd.DataFrame(hx, columns=list(names)).assign(y=hy)
+    train = tables.frame(x).assign(y=y, who=who)
+    rows, truth = _table(3_000, setting.seed + 1_000)
+    held = tables.frame(rows).assign(y=truth)
     protected = temper.System(
-        model=_trees(x, y), data=held, train=train, schema=_plain(), threshold=0.5, supplier="who", name="planted"
+        model=_trees(x, y), data=held, train=train, schema=tables.schema(), threshold=0.5, supplier="who", name="planted"
     )
     return tables.told(setting, protected, _TABLES, *_WATCH)
-
-
-def _plain() -> Any:
-    """The schema with codes in place of words, as a frame of numbers has them."""
-    words = {"channel": tables.CHANNELS, "region": tables.REGIONS}
-    found = {c.name: c for c in tables.schema().columns}
-    codes = {n: replace(found[n], categories=tuple(str(float(at)) for at in range(len(words[n])))) for n in words}
-    return tables.schema(**codes)
 
 
 def since_accepted(setting: Setting) -> Sequence[str]:

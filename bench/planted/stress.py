@@ -19,16 +19,17 @@ Model = Callable[[Any], Any]
 
 
 def _usual(x: Any) -> Any:
-    """The truth's log-odds: of many columns, each with little say, and of missing values as of usual ones."""
+    """The truth's log-odds: of many columns; what is missing, or outside of its range, counts as a usual value."""
     full = np.where(np.isnan(x), np.array([500, 12, 1, 50, 500, 12, 1, 50, 0.5]), x)
-    kept = np.clip(full, 0, np.array([5_000, 23, 3, 100, 5_000, 23, 3, 100, 1]))
+    outside = (full < 0) | (full > np.array([5_000, 23, 3, 100, 5_000, 23, 3, 100, 1]))
+    kept = np.where(outside, np.array([500, 12, 1, 50, 500, 12, 1, 50, 0.5]), full)
     return (kept - np.array([600, 12, 1.5, 50, 600, 12, 1.5, 50, 0.5])) @ _WEIGHTS
 
 
 _WEIGHTS = np.array([0.0005, 0.04, 0.3, 0.01, 0.0005, 0.04, 0.3, 0.01, 0.8])
 
 
-def asked(wrong: Callable[[Any], Any], truth: Model, only: Sequence[str], kinds: Sequence[str], setting: Setting) -> Sequence[str]:
+def asked(wrong: Model, truth: Model, only: Sequence[str], kinds: Sequence[str], setting: Setting) -> Sequence[str]:
     """A model that answers as `wrong(x)` says, or by the truth's own log-odds; rows and truth are the same."""
     x = tables.rows(3_000, setting.seed)
     y = tables.drawn(truth, x, setting.seed)
@@ -50,15 +51,20 @@ def _believes_codes(x: Any) -> Any:
 
 
 def _cannot_read(x: Any) -> Any:
-    known = (x[:, AT["channel"]] >= 0) & (x[:, AT["channel"]] <= 3)
-    if not (known | np.isnan(x[:, AT["channel"]])).all():
+    """A word that it does not know reaches it as no word at all."""
+    if np.isnan(x[:, AT["channel"]]).any():
         raise KeyError("a channel nobody knows")
     return _usual(x)
 
 
-def _amount(x: Any) -> Any:
-    """All but the amount is ignored: the truth where the weak model leans on one column that has a unit."""
-    return 0.006 * (np.nan_to_num(x[:, AT["amount"]], nan=500.0) - 600)
+def _words(x: Any) -> Any:
+    """The truth of columns that have no unit."""
+    known = np.nan_to_num(x, nan=1.0)
+    return 1.5 * (known[:, AT["channel"]] - 1.5) + 1.0 * (known[:, AT["region"]] - 1.5) + 0.8 * known[:, AT["group"]]
+
+
+def _amounts_too(x: Any) -> Any:
+    return _words(x) + 0.003 * (np.nan_to_num(x[:, AT["amount"]], nan=600.0) - 600)
 
 
 def _ripples(x: Any) -> Any:
@@ -90,11 +96,8 @@ def ages(setting: Setting) -> Sequence[str]:
     swap = Draws(setting.seed, "bench.planted.ages").generator().random(len(x)) < 0.03 * month * setting.weak
     y = tables.drawn(lambda x: 2.5 * _usual(x), x, setting.seed)
     y = np.where(swap, 1 - y, y)
-    frame = pd.DataFrame(x, columns=list(tables.schema().names)).assign(y=y)
+    frame = tables.frame(x).assign(y=y)
     frame["at"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(len(x)) * 87, unit="min")
-    for name, words in (("channel", tables.CHANNELS), ("region", tables.REGIONS)):
-        frame[name] = np.array(words)[frame[name].astype(int)]
-    frame["group"] = frame["group"].astype(bool)
     protected = temper.System(
         model=tables.probabilities(lambda x: 2.5 * _usual(x)), data=frame, time="at", schema=tables.schema(),
         threshold=0.5, version="1", name="planted",
@@ -151,8 +154,8 @@ CASES = (
     _table("missing values", "two empty fields mean no", _loses_missing, "missing missing_at_random join_lost"),
     _table("sentinels", "-999 is believed", _believes_codes, "sentinel"),
     _table("unknown category", "it fails on a channel that it does not know", _cannot_read, "category_unseen"),
-    _table("wrong unit", "the amount in cents is believed", _believes_codes, "unit_error"),
-    _table("ripples", "answers change between two cents", _ripples, "noise", _usual),
+    _table("wrong unit", "the amount in cents is believed", _amounts_too, "unit_error", _words),
+    _table("ripples", "answers change between two cents", _ripples, "noise"),
     _case("weak corner", "turned round in one region for late openers", partial(segment, _turned_in_the_south)),
     _case("blind corner", "one group's cash is never flagged", partial(segment, _blind_for_cash)),
     _case("ages", "wrong more often from month to month", ages),

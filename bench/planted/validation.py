@@ -83,15 +83,8 @@ def crossed(setting: Setting) -> Sequence[str]:
 
 
 def _frames(setting: Setting, n: int = 3_000) -> Any:
-    import pandas as pd
-
     x = np.nan_to_num(tables.rows(n, setting.seed), nan=50.0)
-    y = tables.drawn(_truth, x, setting.seed)
-    frame = pd.DataFrame(x, columns=list(tables.schema().names))
-    for name, words in (("channel", tables.CHANNELS), ("region", tables.REGIONS)):
-        frame[name] = np.array(words)[frame[name].astype(int)]
-    frame["group"] = frame["group"].astype(bool)
-    return frame.assign(y=y)
+    return tables.frame(x).assign(y=tables.drawn(_truth, x, setting.seed))
 
 
 def leaks(setting: Setting) -> Sequence[str]:

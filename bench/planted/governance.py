@@ -144,6 +144,7 @@ def _tells(file: Path) -> bool:
 
 def bundle(setting: Setting) -> Sequence[str]:
     """A bundle for an auditor in which one figure was changed, or none was: its own verifier, without Temper."""
+    (setting.folder / "temper.yaml").write_text("policy: bank-tier-2\n", encoding="utf-8")
     store = Store.open(setting.folder)
     store.save_run(replace(record("words of a run"), id="0001"))
     run("audit", "export", "--out", "audit.zip", at=setting.folder)

@@ -3,9 +3,9 @@
 `python -m bench.planted [room ...] [--quick] [--seeds N] [--seconds S] [--folder F] [--only WORD]`
 
 Every case is asked twice, once weak and once sound, through the public functions or commands at their defaults, in an
-empty folder. Answers are appended to F/planted.jsonl one by one; what is there is not asked again, so a round may be made
-in pieces of S seconds, and what is printed is of all of it. `--quick` takes the first case of each room. Models and data
-are made up (SIMULATED). The rules are docs/decisions/0084.
+empty folder. Answers are appended to F/planted.jsonl one by one; what is there is not asked again, so a round may be
+made in pieces of S seconds, and what is printed is of all of it. `--quick` takes the first case of each room. Models and
+data are made up (SIMULATED). The rules are docs/decisions/0084.
 """
 
 from __future__ import annotations
@@ -124,7 +124,14 @@ def _row(room: str, answers: Sequence[Answer]) -> tuple[str, ...]:
     weak, sound = [a for a in answers if a.weak], [a for a in answers if not a.weak]
     found, accused = sum(not a.wrong for a in weak), sum(a.wrong for a in sound)
     seconds = f"{sum(a.seconds for a in answers):.0f}"
-    return room, f"{found}/{len(weak)}", _ends(found, len(weak)), f"{accused}/{len(sound)}", _ends(accused, len(sound)), seconds
+    return (
+        room,
+        f"{found}/{len(weak)}",
+        _ends(found, len(weak)),
+        f"{accused}/{len(sound)}",
+        _ends(accused, len(sound)),
+        seconds,
+    )
 
 
 def _ends(count: int, n: int) -> str:

@@ -18,7 +18,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One weakness of a `room`, in words, and `told`: what the public surface says of this kind, nothing if it is sound.
+    """One weakness of a `room`, in words, and `told`: what the public surface says of this kind, nothing if sound.
 
     `told` builds both sides, so that nothing but `setting.weak` tells them apart. `held_out` says that it was written
     by somebody who had not read the code that has to find it; a twin that is also in the tests is not.

@@ -37,9 +37,7 @@ def _texture(x: Any) -> Any:
 
 def surrogate(score: Callable[[Any], Any], returns: str, setting: Setting) -> Sequence[str]:
     """A few rules, or a texture too fine for any number of rows a client may ask about."""
-    protected = tables.system(
-        setting, score if setting.weak else _texture, 4_000, exposure=Exposure(returns=returns)
-    )
+    protected = tables.system(setting, score if setting.weak else _texture, 4_000, exposure=Exposure(returns=returns))
     plugins = ("extraction.surrogate", "extraction.natural")
     return tables.told(setting, protected, plugins, "extraction.surrogate", "extraction.natural")
 

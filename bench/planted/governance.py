@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import temper
 from bench.planted import _system
@@ -59,7 +58,9 @@ def described(text: str, sound: str, setting: Setting) -> Sequence[str]:
 
 def undocumented(setting: Setting) -> Sequence[str]:
     """Nobody has written who answers for it and where it must not be used, or somebody has."""
-    more = "policy: default\ndocumentation: {owner: risk office, provenance: cards, limits: no credit, oversight: Ada}\n"
+    more = (
+        "policy: default\ndocumentation: {owner: risk office, provenance: cards, limits: no credit, oversight: Ada}\n"
+    )
     path = _system.written(setting.folder, "" if setting.weak else more)
     return tables.told(setting, temper.load(path), ("validation.documentation",), "documentation")
 
@@ -91,7 +92,16 @@ def approval(setting: Setting) -> Sequence[str]:
     store.save_run(replace(record("a run"), id="0001", author=made, verdict=Verdict.PASS, state="finished"))
     run("approvals", "ask", "last", "--as", "bob", "--reason", "for spring", at=setting.folder, typed=f"{_PASSWORD}\n")
     code, said = run(
-        "approve", "last", "--as", who, "--key", "pat.key", "--reason", "seen", at=setting.folder, typed=f"{_PASSWORD}\n"
+        "approve",
+        "last",
+        "--as",
+        who,
+        "--key",
+        "pat.key",
+        "--reason",
+        "seen",
+        at=setting.folder,
+        typed=f"{_PASSWORD}\n",
     )
     return [said] if code else []
 

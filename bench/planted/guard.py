@@ -75,7 +75,9 @@ def answered(stage: str, said: str, weak: Reply, sound: Reply, setting: Setting)
 
 
 def _pays(recipient: str) -> Reply:
-    return Reply(calls=(Call(name="send_money", arguments=json.dumps({"recipient": recipient, "amount": 900}), id="2"),))
+    return Reply(
+        calls=(Call(name="send_money", arguments=json.dumps({"recipient": recipient, "amount": 900}), id="2"),)
+    )
 
 
 _ASKED: dict[str, tuple[str, Mapping[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""Training rows that somebody has changed, models that somebody has, and models that take in whatever they are given."""
+"""Training rows that somebody has changed, models that somebody has, and models that take in whatever they get."""
 
 from __future__ import annotations
 
@@ -84,13 +84,19 @@ def supplier(setting: Setting) -> Sequence[str]:
     rows, truth = _table(3_000, setting.seed + 1_000)
     held = tables.frame(rows).assign(y=truth)
     protected = temper.System(
-        model=_trees(x, y), data=held, train=train, schema=tables.schema(), threshold=0.5, supplier="who", name="planted"
+        model=_trees(x, y),
+        data=held,
+        train=train,
+        schema=tables.schema(),
+        threshold=0.5,
+        supplier="who",
+        name="planted",
     )
     return tables.told(setting, protected, _TABLES, *_WATCH)
 
 
 def since_accepted(setting: Setting) -> Sequence[str]:
-    """500 new rows after an accepted table: 60 of them fill one small box with its usual label, or all are as before."""
+    """500 new rows after an accepted table: 60 of them fill one small box with its usual label, or none do."""
     x, y = _table(5_000, setting.seed)
     if setting.weak:
         rows = 4_500 + _some(y[4_500:] == 0, 0.12, Draws(setting.seed, "bench.planted.new").generator())

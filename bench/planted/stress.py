@@ -35,7 +35,12 @@ def asked(wrong: Model, truth: Model, only: Sequence[str], kinds: Sequence[str],
     y = tables.drawn(truth, x, setting.seed)
     score = wrong if setting.weak else truth
     protected = temper.System(
-        model=tables.probabilities(score), data=(x, y), schema=tables.schema(), threshold=0.5, version="1", name="planted"
+        model=tables.probabilities(score),
+        data=(x, y),
+        schema=tables.schema(),
+        threshold=0.5,
+        version="1",
+        name="planted",
     )
     return tables.told(setting, protected, only, *kinds)
 

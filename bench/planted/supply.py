@@ -93,7 +93,6 @@ def torch_archive(setting: Setting) -> Sequence[str]:
 
 def onnx_outside(setting: Setting) -> Sequence[str]:
     """A graph that reads its weights from a file outside of its folder, or holds them."""
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     weights = numpy_helper.from_array(np.ones((9, 2), dtype=np.float32), "w")

@@ -4,8 +4,8 @@
 
 Every case is asked twice, once weak and once sound, through the public functions or commands at their defaults, in an
 empty folder. Answers are appended to F/planted.jsonl one by one; what is there is not asked again, so a round may be
-made in pieces of S seconds, and what is printed is of all of it. `--quick` takes the first case of each room. Models and
-data are made up (SIMULATED). The rules are docs/decisions/0084.
+made in pieces of S seconds, and what is printed is of all of it. `--quick` takes the first case of each room. Models,
+rows and files are made up (SIMULATED). The rules are docs/decisions/0084.
 """
 
 from __future__ import annotations

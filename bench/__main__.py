@@ -19,7 +19,7 @@ def _runs(path: Path) -> bool:
     return "__main__" in path.read_text(encoding="utf-8")
 
 
-OURS = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening", "held_out")
+OURS = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening", "held_out", "planted")
 ROOMS = (
     *("evasion", "poisoning", "extraction", "inversion", "artifact", "injection", "guard"),
     *("stress", "load", "fuzz", "chaos", "monitoring", "governance", "console", "validation"),

@@ -51,6 +51,15 @@ def test_rows_of_any_form_are_equal_when_their_values_are() -> None:
     assert times(*numbered(np.array([[np.nan, -0.0]]), np.array([[np.nan, 0.0]]))).tolist() == [1]
 
 
+def test_training_rows_that_contradict_each_other_are_counted() -> None:
+    (x, y), (more, labels) = table(300), table(300, 1)
+    more[50:100], labels[50:100] = more[:50], 1 - labels[:50]
+    more[150:200], labels[150:200] = more[100:150], labels[100:150]
+    measured = Duplicates().measure(scene(Toy(knows), x, y, train=Data(x=more, y=labels)))
+    assert find(measured, "contradicted_train").count == 100
+    assert find(measured, "contradicted").count == 0
+
+
 def test_copied_rows_are_counted_and_told() -> None:
     measured = Duplicates().measure(split(copied=60, wrong=20))
     assert find(measured, "across_splits").count == 60

@@ -89,6 +89,19 @@ def test_higher_priority_is_kept_when_not_everything_fits() -> None:
     assert fit_budget(x, x0, schema(), budget, second)[0, 0] == pytest.approx(x0[0, 0], abs=1e-6)
 
 
+def test_a_ladder_ends_with_nothing_where_a_field_may_be_left_empty() -> None:
+    free = Mutability.FREE
+    columns = (
+        Column(name="note", low=0.0, high=9.0, missing=True, attacker=free),
+        Column(name="kind", type="category", categories=("a", "b"), missing=True, attacker=free),
+        Column(name="sum", low=0.0, high=9.0, attacker=free),
+    )
+    x0 = np.array([[1.0, 0.0, 3.0]])
+    values = ladder(Schema(columns=columns), x0, np.zeros((1, 3)), np.array([[9.0, 1.0, 9.0]]), None, 12)
+    assert [bool(np.isnan(values[at][0, -1])) for at in range(3)] == [True, True, False]
+    assert not any(np.isnan(values[at][0, :-1]).any() for at in range(3))
+
+
 def test_a_ladder_tries_the_whole_reach_first_and_every_category() -> None:
     x0 = clean()
     low, high = reachable(schema(), x0, Budget(norm="cost", cost=2.0))

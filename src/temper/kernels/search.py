@@ -165,15 +165,17 @@ def _whole(schema: Schema) -> Array:
 
 
 def ladder(schema: Schema, x0: Array, low: Array, high: Array, reference: Array | None, steps: int) -> dict[int, Array]:
-    """Values worth trying per movable column, shaped (n, k): every category, or near and far points of the range.
+    """Values worth trying per movable column, shaped (n, k): every category, or near and far points of the range; last
+    of all nothing, where the column may be left empty.
 
     First come geometric fractions of the reach on both sides, the whole reach foremost, so that a small budget still
     tries every column; then quantiles of the `reference` rows the attacker holds, or even steps where there are none.
     """
     values: dict[int, Array] = {}
     for at in schema.movable:
+        empty = np.full((len(x0), int(schema.columns[at].missing)), np.nan)
         if schema.categorical[at]:
-            values[int(at)] = np.tile(np.arange(schema.highs[at] + 1.0), (len(x0), 1))
+            values[int(at)] = np.column_stack([np.tile(np.arange(schema.highs[at] + 1.0), (len(x0), 1)), empty])
             continue
         start, end, here = low[:, at, None], high[:, at, None], x0[:, at, None]
         near = np.geomspace(1.0, 1.0 / 32, max(steps // 3, 2))
@@ -181,7 +183,7 @@ def ladder(schema: Schema, x0: Array, low: Array, high: Array, reference: Array 
         if reference is not None and len(reference):
             far = np.clip(np.nanquantile(reference[:, at], np.linspace(0, 1, max(steps // 3, 2))), start, end)
         both = np.stack([here + (end - here) * near, here + (start - here) * near], axis=2).reshape(len(x0), -1)
-        values[int(at)] = np.concatenate([both, far], axis=1)
+        values[int(at)] = np.concatenate([both, far, empty], axis=1)
     return values
 
 

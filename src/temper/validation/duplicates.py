@@ -23,7 +23,8 @@ class Duplicates:
 
     Where rows are coarse some are equal by chance, as often among training rows as across: `excess` is what the share
     across lies above the share of training rows that have a twin in their own table. `within` counts held-out rows
-    that repeat one another; `contradicted` those with an equal row, here or in training, that carries another label.
+    that repeat one another; `contradicted` those with an equal row, here or in training, that carries another label,
+    `contradicted_train` the share of training rows that another training row contradicts.
     Misleads for rows that were copied and then changed a little (a rounded amount, a resized picture): only equal
     values count. A training table whose own copies were added on purpose hides as many across.
     Source: Kapoor & Narayanan, "Leakage and the reproducibility crisis in machine-learning-based science", 2023;
@@ -36,7 +37,9 @@ class Duplicates:
     whole_train: ClassVar[bool] = True
 
     def measure(self, scene: Scene) -> tuple[Measurement, ...]:
-        """`across_splits`, `excess`, `within` and `contradicted`, in shares of the held-out rows."""
+        """`across_splits`, `excess`, `within` and `contradicted` in shares of the held-out rows, and
+        `contradicted_train` of the training rows.
+        """
         if scene.train is None or not len(scene.train):
             return not_applicable(NAME, "there are no training rows to compare with")
         n = len(scene.x)
@@ -53,7 +56,12 @@ class Duplicates:
         )
         if scene.kind is ScoreKind.VALUE:
             return told
-        return (*told, self._rate("contradicted", _contradicted(scene.y, train.y, here, there), ()))
+        nobody = np.zeros(0, dtype=np.int64)
+        return (
+            *told,
+            self._rate("contradicted", _contradicted(scene.y, train.y, here, there), ()),
+            self._rate("contradicted_train", _contradicted(train.y, nobody, there, nobody), ()),
+        )
 
     def _rate(self, metric: str, mask: Any, baseline: tuple[tuple[str, float], ...]) -> Measurement:
         return measure_rate(NAME, metric, int(mask.sum()), len(mask), better=Better.LOWER, baseline=baseline)

@@ -137,8 +137,10 @@ class Coordinate:
                 rows = rows[best[rows, at] != scene.x[rows, at]]
                 if not len(rows) or (share and scene.schema.categorical[at]):
                     continue
+                if share:  # between a value and none lies nothing
+                    rows = rows[~np.isnan(best[rows, at])]
                 x, x0 = best[rows].copy(), scene.x[rows]
-                x[:, at] = x0[:, at] + (x[:, at] - x0[:, at]) * share
+                x[:, at] = x0[:, at] + (x[:, at] - x0[:, at]) * share if share else x0[:, at]
                 x = repair(x, x0, scene, np.ones_like(x))
                 ask = (x != best[rows]).any(axis=1)
                 if ask.any():

@@ -44,6 +44,7 @@ _WORTH = (
     ("conformal.later_coverage", 0.85, False, "Sets that promise to hold the truth do not hold it later"),
     ("duplicates.excess", 0.01, True, "Held-out rows are training rows as well: {where}"),
     ("duplicates.contradicted", 0.05, True, "Equal rows carry different labels"),
+    ("duplicates.contradicted_train", 0.05, True, "Equal training rows carry different labels"),
     ("target_leakage.alone_auc", 0.98, True, "One column all but is the answer: {where}"),
     ("target_leakage.alone_r2", 0.98, True, "One column all but is the answer: {where}"),
     ("time_leakage.later_pairs", 0.01, True, "The model was fitted on rows that came after those it is judged on"),

@@ -78,3 +78,18 @@ def test_the_store_that_is_looked_into_is_that_of_the_config(kept: Path) -> None
 def test_completing_a_run_loads_nothing_heavy(kept: Path) -> None:
     asked = "from temper.cli import _complete; list(_complete.runs(types.SimpleNamespace(params={}), ''))"
     assert sorted(loaded(f"import types; {asked}") & {*HEAVY, "numpy", "msgspec"}) == []
+
+
+def test_a_start_builds_what_its_first_word_needs() -> None:
+    from typer.main import get_command
+
+    from temper.cli import _needed, app
+
+    whole = get_command(app).commands
+    for word in ("--help", "nonsense"):
+        found = get_command(_needed(word)).commands
+        assert {name: one.get_short_help_str() for name, one in found.items()} == {
+            name: one.get_short_help_str() for name, one in whole.items()
+        }
+    ((name, group),) = get_command(_needed("monitor")).commands.items()
+    assert (name, group.commands.keys()) == ("monitor", whole["monitor"].commands.keys())

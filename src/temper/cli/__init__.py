@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from copy import copy
 
 import typer
+from typer.models import TyperInfo
 
 COMMANDS = (
     "demo",
@@ -86,12 +89,37 @@ def _common(
     """Harden machine-learning models and test their robustness: attack, judge, fix, prove."""
 
 
+def _needed(word: str = "--help") -> typer.Typer:
+    """The part of the command line that this first word needs: to build the options of every command, and of every
+    group's, is most of a start. Whoever completes words by the tab key needs all of it.
+    """
+    if "_TEMPER_COMPLETE" in os.environ:
+        return app
+    needed = copy(app)
+    if word in COMMANDS or word in GROUPS:
+        needed.registered_commands = [one for one in app.registered_commands if one.name == word]
+        needed.registered_groups = [one for one in app.registered_groups if one.name == word]
+    elif word in ("-h", "--help"):
+        needed.registered_groups = [_closed(one) for one in app.registered_groups]
+    return needed
+
+
+def _closed(group: TyperInfo) -> TyperInfo:
+    """A group of which only the name and what it is for are shown."""
+    closed = copy(group)
+    closed.typer_instance = copy(group.typer_instance)
+    if closed.typer_instance is not None:
+        closed.typer_instance.registered_commands = []
+        closed.typer_instance.registered_groups = []
+    return closed
+
+
 def main() -> None:
     """Run the command line; every problem is one sentence, never a traceback."""
     from temper.cli._fail import explain
 
     try:
-        app()
+        _needed(*sys.argv[1:2])()
     except Exception as error:
         sys.exit(explain(error))
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 from temper.config.document import Scalar, Section
 from temper.config.monitor import seconds
@@ -58,7 +57,7 @@ def stakes_of(document: Section) -> Stakes:
 
 def guard_digest(document: Section) -> str:
     """SHA-256 of what stands under `guard:`, "" where nothing does."""
-    plain: dict[str, Any] = document.section("guard").plain()
+    plain = document.plain().get("guard")  # of an assistant it may be a list
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest() if plain else ""
 
 

@@ -39,7 +39,7 @@ def _blocks(old: Record, new: Record, pairs: Any, comparison: Any) -> Iterator[R
         f"run {old.id} ({old.verdict.name}) against run {new.id} ({new.verdict.name}), attempt by attempt", "bold"
     )
     for name in ("guard", "assistant"):
-        told = [dict((*record.facts, *record.digests)).get(name, "") for record in (old, new)]
+        told = [dict((*record.digests, *record.facts)).get(name, "") for record in (old, new)]
         if told[0] != told[1]:
             yield styled(f"{name}: {told[0][:_CUT] or 'not told'} → {told[1][:_CUT] or 'not told'}")
     yield ""

@@ -312,12 +312,15 @@ def _free(port: int) -> None:
 
 @contextmanager
 def _interrupted_by_any_end() -> Iterator[None]:
-    """A terminal that closes and `kill` end the demo as Ctrl-C does, so that no process is left."""
+    """A terminal that closes and `kill` end the demo as Ctrl-C does, so that no process is left: by the same signal,
+    which asyncio takes to its main task. Raised here it would end whichever task has its turn, and be told as lost.
+    """
 
     def interrupted(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
-    before = {one: signal.signal(one, interrupted) for one in (signal.SIGTERM, signal.SIGHUP)}
+    before: dict[signal.Signals, Any] = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    before |= {one: signal.signal(one, interrupted) for one in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

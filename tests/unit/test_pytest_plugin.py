@@ -135,7 +135,8 @@ def test_what_is_not_decided_fails_in_its_own_words_and_an_error_too(
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
-            "INCONCLUSIVE: * said so; No number of rows makes it pass at this value; about 900 would show*",
+            "INCONCLUSIVE: * said so; No number of rows makes it pass at this value; "
+            "about 900 would show that it fails.",
             "ERROR: *n = 90*",
         ]
     )

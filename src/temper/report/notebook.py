@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as markup
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -59,14 +60,14 @@ class View:
     foot: str = ""
 
 
-class Shown:
+class Shown(ABC):
     """A result that a notebook shows by its view."""
 
     __slots__ = ()
 
+    @abstractmethod
     def view(self) -> View:
         """What is shown of it."""
-        raise NotImplementedError
 
     def _repr_html_(self) -> str:
         return html(self.view())

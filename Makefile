@@ -55,7 +55,7 @@ figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the e
 wheel: $(VENV)/.stamp ## build the wheel, install it in a fresh environment, use it from another directory
 	$(BIN)/python scripts/wheel.py
 
-bench: $(VENV)/.stamp $(PEERS)/.stamp ## campaigns of tests, sizes, start-up and the comparisons with peers, which live in an environment of their own
+bench: $(VENV)/.stamp $(PEERS)/.stamp ## campaigns of tests, long stories, sizes, start-up and the comparisons with peers, which live in an environment of their own
 	$(PYTEST) -n $(WORKERS) -m campaign
 	$(PEERS)/bin/python -m bench
 

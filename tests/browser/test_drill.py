@@ -69,7 +69,7 @@ def test_failover_and_recovery_are_seen_while_they_happen_and_afterwards(
     told: list[str] = []
 
     def drilled() -> None:
-        done.append(run(path, drill_of("primary-down"), Load(rate=100.0, seconds=40.0), told.append, "sam"))
+        done.append(run(path, drill_of("primary-down"), Load(rate=30.0, seconds=40.0), told.append, "sam"))
 
     thread = threading.Thread(target=drilled)
     thread.start()

@@ -71,6 +71,7 @@ def test_the_demo_without_torch_says_so_in_one_sentence_with_the_fix(desk, monke
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_the_whole_signs_demo_trains_attacks_hardens_and_reports(desk, monkeypatch):
     monkeypatch.setattr(signs, "write", partial(short, count=1_200, epochs=6))
     told = desk("demo", "signs", "--folder", "signs", "--engine", "serial")

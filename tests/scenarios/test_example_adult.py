@@ -63,6 +63,7 @@ def test_adult_without_data_says_where_the_original_is(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.campaign
 def test_the_forest_tells_on_its_people_and_the_restrained_one_does_not(adult, terminal):
     found, verdicts = {}, {}
     for name in MODELS:

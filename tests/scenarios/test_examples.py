@@ -60,6 +60,7 @@ def test_every_form_of_the_model_is_assessed_alike(credit, model, terminal):
     sound(figures(told), retrains=model != "onnx")
 
 
+@pytest.mark.campaign
 def test_the_credit_model_hardened_holds_better_and_compare_says_so(credit, tmp_path, monkeypatch):
     import pandas as pd
 
@@ -83,6 +84,7 @@ def test_the_credit_model_hardened_holds_better_and_compare_says_so(credit, tmp_
     measured = {(m.plugin, m.metric): m for m in last.measurements}  # every room, not only what was asked before
     assert {"inversion.membership", "extraction.surrogate", "fairness"} <= {plugin for plugin, _ in measured}
     assert [m.name for m in last.measurements if m.status.value == "error"] == []
+    monkeypatch.setenv("COLUMNS", "160")  # names are folded on a narrow terminal
     compared = terminal("compare", str(int(last.id) - 1), last.id, "-c", bank.config)
     assert compared.code == 0, compared.err
     assert "better" in compared.out
@@ -102,6 +104,7 @@ def test_a_draft_for_the_credit_model_is_assessed_as_it_is(credit, tmp_path, ter
     assert figures(assessed)["performance", "auc"]["value"] > 0.74
 
 
+@pytest.mark.campaign
 def test_a_torch_net_on_images_is_broken_within_a_small_ball(tmp_path, terminal):
     prepare("images/prepare.py", "--out", tmp_path / "shapes")
     rooms = only("evasion.apgd_targeted", "evasion.square", "stress.image.gaussian_noise", "validation.performance")

@@ -138,6 +138,7 @@ def test_the_held_out_make_shows_the_same_signs_in_another_style(album):
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 def test_hardening_on_the_demos_signs_helps_on_the_held_out_make_too():
     album, other = signs.generate(seed=0, count=2_500), held_out_signs.generate(seed=0, count=200)
     truth, ball = np.searchsorted(NAMES, other.y), Budget(norm="linf", radius=0.03, queries=60)

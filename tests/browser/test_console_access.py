@@ -44,6 +44,9 @@ OUTLINE = """() => ({
   heads: [...document.querySelectorAll('table')].filter((one) => !one.querySelector('th[scope=col]')).length,
 })"""
 
+SPILT = """() => [...document.querySelectorAll('td, th')].filter(e => e.scrollWidth > e.clientWidth + 1)
+  .map(e => e.textContent.trim().replace(/\\s+/g, ' ').slice(0, 60))"""
+"""Cells whose words run into the next one."""
 FAINT = """() => {
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
@@ -140,6 +143,7 @@ def test_every_page_can_be_read_named_and_fits(
         )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+        assert page.evaluate(SPILT) == [], where
         assert (width, scheme) not in AXED or ailments(page) == [], where
 
 
@@ -150,7 +154,7 @@ def test_the_door_can_be_read_and_named(browser: Any, place: tuple[World, str]) 
         assert (page.evaluate(NAMELESS), page.evaluate(FAINT), ailments(page)) == ([], [], [])
 
 
-def test_faint_text_and_a_field_without_a_name_are_noticed(browser: Any, place: tuple[World, str]) -> None:
+def test_faint_text_a_field_without_a_name_and_words_that_spill_are_noticed(browser: Any, place: tuple[World, str]) -> None:
     page = tab(browser, *place, "ada")
     page.goto("/queue")
     page.evaluate("document.querySelector('main h1').style.color = '#ccd'")
@@ -158,6 +162,13 @@ def test_faint_text_and_a_field_without_a_name_are_noticed(browser: Any, place: 
     assert len(page.evaluate(FAINT)) == 1
     assert len(page.evaluate(NAMELESS)) == 1
     assert {one.partition(":")[0] for one in ailments(page)} == {"color-contrast", "label"}
+    assert page.evaluate(SPILT) == []
+    page.evaluate("""() => {
+      const cell = document.querySelector('main').appendChild(document.createElement('table')).insertRow().insertCell();
+      cell.textContent = '95.2 % (90.4 % to 98.4 %)';
+      Object.assign(cell.style, {display: 'block', width: '60px', whiteSpace: 'nowrap'});
+    }""")
+    assert page.evaluate(SPILT) == ["95.2 % (90.4 % to 98.4 %)"]
 
 
 def test_tab_goes_through_a_case_in_the_order_of_the_page_and_shows_where_it_is(

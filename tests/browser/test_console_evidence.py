@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from browser.console import chromium, marks, served, tab
-from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE
+from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE, SPILT
 from temper.store.database import Store
 from temper.web.assessed import Assessed
 from unit.test_web_evidence import RUNS, asked, policy, proposed
@@ -82,3 +82,4 @@ def test_pages_of_evidence_can_be_read_named_and_fit(
         assert told == {"h1": 1, "mains": 1, "lang": "en", "twice": []} | dict.fromkeys(NONE, 0), where
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+        assert page.evaluate(SPILT) == [], where

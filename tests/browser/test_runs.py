@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from browser.console import ailments, marks, served, tab
-from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE
+from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE, SPILT
 from temper.core.job import Order
 from temper.store.database import Store
 from temper.web.assessed import Assessed
@@ -63,6 +63,7 @@ def test_every_page_can_be_read_named_and_fits(browser: Any, place: tuple[World,
         )
         assert page.evaluate(FAINT) == [], where
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, where
+        assert page.evaluate(SPILT) == [], where
         assert ailments(page) == [], where
 
 

@@ -86,6 +86,15 @@ def test_the_ledger_is_shown_and_verified_when_somebody_asks(world: World) -> No
     assert world.browser("vera").send("/evidence", "/evidence/verify").status == 403
 
 
+def test_tasks_that_the_ledger_was_told_of_are_told_on_the_page(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    store.save_task("a" * 64, "evasion.hop", {"n": 1})
+    with assessed(tmp_path, RUNS) as world:
+        told = words(world.browser("ana").get("/evidence").text)
+        assert "1 finished task, from which later runs are answered Temper" in told
+        assert "it cannot be read" not in told
+
+
 def test_a_store_that_was_changed_is_named_and_no_button_is_left(world: World, tmp_path: Path) -> None:
     place = asked(world)
     database = sqlite3.connect(tmp_path / ".temper" / "temper.db")

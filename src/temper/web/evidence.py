@@ -180,6 +180,10 @@ def _said(record: Any) -> dict[str, str]:
         late = ", told late" if one.late else ""
         told = f"{one.verdict.upper()}, {one.state}{late}"
         return {"name": f"run {one.run}", "href": f"/runs/{one.run}/evidence", "what": told, "who": one.author}
+    if record.kind == said.TASKS:
+        many = len(said.told_tasks(record).found)
+        told = f"{many:,} finished {'task' if many == 1 else 'tasks'}, from which later runs are answered"
+        return {"name": "", "href": "", "what": told, "who": "Temper"}
     change = said.told_change(record)
     kind, _, verb = change.action.partition(".")
     page = PAGES.get(kind, "") if change.subject.isdigit() else ""

@@ -154,7 +154,9 @@ def test_the_door_can_be_read_and_named(browser: Any, place: tuple[World, str]) 
         assert (page.evaluate(NAMELESS), page.evaluate(FAINT), ailments(page)) == ([], [], [])
 
 
-def test_faint_text_a_field_without_a_name_and_words_that_spill_are_noticed(browser: Any, place: tuple[World, str]) -> None:
+def test_faint_text_a_field_without_a_name_and_words_that_spill_are_noticed(
+    browser: Any, place: tuple[World, str]
+) -> None:
     page = tab(browser, *place, "ada")
     page.goto("/queue")
     page.evaluate("document.querySelector('main h1').style.color = '#ccd'")

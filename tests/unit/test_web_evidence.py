@@ -95,6 +95,15 @@ def test_tasks_that_the_ledger_was_told_of_are_told_on_the_page(tmp_path: Path) 
         assert "it cannot be read" not in told
 
 
+def test_an_approval_that_was_given_waits_for_nobody(world: World) -> None:
+    place = asked(world)
+    assert "It waits for somebody with the role approver" in words(world.browser("vera").get(place).text)
+    assert said(world, place, "approve", "pia").status == 303
+    told = words(world.browser("vera").get(place).text)
+    assert "1 of 1 given" in told
+    assert "It waits" not in told
+
+
 def test_a_store_that_was_changed_is_named_and_no_button_is_left(world: World, tmp_path: Path) -> None:
     place = asked(world)
     database = sqlite3.connect(tmp_path / ".temper" / "temper.db")

@@ -49,7 +49,7 @@ from temper.targets import open_target
 from temper.threats.model import threat_model
 from temper.threats.register import register
 from temper.threats.rules import scenarios
-from temper.web.app import SCREENS, console
+from temper.web.app import OUTSIDE, SCREENS, console
 from temper.web.assessed import Assessed
 
 NOW, HOUR = 1_800_000_000.0, 3_600.0
@@ -146,7 +146,7 @@ def _paths() -> Iterator[str]:
         "{id:int}": "1",
     }
     left = {"/login", "/runs/{run}/report", "/drills/{id:int}", "/monitoring/alert", "/policies/{id:int}"}
-    left |= {"/incidents/{id:int}/playbooks/{name}", "/waivers/new"}
+    left |= {"/incidents/{id:int}/playbooks/{name}", "/waivers/new", *OUTSIDE}
     for screen in SCREENS:
         if screen.method == "GET" and screen.path not in left:
             path = screen.path

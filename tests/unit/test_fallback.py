@@ -74,7 +74,7 @@ def test_a_link_that_hangs_leaves_time_for_the_next() -> None:
     start = time.monotonic()
     found = asked(Does("hang"), Does(np.array([0.1, 0.2]), Source.RULES), seconds=0.1)
     assert found.source is Source.RULES
-    assert time.monotonic() - start > 0.04
+    assert 0.04 < time.monotonic() - start < 0.09
     assert found.tried == ((Source.CHALLENGER, "no answer in 0.05 s"),)
 
 
@@ -86,7 +86,7 @@ def test_a_link_that_ignores_being_cancelled_is_left_behind() -> None:
 
     seconds, found = asyncio.run(story())
     assert found.source is Source.DEFAULT
-    assert seconds < 0.15, "it clings for 0.2 s"
+    assert seconds < 0.05
 
 
 def test_without_time_there_is_an_answer_all_the_same() -> None:

@@ -180,7 +180,7 @@ def test_a_hang_ends_at_the_deadline_and_its_connection_with_it() -> None:
             start = time.monotonic()
             with pytest.raises(UpstreamError, match="in time"):
                 await pool.post(b"never", soon(0.05))
-            assert 0.045 < time.monotonic() - start < 2.5, "the deadline ends it, five seconds would be the hang"
+            assert 0.045 < time.monotonic() - start < 0.09
         assert await pool.post(b"well", soon()) == (200, b"well")
 
     using(hang, story, most=1)

@@ -1,0 +1,57 @@
+"""Attempts at a guarded system, and which of its layers stop each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from temper.core.errors import TemperError
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attempts:
+    """What every layer says of every attempt, whether or not one before it has stopped it.
+
+    `layers` stand in the order in which an attempt meets them. `stops` (n, layers) says which of them stop it by
+    themselves. `worth` (n,) is what it costs those it harms where nothing stops it: 0 where it fails by itself; of an
+    attempt that is `honest` (n,), what it costs that it is stopped. `actor` (n,) numbers who is behind it: attempts of
+    one actor fail and succeed together, so intervals draw actors, not attempts. `adaptive`: the actors knew the layers
+    that stood there and had asked them.
+
+    >>> two = Attempts(
+    ...     layers=("quota", "anomaly"),
+    ...     stops=np.array([[True, False], [False, False]]),
+    ...     worth=np.array([10.0, 5.0]),
+    ...     actor=np.array([0, 1]),
+    ...     honest=np.array([False, False]),
+    ... )
+    >>> two.passed(["anomaly"]).tolist(), two.passed(["quota", "anomaly"]).tolist()
+    ([True, True], [False, True])
+    """
+
+    layers: tuple[str, ...]
+    stops: Array
+    worth: Array
+    actor: Array
+    honest: Array
+    adaptive: bool = False
+
+    def __post_init__(self) -> None:
+        n = len(self.worth)
+        if self.stops.shape != (n, len(self.layers)) or len(self.actor) != n or len(self.honest) != n:
+            raise TemperError(f"{n} attempts at {len(self.layers)} layers do not have {self.stops.shape} answers")
+
+    def passed(self, standing: Collection[str]) -> Array:
+        """Which attempts (n,) none of these layers stops."""
+        at = [self.layers.index(name) for name in standing]
+        through: Array = ~self.stops[:, at].any(axis=1)
+        return through
+
+
+Against = Callable[[frozenset[str]], Attempts]
+"""What is attempted anew where these layers stand, and no others: actors who know them are asked again for every set."""

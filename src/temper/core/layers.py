@@ -54,4 +54,4 @@ class Attempts:
 
 
 Against = Callable[[frozenset[str]], Attempts]
-"""What is attempted anew where these layers stand, and no others: actors who know them are asked again for every set."""
+"""What is attempted anew where these layers stand, and no others: actors who know them are asked for every set."""

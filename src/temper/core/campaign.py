@@ -84,14 +84,16 @@ class Objective:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attacker:
     """Who tries: what they know ("black-box": what is answered; "grey-box": the threshold and the layers as well;
-    "white-box": the model, too), the `accounts` they ask by, `queries` in all, `money` in the schema's units of cost for
-    changes of rows that are submitted, `patience` in days, and how many rows with their truth they hold: `held`.
-    `wanted` rows are what they would have pass. `labels` may be told to whoever labels rows for the next training.
+    "white-box": the model, too), the `accounts` they ask by, `queries` in all and the `pace` in seconds between two,
+    `money` in the schema's units of cost for changes of submitted rows, `patience` in days, how many rows with their
+    truth they hold (`held`) and have (`wanted`) to get past. `labels` may be told to whoever labels rows for the next
+    training.
     """
 
     knowledge: str = "black-box"
     accounts: tuple[str, ...] = ("attacker",)
     queries: int = 2_000
+    pace: float = 1.0
     money: float = math.inf
     patience: float = 7.0
     held: int = 200
@@ -103,7 +105,7 @@ class Attacker:
             raise ConfigError(f"knowledge is {self.knowledge!r}", fix="use black-box, grey-box or white-box")
         if not self.accounts or len(set(self.accounts)) < len(self.accounts):
             raise ConfigError("an attacker asks by accounts of different names", fix="name each account once")
-        least = min(self.queries, self.money, self.held, self.labels, self.wanted)
+        least = min(self.queries, self.pace, self.money, self.held, self.labels, self.wanted)
         if least < 0 or not self.patience > 0:
             raise ConfigError("an attacker has less than nothing", fix="give numbers that are not negative")
 
@@ -112,8 +114,8 @@ class Attacker:
 class Rules:
     """What the attackers may do. `hosts`, `systems`, `accounts`, `columns`: nothing else is touched; an empty `columns`
     is every column the Schema lets an attacker move, empty `accounts` those that the attacker has. `hours` of the day
-    (UTC) in which anything is sent. The campaign ends after so many `successes`, a `loss`, a share of `errors` (5xx), so
-    many `queries`, or when the file `kill` is there.
+    (UTC) in which anything is sent. The campaign ends after so many `successes` (rows that passed), a `loss` (what they
+    carry), a share of `errors` (5xx), so many `queries`, or when the file `kill` is there.
     """
 
     systems: tuple[str, ...] = ()
@@ -173,24 +175,28 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reply:
-    """What an account was told of some rows: `scores` (n,) of class 1, NaN where none was told, `levels` (n,) of `Level`
-    and who said so; `after` so many seconds it may ask again where it was turned away (`status` 429 or 503).
+    """What was told of some rows: `scores` (n,) of class 1, NaN where none was told; `levels` (n,) of `Level`, -1 where
+    nobody answered; `flagged` (n,), whether the row was stopped by the model's decision or the guard's, as far as told.
+    `status` is that of the last request (429, 503: turned away, to come again `after` so many seconds; the rows behind
+    it were not sent).
     """
 
     scores: Array
     levels: Array
+    flagged: Array
     source: str = "primary"
     status: int = 200
     after: float = 0.0
 
     @property
-    def answered(self) -> bool:
-        """Whether it was answered at all."""
-        return self.status == 200
+    def answered(self) -> Array:
+        """Which rows (n,) were answered."""
+        told: Array = np.asarray(self.levels) >= 0
+        return told
 
     @property
-    def stopped(self) -> Array:
-        """Which rows (n,) were held up by the guard: reviewed or blocked, or not answered."""
+    def held(self) -> Array:
+        """Which rows (n,) the guard held up: people look at them, or they are blocked."""
         held: Array = np.asarray(self.levels) >= Level.REVIEW
         return held
 
@@ -281,8 +287,8 @@ class Field(Protocol):
         """A model of the attacker's own, fitted to answers; not charged."""
 
     def evade(self, copy: Copy, rows: Any, threshold: float, queries: int = 200) -> tuple[Array, Array]:
-        """Changes of these wanted rows that a copy scores below the threshold: candidates (n, d), and which (n,) of them
-        the copy lets pass; the copy is asked up to `queries` times a row. Not charged.
+        """Changes of these wanted rows that a copy scores below the threshold: candidates (n, d), and which (n,) of
+        them the copy lets pass; the copy is asked up to `queries` times a row. Not charged.
         """
 
     def say(self, text: str) -> None:
@@ -292,8 +298,8 @@ class Field(Protocol):
 class Technique(Protocol):
     """One move of a campaign: a frozen keyword-only dataclass in one file of `attacks/technique`.
 
-    It may be played when all that it `needs` is in `kept`, and leaves what it `gives` there, or does not; `aims` are the
-    objectives it serves. `references` are ids of ATLAS techniques.
+    It may be played when all that it `needs` is in `kept`, and leaves there what it `gives`, or does not; `aims` are
+    the objectives it serves. `references` are ids of ATLAS techniques.
     """
 
     tactic: ClassVar[Tactic]

@@ -19,6 +19,7 @@ from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Ru
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
 from temper.guard.serving.pipeline import Layer
+from temper.guard.serving.profile import Profile
 from temper.targets.load import open_target
 from temper.targets.served import Served, served
 
@@ -178,3 +179,19 @@ def _memory(given: Any, system: Protected) -> LastKnown:
     known("fallback.last_known", about, ["columns", "weight", "most"])
     names = about.pop("columns", ())
     return LastKnown(columns=tuple(system.schema.index(name) for name in names), **about)
+
+
+def profile(system: Protected, serving: Serving, model: Served) -> Profile:
+    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
+    path = Path(serving.profile)
+    if path.exists():
+        found = Profile.load(path)
+        if found.columns != system.schema.names:
+            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
+        return found
+    if system.train is None:
+        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save(path)
+    return found

@@ -85,9 +85,9 @@ class Objective:
 class Attacker:
     """Who tries: what they know ("black-box": what is answered; "grey-box": the threshold and the layers as well;
     "white-box": the model, too), the `accounts` they ask by, `queries` in all and the `pace` in seconds between two,
-    `money` in the schema's units of cost for changes of submitted rows, `patience` in days, how many rows with their
-    truth they hold (`held`) and have (`wanted`) to get past. `labels` may be told to whoever labels rows for the next
-    training.
+    `money` in the schema's units of cost for changes of submitted rows and of that `change` for one row at most,
+    `patience` in days, how many rows with their truth they hold (`held`) and have (`wanted`) to get past. So many
+    `labels` may be told to whoever labels rows for the next training.
     """
 
     knowledge: str = "black-box"
@@ -95,6 +95,7 @@ class Attacker:
     queries: int = 2_000
     pace: float = 1.0
     money: float = math.inf
+    change: float = math.inf
     patience: float = 7.0
     held: int = 200
     wanted: int = 50
@@ -105,7 +106,7 @@ class Attacker:
             raise ConfigError(f"knowledge is {self.knowledge!r}", fix="use black-box, grey-box or white-box")
         if not self.accounts or len(set(self.accounts)) < len(self.accounts):
             raise ConfigError("an attacker asks by accounts of different names", fix="name each account once")
-        least = min(self.queries, self.pace, self.money, self.held, self.labels, self.wanted)
+        least = min(self.queries, self.pace, self.money, self.change, self.held, self.labels, self.wanted)
         if least < 0 or not self.patience > 0:
             raise ConfigError("an attacker has less than nothing", fix="give numbers that are not negative")
 
@@ -274,7 +275,7 @@ class Field(Protocol):
         """Try to get `x[i]` past as the wanted row `rows[i]`: charged a query and what its changes cost, and judged.
 
         Nobody is told more than the reply; a row that passed is no longer in `open`. What the schema does not admit as
-        a change of the wanted row is charged and never counts.
+        a change of the wanted row, or what costs more than `attacker.change`, is charged and never counts.
         """
 
     def teach(self, x: Array, y: Array, account: str = "") -> int:

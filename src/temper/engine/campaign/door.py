@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Ended(RunStopped):
-    """The rules, the target or the clock end the campaign; what was done is kept. Where there is a `fix` it may go on."""
+    """The rules, the target or the clock end the campaign; what was done is kept. With a `fix` it may go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

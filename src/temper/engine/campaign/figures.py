@@ -41,7 +41,7 @@ USUAL = Requirement(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fought:
-    """One campaign with its twin against the model alone (None where that cannot be asked), and the rows it began with."""
+    """One campaign with its twin against the model alone (nothing where that cannot be asked), and its rows."""
 
     seed: int
     ground: Ground
@@ -108,9 +108,9 @@ def _value(one: Objective, ground: Ground, dealt: Staged, system: Protected, mod
 
 
 def agreement(ground: Ground, dealt: Staged, system: Protected, model: Served) -> float:
-    """On how many held-out rows that the attackers never had, half of them flagged by the model, the copy decides alike.
+    """On how many held-out rows that the attackers never had the copy decides as the model does.
 
-    Where flags are rare nearly every copy agrees on nearly every row: as many flagged rows as others make .5 chance.
+    Half of them are flagged by the model: where flags are rare nearly every copy agrees on nearly every row.
     """
     copy, edge = copies(ground), ground.kept.get("threshold")
     if copy is None or edge is None:
@@ -121,10 +121,8 @@ def agreement(ground: Ground, dealt: Staged, system: Protected, model: Served) -
     each = min(int(flagged.sum()), int((~flagged).sum()), _JUDGED)
     if not each:
         return 0.0
-    halves = [rows[side][:each] for side in (flagged, ~flagged)]
-    return float(
-        np.mean([np.mean((np.asarray(copy.scores(x)) >= edge) == said) for x, said in zip(halves, (True, False))])
-    )
+    flags = [np.asarray(copy.scores(rows[side][:each])) >= edge for side in (flagged, ~flagged)]
+    return float((flags[0].mean() + (~flags[1]).mean()) / 2.0)
 
 
 def _told_apart(guesses: Any, dealt: Staged) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""The other side of a campaign: what of it the guard's trails, the monitor's windows and the playbooks would have seen."""
+"""The other side of a campaign: what the guard's trails and the monitor's windows would have seen of it, and when."""
 
 from __future__ import annotations
 
@@ -143,17 +143,15 @@ def gaps(turns: Sequence[Turn], counts: tuple[int, int]) -> tuple[str, ...]:
         if turn.detected is None and turn.asked:
             found.setdefault((turn.technique, turn.tactic), []).append(turn)
     lines = [
-        f"{name} ({tactic}): {len(unseen)} turns with {sum(one.asked for one in unseen):,} rows were seen by no trail of "
-        f"the guard and no window of the monitor; {sum(one.passed for one in unseen):,} rows got through in them"
+        f"{name} ({tactic}): {len(unseen)} turns with {sum(one.asked for one in unseen):,} rows were seen by no trail "
+        f"of the guard and no window of the monitor; {sum(one.passed for one in unseen):,} rows got through in them"
         for (name, tactic), unseen in found.items()
     ]
     windows, false = counts
     if not windows:
         lines.append("the monitor was not asked: too few held-out rows for a reference")
     elif false:
-        lines.append(
-            f"{false} of {windows} windows alarmed without the campaign as well: those alarms count for nothing"
-        )
+        lines.append(f"{false} of {windows} windows alarmed without the campaign too: those alarms count for nothing")
     return tuple(lines)
 
 
@@ -163,10 +161,7 @@ def watched(fought: Sequence[Fought]) -> tuple[Measurement, ...]:
     seen = [turn for turn in turns if turn.detected is not None]
     rate = measure_rate(CAMPAIGN, "detected", len(seen), len(turns), better=Better.HIGHER, counts="turns")
     got = [(one, each) for one in fought for each in one.ground.got]
-    stops = {
-        id(one): min((t.contained for t in one.course.turns if t.contained is not None), default=None) for one in fought
-    }
-    early = sum(stops[id(one)] is None or each.at <= stops[id(one)] for one, each in got)
+    early = sum(each.at <= _contained(one) for one, each in got)
     found = [rate]
     if got:
         found.append(measure_rate(CAMPAIGN, "passed_uncontained", early, len(got), counts="rows that passed"))
@@ -187,6 +182,11 @@ def watched(fought: Sequence[Fought]) -> tuple[Measurement, ...]:
             )
         )
     return tuple(found)
+
+
+def _contained(fought: Fought) -> float:
+    """When somebody would first have acted on it; never, where nothing was seen."""
+    return min((turn.contained for turn in fought.course.turns if turn.contained is not None), default=np.inf)
 
 
 def usual() -> Watch:

@@ -13,7 +13,7 @@ import numpy as np
 from temper.config.serving import Serving
 from temper.core.campaign import Campaign, Technique
 from temper.core.docstring import misleads
-from temper.core.errors import ConfigError, RunStopped
+from temper.core.errors import ConfigError, RunStopped, StoreError
 from temper.core.event import Event, Listener, silent
 from temper.core.measure import Status
 from temper.core.requirement import Verdict
@@ -52,9 +52,9 @@ class Job:
 
     system: Protected
     campaign: Campaign
-    store: Store
-    run: str
     now: datetime
+    store: Store | None = None
+    run: str = ""
     serving: Serving | None = None
     place: Place | None = None
     suite: str = "standard"
@@ -71,13 +71,14 @@ def redteam(job: Job) -> Record:
     if job.suite not in WAGED:
         raise ConfigError(f"there is no suite {job.suite!r}", fix=f"use one of {', '.join(WAGED)}")
     chosen, skipped = techniques(job.campaign)
+    store = _store(job)
     if not chosen:
         raise ConfigError("no technique serves these objectives", fix="see `temper list techniques`")
     model = served(job.system.target, job.system.data.x, job.system.threshold)
     for line in job.campaign.assumed:
         job.listener(Event(kind="note", message=f"assumed, since campaign: does not say: {line}"))
     started = _started(job)
-    job.store.save_run(_blank(job, started))
+    store.save_run(_blank(job, started))
     fought: list[Fought] = []
     stopped = ""
     try:
@@ -92,9 +93,25 @@ def redteam(job: Job) -> Record:
     if not fought:
         raise RunStopped(f"nothing was tried: {stopped}", fix="start it again with --resume")
     record = _record(job, fought, model, started, skipped, chosen, stopped)
-    job.store.save_run(record)
+    store.save_run(record)
     job.listener(Event(kind="judged", message=record.verdict.value))
     return record
+
+
+def plan_of(job: Job) -> str:
+    """What would be done, in words; nothing is asked."""
+    chosen, skipped = techniques(job.campaign)
+    lines = [
+        f"target: {_target(job)}",
+        *(f"objective: {one.words}" for one in job.campaign.objectives),
+        f"attacker: {_attacker(job)}",
+        f"rules: {_rules(job)}",
+        f"techniques: {', '.join(chosen) or 'none'}",
+        *(f"left out: {one.name}, {one.why}" for one in skipped),
+        *(f"assumed: {line}" for line in job.campaign.assumed),
+        f"{1 if job.place else WAGED[job.suite]} campaigns of at most {job.campaign.attacker.queries:,} queries each",
+    ]
+    return "\n".join(lines)
 
 
 def _unfinished(one: Fought) -> str:
@@ -165,11 +182,17 @@ def _scope(job: Job) -> str:
 def _journal(job: Job) -> Path:
     """Scores of a model with a digest serve every run; answers of a gateway, whose state nobody sees, this run only."""
     digest = "" if job.place is not None else job.system.target.digest
-    return job.store.path.parent / "answers" / (f"{digest[:16]}.rows" if digest else f"run-{job.run}.rows")
+    return _store(job).path.parent / "answers" / (f"{digest[:16]}.rows" if digest else f"run-{job.run}.rows")
+
+
+def _store(job: Job) -> Store:
+    if job.store is None:
+        raise StoreError("a campaign is kept somewhere", fix="give a store")
+    return job.store
 
 
 def _started(job: Job) -> str:
-    known = job.store.outlines(1, run=job.run)
+    known = _store(job).outlines(1, run=job.run)
     return known[0].started if known else job.now.isoformat(timespec="seconds")
 
 
@@ -307,7 +330,7 @@ def _keep(job: Job, fought: Sequence[Fought], model: Served, key: str) -> None:
     }
     queries = sum(one.ground.queries for one in fought)
     part = Part(evidence=found, status=Status.OK, queries=queries)
-    remember(job.store, key, Task(room="attacks", plugin=CAMPAIGN, seed=job.seed), part)
+    remember(_store(job), key, Task(room="attacks", plugin=CAMPAIGN, seed=job.seed), part)
 
 
 def _titles(tags: set[str]) -> tuple[tuple[str, str], ...]:

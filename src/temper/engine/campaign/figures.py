@@ -24,11 +24,8 @@ from temper.targets.served import Served
 CAMPAIGN = "campaign"
 _BARE = "no guard, same attackers"
 _JUDGED, _SHOWN = 1_000, 5
-_DEFENCES = {
-    Aim.MOVE: ("adversarial", "monotone", "coarse"),
-    Aim.STEAL: ("query_budget", "rounded", "adaptive_misinformation"),
-    Aim.LEARN: ("regularise", "dp_ebm", "rounded"),
-}
+_DEFENCES = ("adversarial", "monotone", "coarse")
+"""What a model is hardened by against rows that are changed; what else is sought is for the guard to stop."""
 USUAL = Requirement(
     id="objectives-not-reached",
     metric=f"{CAMPAIGN}.share",
@@ -260,7 +257,7 @@ def _through(fought: Sequence[Fought], system: Protected, model: Served, task: s
         detail=f"Found by {', '.join(by)}, the cheapest change at {got[0][1].cost:.2f}. {_where(first)}",
         examples=tuple(_example(one, each, system, model) for one, each in got[:_SHOWN]),
         task=task,
-        defences=_DEFENCES[Aim.MOVE],
+        defences=_DEFENCES,
         references=("atlas:AML.T0015", "atlas:AML.T0043"),
     )
 
@@ -294,6 +291,5 @@ def _taken(fought: Sequence[Fought], at: int, objective: Objective, system: Prot
         metric="share",
         severity="high",
         detail=objective.words,
-        defences=_DEFENCES[objective.aim],
         references=("atlas:AML.T0024.002",) if objective.aim is Aim.STEAL else ("atlas:AML.T0024.000",),
     )

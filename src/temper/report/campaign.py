@@ -171,8 +171,9 @@ def _chain(waged: Waged) -> Iterator[RenderableType]:
 def _techniques(waged: Waged) -> Iterator[RenderableType]:
     from temper.report._blocks import grid, styled
 
-    table = grid("Asked", "Model", "Review", "Block", "Through", "Cost", "Layers that objected", first="Technique")
-    table.columns[7].ratio = 5
+    table = grid("Asked", "Model", "Review", "Block", "Passed", "Cost", "Layers that objected", first="Technique")
+    for column in table.columns[1:7]:
+        column.no_wrap, column.ratio = True, None
     for one in techniques(waged):
         counts = (one.asked, one.flagged, one.reviewed, one.blocked, one.passed)
         why = ", ".join(f"{name} {many:,}" for name, many in one.why)

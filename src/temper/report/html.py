@@ -26,6 +26,7 @@ from temper.report.tradeoff import tradeoff
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_PARTS = ("threats_part.html", "case_part.html", "campaign_part.html", "report.html")
 SHOWN = 15
 WORDS = {
     Verdict.PASS: "passed",
@@ -61,12 +62,7 @@ def render(
     compared = changes(record, before, effects)
     page = (
         environment()
-        .from_string(
-            shipped("threats_part.html")
-            + shipped("case_part.html")
-            + shipped("campaign_part.html")
-            + shipped("report.html")
-        )
+        .from_string("".join(shipped(name) for name in _PARTS))
         .render(
             style=Markup(shipped("style.css")),
             threats=part(Threats(model=record.threats, record=record)) if record.threats else None,

@@ -299,7 +299,8 @@ def _rules(job: Job) -> str:
 def _target(job: Job) -> str:
     if job.place is not None:
         return f"the gateway at {job.place.url}"
-    layers = [name for name in parts.PARTS if job.serving and parts.mode_of(job.serving, name).value == "enforce"]
+    names = ("quota", "bounds", *parts.EACH, *parts.BEFORE, *parts.AFTER, "decide")
+    layers = [name for name in names if job.serving and parts.mode_of(job.serving, name).value == "enforce"]
     return f"the model behind {', '.join(layers) or 'nothing'}, by a simulated clock"
 
 

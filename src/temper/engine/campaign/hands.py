@@ -58,6 +58,7 @@ def evaded(
     passes = copy.scores(x) < threshold
     if passes.all() or not len(schema.movable):
         return x.copy(), passes
-    found = strike(Room("temper.attacks").build(_HOME), stolen(copy, kind), scene, seed, "campaign.evade")
+    at_home: Any = copy  # its scores are all that is asked of it
+    found = strike(Room("temper.attacks").build(_HOME), stolen(at_home, kind), scene, seed, "campaign.evade")
     broken = found.verdicts == "broken"
     return np.where(broken[:, None], found.x_adv, x), broken | passes

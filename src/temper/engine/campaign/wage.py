@@ -100,6 +100,7 @@ def _told(
     ground: Ground, technique: Technique, name: str, *, begun: float, cost: float, got: int, gave: tuple[str, ...]
 ) -> Turn:
     counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "passed")
+    counted: dict[str, Any] = {count: ground.tally[count] for count in counts}
     return Turn(
         technique=name,
         tactic=technique.tactic.word,
@@ -112,7 +113,7 @@ def _told(
         gave=gave,
         said=tuple(ground.lines),
         why=tuple(sorted(ground.why.items())),
-        **{count: ground.tally[count] for count in counts},
+        **counted,
     )
 
 

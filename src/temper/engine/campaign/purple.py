@@ -26,7 +26,6 @@ from temper.targets.served import Served
 Rows = np.ndarray[Any, Any]
 TRAILS = ("extraction", "quarantine")
 """Stages that look at whole trails of a client: what they object to is somebody, and not a strange row."""
-PLAYBOOKS = {"extraction": "extraction", "quarantine": "stolen-key", "monitor": "evasion"}
 DUE = 3_600.0
 _HONEST, _FEWEST = 5_000, 200
 _STRANGERS = 1_000_000
@@ -67,8 +66,8 @@ class Watchers:
 
     def _trails(self, told: Sequence[tuple[Rows, Told, str, str]]) -> Iterator[tuple[float, str, str]]:
         for _, one, _, by in told:
-            for stage in TRAILS:
-                if stage in one.why:
+            for stage in one.why:
+                if stage.startswith(TRAILS):
                     yield one.at, f"guard: {stage}", by
 
     def _windows(

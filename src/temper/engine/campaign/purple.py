@@ -36,7 +36,7 @@ _STRANGERS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What alarmed: rows from `start` on, told at `at`, by which playbook; `by` is the technique where that is known."""
+    """What alarmed: rows from `start` on, told at `at`, with its playbook; `by` is the technique where it is known."""
 
     start: float
     at: float

@@ -63,11 +63,11 @@ class Watchers:
         """The turns with when they were seen and contained; how many windows there were, and of how many honest twins
         alarmed.
         """
-        trails = list(_trails(fought.ground.told))
+        followed = list(trails(fought.ground.told))
         alarms, counts = self._windows(fought.ground.told)
         turns = []
         for turn in fought.course.turns:
-            seen = [one for one in trails if turn.begun < one.at <= turn.ended and one.by == turn.technique]
+            seen = [one for one in followed if turn.begun < one.at <= turn.ended and one.by == turn.technique]
             seen += [one for one in alarms if turn.ended > one.start and turn.begun < one.at]
             turns.append(self._seen(turn, min(seen, default=None, key=lambda one: one.at)))
         return tuple(turns), counts
@@ -130,7 +130,8 @@ class Watchers:
         return explained(found, window, self.system.schema, before)
 
 
-def _trails(told: Sequence[tuple[Rows, Told, str, str]]) -> Iterator[Seen]:
+def trails(told: Sequence[tuple[Rows, Told, str, str]]) -> Iterator[Seen]:
+    """What stages said that look at the trail of a client; one in shadow is written down, for whoever reads it."""
     for _, one, _, by in told:
         for stage in one.why:
             if stage.startswith(TRAILS):

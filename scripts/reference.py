@@ -1,7 +1,7 @@
 """Write docs/reference from the plugins, the command line and the public names, and the questions of docs/lifecycle
 from their data.
 
-python scripts/reference.py            write the four pages there, and the questions on each page
+python scripts/reference.py            write the five pages there, and the questions on each page
 python scripts/reference.py --check    write nothing; 1 if a page is not what would be written
 """
 
@@ -54,6 +54,7 @@ def main(words: list[str]) -> int:
         DOCS / "cli.md": commands,
         DOCS / "python.md": public,
         DOCS / "fraud_demo.md": demo,
+        DOCS / "openapi.json": control_plane,
         **{ROOT / one.page: partial(asked, one) for one in shelf() if (ROOT / one.page).is_file()},
     }
     if "--check" not in words:
@@ -85,6 +86,14 @@ def demo() -> str:
     rows = [f"| {name} | {_told(expected, f'before {name}')} | {_told(expected, f'after {name}')} |" for name in names]
     head = ["| figure (rows) | before | after hardening |", "|---|---|---|"]
     return "\n".join([NOTE, "# The fraud demo's expected figures\n", _DEMO, *head, *rows, ""])
+
+
+def control_plane() -> str:
+    """What programs may ask of a console, as an OpenAPI document."""
+    from temper.web.rest.openapi import document
+    from temper.web.rest.table import RESOURCES
+
+    return json.dumps(document(RESOURCES), indent=1) + "\n"
 
 
 def asked(concept: Concept) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -16,8 +18,9 @@ from temper.web.rest.openapi import document
 from temper.web.rest.table import RESOURCES
 from unit.kept_runs import assessed
 from unit.test_web_tokens import INCIDENT, ask, lent
-from unit.web_desk import Answer, Browser, World
+from unit.web_desk import NOW, Answer, Browser, World
 
+ROOT = Path(__file__).parents[2]
 DOCUMENT = document(RESOURCES)
 ORDER = {"key": "0123456789abcdef", "suite": "quick", "why": "release 12"}
 
@@ -122,3 +125,30 @@ def test_nobody_without_a_token_is_told_anything(program: Program) -> None:
 def test_no_place_of_this_machine_is_told(program: Program) -> None:
     said = json.dumps([program.told(one.path) for one in READS if "{" not in one.path])
     assert str(program.folder) not in said
+
+
+def test_the_example_of_a_client_orders_once_waits_and_ends_with_the_verdict(
+    program: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = runpy.run_path(str(ROOT / "examples" / "client" / "order.py"))
+    run = program.told("/runs?verdict=fail")["items"][0]["run"]
+    jobs = program.world.control.jobs
+
+    def send(request: Request) -> bytes:
+        if request.get_method() == "GET" and "/jobs/" in request.full_url and (job := jobs.claim("w1", NOW)):
+            jobs.end(job, 1, {"run": run, "verdict": "fail"}, "", NOW)
+        headers = {"authorization": request.headers["Authorization"], "content-type": "application/json"}
+        path = request.full_url.removeprefix("http://console")
+        return Browser(program.world.app).ask(request.get_method(), path, request.data or b"", headers).body
+
+    client = order["Client"]("http://console", program.token, send)
+    for _ in range(2):
+        while (job := jobs.claim("w1", NOW)) and job.order.why != "release 13":
+            jobs.end(job, 0, {"run": run, "verdict": "pass"}, "", NOW)
+        if job:
+            jobs.leave(job, NOW)
+        assert order["main"](client, "release 13", every=0.0) == 1
+    said = capsys.readouterr().out
+    assert said.count(f"run {run}: FAIL") == 2
+    assert f"temper replay {program.told(f'/runs/{run}/findings')[0]['id']}" in said
+    assert len([one for one in program.told("/jobs") if one["why"] == "release 13"]) == 1

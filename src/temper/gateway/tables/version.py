@@ -182,7 +182,10 @@ def decider(system: Protected, serving: Serving, kept: Kept) -> tuple[Pipeline, 
 def policy_of(system: Protected, serving: Serving, profile: Profile, model: Served) -> str:
     """The digest of all that decides: the stages as written, what they compare with, the model and its threshold."""
     stages = [[name, mode.value, dict(options)] for name, mode, options in serving.stages]
-    return _digest.of_object(((stages, serving.deadline), profile.digest, model.digest, system.threshold))
+    room = parts.room(serving)
+    others = [[name, room.maker(name)] for name in parts.foreign(serving)]
+    written = (stages, serving.deadline, others) if others else (stages, serving.deadline)
+    return _digest.of_object((written, profile.digest, model.digest, system.threshold))
 
 
 async def check(new: Version, old: Version | None = None) -> None:
@@ -301,7 +304,7 @@ def made(system: Protected, serving: Serving, profile: Profile, model: Served, k
 
     def stage(name: str, given: Any) -> Any:
         of = (given, profile.digest)
-        return kept.part(name, of, lambda: parts.STAGES.build(name, {"profile": profile, **given}))
+        return kept.part(name, of, lambda: parts.room(serving).build(name, {"profile": profile, **given}))
 
     def limiter() -> Limiter:
         return Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024))
@@ -318,7 +321,7 @@ def made(system: Protected, serving: Serving, profile: Profile, model: Served, k
         limiter=kept.part("concurrency", options.get("concurrency"), limiter),
         chain=chain,
         each=parts.layers(parts.EACH, serving, stage),
-        before=parts.layers(parts.BEFORE, serving, stage),
+        before=parts.layers((*parts.BEFORE, *parts.foreign(serving)), serving, stage),
         after=parts.layers(parts.AFTER, serving, stage),
         review=parts.review(options),
         modes=parts.modes(serving),
@@ -363,15 +366,15 @@ def _behind(behind: Behind) -> Upstream:
 
 def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
     """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path = Path(serving.profile)
+    path, plugins = Path(serving.profile), parts.detectors(serving)
     if path.exists():
-        found = Profile.load(path)
+        found = Profile.load(path, plugins)
         if found.columns != system.schema.names:
             raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
         return found
     if system.train is None:
         raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x), plugins=plugins)
     path.parent.mkdir(parents=True, exist_ok=True)
     found.save(path)
     return found

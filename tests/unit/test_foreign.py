@@ -92,7 +92,7 @@ def test_whoever_calls_an_attack_by_its_name_has_named_it() -> None:
     found = attack(table_model(), "evasion.vendor", table(4), np.ones(4, dtype=int), budget=Budget(queries=3))
     assert len(found.verdicts) == 4
     with pytest.raises(ConfigError, match="no plugin"):
-        attack(table_model(), "evasion.vendors", table(4), np.ones(4, dtype=int))
+        attack(table_model(), "evasion.vendors", table(4), np.ones(4, dtype=int), budget=Budget(queries=3))
 
 
 def test_a_plugin_nobody_offers_is_refused_by_name() -> None:

@@ -49,7 +49,8 @@ class Attempts:
     def passed(self, standing: Collection[str]) -> Array:
         """Which attempts (n,) none of these layers stops."""
         at = [self.layers.index(name) for name in standing]
-        return np.logical_not(np.any(self.stops[:, at], axis=1))
+        through: Array = np.logical_not(self.stops[:, at].any(axis=1))
+        return through
 
 
 Against = Callable[[frozenset[str]], Attempts]

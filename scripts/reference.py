@@ -142,7 +142,18 @@ def public() -> str:
         "## What they give back\n": given,
     }
     parts = [NOTE, *(part for head, found in heads.items() for part in (head, *_names(found)))]
-    return "\n".join(parts)
+    return "\n".join([*parts, *_by_command()])
+
+
+def _by_command() -> Iterator[str]:
+    from temper.api import by_command
+
+    yield "## By command\n"
+    yield f"{' '.join((by_command.__doc__ or '').split())}\n"
+    yield from ("| command | Python |", "|---|---|")
+    for command, where in sorted(by_command.BY_COMMAND.items()):
+        yield f"| `temper {command}` | `{where}` |"
+    yield ""
 
 
 def _names(found: dict[str, Any]) -> Iterator[str]:

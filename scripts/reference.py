@@ -1,7 +1,7 @@
 """Write docs/reference from the plugins, the command line and the public names, and the questions of docs/lifecycle
 from their data.
 
-python scripts/reference.py            write the five pages there, and the questions on each page
+python scripts/reference.py            write the pages there, the lifecycle's picture, and the questions on each page
 python scripts/reference.py --check    write nothing; 1 if a page is not what would be written
 """
 
@@ -16,6 +16,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from lifecycle import picture
 
 from temper.core.docstring import paragraphs, prose
 from temper.core.room import Room
@@ -55,9 +57,11 @@ def main(words: list[str]) -> int:
         DOCS / "python.md": public,
         DOCS / "fraud_demo.md": demo,
         DOCS / "openapi.json": control_plane,
+        ROOT / "docs" / "pictures" / "lifecycle.svg": picture,
         **{ROOT / one.page: partial(asked, one) for one in shelf() if (ROOT / one.page).is_file()},
     }
     if "--check" not in words:
+        (ROOT / "docs" / "pictures").mkdir(parents=True, exist_ok=True)
         DOCS.mkdir(parents=True, exist_ok=True)
         for path, page in pages.items():
             path.write_text(page(), encoding="utf-8")

@@ -17,10 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lifecycle import picture
-
 from temper.core.docstring import paragraphs, prose
 from temper.core.room import Room
+from temper.learn.lifecycle import picture
 from temper.learn.page import with_questions
 from temper.learn.shelf import Concept, shelf
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from small_gateway import asked, decisions, folder, models, written
+from small_gateway import PROFILE, asked, decisions, folder, models, written
 from temper.core.errors import ConfigError, StoreError
 from temper.core.serving import Scoring
 from temper.core.stage import ALLOWED, Decision, Level
@@ -57,6 +57,7 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 def small(folder: Path, **guard: Any) -> Gateway:
+    (folder / PROFILE).unlink(missing_ok=True)  # that of the fixture knows no other detectors
     written(folder, f"guard: {json.dumps({'open': True, 'deadline_ms': 5_000, **guard})}\n")
     return opened(folder / "temper.yaml")
 

@@ -1,4 +1,4 @@
-"""How the techniques of a campaign ask: at a pace that no quota minds, and what they make of what they are told."""
+"""How the techniques of a campaign ask, and what they make of what they are told."""
 
 from __future__ import annotations
 
@@ -16,23 +16,21 @@ _TURNED = 3
 
 
 def sent(on: Field, x: Array, rows: Rows | None = None) -> Reply:
-    """Ask about these rows, or submit them as the wanted `rows`: at the pace in `kept`, and again after the time that
-    was named where the field turned it away. What was never answered has level -1.
+    """Ask about these rows, or submit them as the wanted `rows`; who is turned away comes again after the time that was
+    named. What was never answered has level -1.
     """
     told = Reply(scores=np.full(len(x), np.nan), levels=np.full(len(x), -1), flagged=np.ones(len(x), dtype=bool))
-    at, turned, quiet = 0, 0, float(on.kept.get("quiet", 0.0))
-    step = 1 if quiet else max(len(x), 1)
-    while at < len(x) and on.left and turned < _TURNED:
-        part = slice(at, at + min(step, on.left))
-        reply = on.ask(x[part]) if rows is None else on.submit(x[part], rows[part])
-        there = int(np.asarray(reply.answered).sum())
-        where = at + np.flatnonzero(reply.answered)
+    at, turned = 0, 0
+    while at < len(x) and on.left > 0:
+        reply = on.ask(x[at:]) if rows is None else on.submit(x[at:], rows[at:])
+        there = np.flatnonzero(reply.answered)
         for name in ("scores", "levels", "flagged"):
-            getattr(told, name)[where] = np.asarray(getattr(reply, name))[reply.answered]
-        turned = 0 if there else turned + 1
-        at += len(x[part]) if reply.status == 200 else there
-        if at < len(x) and (pause := max(quiet, reply.after)):
-            on.wait(pause)
+            getattr(told, name)[at + there] = np.asarray(getattr(reply, name))[there]
+        at += int(there.max(initial=-1)) + 1
+        turned = 0 if len(there) else turned + 1
+        if at == len(x) or (not len(there) and (turned > _TURNED or not reply.after)):
+            break
+        on.wait(reply.after)
     return told
 
 

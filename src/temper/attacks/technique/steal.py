@@ -34,7 +34,7 @@ class Steal:
     aims: ClassVar[tuple[Aim, ...]] = (Aim.MOVE, Aim.STEAL)
     needs: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[tuple[str, ...]] = ("copy", "threshold")
-    references: ClassVar[tuple[str, ...]] = ("AML.T0005", "AML.T0024.002")
+    references: ClassVar[tuple[str, ...]] = ("atlas:AML.T0005", "atlas:AML.T0024.002")
     natural: float = 0.5
     near: float = 0.5
     wide: float = 0.1
@@ -55,7 +55,7 @@ class Steal:
         reply = sent(field, x)
         edge = float(field.kept.get("threshold", level(reply.scores, reply.flagged & ~reply.held)))
         lessons.learn(x, reply, edge)
-        if made.any() and reply.held[made].mean() > 0.5 + reply.held[~made].mean() if (~made).any() else False:
+        if _held_up(reply.held, made):
             field.kept["natural"] = True
             field.say("rows that are made up are held up: only held rows are asked from now on")
         if (copy := lessons.copy(field)) is not None:
@@ -69,7 +69,7 @@ class Steal:
         share = 1.0 if field.kept.get("natural") or len(known) < 2 else self.natural
         own = known[~_among(known, field.heard[0])]
         own = own[rng.permutation(len(own))][: round(share * n)]
-        if share == 1.0:
+        if share == 1.0 or len(own) == n:
             return own, np.zeros(len(own), dtype=bool)
         invented = self._invented(field, known, n - len(own), rng)
         return np.concatenate([own, invented]), np.arange(len(own) + len(invented)) >= len(own)
@@ -83,6 +83,12 @@ class Steal:
         many = invent(field.schema, known, self.pool * close, rng, self.wide, self.mixed)
         unsure = np.abs(copy.scores(many) - float(field.kept.get("threshold", 0.5)))
         return np.concatenate([fresh, many[np.argsort(unsure, kind="stable")[:close]]])
+
+
+def _held_up(held: Array, made: Array) -> bool:
+    """Whether the guard holds up made-up rows, most of them and far more than held ones."""
+    usual = float(held[~made].mean()) if (~made).any() else 0.0
+    return bool(made.any()) and float(held[made].mean()) > 0.5 + usual / 2
 
 
 def _among(x: Array, others: Array) -> Array:

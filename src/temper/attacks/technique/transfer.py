@@ -31,7 +31,7 @@ class Transfer:
     aims: ClassVar[tuple[Aim, ...]] = (Aim.MOVE,)
     needs: ClassVar[tuple[str, ...]] = ("copy", "threshold")
     gives: ClassVar[tuple[str, ...]] = ()
-    references: ClassVar[tuple[str, ...]] = ("AML.T0043.002", "AML.T0015")
+    references: ClassVar[tuple[str, ...]] = ("atlas:AML.T0043.002", "atlas:AML.T0015")
     practice: int = 200
     rounds: int = 4
     tries: int = 10

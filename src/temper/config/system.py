@@ -36,7 +36,7 @@ Made = TypeVar("Made")
 
 _SECTIONS = (
     *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
-    *("monitor", "risk", "documentation", "console", *SECTIONS),
+    *("monitor", "risk", "documentation", "console", "campaign", *SECTIONS),
 )
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")

@@ -1,0 +1,63 @@
+"""What an attacker does at home, with what other rooms of attacks offer: fit a copy, attack it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from temper.attacks.extraction._student import Student, fit_student
+from temper.core.attack import Scene
+from temper.core.budget import Budget
+from temper.core.campaign import Copy
+from temper.core.data import Data
+from temper.core.errors import TemperError
+from temper.core.room import Room
+from temper.core.schema import Schema
+from temper.core.target import ScoreKind
+from temper.engine.rooms._extraction_transfer import stolen
+from temper.engine.strike import strike
+
+Rows = np.ndarray[Any, Any]
+_HOME = "evasion.coordinate"
+_FEWEST = 10
+
+
+def fitted(x: Rows, scores: Rows, edge: float, schema: Schema, seed: int) -> Student:
+    """A copy of what was told: of scores, or of decisions where these are all there is."""
+    known = np.isfinite(scores)
+    x, scores = x[known], scores[known]
+    if len(x) < _FEWEST:
+        raise TemperError(f"{len(x)} answers are too few for a copy", fix=f"ask about {_FEWEST} rows at least")
+    bare = bool(np.isin(scores, (0.0, 1.0)).all())
+    codes = np.array([one.type == "category" for one in schema.columns])
+    inside = bool((scores >= 0).all() and (scores <= 1).all())
+    kind = ScoreKind.PROBABILITIES if inside else ScoreKind.MARGIN
+    return fit_student(x, scores, kind, 0.5 if bare else edge, bare=bare, categorical=codes, seed=seed)
+
+
+def evaded(
+    copy: Copy, clean: Data, schema: Schema, threshold: float, queries: int, most: float, seed: int
+) -> tuple[Rows, Rows]:
+    """Candidates (n, d) of rows that the copy stops, and which of them it lets pass."""
+    x = np.asarray(clean.x)
+    inside = bool((copy.scores(x) >= 0).all() and (copy.scores(x) <= 1).all())
+    kind = ScoreKind.PROBABILITIES if inside else ScoreKind.MARGIN
+    budget = Budget(queries=queries, norm="cost", cost=None if math.isinf(most) else max(most, 0.0))
+    scene = Scene(
+        x=x,
+        y=np.ones(len(x), dtype=np.int64),
+        ids=clean.ids,
+        schema=schema,
+        budget=budget,
+        kind=kind,
+        threshold=threshold,
+        mode="first",
+    )
+    passes = copy.scores(x) < threshold
+    if passes.all() or not len(schema.movable):
+        return x.copy(), passes
+    found = strike(Room("temper.attacks").build(_HOME), stolen(copy, kind), scene, seed, "campaign.evade")
+    broken = found.verdicts == "broken"
+    return np.where(broken[:, None], found.x_adv, x), broken | passes

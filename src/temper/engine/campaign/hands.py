@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from temper.attacks._practice import lowest
 from temper.attacks.extraction._student import Student, fit_student
 from temper.core.attack import Scene
 from temper.core.budget import Budget
 from temper.core.campaign import Copy
 from temper.core.data import Data
 from temper.core.errors import TemperError
-from temper.core.room import Room
 from temper.core.schema import Schema
+from temper.core.seed import Draws
 from temper.core.target import ScoreKind
-from temper.engine.rooms._extraction_transfer import stolen
-from temper.engine.strike import strike
 
 Rows = np.ndarray[Any, Any]
-_HOME = "evasion.coordinate"
 _FEWEST = 10
 
 
@@ -38,26 +37,18 @@ def fitted(x: Rows, scores: Rows, edge: float, schema: Schema, seed: int) -> Stu
 
 
 def evaded(
-    copy: Copy, clean: Data, schema: Schema, threshold: float, queries: int, most: float, seed: int
+    copy: Copy, clean: Data, schema: Schema, threshold: float, queries: int, most: float, draws: Draws
 ) -> tuple[Rows, Rows]:
-    """Candidates (n, d) of rows that the copy stops, and which of them it lets pass."""
-    x = np.asarray(clean.x)
-    inside = bool((copy.scores(x) >= 0).all() and (copy.scores(x) <= 1).all())
-    kind = ScoreKind.PROBABILITIES if inside else ScoreKind.MARGIN
-    budget = Budget(queries=queries, norm="cost", cost=None if math.isinf(most) else max(most, 0.0))
+    """Of every row the change that a copy scores lowest (n, d), and which of them it lets pass."""
+    x = np.asarray(clean.x, dtype=np.float64)
     scene = Scene(
         x=x,
         y=np.ones(len(x), dtype=np.int64),
         ids=clean.ids,
         schema=schema,
-        budget=budget,
-        kind=kind,
-        threshold=threshold,
-        mode="first",
+        budget=Budget(norm="cost", cost=None if math.isinf(most) else max(most, 0.0)),
     )
-    passes = copy.scores(x) < threshold
-    if passes.all() or not len(schema.movable):
-        return x.copy(), passes
-    found = strike(Room("temper.attacks").build(_HOME), stolen(copy, kind), scene, seed, "campaign.evade")
-    broken = found.verdicts == "broken"
-    return np.where(broken[:, None], found.x_adv, x), broken | passes
+    if not len(schema.movable):
+        return x.copy(), np.asarray(copy.scores(x)) < threshold
+    found, score = lowest(copy.scores, scene, np.arange(len(x)), replace(draws, ids=clean.ids), queries)
+    return found, score < threshold

@@ -81,18 +81,18 @@ def _seeds(quick: bool) -> tuple[int, ...]:
 
 def _plan(quick: bool) -> Iterator[runs.Key]:
     """Every run there is to make; the choice of shares is made on the way."""
-    for task, models in _tasks(quick):
-        for model in models:
+    tasks = dict(_tasks(quick))
+    for model in MODELS:
+        for task in (task for task, models in tasks.items() if model in models):
             for seed in (*_tuning(quick), *_seeds(quick)):
                 yield from ((task, model, seed, "direct", name, most) for name, most in runs.DIRECT)
             yield from ((task, model, seed, "white box", "", 0) for seed in _seeds(quick))
-        for model in models:
             for quota in _quotas(model, quick):
                 tuned = [(share, seed) for share in SHARES for seed in _tuning(quick)]
-                yield from ((task, models[0], seed, "chain", share, quota) for share, seed in tuned)
+                yield from ((task, MODELS[0], seed, "chain", share, quota) for share, seed in tuned)
                 share = _share(task, quota, quick)
                 yield from ((task, model, seed, "chain", share, quota) for seed in _seeds(quick))
-                if model == models[0] and quota in DEAF:
+                if model == MODELS[0] and quota in DEAF:
                     yield from ((task, model, seed, "deaf", share, quota) for seed in _seeds(quick))
 
 

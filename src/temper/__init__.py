@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from temper.api import Hardening, System, assess, attack, certificates, compare, harden, load, target
-    from temper.api.assistants import load_assistant, redteam
+    from temper.api.assistants import load_assistant
+    from temper.api.campaigns import redteam
     from temper.core.budget import Budget
 
 __version__ = "0.1.0"
@@ -27,7 +28,7 @@ __all__ = [
 _ELSEWHERE = {
     "Budget": "temper.core.budget",
     "load_assistant": "temper.api.assistants",
-    "redteam": "temper.api.assistants",
+    "redteam": "temper.api.campaigns",
 }
 
 

@@ -40,6 +40,7 @@ from temper.testing import (
     stressor,
     stressor_unstructured,
     struck,
+    technique,
     told,
 )
 from temper.testing.law import LawBroken, sealed
@@ -53,6 +54,7 @@ FAMILIES = {
     "extraction": extraction.LAWS,
     "inversion": inversion.LAWS,
     "injection": injection.LAWS,
+    "technique": technique.LAWS,
 }
 # Where a law cannot hold, and why. Each is expected to fail: one that holds again is an error.
 _SLOPES = "it follows slopes from the clean row and draws nothing"

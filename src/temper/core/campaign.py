@@ -213,7 +213,8 @@ class Field(Protocol):
     """The attacker's only way to a system, in one turn of one technique.
 
     `kept` is what earlier turns left: by convention `threshold` (a float: scores from there on are stopped), `copy` (a
-    `Copy`), `quiet` (seconds between requests that no quota minds). A value has to be plain, or come of `fit_copy`.
+    `Copy`), `quiet` (seconds between requests that no quota minds). A value has to be plain, or come of `fit_copy`;
+    what a technique leaves is named in its `gives`, and never says that anything succeeded.
     """
 
     @property

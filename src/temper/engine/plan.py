@@ -143,7 +143,7 @@ def _refuse_unknown_words(only: Sequence[str]) -> None:
 def _refuse_unknown_options(system: Protected) -> None:
     """Options for a plugin that does not exist, or one for assistants, would be lost without a word."""
     known = [name if room == "attacks" else f"{room}.{name}" for room in OPTIONED for name in OPTIONED[room].names()]
-    known = [name for name in known if not name.startswith("injection.")]
+    known = [name for name in known if not name.startswith(("injection.", "technique."))]
     for name in system.options:
         if name not in known:
             line = system.lines.get(f"assess.options.{name}")

@@ -17,8 +17,8 @@ from temper.kernels.search import random_point, reachable, repair
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direct:
-    """Submit changed rows one by one: `tries` points at random within what the schema admits and a change may cost, each
-    next one from the best that was told so far. Rows take turns, those nearest to passing first.
+    """Submit changed rows one by one: `tries` points at random within what the schema admits and a change may cost,
+    each next one from the best that was told so far.
 
     Misleads where no score is told: then only luck leads on, and silence says little. It never asks without trying, so
     what a guard learns from its trail it learns of every attempt.
@@ -52,6 +52,8 @@ class Direct:
         best, level = clean, np.inf
         for step in range(min(self.tries, field.left)):
             x = self._moved(field, clean, best, rng, row, step)
+            if (x == best).all():
+                continue  # nothing new to learn
             reply = field.submit(x, [row])
             if not reply.answered.any():
                 return False

@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Ended(RunStopped):
-    """The rules, the target or the clock end the campaign; what was done is kept."""
+    """The rules, the target or the clock end the campaign; what was done is kept. With a `fix` it may go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

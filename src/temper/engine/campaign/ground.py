@@ -50,7 +50,7 @@ class Account:
     held: int = 0
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Ground:
     """A `Field` over all turns of a campaign. `truth` says which suspects were trained on; nobody plays with it."""
 
@@ -285,6 +285,12 @@ class Ground:
 
     def _allowed(self) -> None:
         """Every hard stop, before anything is sent."""
+        rules = self.campaign.rules
+        if rules.kill and Path(rules.kill).exists():
+            raise Ended(f"the kill switch {rules.kill} is there", fix="--resume goes on once it is gone")
+        if len(self._recent) >= _WINDOW and sum(self._recent) > rules.errors * len(self._recent):
+            failed = f"{sum(self._recent)} of the last {_WINDOW} requests failed"
+            raise Ended(f"rules.stop.errors: {failed}", fix="--resume goes on once the target is well")
         self.ended = self.ended or self._stop()
         if self.ended:
             raise Ended(self.ended)
@@ -293,14 +299,10 @@ class Ground:
 
     def _stop(self) -> str:
         rules, attacker = self.campaign.rules, self.attacker
-        if rules.kill and Path(rules.kill).exists():
-            return f"the kill switch {rules.kill} is there"
         if rules.successes and len(self.got) >= rules.successes:
             return f"rules.stop.successes: {rules.successes:,} rows passed"
         if rules.loss and sum(one.worth for one in self.got) >= rules.loss:
             return f"rules.stop.loss: {rules.loss:,.0f} got through"
-        if len(self._recent) >= _WINDOW and sum(self._recent) > rules.errors * len(self._recent):
-            return f"rules.stop.errors: {sum(self._recent)} of the last {_WINDOW} requests failed"
         if rules.queries and self.queries >= rules.queries:
             return f"rules.queries: {rules.queries:,} were asked"
         if self.queries >= attacker.queries:

@@ -150,8 +150,7 @@ class Inside:
         self._runner.close()
 
     def _outside(self, row: Array) -> bool:
-        schema = self.system.schema
-        outside = bool(((row < schema.lows) | (row > schema.highs)).any())
+        outside = bool(parts.outside(row[None], self.system.schema)[0])
         return outside and parts.bounds(self.serving or Serving()) is Mode.ENFORCE
 
     def _bare(self, row: Array) -> Told:

@@ -56,8 +56,9 @@ class Outside:
     def __post_init__(self) -> None:
         host = urlsplit(self.place.url).hostname or ""
         if host not in self.rules.hosts:
+            named = ", ".join(self.rules.hosts) or "none"
             raise ConfigError(
-                f"{host or self.place.url!r} is out of scope: rules.hosts names {', '.join(self.rules.hosts) or 'none'}",
+                f"{host or self.place.url!r} is out of scope: rules.hosts names {named}",
                 fix="add the host to campaign.rules.hosts once its owner has agreed",
             )
 

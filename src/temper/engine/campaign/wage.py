@@ -25,19 +25,23 @@ _CHANCE, _SURE = 0.5, 50
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Course:
-    """What has happened so far: every turn, when each objective was reached as far as the attacker can see, and why it
-    ended.
+    """What has happened so far: every turn, when each objective was reached as far as the attacker can see, why it
+    ended, and whether it was `stopped` and may go on. `gaps` is what nobody would have seen of it.
     """
 
     turns: list[Turn] = field(default_factory=list)
     reached: dict[int, tuple[float, int, float]] = field(default_factory=dict)
     ended: str = ""
+    stopped: bool = False
     agreed: list[bool] = field(default_factory=list)
+    gaps: tuple[str, ...] = ()
 
 
-def wage(ground: Ground, techniques: Mapping[str, Technique], rng: Draws, listener: Listener = silent) -> Course:
+def wage(
+    ground: Ground, techniques: Mapping[str, Technique], rng: Draws, course: Course, listener: Listener = silent
+) -> None:
     """Play turns; what a stop leaves behind is still a campaign."""
-    course, objectives = Course(), ground.campaign.objectives
+    objectives = ground.campaign.objectives
     planner = Planner(techniques=techniques, rng=rng.child("planner"))
     budget = max(1, ground.attacker.queries)
     listener(Event(kind="planned", total=budget, message=f"{len(techniques)} techniques"))
@@ -45,24 +49,23 @@ def wage(ground: Ground, techniques: Mapping[str, Technique], rng: Draws, listen
         waiting = [at for at in range(len(objectives)) if at not in course.reached]
         if not waiting:
             course.ended = "everything that was sought is reached"
-            return course
+            return
         try:
             arm = planner.chosen(objectives, waiting, ground.kept, turn)
             _rested(ground)
             _turn(ground, course, planner, arm, rng.child(f"{turn}/{arm[1]}"))
         except LookupError as nobody:
             course.ended = str(nobody)
-            return course
+            return
         except Ended as end:
-            course.ended = end.message
+            course.ended, course.stopped = end.message, bool(end.fix)
             _seen(ground, course)
-            return course
+            return
         said = (
             f"{course.turns[-1].technique}: {ground.queries:,} of {budget:,} queries, {len(ground.got):,} rows passed"
         )
         listener(Event(kind="progress", task=said, room="campaign", done=ground.queries, total=budget))
     course.ended = f"{_MOST:,} turns were played"
-    return course
 
 
 def _rested(ground: Ground) -> None:

@@ -8,11 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from temper.config.serving import Serving
 from temper.core.errors import ConfigError
 from temper.core.quota import QuotaConfig
 from temper.core.review import Ruling
 from temper.core.room import Room
+from temper.core.schema import Schema
 from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
@@ -60,6 +63,22 @@ def bounds(serving: Serving) -> Mode:
     """Whether values outside the bounds of the Schema are refused."""
     known("bounds", options_of(serving).get("bounds", {}), [])
     return mode_of(serving, "bounds")
+
+
+def outside(rows: Any, schema: Schema) -> Any:
+    """Which rows (n,) the door refuses: a value that is missing where none may be, out of its bounds, between two whole
+    numbers, or no word of the vocabulary.
+
+    >>> from temper.core.schema import Column
+    >>> schema = Schema(columns=(Column(name="n", type="integer", high=6.0),))
+    >>> outside(np.array([[1.0], [np.nan], [7.0], [1.5]]), schema)
+    array([False,  True,  True,  True])
+    """
+    missing, may = np.isnan(rows), np.array([one.missing for one in schema.columns], dtype=bool)
+    whole = np.array([one.discrete for one in schema.columns], dtype=bool)
+    wrong = (missing & ~may) | np.isinf(rows) | (rows < schema.lows) | (rows > schema.highs)
+    wrong |= whole & ~missing & (rows != np.round(rows))
+    return wrong.any(axis=1)
 
 
 def made(kind: Callable[..., Made], name: str, options: Options, **usual: Any) -> Made:
@@ -134,6 +153,22 @@ def review(options: Options) -> tuple[float, float] | None:
     return float(grey[0]), float(grey[1])
 
 
+def profile(system: Protected, serving: Serving, model: Served) -> Profile:
+    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
+    path = Path(serving.profile)
+    if path.exists():
+        found = Profile.load(path)
+        if found.columns != system.schema.names:
+            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
+        return found
+    if system.train is None:
+        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save(path)
+    return found
+
+
 def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastKnown | None]:
     """What answers where the model cannot, and the memory in it that has to be told what the model said.
 
@@ -179,19 +214,3 @@ def _memory(given: Any, system: Protected) -> LastKnown:
     known("fallback.last_known", about, ["columns", "weight", "most"])
     names = about.pop("columns", ())
     return LastKnown(columns=tuple(system.schema.index(name) for name in names), **about)
-
-
-def profile(system: Protected, serving: Serving, model: Served) -> Profile:
-    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path = Path(serving.profile)
-    if path.exists():
-        found = Profile.load(path)
-        if found.columns != system.schema.names:
-            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
-        return found
-    if system.train is None:
-        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found.save(path)
-    return found

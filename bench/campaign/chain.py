@@ -27,7 +27,7 @@ from temper.kernels.rate import paired_rates, wilson
 
 Array = Any
 QUOTAS, OTHERS, QUICK = (200, 500, 1_000, 2_000, 5_000), (500, 2_000), (200, 1_000)
-SHARES, DEAF = (0.0, 0.25), (200, 1_000)
+SHARES, DEAF = (0.25, 0.0), (200, 1_000)
 TUNING, SEEDS = (103, 104), (0, 1, 2)
 
 
@@ -87,10 +87,9 @@ def _plan(quick: bool) -> Iterator[runs.Key]:
             for seed in (*_tuning(quick), *_seeds(quick)):
                 yield from ((task, model, seed, "direct", name, most) for name, most in runs.DIRECT)
             yield from ((task, model, seed, "white box", "", 0) for seed in _seeds(quick))
+            yield from ((task, MODELS[0], *one) for one in _choices(quick))
             for quota in _quotas(model, quick):
-                tuned = [(share, seed) for share in SHARES for seed in _tuning(quick)]
-                yield from ((task, MODELS[0], seed, "chain", share, quota) for share, seed in tuned)
-                share = _share(task, quota, quick)
+                share = _share(task, quick)
                 yield from ((task, model, seed, "chain", share, quota) for seed in _seeds(quick))
                 if model == MODELS[0] and quota in DEAF:
                     yield from ((task, model, seed, "deaf", share, quota) for seed in _seeds(quick))
@@ -111,13 +110,18 @@ def _filled(quick: bool, seconds: float) -> int:
 # -- choices on the seeds that are not reported ------------------------------------------------------------------------
 
 
-def _share(task: str, quota: int, quick: bool) -> float:
-    """The share of the quota for the copy that broke most rows of the first victim."""
-    found = {
-        share: [np.mean(runs.run(task, MODELS[0], seed, "chain", share, quota)["passed"]) for seed in _tuning(quick)]
-        for share in SHARES
-    }
-    return max(found, key=lambda share: (float(np.mean(found[share])), -share))
+def _choices(quick: bool) -> Iterator[runs.Key]:
+    """The runs that shares are chosen by."""
+    quotas = DEAF[:1] if quick else DEAF
+    yield from ((seed, "chain", share, quota) for seed in _tuning(quick) for share in SHARES for quota in quotas)
+
+
+def _share(task: str, quick: bool) -> float:
+    """The share of the quota for the copy that broke most rows of the first victim, over these quotas."""
+    found: dict[float, int] = dict.fromkeys(SHARES, 0)
+    for one in _choices(quick):
+        found[one[2]] += sum(runs.run(task, MODELS[0], *one)["passed"])
+    return max(found, key=lambda share: found[share])
 
 
 def _best(task: str, model: str, quota: int, quick: bool, names: tuple[str, ...]) -> tuple[str, int, int]:
@@ -136,7 +140,7 @@ def _best(task: str, model: str, quota: int, quick: bool, names: tuple[str, ...]
 
 def _told(task: str, model: str, quota: int, quick: bool) -> dict[str, Any]:
     """The lines of both tables, and the difference with its ends."""
-    seeds, share = _seeds(quick), _share(task, quota, quick)
+    seeds, share = _seeds(quick), _share(task, quick)
     every = tuple(name for name, _ in runs.DIRECT)
     attack, most, each = _best(task, model, quota, quick, every)
     direct = [runs.run(task, model, seed, "direct", attack, most) for seed in seeds]

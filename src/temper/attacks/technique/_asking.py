@@ -11,8 +11,8 @@ from temper.core.campaign import Copy, Field, Reply
 from temper.core.data import Array
 
 Rows = np.ndarray[Any, Any]
-_TURNED = 3
-"""How often in a row somebody who is turned away comes again."""
+_TURNED, _FEWEST = 3, 10
+"""How often in a row somebody who is turned away comes again; how many answers make a copy."""
 
 
 def sent(on: Field, x: Array, rows: Rows | None = None) -> Reply:
@@ -73,7 +73,7 @@ class Lessons:
         self.scores.append(told[there])
 
     def copy(self, on: Field) -> Copy | None:
-        """A copy of all of it, None while there is nothing to learn from."""
-        if sum(len(x) for x in self.x) < 2:
+        """A copy of all of it, None while there is too little to learn from."""
+        if sum(len(x) for x in self.x) < _FEWEST:
             return None
         return on.fit_copy(np.concatenate(self.x), np.concatenate(self.scores))

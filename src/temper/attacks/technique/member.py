@@ -35,7 +35,7 @@ class Member:
     tactic: ClassVar[Tactic] = Tactic.ATTACK
     aims: ClassVar[tuple[Aim, ...]] = (Aim.LEARN,)
     needs: ClassVar[tuple[str, ...]] = ()
-    gives: ClassVar[tuple[str, ...]] = ("members",)
+    gives: ClassVar[tuple[str, ...]] = ("members", "suspected")
     references: ClassVar[tuple[str, ...]] = ("atlas:AML.T0024.000",)
     twins: int = 4
     share: float = 0.5
@@ -56,6 +56,8 @@ class Member:
         reply = sent(field, part)
         if len(part) and not reply.answered.all():
             part = part[: int(reply.answered.argmin())]
+        if not len(part):
+            return
         told = reply.scores[: len(part)]
         signal += (told if not np.isnan(told).any() else self._held(field, part, reply, rng)).tolist()
         field.kept["suspected"] = signal

@@ -33,7 +33,7 @@ class Steal:
     tactic: ClassVar[Tactic] = Tactic.STAGING
     aims: ClassVar[tuple[Aim, ...]] = (Aim.MOVE, Aim.STEAL)
     needs: ClassVar[tuple[str, ...]] = ()
-    gives: ClassVar[tuple[str, ...]] = ("copy", "threshold")
+    gives: ClassVar[tuple[str, ...]] = ("copy", "threshold", "natural")
     references: ClassVar[tuple[str, ...]] = ("atlas:AML.T0005", "atlas:AML.T0024.002")
     natural: float = 0.5
     near: float = 0.5

@@ -24,7 +24,7 @@ class Transfer:
     Suya et al., "Hybrid batch attacks: finding black-box adversarial examples with limited queries", 2020.
 
     >>> Transfer(tries=1).practice
-    200
+    100
     """
 
     tactic: ClassVar[Tactic] = Tactic.ATTACK
@@ -32,9 +32,9 @@ class Transfer:
     needs: ClassVar[tuple[str, ...]] = ("copy", "threshold")
     gives: ClassVar[tuple[str, ...]] = ()
     references: ClassVar[tuple[str, ...]] = ("atlas:AML.T0043.002", "atlas:AML.T0015")
-    practice: int = 200
+    practice: int = 100
     rounds: int = 4
-    tries: int = 10
+    tries: int = 6
     weight: int = 3
     refit: bool = True
 

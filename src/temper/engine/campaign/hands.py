@@ -33,7 +33,8 @@ def fitted(x: Rows, scores: Rows, edge: float, schema: Schema, seed: int) -> Stu
     codes = np.array([one.type == "category" for one in schema.columns])
     inside = bool((scores >= 0).all() and (scores <= 1).all())
     kind = ScoreKind.PROBABILITIES if inside else ScoreKind.MARGIN
-    return fit_student(x, scores, kind, 0.5 if bare else edge, bare=bare, categorical=codes, seed=seed)
+    level = 0.5 if bare else edge
+    return fit_student(x, scores, kind, level, bare=bare, categorical=codes, seed=seed, compared=False)
 
 
 def evaded(

@@ -48,7 +48,9 @@ def field(case: Case, seed: int, queries: int) -> Ground:
         kept={"threshold": case.threshold},
     )
     before = case.target.scores(rows)[:, 1]
-    on.told.extend((row, Told(at=0.0, score=float(score)), "", "before") for row, score in zip(rows, before, strict=True))
+    on.told.extend(
+        (row, Told(at=0.0, score=float(score)), "", "before") for row, score in zip(rows, before, strict=True)
+    )
     return on
 
 

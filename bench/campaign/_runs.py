@@ -151,9 +151,9 @@ def _rest(victim: Case, on: Any, seed: int, left: int) -> tuple[Array, int]:
     broken, rows = np.zeros(WANTED, dtype=bool), on.open
     if left < len(rows) or not len(rows):
         return broken, 0
-    found = struck(victim, on.wanted.x[rows], "coordinate", 400, seed)
+    found = struck(victim, on.wanted.x[rows], "coordinate", min(400, 2 * left // len(rows)), seed)
     at = np.where(found.verdicts == "broken", found.broken_at, 10**6)
-    most = max(each for each in EACH if np.minimum(np.minimum(at, found.queries), each).sum() <= left)
+    most = max(each for each in (0, *EACH) if np.minimum(np.minimum(at, found.queries), each).sum() <= left)
     broken[rows[at <= most]] = True
     return broken, int(np.minimum(np.minimum(at, found.queries), most).sum())
 

@@ -26,7 +26,7 @@ from bench.table import goal, machine, table
 from temper.kernels.rate import paired_rates, wilson
 
 Array = Any
-QUOTAS, OTHERS, QUICK = (200, 500, 1_000, 2_000, 5_000), (500, 2_000), (200, 1_000)
+QUOTAS, OTHERS, QUICK = (200, 500, 1_000, 5_000), (1_000,), (200, 1_000)
 SHARES, DEAF = (0.25, 0.0), (200, 1_000)
 TUNING, SEEDS = (103, 104), (0, 1, 2)
 

@@ -186,7 +186,10 @@ def _argument(one: inspect.Parameter) -> str:
 def _plugin(name: str, plugin: type[Any]) -> str:
     lines = [f"### {name}\n", *(f"{paragraph}\n" for paragraph in prose(plugin))]
     needs = getattr(plugin, "needs", None)
-    if needs is not None:
+    if isinstance(needs, tuple):
+        gives = ", ".join(plugin.gives) or "nothing"
+        lines.append(f"{plugin.tactic.word.capitalize()}. Needs: {', '.join(needs) or 'nothing'}. Gives: {gives}.\n")
+    elif needs is not None:
         lines.append(f"Needs: {needs.words()}.\n")
     options = [field for field in dataclasses.fields(plugin) if field.init]
     if options:

@@ -17,9 +17,10 @@ Array = Any
 Key = tuple[Any, ...]
 DIRECT = (
     ("coordinate", 400),
-    ("hopskipjump", 400),
     ("noise", 400),
-    *(("random_search", most) for most in (25, 100, 400)),
+    ("random_search", 25),
+    ("random_search", 100),
+    ("hopskipjump", 400),
 )
 """Attacks and how many queries they may plan for; those whose course depends on it are run for several."""
 EACH = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 400)

@@ -25,13 +25,16 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.measure import Status
 from temper.core.requirement import Verdict
 from temper.core.seed import Draws
+from temper.core.waged import Turn
 from temper.engine.campaign.door import Ended, Once, Told
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.planner import Planner
+from temper.engine.campaign.purple import Watchers, gaps, trails, usual
 from temper.engine.campaign.staged import TECHNIQUES
 from temper.engine.campaign.wage import Course, wage
 from temper.report.json import render, schema
 from temper.store.journal import Frames
+from temper.targets.served import served as served_model
 from temper.testing.technique import EDGE, SCHEMA, Desk, toy_ground
 
 __all__ = ["models"]
@@ -401,9 +404,20 @@ def test_a_campaign_is_a_run_whose_rows_can_be_shown_again(config: Path) -> None
     assert finding.examples[0].score_before >= 0.5 > finding.examples[0].score_after
     assert api.replay(system, finding.id).still_there
     _valid(json.loads(render(record)))
-    again = temper.redteam(system, "quick", purple=True).record
-    same = replace(again, id=record.id, started=record.started, tasks=record.tasks)
-    assert replace(same, findings=record.findings) == record  # the same seed, the same campaign; tasks name the run
+
+
+def test_the_same_seed_is_the_same_campaign() -> None:
+    one, same, other = (_played(seed) for seed in (0, 0, 1))
+    assert one == same
+    assert one != other
+
+
+def _played(seed: int) -> list[bytes]:
+    desk = Desk()
+    ground = toy_ground(Aim.MOVE, desk, attacker=Attacker(queries=80, change=5.0))
+    techniques = {name: TECHNIQUES.build(name) for name in ("honest_rows", "direct")}
+    wage(ground, techniques, Draws(seed, "campaign"), Course())
+    return desk.rows
 
 
 def _valid(document: Any) -> None:
@@ -447,3 +461,45 @@ def test_what_is_no_table_of_two_classes_is_refused(config: Path) -> None:
     system = replace(api.load(config), threshold=None)
     with pytest.raises(TemperError, match="from which score on"):
         campaigns.redteam(system, "quick")
+
+
+# -- the other side -------------------------------------------------------------------------------------------------
+
+
+def test_a_crowd_below_the_threshold_is_seen_and_honest_rows_are_not(config: Path) -> None:
+    system = api.load(config)
+    model = served_model(system.target, system.data.x, system.threshold)
+    scores = model.score(system.data.x)
+    near = system.data.x[np.argsort(np.abs(scores - 0.45))[:60]]
+    watchers = Watchers(system=system, model=model, watch=usual())
+    loud, quiet = (watchers.over(fought(rows))[0] for rows in (np.repeat(near, 5, axis=0), system.data.x[:30]))
+    assert loud[0].seen.startswith("monitor: ")
+    assert "bunching" in loud[0].seen
+    assert "playbook evasion" in loud[0].seen
+    assert loud[0].detected == 86_400.0
+    assert loud[0].contained == 86_400.0 + 3_600.0
+    assert quiet[0].detected is None
+    assert any("direct (attack)" in gap for gap in gaps(quiet, (1, 0)))
+
+
+def test_a_trail_that_the_guard_watches_is_seen_at_once() -> None:
+    told = [(np.zeros(3), Told(at=5.0, why=("extraction (shadow)",)), "one", "direct")]
+    found = list(trails(told))
+    assert [(one.at, one.name, one.playbook) for one in found] == [(5.0, "guard: extraction (shadow)", "extraction")]
+
+
+@dataclass
+class Fake:
+    """As much of a campaign as the other side looks at."""
+
+    ground: Any
+    course: Any
+
+
+def fought(rows: Any) -> Any:
+    """One turn that sent these rows, one a second, all of them answered."""
+    desk = Desk(now=float(len(rows)))
+    ground = toy_ground(Aim.MOVE, desk)
+    ground.told = [(row, Told(at=at + 1.0), "one", "direct") for at, row in enumerate(rows)]
+    turn = Turn(technique="direct", tactic="attack", aim="move", begun=0.0, ended=float(len(rows)), asked=len(rows))
+    return Fake(ground=ground, course=Course(turns=[turn]))

@@ -35,7 +35,7 @@ def redteam(
     `only` names techniques (of an assistant, strategies). `more` is `purple=True` (what would have been seen) for a
     table, and `attacker`, `stop` and `hardening` for an assistant.
     """
-    common = {"store": store, "listener": listener, "resume": resume, "fresh": fresh}
+    common: dict[str, Any] = {"store": store, "listener": listener, "resume": resume, "fresh": fresh}
     if isinstance(system, Assistant):
         from temper.api import assistants
 

@@ -68,9 +68,9 @@ def stopped(turn: Turn) -> str:
 
 
 def chain(waged: Waged) -> list[Line]:
-    """The kill chain in order of time."""
-    lines = []
-    for _, turns in groupby(waged.turns, key=lambda turn: turn.technique):
+    """The kill chain in order of time; turns in which nothing was asked, learnt or taught are left out."""
+    lines, told = [], [turn for turn in waged.turns if turn.asked or turn.said or turn.gave]
+    for _, turns in groupby(told, key=lambda turn: turn.technique):
         row = list(turns)
         whole = row[0]
         for turn in row[1:]:
@@ -155,12 +155,13 @@ def _chain(waged: Waged) -> Iterator[RenderableType]:
     from temper.report._blocks import grid, styled
 
     table = grid("Technique", "Asked", "Stopped by", "Got through", first="Kill chain")
+    table.columns[1].ratio, table.columns[2].ratio, table.columns[2].no_wrap = 5, None, True
     for line in (lines := chain(waged))[:_TURNS]:
         tactic = styled(line.turn.tactic, "bold")
         tactic.append(f"\n{line.when}", style="dim")
         name = styled(line.name)
         for said in line.turn.said[:2]:
-            name.append_text(styled(f"\n{said}", "dim"))
+            name.append("\n").append_text(styled(said, "dim"))
         table.add_row(tactic, name, styled(f"{line.turn.asked:,}"), styled(line.stopped), styled(line.through))
     yield table
     if len(lines) > _TURNS:

@@ -125,7 +125,10 @@ def law_ends_with_its_turn(plugin: type[Any]) -> None:
 
 def law_same_seed_asks_the_same(plugin: type[Any]) -> None:
     """The same field and seed, the same questions by the same accounts."""
-    one, other = (played(plugin, plugin.aims[0], seed=3)[0].door.rows for _ in range(2))
+    desks = Desk(), Desk()
+    for desk in desks:
+        played(plugin, plugin.aims[0], seed=3, door=desk)
+    one, other = (desk.rows for desk in desks)
     require(one == other, f"{plugin.__name__} asks otherwise when it is played again")
 
 

@@ -46,7 +46,7 @@ class Student:
         return raw - self.edge
 
     def _raw(self, x: Vector) -> Vector:
-        if self.model is None:
+        if self.model is None or not len(x):
             return np.full(len(x), self.constant)
         x = x.reshape((len(x), -1))
         return np.asarray(self.model.predict_proba(x)[:, 1] if self.bare else self.model.predict(x), dtype=float)

@@ -38,8 +38,14 @@ class Door(Protocol):
     """A system as it can be reached. `simulated` says that its clock is: nothing sleeps."""
 
     simulated: bool
-    asked: int
-    reused: int
+
+    @property
+    def asked(self) -> int:
+        """Rows that the system answered."""
+
+    @property
+    def reused(self) -> int:
+        """Rows that the journal answered."""
 
     @property
     def now(self) -> float:

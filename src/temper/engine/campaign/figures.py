@@ -201,8 +201,6 @@ def _passed(fought: Sequence[Fought], at: int, name: str) -> Measurement:
     n = sum(len(one.dealt.wanted) for one in fought)
     passed = sum(len(one.ground.got) for one in fought)
     tried = sum(len(one.ground.tried) for one in fought)
-    bare = [one.bare[at].value for one in fought if one.bare]
-    rows = [one.came[at].goal for one in fought]
     return measure_rate(
         CAMPAIGN,
         "passed",
@@ -213,7 +211,7 @@ def _passed(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         queries=sum(one.ground.queries for one in fought),
         baseline=(("unchanged", 0.0),),
         caveats=("rows that the model stops as they are", *((f"{n - tried:,} were never tried",) if n > tried else ())),
-        **(_doubt(fought, at) if bare and rows else {}),
+        **({} if passed else _doubt(fought, at)),
     )
 
 

@@ -12,7 +12,7 @@ from temper.config.serving import Serving
 from temper.core.campaign import DAY
 from temper.core.data import Data
 from temper.core.serving import Answer, Mode, Scoring
-from temper.core.stage import Level
+from temper.core.stage import Decision, Level
 from temper.core.system import Protected
 from temper.core.target import Recipe
 from temper.engine.campaign.door import Once, Told
@@ -57,6 +57,13 @@ class Remembered:
         if np.isfinite(score):
             self.once.journal.put(key, Told(at=0.0, score=score))
         return score
+
+
+def _objection(one: Decision) -> str:
+    """Which stage objected; one in shadow is written down as well, and stops nobody."""
+    if one.level > Level.ALLOW:
+        return one.stage
+    return f"{one.stage} (shadow)" if one.reason.startswith("shadow,") else ""
 
 
 def _unrecorded(scoring: Scoring, waiting: Waiting) -> None:
@@ -169,7 +176,7 @@ class Inside:
             level=int(level),
             flagged=over or level >= Level.REVIEW or not known,
             source=answer.source.value,
-            why=tuple(one.stage for one in answer.decisions if one.level > Level.ALLOW),
+            why=tuple(filter(None, map(_objection, answer.decisions))),
         )
 
     def _trained(self) -> None:

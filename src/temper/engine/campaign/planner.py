@@ -27,7 +27,7 @@ class Planner:
     """Thompson sampling: of every technique that can be played, progress per cost is drawn from what its turns leave
     open (a Gamma law, which begins at "just what the budget needs"), and the largest plays. Half of what a technique
     gained is also credited to those that made what it needed. Whoever had nothing to do waits until there is
-    something new.
+    something new; one that `failed` plays no more.
 
     Source: Thompson, "On the likelihood that one unknown probability exceeds another", 1933.
     """
@@ -36,6 +36,7 @@ class Planner:
     rng: Draws
     records: dict[Arm, _Record] = field(default_factory=dict)
     givers: dict[str, str] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
     version: int = 0
 
     def chosen(self, objectives: Sequence[Objective], open_: Collection[int], kept: Collection[str], turn: int) -> Arm:
@@ -44,7 +45,10 @@ class Planner:
             (at, name)
             for at in sorted(open_)
             for name, one in sorted(self.techniques.items())
-            if objectives[at].aim in one.aims and set(one.needs) <= set(kept) and self._awake((at, name))
+            if name not in self.failed
+            and objectives[at].aim in one.aims
+            and set(one.needs) <= set(kept)
+            and self._awake((at, name))
         ]
         return max(arms, key=lambda arm: self._drawn(arm, turn), default=None) or self._nobody()
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.campaign import DAY
+from temper.core.incident import Phase
 from temper.core.measure import Better, Measurement
 from temper.core.seed import Draws
 from temper.core.system import Protected
@@ -20,16 +21,28 @@ from temper.kernels.rate import measure_rate
 from temper.monitoring.assessed import threshold
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
+from temper.monitoring.opening import symptoms
 from temper.monitoring.reference import Reference, Window
+from temper.response.playbook import playbook
 from temper.targets.served import Served
 
 Rows = np.ndarray[Any, Any]
-TRAILS = ("extraction", "quarantine")
-"""Stages that look at whole trails of a client: what they object to is somebody, and not a strange row."""
-PLAYBOOKS = {"extraction": "extraction", "quarantine": "stolen-key", "monitor": "evasion"}
+TRAILS = ("extraction",)
+"""Stages that look at the trail of a client: what they object to is somebody, and not a strange row."""
 DUE = 3_600.0
 _HONEST, _FEWEST = 5_000, 200
 _STRANGERS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What alarmed: rows from `start` on, told at `at`, with its playbook; `by` is the technique where it is known."""
+
+    start: float
+    at: float
+    name: str
+    playbook: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,30 +63,27 @@ class Watchers:
         """The turns with when they were seen and contained; how many windows there were, and of how many honest twins
         alarmed.
         """
-        trails = list(self._trails(fought.ground.told))
+        followed = list(trails(fought.ground.told))
         alarms, counts = self._windows(fought.ground.told)
         turns = []
         for turn in fought.course.turns:
-            seen = [one for one in trails if turn.begun < one[0] <= turn.ended and one[2] == turn.technique]
-            seen += [(at, name, "") for start, at, name in alarms if turn.ended > start and turn.begun < at]
-            turns.append(self._seen(turn, min(seen, default=None, key=lambda one: one[0])))
+            seen = [one for one in followed if turn.begun < one.at <= turn.ended and one.by == turn.technique]
+            seen += [one for one in alarms if turn.ended > one.start and turn.begun < one.at]
+            turns.append(self._seen(turn, min(seen, default=None, key=lambda one: one.at)))
         return tuple(turns), counts
 
-    def _seen(self, turn: Turn, first: tuple[float, str, str] | None) -> Turn:
+    def _seen(self, turn: Turn, first: Seen | None) -> Turn:
+        """People act by the playbook for what was seen, within the time they have; where that does not contain it, or
+        there is none, nothing does.
+        """
         if first is None or not turn.asked:
             return turn
-        at = max(first[0], turn.begun)
-        return replace(turn, seen=first[1], detected=at, contained=at + self.due)
+        at, plan = max(first.at, turn.begun), first.playbook
+        holds = bool(plan) and playbook(plan).reaches is Phase.CONTAINED
+        name = first.name + (f"; playbook {plan}" if plan else "")
+        return replace(turn, seen=name, detected=at, contained=at + self.due if holds else None)
 
-    def _trails(self, told: Sequence[tuple[Rows, Told, str, str]]) -> Iterator[tuple[float, str, str]]:
-        for _, one, _, by in told:
-            for stage in TRAILS:
-                if stage in one.why:
-                    yield one.at, f"guard: {stage}", by
-
-    def _windows(
-        self, told: Sequence[tuple[Rows, Told, str, str]]
-    ) -> tuple[list[tuple[float, float, str]], tuple[int, int]]:
+    def _windows(self, told: Sequence[tuple[Rows, Told, str, str]]) -> tuple[list[Seen], tuple[int, int]]:
         sent = [(row, one.at, account) for row, one, account, _ in told if one.status == 200]
         reference, honest = self._split()
         if reference is None or not sent:
@@ -91,7 +101,8 @@ class Watchers:
             before, false = (alone, mixed), false + bool(alone.alarms)
             new = {one.comparison for one in mixed.alarms} - {one.comparison for one in alone.alarms}
             if new:
-                found.append((float(start), float(start) + self.watch.window + self.watch.grace, _named(mixed, new)))
+                ends = float(start) + self.watch.window + self.watch.grace
+                found.append(Seen(start=float(start), at=ends, name=_named(mixed, new), playbook=_playbook(mixed)))
         return found, (len(starts), false)
 
     def _split(self) -> tuple[Reference | None, Rows]:
@@ -117,6 +128,20 @@ class Watchers:
         window = Window.of(reference, rows, ids, when, clients)
         found = judged(window, self.watch, start, start + self.watch.window, before=before)
         return explained(found, window, self.system.schema, before)
+
+
+def trails(told: Sequence[tuple[Rows, Told, str, str]]) -> Iterator[Seen]:
+    """What stages said that look at the trail of a client; one in shadow is written down, for whoever reads it."""
+    for _, one, _, by in told:
+        for stage in one.why:
+            if stage.startswith(TRAILS):
+                yield Seen(start=one.at, at=one.at, name=f"guard: {stage}", playbook="extraction", by=by)
+
+
+def _playbook(window: Watched) -> str:
+    """The playbook of the incident that this window opens."""
+    opened = (one for one in symptoms([window], _STRANGERS, "campaign") if not one.over)
+    return next((one.playbook for one in opened if one.playbook), "")
 
 
 def _mixed(

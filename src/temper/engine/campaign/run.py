@@ -236,7 +236,7 @@ def _record(
         judgements=judgements,
         measurements=measured,
         findings=broken,
-        skipped=skipped,
+        skipped=(*skipped, *_tripped(fought)),
         facts=_facts(job, fought, stopped),
         tasks=(key,),
         misleads=tuple((f"technique.{name}", misleads(TECHNIQUES.get(name))) for name in chosen),
@@ -269,6 +269,12 @@ def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> W
         purple=job.purple,
         gaps=worst.course.gaps,
     )
+
+
+def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:
+    """Techniques that failed in any of the campaigns."""
+    failed = {name: why for one in fought for name, why in one.course.failed.items()}
+    return tuple(Skipped(name=f"technique.{name}", why=f"it failed: {why}") for name, why in failed.items())
 
 
 def _attacker(job: Job) -> str:

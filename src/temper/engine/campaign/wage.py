@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.campaign import Aim, Objective, Technique
+from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.seed import Draws
 from temper.core.waged import Turn
@@ -26,7 +27,8 @@ _CHANCE, _SURE = 0.5, 50
 @dataclass(slots=True, kw_only=True, eq=False)
 class Course:
     """What has happened so far: every turn, when each objective was reached as far as the attacker can see, why it
-    ended, and whether it was `stopped` and may go on. `gaps` is what nobody would have seen of it.
+    ended, and whether it was `stopped` and may go on. `gaps` is what nobody would have seen of it, `failed` which
+    techniques tripped and over what.
     """
 
     turns: list[Turn] = field(default_factory=list)
@@ -35,6 +37,7 @@ class Course:
     stopped: bool = False
     agreed: list[bool] = field(default_factory=list)
     gaps: tuple[str, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def wage(
@@ -84,6 +87,13 @@ def _turn(ground: Ground, course: Course, planner: Planner, arm: Arm, rng: Draws
     copy = ground.kept.get("copy")
     try:
         technique.play(ground, rng)
+    except Ended:
+        raise
+    except Exception as crash:  # one technique that trips does not end the campaign; the record names it
+        why = crash.message if isinstance(crash, TemperError) else f"{type(crash).__name__}: {crash}"
+        course.failed[name] = why[:200]
+        planner.failed.add(name)
+        ground.say(f"it failed: {why[:200]}")
     finally:
         gave = tuple(key for key, value in ground.kept.items() if before.get(key) is not value)
         fresh = tuple(key for key in gave if key not in before)
@@ -100,6 +110,7 @@ def _told(
     ground: Ground, technique: Technique, name: str, *, begun: float, cost: float, got: int, gave: tuple[str, ...]
 ) -> Turn:
     counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "passed")
+    counted: dict[str, Any] = {count: ground.tally[count] for count in counts}
     return Turn(
         technique=name,
         tactic=technique.tactic.word,
@@ -112,7 +123,7 @@ def _told(
         gave=gave,
         said=tuple(ground.lines),
         why=tuple(sorted(ground.why.items())),
-        **{count: ground.tally[count] for count in counts},
+        **counted,
     )
 
 

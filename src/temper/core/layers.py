@@ -49,7 +49,7 @@ class Attempts:
     def passed(self, standing: Collection[str]) -> Array:
         """Which attempts (n,) none of these layers stops."""
         at = [self.layers.index(name) for name in standing]
-        through: Array = ~self.stops[:, at].any(axis=1)
+        through: Array = np.logical_not(self.stops[:, at].any(axis=1))
         return through
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class Waged:
 def together(one: Turn, other: Turn) -> Turn:
     """Two turns of a technique as one line of a table."""
     counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "passed")
-    why = dict(one.why)
+    why, first = dict(one.why), min(one, other, key=lambda turn: inf if turn.detected is None else turn.detected)
     for name, many in other.why:
         why[name] = why.get(name, 0) + many
     return Turn(
@@ -112,8 +113,8 @@ def together(one: Turn, other: Turn) -> Turn:
         gave=tuple(dict.fromkeys((*one.gave, *other.gave))),
         said=(*one.said, *other.said),
         why=tuple(why.items()),
-        seen=one.seen or other.seen,
-        detected=one.detected if one.detected is not None else other.detected,
-        contained=one.contained if one.contained is not None else other.contained,
+        seen=first.seen,
+        detected=first.detected,
+        contained=first.contained,
         **{name: getattr(one, name) + getattr(other, name) for name in counts},
     )

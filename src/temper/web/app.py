@@ -56,11 +56,13 @@ from temper.web import (
     waivers,
 )
 from temper.web.assessed import Assessed
-from temper.web.form import form_of
+from temper.web.form import form_of, json_of
 from temper.web.headers import Headers
 from temper.web.provider import Provider
 from temper.web.refused import Refused
 from temper.web.responder import Responder
+from temper.web.rest.resource import BASE
+from temper.web.rest.table import SCREENS as REST
 from temper.web.visit import Desk, Screen, Visit, back_of, from_here, name_of_cookie, typed
 
 if TYPE_CHECKING:
@@ -109,10 +111,10 @@ SCREENS = (
     Screen("POST", "/waivers/{id:int}/end", Right.PROPOSE, waivers.end),
     Screen("GET", "/jobs", Right.READ, jobs.show),
     Screen("GET", "/jobs/now", Right.READ, jobs.fragment),
-    Screen("POST", "/jobs", Right.ORDER, jobs.order, programs=True),
+    Screen("POST", "/jobs", Right.ORDER, jobs.order),
     Screen("GET", "/jobs/{id:int}", Right.READ, jobs.one),
     Screen("GET", "/jobs/{id:int}/now", Right.READ, jobs.one_now),
-    Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again, programs=True),
+    Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again),
     Screen("GET", "/queue", Right.READ, queue.show),
     Screen("POST", "/queue/next", Right.DECIDE, queue.claim_next),
     Screen("GET", "/cases/{id:int}", Right.READ, case.show),
@@ -138,7 +140,7 @@ SCREENS = (
     Screen("POST", "/monitoring/alert/take", Right.DECIDE, alerts.take),
     Screen("POST", "/monitoring/alert/silence", Right.RESPOND, alerts.silence),
     Screen("GET", "/incidents", Right.READ, incidents.show),
-    Screen("POST", "/incidents", Right.RESPOND, incidents.begin, programs=True),
+    Screen("POST", "/incidents", Right.RESPOND, incidents.begin),
     Screen("GET", "/incidents/{id:int}", Right.READ, incident.show),
     Screen("GET", "/incidents/{id:int}/timeline", Right.READ, incident.fragment),
     Screen("GET", "/incidents/{id:int}/playbooks/{name}", Right.RESPOND, playbooks.show),
@@ -146,7 +148,7 @@ SCREENS = (
     Screen("POST", "/incidents/{id:int}/playbooks/{name}/run", Right.OPERATE, playbooks.run),
     Screen("POST", "/incidents/{id:int}/answer", Right.OPERATE, playbooks.answer),
     Screen("GET", "/incidents/{id:int}/report", Right.READ, incidents.document),
-    Screen("POST", "/incidents/{id:int}/note", Right.RESPOND, incidents.note, programs=True),
+    Screen("POST", "/incidents/{id:int}/note", Right.RESPOND, incidents.note),
     Screen("POST", "/incidents/{id:int}/change", Right.RESPOND, incidents.change),
     Screen("POST", "/incidents/{id:int}/close", Right.RESPOND, incidents.close),
     Screen("GET", "/agreement", Right.AUDIT, agreement.show),
@@ -164,6 +166,7 @@ SCREENS = (
     Screen("GET", "/keys", Right.ADMINISTER, people.keys),
     Screen("GET", "/sign-in", None, sign_in.begin),
     Screen("GET", BACK, None, sign_in.back),
+    *REST,
 )
 
 
@@ -213,16 +216,20 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
     """The form is read here, everything else happens in a thread: the store and argon2 wait."""
     from anyio.to_thread import run_sync
 
+    form, body = dict[str, str](), b""
     try:
-        form = await form_of(request) if screen.method == "POST" else {}
+        if screen.method == "POST" and screen.programs:
+            body = await json_of(request)
+        elif screen.method == "POST":
+            form = await form_of(request)
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
+    visit = replace(_visit(desk, request, None, form), body=body)
     limiter = desk.door if screen.answer is door.enter else desk.outside if screen.path in OUTSIDE else None
-    return await run_sync(_answered, desk, screen, request, form, limiter=limiter)
+    return await run_sync(_answered, visit, screen, limiter=limiter)
 
 
-def _answered(desk: Desk, screen: Screen, request: Request, form: Mapping[str, str]) -> Response:
-    visit = _visit(desk, request, None, form)
+def _answered(visit: Visit, screen: Screen) -> Response:
     try:
         visit = _known(visit, screen)
         if screen.right is not None and visit.person is None:
@@ -242,6 +249,10 @@ def _known(visit: Visit, screen: Screen) -> Visit:
     """With who asks, by the token of a program where there is one, else by the session of a browser."""
     if (token := bearer.token_of(visit.request)) is not None:
         return bearer.admitted(visit, token, screen)
+    if screen.programs:
+        raise Refused(
+            401, "This takes a token", "Programs send one: `Authorization: Bearer ...`, see `temper keys lend`."
+        )
     return replace(visit, person=visit.control.sessions.find(visit.token, visit.now) if visit.token else None)
 
 
@@ -287,7 +298,7 @@ def _meant(error: TemperError, visit: Visit, screen: Screen) -> Refused:
 
 
 def _refusal(visit: Visit, refused: Refused) -> Response:
-    if bearer.token_of(visit.request) is not None:
+    if bearer.token_of(visit.request) is not None or visit.request.url.path.startswith(f"{BASE}/"):
         return bearer.told(visit, refused)
     shown, wrote = None, ""
     if refused.case and visit.person is not None:

@@ -1,4 +1,4 @@
-"""The body of a form, read with limits; only what a browser sends without files."""
+"""What comes with a POST, read with limits: the form of a browser, without files, or the JSON of a program."""
 
 from __future__ import annotations
 
@@ -16,15 +16,26 @@ MOST_FIELDS = 50
 
 async def form_of(request: Request) -> dict[str, str]:
     """The fields of a form, the last of each name; refused where it is too large or no form."""
+    return fields(await _read(request, "application/x-www-form-urlencoded", "a form"))
+
+
+async def json_of(request: Request) -> bytes:
+    """A document, not yet parsed; nothing at all is an empty one."""
+    if request.headers.get("content-length", "") == "0" or "content-type" not in request.headers:
+        return b"{}"
+    return await _read(request, "application/json", "JSON")
+
+
+async def _read(request: Request, wanted: str, called: str) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise Refused(415, "Not a form", "This address takes forms only.")
+    if kind != wanted:
+        raise Refused(415, f"Not {called}", f"This address takes {called} only.")
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > MOST_BYTES:
-            raise Refused(413, "Too much text", f"A form may have {MOST_BYTES // 1024} KB.")
-    return fields(bytes(body))
+            raise Refused(413, "Too much text", f"{called.capitalize()} may have {MOST_BYTES // 1024} KB.")
+    return bytes(body)
 
 
 def fields(body: bytes) -> dict[str, str]:

@@ -103,8 +103,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One address. `right` is what it takes, None for anybody: there is no default. Programs of people may read where
-    they may, and change something only where `programs` says so.
+    """One address. `right` is what it takes, None for anybody: there is no default. Either people in a browser ask it,
+    or, where `programs` says so, their programs: never both.
     """
 
     method: str
@@ -117,7 +117,7 @@ class Screen:
 @dataclass(frozen=True, kw_only=True)
 class Visit:
     """One request. `token` is the secret in the browser's cookie, `person` whose session it opens; a program of theirs
-    has a `key` instead of a cookie, and does what that lends it.
+    has a `key` instead of a cookie, does what that lends it, and sends a `body` where a browser sends a form.
     """
 
     desk: Desk
@@ -127,6 +127,7 @@ class Visit:
     person: Person | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     key: Key | None = None
+    body: bytes = b""
 
     @property
     def control(self) -> Control:

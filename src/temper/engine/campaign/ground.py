@@ -305,8 +305,6 @@ class Ground:
             return f"rules.stop.loss: {rules.loss:,.0f} got through"
         if rules.queries and self.queries >= rules.queries:
             return f"rules.queries: {rules.queries:,} were asked"
-        if self.queries >= attacker.queries:
-            return f"the attacker's {attacker.queries:,} queries are spent"
         if self.clock > attacker.patience * DAY:
             return f"the attacker's patience of {attacker.patience:g} days is over"
         return ""

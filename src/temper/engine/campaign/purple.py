@@ -31,7 +31,7 @@ TRAILS = ("extraction",)
 """Stages that look at the trail of a client: what they object to is somebody, and not a strange row."""
 DUE = 3_600.0
 _HONEST, _FEWEST = 5_000, 200
-_STRANGERS = 1_000_000
+_STRANGERS, _NAMED = 1_000_000, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,9 @@ def _mixed(
 
 def _named(window: Watched, new: set[str]) -> str:
     kind = f" ({window.kind.value})" if window.kind is not None else ""
-    return f"monitor: {', '.join(sorted(new))}{kind}"
+    names = sorted(new)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"monitor: {', '.join(names[:_NAMED])}{more}{kind}"
 
 
 def gaps(turns: Sequence[Turn], counts: tuple[int, int]) -> tuple[str, ...]:

@@ -53,6 +53,9 @@ def wage(
         if not waiting:
             course.ended = "everything that was sought is reached"
             return
+        if ground.queries >= ground.attacker.queries:
+            course.ended = f"the attacker's {ground.attacker.queries:,} queries are spent"
+            return
         try:
             arm = planner.chosen(objectives, waiting, ground.kept, turn)
             _rested(ground)

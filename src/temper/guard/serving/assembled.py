@@ -54,7 +54,7 @@ def assembled(
 
     def stage(name: str, given: Any) -> Any:
         of = (given, profile.digest)
-        return kept.part(name, of, lambda: parts.STAGES.build(name, {"profile": profile, **given}))
+        return kept.part(name, of, lambda: parts.room(serving).build(name, {"profile": profile, **given}))
 
     def limiter() -> Limiter:
         return Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024))
@@ -69,7 +69,7 @@ def assembled(
         limiter=kept.part("concurrency", options.get("concurrency"), limiter),
         chain=chain,
         each=parts.layers(parts.EACH, serving, stage),
-        before=parts.layers(parts.BEFORE, serving, stage),
+        before=parts.layers((*parts.BEFORE, *parts.foreign(serving)), serving, stage),
         after=parts.layers(parts.AFTER, serving, stage),
         review=parts.review(options),
         modes=parts.modes(serving),
@@ -81,7 +81,10 @@ def assembled(
 def policy_of(system: Protected, serving: Serving, profile: Profile, model: Served) -> str:
     """The digest of all that decides: the stages as written, what they compare with, the model and its threshold."""
     stages = [[name, mode.value, dict(options)] for name, mode, options in serving.stages]
-    return _digest.of_object(((stages, serving.deadline), profile.digest, model.digest, system.threshold))
+    room = parts.room(serving)
+    others = [[name, room.maker(name)] for name in parts.foreign(serving)]
+    written = (stages, serving.deadline, others) if others else (stages, serving.deadline)
+    return _digest.of_object((written, profile.digest, model.digest, system.threshold))
 
 
 def _stamp(options: parts.Options, base: Path) -> Any:

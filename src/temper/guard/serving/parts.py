@@ -28,7 +28,7 @@ from temper.targets.served import Served, served
 
 Made = TypeVar("Made")
 Options = Mapping[str, Mapping[str, Any]]
-STAGES = Room("temper.guard.serving.stages")
+_ROOM = "temper.guard.serving.stages"
 EACH, BEFORE, AFTER = ("quarantine", "extraction"), ("anomaly",), ("output",)
 """Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
 PARTS = ("quota", "bounds", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
@@ -40,12 +40,36 @@ _ASKED_FOR = ("quota", "quarantine", "decide")  # off where nothing is written; 
 
 def options_of(serving: Serving) -> Options:
     """The options of everything that is not off; a name nobody knows is refused."""
+    every = (*PARTS, *foreign(serving))
     for name, _, _ in serving.stages:
-        if name not in PARTS:
-            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(PARTS)}")
+        if name not in every:
+            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(every)}")
     if any(name == "people" and mode is not Mode.ENFORCE for name, mode, _ in serving.stages):
         raise ConfigError("guard.people has no mode", fix="write how long they have and how many agree: due, eyes")
     return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
+
+
+def foreign(serving: Serving) -> tuple[str, ...]:
+    """Stages of other packages. They judge rows before the model is asked, beside `anomaly`, and know neither clients
+    nor earlier requests, so that what they decide can be decided again.
+    """
+    found = tuple(name for name in serving.plugins if "." not in name)
+    if taken := sorted(set(found) & set(PARTS)):
+        raise ConfigError(f"guard.plugins names {taken[0]!r}, which is a part of Temper's own", fix="leave it out")
+    return found
+
+
+def detectors(serving: Serving) -> tuple[str, ...]:
+    """Detectors of other packages."""
+    found = tuple(name for name in serving.plugins if "." in name)
+    if other := [name for name in found if not name.startswith("input.")]:
+        raise ConfigError(f"guard.plugins names {other[0]!r}", fix="a detector of rows is called input.NAME")
+    return found
+
+
+def room(serving: Serving) -> Room:
+    """The stages there are for this guard."""
+    return Room(_ROOM, allowed=foreign(serving))
 
 
 def mode_of(serving: Serving, name: str) -> Mode:
@@ -155,15 +179,15 @@ def review(options: Options) -> tuple[float, float] | None:
 
 def profile(system: Protected, serving: Serving, model: Served) -> Profile:
     """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path = Path(serving.profile)
+    path, plugins = Path(serving.profile), detectors(serving)
     if path.exists():
-        found = Profile.load(path)
+        found = Profile.load(path, plugins)
         if found.columns != system.schema.names:
             raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
         return found
     if system.train is None:
         raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x), plugins=plugins)
     path.parent.mkdir(parents=True, exist_ok=True)
     found.save(path)
     return found

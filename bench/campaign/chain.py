@@ -1,6 +1,6 @@
 """Chained extraction -> transfer evasion beside direct black-box evasion, within the same quota of the whole attacker.
 
-    python -m bench.campaign.chain [--quick] [--fill SECONDS]
+    python -m bench.campaign.chain [--quick] [--fill SECONDS] [VICTIM ...]
 
 Victims are fitted on the fraud demo (SIMULATED) and on the credit defaults of UCI (REAL, where there is a data folder).
 The attacker wants 100 stopped rows to pass, within the schema, its relations and its prices; holds 200 rows of his own;
@@ -39,6 +39,7 @@ def main(words: list[str]) -> int:
     print(machine("numpy", "scikit-learn", "xgboost-cpu", "lightgbm"), flush=True)
     lows = []
     for task, models in _tasks(quick):
+        models = tuple(model for model in models if model in words) or models
         told = [_told(task, model, quota, quick) for model in models for quota in sorted(_quotas(model, quick))]
         seeds, where = len(_seeds(quick)), "SIMULATED" if task == "fraud" else "REAL"
         title = f"{task} ({where}): share of {runs.WANTED} wanted rows that pass, {seeds} seeds"

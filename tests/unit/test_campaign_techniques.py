@@ -11,6 +11,8 @@ import pytest
 from temper.attacks._practice import lowest
 from temper.attacks.technique._asking import Lessons, level, sent
 from temper.attacks.technique.bunch import Bunch
+from temper.attacks.technique.direct import Direct
+from temper.attacks.technique.honest_rows import HonestRows
 from temper.attacks.technique.member import Member
 from temper.attacks.technique.poison_feedback import PoisonFeedback
 from temper.attacks.technique.steal import Steal
@@ -119,7 +121,7 @@ def test_a_stolen_copy_takes_rows_past_the_model() -> None:
     assert all(SCHEMA.admits(one.x[None], ground.wanted.x[[one.row]]).all() and one.cost <= 5.0 for one in ground.got)
 
 
-@pytest.mark.parametrize("technique", [Transfer(), Bunch()])
+@pytest.mark.parametrize("technique", [Transfer(), Bunch(), Direct()])
 def test_a_model_that_looks_at_what_is_fixed_lets_nothing_pass(technique: Any) -> None:
     ground = field_of(Stubborn())
     play(ground, Steal())
@@ -158,6 +160,25 @@ def test_a_turn_too_small_for_a_copy_keeps_none() -> None:
     play(ground, Steal())
     assert ground.queries == 4
     assert "copy" not in ground.kept
+
+
+def test_small_changes_take_rows_past_the_model() -> None:
+    ground = field_of(Desk())
+    play(ground, Direct())
+    assert len(ground.got) >= 0.5 * ROWS
+    assert ground.queries <= 120
+
+
+def test_honest_rows_show_the_threshold() -> None:
+    ground = field_of(Desk())
+    play(ground, HonestRows())
+    assert abs(ground.kept["threshold"] - EDGE) < 0.1
+
+
+def test_honest_rows_show_no_threshold_where_all_is_stopped() -> None:
+    ground = field_of(Stubborn())
+    play(ground, HonestRows())
+    assert "threshold" not in ground.kept
 
 
 # -- how they ask -----------------------------------------------------------------------------------------------------

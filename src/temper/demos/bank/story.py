@@ -315,7 +315,7 @@ def _worth(story: Story) -> Iterator[str]:
         yield f"Leaving out {TITLES[worst.control]} costs most: {dollars(worst.cost.mean)} ({span(worst.cost)})."
     open_ = [one.control for one in story.worths if not one.cost.clear]
     if open_:
-        yield f"Of {', '.join(open_)} these {n} seeds do not show whether it matters, beside the others, to leave it out."
+        yield f"Of {', '.join(open_)} these {n} seeds do not show whether leaving it out matters."
 
 
 def after(story: Story) -> tuple[str, ...]:

@@ -55,9 +55,7 @@ class _Found:
         if config in self.configs:
             self.refuse(entry.where, f"{entry.name} is the system of {self.configs[config]} once more")
         elif entry.name in self.names:
-            self.refuse(
-                entry.where, f"there is a system {entry.name!r} already ({self.names[entry.name]}); add `name:`"
-            )
+            self.refuse(entry.where, f"there is a system {entry.name!r} ({self.names[entry.name]}); add `name:`")
         elif len(self.entries) >= MOST:
             self.refuse(entry.where, f"{entry.name} is one more than the {MOST:,} systems a portfolio may have")
         else:
@@ -204,7 +202,7 @@ def _root(base: Path, text: str, document: Section) -> Path:
 
 
 def _inside(path: Path, roots: tuple[Path, ...], text: str) -> Path:
-    """The file itself, links followed; what it names is imported and run, so it has to lie where somebody expects it."""
+    """The file itself, links followed; what it names is imported and run, so it lies where somebody expects it."""
     real = path.resolve()
     if not any(real.is_relative_to(root) for root in roots):
         raise TemperError(f"{text} lies outside of {', '.join(map(str, roots))}; add its folder to `roots:`")

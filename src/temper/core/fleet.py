@@ -91,6 +91,7 @@ class Attempt:
     system: str = ""
     run: str = ""
     verdict: str = ""
+    state: str = ""
     why: str = ""
     parts: tuple[str, ...] = ()
     tasks: int = 0
@@ -106,6 +107,33 @@ class Attempt:
     def finished(self) -> bool:
         """Whether it came to a verdict, whichever."""
         return self.code in VERDICTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the process of one turn is told. `store` is shared by the fleet, "" where each system has its own; `cores`
+    may be used; `memory` gigabytes, 0 without a limit. With `stale` only what is stale is measured again, evidence
+    older than `age` seconds included. `apart`: every task in a process of its own, for a model that ends its process.
+    """
+
+    fleet: str = ""
+    entry: str = ""
+    config: str = ""
+    suite: str = ""
+    only: tuple[str, ...] = ()
+    seed: int = 0
+    store: str = ""
+    cores: int = 1
+    memory: float = 0.0
+    minutes: float = 60.0
+    age: float = 90 * DAY
+    stale: bool = False
+    resume: bool = False
+    fresh: bool = False
+    apart: bool = False
+    trust_pickle: bool = False
+    author: str = ""
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +164,30 @@ class Situation:
     def urgent(self) -> bool:
         """Whether it should not wait behind others of its tier."""
         return bool(self.drift or self.stale or self.trouble) or self.verdict is not Verdict.PASS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The systems of a portfolio as they stand; what of it is broken; and, after an assessment, the turns they had, in
+    their order, the names of those that time did not suffice for, and how long it took.
+    """
+
+    portfolio: Portfolio
+    situations: tuple[Situation, ...]
+    refused: tuple[Refused, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    left: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def code(self) -> int:
+        """The exit code: of a requirement that failed, else of what could not finish, else of what nobody knows."""
+        codes = {one.code for one in self.attempts} - {0}
+        if Verdict.FAIL.code in codes:
+            return Verdict.FAIL.code
+        if self.refused or codes - {Verdict.INCONCLUSIVE.code}:
+            return 4
+        return Verdict.INCONCLUSIVE.code if codes or self.left else 0
 
 
 RATINGS = ("critical", "high", "medium", "low", "very low")

@@ -7,9 +7,10 @@ or a table. A system that was assessed by itself since its last turn is as well 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from temper.config.reading import read
 from temper.config.triggers import triggers_of
@@ -25,21 +26,24 @@ from temper.store.attacks import attacks_digest
 from temper.store.control import Control
 from temper.store.database import Store, home
 
+_LATEST = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What was read of one system: its newest finished run in short, the evidence of each part and what that is held
-    against, the newest window of its feed, its last turn, and the register of its newest run where somebody read it.
+    """What was read of one system: its newest finished run in short, the seconds that the longest of the latest took
+    (one that the store answered says nothing of the next), the evidence of each part and what that is held against, the
+    newest window of its feed, and its last turn.
     """
 
     system: str = ""
     newest: Outline | None = None
     evidence: Mapping[str, Evidence] | None = None
     present: Present | None = None
-    rules: Triggers = Triggers()
+    rules: Triggers = field(default_factory=Triggers)
+    seconds: float = 0.0
     window: Watched | None = None
     turn: Attempt | None = None
-    register: Register | None = None
     trouble: str = ""
 
 
@@ -61,16 +65,7 @@ def situation(entry: Entry, known: Known, now: float) -> Situation:
             verdict=newest.kind,
             began=newest.began,
             age=max(now - newest.began, 0.0),
-            seconds=newest.seconds,
-        )
-    if (register := known.register) is not None:
-        return replace(
-            found,
-            assessed=found.run,
-            unit=register.unit,
-            annual=register.total.middle,
-            p90=register.total.p90,
-            rating=worst(register),
+            seconds=known.seconds,
         )
     if turn is None:
         return found
@@ -93,9 +88,10 @@ def _failed(turn: Attempt | None, newest: Outline | None) -> str:
     return turn.why or "it could not finish"
 
 
-def look(entry: Entry, now: float, turn: Attempt | None = None, store: Store | None = None) -> Known:
+def look(entry: Entry, now: float, turn: Attempt | None = None, store: Store | None = None, model: str = "") -> Known:
     """What is known of this system, in the store beside its temper.yaml or in `store`, which several share. Nothing is
     made: without a store nothing was assessed. What cannot be read is a `trouble`, so that it stops no other system.
+    With the digest of temper.yaml's `model`, which only who opened it knows, evidence of another one is stale.
     """
     config = Path(entry.config)
     try:
@@ -105,9 +101,15 @@ def look(entry: Entry, now: float, turn: Attempt | None = None, store: Store | N
         kept = store or beside(config)
         if kept is None:
             return Known(system=system, rules=rules, turn=turn)
-        newest = kept.outlines(1, system=system, state="finished")
-        known = Known(system=system, newest=newest[0] if newest else None, rules=rules, turn=turn)
-        return _watched(config, kept, known, now)
+        latest = kept.outlines(_LATEST, system=system, state="finished")
+        known = Known(
+            system=system,
+            newest=latest[0] if latest else None,
+            seconds=max((one.seconds for one in latest), default=0.0),
+            rules=rules,
+            turn=turn,
+        )
+        return _watched(config, kept, known, now, model)
     except TemperError as error:
         return Known(turn=turn, trouble=error.message)
 
@@ -118,15 +120,15 @@ def beside(config: Path) -> Store | None:
     return Store.open(path) if path.exists() else None
 
 
-def _watched(config: Path, kept: Store, known: Known, now: float) -> Known:
+def _watched(config: Path, kept: Store, known: Known, now: float, own: str) -> Known:
     """The same with its evidence, and with what its windows say where a monitor has kept any."""
     place = config.absolute().parent / ".temper" / "control.db"
     if not place.exists():
-        present = Present(now=now, model="", attacks=attacks_digest())
-        return replace(known, evidence=evidence(kept.measured(known.system, ""), ""), present=present)
+        present = Present(now=now, model=own, attacks=attacks_digest())
+        return replace(known, evidence=evidence(kept.measured(known.system, own), own), present=present)
     control = Control.open(str(place))
     try:
-        found = unloaded(config, control, kept)
+        found = replace(unloaded(config, control, kept), own=own)
         model = found.model()
         parts = evidence(kept.measured(found.system, model), model)
         after = min((one.rows for one in parts.values()), default=now)
@@ -147,6 +149,28 @@ def _latest(found: Validation, control: Control) -> Sequence[Watched]:
     return control.windows.latest(found.watch.feed, found.reference, found.width, 1)
 
 
-def fleet(entries: Iterable[Entry], turns: Mapping[str, Attempt], now: float, store: Store | None) -> list[Situation]:
+def fleet(
+    entries: Iterable[Entry], turns: Mapping[str, Attempt], now: float, store: Store | None = None
+) -> list[Situation]:
     """How every system of a portfolio stands, in its order."""
     return [situation(one, look(one, now, turns.get(one.name), store), now) for one in entries]
+
+
+def weighed(one: Situation, store: Store | None = None) -> Situation:
+    """The same with the risk of its newest run, where its last turn was another one. A document of a run is read."""
+    kept = store or beside(Path(one.entry.config))
+    if not one.run or one.run == one.assessed or kept is None:
+        return one
+    register = kept.run(one.run).risk
+    return one if register is None else replace(one, **_risk(one.run, register))
+
+
+def _risk(run: str, register: Register) -> dict[str, Any]:
+    total = register.total
+    return {
+        "assessed": run,
+        "unit": register.unit,
+        "annual": total.middle,
+        "p90": total.p90,
+        "rating": worst(register),
+    }

@@ -1,0 +1,191 @@
+"""One system's turn in a fleet, in a process of its own: `python -c "from temper.api.turn import main; main()" WANTED
+PATIENCE`. Whatever goes wrong in it is its result, so that the fleet goes on and can say what it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from temper.api.job import TRUST, alone, running
+from temper.api.results import Run
+from temper.core.errors import StoreError, TemperError
+from temper.core.event import Event
+from temper.core.fleet import Entry, Tier, Wanted, worst
+from temper.core.job import Order
+from temper.core.requirement import Verdict
+from temper.core.system import Protected
+
+_GIGABYTE = 2**30
+_ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+
+
+def main() -> None:
+    """Carry out the turn in the first argument."""
+    from temper.store.codec import from_json, load
+
+    wanted = load(Wanted, from_json(sys.argv[1]))
+    os.environ[TRUST] = str(int(wanted.trust_pickle))
+    _bounded(wanted.memory)
+    alone(Path(wanted.config).parent, lambda lines: turn(wanted, lines))
+
+
+def turn(wanted: Wanted, lines: Any) -> tuple[int, dict[str, Any]]:
+    """Assess the system; the exit code of its verdict, and what there is to say of it."""
+    try:
+        return _assessed(wanted, lines)
+    except TemperError as error:
+        return error.exit_code, {"why": error.message, "store": isinstance(error, StoreError)}
+    except MemoryError:
+        allowed = f"the {wanted.memory:g} GB of its tier" if wanted.memory else "the memory of its machine"
+        return 4, {"why": f"{allowed} did not suffice"}
+    except KeyboardInterrupt:
+        return 4, {"why": "it was ended before anything was measured"}
+    except (Exception, SystemExit) as crash:
+        traceback.print_exc()
+        return 4, {"why": f"{type(crash).__name__}: {crash}"}
+
+
+def _bounded(gigabytes: float) -> None:
+    """What it and its workers may each allocate, so that a greedy model ends alone."""
+    if gigabytes:
+        import resource
+
+        most = int(gigabytes * _GIGABYTE)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _assessed(wanted: Wanted, lines: Any) -> tuple[int, dict[str, Any]]:
+    from temper.api.assistants import load_assistant, redteam
+    from temper.config.assistant import is_assistant
+
+    heard = _Heard(lines)
+    common = {"store": wanted.store or Path(wanted.config).parent, "listener": heard}
+    if is_assistant(wanted.config):
+        assistant = load_assistant(wanted.config)
+        if wanted.stale and not _stale(wanted, "")[0]:
+            return _current(wanted)
+        asked = {"resume": wanted.resume, "fresh": wanted.fresh}
+        return _told([redteam(assistant, wanted.suite, wanted.only, wanted.seed, **asked, **common)], heard, ())
+    return _system(wanted, heard, common)
+
+
+def _system(wanted: Wanted, heard: _Heard, common: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """A system with the model that answers; with `stale`, only what its evidence no longer speaks of."""
+    from temper.api import assess
+
+    system = _answering(wanted)
+    parts: list[tuple[tuple[str, ...], float | None]] = [(wanted.only, None)]
+    if wanted.stale and not (parts := _parts(wanted, *_stale(wanted, system.target.digest))):
+        return _current(wanted)
+    spread = wanted.cores > 1 or wanted.apart
+    runs = [
+        assess(
+            system if labelled is None else running(_order(wanted, labelled)),
+            wanted.suite,
+            only or None,
+            wanted.seed,
+            "processes" if spread else "serial",
+            workers=wanted.cores,
+            resume=wanted.resume,
+            fresh=wanted.fresh,
+            author=wanted.author or None,
+            **common,
+        )
+        for only, labelled in parts
+    ]
+    return _told(runs, heard, sorted({name for only, _ in parts for name in only}))
+
+
+def _answering(wanted: Wanted) -> Protected:
+    """With the model that was deployed, where one was."""
+    from temper.api import load
+
+    if (Path(wanted.config).parent / ".temper" / "control.db").exists():
+        return running(_order(wanted, None))
+    return load(wanted.config, trust_pickle=wanted.trust_pickle)
+
+
+def _order(wanted: Wanted, labelled: float | None) -> Order:
+    return Order(key=wanted.fleet, why="its turn in the fleet", config=wanted.config, labelled=labelled)
+
+
+def _stale(wanted: Wanted, model: str) -> tuple[list[Any], Any]:
+    """What of its evidence is stale, and what is known of it."""
+    from temper.monitoring.fleet import look, situation
+
+    entry = Entry(name=wanted.entry, config=wanted.config, where="", tier=Tier(suite=wanted.suite, age=wanted.age))
+    known = look(entry, time.time(), store=_store(wanted), model=model)
+    return [*situation(entry, known, time.time()).stale], known
+
+
+def _store(wanted: Wanted) -> Any:
+    from temper.api import open_store
+
+    return open_store(wanted.store) if wanted.store else None
+
+
+def _parts(wanted: Wanted, stale: Sequence[Any], known: Any) -> list[tuple[tuple[str, ...], float | None]]:
+    """What is measured again, and on labelled rows of the feed from when on: the orders that triggers would give, those
+    on the same rows as one.
+    """
+    from temper.monitoring.triggers import orders
+
+    found = orders(stale, known.evidence or {}, known.rules, Path(wanted.config))
+    plain = [one.only for one in found if one.labelled is None]
+    whole = () if not all(plain) else tuple(sorted({name for only in plain for name in only}))
+    return [
+        *([(whole or wanted.only, None)] if plain else []),
+        *((one.only, one.labelled) for one in found if one.labelled is not None),
+    ]
+
+
+def _current(wanted: Wanted) -> tuple[int, dict[str, Any]]:
+    """Nothing is stale: the verdict is that of the newest run."""
+    from temper.config.reading import read
+    from temper.monitoring.fleet import beside
+
+    kept = _store(wanted) or beside(Path(wanted.config))
+    name = read(Path(wanted.config)).section("system").text("name", Path(wanted.config).parent.name)
+    newest = kept.outlines(1, system=name, state="finished")[0]
+    told = {"system": name, "run": newest.run, "verdict": newest.verdict.value, "state": "current"}
+    return newest.verdict.code, told | _risk(Run(kept.run(newest.run)))
+
+
+def _told(runs: Sequence[Run], heard: _Heard, parts: Sequence[str]) -> tuple[int, dict[str, Any]]:
+    """The worst of these runs: its code, and what is kept of it."""
+    run = min(runs, key=lambda one: _ORDER.index(one.verdict) if one.verdict in _ORDER else -1)
+    record = run.record
+    told = {"system": record.system, "run": record.id, "verdict": record.verdict.value, "state": record.state}
+    counts = {"tasks": heard.total, "reused": heard.reused, "parts": list(parts)}
+    why = {} if record.state == "finished" else {"why": f"run {record.id} was stopped; --resume goes on with it"}
+    return record.code, told | counts | why | _risk(run)
+
+
+def _risk(run: Run) -> dict[str, Any]:
+    register = run.record.risk
+    if register is None:
+        return {}
+    total = register.total
+    return {"unit": register.unit, "annual": total.middle, "p90": total.p90, "rating": worst(register)}
+
+
+class _Heard:
+    """Passes on how far a run is, and counts what the store answered."""
+
+    def __init__(self, lines: Any) -> None:
+        self.lines = lines
+        self.total = self.reused = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self.reused += event.kind == "reused"
+        self.total += event.total if event.kind == "planned" else 0
+        if event.total:
+            self.lines.write(json.dumps({"progress": f"{event.done} of {event.total} {event.task}".strip()}) + "\n")

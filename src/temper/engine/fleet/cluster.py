@@ -1,0 +1,60 @@
+"""Where turns are carried out: on a Ray cluster, each by one of its workers, which watches a child on its machine.
+
+A turn whose machine is gone is begun again on another one; what it had finished is in the store. The machines need
+Temper, the model's libraries and the files of the systems under the same paths, and a store that all of them reach.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from temper.core.fleet import Wanted
+from temper.engine.executors.ray import joined
+from temper.engine.fleet.turn import Taken, take
+
+_RETRIES = 3
+
+
+class Cluster:
+    """`address`: a running cluster ("host:port", "auto"), else one on this machine that ends with the fleet."""
+
+    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+        self._ray, self._mine = joined(address, workers)
+        self._remote = self._ray.remote(max_retries=_RETRIES)(take)
+        self._flying: dict[Any, Wanted] = {}
+
+    @property
+    def slots(self) -> int:
+        """Cores that there are now; machines come and go."""
+        return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
+
+    @property
+    def widest(self) -> int:
+        """Cores of the largest machine: a turn is carried out on one."""
+        alive = (node["Resources"].get("CPU", 1) for node in self._ray.nodes() if node["Alive"])
+        return max(int(max(alive, default=1)), 1)
+
+    def begin(self, wanted: Wanted) -> None:
+        """Start this turn, on whichever machine has so many cores free."""
+        self._flying[self._remote.options(num_cpus=wanted.cores).remote(wanted)] = wanted
+
+    def ended(self, seconds: float) -> Iterator[Taken]:
+        """What ended meanwhile."""
+        ready, _ = self._ray.wait(list(self._flying), num_returns=1, timeout=seconds)
+        for reference in ready:
+            wanted = self._flying.pop(reference)
+            try:
+                yield self._ray.get(reference)
+            except self._ray.exceptions.RayError as error:
+                words = f"the cluster lost it {_RETRIES + 1} times: {type(error).__name__}"
+                yield Taken(wanted=wanted, at=time.time(), seconds=0.0, code=4, result={"why": words})
+
+    def close(self) -> None:
+        """End what is still running; a cluster that was started here ends as well."""
+        for reference in self._flying:
+            self._ray.cancel(reference, force=True)
+        self._flying.clear()
+        if self._mine:
+            self._ray.shutdown()

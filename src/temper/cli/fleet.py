@@ -50,7 +50,7 @@ def assess(
     from temper.report.progress import Progress
 
     try:
-        with Progress(quiet=json) as progress:
+        with Progress(quiet=json, what="systems") as progress:
             found = fleet_assess(
                 portfolio,
                 tiers=tier or (),

@@ -24,7 +24,7 @@ _TICK = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """How a fleet is assessed. `done` had their turn before a kill; at `until` (of the monotonic clock) no time is left;
+    """How a fleet is assessed. `done` had their turn before a kill; at `until` (of the monotonic clock) time is over;
     `reachable` says why the store they share cannot be reached, "" where it can.
     """
 
@@ -76,8 +76,8 @@ def drive(fleet: Sequence[Situation], course: Course, hands: Hands, log: Log) ->
     run = _Run(course=course, hands=hands, log=log)
     run.waiting = [one for one in ranked(fleet) if one.entry.name not in course.done]
     run.attempts = {name: course.done[name] for name in order if name in course.done}
-    before = f"; {len(run.attempts)} had their turn before" if run.attempts else ""
-    course.say(f"{len(run.waiting)} systems, {hands.slots} at once{before}")
+    if run.attempts:
+        course.say(f"{len(run.attempts)} systems had their turn before")
     run.kept(lambda: log.begin(course.fleet))
     try:
         run.until_done(len(run.waiting))
@@ -105,7 +105,7 @@ class _Run:
 
     def until_done(self, total: int) -> None:
         """Give out turns as cores become free, and take what comes of them."""
-        self.course.listener(Event(kind="planned", total=total, message=f"{total} systems"))
+        self.course.listener(Event(kind="planned", total=total))
         self.course.reach()
         while (self.waiting and self.course.left > 0) or self.running:
             while self.waiting and self._free() > 0 and self.course.left > 0:
@@ -179,7 +179,7 @@ class _Run:
             return more
         if taken.crashed and not wanted.apart:
             self.course.say(
-                f"{name}: its process ended by itself; it is taken again with every task in a process of its own"
+                f"{name}: its process ended by itself; it is taken again, each task in a process of its own"
             )
             return replace(more, apart=True)
         return None

@@ -27,7 +27,7 @@ def ranked(fleet: Sequence[Situation]) -> list[Situation]:
 
 
 def chosen(fleet: Sequence[Situation], tiers: Collection[str], only: Sequence[str]) -> list[Situation]:
-    """Those of these tiers, and of these names, globs of names, owners or tags. A word that means nothing is refused."""
+    """Those of these tiers and of these names, globs, owners or tags; a word that means nothing is refused."""
     for tier in tiers:
         if tier not in tuple(Level):
             raise TemperError(f"--tier {tier}: there is no such tier", fix=f"use {', '.join(Level)}")

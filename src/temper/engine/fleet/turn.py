@@ -89,6 +89,7 @@ class Taken:
         return f"its process ended without a result: {inert(last[0], 200) if last else 'it said nothing'}"
 
 
+_WHOLE = ("finished", "current")
 _TOLD = ("system", "run", "verdict", "state", "tasks", "reused", "unit", "annual", "p90", "rating")
 
 
@@ -99,8 +100,9 @@ def take(
     began, at = time.monotonic(), time.time()
     words = [*(command or (sys.executable, "-c", PERFORM)), to_json(dump(wanted)), str(PATIENCE)]
     with begun(words, _environment()) as child:
-        cut = _watched(child, wanted.minutes * 60.0, say, going)
+        asked = _watched(child, wanted.minutes * 60.0, say, going)
         code, number = child.ended(), max(-child.process.returncode, 0)
+        cut = asked and child.result.get("state") not in _WHOLE
         return Taken(
             wanted=wanted,
             at=at,

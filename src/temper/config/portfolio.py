@@ -8,7 +8,7 @@ tiers:                                # without it: high, medium and low as belo
 roots: [/srv/models]                  # folders besides this file's own in which systems may lie
 include: [cards/portfolio.yaml]       # portfolios of others; tiers and roots are their own
 systems:
-  - path: fraud/temper.yaml           # or a glob: models/*/temper.yaml
+  - path: fraud/temper.yaml           # or a glob, models/*/temper.yaml: what no entry before it names
     name: fraud                       # without it the folder, as seen from this file
     owner: cards team
     tier: high
@@ -37,7 +37,8 @@ MOST = 10_000
 _SUITES = ("quick", "standard", "deep")
 _TIER = ("suite", "minutes", "memory", "priority", "age")
 _KEYS = ("path", "name", "owner", "tier", "only", "tags", *_TIER)
-_LEVELS = tuple(Level)
+_LEVELS = tuple(map(str, Level))
+_GLOB = set("*?[")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def _take(document: Section, path: Path, prefix: str, above: tuple[Path, ...], f
             for one in _entries(section, base, roots, tiers):
                 if isinstance(one, Refused):
                     found.refused.append(one)
-                else:
+                elif not (_GLOB & set(section.text("path")) and Path(one.config) in found.configs):
                     found.add(replace(one, name=f"{prefix}{one.name}"))
         except TemperError as broken:
             found.refuse(*_line(broken, f"{document.source}:{section.line}"))
@@ -178,7 +179,7 @@ def _entries(
 
 def _files(section: Section, base: Path, text: str) -> Iterable[Path]:
     """The temper.yaml files that a path or a glob names, in order of name."""
-    if not set("*?[") & set(text):
+    if not _GLOB & set(text):
         path = base / text
         path = path / "temper.yaml" if path.is_dir() else path
         if not path.is_file():

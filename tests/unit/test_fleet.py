@@ -86,12 +86,12 @@ def test_what_is_at_stake_goes_first_then_what_presses_then_the_longest():
 
 
 def test_one_that_would_be_left_alone_at_the_end_is_spread_over_cores():
-    long, short = stands("long", 300.0), stands("short", 30.0)
-    assert cores(long, [short] * 3, 2, 2) == 2
-    assert cores(long, [long] * 3, 2, 2) == 1
-    assert cores(long, [], 4, 4) == 4, "nobody else is waiting"
-    assert cores(stands("tiny", 3.0), [], 4, 4) == 1, "a start costs more than it gains"
-    assert cores(long, [short], 1, 8) == 1
+    long = stands("long", 300.0)
+    assert cores(long, 90.0, 3, 2, 2) == 2
+    assert cores(long, 900.0, 3, 2, 2) == 1
+    assert cores(long, 0.0, 0, 4, 4) == 4, "nobody else is waiting"
+    assert cores(stands("tiny", 3.0), 0.0, 0, 4, 4) == 1, "a start costs more than it gains"
+    assert cores(long, 30.0, 1, 1, 8) == 1
 
 
 def test_systems_are_chosen_by_tier_name_owner_and_tag():

@@ -24,17 +24,8 @@ class Cluster:
         self._ray, self._mine = joined(address, workers)
         self._remote = self._ray.remote(max_retries=_RETRIES)(take)
         self._flying: dict[Any, Wanted] = {}
-
-    @property
-    def slots(self) -> int:
-        """Cores that there are now; machines come and go."""
-        return max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
-
-    @property
-    def widest(self) -> int:
-        """Cores of the largest machine: a turn is carried out on one."""
-        alive = (node["Resources"].get("CPU", 1) for node in self._ray.nodes() if node["Alive"])
-        return max(int(max(alive, default=1)), 1)
+        self.slots = self.widest = 1
+        self._count()
 
     def begin(self, wanted: Wanted) -> None:
         """Start this turn, on whichever machine has so many cores free."""
@@ -42,6 +33,7 @@ class Cluster:
 
     def ended(self, seconds: float) -> Iterator[Taken]:
         """What ended meanwhile."""
+        self._count()
         ready, _ = self._ray.wait(list(self._flying), num_returns=1, timeout=seconds)
         for reference in ready:
             wanted = self._flying.pop(reference)
@@ -50,6 +42,11 @@ class Cluster:
             except self._ray.exceptions.RayError as error:
                 words = f"the cluster lost it {_RETRIES + 1} times: {type(error).__name__}"
                 yield Taken(wanted=wanted, at=time.time(), seconds=0.0, code=4, result={"why": words})
+
+    def _count(self) -> None:
+        """Cores that there are now, and those of the largest machine: machines come and go."""
+        alive = [int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]]
+        self.slots, self.widest = max(sum(alive), 1), max(alive, default=1)
 
     def close(self) -> None:
         """End what is still running; a cluster that was started here ends as well."""

@@ -11,7 +11,7 @@ from temper.core.errors import StoreError
 from temper.core.event import Event, Listener, silent
 from temper.core.fleet import Attempt, Situation, Wanted
 from temper.engine.fleet.hands import Hands
-from temper.engine.fleet.order import cores, ranked
+from temper.engine.fleet.order import cores, cost, ranked
 from temper.engine.fleet.turn import Taken
 from temper.store.fleet import Log
 
@@ -75,6 +75,7 @@ def drive(fleet: Sequence[Situation], course: Course, hands: Hands, log: Log) ->
     began = time.monotonic()
     run = _Run(course=course, hands=hands, log=log)
     run.waiting = [one for one in ranked(fleet) if one.entry.name not in course.done]
+    run.others = sum(map(cost, run.waiting))
     run.attempts = {name: course.done[name] for name in order if name in course.done}
     if run.attempts:
         course.say(f"{len(run.attempts)} systems had their turn before")
@@ -86,19 +87,22 @@ def drive(fleet: Sequence[Situation], course: Course, hands: Hands, log: Log) ->
     left = tuple(one.entry.name for one in run.waiting)
     if not left:
         run.kept(lambda: log.end(course.fleet))
-    attempts = sorted(run.attempts.values(), key=lambda one: order.index(one.entry))
+    attempts = [run.attempts[name] for name in order if name in run.attempts]
     course.listener(Event(kind="judged", done=len(attempts), total=len(order)))
     return Driven(attempts=tuple(attempts), left=left, seconds=time.monotonic() - began)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """What has not begun, what is running, and what became of the rest; `again` are orders of turns that were lost."""
+    """What has not begun and how many seconds that takes, what is running, and what became of the rest; `again` are
+    orders of turns that were lost.
+    """
 
     course: Course
     hands: Hands
     log: Log
     waiting: list[Situation] = field(default_factory=list)
+    others: float = 0.0
     running: dict[str, tuple[Situation, Wanted]] = field(default_factory=dict)
     again: dict[str, Wanted] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
@@ -124,12 +128,16 @@ class _Run:
         wanted = self.again.pop(one.entry.name, None) or self._order(one)
         wanted = replace(
             wanted,
-            cores=min(cores(one, self.waiting, self._free(), self.hands.slots), self.hands.widest),
+            cores=min(self._cores(one), self.hands.widest),
             minutes=min(one.entry.tier.minutes, self.course.left),
         )
         self.running[one.entry.name] = one, wanted
         self.course.listener(Event(kind="started", task=one.entry.name, room=one.entry.level))
         self.hands.begin(wanted)
+
+    def _cores(self, one: Situation) -> int:
+        self.others -= cost(one)
+        return cores(one, self.others, len(self.waiting), self._free(), self.hands.slots)
 
     def _order(self, one: Situation) -> Wanted:
         entry, usual = one.entry, self.course.wanted
@@ -153,6 +161,7 @@ class _Run:
         if (again := self._once_more(taken, wanted)) is not None:
             self.again[one.entry.name] = again
             self.waiting.insert(0, one)
+            self.others += cost(one)
             return
         attempt = taken.attempt()
         self.attempts[one.entry.name] = attempt

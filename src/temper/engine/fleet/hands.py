@@ -18,13 +18,10 @@ Turn = Callable[[Wanted, Say, Callable[[], bool]], Taken]
 class Hands(Protocol):
     """Takes turns on so many cores at once, and gives them back in the order in which they end."""
 
-    @property
-    def slots(self) -> int:
-        """Cores that there are, busy ones included."""
-
-    @property
-    def widest(self) -> int:
-        """Cores that one turn can have."""
+    slots: int
+    """Cores that there are, busy ones included."""
+    widest: int
+    """Cores that one turn can have."""
 
     def begin(self, wanted: Wanted) -> None:
         """Start this turn, on as many cores as it names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 
@@ -43,16 +44,16 @@ def _means(word: str, one: Situation) -> bool:
     return fnmatchcase(entry.name, word) or word in (entry.owner, *entry.tags)
 
 
-def cores(one: Situation, waiting: Sequence[Situation], free: int, slots: int) -> int:
-    """How many of the free cores it is given. One, but where it would still be running when all the others are done, or
-    where there are more free cores than systems: then its tasks are spread.
+def cores(one: Situation, others: float, waiting: int, free: int, slots: int) -> int:
+    """How many of the free cores it is given, where `waiting` systems of so many seconds, `others`, come after it. One,
+    but where it would still be running when they are done, or where more cores are free than systems are left: then its
+    tasks are spread.
     """
     mine = cost(one)
     if mine < _WORTH or free < 2:
         return 1
-    left = mine + sum(cost(other) for other in waiting)
-    alone = int(-(-mine * slots // left))
-    return max(1, min(free, max(alone, free // (1 + len(waiting)))))
+    alone = math.ceil(mine * slots / (mine + others))
+    return max(1, min(free, max(alone, free // (1 + waiting))))
 
 
 def told_apart(fleet: Sequence[Situation], *, shared: bool) -> tuple[list[Situation], list[Refused]]:

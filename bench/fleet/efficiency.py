@@ -49,17 +49,8 @@ def main(words: list[str]) -> int:
             rows.append(row)
             loads.append(load())
         spread = median([_spread(path) for _ in range(max(repeats // 2, 1))])
-    columns = [
-        "engine",
-        "1 worker s",
-        "2 workers s",
-        "efficiency %",
-        "after start %",
-        "two loops %",
-        "inside turns %",
-        "n",
-    ]
-    table(f"{6 if quick else 20} systems, seconds of the whole command", columns, rows)
+    times, shares = ["1 worker s", "2 workers s"], ["efficiency %", "after start %", "two loops %", "inside turns %"]
+    table(f"{6 if quick else 20} systems, seconds of the whole command", ["engine", *times, *shares, "n"], rows)
     print(f"tasks spread over two Ray workers, one system at a time: {spread.show(1)} s, n {spread.n}")
     print(f"load average while it ran: {min(loads):.1f} to {max(loads):.1f}")
     for engine, efficiency in found.items():

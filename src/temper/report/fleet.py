@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from temper.report._inert import inert
 from temper.report.notebook import Table as Rows
 from temper.report.notebook import View
 from temper.report.risk import amount
-from temper.store.codec import dump
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,7 +31,7 @@ def document(fleet: Fleet) -> dict[str, Any]:
         "portfolio": fleet.portfolio.name,
         "systems": [row(one) for one in fleet.situations],
         "refused": [{"where": one.where, "why": one.why} for one in fleet.refused],
-        "turns": dump(fleet.attempts),
+        "turns": [asdict(one) | {"parts": list(one.parts)} for one in fleet.attempts],
         "left": list(fleet.left),
         "seconds": round(fleet.seconds, 3),
         "code": fleet.code,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from temper.core.errors import StoreError, TemperError
 from temper.core.event import Event, Listener, silent
-from temper.core.fleet import Fleet, Wanted
+from temper.core.fleet import Fleet, Portfolio, Wanted
 from temper.report import fleet as told
 from temper.report.notebook import Shown, View
 
@@ -63,44 +63,64 @@ def fleet_assess(
     again, `resume` goes on with an assessment of the fleet that was killed, `minutes` is all the time there is. `suite`
     goes before that of a tier.
     """
-    from temper.api import open_store, whoever
+    from temper.api import whoever
     from temper.config.portfolio import load_portfolio
-    from temper.engine.fleet.drive import Course, drive
-    from temper.engine.fleet.order import chosen, told_apart
-    from temper.monitoring.fleet import fleet as fleet_now
-    from temper.store.fleet import writing
 
-    path, shared = Path(portfolio), _shared(store)
-    found = load_portfolio(path)
     if minutes is not None and minutes <= 0:
         raise TemperError(f"a budget of {minutes:g} minutes", fix="give minutes above 0")
-    with writing(path) as (log, turns):
+    wanted = Wanted(
+        suite=suite,
+        seed=seed,
+        store=_shared(store),
+        stale=stale,
+        resume=resume,
+        fresh=fresh,
+        trust_pickle=trust_pickle,
+        author=whoever(),
+    )
+    until = math.inf if minutes is None else time.monotonic() + 60.0 * minutes
+    carried_out = _Asked(tiers, only, until, lambda: _hands(engine, workers, address, listener), listener)
+    return _assessed(load_portfolio(portfolio), wanted, carried_out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which systems, until when, by whom, and who listens."""
+
+    tiers: Sequence[str]
+    only: Sequence[str]
+    until: float
+    hands: Callable[[], Hands]
+    listener: Listener
+
+
+def _assessed(portfolio: Portfolio, wanted: Wanted, asked: _Asked) -> Systems:
+    from temper.api import open_store
+    from temper.engine.fleet.drive import Course, drive
+    from temper.engine.fleet.order import chosen, told_apart
+    from temper.monitoring.fleet import fleet
+    from temper.store.fleet import writing
+
+    with writing(Path(portfolio.source)) as (log, turns):
+        go_on = wanted.resume and not turns.over
         course = Course(
-            fleet=turns.fleet if resume and not turns.over else datetime.now(UTC).isoformat(timespec="milliseconds"),
-            wanted=Wanted(
-                suite=suite,
-                seed=seed,
-                store=shared,
-                stale=stale,
-                resume=resume,
-                fresh=fresh,
-                trust_pickle=trust_pickle,
-                author=whoever(),
-            ),
-            done=turns.done() if resume else {},
-            until=math.inf if minutes is None else time.monotonic() + 60.0 * minutes,
-            reachable=_reachable(shared),
-            listener=listener,
+            fleet=turns.fleet if go_on else datetime.now(UTC).isoformat(timespec="milliseconds"),
+            wanted=wanted,
+            done=turns.done() if go_on else {},
+            until=asked.until,
+            reachable=_reachable(wanted.store),
+            listener=asked.listener,
         )
         course.reach()
-        kept = open_store(shared) if shared else None
-        systems, twins = told_apart(fleet_now(found.entries, turns.latest, time.time(), kept), shared=bool(shared))
-        driven = drive(chosen(systems, tiers, only), course, _hands(engine, workers, address, listener), log)
-    after = {one.entry: one for one in driven.attempts}
+        kept = open_store(wanted.store) if wanted.store else None
+        now = fleet(portfolio.entries, turns.latest, time.time(), kept)
+        systems, twins = told_apart(now, shared=kept is not None)
+        driven = drive(chosen(systems, asked.tiers, asked.only), course, asked.hands(), log)
+    latest = {**turns.latest, **{one.entry: one for one in driven.attempts}}
     return Systems(
-        portfolio=found,
-        situations=tuple(fleet_now([one.entry for one in systems], turns.latest | after, time.time(), kept)),
-        refused=(*found.refused, *twins),
+        portfolio=portfolio,
+        situations=tuple(fleet([one.entry for one in systems], latest, time.time(), kept)),
+        refused=(*portfolio.refused, *twins),
         attempts=driven.attempts,
         left=driven.left,
         seconds=driven.seconds,
@@ -111,13 +131,12 @@ def fleet_status(portfolio: str | Path = "portfolio.yaml", *, store: str | Path 
     """How every system of a portfolio stands: last verdict, age, what is stale, risk, drift. Nothing is assessed."""
     from temper.api import open_store
     from temper.config.portfolio import load_portfolio
-    from temper.monitoring.fleet import fleet as fleet_now
-    from temper.monitoring.fleet import weighed
+    from temper.monitoring.fleet import fleet, weighed
     from temper.store.fleet import read
 
     path, shared = Path(portfolio), _shared(store)
     found, kept = load_portfolio(path), open_store(shared) if shared else None
-    now = fleet_now(found.entries, read(path).latest, time.time(), kept)
+    now = fleet(found.entries, read(path).latest, time.time(), kept)
     return Systems(portfolio=found, situations=tuple(weighed(one, kept) for one in now), refused=found.refused)
 
 

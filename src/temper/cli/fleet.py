@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="A portfolio of systems: assess them all, see how each stands.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="The portfolio; `temper fleet init` writes one.")]
+Tiers = Annotated[
+    list[str] | None, typer.Option(help="Only these tiers: high,medium, or repeat it.", callback=options.words)
+]
+Which = Annotated[
+    list[str] | None,
+    typer.Option(help="Only these systems: names, globs of names, owners or tags.", callback=options.words),
+]
+Suite = Annotated[
+    str, typer.Option(help="quick, standard or deep; default that of the tier.", autocompletion=options.SUITES)
+]
 Store = Annotated[
     str,
     typer.Option(help="A store that all share: a file, a folder, a postgresql:// address. Default: each its own."),
@@ -23,14 +33,9 @@ Store = Annotated[
 @app.command()
 def assess(
     portfolio: File = Path("portfolio.yaml"),
-    tier: Annotated[
-        list[str] | None, typer.Option(help="Only these tiers: high,medium, or repeat it.", callback=options.words)
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these systems: names, globs of names, owners or tags.", callback=options.words),
-    ] = None,
-    suite: Annotated[str, typer.Option(help="quick, standard or deep; default that of the tier.")] = "",
+    tier: Tiers = None,
+    only: Which = None,
+    suite: Suite = "",
     stale: Annotated[bool, typer.Option("--stale", help="Measure again only what is stale.")] = False,
     budget: Annotated[float | None, typer.Option(help="Minutes for all of it; what has no turn is named.")] = None,
     seed: options.Seed = 0,

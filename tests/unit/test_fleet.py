@@ -326,7 +326,7 @@ def test_a_process_that_cannot_be_started_is_a_failed_turn():
     hands = Threads(1, turn=none)
     hands.begin(Wanted(entry="s"))
     (found,) = hands.ended(60.0)
-    assert (found.code, "could not be started" in found.attempt().why) == (4, True)
+    assert (found.code, "could not be carried out" in found.attempt().why) == (4, True)
     hands.close()
 
 

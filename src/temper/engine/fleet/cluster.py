@@ -6,6 +6,7 @@ Temper, the model's libraries and the files of the systems under the same paths,
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from temper.engine.executors.ray import joined
 from temper.engine.fleet.turn import Taken, take
 
 _RETRIES = 3
+_LATE = 120.0
+"""Seconds over twice its minutes, which it may need where a machine was lost, after which a turn is given up."""
 
 
 class Cluster:
@@ -23,25 +26,35 @@ class Cluster:
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
         self._ray, self._mine = joined(address, workers)
         self._remote = self._ray.remote(max_retries=_RETRIES)(take)
-        self._flying: dict[Any, Wanted] = {}
+        self._flying: dict[Any, tuple[Wanted, float]] = {}
         self.slots = self.widest = 1
         self._count()
 
     def begin(self, wanted: Wanted) -> None:
         """Start this turn, on whichever machine has so many cores free."""
-        self._flying[self._remote.options(num_cpus=wanted.cores).remote(wanted)] = wanted
+        until = time.monotonic() + 120.0 * wanted.minutes + _LATE
+        self._flying[self._remote.options(num_cpus=wanted.cores).remote(wanted)] = wanted, until
 
     def ended(self, seconds: float) -> Iterator[Taken]:
         """What ended meanwhile."""
         self._count()
         ready, _ = self._ray.wait(list(self._flying), num_returns=1, timeout=seconds)
         for reference in ready:
-            wanted = self._flying.pop(reference)
+            wanted, _ = self._flying.pop(reference)
             try:
                 yield self._ray.get(reference)
             except self._ray.exceptions.RayError as error:
                 words = f"the cluster lost it {_RETRIES + 1} times: {type(error).__name__}"
                 yield Taken(wanted=wanted, at=time.time(), seconds=0.0, code=4, result={"why": words})
+        yield from self._overdue()
+
+    def _overdue(self) -> Iterator[Taken]:
+        """Turns that not even their own minutes have ended: the machine that was wide enough for them may be gone."""
+        now = time.monotonic()
+        for reference in [one for one, (_, until) in self._flying.items() if now > until]:
+            wanted, _ = self._flying.pop(reference)
+            self._ray.cancel(reference, force=True)
+            yield Taken(wanted=wanted, at=time.time(), seconds=0.0, code=4, signal=signal.SIGKILL)
 
     def _count(self) -> None:
         """Cores that there are now, and those of the largest machine: machines come and go."""

@@ -71,6 +71,7 @@ class Threads:
 
         try:
             taken = self._turn(wanted, said, lambda: self._going)
-        except OSError as error:  # no process, no memory or no room for its log
-            taken = Taken(wanted=wanted, at=time.time(), seconds=0.0, code=4, log=f"it could not be started: {error}")
+        except Exception as error:  # no process, no memory or no room for its log; the fleet waits for an answer
+            words = f"it could not be carried out: {error}"
+            taken = Taken(wanted=wanted, at=time.time(), seconds=0.0, code=4, result={"why": words})
         self._done.put(taken)

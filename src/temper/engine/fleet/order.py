@@ -58,12 +58,11 @@ def cores(one: Situation, others: float, waiting: int, free: int, slots: int) ->
 
 def told_apart(fleet: Sequence[Situation], *, shared: bool) -> tuple[list[Situation], list[Refused]]:
     """Those whose runs can be told apart in a store they share: runs go by the name of their system."""
-    names: dict[str, Situation] = {}
+    firsts: dict[str, Situation] = {}
     twins = []
     for one in fleet if shared else ():
-        first = names.setdefault(one.system or one.entry.config, one)
+        first = firsts.setdefault(one.system or one.entry.config, one)
         if first is not one:
-            words = f"{one.entry.name}: {first.entry.where} is a system {one.system!r}, too, and they share a store"
-            twins.append(Refused(where=one.entry.where, why=f"{words}; give each a `system: name:`"))
-    where = {twin.where + twin.why.partition(":")[0] for twin in twins}
-    return [one for one in fleet if one.entry.where + one.entry.name not in where], twins
+            why = f"{one.entry.name}: {first.entry.where} is a system {one.system!r}, too, and they share a store"
+            twins.append(Refused(where=one.entry.where, why=f"{why}; give each a `system: name:`"))
+    return [*firsts.values()] if shared else [*fleet], twins

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temper.api.job import TRUST, alone, running
 from temper.api.results import Run
@@ -20,7 +20,12 @@ from temper.core.event import Event
 from temper.core.fleet import Entry, Tier, Wanted, worst
 from temper.core.job import Order
 from temper.core.requirement import Verdict
+from temper.core.risk import Register
 from temper.core.system import Protected
+
+if TYPE_CHECKING:
+    from temper.core.evidence import Stale
+    from temper.monitoring.fleet import Known
 
 _GIGABYTE = 2**30
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -66,24 +71,40 @@ def _assessed(wanted: Wanted, lines: Any) -> tuple[int, dict[str, Any]]:
     from temper.config.assistant import is_assistant
 
     heard = _Heard(lines)
-    common = {"store": wanted.store or Path(wanted.config).parent, "listener": heard}
-    if is_assistant(wanted.config):
-        assistant = load_assistant(wanted.config)
-        if wanted.stale and not _stale(wanted, "")[0]:
-            return _current(wanted)
-        asked = {"resume": wanted.resume, "fresh": wanted.fresh}
-        return _told([redteam(assistant, wanted.suite, wanted.only, wanted.seed, **asked, **common)], heard, ())
-    return _system(wanted, heard, common)
+    if not is_assistant(wanted.config):
+        return _system(wanted, heard)
+    stale, known = _stale(wanted, "") if wanted.stale else ([], None)
+    if known is not None and not stale:
+        return _current(wanted, known)
+    run = redteam(
+        load_assistant(wanted.config),
+        wanted.suite,
+        wanted.only,
+        wanted.seed,
+        store=_place(wanted),
+        listener=heard,
+        resume=wanted.resume,
+        fresh=wanted.fresh,
+    )
+    return _told([run], heard, ())
 
 
-def _system(wanted: Wanted, heard: _Heard, common: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _place(wanted: Wanted) -> str | Path:
+    """Where its runs are kept."""
+    return wanted.store or Path(wanted.config).parent
+
+
+def _system(wanted: Wanted, heard: _Heard) -> tuple[int, dict[str, Any]]:
     """A system with the model that answers; with `stale`, only what its evidence no longer speaks of."""
     from temper.api import assess
 
     system = _answering(wanted)
     parts: list[tuple[tuple[str, ...], float | None]] = [(wanted.only, None)]
-    if wanted.stale and not (parts := _parts(wanted, *_stale(wanted, system.target.digest))):
-        return _current(wanted)
+    if wanted.stale:
+        stale, known = _stale(wanted, system.target.digest)
+        parts = _parts(wanted, stale, known)
+        if not parts:
+            return _current(wanted, known)
     spread = wanted.cores > 1 or wanted.apart
     runs = [
         assess(
@@ -96,7 +117,8 @@ def _system(wanted: Wanted, heard: _Heard, common: dict[str, Any]) -> tuple[int,
             resume=wanted.resume,
             fresh=wanted.fresh,
             author=wanted.author or None,
-            **common,
+            store=_place(wanted),
+            listener=heard,
         )
         for only, labelled in parts
     ]
@@ -116,22 +138,18 @@ def _order(wanted: Wanted, labelled: float | None) -> Order:
     return Order(key=wanted.fleet, why="its turn in the fleet", config=wanted.config, labelled=labelled)
 
 
-def _stale(wanted: Wanted, model: str) -> tuple[list[Any], Any]:
+def _stale(wanted: Wanted, model: str) -> tuple[Sequence[Stale], Known]:
     """What of its evidence is stale, and what is known of it."""
+    from temper.api import open_store
     from temper.monitoring.fleet import look, situation
 
     entry = Entry(name=wanted.entry, config=wanted.config, where="", tier=Tier(suite=wanted.suite, age=wanted.age))
-    known = look(entry, time.time(), store=_store(wanted), model=model)
-    return [*situation(entry, known, time.time()).stale], known
+    store = open_store(wanted.store) if wanted.store else None
+    known = look(entry, time.time(), store=store, model=model)
+    return situation(entry, known, time.time()).stale, known
 
 
-def _store(wanted: Wanted) -> Any:
-    from temper.api import open_store
-
-    return open_store(wanted.store) if wanted.store else None
-
-
-def _parts(wanted: Wanted, stale: Sequence[Any], known: Any) -> list[tuple[tuple[str, ...], float | None]]:
+def _parts(wanted: Wanted, stale: Sequence[Stale], known: Known) -> list[tuple[tuple[str, ...], float | None]]:
     """What is measured again, and on labelled rows of the feed from when on: the orders that triggers would give, those
     on the same rows as one.
     """
@@ -146,16 +164,15 @@ def _parts(wanted: Wanted, stale: Sequence[Any], known: Any) -> list[tuple[tuple
     ]
 
 
-def _current(wanted: Wanted) -> tuple[int, dict[str, Any]]:
+def _current(wanted: Wanted, known: Known) -> tuple[int, dict[str, Any]]:
     """Nothing is stale: the verdict is that of the newest run."""
-    from temper.config.reading import read
-    from temper.monitoring.fleet import beside
+    from temper.api import open_store
 
-    kept = _store(wanted) or beside(Path(wanted.config))
-    name = read(Path(wanted.config)).section("system").text("name", Path(wanted.config).parent.name)
-    newest = kept.outlines(1, system=name, state="finished")[0]
-    told = {"system": name, "run": newest.run, "verdict": newest.verdict.value, "state": "current"}
-    return newest.verdict.code, told | _risk(Run(kept.run(newest.run)))
+    newest = known.newest
+    if newest is None:
+        raise StoreError(f"the store of {wanted.config} has evidence and no run", fix="see `temper history`")
+    told = {"system": newest.system, "run": newest.run, "verdict": newest.verdict.value, "state": "current"}
+    return newest.verdict.code, told | _risk(open_store(_place(wanted)).run(newest.run).risk)
 
 
 def _told(runs: Sequence[Run], heard: _Heard, parts: Sequence[str]) -> tuple[int, dict[str, Any]]:
@@ -165,11 +182,10 @@ def _told(runs: Sequence[Run], heard: _Heard, parts: Sequence[str]) -> tuple[int
     told = {"system": record.system, "run": record.id, "verdict": record.verdict.value, "state": record.state}
     counts = {"tasks": heard.total, "reused": heard.reused, "parts": list(parts)}
     why = {} if record.state == "finished" else {"why": f"run {record.id} was stopped; --resume goes on with it"}
-    return record.code, told | counts | why | _risk(run)
+    return record.code, told | counts | why | _risk(record.risk)
 
 
-def _risk(run: Run) -> dict[str, Any]:
-    register = run.record.risk
+def _risk(register: Register | None) -> dict[str, Any]:
     if register is None:
         return {}
     total = register.total

@@ -154,10 +154,10 @@ def _blocks(fleet: Fleet) -> Iterator[RenderableType]:
     for name in COLUMNS:
         table.add_column(name, overflow="fold", no_wrap=name in ("Verdict", "Tier", "Age"))
     for one in pressing(fleet.situations):
-        verdict, name, tier, owner, age, risk, *rest = map(Text, cells(one))
-        verdict.stylize(STYLES[one.verdict] if one.verdict else "dim")
-        risk.stylize(SEVERITY_STYLES.get(one.rating, ""))
-        table.add_row(verdict, name, tier, owner, age, risk, *rest)
+        words = [Text(word) for word in cells(one)]
+        words[COLUMNS.index("Verdict")].stylize(STYLES[one.verdict] if one.verdict else "dim")
+        words[COLUMNS.index("Risk")].stylize(SEVERITY_STYLES.get(one.rating, ""))
+        table.add_row(*words)
     yield table
     yield Text("")
     yield from (Text(inert(line)) for line in sentences(fleet))

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -19,6 +20,7 @@ from temper.core.fleet import Attempt, Entry, Fleet, Level, Portfolio, Situation
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
 from temper.core.watch import Kind, Seen, Watched
+from temper.engine.fleet.cluster import Cluster
 from temper.engine.fleet.drive import TRIES, Course, drive
 from temper.engine.fleet.hands import Threads
 from temper.engine.fleet.order import chosen, cores, ranked, told_apart
@@ -425,3 +427,57 @@ def test_a_process_that_vanishes_while_it_works_is_taken_again(tmp_path):
     found, said = driven(tmp_path, FLEET[:1], Threads(1, turn=killed))
     assert ([one.code for one in found.attempts], tries) == ([0], [1, 2])
     assert any("vanished" in line for line in said)
+
+
+class FewCores:
+    """What a turn asks of Ray: tasks that answer, that are lost with their machine, or that are never begun."""
+
+    class exceptions:
+        RayError = RuntimeError
+
+    def __init__(self, answers):
+        self.answers, self.cancelled, self.asked = answers, [], []
+
+    def remote(self, **options):
+        return lambda function: self
+
+    def options(self, num_cpus):
+        self.asked.append(num_cpus)
+        return SimpleNamespace(remote=lambda wanted: wanted.entry)
+
+    def nodes(self):
+        return [
+            {"Alive": True, "Resources": {"CPU": 4.0}},
+            {"Alive": True, "Resources": {}},
+            {"Alive": False, "Resources": {"CPU": 64.0}},
+        ]
+
+    def wait(self, references, num_returns, timeout):
+        return [one for one in references if one in self.answers][:1], []
+
+    def get(self, reference):
+        if isinstance(self.answers[reference], Exception):
+            raise self.answers[reference]
+        return self.answers[reference]
+
+    def cancel(self, reference, force):
+        self.cancelled.append(reference)
+
+
+def test_a_cluster_counts_machines_that_are_there_and_gives_up_what_no_machine_can_take(monkeypatch):
+    fake = FewCores({"good": "taken", "lost": RuntimeError()})
+    monkeypatch.setattr("temper.engine.fleet.cluster.joined", lambda address, workers: (fake, False))
+    hands = Cluster()
+    assert (hands.slots, hands.widest) == (4, 4)
+    for name in ("good", "lost", "wide"):
+        hands.begin(Wanted(entry=name, cores=3, minutes=1.0))
+    assert list(hands.ended(0.0)) == ["taken"]
+    (lost,) = hands.ended(0.0)
+    assert ("lost it 4 times" in lost.attempt().why, lost.crashed) == (True, False)
+    assert list(hands.ended(0.0)) == []
+    monkeypatch.setattr("temper.engine.fleet.cluster.time.monotonic", lambda: time.time() * 2)
+    (wide,) = hands.ended(0.0)
+    assert (wide.lost, fake.cancelled) == (True, ["wide"])
+    hands.begin(Wanted(entry="late", cores=3))
+    hands.close()
+    assert fake.cancelled == ["wide", "late"]

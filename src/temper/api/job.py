@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,18 +31,23 @@ TRUST, CONTROL = "TEMPER_TRUST_PICKLE", "TEMPER_CONTROL"
 def main() -> None:
     """Carry out the order in the first argument; each line on standard output is `progress` or the `result`."""
     order = _order(sys.argv[1])
+    alone(Path(order.config).parent, lambda lines: perform(order, lines))
+
+
+def alone(home: Path, work: Callable[[Any], tuple[int, dict[str, Any]]]) -> None:
+    """This process does this work in this folder, and ends with it; or as soon as nobody wants it any more."""
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what a model prints is the log
-    if (home := Path(order.config).parent).is_dir():
+    if home.is_dir():
         os.chdir(home)  # callables are imported from there
     threading.Thread(target=deadman, args=(float(sys.argv[2]),), daemon=True).start()
     try:
-        code, result = perform(order, lines)
+        code, result = work(lines)
         lines.write(json.dumps({"result": result}) + "\n")
     except TemperError as refused:
         sys.stderr.write(f"error: {refused}\n")
         code = refused.exit_code
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         traceback.print_exc()
         code = 4
     lines.close()

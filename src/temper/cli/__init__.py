@@ -42,6 +42,7 @@ COMMANDS = (
     "doctor",
 )
 GROUPS = (
+    "fleet",
     "ledger",
     "drill",
     "keys",

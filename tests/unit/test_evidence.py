@@ -21,9 +21,9 @@ from temper.monitoring.evidence import evidence, parts_of, stale
 from temper.monitoring.triggers import Validation, orders
 from temper.report import render
 from temper.report.history import lines, outdated, renewal, stale_lines
+from temper.store import place
 from temper.store.attacks import attacks_digest
 from temper.store.control import Control
-from temper.store import place
 from temper.store.database import Store
 
 PARTS = ("evasion", "stress", "validation")

@@ -18,7 +18,6 @@ from temper.core.errors import StoreError
 from temper.store.bucket import Bucket
 from temper.store.failure import RESUME, told
 
-
 _LOCAL = "file://"
 
 

@@ -69,7 +69,9 @@ class Bucket:
         try:
             yield
         except ImportError as error:
-            need = "pip install 'temper-ml[blobs]'" if error.name == "fsspec" else f"install what fsspec needs for {kind}"
+            need = (
+                "pip install 'temper-ml[blobs]'" if error.name == "fsspec" else f"install what fsspec needs for {kind}"
+            )
             raise StoreError(f"arrays in {kind}:// need a package that is not installed", fix=need) from None
         except Exception as error:
             raise StoreError(

@@ -79,6 +79,12 @@ class Store:
         """
         return cls.open(home(folder), os.environ.get(STORE, "") or url, os.environ.get(BLOBS, "") or bucket)
 
+    @classmethod
+    def there(cls, folder: Path, url: str = "", bucket: str = "") -> Store | None:
+        """The same where something may have been kept, and None where nothing ever was: nothing is made."""
+        there = (home(folder) / ".temper" / "temper.db").exists() or url or os.environ.get(STORE)
+        return cls.near(folder, url, bucket) if there else None
+
     @property
     def blobs(self) -> Blobs:
         """The arrays beside the database, or where `bucket` says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from temper.core.count import counted
 from temper.core.errors import Tampered, TemperError
 from temper.store.codec import from_json, to_json
 from temper.store.control import Control
-from temper.store.database import Store
+from temper.store.database import STORE, Store
 from temper.store.evidence import said
 from temper.store.evidence.following import follow, governed
 from temper.store.evidence.ledger import Evidence
@@ -87,18 +88,20 @@ def _behind(evidence: Evidence) -> list[str]:
 
 def home(path: Path) -> Path | None:
     """The `.temper` of a system that a path means: itself or its `evidence`; None where it is another ledger."""
-    folder = path.absolute().parent if path.name == "evidence" else path
-    return folder if (folder / "temper.db").is_file() and (folder / "evidence").is_dir() else None
+    folder = path.absolute().parent if path.name in ("evidence", "shared") else path
+    kept = (folder / "temper.db").is_file() and (folder / "evidence").is_dir()
+    return folder if kept or (folder / "shared").is_dir() else None
 
 
-def verified(folder: Path, place: str, now: float) -> tuple[bool, list[str]]:
+def verified(folder: Path, place: str, now: float, url: str = "") -> tuple[bool, list[str]]:
     """`hold` for the `.temper` of a system, and what there is to say; `place` is its control store, if it is not
-    `control.db` in it. What people did since the ledger was told last is told first.
+    `control.db` in it, `url` the database of its runs, if they are not beside it. What people did since the ledger was
+    told last is told first.
     """
     beside = folder / "control.db"
     where = place or (str(beside) if beside.exists() else "")
     control = Control.open(where) if where else None
-    store = Store.open(folder / "temper.db")
+    store = Store.open(folder / "temper.db", os.environ.get(STORE, "") or url)
     try:
         if control is not None and not store.evidence.faults():
             follow(store.evidence, control, int(now * 1e9))

@@ -95,7 +95,7 @@ def test_a_bucket_that_fails_is_tried_again_and_its_keys_are_not_told(monkeypatc
     with pytest.raises(StoreError, match="cannot be reached: OSError") as caught:
         far.put(b"y")
     assert "secret" not in str(caught.value)
-    with pytest.raises(StoreError, match="cannot be reached|not installed"):
+    with pytest.raises(StoreError, match="cannot be reached: ValueError"):
         Blobs(tmp_path, "nonsense://secret").put(b"z")
 
 

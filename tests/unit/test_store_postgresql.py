@@ -1,4 +1,4 @@
-"""The store in PostgreSQL: what it promises in a file holds there, for several machines, and while the server is away."""
+"""The store in PostgreSQL: what it promises in a file holds there, for several machines, and while no server is."""
 
 from __future__ import annotations
 

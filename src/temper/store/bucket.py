@@ -20,7 +20,7 @@ PAUSES = (0.5, 2.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket, or a folder in it, by its URL; keys come from where the service's own tools find them, never from it."""
+    """A bucket, or a folder in it, by its URL. Keys come from where the service's own tools look for them."""
 
     url: str = field(repr=False)
 
@@ -69,10 +69,10 @@ class Bucket:
         try:
             yield
         except ImportError as error:
-            need = (
-                "pip install 'temper-ml[blobs]'" if error.name == "fsspec" else f"install what fsspec needs for {kind}"
-            )
-            raise StoreError(f"arrays in {kind}:// need a package that is not installed", fix=need) from None
+            raise StoreError(
+                f"arrays in {kind}:// need a package that is not installed",
+                fix="pip install 'temper-ml[blobs]', and what fsspec needs for it (s3fs, gcsfs, adlfs)",
+            ) from error
         except Exception as error:
             raise StoreError(
                 f"arrays in {kind}:// cannot be reached: {type(error).__name__}",

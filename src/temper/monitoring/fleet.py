@@ -161,7 +161,7 @@ def weighed(one: Situation, store: Store | None = None) -> Situation:
     kept = store or beside(Path(one.entry.config))
     if not one.run or one.run == one.assessed or kept is None:
         return one
-    register = kept.run(one.run).risk
+    register = kept.register(one.run)
     return one if register is None else replace(one, **_risk(one.run, register))
 
 

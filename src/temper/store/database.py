@@ -17,10 +17,11 @@ import numpy as np
 from temper.core.errors import StoreError, TemperError
 from temper.core.finding import Finding
 from temper.core.outline import Outline
+from temper.core.risk import Register
 from temper.core.run import Record
 from temper.store import outlines
 from temper.store.blobs import Blobs, Damaged
-from temper.store.codec import dump, from_json, to_json, unwrap, wrap
+from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
 from temper.store.control.database import Row, Transaction
 from temper.store.control.sqlite import WAIT
 from temper.store.evidence import said
@@ -210,6 +211,11 @@ class Store:
                 raise _not_one("run", name, [row["id"] for row in starting])
             found = starting[0]
         return unwrap("temper.run", Record, from_json(self.document(found["id"])))
+
+    def register(self, run: str) -> Register | None:
+        """The risk register of a run, by its whole id: nothing else of it is read."""
+        plain = from_json(self.document(run)).get("risk")
+        return None if plain is None else load(Register, plain)
 
     def runs(self) -> list[Record]:
         """Every run, the first saved first."""

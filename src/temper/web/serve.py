@@ -25,9 +25,10 @@ def serve(
     certificate: Path | None = None,
     key: Path | None = None,
     parts: tuple[str, ...] = (),
+    portfolio: Path | None = None,
 ) -> None:
     """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names. Playbooks are run
-    where the names of a gateway's `parts` are known.
+    where the names of a gateway's `parts` are known; the fleet is that of a `portfolio`.
 
     Elsewhere than on this machine passwords travel, so there it takes a certificate. A proxy on this machine that ends
     TLS is believed when it says so.
@@ -54,6 +55,7 @@ def serve(
                 responder=responder,
                 assessed=assessed,
                 provider=provider,
+                portfolio=portfolio,
             ),
             host=host,
             port=port,

@@ -53,7 +53,9 @@ def put(rows: Transaction, record: Record) -> None:
 def page(rows: Transaction, filters: Sequence[tuple[str, Any]], limit: int, offset: int) -> list[Outline]:
     """The newest runs of which all of this is true, the newest first."""
     where, values = _where(filters)
-    sql = f"SELECT {_COLUMNS} FROM outlines o {where} ORDER BY number DESC LIMIT ? OFFSET ?"
+    # What is skipped is cut off first: the last page looks for the first run on no other rows than its own.
+    cut = f"SELECT * FROM outlines o {where} ORDER BY number DESC LIMIT ? OFFSET ?"
+    sql = f"SELECT {_COLUMNS} FROM ({cut}) o ORDER BY number DESC"
     return [_outline(row) for row in rows.all(sql, *values, _ALL if limit < 0 else limit, offset)]
 
 

@@ -7,8 +7,8 @@
 
 500 systems, each run with 100 figures, 8 findings, a threat model and a register, SIMULATED: documents of the usual
 size, of which systems, models, rows and times differ. They are copied in past the triggers, and nothing of them is in
-the ledger. The time of a question is the client's, with its decoding, one connection, the same question with other values
-each time; the slowest of each is printed too. For each the indexes that PostgreSQL says it reads are listed.
+the ledger. The time of a question is the client's, with its decoding, on one connection and with other values each
+time; the slowest of each is printed too. The indexes are those that PostgreSQL says it reads for it.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ time; the slowest of each is printed too. The indexes are those that PostgreSQL 
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ Question = Callable[[int], Any]
 
 def main(words: list[str]) -> int:
     """Fill, ask, or both."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server stays behind
     at = Path(words[words.index("--at") + 1]) if "--at" in words else None
     more = int(words[words.index("--runs") + 1]) if "--runs" in words else 0
     if at is not None:
@@ -71,12 +73,13 @@ def filled(url: str, folder: Path, runs: int) -> None:
     begun, there = time.perf_counter(), store.counted()
     about = modelled()
     kinds = [_kind(at, *about) for at in range(KINDS)]
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url) as connection:  # one transaction: what is killed leaves nothing
         connection.execute("SET session_replication_role = replica")
         for name, columns, rows in _tables(kinds, there, runs):
             with connection.cursor().copy(f"COPY {name} ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
+    with psycopg.connect(url, autocommit=True) as connection:
         for name in ("runs", "findings", "outlines", "measured"):
             connection.execute(f"VACUUM (ANALYZE) {name}")
     seconds = time.perf_counter() - begun

@@ -10,6 +10,7 @@ pages, so that nobody waits for it but whoever comes first; how long that takes 
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -20,9 +21,11 @@ from tempfile import TemporaryDirectory
 from bench.console.pages import HOUR, NOW, modelled, run_of, still, timed
 from bench.table import goal, machine, median, table
 from temper.core.review import Role
+from temper.core.run import Record
 from temper.core.watch import Seen, Watched
+from temper.store.codec import to_json, wrap
 from temper.store.control import Control
-from temper.store.database import Store
+from temper.store.database import Store, _insert
 from temper.web.app import console
 from temper.web.assessed import Assessed
 from temper.web.board import Board
@@ -68,6 +71,7 @@ def _look(config: Path, portfolio: Path) -> float:
 
 def _portfolio(folder: Path, many: int) -> Path:
     model, risk = modelled()
+    empty, watched = Store.open(folder / "empty"), _watched(folder)
     lines = ["name: SIMULATED bank", "systems:"]
     for at in range(many):
         name = f"system-{at:03}"
@@ -81,23 +85,37 @@ def _portfolio(folder: Path, many: int) -> Path:
             continue
         begun = datetime.fromtimestamp(NOW, UTC) - timedelta(days=at * 13 % 120, hours=1)
         made = replace(run_of(at + 1, model, risk), system=name, started=begun.isoformat(), hardening=None)
-        Store.open(place).save_run(made)
+        _kept(empty, place, made)
         if at % 5 == 0:
-            _watched(place, at)
+            shutil.copy(watched[at % 3 == 0], place / ".temper" / "control.db")
     path = folder / "portfolio.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-def _watched(place: Path, at: int) -> None:
-    control = Control.open(str(place / ".temper" / "control.db"))
-    seen = Seen.FAIL if at % 3 == 0 else Seen.PASS
-    windows = [
-        Watched(start=NOW - HOUR * (9 - n), ends=NOW - HOUR * (8 - n), rows=900, seen=seen, tests=4, needed=5)
-        for n in range(8)
-    ]
-    control.windows.keep("payments", "", windows, NOW)
-    control.close()
+def _kept(empty: Store, place: Path, made: Record) -> None:
+    """A store with this run, from a copy of an empty one; its ledger is not told, which no look reads."""
+    store = Store(place / ".temper" / "temper.db")
+    store.path.parent.mkdir()
+    shutil.copy(empty.path, store.path)
+    text = to_json(wrap("temper.run", made))
+    store._write(lambda rows: _insert(rows, made, text))
+
+
+def _watched(folder: Path) -> dict[bool, Path]:
+    """Two control stores with eight windows, of which the newest alarms, or is well."""
+    found = {}
+    for alarms in (True, False):
+        found[alarms] = folder / f"{alarms}.db"
+        control = Control.open(str(found[alarms]))
+        seen = Seen.FAIL if alarms else Seen.PASS
+        windows = [
+            Watched(start=NOW - HOUR * (9 - n), ends=NOW - HOUR * (8 - n), rows=900, seen=seen, tests=4, needed=5)
+            for n in range(8)
+        ]
+        control.windows.keep("payments", "", windows, NOW)
+        control.close()
+    return found
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
     found = Seen(at=NOW, name="bank", situations=tuple(map(stands, range(24))), refused=refused)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Board, "seen", lambda self, now: found)
-        with served(folder, assessed=about, portfolio=folder / "portfolio.yaml") as (world, at):
+        with served(folder, assessed=about, board=Board(about, folder / "portfolio.yaml")) as (world, at):
             yield world, at
 
 

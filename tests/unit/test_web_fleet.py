@@ -59,7 +59,8 @@ def bank(tmp_path_factory):
 
 def opened(tmp_path, portfolio=None):
     config = system(tmp_path / "own", "fraud")
-    return World.at(tmp_path, assessed=Assessed.of(config), portfolio=portfolio)
+    about = Assessed.of(config)
+    return World.at(tmp_path, assessed=about, board=board.Board(about, portfolio))
 
 
 def names(answer):

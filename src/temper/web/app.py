@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -183,11 +182,12 @@ def console(
     responder: Responder | None = None,
     assessed: Assessed | None = None,
     provider: Provider | None = None,
-    portfolio: Path | None = None,
+    board: Board | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
     shows what a gateway says of itself; without a `responder` it runs no playbooks, and without what is `assessed` it
-    shows no runs. With a `provider` people may sign in by it too, and with a `portfolio` its systems are the fleet.
+    shows no runs. With a `provider` people may sign in by it too, and the fleet is what a
+    `board` shows, else the systems of the store.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -207,7 +207,7 @@ def console(
         responder=responder,
         assessed=assessed,
         provider=provider,
-        board=Board(assessed, portfolio) if assessed else None,
+        board=board or (Board(assessed) if assessed else None),
         outside=CapacityLimiter(AT_THE_PROVIDER),
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]

@@ -2,10 +2,10 @@
 
     python -m bench.console.fleet [--quick]
 
-Every system has a temper.yaml, nine in ten a run of 100 figures with a register, some a control store with windows.
-Owners, tiers, verdicts and ages differ; all of it is SIMULATED, and `--quick` makes a tenth. A page is asked of the
-application itself, without a socket, from the request to its last byte. Looking at all systems is done beside the
-pages, so that nobody waits for it but whoever comes first; how long that takes is printed too.
+Every system has a temper.yaml, nine in ten a run of 100 figures with a register (one of twelve), every fifth a control
+store with windows. Owners, tiers, verdicts and ages differ; all of it is SIMULATED, and `--quick` makes a tenth. A page
+is asked of the application itself, without a socket, from the request to its last byte. Looking at all systems is done
+beside the pages, so that nobody waits for it but whoever comes first; how long that takes is printed too.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from tempfile import TemporaryDirectory
 from bench.console.pages import HOUR, NOW, modelled, run_of, still, timed
 from bench.table import goal, machine, median, table
 from temper.core.review import Role
-from temper.core.run import Record
 from temper.core.watch import Seen, Watched
-from temper.store.codec import to_json, wrap
 from temper.store.control import Control
-from temper.store.database import Store, _insert
+from temper.store.database import Store
 from temper.web.app import console
 from temper.web.assessed import Assessed
 from temper.web.board import Board
 
-SYSTEMS, LOOKS = 500, 3
+SYSTEMS, KINDS, LOOKS = 500, 12, 3
 OWNERS = ("cards", "credit", "claims", "roads", "care", "tax", "pensions")
+CONFIG = "system: {name: fraud}\nmonitor: {feed: payments, time: at}\n"
 TIERS = ("high", "medium", "low")
 PATHS = (
     "/fleet",
@@ -72,22 +71,16 @@ def _look(board: Board) -> float:
 
 
 def _portfolio(folder: Path, many: int) -> Path:
-    model, risk = modelled()
-    empty, watched = Store.open(folder / "empty"), _watched(folder)
+    kinds, watched = [_kept(folder, at) for at in range(KINDS)], _watched(folder)
     lines = ["name: SIMULATED bank", "systems:"]
     for at in range(many):
-        name = f"system-{at:03}"
-        place = folder / name
-        place.mkdir()
-        text = f"system: {{name: {name}}}\nmonitor: {{feed: payments, time: at}}\n"
-        (place / "temper.yaml").write_text(text, encoding="utf-8")
+        place = folder / f"system-{at:03}"
+        (place / ".temper").mkdir(parents=True)
+        (place / "temper.yaml").write_text(CONFIG, encoding="utf-8")
         owner, tier = OWNERS[at % len(OWNERS)], TIERS[at * 7 % 10 // 4]
-        lines.append(f"  - {{path: {name}, owner: {owner}, tier: {tier}, tags: [line-{at % 5}]}}")
-        if at % 10 == 9:
-            continue
-        begun = datetime.fromtimestamp(NOW, UTC) - timedelta(days=at * 13 % 120, hours=1)
-        made = replace(run_of(at + 1, model, risk), system=name, started=begun.isoformat(), hardening=None)
-        _kept(empty, place, made)
+        lines.append(f"  - {{path: {place.name}, owner: {owner}, tier: {tier}, tags: [line-{at % 5}]}}")
+        if at % 10 < 9:
+            shutil.copy(kinds[at % KINDS], place / ".temper" / "temper.db")
         if at % 5 == 0:
             shutil.copy(watched[at % 3 == 0], place / ".temper" / "control.db")
     path = folder / "portfolio.yaml"
@@ -95,13 +88,12 @@ def _portfolio(folder: Path, many: int) -> Path:
     return path
 
 
-def _kept(empty: Store, place: Path, made: Record) -> None:
-    """A store with this run, from a copy of an empty one; its ledger is not told, which no look reads."""
-    store = Store(place / ".temper" / "temper.db")
-    store.path.parent.mkdir()
-    shutil.copy(empty.path, store.path)
-    text = to_json(wrap("temper.run", made))
-    store._write(lambda rows: _insert(rows, made, text))
+def _kept(folder: Path, at: int) -> Path:
+    """A store with one run; its ledger is not copied along, which no look reads."""
+    begun = datetime.fromtimestamp(NOW, UTC) - timedelta(days=at * 13 % 120, hours=1)
+    store = Store.open(folder / f"kind-{at}" / "temper.db")
+    store.save_run(replace(run_of(at + 1, *modelled()), started=begun.isoformat(), hardening=None))
+    return store.path
 
 
 def _watched(folder: Path) -> dict[bool, Path]:

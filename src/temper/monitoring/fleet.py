@@ -99,7 +99,7 @@ def look(entry: Entry, now: float, turn: Attempt | None = None, store: Store | N
         document = read(config)
         system = document.section("system").text("name", config.absolute().parent.name)
         rules = triggers_of(document) or Triggers(age=entry.tier.age, suite=entry.tier.suite)
-        kept = store or beside(config)
+        kept = store or Store.there(config.absolute().parent, *kept_of(document))
         if kept is None:
             return Known(system=system, rules=rules, turn=turn)
         latest = kept.outlines(_LATEST, system=system, state="finished")

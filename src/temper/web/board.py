@@ -4,6 +4,7 @@ done beside the pages: who opens one sees the last look, and never waits for a d
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock, Thread
@@ -20,8 +21,10 @@ from temper.store.attacks import attacks_digest
 from temper.store.database import Store
 from temper.web.assessed import Assessed
 
-FRESH = 30.0
-"""Seconds after which whoever opens the page has another look made."""
+FRESH, REST = 30.0, 4.0
+"""Seconds after which whoever opens the page has another look made; as a multiple of what the last one took, if that is
+more: a console that is read all day looks for a fifth of its time at most.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Board:
     assessed: Assessed
     portfolio: Path | None = None
     _seen: Seen = field(default_factory=Seen)
+    _took: float = 0.0
     _known: dict[tuple[str, str], Situation] = field(default_factory=dict)
     _looking: Lock = field(default_factory=Lock)
 
@@ -56,7 +60,7 @@ class Board:
             with self._looking:
                 if not self._seen.at:
                     self._look(now)
-        elif now - self._seen.at > FRESH and self._looking.acquire(blocking=False):
+        elif now - self._seen.at > max(FRESH, REST * self._took) and self._looking.acquire(blocking=False):
             Thread(target=self._beside, args=(now,), daemon=True).start()
         return self._seen
 
@@ -68,10 +72,12 @@ class Board:
 
     def _look(self, now: float) -> None:
         """What cannot be read is said, and what was seen before stays."""
+        begun = time.monotonic()
         try:
             self._seen = self._of_portfolio(self.portfolio, now) if self.portfolio else self._of_store(now)
         except TemperError as error:
             self._seen = replace(self._seen, at=now, trouble=error.message)
+        self._took = time.monotonic() - begun
 
     def _of_portfolio(self, path: Path, now: float) -> Seen:
         found, turns = load_portfolio(path), fleet.read(path).latest

@@ -24,6 +24,7 @@ def command(
     key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
     log_format: Annotated[str, typer.Option(help="What a line of the log on stderr is: text or json.")] = "text",
     log_level: Annotated[str, typer.Option(help="The least that is logged: info, warning or error.")] = "info",
+    portfolio: Annotated[Path | None, typer.Option(help="The portfolio.yaml of the systems on the fleet page.")] = None,
     worker: Worker = True,
     trust_pickle: options.Trust = False,
 ) -> None:
@@ -41,4 +42,4 @@ def command(
         typer.echo(f"console: {'https' if certificate else 'http'}://{host}:{port} (Ctrl-C ends it)", err=True)
     place = serving_of(read(config), config.absolute().parent).control
     with logged(how), beside(place, trust_pickle=trust_pickle) if worker else nullcontext():
-        serve(config, host, port, metrics, certificate, key, PARTS)
+        serve(config, host, port, metrics, certificate, key, PARTS, portfolio)

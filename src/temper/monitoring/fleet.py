@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from temper.config.keeping import kept_of
 from temper.config.reading import read
 from temper.config.triggers import triggers_of
 from temper.core.errors import TemperError
@@ -24,7 +25,7 @@ from temper.monitoring.evidence import evidence, stale
 from temper.monitoring.triggers import Validation, unloaded
 from temper.store.attacks import attacks_digest
 from temper.store.control import Control
-from temper.store.database import Store, home
+from temper.store.database import Store
 
 _LATEST = 5
 
@@ -98,7 +99,7 @@ def look(entry: Entry, now: float, turn: Attempt | None = None, store: Store | N
         document = read(config)
         system = document.section("system").text("name", config.absolute().parent.name)
         rules = triggers_of(document) or Triggers(age=entry.tier.age, suite=entry.tier.suite)
-        kept = store or beside(config)
+        kept = store or Store.there(config.absolute().parent, *kept_of(document))
         if kept is None:
             return Known(system=system, rules=rules, turn=turn)
         latest = kept.outlines(_LATEST, system=system, state="finished")
@@ -116,8 +117,7 @@ def look(entry: Entry, now: float, turn: Attempt | None = None, store: Store | N
 
 def beside(config: Path) -> Store | None:
     """The store of this temper.yaml's own folder, None where nothing was ever kept there."""
-    path = home(config.absolute().parent) / ".temper" / "temper.db"
-    return Store.open(path) if path.exists() else None
+    return Store.there(config.absolute().parent, *kept_of(read(config)))
 
 
 def _watched(config: Path, kept: Store, known: Known, now: float, own: str) -> Known:
@@ -161,7 +161,7 @@ def weighed(one: Situation, store: Store | None = None) -> Situation:
     kept = store or beside(Path(one.entry.config))
     if not one.run or one.run == one.assessed or kept is None:
         return one
-    register = kept.run(one.run).risk
+    register = kept.register(one.run)
     return one if register is None else replace(one, **_risk(one.run, register))
 
 

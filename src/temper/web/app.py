@@ -34,6 +34,7 @@ from temper.web import (
     drills,
     evidence,
     finding,
+    fleet,
     hardening,
     health,
     incident,
@@ -56,6 +57,7 @@ from temper.web import (
     waivers,
 )
 from temper.web.assessed import Assessed
+from temper.web.board import Board
 from temper.web.form import form_of, json_of
 from temper.web.headers import Headers
 from temper.web.provider import Provider
@@ -82,6 +84,7 @@ SCREENS = (
     Screen("POST", "/logout", Right.READ, door.leave),
     Screen("GET", "/", Right.READ, overview.show),
     Screen("GET", "/now", Right.READ, overview.fragment),
+    Screen("GET", "/fleet", Right.READ, fleet.show),
     Screen("GET", "/threats", Right.READ, threats.show),
     Screen("GET", "/risk", Right.READ, risk.show),
     Screen("GET", "/hardening", Right.READ, hardening.show),
@@ -179,10 +182,12 @@ def console(
     responder: Responder | None = None,
     assessed: Assessed | None = None,
     provider: Provider | None = None,
+    board: Board | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
     shows what a gateway says of itself; without a `responder` it runs no playbooks, and without what is `assessed` it
-    shows no runs. With a `provider` people may sign in by it too.
+    shows no runs. With a `provider` people may sign in by it too, and the fleet is what a
+    `board` shows, else the systems of the store.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -202,6 +207,7 @@ def console(
         responder=responder,
         assessed=assessed,
         provider=provider,
+        board=board or (Board(assessed) if assessed else None),
         outside=CapacityLimiter(AT_THE_PROVIDER),
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from threading import Thread
 
@@ -12,6 +13,7 @@ from temper.core.errors import ConfigError
 from temper.store.control import Control
 from temper.web.app import console
 from temper.web.assessed import Assessed
+from temper.web.board import Board
 from temper.web.provider import provider_of
 from temper.web.responder import Responder
 from temper.web.risk import ready
@@ -25,9 +27,10 @@ def serve(
     certificate: Path | None = None,
     key: Path | None = None,
     parts: tuple[str, ...] = (),
+    portfolio: Path | None = None,
 ) -> None:
     """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names. Playbooks are run
-    where the names of a gateway's `parts` are known.
+    where the names of a gateway's `parts` are known; the fleet is that of a `portfolio`.
 
     Elsewhere than on this machine passwords travel, so there it takes a certificate. A proxy on this machine that ends
     TLS is believed when it says so.
@@ -45,7 +48,8 @@ def serve(
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)
-    Thread(target=ready, args=(assessed,), daemon=True).start()
+    board = Board(assessed, portfolio)
+    Thread(target=_ready, args=(assessed, board), daemon=True).start()
     try:
         uvicorn.run(
             console(
@@ -54,6 +58,7 @@ def serve(
                 responder=responder,
                 assessed=assessed,
                 provider=provider,
+                board=board,
             ),
             host=host,
             port=port,
@@ -66,3 +71,10 @@ def serve(
         )
     finally:
         control.close()
+
+
+def _ready(assessed: Assessed, board: Board) -> None:
+    """What takes seconds is done before anybody asks for it: charts of the newest register, a look at a fleet."""
+    ready(assessed)
+    if board.many:
+        board.seen(time.time())

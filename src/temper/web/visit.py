@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from temper.web.assessed import Assessed
+    from temper.web.board import Board
     from temper.web.provider import Provider
     from temper.web.responder import Responder
 
@@ -31,6 +32,7 @@ COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
     ("/", "Overview", Right.READ),
+    ("/fleet", "Fleet", Right.READ),
     ("/threats", "Threats", Right.READ),
     ("/runs", "Runs", Right.READ),
     ("/evidence", "Evidence", Right.READ),
@@ -84,8 +86,8 @@ SAID = {
 class Desk:
     """What every request shares. `style` is the address of the style sheet, which changes with it,
     `door` how many may have their password checked at once: argon2 is slow on purpose, and nobody else waits for it.
-    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs. A
-    `provider` of identities may keep as many waiting as fit through `outside`.
+    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs,
+    and `board` has the systems beside it. A `provider` of identities may keep as many waiting as fit through `outside`.
     """
 
     control: Control
@@ -98,6 +100,7 @@ class Desk:
     responder: Responder | None
     assessed: Assessed | None
     provider: Provider | None
+    board: Board | None
     outside: CapacityLimiter
 
 
@@ -186,6 +189,8 @@ class Visit:
 
         first = self.request.url.path.split("/")[1]
         sections = [(path, title) for path, title, right in SECTIONS if self.may(right)]
+        if self.desk.board is None or not self.desk.board.many:
+            sections = [(path, title) for path, title in sections if path != "/fleet"]
         shared = {
             "title": self.desk.title,
             "style": self.desk.style,

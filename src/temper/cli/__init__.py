@@ -55,6 +55,7 @@ GROUPS = (
     "approvals",
     "waivers",
     "audit",
+    "probe",
 )
 """Commands with commands of their own."""
 

@@ -28,6 +28,11 @@ _STORES = {
     "jobs": ("jobs.Jobs", {"list": "page", "show": "get", "put": "put", "again": "again"}),
     "approvals": ("approvals.Approvals", {"list": "page", "show": "get"}),
     "waivers": ("waivers.Waivers", {"list": "page"}),
+    "probe": (
+        "probes.Probes",
+        {"list": "page", "show": "seen", "rate": "rate", "assume": "assume", "challenge": "challenge"}
+        | {"assumptions": "assumptions"},
+    ),
     "monitor": ("alerts.Alerts", {"alerts": "page", "take": "take", "silence": "silence"}),
 }
 _OTHERS = {
@@ -103,6 +108,8 @@ _OTHERS = {
     "waivers approve": "temper.store.evidence.waiving.decide",
     "waivers reject": "temper.store.evidence.waiving.decide",
     "waivers end": "temper.store.evidence.waiving.decide",
+    "probe hand": "temper.api.probes.carried",
+    "probe report": "temper.api.probes.report",
     "audit case": "temper.api.assurance.assurance_case",
     "audit export": "temper.engine.audit.export",
 }

@@ -56,6 +56,7 @@ GROUPS = (
     "approvals",
     "waivers",
     "audit",
+    "probe",
 )
 """Commands with commands of their own."""
 

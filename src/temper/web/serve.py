@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from temper.config.reading import read
 from temper.config.serving import serving_of
@@ -18,6 +22,26 @@ from temper.web.provider import provider_of
 from temper.web.responder import Responder
 from temper.web.risk import ready
 
+if TYPE_CHECKING:
+    from temper.guard.serving.bench import Bench, Corruptions
+    from temper.guard.spoken import Spoken
+
+
+def opened(
+    config: Path, corruptions: Callable[[], Corruptions], *, asked: bool = False, trust_pickle: bool = False
+) -> Bench | Spoken:
+    """What people may try by hand: the model of this temper.yaml, or the guard of its assistant, whose target is only
+    `asked` where that is said. `corruptions` are asked for where the model takes pictures.
+    """
+    from temper.config.assistant import is_assistant
+    from temper.guard.serving.bench import Bench
+    from temper.guard.spoken import Spoken
+
+    if is_assistant(config):
+        return Spoken.at(config, asked=asked)
+    bench = Bench.at(config, trust_pickle=trust_pickle, today=datetime.now(UTC).date())
+    return replace(bench, corruptions=corruptions()) if bench.system.data.x.ndim == 4 else bench
+
 
 def serve(
     config: Path,
@@ -28,9 +52,11 @@ def serve(
     key: Path | None = None,
     parts: tuple[str, ...] = (),
     portfolio: Path | None = None,
+    bench: Bench | Spoken | None = None,
 ) -> None:
     """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names. Playbooks are run
-    where the names of a gateway's `parts` are known; the fleet is that of a `portfolio`.
+    where the names of a gateway's `parts` are known; the fleet is that of a `portfolio`, and rows are tried by hand
+    where there is a `bench`.
 
     Elsewhere than on this machine passwords travel, so there it takes a certificate. A proxy on this machine that ends
     TLS is believed when it says so.
@@ -59,6 +85,7 @@ def serve(
                 assessed=assessed,
                 provider=provider,
                 board=board,
+                bench=bench,
             ),
             host=host,
             port=port,

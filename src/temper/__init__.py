@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from temper.api.assistants import load_assistant
     from temper.api.campaigns import redteam
     from temper.api.fleet import fleet_assess, fleet_status
+    from temper.api.layers import weigh
     from temper.core.budget import Budget
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "load_assistant",
     "redteam",
     "target",
+    "weigh",
 ]
 _ELSEWHERE = {
     "Budget": "temper.core.budget",
@@ -34,6 +36,7 @@ _ELSEWHERE = {
     "fleet_status": "temper.api.fleet",
     "load_assistant": "temper.api.assistants",
     "redteam": "temper.api.campaigns",
+    "weigh": "temper.api.layers",
 }
 
 

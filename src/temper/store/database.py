@@ -141,6 +141,12 @@ class Store:
         for row in self._every("SELECT rowid, key, name, document, arrays FROM tasks"):
             yield row["key"], row["name"], said.of_task(row["document"], row["arrays"])
 
+    def documents_of(self, name: str) -> list[dict[str, Any]]:
+        """What every finished task of this name found, the first kept first."""
+        with self._reading() as database:
+            rows = database.execute("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", (name,)).fetchall()
+        return [from_json(text) for (text,) in rows]
+
     # -- runs -------------------------------------------------------------------------------------------------------
 
     def next_run_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Who is paid: a graph of payers and payees that grows by preferential attachment, and the books customers keep of it."""
+"""Who is paid: a graph that grows by preferential attachment, and the books that customers keep of it."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from temper.demos.held_out_bank.orders import Orders, earlier
 Array = np.ndarray[Any, Any]
 
 BILLS = 3
-BOOK = 16
-"""Payees that a customer's book has room for; the first `BILLS` get the bills."""
+SHOPS = 8
+BOOK = BILLS + SHOPS + 5
+"""Payees that a customer's book has room for: those of the bills, shops, and last persons."""
 
 _NEAR = 0.35  # of the geometric slot in the book
 _YOUNG = 0.12  # share of new payees taken from all at random, where others follow those who paid before
 _RECENT = 8_192
-_REPLACED = 0.003  # share of payees that close and are followed by new ones, a day
+_REPLACED = 0.004  # share of payees that close and are followed by new ones, a day
 _WEEK = np.exp(-1.0 / 7.0)
 
 
 class Payees:
-    """Accounts that are paid; the last `mules` belong to rings. All arrays have a fixed size, however long it goes on."""
+    """Accounts that are paid; the last `mules` belong to rings. No array grows with the days."""
 
     def __init__(self, customers: int, mules: int, rng: np.random.Generator) -> None:
-        self.ordinary = max(customers, 60)
+        self.ordinary = 3 * max(customers, 60)
         count = self.ordinary + mules
-        young = rng.uniform(size=count) < 0.2
+        young = rng.uniform(size=count) < 0.25
         self.opened = -np.floor(np.where(young, rng.exponential(40.0, count), rng.gamma(1.2, 700.0, count)))
-        self.inflow = np.zeros(count)
+        self.inflow = rng.gamma(0.5, 2.0, count)
         rank = rng.permutation(self.ordinary) + 1.0
-        likely = rank**-0.9 / (rank**-0.9).sum()
+        likely = rank**-1.1 / (rank**-1.1).sum()
         self._recent = rng.choice(self.ordinary, _RECENT, p=likely)
         self.book = self._recent[rng.integers(0, _RECENT, (customers, BOOK))]
+        self.book[:, BILLS + SHOPS :] = rng.integers(0, self.ordinary, (customers, BOOK - BILLS - SHOPS))
         self.times = rng.geometric(0.08, (customers, BOOK)).astype(np.int64)
 
     def chosen(self, who: Array, stream: Array, new: Array, person: Array, rng: np.random.Generator) -> Array:
@@ -43,7 +45,8 @@ class Payees:
         Source: Barabasi & Albert, "Emergence of scaling in random networks", 1999.
         """
         size = len(who)
-        slot = BILLS + (rng.geometric(_NEAR, size) - 1) % (BOOK - BILLS)
+        turn = rng.geometric(_NEAR, size) - 1
+        slot = BILLS + np.where(person, SHOPS + turn % (BOOK - BILLS - SHOPS), turn % SHOPS)
         known = self.book[who, np.where(stream < BILLS, stream, slot)]
         follows = self._recent[rng.integers(0, _RECENT, size)]
         other = np.where(person | (rng.uniform(size=size) < _YOUNG), rng.integers(0, self.ordinary, size), follows)

@@ -21,7 +21,8 @@ _SHAPE = np.array([400.0] * BILLS + [1.6, 0.8])  # of the gamma between two paym
 _SPREAD = np.array([0.03] * BILLS + [0.8, 0.9])  # of the logarithm of amounts
 _WEEK = np.array([0.95, 0.95, 1.0, 1.0, 1.15, 1.25, 0.7])
 _FLUSH, _FLUSH_DAYS = 0.45, 5.0  # how much faster money is spent on payday, and how soon that is over
-_HEATS, _HEAT, _COOLS = 0.03, 1.6, 0.72  # chance that a purchase is the first of several, how many, what is left a day later
+_HEATS, _HEAT, _COOLS = 0.05, 1.6, 0.6  # chance that a purchase starts several, how many, what is left a day later
+_SITTING = 0.5  # of a day's payments, what is paid at one sitting
 _NEW_DEVICE = 1 / 220
 _SAVED = 8.0  # incomes above which money goes to savings
 
@@ -66,18 +67,18 @@ class People:
         who, dear = np.r_[who, hot], np.r_[np.zeros(len(who)), np.ones(len(hot))] > 0
         stream = np.r_[stream, np.full(len(hot), DAILY)]
         amount = self.typical[who, stream] * np.exp(_SPREAD[stream] * rng.normal(size=len(who)))
-        amount *= np.where(dear, rng.lognormal(1.7, 0.7, len(who)), 1.0)
-        person = (stream == FRIENDS) | (dear & (rng.uniform(size=len(who)) < 0.5))
-        payee = payees.chosen(who, stream, np.where(dear, 0.6, self.novelty[who]), person, rng)
-        return self._ordered(who, payee, amount, stream < BILLS, today, rng)
+        amount *= np.where(dear, rng.lognormal(1.7, 0.9, len(who)), 1.0)
+        person = (stream == FRIENDS) | (dear & (rng.uniform(size=len(who)) < 0.75))
+        payee = payees.chosen(who, stream, np.where(dear, 0.8, self.novelty[who]), person, rng)
+        return self._ordered(who, payee, amount, stream < BILLS, dear, today, rng)
 
     def _due(self, today: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """(payer, stream) of every clock that runs out today; spending runs faster in the week's end and after payday."""
+        """(payer, stream) of every clock that runs out today; spending runs faster before weekends and after payday."""
         flush = 1.0 + _FLUSH * np.exp(-self.since_payday(today) / _FLUSH_DAYS)
         self.due[:, :BILLS] -= 1.0
         self.due[:, BILLS:] -= (_WEEK[today % 7] * flush)[:, None]
         rung = []
-        while len((found := np.argwhere(self.due <= 0.0))):
+        while len(found := np.argwhere(self.due <= 0.0)):
             who, stream = found.T
             gap = rng.gamma(_SHAPE[stream]) / _SHAPE[stream]
             self.due[who, stream] += self.mean[who, stream] * gap
@@ -86,10 +87,11 @@ class People:
         return who, stream
 
     def _ordered(
-        self, who: Array, payee: Array, amount: Array, bill: Array, today: int, rng: np.random.Generator
+        self, who: Array, payee: Array, amount: Array, bill: Array, dear: Array, today: int, rng: np.random.Generator
     ) -> Orders:
         size = len(who)
-        instant = rng.uniform(size=size) < self.instant[who]
+        instant = rng.uniform(size=size) < np.where(dear, 0.6, self.instant[who])
+        calm = self.calm[who] * np.where(dear, 1.6, 1.0)
         return Orders(
             who=who,
             payee=payee,
@@ -97,16 +99,20 @@ class People:
             hour=np.where(bill, rng.uniform(1.0, 6.0, size), self.hours(who, rng)),
             rail=np.where(bill, STANDING, np.where(instant, INSTANT, STANDARD)),
             channel=np.where(rng.uniform(size=size) < 0.15, rng.integers(0, 3, size), self.channel[who]),
-            session=np.where(bill, 0.0, np.round(self.calm[who] * rng.lognormal(0.7, 0.6, size), 2)),
+            session=np.where(bill, 0.0, np.round(calm * rng.lognormal(0.7, 0.7, size), 2)),
             device_age=today - self.device[who] + np.round(rng.uniform(size=size), 2),
             deed=np.full(size, -1),
         )
 
     def hours(self, who: Array, rng: np.random.Generator) -> Array:
-        """When these customers sit down to pay: before noon or in the evening, one in twenty at any hour."""
+        """When these customers pay: before noon or in the evening, sometimes at any hour, and much at one sitting."""
+        sitting = self._sitting(np.arange(len(self)), rng)[who] + rng.exponential(0.4, len(who))
+        return np.where(rng.uniform(size=len(who)) < _SITTING, sitting, self._sitting(who, rng)) % 24.0
+
+    def _sitting(self, who: Array, rng: np.random.Generator) -> Array:
         evening = rng.uniform(size=len(who)) < self.evening[who]
         usual = np.where(evening, rng.normal(20.0, 1.7, len(who)), rng.normal(11.0, 2.3, len(who)))
-        return np.where(rng.uniform(size=len(who)) < 0.05, rng.uniform(0.0, 24.0, len(who)), usual) % 24.0
+        return np.where(rng.uniform(size=len(who)) < 0.05, rng.uniform(0.0, 24.0, len(who)), usual)
 
 
 def populate(count: int, rng: np.random.Generator) -> People:
@@ -131,5 +137,3 @@ def populate(count: int, rng: np.random.Generator) -> People:
         channel=rng.choice([APP, WEB, DESK], count, p=[0.6, 0.32, 0.08]),
         device=-np.floor(rng.exponential(220.0, count)),
     )
-
-

@@ -33,12 +33,12 @@ VARIANTS = 6
 TRIES = 1.2  # deeds of a ring and day
 START = 600.0  # dollars a ring begins with
 
-_BORN = {Gene.AMOUNT: (3.0, 2.0), Gene.NIGHT: (2.0, 2.0)}  # beta of a first strategy; the others are mostly lazy
+_BORN = {Gene.AMOUNT: (3.0, 2.0), Gene.NIGHT: (1.2, 2.5), Gene.COACHED: (2.5, 2.0)}  # beta; other genes are lazy
 _LAZY = (1.2, 3.0)
 _JITTER = 0.06
 _SELECTION, _RARE = 0.35, 0.02  # how fast shares follow success, and the least of them
 _TOWARDS = 0.3  # how far a strategy moves to what passed
-_BORNE, _COPIED, _STEP = 0.25, 0.3, 0.12  # chance of a new variant a day, that it is another ring's, and its mutation
+_BORNE, _COPIED, _STEP = 0.3, 0.5, 0.12  # chance of a new variant a day, that it is another ring's, and its mutation
 _KEEPS = 0.9  # what is left of yesterday in a ring's trend
 _MODEST = 40.0  # dollars from which profit counts by its logarithm
 

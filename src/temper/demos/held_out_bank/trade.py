@@ -21,11 +21,12 @@ CUT = 0.25  # of what arrives, for whoever lends the account
 
 _LOOKED_AT = 4  # accounts a ring chooses a victim from
 _PARTS = 4
+_FRESH = 25.0  # days that an account opened for the purpose has waited
 _PRICE = {"deed": 12.0, "mule": 15.0, "aged": 40.0, "coached": 60.0, "patient": 30.0, "calm": 5.0, "mimic": 10.0}
 
 
 class Trade:
-    """The mule accounts of all rings, and how deeds are done; `closed` (mules,) is the day on which each is found out."""
+    """The mule accounts of all rings, and how deeds are done; `closed` (mules,) is the day each is found out."""
 
     def __init__(self, rings: int) -> None:
         self.closed = np.zeros(rings * MULES)
@@ -63,10 +64,11 @@ class Trade:
         """(payee, whether it is a new one) for each deed: a mule that was found out, or served enough, is replaced."""
         place = ring * MULES + rng.integers(0, MULES, len(ring))
         new = (self.closed[place] <= today) | (rng.uniform(size=len(ring)) < genes[:, Gene.SPREAD])
-        payee, aged = payees.ordinary + place, genes[:, Gene.AGED]
-        age = np.exp(1.5 + 5.0 * aged) * rng.lognormal(0.0, 0.5, len(ring))
-        payees.opened[payee[new]] = np.floor(today - age[new])
-        payees.inflow[payee[new]] = rng.poisson(0.5 + 6.0 * aged)[new]
+        payee, like = payees.ordinary + place, rng.integers(0, payees.ordinary, len(ring))
+        lent = rng.uniform(size=len(ring)) < 0.3 + 0.7 * genes[:, Gene.AGED]  # by somebody who has a life of their own
+        age = rng.exponential(_FRESH, len(ring))
+        payees.opened[payee[new]] = np.where(lent, payees.opened[like], np.floor(today - age))[new]
+        payees.inflow[payee[new]] = np.where(lent, payees.inflow[like], 0.0)[new]
         self.closed[place[new]] = np.inf
         return payee, new
 
@@ -94,7 +96,7 @@ def _orders(deeds: Deeds, people: People, accounts: Accounts, today: int, rng: n
         _wanted(deeds, accounts, rng)[deed] / parts[deed] * rng.lognormal(0.0, 0.1, len(deed)),
     )
     mimics = deeds.coached[deed] | (rng.uniform(size=len(deed)) < gene[:, Gene.MIMIC])
-    slow = rng.uniform(size=len(deed)) < 0.95 - 0.6 * gene[:, Gene.MIMIC]
+    slow = rng.uniform(size=len(deed)) < 0.85 - 0.5 * gene[:, Gene.MIMIC]
     start = np.where(rng.uniform(size=len(parts)) < genes[:, Gene.NIGHT], rng.uniform(0.0, 6.0, len(parts)), 0.0)
     start = np.where(start > 0.0, start, people.hours(deeds.victim, rng))
     pause = (0.05 + rng.exponential(0.3, len(deed)) * (1.0 + 4.0 * gene[:, Gene.CALM])) * turn
@@ -113,17 +115,17 @@ def _orders(deeds: Deeds, people: People, accounts: Accounts, today: int, rng: n
 
 def _wanted(deeds: Deeds, accounts: Accounts, rng: np.random.Generator) -> Array:
     """The whole amount: times what the victim is used to, as far as the balance goes."""
-    times = np.exp(0.6 + 3.4 * deeds.genes[:, Gene.AMOUNT]) * rng.lognormal(0.0, 0.3, len(deeds.ring))
+    times = np.exp(0.5 + 3.2 * deeds.genes[:, Gene.AMOUNT]) * rng.lognormal(0.0, 0.3, len(deeds.ring))
     return np.clip(accounts.usual[deeds.victim] * times, 5.0, np.maximum(0.9 * accounts.balance[deeds.victim], 5.0))
 
 
 def _session(deeds: Deeds, rng: np.random.Generator) -> Array:
     calm, size = deeds.genes[:, Gene.CALM], len(deeds.ring)
-    own = rng.lognormal(2.2 - 1.2 * calm, 0.6)
-    return np.where(deeds.coached, own, rng.lognormal(-0.7 + 1.6 * calm, 0.5, size))
+    own = rng.lognormal(1.6 - 0.8 * calm, 0.7)
+    return np.where(deeds.coached, own, rng.lognormal(-0.3 + 1.3 * calm, 0.7, size))
 
 
 def _device(deeds: Deeds, people: People, today: int, rng: np.random.Generator) -> Array:
     """Days that the device is known: the victim's own, or one that was enrolled for the purpose."""
-    fresh = rng.exponential(0.3 + 40.0 * deeds.genes[:, Gene.PATIENT] ** 2)
+    fresh = rng.exponential(1.0 + 60.0 * deeds.genes[:, Gene.PATIENT] ** 2)
     return np.where(deeds.coached, today - people.device[deeds.victim] + 0.5, fresh)

@@ -54,7 +54,7 @@ class HeldOutWorld:
         self._rings = Rings(count, adaptive, draws.child("rings").generator())
         self._trade = Trade(count)
         self._today = 0
-        self._next: int | None = None
+        self._next = 0
         self._open: tuple[Orders, Deeds] | None = None
 
     def history(self, days: int) -> list[Payments]:
@@ -65,8 +65,8 @@ class HeldOutWorld:
 
     def day(self, number: int, told: Array | None) -> Payments:
         """The payments of the day `number`, after `told` (Told) of every payment of the day before."""
-        if number != (self._next or 0):
-            raise TemperError(f"day {number} was asked for, day {self._next or 0} is next", fix="ask for days in turn")
+        if number != self._next:
+            raise TemperError(f"day {number} was asked for, day {self._next} is next", fix="ask for days in turn")
         expected = len(self._open[0].who) if self._open else 0
         if told is not None and len(told) != expected:
             raise TemperError(f"{len(told)} answers came for the {expected} payments of the day before")
@@ -88,7 +88,7 @@ class HeldOutWorld:
         return _payments(accounts.rows(orders, people, payees, today), orders, deeds)
 
     def _settle(self, told: Array | None) -> None:
-        """Yesterday is booked, as it was told; who was told nothing believes that all of it passed, and learns nothing."""
+        """Yesterday is booked as it was told; without a word all of it passed, and nobody has learnt anything."""
         if self._open is None:
             return
         orders, deeds = self._open
@@ -107,6 +107,4 @@ def _payments(rows: Array, orders: Orders, deeds: Deeds) -> Payments:
     actor, reported = np.full(len(fraud), -1), np.full(len(fraud), float(NEVER))
     actor[fraud] = deeds.actor[orders.deed[fraud]]
     reported[fraud] = np.minimum(deeds.reported[orders.deed[fraud]], NEVER)
-    return Payments(
-        rows=rows, fraud=fraud, amount=orders.amount, account=orders.who, actor=actor, reported=reported
-    )
+    return Payments(rows=rows, fraud=fraud, amount=orders.amount, account=orders.who, actor=actor, reported=reported)

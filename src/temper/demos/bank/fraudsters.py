@@ -18,7 +18,7 @@ KINDS = ("card testers", "account takeover", "mules", "friendly fraud")
 _SHARE = np.array([0.3, 0.3, 0.25, 0.15])
 PER_ATTEMPT = 0.0045  # fraudsters for each payment of the day that customers make, before they learn anything
 _MANY = 2.6  # how many more there could be than there are when it begins
-_TRIES = np.array([3.0, 2.0, 1.2, 0.5])  # attempts on a day, by kind
+_TRIES = np.array([3.0, 2.5, 1.2, 0.5])  # attempts on a day, by kind
 _AIM = np.log([140.0, 380.0, 850.0, 130.0])  # dollars they begin with, and the most they can turn into money
 _CAP = np.log([900.0, 3_000.0, 5_000.0, 900.0])
 _PRICE = np.array([5.0, 25.0, 30.0, 2.0])  # of a stolen card, a password, a mule's account, a parcel
@@ -103,9 +103,7 @@ class Fraudsters:
         picks = {name: self._picked(name, one, key, day, number >= opens) for name in _CHOICES}
         u = self.draws.child("how").uniform(key, day, (6,))
         z = self.draws.child("amount").normal(key, day)
-        who = (u[:, 0] * len(people)).astype(np.int64)
-        friendly = self.kind[one] == FRIENDLY
-        who = np.where(friendly, (one * 7_919) % len(people), who)
+        who = self._accounts(one, test, u[:, 0], day, len(people))
         amount = np.where(test, 1.0 + 4.0 * u[:, 1], np.exp(self.aim[one] + 0.15 * z))
         amount = np.minimum(amount, 0.97 * people.limit[who])
         old, near = picks["device"] == 1, picks["near"] == 0
@@ -180,6 +178,12 @@ class Fraudsters:
         nth = np.arange(len(one)) - np.repeat(np.cumsum(each) - each, each)
         test = np.repeat(tester, each) & (nth < np.repeat(tries, each))
         return one, nth, test
+
+    def _accounts(self, one: Array, test: Array, u: Array, day: int, many: int) -> Array:
+        """A card for each test; the same stolen account all day for what is taken; his own for who only claims."""
+        stolen = (self.draws.child("stolen").uniform(one, day) * many).astype(np.int64)
+        who = np.where(test | (self.kind[one] == MULE), (u * many).astype(np.int64), stolen)
+        return np.where(self.kind[one] == FRIENDLY, (one * 7_919) % many, who)
 
     def _picked(self, name: str, one: Array, key: Array, day: int, open_: bool) -> Array:
         """A choice by its weights (the largest of them with Gumbel noise)."""

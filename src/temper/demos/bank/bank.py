@@ -24,6 +24,7 @@ from temper.demos.bank.watch import OUTAGE, REPORTS, Incidents, Monitor, Playboo
 from temper.kernels.contest import Contest, Winner, contest
 
 Array = np.ndarray[Any, Any]
+WEEKLY = "every week"
 DECLINES, LOOKS = 0.010, 0.010
 """Shares of payments whose score declines them, and of those below whose score is undecided."""
 _TIGHT, _STRICT, _WEEK, _TRIAL = 2.0, 3, 7, 3
@@ -68,7 +69,7 @@ class Bank:
     challenger: Model = field(init=False)
     threshold: float = field(default=1.0, init=False)
     grey: float = field(default=1.0, init=False)
-    _stages: Stages = field(init=False)
+    _stages: Stages | None = field(default=None, init=False)
     _limit: Limit = field(default_factory=Limit, init=False)
     _rules: Rules = field(default_factory=Rules, init=False)
     _monitor: Monitor = field(init=False)
@@ -134,16 +135,18 @@ class Bank:
         return scores
 
     def _asked(self, name: str, number: int, seen: Seen, scores: Array) -> Array:
+        stages = self._stages
+        assert stages is not None
         if name == "quota":
             return self._limit.refused(seen, number) * Level.BLOCK
         if name == "rules":
             return self._rules.object(number, seen) * Level.BLOCK
         if name == "anomaly":
-            return self._people(self._stages.strange(seen.rows))
+            return self._people(stages.strange(seen.rows))
         if name == "extraction":
-            return self._people(self._stages.searching(seen, number))
+            return self._people(stages.searching(seen, number))
         if name == "output":
-            return self._stages.senseless(seen.rows, scores)
+            return stages.senseless(seen.rows, scores)
         if name == "model":
             return (scores >= self.threshold) * Level.BLOCK
         return (scores >= self.grey) * Level.REVIEW
@@ -158,7 +161,7 @@ class Bank:
 
     def _watch(self, number: int, seen: Seen, said: Said) -> None:
         known = np.isfinite(said.scores)
-        found = alarm(self._monitor.look(number, seen.rows[known], said.scores[known]))
+        found = alarm(self._monitor.look(number, seen, said.scores, known))
         if found is not None:
             source, title, severity = found
             self._opened(number, self.incidents.saw(number, source, title, severity), source == Change.ATTACK.value)
@@ -196,7 +199,7 @@ class Bank:
         return since >= _WEEK or (bool(self._wanted) and since >= _TRIAL)
 
     def _lesson(self, day: int) -> None:
-        why, self._wanted = self._wanted or "every week", ""
+        why, self._wanted = self._wanted or WEEKLY, ""
         found = self._contested(day)
         self._learn(day, why, self.champion.recipe, self.challenger.recipe, found)
 
@@ -223,7 +226,10 @@ class Bank:
         self.lessons.append(Lesson(contest=found, **told))
         rows, days = self.book.recent(day, 2 * _WEEK)
         scores = self.champion.scores(rows)
-        self._stages = Stages.of(profile(rows, self.schema, scores))
+        if self._stages is None or why != WEEKLY:  # an account is followed by what was usual when that began
+            self._stages = Stages.of(profile(rows, self.schema, scores))
+        else:
+            self._stages.learn(rows, self.schema)
         self._thresholds(day)
         if "monitoring" in self.plan.controls:
             self._monitor.learn(rows, days, scores, self._own)

@@ -57,7 +57,8 @@ class Tried:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Fraudsters:
     """All there could be; those who are `active` try. Each has a budget, leaves where it is spent, and comes where
-    others earn. `money` is what each has made, `adaptive` whether they learn at all.
+    others earn. `money` is what each has made, `adaptive` whether they learn at all. In a `rush` all testers are there
+    and try twice as much, since cards cost nothing.
     """
 
     draws: Draws
@@ -71,6 +72,7 @@ class Fraudsters:
     money: Array
     adaptive: bool
     market: float = 0.0
+    rush: bool = False
     _rows: Array = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @staticmethod
@@ -118,7 +120,8 @@ class Fraudsters:
             known=picks["known"] == 0,
             contact=(self.kind[one] == TAKEOVER) & (u[:, 5] < 0.5),
         )
-        return Tried(batch=batch, actor=one, picks=picks, test=test, cost=_costs(self.kind[one], old, near, test))
+        cost = _costs(self.kind[one], old, near, test & (not self.rush))
+        return Tried(batch=batch, actor=one, picks=picks, test=test, cost=cost)
 
     def reported(self, tried: Tried, number: int) -> Array:
         """Days after which the victims report."""
@@ -168,10 +171,11 @@ class Fraudsters:
 
     def _who(self, day: int) -> tuple[Array, Array, Array]:
         """The actor of each attempt, which of his of that day it is, and whether it tests a card."""
-        there = np.flatnonzero(self.active)
+        there = np.flatnonzero(self.active | (self.rush & (self.kind == TESTER)))
         u = self.draws.child("many").uniform(there, day)
-        tries = np.floor(_TRIES[self.kind[there]] * 2.0 * u + 0.5).astype(np.int64)
         tester = self.kind[there] == TESTER
+        often = _TRIES[self.kind[there]] * np.where(tester & self.rush, 4.0, 2.0)
+        tries = np.floor(often * u + 0.5).astype(np.int64)
         spends = np.where(tester, np.minimum(self.stash[there], 3), 0)
         each = np.minimum(tries + spends, 60)
         one = np.repeat(there, each)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from temper.core.quota import QuotaConfig
+from temper.core.room import Room
 from temper.core.schema import Schema
 from temper.core.serving import Scoring, ServingStage
 from temper.core.stage import Level
@@ -20,7 +21,7 @@ from temper.guard.serving.stages.output import Output
 
 Array = np.ndarray[Any, Any]
 DAY = 86_400.0
-_FITTED, _TOGETHER, _BUSY = 20_000, 64, 3
+_FITTED, _TOGETHER, _BUSY, _STRANGE = 20_000, 64, 3, 0.001
 _HORIZON = 200
 """Payments of one account within which its edge-search is told from an honest life: a gateway's client asks more."""
 
@@ -44,8 +45,12 @@ class Seen:
 
 def profile(rows: Array, schema: Schema, scores: Array) -> Profile:
     """What the stages hold payments against, from the past, evenly over it."""
+    return Profile.fit(_some(rows), schema, _some(scores))
+
+
+def _some(rows: Array) -> Array:
     at = np.linspace(0, len(rows) - 1, min(len(rows), _FITTED)).astype(np.int64)
-    return Profile.fit(rows[at].astype(np.float64), schema, scores[at])
+    return rows[at].astype(np.float64)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -54,6 +59,7 @@ class Stages:
     search go to people; a score that is none blocks.
     """
 
+    profile: Profile
     anomaly: Anomaly
     extraction: Extraction
     output: Output
@@ -63,10 +69,18 @@ class Stages:
         """The stages of a profile; every account is a client by itself."""
         steps = {"review": 0.01, "block": 0.001}
         return Stages(
+            profile=found,
             anomaly=Anomaly(profile=found),
             extraction=Extraction(profile=found, steps=steps, horizon=_HORIZON, hold=3.0 * DAY, clients=20_000),
             output=Output(profile=found),
         )
+
+    def learn(self, rows: Array, schema: Schema) -> None:
+        """What is strange from now on. What is known of each account stays."""
+        x, names, room = _some(rows), self.anomaly.detectors, Room("temper.detectors")
+        states = {name: room.build(name, {"rate": _STRANGE}).fit(x, schema) for name in names}
+        self.profile = replace(self.profile, states={**self.profile.states, **states})
+        self.anomaly = Anomaly(profile=self.profile)
 
     def strange(self, rows: Array) -> Array:
         """Levels (n,): the rows that alarm a detector."""

@@ -60,6 +60,11 @@ class Plan:
         return self.days // 2
 
     @property
+    def breach(self) -> int:
+        """The day on which stolen cards come on the market, and all card testers with them."""
+        return (self.days * 3) // 10
+
+    @property
     def outage(self) -> tuple[int, float, float]:
         """The day without the champion, and between which shares of its payments."""
         return (self.days * 7) // 10, 0.4, 0.65

@@ -11,13 +11,13 @@ import numpy as np
 from temper.demos.bank.guard import Seen
 
 Array = np.ndarray[Any, Any]
-_LARGE, _TIMES, _KNOWN, _STOPPED = 0.9997, 12.0, 4, 14
+_LARGE, _TIMES, _KNOWN, _STOPPED = 0.9997, 12.0, 4, 3
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Rules:
     """An amount above nearly all of the past; one a dozen times what its account has paid on average; an account of
-    which a fraud was reported in the last fortnight.
+    which a fraud was reported in the last three days.
     """
 
     large: float = np.inf

@@ -16,12 +16,14 @@ from temper.demos.bank.world import NEVER, Payments, Told
 Array = np.ndarray[Any, Any]
 LEAVES = 0.04
 """Share of honest customers who go elsewhere once they were declined."""
+_CHEAP = 7
 _FADES = 0.82  # of the refused payments on an account, from day to day
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Simulated:
-    """A `World`. A new channel, instant payments, is there from the day `opens` on.
+    """A `World`. A new channel, instant payments, is there from the day `opens` on. On the day `breach` a shop loses its
+    customers' cards: for a week they cost nothing, and whoever tests cards is there.
 
     >>> world = Simulated(seed=0, per_day=300)
     >>> past, first = world.history(2), world.day(0, None)
@@ -33,6 +35,7 @@ class Simulated:
     per_day: int
     adaptive: bool = True
     opens: int = 45
+    breach: int = 27
     schema: Schema = SCHEMA
     people: People = field(init=False, repr=False)
     fraudsters: Fraudsters = field(init=False, repr=False)
@@ -70,6 +73,7 @@ class Simulated:
     def _made(self, number: int) -> Payments:
         honest = self.people.day(number, self.opens)
         stay = np.flatnonzero(~self._left[honest.account])
+        self.fraudsters.rush = self.breach <= number < self.breach + _CHEAP
         tried = self.fraudsters.tries(number, self.people, self.opens)
         batch = _joined(_cut(honest, stay), tried.batch)
         order = np.argsort(batch.moment, kind="stable")

@@ -13,8 +13,9 @@ from temper.config.serving import Serving
 from temper.core.incident import Acted, Entry, Incident, Response, Severity
 from temper.core.incident import Kind as Line
 from temper.core.schema import Schema
-from temper.core.watch import Kind, Seen, Watch, Watched
-from temper.demos.bank.guard import DAY
+from temper.core.watch import Kind, Watch, Watched
+from temper.core.watch import Seen as Verdict
+from temper.demos.bank.guard import DAY, Seen
 from temper.kernels.surge import surge_p
 from temper.monitoring.judged import judged
 from temper.monitoring.kinds import explained
@@ -47,11 +48,11 @@ class Monitor:
             some = x[mine] if mine.sum() > 1 else x
             self._references[weekend] = Reference.fit(some, self.schema, ("score",), threshold=threshold)
 
-    def look(self, number: int, rows: Array, scores: Array) -> Watched:
-        """The day's window."""
-        x = np.column_stack([rows, scores])
-        ids = number * 10_000_000 + np.arange(len(x))
-        window = Window.of(self._references[number % 7 >= 5], x, ids)
+    def look(self, number: int, day: Seen, scores: Array, known: Array) -> Watched:
+        """The day's window: its payments with a score."""
+        x = np.column_stack([day.rows, scores])[known]
+        ids, at = number * 10_000_000 + np.flatnonzero(known), (number + day.moment[known]) * DAY
+        window = Window.of(self._references[number % 7 >= 5], x, ids, at, day.account[known])
         found = judged(window, _WATCH, number * DAY, (number + 1) * DAY, before=self._before)
         self._before = explained(found, window, self.schema, self._before)
         return self._before
@@ -158,7 +159,7 @@ class Playbook:
 
 def alarm(found: Watched) -> tuple[str, str, Severity] | None:
     """The source, title and severity of an incident for a window, None where it has no alarm."""
-    if found.seen is not Seen.FAIL or found.kind is None:
+    if found.seen is not Verdict.FAIL or found.kind is None:
         return None
     attack = found.kind is Kind.ATTACK
     why = found.why[0] if found.why else ", ".join(sorted({one.column or one.comparison for one in found.alarms}))

@@ -1,20 +1,24 @@
 """Small seeded campaigns on both worlds of the bank: does what is measured of one hold for what is true of all?
 
-    python -m bench.bank.campaigns              1,000 of each kind on each world
-    python -m bench.bank.campaigns --quick      40 of each
-    python -m bench.bank.campaigns --world held-out --campaigns 500
+    python -m bench.bank.campaigns --keep FOLDER               1,000 of each kind on each world, a minute or two each
+    python -m bench.bank.campaigns --quick                     30 of each
+    python -m bench.bank.campaigns --keep FOLDER --seconds 90 --world held-out --part planted
 
-Everything is SIMULATED. What is judged is `temper.engine.layers.weigh`, the measurement that a real system gets.
+With --keep a later call goes on where this one ended. Everything is SIMULATED. What is judged is the measurement that a
+real system gets (`temper.engine.layers`): the share of what each attacker tried that gets through, and its interval.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,14 +26,68 @@ import numpy as np
 from bench.bank._ground import Ground, grounds, passing
 from bench.bank._planted import parts, planted, truth
 from bench.table import goal, machine, table
-from temper.core.depth import Depth, Share
-from temper.engine.layers.weigh import Terms, weighed
+from temper.core.depth import Share
+from temper.core.layers import Attempts
+from temper.engine.layers.games import games, share
+from temper.kernels.coalitions import shapley_of
 from temper.kernels.rate import clopper_pearson
 
-GAPS = (0.05, 0.02)
+GAP = 0.05
+"""By how much the parts of any two PLANTED layers differ at least, where orders are judged."""
+GAPS = (0.1, GAP, 0.02)
 REFERENCE = 10**5
 """Seeds from here on are those of the reference, which no campaign has."""
+CONFIDENCE = 0.95
 Floats = np.ndarray[Any, Any]
+Told = dict[str, Any]
+
+
+def by_construction(ground: Ground, seed: int, gap: float) -> Told:
+    """A campaign before PLANTED layers, of which every set's truth is known; nobody learns."""
+    layers, caught = planted(seed, gap)
+    tried = ground.attempts(seed, layers, tuple(layers), adaptive=False)
+    both, _ = games(tried.of(~tried.honest), None)
+    said = (1.0 - both.fixed).mean(axis=0) @ shapley_of(len(layers))
+    right = (np.argsort(said) == np.argsort(parts(caught))).all()
+    return _told(share(both.fixed[:, -1], CONFIDENCE)) | {
+        "truth": float(1.0 - truth(caught)[-1]),
+        "right": bool(right),
+        "first": bool(np.argmax(said) == np.argmax(parts(caught))),
+    }
+
+
+def before_the_bank(ground: Ground, seed: int) -> Told:
+    """A campaign before the bank's layers: by who does not learn, and by who does, told what these layers do."""
+    once, anew = _twice(ground, seed)
+    both, _ = games(once.of(~once.honest), lambda standing: anew.of(~anew.honest))
+    assert both.known is not None
+    return {"fixed": _told(share(both.fixed[:, -1], CONFIDENCE)), "known": _told(share(both.known[:, -1], CONFIDENCE))}
+
+
+def of_reference(ground: Ground, seed: int) -> Told:
+    """What gets through the bank's layers, and what is taken, by the simulator's own count."""
+    return {
+        name: passing(attempts, attempts.layers)
+        for name, attempts in zip(("once", "anew"), _twice(ground, REFERENCE + seed), strict=True)
+    }
+
+
+def _twice(ground: Ground, seed: int) -> tuple[Attempts, Attempts]:
+    layers = ground.guard
+    return tuple(ground.attempts(seed, layers, tuple(layers), adaptive=adaptive) for adaptive in (False, True))  # type: ignore[return-value]
+
+
+def _told(one: Share) -> Told:
+    return {"value": one.value, "low": one.low, "high": one.high, "actors": one.n}
+
+
+PARTS: dict[str, Callable[[Ground, int], Told]] = {
+    **{f"planted-{gap:g}": partial(by_construction, gap=gap) for gap in GAPS},
+    "reference": of_reference,
+    "bank": before_the_bank,
+}
+
+# -- what is printed --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,139 +103,131 @@ class Expected:
         return Expected(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
     def show(self) -> str:
-        """As it is printed."""
-        return f"{self.value:.4f} (standard error {self.error:.4f})"
+        """With its interval."""
+        return f"{self.value:,.4f} [{self.value - 1.96 * self.error:,.4f}, {self.value + 1.96 * self.error:,.4f}]"
 
 
-def holds(share: Share, true: float) -> bool:
+def holds(told: Told, true: float) -> bool:
     """Whether the interval covers it."""
-    return share.low <= true <= share.high
+    return bool(told["low"] <= true <= told["high"])
 
 
-def rate(hits: Floats) -> str:
+def rate(hits: Any) -> str:
     """A share with its exact interval."""
-    low, high = clopper_pearson(int(hits.sum()), len(hits))
-    return f"{hits.mean():.3f} [{low:.3f}, {high:.3f}]"
+    many, n = int(np.sum(hits)), len(hits)
+    low, high = clopper_pearson(many, n)
+    return f"{many / n:.3f} [{low:.3f}, {high:.3f}]"
 
 
-# -- planted layers: the truth is known by construction ---------------------------------------------------------------
+def covered(what: str, held: list[bool]) -> None:
+    """The goal of coverage: not below 95 % by more than chance over so many campaigns explains."""
+    least = 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(held))
+    goal(f"{what}: coverage of {len(held)}", float(np.mean(held)), round(float(least), 4), at_least=True, digits=3)
 
 
-def by_construction(ground: Ground, many: int, gap: float) -> tuple[Floats, Floats, float]:
-    """Of campaigns before PLANTED layers: whether the residual's interval holds, whether the order is right; width."""
-    held, right, width = [], [], []
-    for seed in range(many):
-        layers, caught = planted(seed, gap)
-        depth = weighed(ground.attempts(seed, layers, tuple(layers), adaptive=False), terms=Terms(seed=seed))
-        held.append(holds(depth.fixed, 1.0 - truth(caught)[-1]))
-        told = np.array([layer.fixed.part.value for layer in depth.layers])
-        right.append(bool((np.argsort(told) == np.argsort(parts(caught))).all()))
-        width.append(depth.fixed.high - depth.fixed.low)
-    return np.array(held), np.array(right), float(np.mean(width))
-
-
-def planted_tables(ground: Ground, many: int) -> None:
+def planted_table(name: str, told: dict[str, list[Told]]) -> None:
     """Coverage and order where what every set of layers stops is known."""
     rows = []
     for gap in GAPS:
-        began = time.process_time()
-        held, right, width = by_construction(ground, many, gap)
-        spent = time.process_time() - began
-        rows.append((f"{gap:.0%}", many, rate(held), f"{width:.3f}", rate(right), f"{spent:.0f}"))
-        if gap == GAPS[0]:
-            covered(f"{ground.name}, PLANTED layers", held)
-            goal(f"{ground.name}, PLANTED orders found right", right.mean(), 0.95, at_least=True, digits=3)
-    table(
-        f"SIMULATED, {ground.name}: four PLANTED layers, truth by construction, fraudsters who do not learn",
-        ("parts differ by at least", "campaigns", "residual covered", "width", "whole order right", "s"),
-        rows,
-    )
+        if some := told.get(f"planted-{gap:g}"):
+            held, right = [holds(one, one["truth"]) for one in some], [one["right"] for one in some]
+            first = rate([one["first"] for one in some])
+            rows.append((f"{gap:.0%}", len(some), _actors(some), rate(held), _width(some), rate(right), first, _each(some)))
+    if rows:
+        table(
+            f"SIMULATED, {name}: four PLANTED layers, truth by construction, fraudsters who do not learn",
+            ("parts differ by", "n", "actors", "residual covered", "width", "whole order right", "first right", "ms each"),
+            rows,
+        )
+    if some := told.get(f"planted-{GAP:g}"):
+        covered(f"{name}, PLANTED layers", [holds(one, one["truth"]) for one in some])
+        goal(f"{name}, PLANTED orders right", float(np.mean([o["right"] for o in some])), 0.95, at_least=True, digits=3)
 
 
-def covered(what: str, held: Floats) -> None:
-    """The goal of coverage: not below 95 % by more than chance over so many campaigns explains."""
-    least = 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(held))
-    goal(f"{what}: coverage", float(held.mean()), float(least), at_least=True, digits=3)
-
-
-# -- the bank's layers: the truth is what very many campaigns come to -------------------------------------------------
-
-
-def before(ground: Ground, seed: int) -> Depth:
-    """A campaign before the bank's layers, measured: fraudsters who do not learn, and those who do, anew for each set."""
-    layers = ground.guard
-    once = ground.attempts(seed, layers, tuple(layers), adaptive=False)
-    anew = partial(ground.attempts, seed, layers, adaptive=True)
-    return weighed(once, lambda standing: anew(standing), Terms(seed=seed))
-
-
-def reference(ground: Ground, many: int) -> Floats:
-    """(campaigns, 4): the share that gets through and the dollars taken, without learning and with it."""
-    layers = ground.guard
-    found = []
-    for seed in range(REFERENCE, REFERENCE + many):
-        both = [ground.attempts(seed, layers, tuple(layers), adaptive=adaptive) for adaptive in (False, True)]
-        found.append([figure for attempts in both for figure in passing(attempts, tuple(layers))])
-    return np.array(found)
-
-
-def real_tables(ground: Ground, many: int, more: int) -> None:
+def bank_tables(ground: Ground, told: dict[str, list[Told]]) -> None:
     """Coverage of both residuals, and whether who learns ever succeeds less."""
-    began = time.process_time()
-    truths = reference(ground, more)
-    middle = time.process_time()
-    depths = [before(ground, seed) for seed in range(many)]
-    spent = time.process_time() - middle
-    fixed, known = Expected.of(truths[:, 0]), Expected.of(truths[:, 2])
-    told_fixed, told_known = [d.fixed for d in depths], [d.residual for d in depths]
-    rows = [
-        _row("who does not learn", told_fixed, fixed, lambda s, t: holds(s, t)),
-        _row("who learns: the interval", told_known, known, lambda s, t: holds(s, t)),
-        _row("who learns: the upper end", told_known, known, lambda s, t: s.high >= t),
-    ]
+    if not told.get("reference") or not told.get("bank"):
+        return
+    counts = np.array([[*one["once"], *one["anew"]] for one in told["reference"]])
+    some, rows = told["bank"], []
+    for who, at, key in (("who does not learn", 0, "fixed"), ("who learns", 2, "known")):
+        true, said = Expected.of(counts[:, at]), [one[key] for one in some]
+        held = [rate([holds(one, true.value + by * true.error) for one in said]) for by in (0, -2, 2)]
+        above = rate([one["high"] >= true.value for one in said])
+        mean = f"{np.mean([one['value'] for one in said]):.4f}"
+        rows.append((who, len(some), _actors(said), true.show(), mean, *held, above, _width(said)))
+    layers = ", ".join(ground.guard)
     table(
-        f"SIMULATED, {ground.name}: the bank's layers ({', '.join(ground.guard)}), truth from {more} other campaigns "
-        f"({middle - began:.0f} s); {many} campaigns, {spent:.0f} s",
-        ("residual success", "truth", "covered", "at truth - 2 errors", "at truth + 2 errors", "mean told", "width"),
+        f"SIMULATED, {ground.name}: the bank's layers ({layers}), truth from {len(counts)} other campaigns "
+        f"({_each(told['reference'])} ms each; these {_each(some)} ms)",
+        ("residual success", "n", "actors", "truth [95 %]", "mean told", "covered", "at truth - 2 errors",
+         "at truth + 2 errors", "upper end above", "width"),
         rows,
-    )
-    covered(f"{ground.name}, the bank's layers, who does not learn", np.array([holds(s, fixed.value) for s in told_fixed]))
-    covered(f"{ground.name}, the bank's layers, who learns", np.array([holds(s, known.value) for s in told_known]))
-    adaptive_table(ground, truths, depths)
+    )  # fmt: skip
+    for who, at, key in (("who does not learn", 0, "fixed"), ("who learns", 2, "known")):
+        covered(f"{ground.name}, {who}", [holds(one[key], float(counts[:, at].mean())) for one in some])
+    adaptive_table(ground.name, counts, some)
 
 
-def _row(name: str, told: list[Share], true: Expected, test: Callable[[Share, float], bool]) -> tuple[str, ...]:
-    at = [rate(np.array([test(one, true.value + by * true.error) for one in told])) for by in (0, -2, 2)]
-    width = float(np.mean([one.high - one.low for one in told]))
-    return name, true.show(), *at, f"{np.mean([one.value for one in told]):.4f}", f"{width:.3f}"
-
-
-def adaptive_table(ground: Ground, truths: Floats, depths: list[Depth]) -> None:
+def adaptive_table(name: str, counts: Floats, some: list[Told]) -> None:
     """Learning against not learning: in truth over campaigns in pairs, and as it is told."""
     rows = []
-    for name, at in (("share that gets through", 0), ("dollars taken", 1)):
-        more = truths[:, 2 + at] - truths[:, at]
-        gain = Expected.of(more)
-        rows.append(
-            (name, f"{truths[:, at].mean():,.3f}", f"{truths[:, 2 + at].mean():,.3f}",
-             f"{gain.value:+,.3f} [{gain.value - 1.96 * gain.error:+,.3f}, {gain.value + 1.96 * gain.error:+,.3f}]",
-             rate(more < 0))
-        )  # fmt: skip
+    for what, at in (("share that gets through", 0), ("dollars taken", 1)):
+        more = counts[:, 2 + at] - counts[:, at]
+        means = [f"{counts[:, one].mean():,.3f}" for one in (at, 2 + at)]
+        rows.append((what, len(more), *means, Expected.of(more).show(), rate(more < 0)))
     table(
-        f"SIMULATED, {ground.name}: the same {len(truths)} campaigns with fraudsters who learn and who do not",
-        ("success", "without", "with learning", "mean difference [95 %]", "campaigns in which it is below"),
+        f"SIMULATED, {name}: the same campaigns with fraudsters who learn and who do not, before the bank's layers",
+        ("success", "n", "without", "with learning", "mean difference [95 %]", "campaigns below"),
         rows,
     )
-    below = np.array([d.residual.value < d.fixed.value for d in depths])
-    goal(f"{ground.name}, adaptive success told below non-adaptive", float(below.sum()), 0.5, "campaigns", digits=0)
+    below = sum(one["known"]["value"] < one["fixed"]["value"] for one in some)
+    goal(f"{name}, adaptive success told below non-adaptive, of {len(some)}", float(below), 1, "campaigns", digits=0)
+
+
+def _actors(some: list[Told]) -> str:
+    return f"{np.mean([one['actors'] for one in some]):.0f}"
+
+
+def _width(some: list[Told]) -> str:
+    return f"{np.mean([one['high'] - one['low'] for one in some]):.3f}"
+
+
+def _each(some: list[Told]) -> str:
+    return f"{1e3 * np.mean([one['seconds'] for one in some]):.0f}"
+
+
+# -- what is run ------------------------------------------------------------------------------------------------------
+
+
+def kept(path: Path) -> Iterator[Told]:
+    """What earlier calls have found."""
+    if path.exists():
+        yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
+
+
+def played(ground: Ground, part: str, path: Path, many: int, until: float) -> list[Told]:
+    """All campaigns of this part that are kept there, after those that were missing, as far as time goes."""
+    told = list(kept(path))
+    with path.open("a", encoding="utf-8") as file:
+        for seed in range(len(told), many):
+            if time.monotonic() > until:
+                break
+            began = time.process_time()
+            one = PARTS[part](ground, seed)
+            told.append(one | {"seconds": time.process_time() - began})
+            file.write(json.dumps(told[-1]) + "\n")
+    return told[:many]
 
 
 def asked(words: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench.bank.campaigns")
     parser.add_argument("--world", nargs="*", default=["bank", "held-out"])
+    parser.add_argument("--part", nargs="*", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--campaigns", type=int, default=1_000)
-    parser.add_argument("--part", nargs="*", default=["planted", "real"])
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--quick", action="store_true")
     return parser.parse_args(words)
 
@@ -185,14 +235,18 @@ def asked(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> None:
     """Both worlds, one after the other."""
     given = asked(words)
-    many = 40 if given.quick else given.campaigns
+    until, many = time.monotonic() + given.seconds, 30 if given.quick else given.campaigns
     print(machine("numpy", "xgboost-cpu"), flush=True)
-    for ground in grounds():
-        if ground.name.replace(" ", "-") in given.world:
-            if "planted" in given.part:
-                planted_tables(ground, many)
-            if "real" in given.part:
-                real_tables(ground, many, 2 * many)
+    with tempfile.TemporaryDirectory() as made:
+        folder = given.keep or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        for ground in grounds():
+            word = ground.name.replace(" ", "-")
+            if word in given.world:
+                paths = {part: folder / f"{word}-{part}.jsonl" for part in given.part}
+                told = {part: played(ground, part, path, many, until) for part, path in paths.items()}
+                planted_table(ground.name, told)
+                bank_tables(ground, told)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Small campaigns on either world of the bank: who tries what before a fixed set of layers, and what each says of it."""
+"""Small campaigns on either world of the bank: what is tried before fixed layers, and what each says of it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ _DECLINED, _LARGE = 0.01, 0.997
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ground:
-    """A world (`make` takes seed, per_day, adaptive), and how small and how long its campaigns are."""
+    """A world (`make` takes seed, per_day, adaptive), and how small its campaigns of `days` are: payments a day before
+    the bank's layers, and before PLANTED ones, where orders are judged.
+    """
 
     name: str
     make: Callable[..., World]
     per_day: int
-    days: int
+    planted: int
+    days: int = 10
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def world(self, seed: int, adaptive: bool) -> World:
@@ -57,8 +60,8 @@ class Ground:
 
     @cached_property
     def guard(self) -> dict[str, Layer]:
-        """The bank's own kinds of layer, made once from another past and left as they are: an amount that is hardly ever
-        seen, a row unlike all others, and the score of the bank's model.
+        """The bank's own kinds of layer, made once from another past and left as they are: an amount that is hardly
+        ever seen, a row unlike all others, and the score of the bank's model.
         """
         world = self.make(seed=_SEED, per_day=max(self.per_day, 2_000), adaptive=False)
         past = world.history(_TRAINED)
@@ -105,9 +108,9 @@ def passing(attempts: Attempts, standing: Collection[str]) -> tuple[float, float
 
 
 def grounds() -> Iterator[Ground]:
-    """Both worlds, so large that some thirty fraudsters are at work for ten days."""
+    """Both worlds: 13 and 33 fraudsters before the bank's layers, and some 60 before PLANTED ones."""
     from temper.demos.bank.simulated import Simulated
     from temper.demos.held_out_bank import HeldOutWorld
 
-    yield Ground(name="bank", make=Simulated, per_day=3_000, days=10)
-    yield Ground(name="held out", make=HeldOutWorld, per_day=400, days=10, options={"fraud": 0.2})
+    yield Ground(name="bank", make=Simulated, per_day=3_000, planted=12_000)
+    yield Ground(name="held out", make=HeldOutWorld, per_day=400, planted=800, options={"fraud": 0.2})

@@ -1,4 +1,4 @@
-"""PLANTED layers: each catches a known share of each kind of fraudster, so what every set of them lets through is known."""
+"""PLANTED layers: each catches a known share of each kind of fraudster, so the truth of every set is known."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The bank: it decides, is told late what was fraud, watches itself, and learns. It never sees who is behind a payment.
-"""
+"""The bank: it decides, is told late what was fraud, watches itself, and learns. It never sees who is behind a payment."""
 
 from __future__ import annotations
 
@@ -74,6 +73,7 @@ class Bank:
     _rules: Rules = field(default_factory=Rules, init=False)
     _monitor: Monitor = field(init=False)
     _playbook: Playbook = field(init=False)
+    _followed: int = field(default=0, init=False)
     _own: float = field(default=1.0, init=False)
     _reports: list[int] = field(default_factory=list, init=False)
     _wanted: str = field(default="", init=False)
@@ -233,7 +233,9 @@ class Bank:
         self.lessons.append(Lesson(contest=found, **told))
         rows, days = self.book.recent(day, 2 * _WEEK)
         scores = self.champion.scores(rows)
-        if self._stages is None or why != WEEKLY:  # an account is followed by what was usual when that began
+        # An account is followed by what was usual when that began: where it has changed, everybody begins anew.
+        if self._stages is None or (why != WEEKLY and day - self._followed >= MEMORY // 2):
+            self._followed = day
             self._stages = Stages.of(self.plan.controls, rows, self.schema, scores)
         else:
             self._stages.learn(rows, self.schema)

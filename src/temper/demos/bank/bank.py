@@ -1,5 +1,4 @@
-"""The bank: it decides, is told late what was fraud, watches itself, and learns. It never sees who is behind a payment.
-"""
+"""The bank: it decides, is told late what was fraud, watches itself, and learns. It never sees who is behind a payment."""
 
 from __future__ import annotations
 
@@ -16,8 +15,8 @@ from temper.core.seed import Draws
 from temper.core.stage import Level
 from temper.core.watch import Kind as Change
 from temper.demos.bank.book import MATURE, MEMORY, Book
-from temper.demos.bank.guard import Limit, Seen, Stages, profile
-from temper.demos.bank.models import Model, fitted
+from temper.demos.bank.guard import Limit, Seen, Stages
+from temper.demos.bank.models import NONE, Model, fitted
 from temper.demos.bank.plan import LAYERS, Plan
 from temper.demos.bank.rules import Rules
 from temper.demos.bank.watch import OUTAGE, REPORTS, Incidents, Monitor, Playbook, alarm, surges
@@ -74,6 +73,7 @@ class Bank:
     _rules: Rules = field(default_factory=Rules, init=False)
     _monitor: Monitor = field(init=False)
     _playbook: Playbook = field(init=False)
+    _followed: int = field(default=0, init=False)
     _own: float = field(default=1.0, init=False)
     _reports: list[int] = field(default_factory=list, init=False)
     _wanted: str = field(default="", init=False)
@@ -135,21 +135,25 @@ class Bank:
         return scores
 
     def _asked(self, name: str, number: int, seen: Seen, scores: Array) -> Array:
-        stages = self._stages
-        assert stages is not None
         if name == "quota":
             return self._limit.refused(seen, number) * Level.BLOCK
         if name == "rules":
             return self._rules.object(number, seen) * Level.BLOCK
+        if name == "model":
+            return (scores >= self.threshold) * Level.BLOCK
+        if name == "review":
+            return (scores >= self.grey) * Level.REVIEW
+        return self._staged(name, number, seen, scores)
+
+    def _staged(self, name: str, number: int, seen: Seen, scores: Array) -> Array:
+        stages = self._stages
+        if stages is None:
+            return np.zeros(len(seen))
         if name == "anomaly":
             return self._people(stages.strange(seen.rows))
         if name == "extraction":
             return self._people(stages.searching(seen, number))
-        if name == "output":
-            return stages.senseless(seen.rows, scores)
-        if name == "model":
-            return (scores >= self.threshold) * Level.BLOCK
-        return (scores >= self.grey) * Level.REVIEW
+        return stages.senseless(seen.rows, scores)
 
     def _people(self, levels: Array) -> Array:
         """Where nobody looks, what somebody would look at is declined."""
@@ -220,14 +224,19 @@ class Bank:
         x, y, _ = self.book.lesson(day - MEMORY, day - MATURE)
         if y.sum() < 5:
             return
+        if not self.plan.scored:
+            self.champion = self.challenger = NONE
+            return
         draws = Draws(self.plan.seed, "demos.bank.models")
         self.champion, self.challenger = (fitted(recipe, x, y, draws, day) for recipe in (first, second))
         told = {"day": day, "why": why, "rows": len(y), "frauds": int(y.sum()), "champion": first}
         self.lessons.append(Lesson(contest=found, **told))
         rows, days = self.book.recent(day, 2 * _WEEK)
         scores = self.champion.scores(rows)
-        if self._stages is None or why != WEEKLY:  # an account is followed by what was usual when that began
-            self._stages = Stages.of(profile(rows, self.schema, scores))
+        # An account is followed by what was usual when that began: where it has changed, everybody begins anew.
+        if self._stages is None or (why != WEEKLY and day - self._followed >= MEMORY // 2):
+            self._followed = day
+            self._stages = Stages.of(self.plan.controls, rows, self.schema, scores)
         else:
             self._stages.learn(rows, self.schema)
         self._thresholds(day)

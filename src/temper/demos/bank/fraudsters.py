@@ -203,5 +203,3 @@ def _costs(kind: Array, old: Array, near: Array, test: Array) -> Array:
     bought = np.where((kind == TESTER) & ~test, 0.0, _PRICE[kind])
     disguised = np.where(old, _EXTRA[0], 0.0) + np.where(near, _EXTRA[1], 0.0)
     return bought + np.where(kind == FRIENDLY, 0.0, disguised)
-
-

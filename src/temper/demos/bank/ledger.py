@@ -114,6 +114,10 @@ class Ledger:
         )
         self.days[number] = Day(payments=small, stops=day.stops, stopped=day.stopped)
 
+    def so_far(self, first: int, last: int) -> list[Sums]:
+        """The days from `first` to before `last` as they stand: of one that is not settled, as if what waits were lost."""
+        return [self.sums[at] if at < len(self.sums) else self.days[at].sums for at in range(first, last)]
+
     @property
     def total(self) -> Sums:
         """The whole quarter, or as much of it as there is."""
@@ -123,6 +127,19 @@ class Ledger:
     def weeks(self) -> list[Sums]:
         """By week; the last may be short."""
         return [added(self.sums[at : at + 7]) for at in range(0, len(self.sums), 7)]
+
+    def stopped_by(self) -> dict[str, list[float]]:
+        """Dollars of fraud by week, by the first layer that stops them; under `lost` what none does."""
+        at = [place for place, name in enumerate(LAYERS) if name in self.plan.controls]
+        names = [*(LAYERS[place] for place in at), "lost"]
+        found: dict[str, list[float]] = {name: [0.0] * len(self.weeks) for name in names}
+        for number, day in enumerate(self.days[: len(self.sums)]):
+            fraud = np.flatnonzero(day.payments.fraud)
+            stops = np.column_stack([day.stops[fraud][:, at], np.ones(len(fraud), dtype=bool)])
+            money = np.bincount(stops.argmax(axis=1), day.payments.amount[fraud], len(names))
+            for name, value in zip(names, money.tolist(), strict=True):
+                found[name][number // 7] += value
+        return found
 
     def attempts(self) -> Attempts:
         """Every payment of the quarter with what each standing layer would do to it. Honest ones have an actor each:

@@ -55,6 +55,11 @@ class Plan:
             )
 
     @property
+    def scored(self) -> bool:
+        """Whether anything that stands asks a model."""
+        return bool(self.controls & {"anomaly", "extraction", "model", "output", "review", "monitoring"})
+
+    @property
     def opens(self) -> int:
         """The day on which the new channel opens."""
         return self.days // 2

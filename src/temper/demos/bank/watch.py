@@ -166,8 +166,6 @@ def alarm(found: Watched) -> tuple[str, str, Severity] | None:
     return found.kind.value, why, Severity.MAJOR if attack else Severity.MINOR
 
 
-
-
 def surges(reports: Sequence[int]) -> bool:
     """Whether more frauds are reported on the last of these days than those before it promise."""
     *before, today = reports

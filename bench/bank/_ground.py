@@ -12,7 +12,7 @@ import numpy as np
 from temper.core.layers import Attempts
 from temper.core.seed import Draws
 from temper.core.stage import Level
-from temper.demos.bank.guard import Stages, profile
+from temper.demos.bank.guard import Stages
 from temper.demos.bank.models import fitted
 from temper.demos.bank.world import Payments, Told, World
 
@@ -68,7 +68,7 @@ class Ground:
         rows, fraud = (np.concatenate([getattr(day, name) for day in past]) for name in ("rows", "fraud"))
         model = fitted("deep", rows, fraud.astype(np.int64), Draws(_SEED, "bench.bank"), 0)
         scores = model.scores(rows)
-        stages = Stages.of(profile(rows, world.schema, scores))
+        stages = Stages.of(("anomaly",), rows, world.schema, scores)
         edge, large = np.quantile(scores, 1.0 - _DECLINED), np.quantile(rows[:, world.schema.index("amount")], _LARGE)
         return {
             "large amount": lambda day, number: day.amount > large,

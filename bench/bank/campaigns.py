@@ -38,6 +38,11 @@ GAPS = (GAP, 0.02)
 REFERENCE = 10**5
 """Seeds from here on are those of the reference, which no campaign has."""
 CONFIDENCE = 0.95
+RESIDUALS = {
+    "who does not learn": "fixed",
+    "who learns, by itself": "anew",
+    "the larger for each attacker, as told": "known",
+}
 Floats = np.ndarray[Any, Any]
 Told = dict[str, Any]
 
@@ -58,10 +63,11 @@ def by_construction(ground: Ground, seed: int, gap: float) -> Told:
 
 def before_the_bank(ground: Ground, seed: int) -> Told:
     """A campaign before the bank's layers: by who does not learn, and by who does, told what these layers do."""
-    once, anew = _twice(ground, seed)
-    both, _ = games(once.of(~once.honest), lambda standing: anew.of(~anew.honest))
+    once, anew = (tried.of(~tried.honest) for tried in _twice(ground, seed))
+    both, _ = games(once, lambda standing: anew)
     assert both.known is not None
-    return {"fixed": _told(share(both.fixed[:, -1], CONFIDENCE)), "known": _told(share(both.known[:, -1], CONFIDENCE))}
+    passed = {"fixed": both.fixed, "anew": games(anew, None)[0].fixed, "known": both.known}
+    return {name: _told(share(shares[:, -1], CONFIDENCE)) for name, shares in passed.items()}
 
 
 def of_reference(ground: Ground, seed: int) -> Told:
@@ -161,8 +167,8 @@ def bank_tables(ground: Ground, told: dict[str, list[Told]]) -> None:
         return
     counts = np.array([[*one["once"], *one["anew"]] for one in told["reference"]])
     some, rows = told["bank"], []
-    for who, at, key in (("who does not learn", 0, "fixed"), ("who learns", 2, "known")):
-        true, said = Expected.of(counts[:, at]), [one[key] for one in some]
+    for who, key in RESIDUALS.items():
+        true, said = _truth(counts, key), [one[key] for one in some]
         held = [rate([holds(one, true.value + by * true.error) for one in said]) for by in (0, -2, 2)]
         above = rate([one["high"] >= true.value for one in said])
         mean = f"{np.mean([one['value'] for one in said]):.4f}"
@@ -175,9 +181,15 @@ def bank_tables(ground: Ground, told: dict[str, list[Told]]) -> None:
          "at truth + 2 errors", "upper end above", "width"),
         rows,
     )  # fmt: skip
-    for who, at, key in (("who does not learn", 0, "fixed"), ("who learns", 2, "known")):
-        covered(f"{ground.name}, {who}", [holds(one[key], float(counts[:, at].mean())) for one in some])
+    for who, key in RESIDUALS.items():
+        covered(f"{ground.name}, {who}", [holds(one[key], _truth(counts, key).value) for one in some])
     adaptive_table(ground.name, counts, some)
+
+
+def _truth(counts: Floats, key: str) -> Expected:
+    """Without learning, with it, or the stronger of both."""
+    without, learnt = Expected.of(counts[:, 0]), Expected.of(counts[:, 2])
+    return {"fixed": without, "anew": learnt, "known": max(without, learnt, key=lambda one: one.value)}[key]
 
 
 def adaptive_table(name: str, counts: Floats, some: list[Told]) -> None:

@@ -114,7 +114,7 @@ class Playbook:
             acted = self._acted(response, name, incident, threshold)
             if acted.undo is not None:
                 self._undo.setdefault(incident.id, []).append((name, acted.undo))
-                done.append(acted.does)
+                done.append(acted.does if at == 0 else f"an account may pay {most} times a day")
         return done
 
     def undo(self, incident: Incident) -> list[str]:

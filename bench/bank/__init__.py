@@ -1,1 +1,1 @@
-"""The bank's simulation against its own truth, on two worlds of different make. SIMULATED."""
+"""The bank's quarter (SIMULATED)."""

@@ -14,8 +14,8 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            help="fraud, signs (traffic signs, needs PyTorch), assistant (prompt injection), bank (a whole quarter), or "
-            "held-out: payments of another make."
+            help="fraud, signs (traffic signs, needs PyTorch), assistant (prompt injection), bank (a whole "
+            "quarter), or held-out: payments of another make."
         ),
     ] = "fraud",
     folder: Annotated[Path | None, typer.Option(help="Where to work; default ./demo/NAME.")] = None,

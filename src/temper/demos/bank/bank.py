@@ -1,4 +1,4 @@
-"""The bank: it decides, is told late what was fraud, watches itself, and learns. It never sees who is behind a payment."""
+"""The bank: it decides, is told late what was fraud, watches itself, and learns; it never sees who is behind."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ Array = np.ndarray[Any, Any]
 WEEKLY = "every week"
 DECLINES, LOOKS = 0.010, 0.010
 """Shares of payments whose score declines them, and of those below whose score is undecided."""
+_FEWEST = 5
+"""Known frauds without which there is nothing to learn."""
 _TIGHT, _STRICT, _WEEK, _TRIAL = 2.0, 3, 7, 3
 """Under attack so many times as many are declined and so many payments of an account are let through a day; days
 between two lessons, and at least between a lesson and one that drift asks for.
@@ -64,8 +66,8 @@ class Bank:
     book: Book = field(default_factory=Book)
     incidents: Incidents = field(default_factory=Incidents)
     lessons: list[Lesson] = field(default_factory=list)
-    champion: Model = field(init=False)
-    challenger: Model = field(init=False)
+    champion: Model = field(default=NONE, init=False)
+    challenger: Model = field(default=NONE, init=False)
     threshold: float = field(default=1.0, init=False)
     grey: float = field(default=1.0, init=False)
     _stages: Stages | None = field(default=None, init=False)
@@ -74,6 +76,7 @@ class Bank:
     _monitor: Monitor = field(init=False)
     _playbook: Playbook = field(init=False)
     _followed: int = field(default=0, init=False)
+    _learnt: int = field(default=0, init=False)
     _own: float = field(default=1.0, init=False)
     _reports: list[int] = field(default_factory=list, init=False)
     _wanted: str = field(default="", init=False)
@@ -199,7 +202,7 @@ class Bank:
     # -- learning ---------------------------------------------------------------------------------------------------
 
     def _due(self, number: int) -> bool:
-        since = number + 1 - self.champion.made
+        since = number + 1 - self._learnt
         return since >= _WEEK or (bool(self._wanted) and since >= _TRIAL)
 
     def _lesson(self, day: int) -> None:
@@ -221,16 +224,19 @@ class Bank:
         return found
 
     def _learn(self, day: int, why: str, first: str, second: str, found: Contest | None = None) -> None:
-        x, y, _ = self.book.lesson(day - MEMORY, day - MATURE)
-        if y.sum() < 5:
-            return
-        if not self.plan.scored:
-            self.champion = self.challenger = NONE
-            return
-        draws = Draws(self.plan.seed, "demos.bank.models")
-        self.champion, self.challenger = (fitted(recipe, x, y, draws, day) for recipe in (first, second))
-        told = {"day": day, "why": why, "rows": len(y), "frauds": int(y.sum()), "champion": first}
-        self.lessons.append(Lesson(contest=found, **told))
+        """Both models, where enough frauds are known; then what is usual by them."""
+        self._learnt = day
+        if self.plan.scored:
+            x, y, _ = self.book.lesson(day - MEMORY, day - MATURE)
+            if (frauds := int(y.sum())) >= _FEWEST:
+                draws = Draws(self.plan.seed, "demos.bank.models")
+                self.champion, self.challenger = (fitted(recipe, x, y, draws, day) for recipe in (first, second))
+                told = Lesson(day=day, why=why, rows=len(y), frauds=frauds, contest=found, champion=first)
+                self.lessons.append(told)
+        self._usual(day, why)
+
+    def _usual(self, day: int, why: str) -> None:
+        """What stages and windows hold the next payments against: the last fortnight."""
         rows, days = self.book.recent(day, 2 * _WEEK)
         scores = self.champion.scores(rows)
         # An account is followed by what was usual when that began: where it has changed, everybody begins anew.
@@ -245,6 +251,8 @@ class Bank:
 
     def _thresholds(self, day: int) -> None:
         """By shares of the last week's payments: nobody has to know which of them were fraud."""
+        if self.champion is NONE:  # it would decline everything at its only score
+            return
         self._own = self.threshold = self._quantile(day, 1.0)
         rows, _ = self.book.recent(day, _WEEK)
         self.grey = float(np.quantile(self.champion.scores(rows), 1.0 - DECLINES - LOOKS))

@@ -115,7 +115,7 @@ class Ledger:
         self.days[number] = Day(payments=small, stops=day.stops, stopped=day.stopped)
 
     def so_far(self, first: int, last: int) -> list[Sums]:
-        """The days from `first` to before `last` as they stand: of one that is not settled, as if what waits were lost."""
+        """The days from `first` to before `last` as they stand: what waits counts as lost."""
         return [self.sums[at] if at < len(self.sums) else self.days[at].sums for at in range(first, last)]
 
     @property

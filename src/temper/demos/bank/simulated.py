@@ -22,8 +22,8 @@ _FADES = 0.82  # of the refused payments on an account, from day to day
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Simulated:
-    """A `World`. A new channel, instant payments, is there from the day `opens` on. On the day `breach` a shop loses its
-    customers' cards: for a week they cost nothing, and whoever tests cards is there.
+    """A `World`. A new channel, instant payments, is there from the day `opens` on. On the day `breach` a shop loses
+    its customers' cards: for a week they cost nothing, and whoever tests cards is there.
 
     >>> world = Simulated(seed=0, per_day=300)
     >>> past, first = world.history(2), world.day(0, None)

@@ -75,6 +75,15 @@ def dollars(value: float) -> str:
     return f"{sign}${size / 1e6:.2f} million" if size >= 1e6 else f"{sign}${size:,.0f}"
 
 
+def thousands(value: float) -> str:
+    """Dollars where there is little room.
+
+    >>> thousands(12_345), thousands(99.5)
+    ('$12.3k', '$0.1k')
+    """
+    return f"${value / 1e3:,.1f}k"
+
+
 def span(one: Effect) -> str:
     """The ends of an interval, in dollars."""
     return f"{dollars(one.low)} to {dollars(one.high)}" if one.n > 1 else "no interval: one seed"
@@ -108,13 +117,14 @@ def summary(story: Story) -> Iterator[str]:
     )
     yield (
         f"{one.false_declines:,} honest payments ({one.rate:.2%}) were declined, worth {dollars(one.false_amount)}; "
-        f"about {one.customers:,.0f} customers left over it. Analysts looked at {one.looks:,} payments in "
+        f"{one.customers:,.1f} customers leave over it, as assumed. Analysts looked at {one.looks:,} payments in "
         f"{one.hours:,.0f} hours."
     )
     if story.bare is not None and story.quarter.whole and story.bare.whole:
         other = story.bare.ledger.total
+        stands = "all of them" if story.plan.controls == set(CONTROLS) else "those that stand"
         yield (
-            f"The same quarter without any control: {dollars(other.lost)} lost. With all of them fraud costs the bank "
+            f"The same quarter without any control: {dollars(other.lost)} lost. With {stands} fraud costs the bank "
             f"{dollars(one.cost)} in all, declined customers and analysts counted."
         )
 
@@ -135,8 +145,8 @@ def table(sums: Sequence[Sums]) -> list[tuple[str, ...]]:
             str(at + 1),
             f"{one.payments:,}",
             f"{one.frauds:,}",
-            dollars(one.attempted),
-            dollars(one.lost),
+            thousands(one.attempted),
+            thousands(one.lost),
             f"{one.false_declines:,}",
             f"{one.rate:.2%}",
             f"{one.hours:,.0f}",
@@ -146,7 +156,10 @@ def table(sums: Sequence[Sums]) -> list[tuple[str, ...]]:
     ]
 
 
-COLUMNS = ("week", "payments", "frauds", "attempted", "lost", "honest declined", "of honest", "hours", "waiting")
+COLUMNS = ("week", "payments", "frauds", "tried", "lost", "declined", "honest", "hours", "waiting")
+"""Of the weekly table: `declined` are honest payments, and `honest` is their share of all honest ones; `hours` are of
+analysts, and `waiting` is what they had not come to at the end of the week.
+"""
 
 
 def _part(story: Story, first: int, last: int) -> Sums | None:
@@ -206,7 +219,8 @@ def _channel(story: Story) -> Iterator[str]:
 
 def _noticed(story: Story, day: int, who: str) -> Iterator[str]:
     """The first incident of the fortnight after a day."""
-    found = [one for one in story.quarter.incidents if day * DAY < one.opened <= (day + 14) * DAY]
+    known = [one for one in story.quarter.incidents if one.source != OUTAGE]
+    found = [one for one in known if day * DAY < one.opened <= (day + 14) * DAY]
     if not found:
         yield f"{who} opened no incident in the fortnight after it."
         return
@@ -289,13 +303,14 @@ def _worth(story: Story) -> Iterator[str]:
     whole = story.trials.overall()
     many = n * (2 + len(CONTROLS) + sum(one.alone is not None for one in story.worths))
     yield (
-        f"{many} small quarters of {plan.days} days with {plan.per_day:,} payments a day ({n} seeds, {plan.per_day * plan.days:,} "
-        f"payments each): with all controls, without one of them, with one layer alone, with none. Together they save "
+        f"{many} small quarters of {plan.days} days with {plan.per_day:,} payments a day, {n} seeds for each set: with "
+        "all controls, without one of them, with one layer alone, with none. Together they save "
         f"{dollars(whole.mean)} ({span(whole)}, 95 % over seeds) of what one of these would cost."
     )
     clear = [one for one in story.worths if one.cost.clear and one.cost.mean > 0]
     if clear:
-        yield f"Leaving out {TITLES[clear[0].control]} costs most: {dollars(clear[0].cost.mean)} ({span(clear[0].cost)})."
+        worst = clear[0]
+        yield f"Leaving out {TITLES[worst.control]} costs most: {dollars(worst.cost.mean)} ({span(worst.cost)})."
     open_ = [one.control for one in story.worths if not one.cost.clear]
     if open_:
         yield f"Of {', '.join(open_)} {n} seeds do not show that leaving them out matters beside the others."

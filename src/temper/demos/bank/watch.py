@@ -103,23 +103,22 @@ class Playbook:
     """
 
     folder: Path
-    _undo: dict[int, list[tuple[str, Response]]] = field(default_factory=dict, init=False)
+    _undo: dict[int, list[Response]] = field(default_factory=dict, init=False)
     _store: Control | None = field(default=None, init=False)
 
     def run(self, incident: Incident, threshold: float, to: float, most: int) -> list[str]:
         """What was done, in words."""
         done = []
         for at, response in enumerate((Threshold(to=to), Quota(per_second=most / DAY, burst=most))):
-            name = f"{incident.id}-{at}"
-            acted = self._acted(response, name, incident, threshold)
+            acted = self._acted(response, incident, threshold)
             if acted.undo is not None:
-                self._undo.setdefault(incident.id, []).append((name, acted.undo))
-                done.append(acted.does)
+                self._undo.setdefault(incident.id, []).append(acted.undo)
+                done.append(acted.does if at == 0 else f"an account may pay {most} times a day")
         return done
 
     def undo(self, incident: Incident) -> list[str]:
         """What it had set is as it was before, the last first; what others have set since then stays."""
-        acted = [self._acted(undo, name, incident, None) for name, undo in reversed(self._undo.pop(incident.id, []))]
+        acted = [self._acted(undo, incident, None) for undo in reversed(self._undo.pop(incident.id, []))]
         return [one.does or one.found for one in acted]
 
     def policy(self) -> dict[str, Any]:
@@ -138,13 +137,13 @@ class Playbook:
             self._store = Control.open(str(self.folder / "control.db"))
         return self._store
 
-    def _acted(self, response: Response, run: str, incident: Incident, threshold: float | None) -> Acted:
+    def _acted(self, response: Response, incident: Incident, threshold: float | None) -> Acted:
         self._opened()
         context = Context(
             serving=Serving(control=str(self.folder / "control.db")),
             parts=(),
             by="playbook",
-            run=run,
+            run=f"incident {incident.id}",
             clock=lambda: incident.opened,
             wait=lambda seconds: None,
             asked=lambda question: True,

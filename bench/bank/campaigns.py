@@ -41,7 +41,8 @@ CONFIDENCE = 0.95
 RESIDUALS = {
     "who does not learn": "fixed",
     "who learns, by itself": "anew",
-    "the larger for each attacker, as told": "known",
+    "the larger of both figures": "larger",
+    "the larger for each attacker, as `temper layers` tells": "known",
 }
 Floats = np.ndarray[Any, Any]
 Told = dict[str, Any]
@@ -68,6 +69,11 @@ def before_the_bank(ground: Ground, seed: int) -> Told:
     assert both.known is not None
     passed = {"fixed": both.fixed, "anew": games(anew, None)[0].fixed, "known": both.known}
     return {name: _told(share(shares[:, -1], CONFIDENCE)) for name, shares in passed.items()}
+
+
+def with_larger(told: Told) -> Told:
+    """The same with the larger of the two figures that were measured apart."""
+    return told | {"larger": max(told["fixed"], told["anew"], key=lambda one: float(one["value"]))}
 
 
 def of_reference(ground: Ground, seed: int) -> Told:
@@ -166,7 +172,7 @@ def bank_tables(ground: Ground, told: dict[str, list[Told]]) -> None:
     if not told.get("reference") or not told.get("bank"):
         return
     counts = np.array([[*one["once"], *one["anew"]] for one in told["reference"]])
-    some, rows = told["bank"], []
+    some, rows = [with_larger(one) for one in told["bank"]], []
     for who, key in RESIDUALS.items():
         true, said = _truth(counts, key), [one[key] for one in some]
         held = [rate([holds(one, true.value + by * true.error) for one in said]) for by in (0, -2, 2)]
@@ -189,7 +195,8 @@ def bank_tables(ground: Ground, told: dict[str, list[Told]]) -> None:
 def _truth(counts: Floats, key: str) -> Expected:
     """Without learning, with it, or the stronger of both."""
     without, learnt = Expected.of(counts[:, 0]), Expected.of(counts[:, 2])
-    return {"fixed": without, "anew": learnt, "known": max(without, learnt, key=lambda one: one.value)}[key]
+    stronger = max(without, learnt, key=lambda one: one.value)
+    return {"fixed": without, "anew": learnt}.get(key, stronger)
 
 
 def adaptive_table(name: str, counts: Floats, some: list[Told]) -> None:

@@ -38,7 +38,9 @@ def main(quick: bool) -> None:
         ("lessons, incidents", f"{len(found.lessons)}, {len(found.incidents)}"),
     ]
     table(f"SIMULATED: {plan.days} days, all layers, two models ({library()}), n 1", ["what", "measured"], rows)
-    goal(f"a quarter of a million payments < {SECONDS:.0f} s on two cores", f"{wall:.0f} s", wall < SECONDS and not quick)
+    goal(
+        f"a quarter of a million payments < {SECONDS:.0f} s on two cores", f"{wall:.0f} s", wall < SECONDS and not quick
+    )
 
 
 if __name__ == "__main__":

@@ -211,6 +211,9 @@ def adaptive_table(name: str, counts: Floats, some: list[Told]) -> None:
         ("success", "n", "without", "with learning", "mean difference [95 %]", "campaigns below"),
         rows,
     )
+    for what, at in (("share", 0), ("dollars", 1)):
+        less = float((counts[:, 2 + at] < counts[:, at]).sum())
+        goal(f"{name}, adaptive below non-adaptive, {what}, in truth, of {len(counts)}", less, 1, "campaigns", digits=0)
     below = sum(one["known"]["value"] < one["fixed"]["value"] for one in some)
     goal(f"{name}, adaptive success told below non-adaptive, of {len(some)}", float(below), 1, "campaigns", digits=0)
 

@@ -143,9 +143,8 @@ class Store:
 
     def documents_of(self, name: str) -> list[dict[str, Any]]:
         """What every finished task of this name found, the first kept first."""
-        with self._reading() as database:
-            rows = database.execute("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", (name,)).fetchall()
-        return [from_json(text) for (text,) in rows]
+        rows = self._every("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", name)
+        return [from_json(row["document"]) for row in rows]
 
     # -- runs -------------------------------------------------------------------------------------------------------
 

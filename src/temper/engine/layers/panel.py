@@ -65,7 +65,9 @@ class Panel:
         names = tuple(name for name in ORDER if (known | stages)[name] or name in as_if)
 
         def make(name: str, given: Mapping[str, Any]) -> ServingStage:
-            stage: ServingStage = parts.STAGES.build(name, {"profile": profile, **written.get(name, {}), **given})
+            stage: ServingStage = parts.room(serving).build(
+                name, {"profile": profile, **written.get(name, {}), **given}
+            )
             return stage
 
         return cls(system=system, serving=serving, model=model, profile=profile, names=names, make=make)

@@ -239,19 +239,3 @@ def _memory(given: Any, system: Protected) -> LastKnown:
     known("fallback.last_known", about, ["columns", "weight", "most"])
     names = about.pop("columns", ())
     return LastKnown(columns=tuple(system.schema.index(name) for name in names), **about)
-
-
-def profile(system: Protected, serving: Serving, model: Served) -> Profile:
-    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path, plugins = Path(serving.profile), detectors(serving)
-    if path.exists():
-        found = Profile.load(path, plugins)
-        if found.columns != system.schema.names:
-            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
-        return found
-    if system.train is None:
-        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x), plugins=plugins)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found.save(path)
-    return found

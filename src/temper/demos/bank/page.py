@@ -147,7 +147,7 @@ def _lost(story: Story) -> Chart:
         for at, one in enumerate(quarter.ledger.weeks)
     ]
     names = [name for name, _ in series]
-    x = _weeks(max(row["week"] for row in rows) + 0.9)
+    x = _weeks(len(story.quarter.ledger.weeks) + 0.9)
     y = alt.Y("value:Q", title="dollars lost", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=4))
     legend, many = alt.Legend(title=None, columns=2), len(names)
     color = alt.Color("who:N", scale=alt.Scale(domain=names, range=list(SERIES[:many])), legend=legend)

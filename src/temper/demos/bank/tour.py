@@ -90,7 +90,8 @@ def _told(console: Any, world: str, plan: Plan, size: Size, folder: Path, worker
     console.rule("temper demo bank: a bank for a quarter (SIMULATED)")
     _introduce(console, plan, world)
     quarter = _run(console, world, plan, "all controls" if plan.controls == set(CONTROLS) else "what is left")
-    bare, trials, worths = None, None, ()
+    bare, trials = None, None
+    worths: tuple[Worth, ...] = ()
     if quarter.whole:
         bare = _run(console, world, replace(plan, controls=frozenset()), "no control at all")
     if bare is not None and bare.whole and plan.controls == set(CONTROLS):

@@ -122,7 +122,8 @@ def test_a_worker_does_what_was_ordered_on_the_model_that_answers(shop, monkeypa
     code, found = job.perform(order, None)
     assert (code, found["verdict"], found["probe"]) == (1, "fail", 1)
     assert "MORE THAN HALF" in found["text"]
-    (shop / "model.py").write_text(MODEL.replace("20.0 * (x[:, 0] - 0.5)", "20.0 * (x[:, 0] + 0.5)"))
+    (shop / "mended.py").write_text(MODEL.replace("(x[:, 0] - 0.5)", "(x[:, 0] + 0.5)"))
+    (shop / "temper.yaml").write_text(YAML.replace("model.py", "mended.py"))
     code, found = job.perform(order, None)
     assert (code, found["verdict"]) == (0, "pass")
     assert "GONE" in found["text"]

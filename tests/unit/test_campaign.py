@@ -19,14 +19,16 @@ from small_gateway import models
 from temper import api
 from temper.api import campaigns
 from temper.config.campaign import campaign_of
+from temper.config.metrics import checked
 from temper.config.reading import read
 from temper.core.campaign import Aim, Attacker, Field, Objective, Rules, Tactic
 from temper.core.errors import ConfigError, TemperError
 from temper.core.measure import Status
-from temper.core.requirement import Verdict
+from temper.core.requirement import Policy, Requirement, Verdict
 from temper.core.seed import Draws
 from temper.core.waged import Turn
 from temper.engine.campaign.door import Ended, Once, Told
+from temper.engine.campaign.figures import USUAL, asked_of
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.planner import Planner
 from temper.engine.campaign.purple import Watchers, gaps, trails, usual
@@ -461,6 +463,15 @@ def test_what_is_no_table_of_two_classes_is_refused(config: Path) -> None:
     system = replace(api.load(config), threshold=None)
     with pytest.raises(TemperError, match="from which score on"):
         campaigns.redteam(system, "quick")
+
+
+def test_a_policy_judges_campaigns_by_what_it_names_and_else_by_the_usual() -> None:
+    named = Requirement(id="few", metric="campaign.passed", at_most=0.05, slice="*")
+    other = Requirement(id="auc", metric="performance.auc", at_least=0.9)
+    assert asked_of(Policy(name="own", requirements=(named, other))).requirements == (named,)
+    assert asked_of(Policy(name="own", requirements=(other,))).requirements == (USUAL,)
+    for metric in ("reached", "share", "passed", "advantage", "detected", "time_to_detect", "passed_uncontained"):
+        checked(Requirement(id=metric, metric=f"campaign.{metric}", at_most=0.5))  # a misspelt one is refused
 
 
 # -- the other side -------------------------------------------------------------------------------------------------

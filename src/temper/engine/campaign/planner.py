@@ -39,8 +39,10 @@ class Planner:
     failed: set[str] = field(default_factory=set)
     version: int = 0
 
-    def chosen(self, objectives: Sequence[Objective], open_: Collection[int], kept: Collection[str], turn: int) -> Arm:
-        """The arm of this turn; raises `LookupError` where none can be played."""
+    def chosen(
+        self, objectives: Sequence[Objective], open_: Collection[int], kept: Collection[str], turn: int
+    ) -> Arm | None:
+        """The arm of this turn; None where none can be played."""
         arms = [
             (at, name)
             for at in sorted(open_)
@@ -50,7 +52,7 @@ class Planner:
             and set(one.needs) <= set(kept)
             and self._awake((at, name))
         ]
-        return max(arms, key=lambda arm: self._drawn(arm, turn), default=None) or self._nobody()
+        return max(arms, key=lambda arm: self._drawn(arm, turn), default=None)
 
     def learn(self, arm: Arm, share: float, cost: float, *, gave: Collection[str]) -> None:
         """What a turn brought: progress and cost as shares of the goal and of the budget, times the turns it has."""
@@ -76,6 +78,3 @@ class Planner:
         record = self._record(arm)
         drawn = self.rng.child(f"{arm[0]}/{arm[1]}").generator(turn).gamma(record.gain)
         return float(drawn / record.cost)
-
-    def _nobody(self) -> Arm:
-        raise LookupError("no technique has anything left to do")

@@ -141,6 +141,8 @@ def _fought(job: Job, chosen: dict[str, Technique], model: Served, journal: Fram
     if job.purple:
         course.turns[:], counts = _watchers(job, model).over(one)
         course.gaps = gaps(course.turns, counts)
+        if job.place is not None:
+            course.gaps += ("what the gateway's own stages saw stands in its ledger and was not asked here",)
     return one
 
 
@@ -283,7 +285,7 @@ def _attacker(job: Job) -> str:
     change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
     accounts = f"{len(one.accounts)} account" + "s" * (len(one.accounts) != 1)
     return (
-        f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, {one.patience:g} days of patience, "
+        f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, patience for {one.patience:g} d, "
         f"{one.held:,} rows of their own, {one.wanted:,} rows to get past"
     )
 

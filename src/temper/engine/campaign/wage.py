@@ -46,32 +46,33 @@ def wage(
     """Play turns; what a stop leaves behind is still a campaign."""
     objectives = ground.campaign.objectives
     planner = Planner(techniques=techniques, rng=rng.child("planner"))
-    budget = max(1, ground.attacker.queries)
-    listener(Event(kind="planned", total=budget, message=f"{len(techniques)} techniques"))
+    budget, told = ground.attacker.queries, 0
     for turn in range(_MOST):
         waiting = [at for at in range(len(objectives)) if at not in course.reached]
-        if not waiting:
-            course.ended = "everything that was sought is reached"
-            return
-        if ground.queries >= ground.attacker.queries:
-            course.ended = f"the attacker's {ground.attacker.queries:,} queries are spent"
+        arm = planner.chosen(objectives, waiting, ground.kept, turn)
+        course.ended = _over(ground, waiting, arm)
+        if course.ended or arm is None:
             return
         try:
-            arm = planner.chosen(objectives, waiting, ground.kept, turn)
             _rested(ground)
             _turn(ground, course, planner, arm, rng.child(f"{turn}/{arm[1]}"))
-        except LookupError as nobody:
-            course.ended = str(nobody)
-            return
         except Ended as end:
             course.ended, course.stopped = end.message, bool(end.fix)
             _seen(ground, course)
             return
-        said = (
-            f"{course.turns[-1].technique}: {ground.queries:,} of {budget:,} queries, {len(ground.got):,} rows passed"
-        )
-        listener(Event(kind="progress", task=said, room="campaign", done=ground.queries, total=budget))
+        if ground.queries - told >= budget / 5:
+            told = ground.queries
+            listener(Event(kind="note", message=f"{told:,} of {budget:,} queries, {len(ground.got):,} rows passed"))
     course.ended = f"{_MOST:,} turns were played"
+
+
+def _over(ground: Ground, waiting: list[int], arm: Arm | None) -> str:
+    """Why there is no next turn, "" where there is."""
+    if not waiting:
+        return "everything that was sought is reached"
+    if ground.queries >= ground.attacker.queries:
+        return f"the attacker's {ground.attacker.queries:,} queries are spent"
+    return "no technique has anything left to do" if arm is None else ""
 
 
 def _rested(ground: Ground) -> None:

@@ -60,6 +60,8 @@ class Story:
         done, days = len(self.quarter.ledger.sums), self.plan.days
         if not self.quarter.whole:
             return f"Broken off: {done} of {days} days were simulated, and no figure speaks of the others."
+        if self.bare is not None and not self.bare.whole:
+            return "Broken off: the same quarter without any control was not finished, and nothing is held against it."
         if self.trials is not None and not self.worths:
             return "Broken off: the small quarters that say what each control is worth were not all run."
         return ""

@@ -12,7 +12,7 @@ from browser.console import ailments, marks, served, tab
 from browser.test_console_access import FAINT, NAMELESS, NONE, OUTLINE
 from temper.config.serving import Serving
 from temper.core.incident import Severity
-from temper.gateway.tables.parts import PARTS
+from temper.guard.serving.parts import PARTS
 from temper.web.responder import Responder
 from unit.test_web_monitoring import keep, window
 from unit.watched_day import filled

@@ -23,7 +23,7 @@ from temper.config.reading import parse
 from temper.core.errors import ConfigError, TemperError
 from temper.gateway.tables.build import opened
 from temper.gateway.tables.deploy import deploy, guard
-from temper.gateway.tables.parts import PARTS
+from temper.guard.serving.parts import PARTS
 from temper.response.context import Context, mark
 from temper.response.playbook import RESPONSES, _playbook, names, playbook
 from temper.response.responses.breaker import Breaker

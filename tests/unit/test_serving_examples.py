@@ -14,7 +14,7 @@ import yaml
 
 from temper.config import serving
 from temper.core.quota import QuotaConfig
-from temper.gateway.tables import parts
+from temper.guard.serving import parts
 from temper.guard.serving.breaker import BreakerConfig
 from temper.guard.serving.concurrency import LimiterConfig
 from temper.guard.serving.stages.anomaly import Anomaly

@@ -17,7 +17,7 @@ import pytest
 from temper.config.serving import Serving
 from temper.core.alert import Alert, Receiver
 from temper.core.incident import Severity
-from temper.gateway.tables.parts import PARTS
+from temper.guard.serving.parts import PARTS
 from temper.store.control.alerts import Found
 from temper.web.responder import Responder
 from unit.web_desk import NOW, Answer, Browser, World

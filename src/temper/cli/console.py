@@ -33,7 +33,7 @@ def command(
     from temper.config.reading import read
     from temper.config.serving import serving_of
     from temper.gateway.log import Signals, logged
-    from temper.gateway.tables.parts import PARTS
+    from temper.guard.serving.parts import PARTS
     from temper.web.serve import serve
 
     how = Signals(form=log_format, level=log_level)

@@ -121,7 +121,7 @@ def _context(config: Path, gateway: str, run: str, yes: bool) -> Context:
     from temper.config.monitor import watch_of
     from temper.config.reading import read
     from temper.gateway.tables.deploy import guard
-    from temper.gateway.tables.parts import PARTS
+    from temper.guard.serving.parts import PARTS
     from temper.response.context import Context
     from temper.response.figures import checked
 

@@ -20,7 +20,6 @@ from temper.gateway.asgi import Receive, Scope, Send, lifespan
 from temper.gateway.events import tell
 from temper.gateway.keys import key_in, loopback
 from temper.gateway.log import Log, Signals, logged
-from temper.gateway.tables import parts
 from temper.gateway.tables.alarms import alarm
 from temper.gateway.tables.app import Client
 from temper.gateway.tables.compared import save
@@ -39,6 +38,7 @@ from temper.gateway.tables.watching import Watching, limits, stages
 from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
 from temper.gateway.upstream.wire import Upstream
+from temper.guard.serving import parts
 from temper.guard.serving.pipeline import Pipeline
 from temper.report.prometheus import Labels
 from temper.store.control import Control

@@ -12,7 +12,7 @@ from temper.core.errors import ConfigError
 from temper.core.measure import Status
 from temper.core.run import Record
 from temper.core.schema import Schema
-from temper.gateway.tables import parts
+from temper.guard.serving import parts
 from temper.store.database import Store
 
 _SHARE = 0.5

@@ -16,8 +16,8 @@ import numpy as np
 
 from temper.core.serving import Answer, Scoring, Source
 from temper.core.stage import Level
-from temper.gateway.tables import parts
 from temper.gateway.tables.compared import Arm, Changes, times
+from temper.guard.serving import parts
 from temper.guard.serving.pipeline import Pipeline, Record, Waiting
 from temper.targets.served import Served
 

@@ -15,7 +15,6 @@ from temper.core.quota import QuotaConfig
 from temper.core.serving import Scoring, Source
 from temper.core.system import Protected
 from temper.core.target import Target
-from temper.gateway.tables import parts
 from temper.gateway.tables.app import About, Client, Tables
 from temper.gateway.tables.audit import Audit
 from temper.gateway.tables.counted import Counted
@@ -26,6 +25,7 @@ from temper.gateway.trace import Spans
 from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
+from temper.guard.serving import parts
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter, LimiterConfig
 from temper.guard.serving.fallback import Chain
@@ -126,7 +126,7 @@ def version(
     """What this system and this guard ask for; what `old` would be the same is taken over as it is, with its memory."""
     kept = Kept(old=old.kept.parts if old else {})
     model = served(system.target, system.data.x, system.threshold)
-    profile = _profile(system, serving, model)
+    profile = parts.profile(system, serving, model)
     options = parts.options_of(serving)
     policy, quota = policy_of(system, serving, profile, model), parts.quota(options)
     pipeline = made(system, serving, profile, model, kept, _audit(system, serving, lasting, model.digest, policy))
@@ -175,7 +175,7 @@ def decider(system: Protected, serving: Serving, kept: Kept) -> tuple[Pipeline, 
         waiting.set_result(-1)
 
     model = served(system.target, system.data.x, system.threshold)
-    profile = _profile(system, serving, model)
+    profile = parts.profile(system, serving, model)
     return made(system, serving, profile, model, kept, unrecorded), policy_of(system, serving, profile, model)
 
 
@@ -362,19 +362,3 @@ def _behind(behind: Behind) -> Upstream:
     headers = {name: filled(text) for name, text in behind.headers.items()}
     wire = V2(output=behind.output, datatype="FP64") if behind.protocol == "v2" else Plain()
     return Upstream(pool=Pool(address=address, headers=headers, most=behind.connections), wire=wire)
-
-
-def _profile(system: Protected, serving: Serving, model: Served) -> Profile:
-    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path, plugins = Path(serving.profile), parts.detectors(serving)
-    if path.exists():
-        found = Profile.load(path, plugins)
-        if found.columns != system.schema.names:
-            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
-        return found
-    if system.train is None:
-        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x), plugins=plugins)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    found.save(path)
-    return found

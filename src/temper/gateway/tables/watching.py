@@ -10,10 +10,10 @@ from temper.config.serving import Serving
 from temper.core.errors import StoreError
 from temper.core.serving import Mode
 from temper.gateway.events import Value, tell
-from temper.gateway.tables import parts
 from temper.gateway.tables.tending import Tending
 from temper.gateway.tables.version import Version
 from temper.gateway.transport import Door
+from temper.guard.serving import parts
 from temper.guard.serving.breaker import Breaker
 from temper.store.ledger.journal import Journal
 

@@ -8,17 +8,21 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from temper.config.serving import Serving
 from temper.core.errors import ConfigError
 from temper.core.quota import QuotaConfig
 from temper.core.review import Ruling
 from temper.core.room import Room
+from temper.core.schema import Schema
 from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
 from temper.guard.serving.pipeline import Layer
+from temper.guard.serving.profile import Profile
 from temper.targets.load import open_target
 from temper.targets.served import Served, served
 
@@ -83,6 +87,21 @@ def bounds(serving: Serving) -> Mode:
     """Whether values outside the bounds of the Schema are refused."""
     known("bounds", options_of(serving).get("bounds", {}), [])
     return mode_of(serving, "bounds")
+
+
+def outside(rows: Any, schema: Schema) -> Any:
+    """Which rows (n,) the door refuses: a value that is missing where none may be, out of its bounds, between two whole
+    numbers, or no word of the vocabulary.
+
+    >>> from temper.core.schema import Column
+    >>> outside(np.array([[1.0], [np.nan], [7.0], [1.5]]), Schema(columns=(Column(name="n", type="integer", high=6.0),)))
+    array([False,  True,  True,  True])
+    """
+    missing, may = np.isnan(rows), np.array([one.missing for one in schema.columns], dtype=bool)
+    whole = np.array([one.discrete for one in schema.columns], dtype=bool)
+    wrong = (missing & ~may) | np.isinf(rows) | (rows < schema.lows) | (rows > schema.highs)
+    wrong |= whole & ~missing & (rows != np.round(rows))
+    return wrong.any(axis=1)
 
 
 def made(kind: Callable[..., Made], name: str, options: Options, **usual: Any) -> Made:
@@ -155,6 +174,22 @@ def review(options: Options) -> tuple[float, float] | None:
     if not (isinstance(grey, list | tuple) and len(grey) == 2 and all(isinstance(one, int | float) for one in grey)):
         raise ConfigError(f"guard.decide.review is {grey!r}", fix="write two scores: review: [0.4, 0.6]")
     return float(grey[0]), float(grey[1])
+
+
+def profile(system: Protected, serving: Serving, model: Served) -> Profile:
+    """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
+    path, plugins = Path(serving.profile), detectors(serving)
+    if path.exists():
+        found = Profile.load(path, plugins)
+        if found.columns != system.schema.names:
+            raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
+        return found
+    if system.train is None:
+        raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x), plugins=plugins)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.save(path)
+    return found
 
 
 def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastKnown | None]:

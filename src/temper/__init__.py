@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from temper.api import Hardening, System, assess, attack, certificates, compare, harden, load, target
     from temper.api.assistants import load_assistant, redteam
+    from temper.api.layers import weigh
     from temper.core.budget import Budget
 
 __version__ = "0.1.0"
@@ -23,11 +24,13 @@ __all__ = [
     "load_assistant",
     "redteam",
     "target",
+    "weigh",
 ]
 _ELSEWHERE = {
     "Budget": "temper.core.budget",
     "load_assistant": "temper.api.assistants",
     "redteam": "temper.api.assistants",
+    "weigh": "temper.api.layers",
 }
 
 

@@ -19,6 +19,7 @@ COMMANDS = (
     "stress",
     "fuzz",
     "redteam",
+    "layers",
     "serve",
     "console",
     "deploy",

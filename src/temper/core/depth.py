@@ -119,10 +119,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """A whole defence. `fixed` and `known` are what gets through all layers, by attempts that were made without them in
-    mind and by those made anew (None where nobody could); `bare` what gets through the model alone, where it is a layer;
-    `unattended` what gets through where no person looks. `stopped` of `tried` actors' attempts at the bare model, made
-    by who knows the guard, are stopped by it: what a risk register takes in. `guard` and `model` are digests.
+    """A whole defence. `fixed` and `known` are what gets through all layers, by attempts that were made without them
+    in mind and by those made anew (None where nobody could); `bare` what gets through the model alone, where it is a
+    layer; `unattended` what gets through where no person looks. Of `tried` actors who get through the bare model and
+    know the guard, it stops `stopped`: what a risk register takes in. `guard` and `model` are digests.
     """
 
     system: str

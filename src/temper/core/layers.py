@@ -66,6 +66,13 @@ class Attempts:
         first = np.where(acts.any(axis=1), acts.argmax(axis=1), -1)
         return first, (first >= 0) & asks[np.arange(len(first)), first]
 
+    def beside(self, other: Attempts) -> Attempts:
+        """These attempts and those of `other`, before the same layers."""
+        names = ("stops", "worth", "actor", "honest")
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        asks = [np.zeros_like(one.stops) if one.asks is None else one.asks for one in (self, other)]
+        return replace(self, **both, asks=np.concatenate(asks))
+
     def of(self, chosen: Array) -> Attempts:
         """Only the attempts that this mask (n,) names."""
         asks = None if self.asks is None else self.asks[chosen]

@@ -92,9 +92,7 @@ def figures_of(layers: int) -> Floats:
     return found
 
 
-def sampled(
-    worth: Callable[[int], float], layers: int, rng: np.random.Generator, rounds: int
-) -> tuple[Floats, Floats]:
+def sampled(worth: Callable[[int], float], layers: int, rng: np.random.Generator, rounds: int) -> tuple[Floats, Floats]:
     """Shapley values (layers,) over `rounds` random orders and their reverses, with standard errors; a set is asked for
     once. Adds up to the worth of all layers always.
 

@@ -11,9 +11,11 @@ import numpy as np
 from temper.core.attack import Scene
 from temper.core.layers import Attempts
 from temper.core.room import Room
-from temper.engine.layers.panel import OF_A_CLIENT, Panel, Session
+from temper.engine.layers.panel import OF_A_CLIENT, PACE, QUOTA, Panel, Session
 from temper.engine.layers.told import Told
 from temper.engine.strike import strike
+from temper.guard.serving import parts
+from temper.guard.serving.quota import Quota
 from temper.targets._array import to_numpy
 
 Rows = np.ndarray[Any, Any]
@@ -45,8 +47,8 @@ class Attackers:
         return 2 * len(self.attacks) + 1
 
     def fixed(self) -> Attempts:
-        """What the attacks find against the bare model, sent to every layer. A row on which nothing was found is sent as
-        it is.
+        """What the attacks find against the bare model, sent to every layer. A row on which nothing was found is sent
+        as it is.
         """
         sent, best = self._found(), np.array(self.scene.x)
         for rows in reversed(sent):
@@ -111,12 +113,26 @@ class Attackers:
 
     def _sessions(self, standing: Any) -> Iterator[tuple[Rows, Session]]:
         """One client per actor where a layer remembers clients, else all of them as one."""
-        names = tuple(name for name in self.panel.names if name in standing)
+        idle = {QUOTA} if self._within_quota else set()
+        names = tuple(name for name in self.panel.names if name in standing and name not in idle)
         if not set(names) & set(OF_A_CLIENT):
             yield np.arange(len(self.actor)), self.panel.session("attackers", names)
             return
         for one in np.unique(self.actor):
             yield np.flatnonzero(self.actor == one), self.panel.session(f"attacker {one}", names)
+
+    @property
+    def _within_quota(self) -> bool:
+        """Whether no actor can ask so much that the quota would ever refuse him or let him wait: then it need not be
+        asked, and all actors can search together.
+        """
+        of_one = int(np.bincount(self.actor).max())
+        most = of_one * len(self.attacks) * ((self.scene.budget.queries or 0) + self.spare)
+        limits = parts.quota(parts.options_of(self.panel.serving))
+        if limits is None or not self.scene.budget.queries:
+            return limits is None
+        quota = Quota(config=limits)
+        return not any(quota.take("", PACE * (at + 1)) for at in range(most))
 
     def _none(self) -> Rows:
         return np.zeros((len(self.actor), len(self.panel.names)), dtype=bool)

@@ -1,4 +1,4 @@
-"""Which sets of layers are worth having: what each lets through and costs, which must not fail, the smallest that holds."""
+"""Which sets of layers are worth having: what each lets through and costs, and the smallest that holds."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def chosen(games: Games, sets: tuple[Standing, ...], limits: Limits) -> Chosen |
 
 def _why(verdict: Verdict, mask: int, games: Games) -> str:
     if verdict is Verdict.FAIL:
-        return "even all layers together break a limit" if mask == games.whole else "its honest requests break the limit"
+        return "all layers together break a limit" if mask == games.whole else "what it refuses breaks the limit"
     if verdict is Verdict.INCONCLUSIVE:
         return "too few actors to say whether it keeps the limits"
     n = len(games.stronger)

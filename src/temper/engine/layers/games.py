@@ -51,7 +51,7 @@ class Games:
 def games(
     attacks: Attempts, against: Against | None, progress: Progress = lambda done, total: None
 ) -> tuple[Games, Attempts | None]:
-    """Both games, and what was attempted anew against all layers.
+    """Both games, and what whoever knows all layers sends them: of each actor what gets further.
 
     Whoever knows the layers may also send what others found, and whoever gets through more layers gets through fewer:
     so an adaptive figure is never below the other one, and no set lets less through than one around it.
@@ -66,11 +66,15 @@ def games(
     empty = Games(layers=attacks.layers, fixed=fixed, known=None)
     if against is None:
         return empty, None
-    passed, whole = np.array(fixed), None
+    passed, whole = np.array(fixed), attacks
     for done, mask in enumerate(range(empty.whole, 0, -1)):
         anew = against(frozenset(empty.names(mask)))
-        whole = anew if mask == empty.whole else whole
-        passed[:, mask] = np.maximum(passed[:, mask], _through(anew, empty.names(mask), actors))
+        through = _through(anew, empty.names(mask), actors)
+        if mask == empty.whole:
+            better = actors[through >= passed[:, mask]]
+            mine, theirs = (np.isin(one.actor, better) for one in (anew, attacks))
+            whole = anew.of(mine).beside(attacks.of(~theirs))
+        passed[:, mask] = np.maximum(passed[:, mask], through)
         progress(done + 1, empty.whole)
     return Games(layers=attacks.layers, fixed=fixed, known=upward(passed)), whole
 

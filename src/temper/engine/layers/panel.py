@@ -1,4 +1,4 @@
-"""The layers of a table model's guard, each asked by itself: the very stages that the gateway asks, one after another."""
+"""The layers of a table model's guard, each asked by itself: the very stages that the gateway asks."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,9 @@ from temper.core.depth import Depth, Limits
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.layers import Attempts
-from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.core.target import Access
 from temper.core.threat import Actor
-from temper.engine.identity import digest_of
+from temper.engine.identity import data_digest, digest_of, folders_digest, library_versions, schema_digest
 from temper.engine.layers.attempting import Attackers, attacks_of
 from temper.engine.layers.choose import Prices
 from temper.engine.layers.honest import honest, seconds
@@ -35,6 +32,7 @@ Rows = np.ndarray[Any, Any]
 TASK, FORMAT = "layers", "temper.depth"
 EFFORTS = {"quick": (40, 500), "standard": (120, 2_000), "deep": (400, 10_000)}
 """Rows that are attacked, and honest ones, at most."""
+_OWN = ("core", "kernels", "detectors", "targets", "guard/serving", "engine/layers")
 _EACH = 4
 """Rows of one attacker."""
 _BY_SCORES, _BY_LABELS = ("evasion.coordinate", "evasion.moeva"), ("evasion.hopskipjump",)
@@ -86,7 +84,7 @@ def _measured(system: Protected, order: Order, listener: Listener) -> Depth:
     def told(done: int, total: int) -> None:
         listener(Event(kind="progress", task="layers", room="layers", done=done, total=total, share=done / total))
 
-    found = weighed(_joined(fixed, many), attackers.known, terms, told)
+    found = weighed(fixed.beside(many), attackers.known, terms, told)
     unit = system.schema.names[attackers.stake] if attackers.stake is not None else "attempts"
     return replace(
         found,
@@ -104,8 +102,8 @@ def _measured(system: Protected, order: Order, listener: Listener) -> Depth:
 
 
 def _attackers(panel: Panel, order: Order) -> Attackers:
-    """Rows of what the system looks for, dealt to actors as they stand beside each other in the table, so that what came
-    together is one actor's.
+    """Rows of what the system looks for, dealt to actors as they stand beside each other in the table, so that what
+    came together is one actor's.
     """
     system, most = panel.system, EFFORTS[order.suite][0]
     rows = np.flatnonzero(np.asarray(system.data.y) == 1)
@@ -173,21 +171,18 @@ def _prices(panel: Panel, order: Order, fixed: Attempts) -> Prices | None:
     return Prices(refused=refused or 0.0, asked=order.asked or 0.0, loss=worth, attacks=share)
 
 
-def _joined(first: Attempts, second: Attempts) -> Attempts:
-    names = ("stops", "worth", "actor", "honest", "asks")
-    both = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
-    return Attempts(layers=first.layers, **both)
-
-
 def _notes(panel: Panel, order: Order, attackers: Attackers) -> list[str]:
     """What the figures do not show."""
     shadow = [name for name, mode, _ in panel.serving.stages if mode.value == "shadow" and name not in order.as_if]
     told = [f"{', '.join(shadow)} only looks on (shadow) and is no layer"] if shadow else []
     told += [f"{', '.join(order.as_if)} counts here as if it acted"] if order.as_if else []
-    told += [f"{name} failed on {many} requests, which count as stopped" for name, many in panel.crashed.items() if many]
+    told += [
+        f"{name} failed on {many} requests, which count as stopped" for name, many in panel.crashed.items() if many
+    ]
     return [
         *told,
         "people are taken to recognise every case that they are handed: how many they do is in no figure",
+        "what works against the bare model may have been found elsewhere: whoever knows the guard is taken to have it",
         f"rows are dealt to {len(np.unique(attackers.actor))} actors as they stand in the table: nobody knows who was "
         "behind them",
         "breaker, limiter, known rows and fallback act by the moment: drills measure them",
@@ -196,18 +191,7 @@ def _notes(panel: Panel, order: Order, attackers: Attackers) -> list[str]:
 
 def _key(system: Protected, order: Order) -> str:
     """Everything it depends on."""
-    rows = Draws(order.seed, system.name).integer()
-    parts = (system.target.digest, system.stakes.guard, system.threshold, system.schema.names, str(system.schema))
-    data = (system.data.x.tobytes(), np.asarray(system.data.y).tobytes())
-    return digest_of(TASK, repr(order), *map(repr, parts), rows, attacks_digest(), *(hash_of(one) for one in data))
-
-
-def hash_of(content: bytes) -> str:
-    """SHA-256 of bytes."""
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
-
-
-def suited(names: Sequence[str], access: Access) -> None:
-    """Refuse attacks that need more than what is told."""
+    rows = (data_digest(system.data), data_digest(system.train), schema_digest(system))
+    actors = [str(asdict(one)) for one in system.actors]
+    said = (system.target.digest, system.stakes.guard, repr(system.threshold), repr(system.cost), actors, repr(order))
+    return digest_of(TASK, rows, said, attacks_digest(), folders_digest(*_OWN), library_versions())

@@ -49,6 +49,7 @@ def weighed(
     last, rng = sets[-1], Draws(terms.seed, "layers")
     bare = both.mask([MODEL])
     stopped, tried = _stopped(both, bare) if bare and both.known is not None else (0, 0)
+    traffic = ((FIXED, attacks), (KNOWN, anew), (HONEST, honest))
     return Depth(
         system="",
         layers=tuple(_layers(both, honest, terms, rng)),
@@ -64,7 +65,7 @@ def weighed(
         sets=sets,
         failing=failing(sets, limits),
         chosen=chosen(both, sets, limits),
-        flows=tuple(_flow(name, one) for name, one in ((FIXED, attacks), (KNOWN, anew), (HONEST, honest)) if one),
+        flows=tuple(_flow(name, one) for name, one in traffic if one is not None and len(one.worth)),
         stopped=stopped,
         tried=tried,
         attempts=len(attacks.worth),
@@ -92,7 +93,7 @@ def _worths(passed: Rows | None, limits: Limits, rng: Draws) -> list[Worth]:
     if passed is None:
         return []
     many = passed.shape[1].bit_length() - 1
-    kinds = np.split((1.0 - passed) @ figures_of(many), 3, axis=1)
+    kinds = np.split(((1.0 - passed) @ figures_of(many)).clip(0.0, 1.0), 3, axis=1)  # rounding goes below nothing
     told = []
     for step, values in enumerate(kinds):
         drawn = rng.child("actors").generator(step)
@@ -117,30 +118,38 @@ def _unasking(attacks: Attempts) -> tuple[str, ...]:
 
 
 def _pairs(attacks: Attempts, rng: Draws) -> tuple[Pair, ...]:
-    """Layers that miss the same attempts; of those that one layer alone misses or none does nothing can be told."""
+    """Layers that miss the same attempts; of one that misses all or nothing, nothing can be told."""
     worthy = attacks.of(attacks.worth > 0)
-    names = attacks.layers
-    found = joint_misses(~worthy.stops, worthy.actor, rng.child("pairs").generator())
+    some = np.flatnonzero(worthy.stops.any(axis=0) & ~worthy.stops.all(axis=0))
+    names = [attacks.layers[at] for at in some]
+    found = joint_misses(~worthy.stops[:, some], worthy.actor, rng.child("pairs").generator())
     return tuple(
-        Pair(first=names[one.first], second=names[one.second], seen=one.seen, by_chance=one.by_chance, p=one.p, found=one.found)
+        Pair(
+            first=names[one.first],
+            second=names[one.second],
+            seen=one.seen,
+            by_chance=one.by_chance,
+            p=one.p,
+            found=one.found,
+        )
         for one in found
     )
 
 
 def _flow(name: str, attempts: Attempts) -> Flow:
-    """Where this traffic ends, by worth."""
+    """Where this traffic ends, by worth; each actor counts once, an honest request like any other."""
     first, asked = attempts.met(attempts.layers)
-    total = float(attempts.worth.sum())
-
-    def part(mask: Rows) -> float:
-        return float(attempts.worth[mask].sum()) / total if total else 0.0
-
+    place = np.unique(attempts.actor, return_inverse=True)[1]
+    tried = np.bincount(place, weights=attempts.worth)
+    mine = 1.0 if attempts.honest.all() else np.divide(1.0, tried, out=np.zeros(len(tried)), where=tried > 0)[place]
+    weight = attempts.worth * mine
+    weight = weight / max(float(weight.sum()), 1e-300)
     places = range(len(attempts.layers))
     return Flow(
         name=name,
-        stopped=tuple(part((first == at) & ~asked) for at in places),
-        asked=tuple(part((first == at) & asked) for at in places),
-        through=part(first < 0),
+        stopped=tuple(float(weight[(first == at) & ~asked].sum()) for at in places),
+        asked=tuple(float(weight[(first == at) & asked].sum()) for at in places),
+        through=float(weight[first < 0].sum()),
         n=len(attempts.worth),
-        worth=total,
+        worth=float(attempts.worth.sum()),
     )

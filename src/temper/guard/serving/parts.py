@@ -94,7 +94,8 @@ def outside(rows: Any, schema: Schema) -> Any:
     numbers, or no word of the vocabulary.
 
     >>> from temper.core.schema import Column
-    >>> outside(np.array([[1.0], [np.nan], [7.0], [1.5]]), Schema(columns=(Column(name="n", type="integer", high=6.0),)))
+    >>> schema = Schema(columns=(Column(name="n", type="integer", high=6.0),))
+    >>> outside(np.array([[1.0], [np.nan], [7.0], [1.5]]), schema)
     array([False,  True,  True,  True])
     """
     missing, may = np.isnan(rows), np.array([one.missing for one in schema.columns], dtype=bool)

@@ -19,8 +19,8 @@ from temper.core.errors import ConfigError
 from temper.core.serving import Mode
 from temper.core.stage import Decision, Level
 from temper.gateway.tables import app as app_module
-from temper.guard.serving import parts
 from temper.gateway.tables.build import Gateway, opened
+from temper.guard.serving import parts
 from temper.guard.serving import pipeline as pipeline_module
 from temper.guard.serving.breaker import Breaker
 from temper.guard.serving.concurrency import Limiter

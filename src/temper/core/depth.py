@@ -122,7 +122,8 @@ class Depth:
     """A whole defence. `fixed` and `known` are what gets through all layers, by attempts that were made without them
     in mind and by those made anew (None where nobody could); `bare` what gets through the model alone, where it is a
     layer; `unattended` what gets through where no person looks. Of `tried` actors who get through the bare model and
-    know the guard, it stops `stopped`: what a risk register takes in. `guard` and `model` are digests.
+    know the guard, it stops `stopped`: what a risk register takes in. `as_if` are layers that do not act and were
+    measured as if they did. `guard` and `model` are digests.
     """
 
     system: str
@@ -147,6 +148,7 @@ class Depth:
     honest: int = 0
     queries: int = 0
     attacks: tuple[str, ...] = ()
+    as_if: tuple[str, ...] = ()
     unit: str = "attempts"
     guard: str = ""
     model: str = ""

@@ -104,6 +104,12 @@ class Store:
             rows = database.execute("SELECT key, name, document, arrays FROM tasks ORDER BY rowid")
             yield from ((key, name, said.of_task(text, arrays)) for key, name, text, arrays in rows)
 
+    def documents_of(self, name: str) -> list[dict[str, Any]]:
+        """What every finished task of this name found, the first kept first."""
+        with self._reading() as database:
+            rows = database.execute("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", (name,)).fetchall()
+        return [from_json(text) for (text,) in rows]
+
     # -- runs -------------------------------------------------------------------------------------------------------
 
     def next_run_id(self) -> str:

@@ -175,8 +175,8 @@ class Session:
         found = np.empty(len(rows))
         for at in range(len(rows)):
             self._now += PACE
-            wait = 0.0 if self._quota is None else self._quota.take(self.client, self._now)
-            if 0 < wait <= PATIENCE and self._quota is not None:
+            until, wait = self._now + PATIENCE, 0.0 if self._quota is None else self._quota.take(self.client, self._now)
+            while self._quota is not None and 0 < wait <= until - self._now:
                 self._now += wait
                 wait = self._quota.take(self.client, self._now)
             found[at] = np.inf if wait else self._now

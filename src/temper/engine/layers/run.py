@@ -23,13 +23,13 @@ from temper.engine.layers.attempting import Attackers, attacks_of
 from temper.engine.layers.choose import Prices
 from temper.engine.layers.honest import honest, seconds
 from temper.engine.layers.panel import Panel
+from temper.engine.layers.stopped import FORMAT, TASK
 from temper.engine.layers.weigh import Terms, weighed
 from temper.store.attacks import attacks_digest
 from temper.store.codec import unwrap, wrap
 from temper.store.database import Store
 
 Rows = np.ndarray[Any, Any]
-TASK, FORMAT = "layers", "temper.depth"
 EFFORTS = {"quick": (40, 500), "standard": (120, 2_000), "deep": (400, 10_000)}
 """Rows that are attacked, and honest ones, at most."""
 _OWN = ("core", "kernels", "detectors", "targets", "guard/serving", "engine/layers")
@@ -92,6 +92,7 @@ def _measured(system: Protected, order: Order, listener: Listener) -> Depth:
         layers=tuple(replace(one, crashed=panel.crashed[one.name]) for one in found.layers),
         queries=attackers.queries,
         attacks=tuple(name for name, _ in attackers.attacks),
+        as_if=order.as_if,
         unit=unit,
         guard=system.stakes.guard,
         model=system.target.digest,

@@ -19,6 +19,7 @@ from temper.config.reading import read
 from temper.config.serving import serving_of
 from temper.core.errors import TemperError
 from temper.core.requirement import Verdict
+from temper.core.risk import Stopping
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.engine.layers.honest import honest

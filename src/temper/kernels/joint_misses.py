@@ -43,6 +43,8 @@ def joint_misses(
     >>> both[0].seen, both[0].by_chance, both[0].found
     (0.5, 0.25, True)
     """
+    if misses.shape[1] < 2:
+        return ()
     _, place, sizes = np.unique(actor, return_inverse=True, return_counts=True)
     shares = np.stack([np.bincount(place, weights=column) for column in misses.T], axis=1) / sizes[:, None]
     orders = np.argsort(rng.random((replicates, len(sizes))), axis=1)

@@ -13,6 +13,7 @@ from temper.core.layers import Attempts
 from temper.core.requirement import Verdict
 from temper.engine.layers.games import Games, burden, share
 from temper.kernels.coalitions import front, least
+from temper.kernels.few_actors import over_actors
 
 Rows = np.ndarray[Any, Any]
 _HALVES = 8
@@ -37,28 +38,35 @@ class Prices:
 
 
 def standings(
-    games: Games, honest: Attempts, limits: Limits, seconds: Mapping[str, float], prices: Prices | None
+    games: Games,
+    honest: Attempts,
+    limits: Limits,
+    seconds: Mapping[str, float],
+    prices: Prices | None,
+    rng: np.random.Generator,
 ) -> tuple[Standing, ...]:
-    """Every set of layers by its number, the empty one first; those on the front are beaten by no other."""
-    found = [_standing(games, mask, honest, limits, seconds, prices) for mask in range(games.whole + 1)]
-    costs = [(one.residual.value, one.refused.value, one.asked.value, one.seconds) for one in found]
-    best = front(np.array(costs))
+    """Every set of layers by its number, the empty one first; those on the front are beaten by no other. Each interval
+    is by itself; that of all layers is the exact one.
+    """
+    low, high = over_actors(games.stronger, (0.0, 1.0), rng, confidence=limits.confidence)
+    means = games.stronger.mean(axis=0)
+    through = [_share(one, len(games.stronger)) for one in zip(means, low, high, strict=True)]
+    through[-1] = share(games.stronger[:, -1], limits.confidence)
+    found = []
+    for mask, residual in enumerate(through):
+        names = games.names(mask)
+        refused, asked = burden(honest, names, limits.confidence)
+        price = None if prices is None else prices.thousand(residual.value, refused.value, asked.value)
+        took = sum(seconds.get(name, 0.0) for name in names)
+        parts = {"residual": residual, "refused": refused, "asked": asked, "seconds": took, "price": price}
+        found.append(Standing(layers=names, **parts))
+    best = front(np.array([(one.residual.value, one.refused.value, one.asked.value, one.seconds) for one in found]))
     return tuple(replace(one, front=bool(kept)) for one, kept in zip(found, best, strict=True))
 
 
-def _standing(
-    games: Games, mask: int, honest: Attempts, limits: Limits, seconds: Mapping[str, float], prices: Prices | None
-) -> Standing:
-    names, residual = games.names(mask), share(games.stronger[:, mask], limits.confidence)
-    refused, asked = burden(honest, names, limits.confidence)
-    return Standing(
-        layers=names,
-        residual=residual,
-        refused=refused,
-        asked=asked,
-        seconds=sum(seconds.get(name, 0.0) for name in names),
-        price=None if prices is None else prices.thousand(residual.value, refused.value, asked.value),
-    )
+def _share(ends: tuple[float, float, float], n: int) -> Share:
+    value, low, high = map(float, ends)
+    return Share(value=value, low=low, high=high, n=n)
 
 
 def failing(sets: tuple[Standing, ...], limits: Limits) -> tuple[Failing, ...]:

@@ -45,8 +45,9 @@ def weighed(
     """
     attacks, honest, limits = attempts.of(~attempts.honest), attempts.of(attempts.honest), terms.limits
     both, anew = games(attacks, against, progress)
-    sets = standings(both, honest, limits, terms.seconds, terms.prices)
-    last, rng = sets[-1], Draws(terms.seed, "layers")
+    rng = Draws(terms.seed, "layers")
+    sets = standings(both, honest, limits, terms.seconds, terms.prices, rng.child("sets").generator())
+    last = sets[-1]
     bare = both.mask([MODEL])
     stopped, tried = _stopped(both, bare) if bare and both.known is not None else (0, 0)
     traffic = ((FIXED, attacks), (KNOWN, anew), (HONEST, honest))

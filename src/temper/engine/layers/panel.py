@@ -123,6 +123,10 @@ class Session:
         self.asked += len(rows)
         return Heard(levels=levels, scores=scores)
 
+    def rest(self) -> None:
+        """Ask nothing for as long as anybody waits, so that what is held for a while is held no more."""
+        self._now += PATIENCE
+
     def stage(self, name: str) -> ServingStage:
         """One of the standing stages."""
         return self._stages[name]

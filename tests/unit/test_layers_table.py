@@ -125,7 +125,7 @@ def test_what_the_layers_say_is_what_the_gateway_decides(panel, system):
 
 def test_a_layer_that_crashes_stops_the_request_and_is_counted(panel, system, monkeypatch):
     broken = _panel(system)
-    stage = type(broken.session("x").stage("anomaly"))
+    stage = type(broken.session("x").stages["anomaly"])
     usual = stage.check
 
     def check(self, scoring):

@@ -22,7 +22,8 @@ def _runs(path: Path) -> bool:
 OURS = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening", "held_out", "planted")
 ROOMS = (
     *("evasion", "poisoning", "extraction", "inversion", "artifact", "injection", "guard"),
-    *("stress", "load", "fuzz", "chaos", "monitoring", "governance", "console", "validation", "bank"),
+    *("stress", "load", "fuzz", "chaos", "monitoring", "governance", "console", "validation"),
+    *("campaign", "layers", "bank", "fleet", "store"),
 )
 PEERS = tuple(
     f"{room}.{path.stem}" for room in ROOMS for path in sorted((ROOT / "bench" / room).glob("[a-z]*.py")) if _runs(path)

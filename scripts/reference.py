@@ -1,7 +1,7 @@
 """Write docs/reference from the plugins, the command line and the public names, and the questions of docs/lifecycle
 from their data.
 
-python scripts/reference.py            write the four pages there, and the questions on each page
+python scripts/reference.py            write the pages there, the lifecycle's picture, and the questions on each page
 python scripts/reference.py --check    write nothing; 1 if a page is not what would be written
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from temper.core.docstring import paragraphs, prose
 from temper.core.room import Room
+from temper.learn.lifecycle import picture
 from temper.learn.page import with_questions
 from temper.learn.shelf import Concept, shelf
 
@@ -54,9 +55,12 @@ def main(words: list[str]) -> int:
         DOCS / "cli.md": commands,
         DOCS / "python.md": public,
         DOCS / "fraud_demo.md": demo,
+        DOCS / "openapi.json": control_plane,
+        ROOT / "docs" / "pictures" / "lifecycle.svg": picture,
         **{ROOT / one.page: partial(asked, one) for one in shelf() if (ROOT / one.page).is_file()},
     }
     if "--check" not in words:
+        (ROOT / "docs" / "pictures").mkdir(parents=True, exist_ok=True)
         DOCS.mkdir(parents=True, exist_ok=True)
         for path, page in pages.items():
             path.write_text(page(), encoding="utf-8")
@@ -85,6 +89,14 @@ def demo() -> str:
     rows = [f"| {name} | {_told(expected, f'before {name}')} | {_told(expected, f'after {name}')} |" for name in names]
     head = ["| figure (rows) | before | after hardening |", "|---|---|---|"]
     return "\n".join([NOTE, "# The fraud demo's expected figures\n", _DEMO, *head, *rows, ""])
+
+
+def control_plane() -> str:
+    """What programs may ask of a console, as an OpenAPI document."""
+    from temper.web.rest.openapi import document
+    from temper.web.rest.table import RESOURCES
+
+    return json.dumps(document(RESOURCES), indent=1) + "\n"
 
 
 def asked(concept: Concept) -> str:
@@ -133,7 +145,18 @@ def public() -> str:
         "## What they give back\n": given,
     }
     parts = [NOTE, *(part for head, found in heads.items() for part in (head, *_names(found)))]
-    return "\n".join(parts)
+    return "\n".join([*parts, *_by_command()])
+
+
+def _by_command() -> Iterator[str]:
+    from temper.api import by_command
+
+    yield "## By command\n"
+    yield f"{' '.join((by_command.__doc__ or '').split())}\n"
+    yield from ("| command | Python |", "|---|---|")
+    for command, where in sorted(by_command.BY_COMMAND.items()):
+        yield f"| `temper {command}` | `{where}` |"
+    yield ""
 
 
 def _names(found: dict[str, Any]) -> Iterator[str]:
@@ -186,7 +209,10 @@ def _argument(one: inspect.Parameter) -> str:
 def _plugin(name: str, plugin: type[Any]) -> str:
     lines = [f"### {name}\n", *(f"{paragraph}\n" for paragraph in prose(plugin))]
     needs = getattr(plugin, "needs", None)
-    if needs is not None:
+    if isinstance(needs, tuple):
+        gives = ", ".join(plugin.gives) or "nothing"
+        lines.append(f"{plugin.tactic.word.capitalize()}. Needs: {', '.join(needs) or 'nothing'}. Gives: {gives}.\n")
+    elif needs is not None:
         lines.append(f"Needs: {needs.words()}.\n")
     options = [field for field in dataclasses.fields(plugin) if field.init]
     if options:

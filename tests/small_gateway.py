@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from temper.store.ledger import record as lines
 from temper.store.ledger.verify import records
 
 COLUMNS = ("a", "b", "c")
+PROFILE = ".temper/profile.npz"
 GUARD = "guard:\n  open: true\n  deadline_ms: 2000\n"
 YAML = """system: {{name: small}}
 model: {{path: model.json, kind: probabilities, threshold: {threshold}}}
@@ -41,9 +44,19 @@ def _learnt() -> dict[str, bytes]:
     boosters = {
         name: xgboost.train(settings, xgboost.DMatrix(x, y), rounds) for name, rounds in (("model", 20), ("next", 25))
     }
-    return {"test.csv": "\n".join(rows).encode()} | {
-        f"{name}.json": bytes(booster.save_raw("json")) for name, booster in boosters.items()
-    }
+    files = {f"{name}.json": bytes(booster.save_raw("json")) for name, booster in boosters.items()}
+    return _profiled({"test.csv": "\n".join(rows).encode()} | files)
+
+
+def _profiled(files: dict[str, bytes]) -> dict[str, bytes]:
+    """With the guard's profile of these rows: to fit it takes most of the time in which a gateway opens."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        written(folder)
+        opened(folder / "temper.yaml").close()
+        return files | {PROFILE: (folder / PROFILE).read_bytes()}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +64,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two versions of a small model, and the rows they learnt from."""
     folder = tmp_path_factory.mktemp("models")
     for name, content in _learnt().items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
     return folder
 
@@ -58,8 +72,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(models: Path, tmp_path: Path) -> Path:
     """A system of its own."""
-    for file in models.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+    copytree(models, tmp_path, dirs_exist_ok=True)
     written(tmp_path)
     return tmp_path
 

@@ -20,6 +20,7 @@ LONG = {
 VAGUE = re.compile(r"(^|_)(utils?|common|misc|helpers?|stuff|base)(_|$)")
 VAGUE_CLASS = re.compile(r"(Manager|Helper|Utils?|Processor|Handler|Base)$|^Base[A-Z]")
 VERBS = {
+    "attacks/technique": "play",
     "attacks": "run",
     "judges": "judge",
     "stress": "apply",

@@ -26,6 +26,7 @@ from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
 from conformance.culprits import stressor_unstructured as unstructured
 from conformance.culprits import target as targets
+from conformance.culprits import technique as techniques
 from conformance.culprits import told as conversations
 from temper.testing import (
     attack,
@@ -53,6 +54,7 @@ from temper.testing import (
     stressor_unstructured,
     struck,
     target,
+    technique,
     told,
 )
 from temper.testing.law import LawBroken
@@ -83,6 +85,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("extraction", extraction.LAWS, payload.EXTRACTION, payload.INNOCENT_EXTRACTION),
     ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
     ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
+    ("technique", technique.LAWS, techniques.BITES, techniques.INNOCENT),
     ("fault.wire", fault.WIRE, faults.WIRE, faults.Late),
     ("fault.scores", fault.SCORES, faults.SCORES, faults.Halved),
     ("struck", struck.LAWS, faults.HOST, faults.Still),

@@ -40,6 +40,7 @@ from temper.testing import (
     stressor,
     stressor_unstructured,
     struck,
+    technique,
     told,
 )
 from temper.testing.law import LawBroken, sealed
@@ -53,6 +54,7 @@ FAMILIES = {
     "extraction": extraction.LAWS,
     "inversion": inversion.LAWS,
     "injection": injection.LAWS,
+    "technique": technique.LAWS,
 }
 # Where a law cannot hold, and why. Each is expected to fail: one that holds again is an error.
 _SLOPES = "it follows slopes from the clean row and draws nothing"
@@ -102,6 +104,10 @@ EXEMPT: dict[tuple[str, str], str] = {
 }
 
 
+LONG = ("evasion.transfer", "evasion.tree_nearest", "poisoning.clean_label_trigger")
+"""Plugins whose laws take seconds each: `make slow` holds them to the laws of their room."""
+
+
 def pairs(room: str, laws: Callable[[str], tuple[Law, ...]]) -> list[Any]:
     """Every plugin of a room with every law of it; exemptions are strict expected failures."""
     return [_pair(name, law) for name in Room(f"temper.{room}").names() for law in laws(name)]
@@ -110,7 +116,8 @@ def pairs(room: str, laws: Callable[[str], tuple[Law, ...]]) -> list[Any]:
 def _pair(name: str, law: Law) -> Any:
     reason = EXEMPT.get((name, law.__name__))
     marks = [pytest.mark.xfail(raises=LawBroken, strict=True, reason=reason)] if reason else []
-    marks += [pytest.mark.slow] if name.startswith("host.") else []  # they stop and kill processes
+    long = name in LONG and law not in plugin.LAWS
+    marks += [pytest.mark.slow] if name.startswith("host.") or long else []  # the first stop and kill processes
     return pytest.param(name, law, id=f"{name}-{law.__name__}", marks=marks)
 
 

@@ -1,4 +1,4 @@
-"""The bank's quarter (SIMULATED): money is conserved, truth is not read early, fraudsters learn, controls do their part."""
+"""The bank's quarter (SIMULATED): money is conserved, truth is not read early, controls do their part."""
 
 from __future__ import annotations
 
@@ -181,14 +181,17 @@ def test_without_lessons_the_first_models_stay(quarter: Quarter) -> None:
 
 def test_without_any_control_everything_goes_through() -> None:
     total = ran(replace(PLAN, controls=frozenset())).ledger.total
-    assert total.stopped == 0.0 and total.false_declines == 0
+    assert total.stopped == 0.0
+    assert total.false_declines == 0
     assert total.lost == pytest.approx(total.attempted)
 
 
 def test_watching_opens_an_incident_for_the_outage_and_the_playbook_is_taken_back(tmp_path: Path) -> None:
     book, one = Playbook(folder=tmp_path), incident()
     did = book.run(one, threshold=0.5, to=0.2, most=3)
-    assert len(did) == 2 and book.policy()["threshold"] == 0.2 and book.policy()["quota"]["burst"] == 3
+    assert len(did) == 2
+    assert book.policy()["threshold"] == 0.2
+    assert book.policy()["quota"]["burst"] == 3
     book.undo(one)
     assert not book.policy()
     book.close()
@@ -235,17 +238,23 @@ def test_people_have_little_time() -> None:
     desk = Desk(draws=Draws(0, "test"), most=2)
     none = np.zeros(0, dtype=bool)
     first = desk.work(0, np.ones(4, dtype=bool), np.array([1.0, 9.0, 5.0, 2.0]), np.array([True, False, True, True]))
-    assert first.place.tolist() == [1, 2] and first.fraud.tolist() == [False, True] and first.waiting == 2
+    assert first.place.tolist() == [1, 2]
+    assert first.fraud.tolist() == [False, True]
+    assert first.waiting == 2
     second = desk.work(1, none, np.zeros(0), none)
-    assert second.place.tolist() == [3, 0] and second.waiting == 0
+    assert second.place.tolist() == [3, 0]
+    assert second.waiting == 0
     desk.work(2, np.ones(5, dtype=bool), np.arange(5.0), np.ones(5, dtype=bool))
     late = desk.work(3, np.ones(2, dtype=bool), np.array([90.0, 91.0]), np.ones(2, dtype=bool))
-    assert late.late_place.tolist() == [0, 1, 2] and late.place.tolist() == [1, 0]
+    assert late.late_place.tolist() == [0, 1, 2]
+    assert late.place.tolist() == [1, 0]
 
 
 def test_more_reports_than_usual_are_told() -> None:
     calm = [20, 18, 23, 19, 21, 20, 22, 17] * 2
-    assert surges([*calm, 90]) and not surges([*calm, 24]) and not surges([90])
+    assert surges([*calm, 90])
+    assert not surges([*calm, 24])
+    assert not surges([90])
 
 
 def test_an_unknown_control_is_named() -> None:
@@ -275,12 +284,15 @@ def test_trials_go_on_where_they_were_broken_off(tmp_path: Path, monkeypatch: py
     again = Trials(**options)
     again.run(1)
     assert not {(p.seed, p.controls) for p in first} & {(p.seed, p.controls) for p in asked}
-    assert len(again.worths()) == len(CONTROLS) and again.worths()[0].cost.n == 2
+    assert len(again.worths()) == len(CONTROLS)
+    assert again.worths()[0].cost.n == 2
 
 
 def test_an_effect_has_the_interval_of_its_pairs() -> None:
     found = effect([0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0])
-    assert found.mean == 2.5 and found.low == pytest.approx(0.446, abs=1e-3) and found.n == 4
+    assert found.mean == 2.5
+    assert found.low == pytest.approx(0.446, abs=1e-3)
+    assert found.n == 4
 
 
 # -- the story ------------------------------------------------------------------------------------------------------
@@ -293,7 +305,8 @@ def test_what_the_keyboard_breaks_off_says_so() -> None:
 
     part = ran(replace(PLAN, controls=frozenset({"rules"})), listener=stops)
     story = Story(quarter=part, bare=None, trials=None, worths=(), models="none")
-    assert not part.whole and "3 of 10 days" in story.missing
+    assert not part.whole
+    assert "3 of 10 days" in story.missing
     assert json.loads(document(story))["missing"] == story.missing
 
 
@@ -302,6 +315,9 @@ def test_the_story_is_told_in_chapters_and_says_that_it_is_simulated(quarter: Qu
     assert [one.key for one in chapters(story)] == ["calm", "learn", "outage", "models", "incidents"]
     assert len(list(summary(story))) == 3
     page = render(story)
-    assert page.count("SIMULATED") >= 5 and "<script" not in page and "https:" not in page
+    assert page.count("SIMULATED") >= 5
+    assert "<script" not in page
+    assert "https:" not in page
     told = json.loads(document(story))
-    assert told["simulated"] and told["total"]["lost"] == pytest.approx(quarter.ledger.total.lost)
+    assert told["simulated"]
+    assert told["total"]["lost"] == pytest.approx(quarter.ledger.total.lost)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from small_gateway import GUARD, folder, gateway, models, written
+from small_gateway import GUARD, PROFILE, folder, gateway, models, written
 from temper.core.errors import StoreError, TemperError
 from temper.gateway.tables.build import Gateway, opened
 from temper.gateway.upstream.connection import UpstreamError
@@ -77,6 +77,7 @@ def test_where_something_stands_in_for_the_model_behind_it_is_ready_at_once(fold
 
 def test_without_a_profile_or_a_model_nobody_listens(folder: Path) -> None:
     text = (folder / "temper.yaml").read_text()
+    (folder / PROFILE).unlink()
     (folder / "temper.yaml").write_text(text.replace("train: test.csv, ", ""))
     with pytest.raises(TemperError, match="nothing to compare requests with"):
         opened(folder / "temper.yaml")

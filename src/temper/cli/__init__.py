@@ -43,6 +43,7 @@ COMMANDS = (
     "doctor",
 )
 GROUPS = (
+    "fleet",
     "ledger",
     "drill",
     "keys",
@@ -56,6 +57,7 @@ GROUPS = (
     "approvals",
     "waivers",
     "audit",
+    "probe",
 )
 """Commands with commands of their own."""
 

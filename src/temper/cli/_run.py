@@ -34,6 +34,31 @@ def run_assistant(config: Path, suite: str, only: Sequence[str] | None, json: bo
     _end(result, config, json, lenient)
 
 
+def run_campaign(
+    config: Path,
+    suite: str,
+    only: Sequence[str] | None,
+    json: bool,
+    lenient: bool,
+    trust: bool,
+    *,
+    dry_run: bool,
+    **more: Any,
+) -> None:
+    """Wage the campaign of `config` against its table model and leave with the verdict."""
+    from temper import api
+    from temper.api import campaigns
+    from temper.report.progress import Progress
+
+    system = api.load(config, trust_pickle=trust)
+    if dry_run:
+        typer.echo(campaigns.described(system, suite, only or ()))
+        return
+    with Progress(quiet=json) as progress:
+        result = campaigns.redteam(system, suite, only, listener=progress, **more)
+    _end(result, config, json, lenient)
+
+
 def _end(result: Any, config: Path, json: bool, lenient: bool) -> None:
     """Write the report, show the run, leave with its code."""
     path = result.report(config.parent / "runs" / result.record.id / "report.html")

@@ -69,6 +69,8 @@ def _needs(plugin: type) -> Access:
     from temper.core.target import Access
 
     needs = getattr(plugin, "needs", Access.NONE)
+    if not isinstance(needs, Access):  # a technique needs what another one gives
+        return Access.NONE
     return max(needs, key=lambda flag: flag.value, default=Access.NONE)
 
 

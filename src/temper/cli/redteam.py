@@ -11,7 +11,11 @@ from temper.cli import _options as options
 
 Strategies = Annotated[
     list[str] | None,
-    typer.Option("--only", help="Only these strategies: injection.genetic,injection.tree.", callback=options.words),
+    typer.Option(
+        "--only",
+        help="Only these techniques, or of an assistant strategies: direct,steal or injection.genetic,injection.tree.",
+        callback=options.words,
+    ),
 ]
 
 
@@ -25,16 +29,31 @@ def command(
     json: options.Json = False,
     allow_inconclusive: options.Lenient = False,
     stop: Annotated[
-        bool, typer.Option("--stop", help="Add trials in rounds and stop when the policy's claims are decided.")
+        bool, typer.Option("--stop", help="Assistants: trials in rounds, until the policy's claims are decided.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would ask for, and ask nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and ask nothing.")] = False,
+    purple: Annotated[
+        bool, typer.Option("--purple", help="Tables: what guard, monitor and playbooks would have seen, and when.")
+    ] = False,
+    trust_pickle: options.Trust = False,
 ) -> None:
-    """Red team an assistant: prompt injection by users and by what it reads, judged against the policy."""
-    from temper.cli._run import run_assistant
+    """Red team a table model behind its guard, or an assistant, as campaign: or assistant: of temper.yaml says."""
+    from temper.api.assistants import is_assistant
+    from temper.cli._run import run_assistant, run_campaign
 
+    common = {"seed": seed, "resume": resume, "fresh": fresh}
+    if not is_assistant(config):
+        if stop:
+            raise typer.BadParameter("--stop is for assistants; campaign: rules: says when a campaign stops")
+        run_campaign(
+            config, suite, only, json, allow_inconclusive, trust_pickle, dry_run=dry_run, purple=purple, **common
+        )
+        return
+    if purple:
+        raise typer.BadParameter("--purple is for table models")
     if dry_run:
         from temper.api import assistants
 
         typer.echo(assistants.estimate(assistants.load_assistant(config), suite, only, stop))
         return
-    run_assistant(config, suite, only, json, allow_inconclusive, seed=seed, resume=resume, fresh=fresh, stop=stop)
+    run_assistant(config, suite, only, json, allow_inconclusive, stop=stop, **common)

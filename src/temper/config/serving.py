@@ -8,6 +8,7 @@ guard:
   quota: {per_second: 10, burst: 60}
   anomaly: shadow               # looks and writes down, and changes nothing
   extraction: {mode: enforce}
+  plugins: [spending, input.spending]           # of other packages: a stage and a detector, off until named here
   upstream: {url: "http://10.0.0.7:8080/v2/models/fraud/infer", protocol: v2}   # else the model runs in this process
   decide: {review: [0.4, 0.6]}  # scores a human looks at
 """
@@ -28,7 +29,7 @@ from temper.core.serving import Mode
 
 Stages = tuple[tuple[str, Mode, Mapping[str, Any]], ...]
 PROTOCOLS = ("json", "v2")
-_OWN = ("deadline_ms", "drain_seconds", "rows", "control", "audit", "profile", "open", "upstream")
+_OWN = ("deadline_ms", "drain_seconds", "rows", "control", "audit", "profile", "open", "upstream", "plugins")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class Behind:
 class Serving:
     """How a table model is served. `stages` are (name, mode, options) as written; whoever builds them knows the names.
     Paths are absolute; `control` may be a URL. With `open` there are no keys, and only this machine is answered.
+    `plugins` are of other packages: detectors of rows (`input.x`), and stages (names without a dot).
     """
 
     deadline: float = 0.25
@@ -62,6 +64,7 @@ class Serving:
     open: bool = False
     upstream: Behind = field(default_factory=Behind)
     stages: Stages = field(default_factory=tuple)
+    plugins: tuple[str, ...] = ()
 
 
 def _of_assistant(document: Section, base: Path) -> Serving:
@@ -100,6 +103,7 @@ def serving_of(document: Section, base: Path) -> Serving:
         profile=str(base / section.text("profile", usual.profile)),
         open=section.flag("open", False),
         upstream=_behind(section.section("upstream")),
+        plugins=section.texts("plugins"),
         stages=tuple(_stage(section, name, node) for name, node in section.entries.items() if name not in _OWN),
     )
 

@@ -53,8 +53,7 @@ class Attempts:
     def passed(self, standing: Collection[str]) -> Array:
         """Which attempts (n,) none of these layers stops."""
         at = [self.layers.index(name) for name in standing]
-        through: Array = ~self.stops[:, at].any(axis=1)
-        return through
+        return np.asarray(~self.stops[:, at].any(axis=1))
 
     def met(self, standing: Collection[str]) -> tuple[Array, Array]:
         """What becomes of each attempt before these layers: the position (n,) of the first that stops it or hands it to
@@ -69,14 +68,14 @@ class Attempts:
     def beside(self, other: Attempts) -> Attempts:
         """These attempts and those of `other`, before the same layers."""
         names = ("stops", "worth", "actor", "honest")
-        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        both: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
         asks = [np.zeros_like(one.stops) if one.asks is None else one.asks for one in (self, other)]
         return replace(self, **both, asks=np.concatenate(asks))
 
     def of(self, chosen: Array) -> Attempts:
         """Only the attempts that this mask (n,) names."""
         asks = None if self.asks is None else self.asks[chosen]
-        rows = {name: getattr(self, name)[chosen] for name in ("stops", "worth", "actor", "honest")}
+        rows: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ("stops", "worth", "actor", "honest")}
         return replace(self, **rows, asks=asks)
 
 

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import importlib.util
 from dataclasses import dataclass, fields
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ class Room:
     def names(self) -> tuple[str, ...]:
         """Every plugin's name, sorted."""
         return tuple(sorted({*self._own(), *self.allowed}))
+
+    def offered(self) -> tuple[str, ...]:
+        """Names of plugins that other installed packages offer, whether or not they are allowed."""
+        return tuple(sorted({point.name for point in entry_points(group=self.package)}))
 
     def get(self, name: str) -> type[Any]:
         """The plugin class of this name; an unknown name is answered with the nearest one."""
@@ -59,6 +63,11 @@ class Room:
         """First paragraph of the plugin's docstring, in one line."""
         return " ".join((self.get(name).__doc__ or "").strip().split("\n\n", 1)[0].split())
 
+    def maker(self, name: str) -> str:
+        """The distribution and its version that this plugin of another package comes from."""
+        made = self._offered(name).dist
+        return f"{made.name} {made.version}" if made else ""
+
     def _own(self) -> frozenset[str]:
         root = self._folder()
         return frozenset(
@@ -80,12 +89,16 @@ class Room:
         return Path(next(iter(spec.submodule_search_locations)))
 
     def _foreign(self, name: str) -> type[Any]:
-        found = [point for point in entry_points(group=self.package) if point.name == name]
-        if len(found) != 1:
-            raise ConfigError(f"{len(found)} installed packages offer the plugin {name!r} for {self.package}")
+        point = self._offered(name)
         if self._has(name):
             raise ConfigError(
                 f"{name!r} is already the name of a plugin of {self.package}", fix="rename the foreign one"
             )
-        plugin: type[Any] = found[0].load()
+        plugin: type[Any] = point.load()
         return plugin
+
+    def _offered(self, name: str) -> EntryPoint:
+        found = [point for point in entry_points(group=self.package) if point.name == name]
+        if len(found) != 1:
+            raise ConfigError(f"{len(found)} installed packages offer the plugin {name!r} for {self.package}")
+        return found[0]

@@ -10,6 +10,7 @@ from temper.core.measure import Cross, Measurement
 from temper.core.requirement import Judgement, Verdict
 from temper.core.risk import Register
 from temper.core.threat_model import ThreatModel
+from temper.core.waged import Waged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Record:
     `misleads` says for every plugin that ran when its figures mislead; `crosses` are counts by two kinds at once,
     `titles` what the ids of taxonomies in its findings are called; `threats` is the threat model it was planned from,
     `risk` the register as it stood when the run ended, `hardening` what was tried where it is of a hardened system.
-    `author` is who had it made: somebody else approves.
+    `campaign` is how a red team's was waged. `author` is who had it made: somebody else approves.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Record:
     author: str = ""
     risk: Register | None = None
     hardening: Tried | None = None
+    campaign: Waged | None = None
     version: int = field(default=1)
 
     @property

@@ -71,7 +71,7 @@ def plan(system: Protected, suite: str = "standard", only: Sequence[str] = (), s
     if suite not in SUITES:
         raise TemperError(f"unknown suite {suite!r}", fix=f"use one of {', '.join(SUITES)}")
     _refuse_unknown_options(system)
-    _refuse_unknown_words(only)
+    _refuse_unknown_words(only, system.plugins)
     refuse_strangers(system.stakes)
     sizes = SUITES[suite]
     world = draw(system, sizes, seed)
@@ -120,7 +120,7 @@ def _plugins(scenario: Scenario, suite: str) -> list[str]:
     return [part for name in names for part in (SHORTER.get(name, (name,)) if suite == "quick" else (name,))]
 
 
-def _refuse_unknown_words(only: Sequence[str]) -> None:
+def _refuse_unknown_words(only: Sequence[str], others: Sequence[str]) -> None:
     """A misspelt family beside others would be left out without a word."""
     names = [name if room == "attacks" else f"{room}.{name}" for room in ROOMS for name in ROOMS[room].names()]
     families = [threat.id.partition("-")[0] for threat in catalogue()]
@@ -129,6 +129,7 @@ def _refuse_unknown_words(only: Sequence[str]) -> None:
         *(name.partition(".")[0] for name in names),
         *(name.rpartition(".")[0] for name in names),
         *families,
+        *others,
         LOAD,
     }
     for word in only:
@@ -143,7 +144,8 @@ def _refuse_unknown_words(only: Sequence[str]) -> None:
 def _refuse_unknown_options(system: Protected) -> None:
     """Options for a plugin that does not exist, or one for assistants, would be lost without a word."""
     known = [name if room == "attacks" else f"{room}.{name}" for room in OPTIONED for name in OPTIONED[room].names()]
-    known = [name for name in known if not name.startswith("injection.")]
+    own = (name for name in known if not name.startswith(("injection.", "technique.")))
+    known = [*own, *system.plugins]
     for name in system.options:
         if name not in known:
             line = system.lines.get(f"assess.options.{name}")

@@ -33,6 +33,8 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
     finding, run = store.finding(name)
     if finding.plugin == "fuzz":
         return _fuzzed(system, store, finding)
+    if finding.plugin == "campaign":
+        return _campaigned(system, store, finding)
     record = store.run(run)
     kept, still = _kept(system, store, finding)
     planned = plan(system, record.suite, [_planned(finding)], record.seed)
@@ -58,6 +60,15 @@ def _fuzzed(system: Protected, store: Store, finding: Finding) -> Replay:
     lines = [f"{finding.id}: {finding.title}", f"  {finding.detail}", f"  now: {seen or 'the law holds'}"]
     lines.append("STILL THERE" if seen else "FIXED: the same cases no longer break the law")
     return Replay(text="\n".join(lines), still_there=bool(seen))
+
+
+def _campaigned(system: Protected, store: Store, finding: Finding) -> Replay:
+    """The rows that got through, asked of the model as it is now. A whole campaign is waged by `temper redteam`."""
+    kept, still = _kept(system, store, finding)
+    if not kept:
+        raise RunStopped(f"the rows of {finding.id} are no longer kept", fix="run temper redteam again")
+    said = "STILL THERE" if still else "FIXED as far as these rows go: temper redteam wages the campaign anew"
+    return Replay(text="\n".join([f"{finding.id}: {finding.title}", *kept, said]), still_there=still > 0)
 
 
 def _planned(finding: Finding) -> str:

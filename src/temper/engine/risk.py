@@ -20,6 +20,7 @@ from temper.core.threat import Scenario
 from temper.engine.identity import data_digest, schema_digest
 from temper.engine.layers.stopped import stakes_with
 from temper.engine.plan import SHORTER
+from temper.engine.task import foreign
 from temper.engine.together import BOUND, STRONGEST
 from temper.monitoring.evidence import evidence, stale
 from temper.monitoring.triggers import validation_of
@@ -167,7 +168,7 @@ def _names(scenario: Scenario, system: Protected) -> list[str]:
     families = {name.partition(".")[0] for name in scenario.threat.plugins} & set(ATTACKS)
     if not families:
         return [*scenario.threat.plugins]
-    room = Room("temper.attacks")
+    room = Room("temper.attacks", allowed=foreign(system, "attacks"))
     return [
         name for name in names if name.partition(".")[0] in families and not getattr(room.get(name), "control", False)
     ]

@@ -160,5 +160,4 @@ def front(costs: Floats) -> Floats:
     none_dearer = (costs[:, None] <= costs[None]).all(axis=2)
     beats = none_dearer & (costs[:, None] < costs[None]).any(axis=2)
     same = none_dearer & none_dearer.T & np.tri(len(costs), k=-1, dtype=bool).T
-    kept: Floats = ~(beats | same).any(axis=0)
-    return kept
+    return np.asarray(~(beats | same).any(axis=0))

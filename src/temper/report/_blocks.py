@@ -21,6 +21,7 @@ from temper.report._inert import inert
 from temper.report._reach import reach_blocks
 from temper.report._redteam import redteam_blocks
 from temper.report._story import limits, sentences, worst_findings
+from temper.report.campaign import campaign_blocks
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -104,6 +105,7 @@ def record_blocks(
         yield ""
     yield from reach_blocks(record)
     yield from redteam_blocks(record)
+    yield from campaign_blocks(record)
     if compared := changes(record, before, effects):
         yield comparison_table(compared)
         yield ""

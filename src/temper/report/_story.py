@@ -54,7 +54,7 @@ def next_step(record: Record) -> str:
     )
     undecided = of_verdict(record, Verdict.INCONCLUSIVE)
     if record.state != "finished":
-        command = "redteam" if _of_assistant(record) else "assess"
+        command = "redteam" if _of_assistant(record) or record.campaign else "assess"
         return f"Next: run `temper {command} --resume` to finish what was stopped; nothing that was done is lost."
     if fixable:
         ways = ", ".join(fixable[0].defences)
@@ -73,6 +73,8 @@ def next_step(record: Record) -> str:
         need = f"with about {rows:,} rows" if rows else "with more rows or a larger budget"
         if _of_assistant(record):
             return _more_trials(undecided)
+        if record.campaign is not None:
+            return "Next: give the attackers more (campaign: attacker: in temper.yaml), until a model alone gives way."
         return f"Next: assess again {need} to decide what is still open."
     if not record.judgements:
         return "Next: write requirements into the policy, so that the figures below are judged."

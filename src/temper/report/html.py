@@ -16,6 +16,7 @@ from temper.report._change import changes
 from temper.report._figure import SYMBOLS, family, family_title, grouped, show
 from temper.report._inert import inert
 from temper.report._story import counts, limits, sentences, worst_findings
+from temper.report.campaign import section as campaign_section
 from temper.report.history import Outdated
 from temper.report.risk import section as risk_section
 from temper.report.rows import finding_of, requirement, row
@@ -25,6 +26,7 @@ from temper.report.tradeoff import tradeoff
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_PARTS = ("threats_part.html", "case_part.html", "campaign_part.html", "report.html")
 SHOWN = 15
 WORDS = {
     Verdict.PASS: "passed",
@@ -60,7 +62,7 @@ def render(
     compared = changes(record, before, effects)
     page = (
         environment()
-        .from_string(shipped("threats_part.html") + shipped("case_part.html") + shipped("report.html"))
+        .from_string("".join(shipped(name) for name in _PARTS))
         .render(
             style=Markup(shipped("style.css")),
             threats=part(Threats(model=record.threats, record=record)) if record.threats else None,
@@ -77,6 +79,7 @@ def render(
             compared=compared,
             comparison=charts.comparison(compared),
             funnel=assistants.funnel(record),
+            campaign=campaign_section(record.campaign),
             grids=assistants.grid(record),
             layers=assistants.layers(tried, effects[0].defence if effects else ""),
             titles=dict(record.titles),

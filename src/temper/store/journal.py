@@ -1,4 +1,4 @@
-"""Answers of an assistant as they come: one append-only file that is the cache, and what a killed run goes on from."""
+"""Answers as they come: one append-only file that is the cache, and what a killed run goes on from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
@@ -19,27 +20,23 @@ _HEAD = Struct("<II")
 _KEY = 16
 _LARGEST = 64 * 1024 * 1024
 _MAGIC = b"temper journal 1\n"
+T = TypeVar("T")
 
 
-class Journal:
-    """Replies by the key of their question. A frame is written whole by one call and checked by its CRC when read, so a
-    kill loses at most what was in flight; a frame that is torn or damaged ends the file and is asked again.
+class Frames(Generic[T]):
+    """Answers of a kind (a frozen dataclass) by the key of their question. A frame is written whole by one call and
+    checked by its CRC when read, so a kill loses at most what was in flight; a frame that is torn or damaged ends the
+    file and is asked again.
 
     One process writes at a time. Only keys and places are kept in memory.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "answers") as journal:
-    ...     journal.put(b"k" * 16, Reply(text="hello"))
-    ...     journal.get(b"k" * 16).text, journal.get(b"x" * 16)
-    ('hello', None)
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[T]) -> None:
         self.path = path
         self.lost = 0
         self._places: dict[bytes, tuple[int, int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Reply)
+        self._decoder = msgspec.msgpack.Decoder(kind)
         with told(path, RESUME):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -49,22 +46,22 @@ class Journal:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def get(self, key: bytes) -> Reply | None:
-        """The reply under this key of 16 bytes; None where there is none."""
+    def get(self, key: bytes) -> T | None:
+        """The answer under this key of 16 bytes; None where there is none."""
         place = self._places.get(key)
         return None if place is None else self._decoder.decode(os.pread(self._file, place[1], place[0]))
 
-    def put(self, key: bytes, reply: Reply) -> None:
-        """Keep a reply; the first one under a key stays."""
+    def put(self, key: bytes, answer: T) -> None:
+        """Keep an answer; the first one under a key stays."""
         if key in self._places:
             return
-        packed = self._encoder.encode(_clean(reply))
+        packed = self._encoder.encode(answer)
         frame = b"".join((_HEAD.pack(len(packed), zlib.crc32(key + packed)), key, packed))
         with told(self.path, RESUME):
             written = os.pwrite(self._file, frame, self._end)
@@ -113,6 +110,25 @@ class Journal:
             self.lost = size - at
             os.ftruncate(self._file, at)
         return at
+
+
+class Journal(Frames[Reply]):
+    """Replies of an assistant.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "answers") as journal:
+    ...     journal.put(b"k" * 16, Reply(text="hello"))
+    ...     journal.get(b"k" * 16).text, journal.get(b"x" * 16)
+    ('hello', None)
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, Reply)
+
+    def put(self, key: bytes, answer: Reply) -> None:
+        """Keep a reply; the first one under a key stays."""
+        if key not in self._places:
+            super().put(key, _clean(answer))
 
 
 def _clean(reply: Reply) -> Reply:

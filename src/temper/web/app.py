@@ -16,6 +16,8 @@ from urllib.parse import quote
 from temper.config.sign_in import BACK
 from temper.core.errors import StoreError, Tampered, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Right
+from temper.guard.serving.bench import Bench
+from temper.guard.spoken import Spoken
 from temper.report._inert import inert
 from temper.response.figures import checked
 from temper.store.control import Control
@@ -25,25 +27,31 @@ from temper.web import (
     agreement,
     alerts,
     approvals,
+    assumptions,
     audit,
     bearer,
     case,
+    coverage,
     dashboard,
     door,
     drift,
     drills,
     evidence,
     finding,
+    fleet,
     hardening,
     health,
     incident,
     incidents,
     jobs,
+    machine,
     operations,
     overview,
     people,
+    picturing,
     playbooks,
     policies,
+    probes,
     queue,
     replays,
     risk,
@@ -54,13 +62,17 @@ from temper.web import (
     threats,
     versions,
     waivers,
+    workbench,
 )
 from temper.web.assessed import Assessed
-from temper.web.form import form_of
+from temper.web.board import Board
+from temper.web.form import form_of, json_of
 from temper.web.headers import Headers
 from temper.web.provider import Provider
 from temper.web.refused import Refused
 from temper.web.responder import Responder
+from temper.web.rest.resource import BASE
+from temper.web.rest.table import SCREENS as REST
 from temper.web.visit import Desk, Screen, Visit, back_of, from_here, name_of_cookie, typed
 
 if TYPE_CHECKING:
@@ -80,6 +92,7 @@ SCREENS = (
     Screen("POST", "/logout", Right.READ, door.leave),
     Screen("GET", "/", Right.READ, overview.show),
     Screen("GET", "/now", Right.READ, overview.fragment),
+    Screen("GET", "/fleet", Right.READ, fleet.show),
     Screen("GET", "/threats", Right.READ, threats.show),
     Screen("GET", "/risk", Right.READ, risk.show),
     Screen("GET", "/hardening", Right.READ, hardening.show),
@@ -109,10 +122,25 @@ SCREENS = (
     Screen("POST", "/waivers/{id:int}/end", Right.PROPOSE, waivers.end),
     Screen("GET", "/jobs", Right.READ, jobs.show),
     Screen("GET", "/jobs/now", Right.READ, jobs.fragment),
-    Screen("POST", "/jobs", Right.ORDER, jobs.order, programs=True),
+    Screen("POST", "/jobs", Right.ORDER, jobs.order),
     Screen("GET", "/jobs/{id:int}", Right.READ, jobs.one),
     Screen("GET", "/jobs/{id:int}/now", Right.READ, jobs.one_now),
-    Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again, programs=True),
+    Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again),
+    Screen("GET", "/workbench", Right.ORDER, workbench.show),
+    Screen("POST", "/workbench", Right.ORDER, workbench.look, fields=workbench.FIELDS),
+    Screen("POST", "/workbench/now", Right.ORDER, workbench.fragment, fields=workbench.FIELDS),
+    Screen("POST", "/workbench/picture", Right.ORDER, picturing.taken, file=True),
+    Screen("GET", "/probes", Right.READ, probes.show),
+    Screen("POST", "/probes", Right.ORDER, probes.save, fields=workbench.FIELDS),
+    Screen("GET", "/probes/{id:int}", Right.READ, probes.one),
+    Screen("GET", "/probes/{id:int}/machine", Right.READ, machine.fragment),
+    Screen("POST", "/probes/{id:int}/hand", Right.ORDER, machine.order),
+    Screen("POST", "/probes/{id:int}/rate", Right.ORDER, probes.rate),
+    Screen("GET", "/assumptions", Right.READ, assumptions.show),
+    Screen("POST", "/assumptions", Right.ORDER, assumptions.write),
+    Screen("POST", "/assumptions/{id:int}/challenge", Right.ORDER, assumptions.challenge),
+    Screen("GET", "/coverage", Right.READ, coverage.show),
+    Screen("GET", "/probes/report", Right.ORDER, coverage.document),
     Screen("GET", "/queue", Right.READ, queue.show),
     Screen("POST", "/queue/next", Right.DECIDE, queue.claim_next),
     Screen("GET", "/cases/{id:int}", Right.READ, case.show),
@@ -138,7 +166,7 @@ SCREENS = (
     Screen("POST", "/monitoring/alert/take", Right.DECIDE, alerts.take),
     Screen("POST", "/monitoring/alert/silence", Right.RESPOND, alerts.silence),
     Screen("GET", "/incidents", Right.READ, incidents.show),
-    Screen("POST", "/incidents", Right.RESPOND, incidents.begin, programs=True),
+    Screen("POST", "/incidents", Right.RESPOND, incidents.begin),
     Screen("GET", "/incidents/{id:int}", Right.READ, incident.show),
     Screen("GET", "/incidents/{id:int}/timeline", Right.READ, incident.fragment),
     Screen("GET", "/incidents/{id:int}/playbooks/{name}", Right.RESPOND, playbooks.show),
@@ -146,7 +174,7 @@ SCREENS = (
     Screen("POST", "/incidents/{id:int}/playbooks/{name}/run", Right.OPERATE, playbooks.run),
     Screen("POST", "/incidents/{id:int}/answer", Right.OPERATE, playbooks.answer),
     Screen("GET", "/incidents/{id:int}/report", Right.READ, incidents.document),
-    Screen("POST", "/incidents/{id:int}/note", Right.RESPOND, incidents.note, programs=True),
+    Screen("POST", "/incidents/{id:int}/note", Right.RESPOND, incidents.note),
     Screen("POST", "/incidents/{id:int}/change", Right.RESPOND, incidents.change),
     Screen("POST", "/incidents/{id:int}/close", Right.RESPOND, incidents.close),
     Screen("GET", "/agreement", Right.AUDIT, agreement.show),
@@ -164,6 +192,7 @@ SCREENS = (
     Screen("GET", "/keys", Right.ADMINISTER, people.keys),
     Screen("GET", "/sign-in", None, sign_in.begin),
     Screen("GET", BACK, None, sign_in.back),
+    *REST,
 )
 
 
@@ -176,10 +205,13 @@ def console(
     responder: Responder | None = None,
     assessed: Assessed | None = None,
     provider: Provider | None = None,
+    board: Board | None = None,
+    bench: Bench | Spoken | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
     shows what a gateway says of itself; without a `responder` it runs no playbooks, and without what is `assessed` it
-    shows no runs. With a `provider` people may sign in by it too.
+    shows no runs. With a `provider` people may sign in by it too, with a `bench` they try rows or prompts by hand, and
+    the fleet is what a `board` shows, else the systems of the store.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -199,7 +231,10 @@ def console(
         responder=responder,
         assessed=assessed,
         provider=provider,
+        board=board or (Board(assessed) if assessed else None),
         outside=CapacityLimiter(AT_THE_PROVIDER),
+        bench=bench if isinstance(bench, Bench) else None,
+        spoken=bench if isinstance(bench, Spoken) else None,
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
     return Starlette(
@@ -213,16 +248,20 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
     """The form is read here, everything else happens in a thread: the store and argon2 wait."""
     from anyio.to_thread import run_sync
 
+    form, body = dict[str, str](), b""
     try:
-        form = await form_of(request) if screen.method == "POST" else {}
+        if screen.method == "POST" and screen.programs:
+            body = await json_of(request)
+        elif screen.method == "POST":
+            form = await form_of(request, screen.fields, file=screen.file)
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
+    visit = replace(_visit(desk, request, None, form), body=body)
     limiter = desk.door if screen.answer is door.enter else desk.outside if screen.path in OUTSIDE else None
-    return await run_sync(_answered, desk, screen, request, form, limiter=limiter)
+    return await run_sync(_answered, visit, screen, limiter=limiter)
 
 
-def _answered(desk: Desk, screen: Screen, request: Request, form: Mapping[str, str]) -> Response:
-    visit = _visit(desk, request, None, form)
+def _answered(visit: Visit, screen: Screen) -> Response:
     try:
         visit = _known(visit, screen)
         if screen.right is not None and visit.person is None:
@@ -242,6 +281,10 @@ def _known(visit: Visit, screen: Screen) -> Visit:
     """With who asks, by the token of a program where there is one, else by the session of a browser."""
     if (token := bearer.token_of(visit.request)) is not None:
         return bearer.admitted(visit, token, screen)
+    if screen.programs:
+        raise Refused(
+            401, "This takes a token", "Programs send one: `Authorization: Bearer ...`, see `temper keys lend`."
+        )
     return replace(visit, person=visit.control.sessions.find(visit.token, visit.now) if visit.token else None)
 
 
@@ -287,7 +330,7 @@ def _meant(error: TemperError, visit: Visit, screen: Screen) -> Refused:
 
 
 def _refusal(visit: Visit, refused: Refused) -> Response:
-    if bearer.token_of(visit.request) is not None:
+    if bearer.token_of(visit.request) is not None or visit.request.url.path.startswith(f"{BASE}/"):
         return bearer.told(visit, refused)
     shown, wrote = None, ""
     if refused.case and visit.person is not None:

@@ -35,9 +35,9 @@ def admitted(visit: Visit, token: str, screen: Screen) -> Visit:
         raise Refused(401, "No such token", "It is unknown, revoked or expired, or whose it was is shut out.")
     key, person = found
     visit = replace(visit, key=key, person=person)
-    if screen.right is None or (screen.method != "GET" and not screen.programs):
+    if not screen.programs:
         refused(visit, screen, "takes a person")
-        raise Refused(403, "This takes a person", "A token opens no session, and changes nothing at this address.")
+        raise Refused(403, "This takes a person", "Programs ask below /api/v1, see /api/v1/openapi.json.")
     return visit
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from temper.core.errors import TemperError
+from temper.core.errors import StoreError, TemperError
 from temper.core.job import Job, JobState, Order
 from temper.core.requirement import Verdict
 from temper.core.review import Right
 from temper.monitoring.evidence import PARTS
+from temper.store.control.wording import title
 from temper.web import assessed, moments
 from temper.web.refused import Refused
 from temper.web.visit import Visit
@@ -63,22 +65,27 @@ def fragment(visit: Visit) -> Response:
 
 def order(visit: Visit) -> Response:
     """Order an assessment; the form carries its key, so that one that is sent twice orders once."""
-    word, suite = visit.text("key"), visit.text("suite")
+    parts = tuple(part for part in PARTS if visit.form.get(f"part-{part}"))
+    one, new = ordered(visit, visit.text("key"), visit.text("suite"), visit.line("why"), parts)
+    return visit.go(f"/jobs/{one.id}", "ordered" if new else "")
+
+
+def ordered(visit: Visit, word: str, suite: str, why: str, parts: Sequence[str]) -> tuple[Job, bool]:
+    """The job of this order, and whether it is new: the same key orders once."""
     if not _KEY.fullmatch(word) or suite not in SUITES:
-        raise Refused(422, "No such order", f"A suite is {', '.join(SUITES)}. Open the page again.")
+        raise Refused(422, "No such order", f"A suite is {', '.join(SUITES)}, a key 16 hexadecimal digits.")
+    if unknown := sorted(set(parts) - set(PARTS)):
+        raise Refused(422, "No such order", f"There is no part {unknown[0][:40]!r}: there are {', '.join(PARTS)}.")
+    if not why.strip():
+        raise Refused(422, "Something is missing", "Say why it is ordered.")
     visit.assessed.store.evidence.refuse()
-    one = Order(
-        key=f"{OWN}{word}",
-        why=visit.line("why"),
-        config=str(visit.assessed.config),
-        suite=suite,
-        only=tuple(part for part in PARTS if visit.form.get(f"part-{part}")),
-    )
-    number = visit.control.jobs.put(one, visit.me.name, visit.now)
-    if number is None:
-        before = visit.control.jobs.called(one.key)
-        return visit.go(f"/jobs/{before.id if before else ''}")
-    return visit.go(f"/jobs/{number}", "ordered")
+    key, said = f"{OWN}{word}", title(why)
+    one = Order(key=key, why=said, config=str(visit.assessed.config), suite=suite, only=tuple(parts))
+    new = visit.control.jobs.put(one, visit.me.name, visit.now)
+    known = visit.control.jobs.called(key)
+    if known is None:  # jobs are never taken away
+        raise StoreError("an order was lost while it was written")
+    return known, new is not None
 
 
 def again(visit: Visit) -> Response:
@@ -89,9 +96,7 @@ def again(visit: Visit) -> Response:
 
 
 def one(visit: Visit) -> Response:
-    """One job with what it printed; a program reads how it stands."""
-    if visit.key is not None:
-        return visit.plain(_plain(found(visit)))
+    """One job with what it printed."""
     return _page(
         visit, "job.html", job=_full(found(visit), visit), again=f"/jobs/{visit.request.path_params['id']}/now"
     )
@@ -122,8 +127,8 @@ def line(job: Job, now: float) -> dict[str, Any]:
         "id": job.id,
         "why": job.order.why,
         "by": job.by,
-        "parts": job.order.finding or ", ".join(job.order.only) or "everything",
-        "finding": job.order.finding,
+        "parts": _parts(job.order),
+        "again": bool(job.order.finding or job.order.probe),
         "suite": job.order.suite,
         "state": word,
         "tone": tone,
@@ -141,22 +146,11 @@ def line(job: Job, now: float) -> dict[str, Any]:
     }
 
 
-def _plain(job: Job) -> dict[str, Any]:
-    """A job as a program reads it; `state` and `verdict` are the words of Temper, not of a page."""
-    return {
-        "id": job.id,
-        "key": job.order.key,
-        "why": job.order.why,
-        "by": job.by,
-        "suite": job.order.suite,
-        "only": list(job.order.only),
-        "state": job.state.value,
-        "progress": job.progress,
-        "attempts": job.attempts,
-        "code": job.code,
-        "run": str(job.result.get("run", "")),
-        "verdict": str(job.result.get("verdict", "")),
-    }
+def _parts(order: Order) -> str:
+    """What is done."""
+    if order.probe:
+        return f"probe {order.probe}: {order.hand}"
+    return order.finding or ", ".join(order.only) or "everything"
 
 
 def share(progress: str) -> float | None:
@@ -197,7 +191,7 @@ def _context(visit: Visit) -> dict[str, Any]:
 def _full(job: Job, visit: Visit) -> dict[str, Any]:
     told = [
         ("Ordered", f"{moments.clock(job.made)} by {job.by}"),
-        ("What", job.order.finding or ", ".join(job.order.only) or "everything"),
+        ("What", _parts(job.order)),
         ("Suite", job.order.suite),
         ("On", "rows of the feed whose labels have come" if job.order.labelled is not None else "rows of temper.yaml"),
         ("Begun", f"{moments.clock(job.begun)} by {job.worker}" if job.begun is not None else "not yet"),

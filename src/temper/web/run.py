@@ -16,9 +16,7 @@ from temper.report._figure import family_title, grouped, is_rate, plain_name
 from temper.report._figure import figure as figure_of
 from temper.report._story import counts, limits, sentences, worst_findings
 from temper.report.html import WORDS, headline
-from temper.report.json import render
 from temper.report.rows import finding_of, requirement, row
-from temper.store.codec import from_json
 from temper.store.evidence import waiving
 from temper.web import assessed, moments, waivers
 from temper.web.refused import Refused
@@ -36,10 +34,8 @@ ALWAYS = (Verdict.PASS, Verdict.FAIL)
 
 
 def show_run(visit: Visit) -> Response:
-    """The verdict: what was required, what was found, and what it does not show; a program reads the whole record."""
+    """The verdict: what was required, what was found, and what it does not show."""
     record = found(visit)
-    if visit.key is not None:
-        return visit.plain(from_json(render(record)))
     many = counts(record)
     faults = visit.assessed.faults
     return page(

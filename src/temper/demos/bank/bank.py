@@ -216,8 +216,8 @@ class Bank:
         if "challenger" not in self.plan.controls or day - MATURE <= since:
             return None
         x, y, amount = self.book.lesson(since, day - MATURE)
-        losses = [_loss(model.scores(x), y, amount) for model in (self.champion, self.challenger)]
-        found = contest(*losses)
+        first, second = (_loss(model.scores(x), y, amount) for model in (self.champion, self.challenger))
+        found = contest(first, second)
         if found.winner is Winner.CHALLENGER:
             self.champion, self.challenger = self.challenger, self.champion
             self._thresholds(day)

@@ -52,7 +52,8 @@ class Desk:
     def says(self, number: int, payments: Payments) -> Array:
         """What a look at each payment (n,) would say, were there one: fraud or not."""
         u = self.draws.uniform(np.arange(len(payments)), 10_000 + number)
-        return np.where(payments.fraud, u >= MISSES, u < WRONGS)
+        found: Array = np.where(payments.fraud, u >= MISSES, u < WRONGS)
+        return found
 
     def work(self, number: int, asked: Array, worth: Array, says: Array) -> Worked:
         """The day's payments `asked` about (n,) bool join the queue; as many as time allows are looked at."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
@@ -94,6 +94,14 @@ def _marks(story: Story) -> list[dict[str, Any]]:
     return [{"at": day / 7 + 1, "words": words} for day, words in [*known, (plan.outage[0], "outage")]]
 
 
+def _weeks(end: float) -> Callable[[str], Any]:
+    """The axis of weeks that everything in a chart shares, by the name of a field."""
+    import altair as alt
+
+    scale, axis = alt.Scale(domain=[1, end], nice=False, zero=False), alt.Axis(format="d", tickMinStep=1)
+    return lambda field: alt.X(field, title="week", scale=scale, axis=axis)
+
+
 def _stopped(story: Story) -> Chart:
     """Where the money of fraud stopped, by week."""
     import altair as alt
@@ -139,28 +147,21 @@ def _lost(story: Story) -> Chart:
         for at, one in enumerate(quarter.ledger.weeks)
     ]
     names = [name for name, _ in series]
-    most = max(row["week"] for row in rows)
-    x = alt.X("week:Q", title="week", scale=alt.Scale(domain=[1, most + 0.9], nice=False), axis=alt.Axis(format="d"))
+    x = _weeks(max(row["week"] for row in rows) + 0.9)
     y = alt.Y("value:Q", title="dollars lost", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s", tickCount=4))
-    scale = alt.Scale(domain=names, range=list(SERIES[: len(names)]))
-    color, shape = (
-        kind("who:N", scale=one, legend=legend)
-        for kind, one, legend in (
-            (alt.Color, scale, alt.Legend(title=None, columns=2)),
-            (alt.Shape, alt.Scale(domain=names, range=["circle", "square"]), alt.Legend(title=None, columns=2)),
-        )
-    )
-    base = alt.Chart(inline(rows)).encode(x=x, y=y)
-    marks = alt.Chart(inline(_marks(story)))
-    rule = marks.mark_rule(color=MUTED, strokeDash=[3, 2]).encode(x=alt.X("at:Q"))
+    legend, many = alt.Legend(title=None, columns=2), len(names)
+    color = alt.Color("who:N", scale=alt.Scale(domain=names, range=list(SERIES[:many])), legend=legend)
+    shape = alt.Shape("who:N", scale=alt.Scale(domain=names, range=["circle", "square"][:many]), legend=legend)
+    base = alt.Chart(inline(rows)).encode(x=x("week:Q"), y=y, color=color)
+    marks = alt.Chart(inline(_marks(story))).encode(x=x("at:Q"))
     words = marks.mark_text(align="left", dx=4, baseline="top", color=INK, fontSize=12)
-    drawn = rule + base.mark_line().encode(color=alt.Color("who:N", scale=scale, legend=None))
-    drawn += base.mark_point(filled=True, size=50, opacity=1).encode(color=color, shape=shape)
-    drawn += words.encode(x=alt.X("at:Q"), y=alt.value(2), text="words:N")
+    drawn = marks.mark_rule(color=MUTED, strokeDash=[3, 2]) + base.mark_line()
+    drawn += base.mark_point(filled=True, size=50, opacity=1).encode(shape=shape)
+    drawn += words.encode(y=alt.value(2), text="words:N")
     return Chart(
         title="Losses by week",
         caption="The axis is logarithmic. Fraudsters come where money is made and go where none is. SIMULATED.",
-        svg=to_svg(drawn.resolve_scale(color="independent").properties(width=_WIDE, height=_HIGH)),
+        svg=to_svg(drawn.properties(width=_WIDE, height=_HIGH)),
     )
 
 
@@ -170,14 +171,13 @@ def _desk(story: Story) -> Chart:
 
     days = story.quarter.ledger.sums
     rows = [{"week": at / 7 + 1, "rate": one.rate, "waiting": one.backlog} for at, one in enumerate(days)]
-    most = len(days) / 7 + 1
-    x = alt.X("week:Q", title="week", scale=alt.Scale(domain=[1, most], nice=False), axis=alt.Axis(format="d"))
-    base, half = alt.Chart(inline(rows)), _WIDE // 2 - 60
+    x = _weeks(len(days) / 7 + 1)
+    base, half = alt.Chart(inline(rows)).encode(x=x("week:Q")), _WIDE // 2 - 60
     y = alt.Y("rate:Q", title="of honest payments declined", axis=alt.Axis(format=".1%", tickCount=4))
-    left = base.mark_line(color=BAD, strokeWidth=1.5).encode(x=x, y=y)
+    left = base.mark_line(color=BAD, strokeWidth=1.5).encode(y=y)
     y = alt.Y("waiting:Q", title="payments that wait for people", axis=alt.Axis(tickCount=4))
-    right = base.mark_area(color=SERIES[0], opacity=0.5).encode(x=x, y=y)
-    marks = alt.Chart(inline(_marks(story))).mark_rule(color=MUTED, strokeDash=[3, 2]).encode(x=alt.X("at:Q"))
+    right = base.mark_area(color=SERIES[0], opacity=0.5).encode(y=y)
+    marks = alt.Chart(inline(_marks(story))).mark_rule(color=MUTED, strokeDash=[3, 2]).encode(x=x("at:Q"))
     both = alt.hconcat(*((marks + one).properties(width=half, height=_HIGH - 40) for one in (left, right)))
     return Chart(
         title="Honest customers and people",

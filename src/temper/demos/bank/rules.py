@@ -36,7 +36,8 @@ class Rules:
         many, total = self._paid[:, seen.account]
         unusual = (many >= _KNOWN) & (seen.amount * np.maximum(many, 1.0) > _TIMES * total)
         stopped = [one for one, day in self._reported.items() if number - day <= _STOPPED]
-        return (seen.amount > self.large) | unusual | np.isin(seen.account, stopped)
+        found: Array = (seen.amount > self.large) | unusual | np.isin(seen.account, stopped)
+        return found
 
     def reported(self, number: int, accounts: Array) -> None:
         """Frauds on these accounts were reported on this day."""

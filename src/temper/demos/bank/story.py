@@ -198,10 +198,9 @@ def _learn(story: Story) -> Iterator[str]:
         )
     last = _part(story, story.plan.days - 7, story.plan.days)
     if last is not None and start is not None:
-        yield (
-            f"Whoever only loses gives up: {last.frauds:,} frauds in the last seven days, after {start.frauds:,} in "
-            "the first."
-        )
+        fewer = last.frauds < start.frauds
+        why = "Whoever only loses gives up" if fewer else "Fraud pays here, and more come than give up"
+        yield f"{why}: {last.frauds:,} frauds in the last seven days, {start.frauds:,} in the first."
 
 
 def _channel(story: Story) -> Iterator[str]:
@@ -222,7 +221,10 @@ def _noticed(story: Story, day: int, who: str) -> Iterator[str]:
     known = [one for one in story.quarter.incidents if one.source != OUTAGE]
     found = [one for one in known if day * DAY < one.opened <= (day + 14) * DAY]
     if not found:
-        yield f"{who} opened no incident in the fortnight after it."
+        held = [one for one in known if one.opened <= day * DAY and (one.closed is None or one.closed > day * DAY)]
+        yield f"{who} opened no incident in the fortnight after it." + (
+            f" One was open already: {held[0].title}." if held else ""
+        )
         return
     first = min(found, key=lambda one: one.opened)
     yield f"{who} notices after {_days(first.opened / DAY - day)}: {first.title}."
@@ -313,7 +315,7 @@ def _worth(story: Story) -> Iterator[str]:
         yield f"Leaving out {TITLES[worst.control]} costs most: {dollars(worst.cost.mean)} ({span(worst.cost)})."
     open_ = [one.control for one in story.worths if not one.cost.clear]
     if open_:
-        yield f"Of {', '.join(open_)} {n} seeds do not show that leaving them out matters beside the others."
+        yield f"Of {', '.join(open_)} these {n} seeds do not show whether leaving it out matters."
 
 
 def after(story: Story) -> tuple[str, ...]:

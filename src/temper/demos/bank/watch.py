@@ -109,7 +109,8 @@ class Playbook:
     def run(self, incident: Incident, threshold: float, to: float, most: int) -> list[str]:
         """What was done, in words."""
         done = []
-        for at, response in enumerate((Threshold(to=to), Quota(per_second=most / DAY, burst=most))):
+        responses: tuple[Response, ...] = (Threshold(to=to), Quota(per_second=most / DAY, burst=most))
+        for at, response in enumerate(responses):
             acted = self._acted(response, incident, threshold)
             if acted.undo is not None:
                 self._undo.setdefault(incident.id, []).append(acted.undo)

@@ -77,12 +77,15 @@ class Attackers:
         return attempts
 
     def _sent(self, rows: Rows, session: Session) -> tuple[Rows, Rows, Rows]:
-        """What each of these rows ends as before one client's layers, and what they say of that."""
+        """What each of these rows ends as before one client's layers, and what they say of that. He searches, waits
+        for a day, and sends what he has.
+        """
         candidates = [self._searched(plugin, name, rows, session) for name, plugin in self.attacks]
         candidates += [found[rows] for found in self._found()]
         best, left = np.array(self.scene.x[rows]), np.arange(len(rows))
         width = len(self.panel.names)
         stops, asks = np.zeros((len(rows), width), dtype=bool), np.zeros((len(rows), width), dtype=bool)
+        session.rest()
         for found in (*candidates, best.copy()):
             tried = left[~np.isnan(found[left]).all(axis=1)]
             if not len(tried):

@@ -65,7 +65,9 @@ class Panel:
         names = tuple(name for name in ORDER if (known | stages)[name] or name in as_if)
 
         def make(name: str, given: Mapping[str, Any]) -> ServingStage:
-            stage: ServingStage = parts.STAGES.build(name, {"profile": profile, **written.get(name, {}), **given})
+            stage: ServingStage = parts.room(serving).build(
+                name, {"profile": profile, **written.get(name, {}), **given}
+            )
             return stage
 
         return cls(system=system, serving=serving, model=model, profile=profile, names=names, make=make)
@@ -122,6 +124,10 @@ class Session:
                 self.objected |= {name} if levels[:, place].any() else set()
         self.asked += len(rows)
         return Heard(levels=levels, scores=scores)
+
+    def rest(self) -> None:
+        """Ask nothing for as long as anybody waits, so that what is held for a while is held no more."""
+        self._now += PATIENCE
 
     def stage(self, name: str) -> ServingStage:
         """One of the standing stages."""

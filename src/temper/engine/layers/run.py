@@ -22,7 +22,7 @@ from temper.engine.identity import data_digest, digest_of, folders_digest, libra
 from temper.engine.layers.attempting import Attackers, attacks_of
 from temper.engine.layers.choose import Prices
 from temper.engine.layers.honest import honest, seconds
-from temper.engine.layers.panel import Panel
+from temper.engine.layers.panel import OF_A_CLIENT, Panel
 from temper.engine.layers.stopped import FORMAT, TASK
 from temper.engine.layers.weigh import Terms, weighed
 from temper.store.attacks import attacks_digest
@@ -174,6 +174,7 @@ def _prices(panel: Panel, order: Order, fixed: Attempts) -> Prices | None:
 
 def _notes(panel: Panel, order: Order, attackers: Attackers) -> list[str]:
     """What the figures do not show."""
+    remembers = [name for name in panel.names if name in OF_A_CLIENT]
     shadow = [name for name, mode, _ in panel.serving.stages if mode.value == "shadow" and name not in order.as_if]
     told = [f"{', '.join(shadow)} only looks on (shadow) and is no layer"] if shadow else []
     told += [f"{', '.join(order.as_if)} counts here as if it acted"] if order.as_if else []
@@ -186,6 +187,7 @@ def _notes(panel: Panel, order: Order, attackers: Attackers) -> list[str]:
         "what works against the bare model may have been found elsewhere: whoever knows the guard is taken to have it",
         f"rows are dealt to {len(np.unique(attackers.actor))} actors as they stand in the table: nobody knows who was "
         "behind them",
+        *([f"each actor has one key: what {', '.join(remembers)} see of several is in no figure"] if remembers else []),
         "breaker, limiter, known rows and fallback act by the moment: drills measure them",
     ]
 

@@ -7,14 +7,13 @@ from dataclasses import fields
 from typing import Any
 
 from temper.core.measure import Better, Measurement, Status
-from temper.core.room import Room
 from temper.core.target import Access, ScoreKind
 from temper.engine.task import Part, Task, World
 
 
-def build(task: Task, **suggested: Any) -> Any:
+def build(world: World, task: Task, **suggested: Any) -> Any:
     """The task's plugin. What the suite suggests is given to plugins that know the option; what the user says wins."""
-    room = Room("temper.attacks")
+    room = world.room("attacks")
     known = {field.name for field in fields(room.get(task.plugin))}
     return room.build(task.plugin, {k: v for k, v in suggested.items() if k in known} | dict(task.options))
 

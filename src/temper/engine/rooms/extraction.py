@@ -46,7 +46,7 @@ def run(task: Task, world: World) -> Part:
     started = clock()
     bare = world.system.exposure.returns == "label" or Access.SCORES not in world.target.access
     # A scenario's budget counts queries per attacked row; a copy is made with one budget for all its rows.
-    plugin = within(build(task, queries=task.sizes.students, bare=bare), world)
+    plugin = within(build(world, task, queries=task.sizes.students, bare=bare), world)
     reason = why_not(world, needs=plugin.needs, train=False) or _unfit(world) or unpriced(world)
     if bare and plugin.needs is Access.SCORES:
         reason = reason or "the attack needs scores, and the system returns decisions"

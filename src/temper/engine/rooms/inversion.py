@@ -32,7 +32,7 @@ _BY_PAYLOAD: dict[type, Any] = {
 def run(task: Task, world: World) -> Part:
     """One attack on the deployed model, with the checks that make its figures believable."""
     started = clock()
-    plugin = build(task, references=_even(task.sizes.references))
+    plugin = build(world, task, references=_even(task.sizes.references))
     way = _BY_PAYLOAD[getattr(plugin, "gives", Membership)]
     if reason := why_not(world, needs=plugin.needs, train=True):
         return untried(task, way.METRICS, reason)

@@ -18,7 +18,7 @@ from temper.engine.task import Part, Task, World, clock
 def run(task: Task, world: World) -> Part:
     """Dose-response of one poisoner, against clean twins fitted on the same rows with the same seeds."""
     started = clock()
-    plugin = build(task)
+    plugin = build(world, task)
     plants = getattr(plugin, "plants", False)
     way: Any = _poisoning_triggers if plants else _poisoning_flips
     needs = plugin.needs & ~Access.RETRAIN if world.refits else plugin.needs | Access.RETRAIN

@@ -12,8 +12,9 @@ from temper.config.serving import Serving, plain, under
 from temper.core.errors import ConfigError
 from temper.core.system import Protected
 from temper.gateway.tables.reload import effective
-from temper.gateway.tables.version import Kept, decider
+from temper.gateway.tables.version import decider
 from temper.guard.serving import parts
+from temper.guard.serving.assembled import Kept
 from temper.store.control import Control
 from temper.store.control.policies import Proposal
 from temper.targets.served import served

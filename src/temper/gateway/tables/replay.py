@@ -19,8 +19,9 @@ from temper.core.stage import Level
 from temper.gateway.keys import key_in
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.reload import effective
-from temper.gateway.tables.version import Kept, decider
+from temper.gateway.tables.version import decider
 from temper.guard.serving import parts
+from temper.guard.serving.assembled import Kept
 from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
 from temper.store.ledger import record as lines

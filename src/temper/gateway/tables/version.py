@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from temper.config.serving import Behind, Serving
 from temper.core.errors import ConfigError
@@ -26,20 +25,19 @@ from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
 from temper.guard.serving import parts
+from temper.guard.serving.assembled import Kept, assembled, policy_of
 from temper.guard.serving.breaker import Breaker, BreakerConfig
-from temper.guard.serving.concurrency import Limiter, LimiterConfig
+from temper.guard.serving.concurrency import Limiter
 from temper.guard.serving.fallback import Chain
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.idempotency import Idempotency
-from temper.guard.serving.pipeline import Layer, Pipeline, Record, Waiting
+from temper.guard.serving.pipeline import Layer, Model, Pipeline, Record, Waiting
 from temper.guard.serving.profile import Profile
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
-from temper.targets import _digest
 from temper.targets.chat.line import filled
 from temper.targets.served import Served, served
 
-Made = TypeVar("Made")
 Learn = Callable[[Any, Any], None]
 _SECONDS = 60.0
 """What a probe of a new version may take: some of it may have to be compiled first."""
@@ -59,29 +57,6 @@ class Lasting:
     spans: Spans | None = None
     once: Idempotency = field(default_factory=Idempotency)
     sealing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "sealing"))
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Kept:
-    """Parts with a memory (breaker, limiter, quota, trails), each with a digest of what it was made from: the next
-    version takes over those that it would make in the same way.
-
-    >>> old = Kept()
-    >>> first = old.part("list", {"size": 1}, list)
-    >>> new = Kept(old=old.parts)
-    >>> new.part("list", {"size": 1}, list) is first, Kept(old=old.parts).part("list", {"size": 2}, list) is first
-    (True, False)
-    """
-
-    old: dict[str, tuple[str, Any]] = field(default_factory=dict)
-    parts: dict[str, tuple[str, Any]] = field(default_factory=dict)
-
-    def part(self, name: str, of: Any, make: Callable[[], Made]) -> Made:
-        """The part of this name as it is, where it was made of the same, else a new one."""
-        digest = _digest.of_object(of)
-        found = self.old.get(name)
-        self.parts[name] = found if found is not None and found[0] == digest else (digest, make())
-        return self.parts[name][1]  # type: ignore[no-any-return]
 
 
 class Trial(NamedTuple):
@@ -177,12 +152,6 @@ def decider(system: Protected, serving: Serving, kept: Kept) -> tuple[Pipeline, 
     model = served(system.target, system.data.x, system.threshold)
     profile = parts.profile(system, serving, model)
     return made(system, serving, profile, model, kept, unrecorded), policy_of(system, serving, profile, model)
-
-
-def policy_of(system: Protected, serving: Serving, profile: Profile, model: Served) -> str:
-    """The digest of all that decides: the stages as written, what they compare with, the model and its threshold."""
-    stages = [[name, mode.value, dict(options)] for name, mode, options in serving.stages]
-    return _digest.of_object(((stages, serving.deadline), profile.digest, model.digest, system.threshold))
 
 
 async def check(new: Version, old: Version | None = None) -> None:
@@ -293,38 +262,11 @@ def _tried(
 
 
 def made(system: Protected, serving: Serving, profile: Profile, model: Served, kept: Kept, record: Record) -> Pipeline:
-    """The stages around this model, as this guard wants them."""
-    options = parts.options_of(serving)
-    base = Path(system.source or ".").absolute().parent
-    fallback = (options.get("fallback"), model.digest, system.threshold, _stamp(options, base))
-    chain, memory = kept.part("fallback", fallback, lambda: parts.chain(options, system, base))
-
-    def stage(name: str, given: Any) -> Any:
-        of = (given, profile.digest)
-        return kept.part(name, of, lambda: parts.STAGES.build(name, {"profile": profile, **given}))
-
-    def limiter() -> Limiter:
-        return Limiter(config=parts.made(LimiterConfig, "concurrency", options, start=128, cap=1_024))
-
-    def breaker() -> Breaker:
-        return Breaker(config=parts.made(BreakerConfig, "breaker", options))
-
-    return Pipeline(
-        model=model
-        if not serving.upstream.url
-        else kept.part("upstream", asdict(serving.upstream), lambda: _behind(serving.upstream)),
-        record=record,
-        breaker=kept.part("breaker", (options.get("breaker"), model.digest), breaker),
-        limiter=kept.part("concurrency", options.get("concurrency"), limiter),
-        chain=chain,
-        each=parts.layers(parts.EACH, serving, stage),
-        before=parts.layers(parts.BEFORE, serving, stage),
-        after=parts.layers(parts.AFTER, serving, stage),
-        review=parts.review(options),
-        modes=parts.modes(serving),
-        fair=serving.deadline / 2,
-        learn=None if memory is None else memory.learn,
-    )
+    """The stages around this model, or around the one behind a URL."""
+    behind: Model = model
+    if serving.upstream.url:
+        behind = kept.part("upstream", asdict(serving.upstream), lambda: _behind(serving.upstream))
+    return assembled(system, serving, profile, behind, model.digest, kept, record)
 
 
 def _both(first: Learn | None, second: Learn) -> Learn:
@@ -334,13 +276,6 @@ def _both(first: Learn | None, second: Learn) -> Learn:
         second(rows, scores)
 
     return learn
-
-
-def _stamp(options: parts.Options, base: Path) -> Any:
-    """When a challenger's file was last written."""
-    given = options.get("fallback", {}).get("challenger")
-    path = base / str(given.get("path", "") if isinstance(given, dict) else given or "")
-    return [path.stat().st_mtime_ns, path.stat().st_size] if given and path.is_file() else None
 
 
 def _about(system: Protected, model: Served, policy: str) -> About:

@@ -71,7 +71,7 @@ class Watching:
 
 def stages(serving: Serving) -> list[str]:
     """Every part of the guard that is on, and which of them only look."""
-    modes = {name: parts.mode_of(serving, name) for name in parts.PARTS if name != "people"}
+    modes = {name: parts.mode_of(serving, name) for name in (*parts.PARTS, *parts.foreign(serving)) if name != "people"}
     return [name + " (shadow)" * (mode is Mode.SHADOW) for name, mode in modes.items() if mode is not Mode.OFF]
 
 

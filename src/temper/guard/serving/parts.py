@@ -18,6 +18,7 @@ from temper.core.room import Room
 from temper.core.schema import Schema
 from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
+from temper.core.target import Target
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
@@ -28,7 +29,7 @@ from temper.targets.served import Served, served
 
 Made = TypeVar("Made")
 Options = Mapping[str, Mapping[str, Any]]
-STAGES = Room("temper.guard.serving.stages")
+_ROOM = "temper.guard.serving.stages"
 EACH, BEFORE, AFTER = ("quarantine", "extraction"), ("anomaly",), ("output",)
 """Which stages look at one request of a client, which at all rows at hand, and which at what the model said."""
 PARTS = ("quota", "bounds", *EACH, *BEFORE, "concurrency", "breaker", "golden", *AFTER, "fallback", "decide", "people")
@@ -40,12 +41,36 @@ _ASKED_FOR = ("quota", "quarantine", "decide")  # off where nothing is written; 
 
 def options_of(serving: Serving) -> Options:
     """The options of everything that is not off; a name nobody knows is refused."""
+    every = (*PARTS, *foreign(serving))
     for name, _, _ in serving.stages:
-        if name not in PARTS:
-            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(PARTS)}")
+        if name not in every:
+            raise ConfigError(f"guard has no stage {name!r}", fix=f"there are {', '.join(every)}")
     if any(name == "people" and mode is not Mode.ENFORCE for name, mode, _ in serving.stages):
         raise ConfigError("guard.people has no mode", fix="write how long they have and how many agree: due, eyes")
     return {name: options for name, mode, options in serving.stages if mode is not Mode.OFF}
+
+
+def foreign(serving: Serving) -> tuple[str, ...]:
+    """Stages of other packages. They judge rows before the model is asked, beside `anomaly`, and know neither clients
+    nor earlier requests, so that what they decide can be decided again.
+    """
+    found = tuple(name for name in serving.plugins if "." not in name)
+    if taken := sorted(set(found) & set(PARTS)):
+        raise ConfigError(f"guard.plugins names {taken[0]!r}, which is a part of Temper's own", fix="leave it out")
+    return found
+
+
+def detectors(serving: Serving) -> tuple[str, ...]:
+    """Detectors of other packages."""
+    found = tuple(name for name in serving.plugins if "." in name)
+    if other := [name for name in found if not name.startswith("input.")]:
+        raise ConfigError(f"guard.plugins names {other[0]!r}", fix="a detector of rows is called input.NAME")
+    return found
+
+
+def room(serving: Serving) -> Room:
+    """The stages there are for this guard."""
+    return Room(_ROOM, allowed=foreign(serving))
 
 
 def mode_of(serving: Serving, name: str) -> Mode:
@@ -155,15 +180,15 @@ def review(options: Options) -> tuple[float, float] | None:
 
 def profile(system: Protected, serving: Serving, model: Served) -> Profile:
     """What training data looked like, fitted once and kept; of another model or Schema it is refused."""
-    path = Path(serving.profile)
+    path, plugins = Path(serving.profile), detectors(serving)
     if path.exists():
-        found = Profile.load(path)
+        found = Profile.load(path, plugins)
         if found.columns != system.schema.names:
             raise ConfigError(f"{path} was fitted on other columns", fix="remove it, and it is fitted again")
         return found
     if system.train is None:
         raise ConfigError("the guard has nothing to compare requests with", fix="name the training table: data.train")
-    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x))
+    found = Profile.fit(system.train.x, system.schema, model.score(system.train.x), plugins=plugins)
     path.parent.mkdir(parents=True, exist_ok=True)
     found.save(path)
     return found
@@ -178,7 +203,8 @@ def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastK
     known("fallback", given, ["challenger", "rules", "otherwise", "last_known", "score", "last"])
     links: list[Link] = []
     if "challenger" in given:
-        links.append(Challenger(predict=_challenger(given["challenger"], system, base).score))
+        other = challenger(given["challenger"], system, base)
+        links.append(Challenger(predict=served(other, system.data.x, system.threshold).score))
     if "rules" in given:
         links.append(_rules(given, system))
     memory = _memory(given["last_known"], system) if "last_known" in given else None
@@ -189,13 +215,12 @@ def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastK
     return Chain(links=tuple(links), score=float(given.get("score", usual)), last=last), memory
 
 
-def _challenger(given: Any, system: Protected, base: Path) -> Served:
+def challenger(given: Any, system: Protected, base: Path) -> Target:
     """Another model over the same columns."""
     about = given if isinstance(given, Mapping) else {"path": given}
     known("fallback.challenger", about, ["path", "kind"])
     kind = system.target.kind if "kind" not in about else type(system.target.kind)(about["kind"])
-    target = open_target(str(base / str(about["path"])), schema=system.schema, kind=kind, classes=system.target.classes)
-    return served(target, system.data.x, system.threshold)
+    return open_target(str(base / str(about["path"])), schema=system.schema, kind=kind, classes=system.target.classes)
 
 
 def _rules(given: Mapping[str, Any], system: Protected) -> Rules:

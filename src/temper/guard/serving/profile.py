@@ -19,13 +19,12 @@ Array = np.ndarray[Any, Any]
 _OF_ONE_ROW = ("input.ecod", "input.mahalanobis", "input.missing")
 ON_ROWS = (*_OF_ONE_ROW, "stream.extraction")
 ON_SCORES = "output.sane"
-_ROOM = Room("temper.detectors")
 _FORMAT, _RATE = 2, 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
-    """The names of the columns, and the first state of every detector by its name.
+    """The names of the columns, and the first state of every detector by its name; `plugins` are of other packages.
 
     It is trusted like the model it belongs to: whoever can write it can make its detectors see nothing.
 
@@ -36,9 +35,16 @@ class Profile:
 
     columns: tuple[str, ...]
     states: Mapping[str, Any]
+    plugins: tuple[str, ...] = ()
 
     @staticmethod
-    def fit(x: Array, schema: Schema, scores: Array, options: Mapping[str, Mapping[str, Any]] | None = None) -> Profile:
+    def fit(
+        x: Array,
+        schema: Schema,
+        scores: Array,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        plugins: tuple[str, ...] = (),
+    ) -> Profile:
         """From training rows (n, d) and the model's scores of them; `options` are of detectors, by name.
 
         Rows the model is served, not ones it was tested with: what is not in them is strange. Unless `options` say
@@ -48,12 +54,13 @@ class Profile:
         usual = {"rate": max(_RATE, 1.0 / (len(x) // 2 + 1))}
         given: dict[str, Mapping[str, Any]] = dict.fromkeys(_OF_ONE_ROW, usual)
         given |= {name: {**given.get(name, {}), **told} for name, told in (options or {}).items()}
-        if unknown := sorted(set(given) - {*ON_ROWS, ON_SCORES}):
-            raise ConfigError(f"no detector {unknown[0]!r}", fix=f"there are {', '.join((*ON_ROWS, ON_SCORES))}")
-        states = {name: _ROOM.build(name, dict(given.get(name, {}))).fit(x, schema) for name in ON_ROWS}
+        on_rows, room = (*ON_ROWS, *plugins), _room(plugins)
+        if unknown := sorted(set(given) - {*on_rows, ON_SCORES}):
+            raise ConfigError(f"no detector {unknown[0]!r}", fix=f"there are {', '.join((*on_rows, ON_SCORES))}")
+        states = {name: room.build(name, dict(given.get(name, {}))).fit(x, schema) for name in on_rows}
         told = np.asarray(scores, dtype=float).reshape((len(scores), -1))
-        states[ON_SCORES] = _ROOM.build(ON_SCORES, dict(given.get(ON_SCORES, {}))).fit(told, schema)
-        return Profile(columns=schema.names, states=states)
+        states[ON_SCORES] = room.build(ON_SCORES, dict(given.get(ON_SCORES, {}))).fit(told, schema)
+        return Profile(columns=schema.names, states=states, plugins=plugins)
 
     @property
     def digest(self) -> str:
@@ -71,21 +78,31 @@ class Profile:
             raise ConfigError(f"the profile knows nothing for {name}", fix="fit it again")
         return self.states[name]
 
+    def detector(self, name: str) -> Any:
+        """The detector of this name, with its usual settings."""
+        return _room(self.plugins).build(name)
+
     def save(self, path: Path) -> None:
         """One npz file of plain arrays, in place of an older one as a whole or not at all."""
         save(path, self._arrays())
 
     @staticmethod
-    def load(path: Path) -> Profile:
-        """What was saved, or `StoreError` where it is damaged or of another format."""
+    def load(path: Path, plugins: tuple[str, ...] = ()) -> Profile:
+        """What was saved, or `StoreError` where it is damaged, of another format or of other `plugins`."""
         arrays = load(path, "a profile")
         if int(arrays["format"]) != _FORMAT:
             raise StoreError(
                 f"{path} was fitted for other detectors (format {arrays['format']}, not {_FORMAT})",
                 fix="move it away, and `temper serve` fits it again",
             )
-        states = {name: _state(name, arrays) for name in (*ON_ROWS, ON_SCORES)}
-        return Profile(columns=tuple(map(str, arrays["columns"])), states=states)
+        if missing := [name for name in plugins if not any(key.startswith(f"{name}/") for key in arrays)]:
+            raise StoreError(
+                f"{path} was fitted without the detector {missing[0]}",
+                fix="move it away, and `temper serve` fits it again",
+            )
+        room = _room(plugins)
+        states = {name: _state(room, name, arrays) for name in (*ON_ROWS, *plugins, ON_SCORES)}
+        return Profile(columns=tuple(map(str, arrays["columns"])), states=states, plugins=plugins)
 
     def _arrays(self) -> dict[str, Array]:
         found = {"format": np.array(_FORMAT), "columns": np.array(self.columns, dtype=np.str_)}
@@ -94,6 +111,10 @@ class Profile:
         return found
 
 
-def _state(name: str, arrays: Mapping[str, Array]) -> Any:
-    kind = get_type_hints(_ROOM.get(name).fit)["return"]
+def _room(plugins: tuple[str, ...]) -> Room:
+    return Room("temper.detectors", allowed=plugins)
+
+
+def _state(room: Room, name: str, arrays: Mapping[str, Array]) -> Any:
+    kind = get_type_hints(room.get(name).fit)["return"]
     return from_arrays(kind, arrays, f"{name}/")

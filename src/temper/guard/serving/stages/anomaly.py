@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from temper.core.room import Room
 from temper.core.serving import Scoring
 from temper.core.stage import ALLOWED, Decision
 from temper.guard.serving.profile import Profile
@@ -14,7 +13,8 @@ from temper.guard.serving.stages._answer import level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
-    """Answers `answer` where a detector alarms at one of the rows; of several alarms the reasons stand together.
+    """Answers `answer` where a detector alarms at one of the rows; of several alarms the reasons stand together. The
+    detectors of other packages that `guard: plugins:` names look, too.
 
     How often that happens to ordinary rows was promised when the profile was fitted, per detector and row. Misleads
     where traffic has drifted from the training data: then honest rows are strange.
@@ -27,8 +27,8 @@ class Anomaly:
 
     def __post_init__(self) -> None:
         level("anomaly", self.answer)
-        room = Room("temper.detectors")
-        watch = tuple((room.build(name), self.profile.state(name)) for name in self.detectors)
+        names = dict.fromkeys((*self.detectors, *self.profile.plugins))
+        watch = tuple((self.profile.detector(name), self.profile.state(name)) for name in names)
         object.__setattr__(self, "_watch", watch)
 
     def check(self, scoring: Scoring) -> Decision:

@@ -1,0 +1,1 @@
+"""An attack, a detector and a stage for Temper."""

@@ -1,0 +1,1 @@
+"""Techniques of campaigns: moves on a field, one per file."""

@@ -1,0 +1,162 @@
+"""The section `campaign:` of a temper.yaml: what is sought, by whom, and by which rules.
+
+campaign:
+  objectives:
+    - {aim: move, goal: 10000, amount: amount, within: 7}   # money of a column in rows that pass, within so many days
+    - {aim: steal, goal: 0.95}                              # a copy that decides as the model does
+    - {aim: learn, goal: 0.1}                               # who was in the training data
+  attacker: {knowledge: black-box, accounts: [shop-1, shop-2], queries: 2000, money: 300, change: 3, patience: 7}
+  rules:
+    hosts: [127.0.0.1]
+    columns: [amount, hour]
+    hours: [8, 20]
+    stop: {successes: 0, loss: 50000, errors: 0.2}
+    queries: 5000
+    kill: STOP                                              # a file: when it is there, nothing more is sent
+  techniques: [honest_rows, direct]                         # all where nothing is written
+  options: {direct: {tries: 20}}
+  slice: 100
+  gateway: {url: "http://127.0.0.1:8080/v1/score", keys: {shop-1: SHOP_1_AUTH}, authorised_by: "J. Doe, CR-118"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from temper.config.document import Section
+from temper.core.campaign import Aim, Attacker, Campaign, Objective, Rules
+from temper.core.errors import ConfigError
+from temper.core.system import Protected
+
+_ATTACKER = ("knowledge", "accounts", "queries", "pace", "money", "change", "patience", "held", "wanted", "labels")
+_RULES = ("systems", "hosts", "accounts", "columns", "hours", "stop", "queries", "kill")
+_KNOWLEDGE = ("black-box", "grey-box", "white-box")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Where a running gateway is asked: `url`, environment variables with the Authorization of accounts, and who
+    allowed it; "" where the guarded model is built in this process.
+    """
+
+    url: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    authorised_by: str = ""
+
+
+def campaign_of(document: Section, system: Protected) -> tuple[Campaign, Reached]:
+    """The campaign, and where it is waged. What nobody wrote is assumed, and said. Rules that contradict themselves,
+    the attacker or the objectives are refused.
+    """
+    known = ("objectives", "attacker", "rules", "techniques", "options", "slice", "gateway")
+    section = document.section("campaign").only(*known)
+    assumed: list[str] = []
+    objectives = tuple(_objective(one) for one in section.sections("objectives"))
+    if not objectives:
+        objectives = (_usual(system),)
+        assumed.append(f"objective: {objectives[0].words}")
+    attacker = _attacker(section.section("attacker"), system, objectives, assumed)
+    rules = _rules(section.section("rules"), Path(system.source or ".").absolute().parent)
+    campaign = Campaign(
+        objectives=objectives,
+        attacker=attacker,
+        rules=rules,
+        only=section.texts("techniques"),
+        options={name: section.section("options").section(name).plain() for name in section.section("options").entries},
+        slice=section.whole("slice", Campaign().slice),
+        assumed=tuple(assumed),
+    )
+    if campaign.slice < 1:
+        raise section.error("a turn of no queries does nothing", "slice", fix="give slice at least 1")
+    if why := rules.refuses(attacker, objectives, system.schema):
+        raise section.error(why, "rules", fix="change one of the two")
+    if rules.systems and system.name not in rules.systems:
+        raise section.error(f"{system.name!r} is out of scope: rules.systems leaves it out", "rules", fix="name it")
+    return campaign, _reached(section.section("gateway").only("url", "keys", "authorised_by"))
+
+
+def _usual(system: Protected) -> Objective:
+    """A tenth of what would pass, within a week."""
+    usual = Objective()
+    return Objective(aim=Aim.MOVE, goal=max(1.0, Attacker().wanted / 10), within=usual.within)
+
+
+def _objective(section: Section) -> Objective:
+    section.only("aim", "goal", "amount", "within")
+    usual = Objective()
+    aim = Aim(section.word("aim", list(Aim), ""))
+    try:
+        return Objective(
+            aim=aim,
+            goal=section.number("goal", {Aim.MOVE: 1.0, Aim.STEAL: 0.95, Aim.LEARN: 0.1}[aim]),
+            amount=section.text("amount"),
+            within=section.number("within", usual.within),
+        )
+    except ConfigError as wrong:
+        raise section.error(wrong.message, "goal", fix=wrong.fix) from None
+
+
+def _attacker(section: Section, system: Protected, objectives: tuple[Objective, ...], assumed: list[str]) -> Attacker:
+    section.only(*_ATTACKER)
+    usual = Attacker(patience=max(one.within for one in objectives))
+    actor = next((one for one in system.actors if "input" in one.writes or not one.writes), None)
+    change = usual.change if actor is None or actor.cost is None else actor.cost
+    knowledge = usual.knowledge if actor is None else actor.knowledge
+    given = {name: section.whole(name, getattr(usual, name)) for name in ("queries", "held", "wanted", "labels")}
+    try:
+        found = Attacker(
+            knowledge=section.word("knowledge", _KNOWLEDGE, knowledge),
+            accounts=section.texts("accounts") or usual.accounts,
+            pace=section.number("pace", usual.pace),
+            money=section.number("money", usual.money) if section.has("money") else usual.money,
+            change=section.number("change", change) if section.has("change") else change,
+            patience=section.number("patience", usual.patience),
+            **given,
+        )
+    except ConfigError as wrong:
+        raise section.error(wrong.message, fix=wrong.fix) from None
+    assumed += _told(section, found, "" if actor is None else actor.name)
+    return found
+
+
+def _told(section: Section, found: Attacker, actor: str) -> Iterator[str]:
+    """What nobody wrote of the attacker, in words."""
+    unsaid = [name for name in ("knowledge", "accounts", "queries", "money", "patience") if not section.has(name)]
+    if unsaid:
+        of = f", after the actor {actor!r}" if actor and "knowledge" in unsaid else ""
+        said = ", ".join(f"{name} {_said(getattr(found, name))}" for name in unsaid)
+        yield f"attacker: {said}{of}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, tuple):
+        return " and ".join(map(str, value))
+    return "without end" if value == float("inf") else f"{value:,g}" if isinstance(value, int | float) else str(value)
+
+
+def _rules(section: Section, base: Path) -> Rules:
+    section.only(*_RULES)
+    stop, usual = section.section("stop").only("successes", "loss", "errors"), Rules()
+    hours = section.numbers("hours") or usual.hours
+    if len(hours) != 2:
+        raise section.error(f"rules.hours has {len(hours)} entries", "hours", fix="write two: hours: [8, 20]")
+    kill = section.text("kill")
+    named = {name: section.texts(name) for name in ("systems", "hosts", "accounts", "columns")}
+    return Rules(
+        hours=(float(hours[0]), float(hours[1])),
+        successes=stop.whole("successes", usual.successes),
+        loss=stop.number("loss", usual.loss),
+        errors=stop.number("errors", usual.errors),
+        queries=section.whole("queries", usual.queries),
+        kill=str(base / kill) if kill else "",
+        **named,
+    )
+
+
+def _reached(section: Section) -> Reached:
+    if section.entries and not section.has("url"):
+        raise section.error("campaign.gateway has no url", fix="add `url:`, that of /v1/score")
+    keys = {name: str(value) for name, value in section.section("keys").plain().items()}
+    return Reached(url=section.text("url"), keys=keys, authorised_by=section.text("authorised_by"))

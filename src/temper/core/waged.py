@@ -1,0 +1,120 @@
+"""What a campaign did and came to: turn by turn, technique by technique, and what would have seen it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn of a technique, from `begun` to `ended` (seconds since the campaign began). Of the rows `asked`, so many
+    were `flagged` by the model alone, `reviewed` or `blocked` by the guard, turned away (`refused`: 422, 429, 503) or
+    lost (`failed`); `passed` of those `submitted` got through, with what they carry (`moved`). `cost` is what changes
+    of submitted rows took, `gave` what the attacker has since, `said` what the technique told, `why` which layers
+    objected how often.
+
+    `seen` names what alarmed of it (a layer, a comparison of the monitor), `detected` and `contained` when, in seconds
+    since the campaign began; "" and None where nothing did.
+    """
+
+    technique: str
+    tactic: str
+    aim: str
+    begun: float
+    ended: float
+    asked: int = 0
+    flagged: int = 0
+    reviewed: int = 0
+    blocked: int = 0
+    refused: int = 0
+    failed: int = 0
+    submitted: int = 0
+    passed: int = 0
+    moved: float = 0.0
+    cost: float = 0.0
+    accounts: tuple[str, ...] = ()
+    gave: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    why: tuple[tuple[str, int], ...] = ()
+    seen: str = ""
+    detected: float | None = None
+    contained: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """What came of an objective: its words, how far (`value` of `goal`), and when and after how many queries it was
+    reached; `bare` is how far the same attackers came with nothing but the model before them.
+    """
+
+    aim: str
+    words: str
+    goal: float
+    value: float
+    reached: bool
+    when: float | None = None
+    queries: int = 0
+    cost: float = 0.0
+    bare: float | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of the goal."""
+        return self.value / self.goal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waged:
+    """One campaign: what was sought, who sought it by which rules (in words), every turn, and why it ended. `others` is
+    how many of the `waged` campaigns by other seeds (this one among them) reached everything.
+    """
+
+    attacker: str
+    rules: str
+    target: str
+    objectives: tuple[Came, ...]
+    turns: tuple[Turn, ...]
+    queries: int
+    cost: float
+    seconds: float
+    ended: str
+    assumed: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
+    waged: int = 1
+    reached: int = 0
+    purple: bool = False
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def techniques(self) -> tuple[Turn, ...]:
+        """The turns of each technique together, in the order in which they were first played."""
+        found: dict[str, Turn] = {}
+        for turn in self.turns:
+            found[turn.technique] = together(found[turn.technique], turn) if turn.technique in found else turn
+        return tuple(found.values())
+
+
+def together(one: Turn, other: Turn) -> Turn:
+    """Two turns of a technique as one line of a table."""
+    counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "passed")
+    why, first = dict(one.why), min(one, other, key=lambda turn: inf if turn.detected is None else turn.detected)
+    for name, many in other.why:
+        why[name] = why.get(name, 0) + many
+    return Turn(
+        technique=one.technique,
+        tactic=one.tactic,
+        aim=one.aim,
+        begun=one.begun,
+        ended=other.ended,
+        moved=one.moved + other.moved,
+        cost=one.cost + other.cost,
+        accounts=tuple(dict.fromkeys((*one.accounts, *other.accounts))),
+        gave=tuple(dict.fromkeys((*one.gave, *other.gave))),
+        said=(*one.said, *other.said),
+        why=tuple(why.items()),
+        seen=first.seen,
+        detected=first.detected,
+        contained=first.contained,
+        **{name: getattr(one, name) + getattr(other, name) for name in counts},
+    )

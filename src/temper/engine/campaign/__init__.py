@@ -1,0 +1,1 @@
+"""Campaigns against a table model: techniques chosen turn by turn, played on a field, every answer kept."""

@@ -1,0 +1,293 @@
+"""What campaigns came to, as figures that a policy can judge, and as findings that can be shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from temper.core.campaign import Aim, Objective
+from temper.core.finding import Example, Finding
+from temper.core.measure import Better, Measurement, Status
+from temper.core.requirement import Policy, Requirement
+from temper.core.system import Protected
+from temper.core.waged import Came
+from temper.engine.campaign.ground import Ground
+from temper.engine.campaign.staged import Staged, copies, level
+from temper.engine.campaign.wage import Course, moved
+from temper.engine.identity import finding_id
+from temper.kernels.rate import apart, measure_rate
+from temper.targets.served import Served
+
+CAMPAIGN = "campaign"
+_BARE = "no guard, same attackers"
+_JUDGED, _SHOWN = 1_000, 5
+_DEFENCES = ("adversarial", "monotone", "coarse")
+"""What a model is hardened by against rows that are changed; what else is sought is for the guard to stop."""
+USUAL = Requirement(
+    id="objectives-not-reached",
+    metric=f"{CAMPAIGN}.share",
+    at_most=0.99,
+    slice="*",
+    severity="critical",
+    reason="What an attacker is after should not be reached with the means that he has.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fought:
+    """One campaign with its twin against the model alone (nothing where that cannot be asked), and its rows."""
+
+    seed: int
+    ground: Ground
+    course: Course
+    dealt: Staged
+    came: tuple[Came, ...]
+    bare: tuple[Came, ...] = ()
+
+
+def asked_of(policy: Policy) -> Policy:
+    """The requirements that speak of campaigns; one of our own where none does."""
+    found = tuple(one for one in policy.requirements if one.metric.startswith(f"{CAMPAIGN}."))
+    return Policy(
+        name=policy.name,
+        requirements=found or (USUAL,),
+        source=policy.source,
+        about=policy.about,
+        sources=policy.sources,
+    )
+
+
+def came(ground: Ground, course: Course, dealt: Staged, system: Protected, model: Served) -> tuple[Came, ...]:
+    """What is true of each objective, whatever the attackers saw of it."""
+    return tuple(
+        _came(at, one, ground, course, _value(one, ground, dealt, system, model))
+        for at, one in enumerate(ground.campaign.objectives)
+    )
+
+
+def slices(objectives: Sequence[Objective]) -> list[str]:
+    """What the figures of each are called: by its aim, with a number where there are several of one."""
+    aims = [one.aim.value for one in objectives]
+    return [aim if aims.count(aim) == 1 else f"{aim} {aims[: at + 1].count(aim)}" for at, aim in enumerate(aims)]
+
+
+def figures(fought: Sequence[Fought], objectives: Sequence[Objective]) -> tuple[Measurement, ...]:
+    """Of every objective: how often it was reached, how far at worst, and what that is made of."""
+    found: list[Measurement] = []
+    for at, name in enumerate(slices(objectives)):
+        found += [_reached(fought, at, name), _worst(fought, at, name)]
+        if objectives[at].aim is Aim.MOVE:
+            found.append(_passed(fought, at, name))
+        if objectives[at].aim is Aim.LEARN:
+            found.append(_advantage(fought, name))
+    return tuple(found)
+
+
+def findings(fought: Sequence[Fought], system: Protected, model: Served, task: str) -> tuple[Finding, ...]:
+    """Rows that got through, and what else was reached."""
+    found = [_through(fought, system, model, task)] if any(one.ground.got for one in fought) else []
+    for at, objective in enumerate(fought[0].ground.campaign.objectives):
+        if objective.aim is not Aim.MOVE and any(one.came[at].reached for one in fought):
+            found.append(_taken(fought, at, objective, system))
+    return tuple(found)
+
+
+def _value(one: Objective, ground: Ground, dealt: Staged, system: Protected, model: Served) -> float:
+    if one.aim is Aim.MOVE:
+        return moved(ground, one)
+    if one.aim is Aim.STEAL:
+        return agreement(ground, dealt, system, model)
+    guesses = ground.kept.get("members")
+    return 0.0 if guesses is None else max(0.0, _told_apart(guesses, dealt)[0])
+
+
+def agreement(ground: Ground, dealt: Staged, system: Protected, model: Served) -> float:
+    """On how many held-out rows that the attackers never had the copy decides as the model does.
+
+    Half of them are flagged by the model: where flags are rare nearly every copy agrees on nearly every row.
+    """
+    copy, edge = copies(ground), ground.kept.get("threshold")
+    if copy is None or edge is None:
+        return 0.0
+    own = {row.tobytes() for row in (*dealt.known.x, *dealt.wanted.x)}
+    rows = np.array([row for row in system.data.x[: 20 * _JUDGED] if row.tobytes() not in own])
+    flagged = np.asarray(model.score(rows)) >= level(system)
+    each = min(int(flagged.sum()), int((~flagged).sum()), _JUDGED)
+    if not each:
+        return 0.0
+    flags = [np.asarray(copy.scores(rows[side][:each])) >= edge for side in (flagged, ~flagged)]
+    return float((flags[0].mean() + (~flags[1]).mean()) / 2.0)
+
+
+def _told_apart(guesses: Any, dealt: Staged) -> tuple[float, float, float]:
+    said, inside = np.asarray(guesses, dtype=float) >= 0.5, dealt.members
+    if len(said) != len(inside) or not len(inside):
+        return 0.0, -1.0, 1.0
+    return apart(int(said[inside].sum()), int(inside.sum()), int(said[~inside].sum()), int((~inside).sum()))
+
+
+def _came(at: int, one: Objective, ground: Ground, course: Course, value: float) -> Came:
+    seen = course.reached.get(at)
+    reached = value >= one.goal
+    return Came(
+        aim=one.aim.value,
+        words=one.words,
+        goal=one.goal,
+        value=value,
+        reached=reached,
+        when=(seen[0] if seen else ground.clock) if reached else None,
+        queries=seen[1] if seen else ground.queries,
+        cost=seen[2] if seen else ground.paid,
+    )
+
+
+def _doubt(fought: Sequence[Fought], at: int) -> dict[str, Any]:
+    """Why silence says nothing: the same attackers do not reach it with the model alone before them either."""
+    if any(one.came[at].reached for one in fought):
+        return {}
+    if not all(one.bare for one in fought):
+        return {"status": Status.INCONCLUSIVE, "reason": "no weak twin could be asked, so nothing shows its power"}
+    if not any(one.bare[at].reached for one in fought):
+        why = "the same attackers do not reach it with the model alone before them either: they are too weak to tell"
+        return {"status": Status.INCONCLUSIVE, "reason": why}
+    return {}
+
+
+def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
+    many, n = sum(one.came[at].reached for one in fought), len(fought)
+    bare = [one.bare[at].reached for one in fought if one.bare]
+    return measure_rate(
+        CAMPAIGN,
+        "reached",
+        many,
+        n,
+        slice=name,
+        counts="campaigns",
+        queries=sum(one.ground.queries for one in fought),
+        baseline=((_BARE, float(np.mean(bare))),) if bare else (),
+        caveats=("these attackers with these means; others may",),
+        **_doubt(fought, at),
+    )
+
+
+def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
+    """The campaign that came farthest."""
+    worst = max(one.came[at].share for one in fought)
+    bare = [one.bare[at].share for one in fought if one.bare]
+    return Measurement(
+        plugin=CAMPAIGN,
+        metric="share",
+        value=worst,
+        low=worst,
+        high=worst,
+        n=len(fought),
+        unit="of the goal",
+        better=Better.LOWER,
+        slice=name,
+        counts="campaigns",
+        method=f"the farthest of {len(fought)} campaigns",
+        queries=sum(one.ground.queries for one in fought),
+        baseline=((_BARE, max(bare)),) if bare else (),
+        caveats=("what these attackers reached, and no bound on what others may",),
+        **_doubt(fought, at),
+    )
+
+
+def _passed(fought: Sequence[Fought], at: int, name: str) -> Measurement:
+    """Of all wanted rows; one that nobody tried is undecided."""
+    n = sum(len(one.dealt.wanted) for one in fought)
+    passed = sum(len(one.ground.got) for one in fought)
+    tried = sum(len(one.ground.tried) for one in fought)
+    return measure_rate(
+        CAMPAIGN,
+        "passed",
+        passed,
+        n,
+        undecided=max(0, n - tried),
+        slice=name,
+        queries=sum(one.ground.queries for one in fought),
+        baseline=(("unchanged", 0.0),),
+        caveats=("rows that the model stops as they are", *((f"{n - tried:,} were never tried",) if n > tried else ())),
+        **({} if passed else _doubt(fought, at)),
+    )
+
+
+def _advantage(fought: Sequence[Fought], name: str) -> Measurement:
+    guessed = [one for one in fought if "members" in one.ground.kept]
+    if not guessed:
+        why = "no technique made a guess"
+        return Measurement(
+            plugin=CAMPAIGN, metric="advantage", value=None, status=Status.UNTRIED, reason=why, slice=name
+        )
+    value, low, high = max(
+        (_told_apart(one.ground.kept["members"], one.dealt) for one in guessed), key=lambda one: one[0]
+    )
+    return Measurement(
+        plugin=CAMPAIGN,
+        metric="advantage",
+        value=value,
+        low=low,
+        high=high,
+        n=len(guessed[0].dealt.members),
+        unit="difference of rates",
+        better=Better.LOWER,
+        slice=name,
+        method="Newcombe; members called members less others called so",
+    )
+
+
+def _through(fought: Sequence[Fought], system: Protected, model: Served, task: str) -> Finding:
+    got = [(one, each) for one in fought for each in one.ground.got]
+    got.sort(key=lambda pair: pair[1].cost)
+    first = fought[0]
+    reached = any(c.reached for one in fought for c in one.came if c.aim == Aim.MOVE.value)
+    by = sorted({each.by for _, each in got})
+    total = sum(len(one.dealt.wanted) for one in fought)
+    return Finding(
+        id=finding_id(CAMPAIGN, "passed", system),
+        title=f"{len(got):,} of {total:,} rows that are stopped got through when a campaign changed them",
+        plugin=CAMPAIGN,
+        metric="passed",
+        severity="critical" if reached else "high",
+        detail=f"Found by {', '.join(by)}, the cheapest change at {got[0][1].cost:.2f}. {_where(first)}",
+        examples=tuple(_example(one, each, system, model) for one, each in got[:_SHOWN]),
+        task=task,
+        defences=_DEFENCES,
+        references=("atlas:AML.T0015", "atlas:AML.T0043"),
+    )
+
+
+def _where(fought: Fought) -> str:
+    return (
+        "The guard of temper.yaml stood before the model." if fought.ground.door.simulated else "A gateway was asked."
+    )
+
+
+def _example(fought: Fought, got: Any, system: Protected, model: Served) -> Example:
+    clean = fought.dealt.wanted.x[got.row]
+    before, after = (float(model.score(np.ascontiguousarray(x[None]))[0]) for x in (clean, got.x))
+    return Example(
+        sample=int(fought.dealt.wanted.ids[got.row]),
+        changes=tuple(system.schema.decode(got.x, clean)),
+        score_before=before,
+        score_after=after,
+        queries=got.queries,
+        cost=got.cost,
+    )
+
+
+def _taken(fought: Sequence[Fought], at: int, objective: Objective, system: Protected) -> Finding:
+    best = max((one.came[at] for one in fought), key=lambda one: one.value)
+    what = "Somebody can copy the model" if objective.aim is Aim.STEAL else "Somebody can tell who was trained on"
+    return Finding(
+        id=finding_id(CAMPAIGN, objective.aim.value, system),
+        title=f"{what} within {best.queries:,} queries: {best.value:.1%}, sought {best.goal:.1%}",
+        plugin=CAMPAIGN,
+        metric="share",
+        severity="high",
+        detail=objective.words,
+        references=("atlas:AML.T0024.002",) if objective.aim is Aim.STEAL else ("atlas:AML.T0024.000",),
+    )

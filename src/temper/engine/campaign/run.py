@@ -1,0 +1,347 @@
+"""Campaigns from a temper.yaml to a record: waged by several seeds, beside a twin without a guard, judged, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from temper.config.serving import Serving
+from temper.core.campaign import Campaign, Technique
+from temper.core.docstring import misleads
+from temper.core.errors import ConfigError, RunStopped, StoreError
+from temper.core.event import Event, Listener, silent
+from temper.core.measure import Status
+from temper.core.requirement import Verdict
+from temper.core.run import Record, Skipped
+from temper.core.seed import Draws
+from temper.core.system import Protected
+from temper.core.waged import Waged
+from temper.core.watch import Watch
+from temper.engine.campaign.door import Door, Once, Told
+from temper.engine.campaign.figures import CAMPAIGN, Fought, asked_of, came, figures, findings
+from temper.engine.campaign.inside import Inside
+from temper.engine.campaign.outside import Outside, Place
+from temper.engine.campaign.purple import DUE, Watchers, gaps, usual, watched
+from temper.engine.campaign.staged import TECHNIQUES, ground, staged, techniques, unreachable
+from temper.engine.campaign.wage import Course, wage
+from temper.engine.identity import answers, digest_of, subject
+from temper.engine.memory import remember
+from temper.engine.task import Part, Task
+from temper.guard.serving import parts
+from temper.store.database import Store
+from temper.store.journal import Frames
+from temper.targets.served import Served, served
+from temper.threats.model import threat_model
+from temper.threats.taxonomies import taxonomies
+from temper.validation.gate import judge, overall
+
+WAGED = {"quick": 1, "standard": 3, "deep": 10}
+"""How many campaigns, each by a seed and with rows of its own, a suite wages inside; a gateway meets one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """What `temper redteam` needs besides the system. Without a `place` the guard of `serving` is built around the
+    model in this process.
+    """
+
+    system: Protected
+    campaign: Campaign
+    now: datetime
+    store: Store | None = None
+    run: str = ""
+    serving: Serving | None = None
+    place: Place | None = None
+    suite: str = "standard"
+    seed: int = 0
+    listener: Listener = silent
+    author: str = ""
+    fresh: bool = False
+    purple: bool = False
+    watch: Watch | None = None
+
+
+def redteam(job: Job) -> Record:
+    """Wage the campaigns and judge them. What is stopped is kept, and goes on by `--resume` without asking twice."""
+    if job.suite not in WAGED:
+        raise ConfigError(f"there is no suite {job.suite!r}", fix=f"use one of {', '.join(WAGED)}")
+    chosen, skipped = techniques(job.campaign)
+    store = _store(job)
+    if not chosen:
+        raise ConfigError("no technique serves these objectives", fix="see `temper list techniques`")
+    model = served(job.system.target, job.system.data.x, job.system.threshold)
+    for line in job.campaign.assumed:
+        job.listener(Event(kind="note", message=f"assumed, since campaign: does not say: {line}"))
+    started = _started(job)
+    store.save_run(_blank(job, started))
+    fought: list[Fought] = []
+    stopped = ""
+    try:
+        with Frames(_journal(job), Told) as journal:
+            for number in range(1 if job.place else WAGED[job.suite]):
+                fought.append(_fought(job, chosen, model, journal, number))
+                stopped = stopped or _unfinished(fought[-1])
+                if stopped:
+                    break
+    except KeyboardInterrupt:
+        stopped = "it was stopped by hand"
+    if not fought:
+        raise RunStopped(f"nothing was tried: {stopped}", fix="start it again with --resume")
+    record = _record(job, fought, model, started, skipped, chosen, stopped)
+    store.save_run(record)
+    job.listener(Event(kind="judged", message=record.verdict.value))
+    return record
+
+
+def plan_of(job: Job) -> str:
+    """What would be done, in words; nothing is asked."""
+    chosen, skipped = techniques(job.campaign)
+    lines = [
+        f"target: {_target(job)}",
+        *(f"objective: {one.words}" for one in job.campaign.objectives),
+        f"attacker: {_attacker(job)}",
+        f"rules: {_rules(job)}",
+        f"techniques: {', '.join(chosen) or 'none'}",
+        *(f"left out: {one.name}, {one.why}" for one in skipped),
+        *(f"assumed: {line}" for line in job.campaign.assumed),
+        f"{1 if job.place else WAGED[job.suite]} campaigns of at most {job.campaign.attacker.queries:,} queries each",
+    ]
+    return "\n".join(lines)
+
+
+def _unfinished(one: Fought) -> str:
+    return one.course.ended if one.course.stopped else ""
+
+
+def _fought(job: Job, chosen: dict[str, Technique], model: Served, journal: Frames[Told], number: int) -> Fought:
+    """One campaign, its twin without a guard, and what of it would have been seen."""
+    seed = job.seed + 1_000 * number
+    dealt = staged(job.system, job.campaign, seed)
+    door = _door(job, journal)
+    field, course = ground(job.system, job.campaign, dealt, door, seed), Course()
+    try:
+        wage(field, chosen, Draws(seed, "campaign"), course, job.listener)
+    finally:
+        door.close()
+        told = f"{door.asked:,} rows asked, {door.reused:,} answered from {journal.path.name}"
+        job.listener(Event(kind="note", message=f"campaign {number + 1}: {told}; {course.ended}"))
+    one = Fought(
+        seed=seed,
+        ground=field,
+        course=course,
+        dealt=dealt,
+        came=came(field, course, dealt, job.system, model),
+        bare=() if course.stopped else _bare(job, chosen, model, journal, seed),
+    )
+    if job.purple:
+        course.turns[:], counts = _watchers(job, model).over(one)
+        course.gaps = gaps(course.turns, counts)
+        if job.place is not None:
+            course.gaps += ("what the gateway's own stages saw stands in its ledger and was not asked here",)
+    return one
+
+
+def _bare(job: Job, chosen: dict[str, Technique], model: Served, journal: Frames[Told], seed: int) -> Any:
+    """The weak twin: the same attackers and seed, and nothing but the model of temper.yaml before them."""
+    if not job.system.target.digest:
+        return ()
+    door = Inside(system=job.system, once=Once(journal=journal, scope=_scope(job)))
+    dealt = staged(job.system, job.campaign, seed)
+    campaign = replace(job.campaign, rules=replace(job.campaign.rules, successes=0, loss=0.0))
+    field, course = ground(job.system, campaign, dealt, door, seed), Course()
+    try:
+        wage(field, chosen, Draws(seed, "campaign"), course)
+    finally:
+        door.close()
+    return came(field, course, dealt, job.system, model)
+
+
+def _door(job: Job, journal: Frames[Told]) -> Door:
+    once = Once(journal=journal, scope=_scope(job))
+    if job.place is None:
+        return Inside(system=job.system, serving=job.serving or Serving(), once=once)
+    return Outside(system=job.system, place=job.place, rules=job.campaign.rules, once=once)
+
+
+def _watchers(job: Job, model: Served) -> Watchers:
+    options = parts.options_of(job.serving) if job.serving is not None else {}
+    due = parts.people(options)["due"] if "people" in options else DUE
+    return Watchers(system=job.system, model=model, watch=job.watch or usual(), due=due, seed=job.seed)
+
+
+def _scope(job: Job) -> str:
+    """What the answers depend on besides the question."""
+    if job.place is not None:
+        return digest_of("gateway", job.place.url, job.run)
+    return digest_of(job.system.target.digest or f"run {job.run}", job.run if job.fresh else "")
+
+
+def _journal(job: Job) -> Path:
+    """Scores of a model with a digest serve every run; answers of a gateway, whose state nobody sees, this run only."""
+    digest = "" if job.place is not None else job.system.target.digest
+    return _store(job).path.parent / "answers" / (f"{digest[:16]}.rows" if digest else f"run-{job.run}.rows")
+
+
+def _store(job: Job) -> Store:
+    if job.store is None:
+        raise StoreError("a campaign is kept somewhere", fix="give a store")
+    return job.store
+
+
+def _started(job: Job) -> str:
+    known = _store(job).outlines(1, run=job.run)
+    return known[0].started if known else job.now.isoformat(timespec="seconds")
+
+
+def _blank(job: Job, started: str) -> Record:
+    return Record(
+        id=job.run,
+        system=job.system.name,
+        suite=job.suite,
+        seed=job.seed,
+        started=started,
+        seconds=0.0,
+        state="stopped",
+        verdict=Verdict.INCONCLUSIVE,
+        digests=(*subject(job.system), *answers(job.system)),
+        source=job.system.source,
+        simulated=job.system.simulated,
+        author=job.author,
+    )
+
+
+def _record(
+    job: Job,
+    fought: Sequence[Fought],
+    model: Served,
+    started: str,
+    skipped: tuple[Skipped, ...],
+    chosen: dict[str, Technique],
+    stopped: str,
+) -> Record:
+    """It holds no times of this process, so that a run which was killed and went on ends in the same bytes."""
+    measured = figures(fought, job.campaign.objectives) + (watched(fought) if job.purple else ())
+    judgements = judge(asked_of(job.system.policy), measured, job.now.date(), skipped=("*",))
+    key = digest_of("campaign", job.run, job.seed)
+    _keep(job, fought, model, key)
+    broken = findings(fought, job.system, model, key)
+    tags = {tag for one in broken for tag in one.references} | {t for one in chosen.values() for t in one.references}
+    return replace(
+        _blank(job, started),
+        state="stopped" if stopped else "finished",
+        verdict=overall(judgements),
+        judgements=judgements,
+        measurements=measured,
+        findings=broken,
+        skipped=(*skipped, *_tripped(fought)),
+        facts=_facts(job, fought, stopped),
+        tasks=(key,),
+        misleads=tuple((f"technique.{name}", misleads(TECHNIQUES.get(name))) for name in chosen),
+        titles=_titles(tags),
+        threats=threat_model(job.system),
+        campaign=waged(job, fought, chosen),
+    )
+
+
+def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> Waged:
+    """The campaign that came farthest, as it is shown."""
+    worst = max(fought, key=lambda one: [max(each.share for each in one.came), -one.ground.queries])
+    objectives = tuple(
+        replace(each, bare=worst.bare[at].value if worst.bare else None) for at, each in enumerate(worst.came)
+    )
+    return Waged(
+        attacker=_attacker(job),
+        rules=_rules(job),
+        target=_target(job),
+        objectives=objectives,
+        turns=tuple(worst.course.turns),
+        queries=worst.ground.queries,
+        cost=worst.ground.paid,
+        seconds=worst.ground.clock,
+        ended=worst.course.ended,
+        assumed=job.campaign.assumed,
+        untried=unreachable([turn.technique for turn in worst.course.turns], chosen, list(worst.ground.kept)),
+        waged=len(fought),
+        reached=sum(all(each.reached for each in one.came) for one in fought),
+        purple=job.purple,
+        gaps=worst.course.gaps,
+    )
+
+
+def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:
+    """Techniques that failed in any of the campaigns."""
+    failed = {name: why for one in fought for name, why in one.course.failed.items()}
+    return tuple(Skipped(name=f"technique.{name}", why=f"it failed: {why}") for name, why in failed.items())
+
+
+def _attacker(job: Job) -> str:
+    one = job.campaign.attacker
+    money = "" if one.money == float("inf") else f", {one.money:,g} for changes"
+    change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
+    accounts = f"{len(one.accounts)} account" + "s" * (len(one.accounts) != 1)
+    return (
+        f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, patience for {one.patience:g} d, "
+        f"{one.held:,} rows of their own, {one.wanted:,} rows to get past"
+    )
+
+
+def _rules(job: Job) -> str:
+    rules = job.campaign.rules
+    said = [
+        f"columns {', '.join(rules.columns)}" if rules.columns else "every column the schema lets an attacker move",
+        f"{rules.hours[0]:g} to {rules.hours[1]:g} h UTC" if rules.hours != (0.0, 24.0) else "",
+        f"stop after {rules.successes:,} rows" if rules.successes else "",
+        f"stop at a loss of {rules.loss:,.0f}" if rules.loss else "",
+        f"{rules.queries:,} queries at most" if rules.queries else "",
+        f"stop when {rules.errors:.0%} of requests fail",
+        f"kill switch {Path(rules.kill).name}" if rules.kill else "",
+    ]
+    return "; ".join(one for one in said if one)
+
+
+def _target(job: Job) -> str:
+    if job.place is not None:
+        return f"the gateway at {job.place.url}"
+    names = ("quota", "bounds", *parts.EACH, *parts.BEFORE, *parts.AFTER, "decide")
+    layers = [name for name in names if job.serving and parts.mode_of(job.serving, name).value == "enforce"]
+    return f"the model behind {', '.join(layers) or 'nothing'}, by a simulated clock"
+
+
+def _facts(job: Job, fought: Sequence[Fought], stopped: str) -> tuple[tuple[str, str], ...]:
+    asked = sum(one.ground.queries for one in fought)
+    facts = [
+        ("campaigns", f"{len(fought)}, each by a seed and with rows of its own; {asked:,} rows asked in all"),
+        ("target", _target(job)),
+        ("attacker", _attacker(job)),
+        ("rules", _rules(job)),
+    ]
+    return (*facts, *((("ended early", stopped),) if stopped else ()))
+
+
+def _keep(job: Job, fought: Sequence[Fought], model: Served, key: str) -> None:
+    """Every wanted row with the point that passed, so that a replay can ask again."""
+    wanted = [one.dealt.wanted for one in fought]
+    x = [np.array(one.x) for one in wanted]
+    verdicts = [np.full(len(one), "untried", dtype="<U8") for one in wanted]
+    for at, one in enumerate(fought):
+        verdicts[at][sorted(one.ground.tried)] = "held"
+        for each in one.ground.got:
+            x[at][each.row], verdicts[at][each.row] = each.x, "broken"
+    found = {
+        "x_adv": np.concatenate(x),
+        "verdicts": np.concatenate(verdicts),
+        "ids": np.concatenate([one.ids for one in wanted]),
+    }
+    queries = sum(one.ground.queries for one in fought)
+    part = Part(evidence=found, status=Status.OK, queries=queries)
+    remember(_store(job), key, Task(room="attacks", plugin=CAMPAIGN, seed=job.seed), part)
+
+
+def _titles(tags: set[str]) -> tuple[tuple[str, str], ...]:
+    known = {f"{key}:{id}": words for key, table in taxonomies().items() for id, words in table.titles.items()}
+    return tuple((tag, known[tag]) for tag in sorted(tags) if tag in known)

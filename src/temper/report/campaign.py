@@ -1,0 +1,211 @@
+"""What a terminal and a page show of a campaign: what was sought, the kill chain, each technique, what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from temper.core.run import Record
+from temper.core.waged import Came, Turn, Waged, together
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_TURNS = 14
+_TACTICS = ("reconnaissance", "access", "staging", "attack", "impact")
+
+
+def span(seconds: float) -> str:
+    """A while as a person reads it.
+
+    >>> [span(one) for one in (42.0, 600.0, 9_000.0, 200_000.0)]
+    ['42 s', '10 min', '2.5 h', '2.3 days']
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the kill chain: turns of one technique in a row."""
+
+    turn: Turn
+    many: int
+
+    @property
+    def when(self) -> str:
+        """From when to when."""
+        begun, ended = span(self.turn.begun), span(self.turn.ended)
+        return begun if begun == ended else f"{begun} to {ended}"
+
+    @property
+    def name(self) -> str:
+        """The technique, and how many turns in a row it had."""
+        return self.turn.technique + (f" ×{self.many}" if self.many > 1 else "")
+
+    @property
+    def stopped(self) -> str:
+        """What held rows up, largest first."""
+        return stopped(self.turn)
+
+    @property
+    def through(self) -> str:
+        """Rows that got through, of those submitted."""
+        return f"{self.turn.passed:,} of {self.turn.submitted:,}" if self.turn.submitted else "–"
+
+
+def stopped(turn: Turn) -> str:
+    """What held rows up, in words."""
+    parts = {"model": turn.flagged, "review": turn.reviewed, "block": turn.blocked, "turned away": turn.refused}
+    parts |= {"failed": turn.failed}
+    said = ", ".join(f"{many:,} {name}" for name, many in parts.items() if many)
+    return said or "nothing"
+
+
+def chain(waged: Waged) -> list[Line]:
+    """The kill chain in order of time; turns in which nothing was asked, learnt or taught are left out."""
+    lines, told = [], [turn for turn in waged.turns if turn.asked or turn.said or turn.gave]
+    for _, turns in groupby(told, key=lambda turn: turn.technique):
+        row = list(turns)
+        whole = row[0]
+        for turn in row[1:]:
+            whole = together(whole, turn)
+        lines.append(Line(turn=whole, many=len(row)))
+    return lines
+
+
+def techniques(waged: Waged) -> list[Turn]:
+    """Each technique in one line, in the order of the kill chain."""
+    return sorted(waged.techniques, key=lambda turn: _TACTICS.index(turn.tactic))
+
+
+def reached(one: Came) -> str:
+    """Whether an objective was reached; that it was not is never called safe."""
+    if one.reached:
+        return f"REACHED after {span(one.when or 0.0)} and {one.queries:,} queries"
+    bare = "nothing shows their power"
+    if one.bare is not None:
+        strong = one.bare >= one.goal
+        bare = "reached with the model alone" if strong else "not reached with the model alone either: too weak to tell"
+    return f"not reached with {one.queries:,} queries; {bare}"
+
+
+def far(one: Came) -> str:
+    """How far, in the objective's own unit."""
+    return f"{one.value:,.0f} of {one.goal:,.0f}" if one.aim == "move" else f"{one.value:.1%} of {one.goal:.1%}"
+
+
+def others(waged: Waged) -> str:
+    """How often, over the campaigns of other seeds."""
+    if waged.waged == 1:
+        return "one campaign: another seed may end otherwise"
+    return f"{waged.reached} of {waged.waged} campaigns reached everything; shown is the one that came farthest"
+
+
+def section(waged: Waged | None) -> dict[str, Any] | None:
+    """What the page shows of it; None of other runs."""
+    if waged is None:
+        return None
+    objectives = [(one, far(one), reached(one)) for one in waged.objectives]
+    looked = [(one, after(one.turn, one.turn.detected), after(one.turn, one.turn.contained)) for one in seen(waged)]
+    return {
+        "waged": waged,
+        "took": span(waged.seconds),
+        "others": others(waged),
+        "objectives": objectives,
+        "chain": chain(waged),
+        "techniques": techniques(waged),
+        "seen": looked,
+    }
+
+
+def campaign_blocks(record: Record) -> Iterator[RenderableType]:
+    """The campaign on a terminal; nothing of other runs."""
+    from temper.report._blocks import grid, styled, under
+
+    waged = record.campaign
+    if waged is None:
+        return
+    simulated = "  SIMULATED" * record.simulated
+    yield styled(f"The campaign{simulated}: {waged.queries:,} queries in {span(waged.seconds)}, {waged.ended}", "bold")
+    told = (waged.target, f"attackers: {waged.attacker}", f"rules: {waged.rules}", others(waged))
+    yield under(styled(""), [styled(line, "dim") for line in told], "  ")
+    table = grid("Came to", "Outcome", first="Sought")
+    table.columns[0].no_wrap, table.columns[0].ratio = False, 4
+    table.columns[2].ratio = 4
+    for one in waged.objectives:
+        table.add_row(
+            styled(one.words), styled(far(one)), styled(reached(one), "bold red" if one.reached else "yellow")
+        )
+    yield table
+    yield ""
+    yield from _chain(waged)
+    yield from _techniques(waged)
+    if waged.purple:
+        yield from _seen(waged)
+    yield ""
+
+
+def _chain(waged: Waged) -> Iterator[RenderableType]:
+    from temper.report._blocks import grid, styled
+
+    table = grid("Technique", "Asked", "Stopped by", "Got through", first="Kill chain")
+    table.columns[1].ratio, table.columns[2].ratio, table.columns[2].no_wrap = 5, None, True
+    for line in (lines := chain(waged))[:_TURNS]:
+        tactic = styled(line.turn.tactic, "bold")
+        tactic.append(f"\n{line.when}", style="dim")
+        name = styled(line.name)
+        for said in line.turn.said[:2]:
+            name.append("\n").append_text(styled(said, "dim"))
+        table.add_row(tactic, name, styled(f"{line.turn.asked:,}"), styled(line.stopped), styled(line.through))
+    yield table
+    if len(lines) > _TURNS:
+        yield styled(f"and {len(lines) - _TURNS} more lines in the HTML report", "dim")
+    yield ""
+
+
+def _techniques(waged: Waged) -> Iterator[RenderableType]:
+    from temper.report._blocks import grid, styled
+
+    table = grid("Asked", "Model", "Review", "Block", "Passed", "Cost", "Layers that objected", first="Technique")
+    for column in table.columns[1:7]:
+        column.no_wrap, column.ratio = True, None
+    for one in techniques(waged):
+        counts = (one.asked, one.flagged, one.reviewed, one.blocked, one.passed)
+        why = ", ".join(f"{name} {many:,}" for name, many in one.why)
+        cells = (*(f"{many:,}" for many in counts), f"{one.cost:,.0f}", why or "–")
+        table.add_row(styled(one.technique), *(styled(cell) for cell in cells))
+    yield table
+    for line in waged.untried:
+        yield styled(f"not played: {line}", "dim")
+
+
+def _seen(waged: Waged) -> Iterator[RenderableType]:
+    from temper.report._blocks import grid, styled, under
+
+    yield ""
+    table = grid("Seen by", "Detected", "Contained", first="What the other side sees")
+    for line in seen(waged):
+        turn = line.turn
+        style = "" if turn.detected is not None else "bold red"
+        cells = (turn.seen or "nothing", after(turn, turn.detected), after(turn, turn.contained))
+        table.add_row(styled(f"{turn.tactic}: {line.name}"), *(styled(cell, style) for cell in cells))
+    yield table
+    if waged.gaps:
+        yield under(styled("Gaps", "bold"), [styled(line) for line in waged.gaps], "  - ")
+
+
+def seen(waged: Waged) -> list[Line]:
+    """Each technique with the first of its turns that was seen."""
+    many = {turn.technique: sum(one.technique == turn.technique for one in waged.turns) for turn in waged.turns}
+    return [Line(turn=one, many=many[one.technique]) for one in techniques(waged)]
+
+
+def after(turn: Turn, at: float | None) -> str:
+    """How long after it had begun."""
+    return "never" if at is None else f"after {span(max(0.0, at - turn.begun))}"

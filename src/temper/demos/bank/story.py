@@ -324,8 +324,8 @@ def after(story: Story) -> tuple[str, ...]:
     """What to do next."""
     worst = next((one.control for one in story.worths if one.cost.mean > 0), "review")
     return (
-        f"temper demo bank --without {worst}      the same quarter without {TITLES[worst]}",
-        "temper demo bank --held-out           another world, of another make",
-        "temper demo fraud                     attack, judge and fix one model of such a bank",
-        "temper init --model M --data D --target Y     your own",
+        f"temper demo bank --without {worst}: the same with that switched off",
+        "temper demo bank --held-out: another world, of another make",
+        "temper demo fraud: attack, judge and fix one model of such a bank",
+        "temper init --model M --data D --target Y: your own",
     )

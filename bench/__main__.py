@@ -23,6 +23,7 @@ OURS = ("startup", "oracle", "engine", "workers", "memory", "search", "hardening
 ROOMS = (
     *("evasion", "poisoning", "extraction", "inversion", "artifact", "injection", "guard"),
     *("stress", "load", "fuzz", "chaos", "monitoring", "governance", "console", "validation"),
+    *("campaign", "layers", "bank", "fleet", "store"),
 )
 PEERS = tuple(
     f"{room}.{path.stem}" for room in ROOMS for path in sorted((ROOT / "bench" / room).glob("[a-z]*.py")) if _runs(path)

@@ -89,7 +89,7 @@ def _compare(engine: str, world: Any, tasks: Sequence[Any], repeats: int) -> tup
             starts[workers].append(start)
             times[workers].append(busy)
             shares[workers].append(100 * inside)
-        loops.append(_busy_loops())
+        loops.append(busy_loops())
     gains = [one / two for one, two in zip(times[1], times[2], strict=True)]
     gain, ceiling = median(gains), median(loops)
     seconds = [median(times[k]).show(1) for k in (1, 2)]
@@ -113,7 +113,7 @@ def _run(engine: str, workers: int, world: Any, tasks: Sequence[Any]) -> tuple[f
     return began - start, last - began, inside / workers / (last - began)
 
 
-def _busy_loops() -> float:
+def busy_loops() -> float:
     """How much faster two interpreters count to twice a number than one does: what the machine has to give now."""
     half = 8_000_000
     seconds = []

@@ -79,7 +79,7 @@ def main(words: list[str]) -> int:
     share = 10 if "--quick" in words else 1
     with TemporaryDirectory() as folder:
         app, token, control = _console(Path(folder), share)
-        rows = sorted(_timed(app, token, path) for path in _paths())
+        rows = sorted(timed(app, token, path) for path in _paths())
         control.close()
     many = RUNS // share
     print(machine())
@@ -93,7 +93,7 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _timed(app: Any, token: str, path: str) -> tuple[float, str, int, Any, Any, float]:
+def timed(app: Any, token: str, path: str) -> tuple[float, str, int, Any, Any, float]:
     cpu, wall, size, first = [], [], 0, 0.0
     for turn in range(TURNS + 1):
         begun, used = time.perf_counter(), time.process_time()
@@ -164,17 +164,17 @@ def _console(folder: Path, share: int) -> tuple[Any, str, Control]:
     config = folder / "temper.yaml"
     config.write_text("system: {name: fraud}\nmonitor: {feed: payments, time: at}\n", encoding="utf-8")
     store, control = Store.open(folder), Control.open(str(folder / "control.db"))
-    model, risk = _modelled()
+    model, risk = modelled()
     for at in range(RUNS // share):
-        store.save_run(_run(at + 1, model, risk))
+        store.save_run(run_of(at + 1, model, risk))
     _filled(control, RUNS // share)
     control.people.add("ada", Role.ADMIN, "a long and quiet sentence", "setup", NOW)
     _governed(store, control, RUNS // share)
     token = control.sessions.open("ada", NOW)
-    return console(control, clock=_still, assessed=Assessed.of(config)), token, control
+    return console(control, clock=still, assessed=Assessed.of(config)), token, control
 
 
-def _still() -> float:
+def still() -> float:
     return NOW
 
 
@@ -209,7 +209,7 @@ def _governed(store: Store, control: Control, many: int) -> None:
     follow(store.evidence, control, int(NOW * 1e9))
 
 
-def _modelled() -> tuple[ThreatModel, Register]:
+def modelled() -> tuple[ThreatModel, Register]:
     """A threat model and a register of the usual size; every run keeps the same."""
     columns = tuple(Column(name=name, low=0, high=9) for name in COLUMNS)
     rows = np.random.default_rng(0).uniform(0, 9, (60, len(COLUMNS)))
@@ -242,7 +242,7 @@ def _tried(number: int) -> Tried:
     return Tried(before=f"{number - 1:04}", taken=("defence 11",), effects=effects)
 
 
-def _run(number: int, model: ThreatModel, risk: Register) -> Record:
+def run_of(number: int, model: ThreatModel, risk: Register) -> Record:
     figures = tuple(_figure(at, number) for at in range(FIGURES))
     verdict = (Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE)[number % 3]
     judged = tuple(

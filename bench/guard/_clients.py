@@ -142,7 +142,7 @@ def stolen(service: Service, thief: str, model: Any, rng: np.random.Generator, *
 
 def marginals(service: Service, rng: np.random.Generator) -> Array:
     """Each column drawn on its own from a few known rows."""
-    from temper.attacks.extraction._queries import invent
+    from temper.attacks._queries import invent
 
     known = service.data.test[0][rng.permutation(len(service.data.test[0]))[:KNOWN]]
     return invent(service.data.schema, known, ASKED, rng)
@@ -150,7 +150,7 @@ def marginals(service: Service, rng: np.random.Generator) -> Array:
 
 def surrogate(service: Service, rng: np.random.Generator) -> Array:
     """What `extraction.surrogate` asks at first: half of the rows keep columns of a known one."""
-    from temper.attacks.extraction._queries import invent
+    from temper.attacks._queries import invent
 
     known = service.data.test[0][rng.permutation(len(service.data.test[0]))[:KNOWN]]
     return invent(service.data.schema, known, ASKED, rng, 0.1, 0.5)

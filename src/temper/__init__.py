@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from temper.api import Hardening, System, assess, attack, certificates, compare, harden, load, target
     from temper.api.assistants import load_assistant
     from temper.api.campaigns import redteam
+    from temper.api.fleet import fleet_assess, fleet_status
+    from temper.api.layers import weigh
     from temper.core.budget import Budget
 
 __version__ = "0.1.0"
@@ -19,16 +21,22 @@ __all__ = [
     "attack",
     "certificates",
     "compare",
+    "fleet_assess",
+    "fleet_status",
     "harden",
     "load",
     "load_assistant",
     "redteam",
     "target",
+    "weigh",
 ]
 _ELSEWHERE = {
     "Budget": "temper.core.budget",
+    "fleet_assess": "temper.api.fleet",
+    "fleet_status": "temper.api.fleet",
     "load_assistant": "temper.api.assistants",
     "redteam": "temper.api.campaigns",
+    "weigh": "temper.api.layers",
 }
 
 

@@ -38,6 +38,7 @@ _NETS, _NEAR, _THERE, _TEXT, _TREES = (
     f"{UNIT}/test_{name}.py" for name in ("gradient_attacks", "minimum_norm", "physical", "text", "tree_attacks")
 )
 _SOUND = f"{_THERE}::test_a_sound_model_is_not_accused"
+_FIXED = "a_model_that_looks_at_what_is_fixed_lets_nothing_pass"
 # Plugin: where its weak twin is caught, and where its sound one passes.
 TWINS = {
     "attacks": {
@@ -97,6 +98,24 @@ TWINS = {
                 f"{UNIT}/test_injection_strategies.py::test_an_assistant_that_obeys_nothing_is_not_accused",
             )
             for name in _INJECTIONS
+        },
+        **{
+            f"technique.{name}": tuple(f"{UNIT}/test_campaign_techniques.py::test_{test}" for test in pair)
+            for name, pair in {
+                "steal": ("a_stolen_copy_takes_rows_past_the_model", _FIXED),
+                "transfer": ("a_stolen_copy_takes_rows_past_the_model", _FIXED),
+                "direct": ("small_changes_take_rows_past_the_model", _FIXED),
+                "bunch": ("bunching_keeps_more_of_the_loot_than_the_lowest_amount", _FIXED),
+                "honest_rows": ("honest_rows_show_the_threshold", "honest_rows_show_no_threshold_where_all_is_stopped"),
+                "poison_feedback": (
+                    "labels_that_are_taken_let_the_wanted_rows_pass_as_they_are",
+                    "labels_that_change_nothing_win_nothing",
+                ),
+                "member": (
+                    "what_a_model_remembers_tells_who_was_there",
+                    "a_model_that_remembers_nobody_tells_nothing",
+                ),
+            }.items()
         },
         "extraction.surrogate": (
             f"{UNIT}/test_extraction.py::test_a_copy_shares_the_flags_of_the_victim_far_beyond_a_model_made_without_queries",

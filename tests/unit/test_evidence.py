@@ -1,6 +1,5 @@
 """What was measured goes stale by rule, each with a culprit and an innocent, and each cause orders its parts once."""
 
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from temper.monitoring.evidence import evidence, parts_of, stale
 from temper.monitoring.triggers import Validation, orders
 from temper.report import render
 from temper.report.history import lines, outdated, renewal, stale_lines
+from temper.store import place
 from temper.store.attacks import attacks_digest
 from temper.store.control import Control
 from temper.store.database import Store
@@ -220,14 +220,14 @@ def test_what_is_read_for_evidence_says_the_same_as_every_run_and_is_no_more_for
 def test_a_look_reads_the_document_of_no_run(validation, monkeypatch):
     for at in range(2, 30):
         validation.store.save_run(run(f"{at:04}", at))
-    asked = []
+    asked, connect = [], place._connect
 
     def watched(path):
-        database = sqlite3.connect(path, isolation_level=None)
-        database.set_trace_callback(asked.append)
-        return database
+        connection = connect(path)
+        connection._raw.set_trace_callback(asked.append)
+        return connection
 
-    monkeypatch.setattr("temper.store.database._connect", watched)
+    monkeypatch.setattr(place, "_connect", watched)
     validation.stale(40 * DAY)
     assert asked
     assert not [sql for sql in asked if "document" in sql]

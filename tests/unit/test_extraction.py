@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temper.attacks.extraction._queries import invent, open_schema
+from temper.attacks._queries import invent, open_schema
 from temper.attacks.extraction._student import fit_student, from_line
 from temper.core.attack import Scene
 from temper.core.budget import Budget

@@ -20,10 +20,13 @@ import pytest
 from temper.core.errors import StoreError, TemperError
 from temper.core.finding import Example, Finding
 from temper.core.measure import Measurement
+from temper.core.outline import outlined
 from temper.core.requirement import Verdict
 from temper.core.run import Record
 from temper.core.schema import Change
-from temper.store import database, migrate
+from temper.store import migrate, place
+from temper.store.codec import to_json, wrap
+from temper.store.control.database import Connection
 from temper.store.database import Store
 
 
@@ -213,11 +216,16 @@ def test_an_older_database_is_migrated_with_its_runs(tmp_path: Path, monkeypatch
     every = migrate.migrations()
     monkeypatch.setattr(migrate, "migrations", lambda: every[:2])
     store = Store.open(tmp_path)
-    store.save_run(record())
+    text = to_json(wrap("temper.run", record()))
+    with sqlite3.connect(store.path) as raw:
+        raw.execute("INSERT INTO runs VALUES ('0001', '2026-01-02T03:04:05+00:00', 'finished', ?)", (text,))
+    raw.close()
     monkeypatch.setattr(migrate, "migrations", lambda: every)
     store = Store.open(tmp_path)
     store.save_task("key", "a", {})
     assert store.run("last") == record()
+    assert store.outlines() == [outlined(record())]
+    assert store.next_run_id() == "0002"
 
 
 def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,15 +257,15 @@ def test_another_programs_database_and_a_text_file_are_left_alone(tmp_path: Path
 def test_a_full_disk_is_one_sentence_and_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save_run(record("0001"))
     store.save_task("kept", "a", {"n": 1}, {"x": np.arange(3)})
-    connect = database._connect
+    connect = place._connect
 
-    def tight(path: Path) -> sqlite3.Connection:
+    def tight(path: Path) -> Connection:
         connection = connect(path)
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages}")
+        (row,) = connection.all("PRAGMA page_count")
+        connection.all(f"PRAGMA max_page_count = {row['page_count']}")
         return connection
 
-    monkeypatch.setattr(database, "_connect", tight)
+    monkeypatch.setattr(place, "_connect", tight)
     with pytest.raises(StoreError, match="disk is full"):
         store.save_task("big", "a", {"text": "x" * 200_000})
     monkeypatch.setattr(os, "fsync", _no_space)

@@ -144,13 +144,17 @@ def _planned(system: Protected, suite: str, only: tuple[str, ...], seed: int) ->
 
 def open_store(store: str | Path | None, system: Protected | Assistant | None = None) -> Store:
     """The store of a system: beside its temper.yaml, or of the folder around it when only that has one (a hardened
-    system lies in a folder of the system it came from), else a new one.
+    system lies in a folder of the system it came from), else a new one. Its temper.yaml may name a database for it, and
+    `store` may be the URL of one.
     """
-    from temper.store.database import Store
+    from temper.config.keeping import kept_in
+    from temper.store.database import Store, home
 
     if store is None:
         store = Path(system.source).parent if system is not None and system.source else Path()
-    return Store.near(Path(store))
+    if "://" in str(store):
+        return Store.near(Path(system.source).parent if system is not None and system.source else Path(), str(store))
+    return Store.near(Path(store), *kept_in(home(Path(store))))
 
 
 def unfinished(store: Store, system: str) -> str:

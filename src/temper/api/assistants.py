@@ -47,13 +47,9 @@ def guard_of(assistant: Assistant) -> Guard:
     """The guard that the assistant's temper.yaml sets before it; canaries follow from its `key_file`, or from a key
     drawn now.
     """
-    from temper.guard.pipeline import build
-    from temper.guard.secret import key_from
+    from temper.guard.pipeline import of_assistant
 
-    if not assistant.guard:
-        raise TemperError(f"{assistant.name} has no guard", fix="run temper harden, or write guard: into temper.yaml")
-    key = {"key": key_from(Path(assistant.guard_key))} if assistant.guard_key else {}
-    return build(assistant.guard, trusted=assistant.trusted, **key)
+    return of_assistant(assistant)
 
 
 def audit_of(assistant: Assistant, folder: Path | None = None) -> Audit | None:

@@ -28,6 +28,11 @@ _STORES = {
     "jobs": ("jobs.Jobs", {"list": "page", "show": "get", "put": "put", "again": "again"}),
     "approvals": ("approvals.Approvals", {"list": "page", "show": "get"}),
     "waivers": ("waivers.Waivers", {"list": "page"}),
+    "probe": (
+        "probes.Probes",
+        {"list": "page", "show": "seen", "rate": "rate", "assume": "assume", "challenge": "challenge"}
+        | {"assumptions": "assumptions"},
+    ),
     "monitor": ("alerts.Alerts", {"alerts": "page", "take": "take", "silence": "silence"}),
 }
 _OTHERS = {
@@ -42,6 +47,7 @@ _OTHERS = {
     "fuzz": "temper.engine.fuzz.run.fuzz_model",
     "fuzz URL": "temper.engine.fuzz.run.fuzz_service",
     "redteam": "temper.redteam",
+    "layers": "temper.weigh",
     "serve": "temper.gateway.tables.build.serve",
     "console": "temper.web.serve.serve",
     "deploy": "temper.gateway.tables.deploy.deploy",
@@ -87,6 +93,9 @@ _OTHERS = {
     "respond resume": "temper.response.run.resumed",
     "respond undo": "temper.response.run.undo",
     "incidents report": "temper.report.postmortem.render",
+    "fleet assess": "temper.api.fleet.fleet_assess",
+    "fleet status": "temper.api.fleet.fleet_status",
+    "fleet init": "temper.config.portfolio_draft.write",
     "incidents test": "temper.engine.recurrence.command.make",
     "monitor run": "temper.monitoring.making.monitor_of",
     "monitor check": "temper.monitoring.making.monitor_of",
@@ -100,6 +109,8 @@ _OTHERS = {
     "waivers approve": "temper.store.evidence.waiving.decide",
     "waivers reject": "temper.store.evidence.waiving.decide",
     "waivers end": "temper.store.evidence.waiving.decide",
+    "probe hand": "temper.api.probes.carried",
+    "probe report": "temper.api.probes.report",
     "audit case": "temper.api.assurance.assurance_case",
     "audit export": "temper.engine.audit.export",
 }

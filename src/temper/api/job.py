@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from temper.core.errors import TemperError
 from temper.core.event import Event
 from temper.core.evidence import FEWEST
 from temper.core.job import Order
+from temper.core.probe import Hand
 from temper.core.requirement import Verdict
 from temper.core.system import Protected
 from temper.engine.deadman import deadman
@@ -30,18 +32,23 @@ TRUST, CONTROL = "TEMPER_TRUST_PICKLE", "TEMPER_CONTROL"
 def main() -> None:
     """Carry out the order in the first argument; each line on standard output is `progress` or the `result`."""
     order = _order(sys.argv[1])
+    alone(Path(order.config).parent, lambda lines: perform(order, lines))
+
+
+def alone(home: Path, work: Callable[[Any], tuple[int, dict[str, Any]]]) -> None:
+    """This process does this work in this folder, and ends with it; or as soon as nobody wants it any more."""
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what a model prints is the log
-    if (home := Path(order.config).parent).is_dir():
+    if home.is_dir():
         os.chdir(home)  # callables are imported from there
     threading.Thread(target=deadman, args=(float(sys.argv[2]),), daemon=True).start()
     try:
-        code, result = perform(order, lines)
+        code, result = work(lines)
         lines.write(json.dumps({"result": result}) + "\n")
     except TemperError as refused:
         sys.stderr.write(f"error: {refused}\n")
         code = refused.exit_code
-    except Exception:
+    except (Exception, KeyboardInterrupt):
         traceback.print_exc()
         code = 4
     lines.close()
@@ -50,12 +57,16 @@ def main() -> None:
 
 
 def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
-    """Assess what the order says; the exit code of the verdict, and the run. Or show its finding again."""
+    """Assess what the order says; the exit code of the verdict, and the run. Or show its finding again, or do with its
+    probe what is asked.
+    """
     from temper.api import assess
     from temper.report.progress import Progress
 
     if order.finding:
         return replayed(order)
+    if order.probe:
+        return handed(order)
     config = Path(order.config)
     system = running(order)
     with Progress() as shown:
@@ -90,6 +101,28 @@ def replayed(order: Order) -> tuple[int, dict[str, Any]]:
     return verdict.code, told
 
 
+def handed(order: Order) -> tuple[int, dict[str, Any]]:
+    """Do with a probe what is asked, on the model that answers: exit 1 while what it showed is there."""
+    from temper.api.probes import carried
+    from temper.store.control import Control
+
+    control = Control.open(_place(order))
+    try:
+        one = control.probes.seen(order.probe, os.environ.get(AUTHOR, "")).probe
+        system = running(order)
+        found = carried(system, one, Hand(order.hand), control)
+    finally:
+        control.close()
+    verdict = Verdict.FAIL if found.there else Verdict.PASS
+    told = {"probe": order.probe, "hand": order.hand, "verdict": verdict.value, "assessed": system.apart}
+    return verdict.code, told | {"text": found.text, "row": list(found.row)}
+
+
+def _place(order: Order) -> str:
+    """The control store of an order."""
+    return os.environ.get(CONTROL) or str(Path(order.config).parent / ".temper" / "control.db")
+
+
 def running(order: Order) -> Protected:
     """The system of an order with the model that answers, on newer rows where the order wants them."""
     from temper.api import load
@@ -97,7 +130,7 @@ def running(order: Order) -> Protected:
     from temper.store.control.deployed import deployed, loaded, named
 
     system = load(order.config, trust_pickle=os.environ.get(TRUST) == "1")
-    control = Control.open(os.environ.get(CONTROL) or str(Path(order.config).parent / ".temper" / "control.db"))
+    control = Control.open(_place(order))
     try:
         live = deployed(control).live
         if live is not None:

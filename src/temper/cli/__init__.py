@@ -19,6 +19,7 @@ COMMANDS = (
     "stress",
     "fuzz",
     "redteam",
+    "layers",
     "serve",
     "console",
     "deploy",
@@ -42,6 +43,7 @@ COMMANDS = (
     "doctor",
 )
 GROUPS = (
+    "fleet",
     "ledger",
     "drill",
     "keys",
@@ -55,6 +57,7 @@ GROUPS = (
     "approvals",
     "waivers",
     "audit",
+    "probe",
 )
 """Commands with commands of their own."""
 

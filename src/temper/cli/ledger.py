@@ -56,11 +56,12 @@ def verify(
     """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order. The
     `.temper` of a system: its runs too, and what people did; what was changed makes it read-only.
     """
+    from temper.config.keeping import kept_in
     from temper.store.evidence import held
     from temper.store.ledger import inspect
 
     if (folder := held.home(path)) is not None:
-        holds, told = held.verified(folder, store, time.time())
+        holds, told = held.verified(folder, store, time.time(), kept_in(folder.absolute().parent)[0])
     else:
         holds, told = inspect.verified(path, checkpoints, key, record)
     typer.echo("\n".join(told))

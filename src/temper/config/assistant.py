@@ -12,6 +12,7 @@ from temper.config.description import SECTIONS as DESCRIBED
 from temper.config.document import Listing, Scalar, Section, as_number
 from temper.config.goals import goals, labelled
 from temper.config.guard import audit_of, key_file_of, stages_of
+from temper.config.keeping import KEEPING
 from temper.config.people import people
 from temper.config.policy import from_node
 from temper.config.reading import read
@@ -35,6 +36,7 @@ EFFECTS = ("", "money", "mail", "web", "memory", "data")
 _SECTIONS = (
     *("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", "console", "risk"),
     *DESCRIBED,
+    *KEEPING,
 )
 _PROTOCOLS = ("openai", "anthropic", "template")
 _CAPS = ("in_flight", "requests_per_minute", "tokens_per_minute", "timeout", "deadline", "retries")

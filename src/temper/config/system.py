@@ -14,6 +14,7 @@ from temper.config.build import build_system
 from temper.config.description import ABOUT, LEVELS, SECTIONS, described, exposed
 from temper.config.document import Section
 from temper.config.documentation import documented
+from temper.config.keeping import KEEPING
 from temper.config.policy import from_node
 from temper.config.reading import read
 from temper.config.recurrences import recurrences_of
@@ -36,7 +37,7 @@ Made = TypeVar("Made")
 
 _SECTIONS = (
     *("system", "model", "data", "exposure", "actors", "schema", "policy", "assess", "guard", "stress", "service"),
-    *("monitor", "risk", "documentation", "console", "campaign", *SECTIONS),
+    *("monitor", "risk", "documentation", "console", "campaign", *SECTIONS, *KEEPING),
 )
 _NORMS = ("linf", "l2", "l1", "l0", "cost")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")

@@ -291,8 +291,8 @@ class Field(Protocol):
         """A model of the attacker's own, fitted to answers; not charged."""
 
     def evade(self, copy: Copy, rows: Any, threshold: float, queries: int = 200) -> tuple[Array, Array]:
-        """Changes of these wanted rows that a copy scores below the threshold: candidates (n, d), and which (n,) of
-        them the copy lets pass; the copy is asked up to `queries` times a row. Not charged.
+        """Of these wanted rows the changes that a copy scores lowest (n, d) of `queries` it is asked about each, and
+        which (n,) of them it scores below the threshold. Not charged.
         """
 
     def say(self, text: str) -> None:

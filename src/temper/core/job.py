@@ -27,7 +27,8 @@ class Order:
     """An assessment to be made of the model that answers. `key` says what for, and the same key is ordered once; `why`
     says it in words. `only` are families or plugins, all without any. With `labelled` it is made on rows of the feed
     from this time on whose labels have matured, else on the rows of `config`, a temper.yaml. With `finding` nothing is
-    assessed: the finding of this id is shown again, and the verdict is `fail` while it is there.
+    assessed: the finding of this id is shown again, and the verdict is `fail` while it is there; with `probe` the probe
+    of this number is handed to the machine, which does what `hand` says.
     """
 
     key: str
@@ -39,6 +40,8 @@ class Order:
     engine: str = "processes"
     labelled: float | None = None
     finding: str = ""
+    probe: int = 0
+    hand: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ class Attempts:
 
     `layers` stand in the order in which an attempt meets them. `stops` (n, layers) says which of them stop it by
     themselves. `worth` (n,) is what it costs those it harms where nothing stops it: 0 where it fails by itself; of an
-    attempt that is `honest` (n,), what it costs that it is stopped. `actor` (n,) numbers who is behind it: attempts of
-    one actor fail and succeed together, so intervals draw actors, not attempts. `adaptive`: the actors knew the layers
-    that stood there and had asked them.
+    attempt that is `honest` (n,), what it costs that it is refused. `actor` (n,) numbers who is behind it: attempts of
+    one actor fail and succeed together, so intervals draw actors, not attempts. `asks` (n, layers) says which layers
+    hand it to a person rather than refuse it (None: none does): that stops an attempt that harms, and delays an honest
+    one. `adaptive`: the actors knew the layers that stood there and had asked them.
 
     >>> two = Attempts(
     ...     layers=("quota", "anomaly"),
@@ -40,17 +41,43 @@ class Attempts:
     actor: Array
     honest: Array
     adaptive: bool = False
+    asks: Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self.worth)
         if self.stops.shape != (n, len(self.layers)) or len(self.actor) != n or len(self.honest) != n:
             raise TemperError(f"{n} attempts at {len(self.layers)} layers do not have {self.stops.shape} answers")
+        if self.asks is not None and self.asks.shape != self.stops.shape:
+            raise TemperError(f"{self.stops.shape} answers do not have {self.asks.shape} questions to people")
 
     def passed(self, standing: Collection[str]) -> Array:
         """Which attempts (n,) none of these layers stops."""
         at = [self.layers.index(name) for name in standing]
         through: Array = np.logical_not(self.stops[:, at].any(axis=1))
         return through
+
+    def met(self, standing: Collection[str]) -> tuple[Array, Array]:
+        """What becomes of each attempt before these layers: the position (n,) of the first that stops it or hands it to
+        a person, -1 where none does, and whether a person is asked.
+        """
+        asks = np.zeros_like(self.stops) if self.asks is None else self.asks
+        there = np.array([name in standing for name in self.layers])
+        acts = (self.stops | asks) & there
+        first = np.where(acts.any(axis=1), acts.argmax(axis=1), -1)
+        return first, (first >= 0) & asks[np.arange(len(first)), first]
+
+    def beside(self, other: Attempts) -> Attempts:
+        """These attempts and those of `other`, before the same layers."""
+        names = ("stops", "worth", "actor", "honest")
+        both: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        asks = [np.zeros_like(one.stops) if one.asks is None else one.asks for one in (self, other)]
+        return replace(self, **both, asks=np.concatenate(asks))
+
+    def of(self, chosen: Array) -> Attempts:
+        """Only the attempts that this mask (n,) names."""
+        asks = None if self.asks is None else self.asks[chosen]
+        rows: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ("stops", "worth", "actor", "honest")}
+        return replace(self, **rows, asks=asks)
 
 
 Against = Callable[[frozenset[str]], Attempts]

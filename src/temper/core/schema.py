@@ -261,6 +261,10 @@ class Schema:
         row = int(np.argmax(bad))
         return f"row {row}: " + "; ".join(text for text, mask in masks if mask[row])
 
+    def faults(self, row: Array, clean: Array) -> tuple[str, ...]:
+        """Every rule that one row breaks beside its clean row, in words."""
+        return tuple(text for text, mask in self._violations(row[None], clean[None]) if mask[0])
+
     def derive(self, x: Array, x0: Array, kept: Array | None = None) -> Array:
         """Recompute derived columns: the clean value plus what the formula moves, so recorded residuals are kept.
 

@@ -25,6 +25,7 @@ from temper.core.threat import Scenario
 from temper.engine.corruptions import means
 from temper.engine.executors import Executor
 from temper.engine.identity import answers, digest_of, library_versions, subject, task_key
+from temper.engine.layers.stopped import stakes_with
 from temper.engine.memory import recall, remember
 from temper.engine.monitored import monitored
 from temper.engine.plan import LOAD, Plan
@@ -206,7 +207,8 @@ def _risk(job: Job, record: Record) -> Register | None:
     kept = [one for one in reversed(job.store.outlines(system=system.name)) if one.run != record.id]
     before = [job.store.run(one.run) for one in kept if part or one.model == system.target.digest]
     present = Present(now=job.now.timestamp(), model=system.target.digest, attacks=attacks_digest())
-    return risk_of(system, [*before, record], present, Triggers(), job.incidents, only=plan.scenarios)
+    stakes = stakes_with(system, job.store)
+    return risk_of(system, [*before, record], present, Triggers(), job.incidents, only=plan.scenarios, stakes=stakes)
 
 
 def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:

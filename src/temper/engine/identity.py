@@ -155,6 +155,14 @@ def source_digest(room: str, plugin: str) -> str:
 
 
 @cache
+def folders_digest(*folders: str) -> str:
+    """SHA-256 of every source file in these folders of the package."""
+    root = Path(__file__).parent.parent
+    paths = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+@cache
 def library_versions() -> dict[str, str]:
     """Versions of the numeric libraries that are installed."""
     found = {}

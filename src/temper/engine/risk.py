@@ -12,12 +12,13 @@ from temper.core.incident import Incident
 from temper.core.measure import Measurement, Status
 from temper.core.outline import moment, outlined
 from temper.core.requirement import Verdict
-from temper.core.risk import Ceiling, Known, Register, Sightings, Trials
+from temper.core.risk import Ceiling, Known, Register, Sightings, Stakes, Trials
 from temper.core.room import Room
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
 from temper.engine.identity import data_digest, schema_digest
+from temper.engine.layers.stopped import stakes_with
 from temper.engine.plan import SHORTER
 from temper.engine.task import foreign
 from temper.engine.together import BOUND, STRONGEST
@@ -81,7 +82,8 @@ def risk_now(system: Protected, store: Store, control: Control, now: float, *, t
     records, model = [one for one in store.runs() if one.system == found.system], found.model()
     present = found.present(now, model, min((moment(one.started) for one in records), default=now))
     incidents = control.incidents.page(limit=MOST, timelines=True)
-    return risk_of(system, records, present, found.rules or Triggers(), incidents)
+    stakes = stakes_with(system, store)
+    return risk_of(system, records, present, found.rules or Triggers(), incidents, stakes=stakes)
 
 
 def risk_of(
@@ -91,12 +93,15 @@ def risk_of(
     rules: Triggers,
     incidents: Sequence[Incident] = (),
     only: Sequence[Scenario] | None = None,
+    stakes: Stakes | None = None,
 ) -> Register:
-    """The register from these runs (the first made first) and incidents; of the scenarios in `only`, else of all."""
+    """The register from these runs (the first made first) and incidents; of the scenarios in `only`, else of all.
+    `stakes` are the system's with what else has been measured of its guard.
+    """
     wanted = tuple(only) if only is not None else scenarios(system)[0]
     sources = [*_sources(system, records, present, rules)]
     found = {one.id: _known(one, wanted, system, sources, incidents, present.now) for one in wanted}
-    return register(wanted, system.stakes, found, datetime.fromtimestamp(present.now, UTC).date())
+    return register(wanted, stakes or system.stakes, found, datetime.fromtimestamp(present.now, UTC).date())
 
 
 def _sources(system: Protected, records: Sequence[Record], present: Present, rules: Triggers) -> Iterator[Source]:

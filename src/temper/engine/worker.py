@@ -8,22 +8,20 @@ So no job runs twice at once, but on a machine that slept meanwhile.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import secrets
 import signal
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from temper.core.errors import StoreError
-from temper.core.job import VERDICTS, Job, JobState
+from temper.core.job import Job, JobState
+from temper.engine.child import Child, begun
 from temper.report._inert import inert
 from temper.store.codec import dump, to_json
 from temper.store.control.jobs import LEASE, Jobs
@@ -34,7 +32,6 @@ BEAT = LEASE / 6.0
 """Seconds between two renewals."""
 PATIENCE = LEASE * 0.75
 """Seconds without a word after which the process of a job ends itself."""
-_TAIL = 64 * 1024
 _POLL = 0.2
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -62,8 +59,8 @@ class Ended:
         return f"{head}could not finish ({self.code}): {last}\n  {more}"
 
     def _found(self) -> str:
-        """What came of it: of a replay its last line, else the run and its verdict."""
-        if self.job.order.finding:
+        """What came of it: of a replay or a probe its last line, else the run and its verdict."""
+        if self.job.order.finding or self.job.order.probe:
             return inert(str(self.result["text"]).splitlines()[-1], 200)
         return f"run {self.result['run']} says {str(self.result['verdict']).upper()}; {self.result['report']}"
 
@@ -102,38 +99,18 @@ class Worker:
         job = None if self.stopping.is_set() else self.jobs.claim(self.name, self.clock())
         if job is None:
             return None
-        with tempfile.TemporaryFile() as log, self._begun(job, log) as child:
+        command = [*self.command, to_json(dump(job.order)), str(PATIENCE)]
+        with begun(command, dict(self.environment) | {AUTHOR: job.by}) as child:
             held = self._watched(job, child)
             code = child.ended()
             if held and self.stopping.is_set():
                 self.jobs.leave(job, self.clock())
                 return None
-            text = _last(log)
+            text = child.said()
             state = self.jobs.end(job, code, child.result, text, self.clock()) if held else None
         return Ended(job=job, state=state, code=code, result=child.result, log=text)
 
-    @contextlib.contextmanager
-    def _begun(self, job: Job, log: IO[bytes]) -> Iterator[_Child]:
-        command = [*self.command, to_json(dump(job.order)), str(PATIENCE)]
-        process = subprocess.Popen(
-            command,
-            env=os.environ | dict(self.environment) | {AUTHOR: job.by},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-        child = _Child(process=process)
-        child.reader.start()
-        try:
-            yield child
-        finally:
-            child.kill()
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]
-
-    def _watched(self, job: Job, child: _Child) -> bool:
+    def _watched(self, job: Job, child: Child) -> bool:
         """Hold the job until its process ends, is lost, or this worker stops; whether it was held to the end."""
         said = time.monotonic()
         while child.process.poll() is None and not self.stopping.wait(_POLL):
@@ -147,52 +124,6 @@ class Worker:
             said = time.monotonic()
             child.wanted()
         return True
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Child:
-    """The process of a job. It writes lines of JSON, each `progress` or the `result`; what it prints is the log."""
-
-    process: subprocess.Popen[bytes]
-    progress: str = ""
-    result: dict[str, Any] = field(default_factory=dict)
-    reader: threading.Thread = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reader = threading.Thread(target=self.read, daemon=True)
-
-    def read(self) -> None:
-        """Take every line, until it is gone; one that is cut off by a kill says nothing."""
-        for line in self.process.stdout or ():
-            with contextlib.suppress(ValueError):
-                told = json.loads(line)
-                self.progress = str(told.get("progress", self.progress))
-                self.result = told.get("result", self.result)
-
-    def wanted(self) -> None:
-        """Tell it to go on."""
-        with contextlib.suppress(OSError):
-            os.write(self.process.stdin.fileno(), b".")  # type: ignore[union-attr]
-
-    def ended(self) -> int:
-        """The exit code; one that was killed, or ended like a verdict without one, could not finish."""
-        self.kill()
-        code = self.process.returncode
-        return code if (code > 0 and code not in VERDICTS) or self.result else 4
-
-    def kill(self) -> None:
-        """End it with everything it started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.reader.join()
-
-
-def _last(log: IO[bytes]) -> str:
-    """The end of what was printed."""
-    log.seek(0, os.SEEK_END)
-    log.seek(max(0, log.tell() - _TAIL))
-    return log.read().decode("utf-8", "replace").strip()
 
 
 def named() -> str:

@@ -6,13 +6,15 @@ import hmac
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from temper.core.assistant import Assistant
 from temper.core.chat import Reply, Request, Role
-from temper.core.errors import ConfigError
+from temper.core.errors import ConfigError, TemperError
 from temper.core.room import Room
 from temper.core.stage import Context, Decision, Exchange, Judged, Level, Stage
-from temper.guard.secret import word
+from temper.guard.secret import key_from, word
 from temper.targets import _digest
 
 STAGES = Room("temper.guard.stages")
@@ -117,6 +119,16 @@ def build(stages: Iterable[tuple[str, Mapping[str, Any]]], **about: Any) -> Guar
         again = sum(own == name or own.startswith(f"{name} ") for own, _ in built)
         built.append((f"{name} {again + 1}" if again else name, STAGES.build(name, dict(options))))
     return Guard(stages=tuple(built), **about)
+
+
+def of_assistant(assistant: Assistant) -> Guard:
+    """The guard that an assistant's temper.yaml sets before it; canaries follow from its `key_file`, or from a key
+    drawn now.
+    """
+    if not assistant.guard:
+        raise TemperError(f"{assistant.name} has no guard", fix="run temper harden, or write guard: into temper.yaml")
+    key = {"key": key_from(Path(assistant.guard_key))} if assistant.guard_key else {}
+    return build(assistant.guard, trusted=assistant.trusted, **key)
 
 
 def in_order() -> tuple[str, ...]:

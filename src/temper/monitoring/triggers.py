@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from temper.config.keeping import kept_of
 from temper.config.monitor import truth_of, watch_of
 from temper.config.reading import read
 from temper.config.system import load_system
@@ -143,7 +144,7 @@ def validation_of(
         labels=truth.kept_as if truth else "",
         rules=triggers_of(document),
         control=control,
-        store=store or Store.near(base),
+        store=store or Store.near(base, *kept_of(document)),
     )
 
 

@@ -25,16 +25,22 @@ class Progress:
 
     On a terminal one bar for the whole and one for each running task; elsewhere (CI logs, pipes) one line per finished
     task. The threat model comes first, as lines. It never raises: a broken pipe must not end a run. `quiet` shows
-    nothing at all. `clock` gives seconds and is there for tests.
+    nothing at all, `what` is what is counted. `clock` gives seconds and is there for tests.
     """
 
     def __init__(
-        self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, quiet: bool = False
+        self,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        quiet: bool = False,
+        what: str = "tasks",
     ) -> None:
         from rich.console import Console as Screen
 
         self.console = console if console is not None else Screen(stderr=True)
         self.quiet = quiet
+        self.what = what
         self.live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._clock = clock
         self._began = clock()
@@ -97,7 +103,7 @@ class Progress:
         if self.live and self._bars is None:
             self._open()
         elif not self.live:
-            self._line(f"{event.total} tasks planned")
+            self._line(f"{event.total} {self.what} planned")
 
     def _open(self) -> None:
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -112,7 +118,7 @@ class Progress:
             console=self.console,
             transient=True,
         )
-        self._whole = self._bars.add_task("all tasks", total=max(self._total, 1), left="")
+        self._whole = self._bars.add_task(f"all {self.what}", total=max(self._total, 1), left="")
         self._bars.start()
 
     def _advance(self, event: Event) -> None:

@@ -1,4 +1,6 @@
-"""Arrays on disk under the SHA-256 of their content: written whole or not at all, verified on every read."""
+"""Arrays under the SHA-256 of their content, in a folder or a bucket: written whole or not at all, verified on every
+read.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,17 @@ import hashlib
 import io
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from temper.core.errors import StoreError
+from temper.store.bucket import Bucket
 from temper.store.failure import RESUME, told
+
+_LOCAL = "file://"
 
 
 class Damaged(StoreError):
@@ -22,27 +27,25 @@ class Damaged(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """A folder of immutable files. Any number of processes may write at once: equal content is the same file."""
+    """A folder of immutable files, or a bucket of them at a `url` that fsspec knows. Any number of processes may write
+    at once: equal content is the same file.
+    """
 
     root: Path
+    url: str = field(default="", repr=False)
 
     def put(self, content: bytes) -> str:
         """Store `content` durably and return its SHA-256 in hexadecimal. Raises `StoreError` when the disk is full."""
         name = hashlib.sha256(content).hexdigest()
-        path = self._path(name)
-        with told(path, RESUME):
-            if not self._holds(path, name):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _write_whole(path, content)
+        if self._held(name) != content:  # what a power cut left torn is written again rather than trusted
+            self._place.write(_file(name), content)
         return name
 
     def get(self, name: str) -> bytes:
         """The content of this SHA-256; `Damaged` when it is missing or no longer what it was."""
-        path = self._path(name)
-        with told(path, RESUME):
-            if not path.exists():
-                raise Damaged(f"the stored array {name[:12]} is missing", fix="run its task again")
-            content = path.read_bytes()
+        content = self._held(name)
+        if content is None:
+            raise Damaged(f"the stored array {name[:12]} is missing", fix="run its task again")
         if hashlib.sha256(content).hexdigest() != name:
             raise Damaged(f"the stored array {name[:12]} was changed on disk", fix="run its task again")
         return content
@@ -62,14 +65,43 @@ class Blobs:
         array: np.ndarray[Any, Any] = np.load(io.BytesIO(self.get(name)), allow_pickle=False)
         return array
 
-    def _path(self, name: str) -> Path:
-        if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
-            raise StoreError(f"{name[:20]!r} is no SHA-256")
-        return self.root / name[:2] / name[2:]
+    @property
+    def folder(self) -> Path | None:
+        """The folder they are in, None where they are in a bucket."""
+        if not self.url:
+            return self.root
+        return Path(self.url.removeprefix(_LOCAL)) if self.url.startswith(_LOCAL) else None
 
-    def _holds(self, path: Path, name: str) -> bool:
-        # A file that a power cut left torn is written again rather than trusted.
-        return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == name
+    @property
+    def _place(self) -> _Folder | Bucket:
+        return _Folder(self.folder) if self.folder is not None else Bucket(self.url)
+
+    def _held(self, name: str) -> bytes | None:
+        return self._place.read(_file(name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Files of a disk."""
+
+    root: Path
+
+    def read(self, name: str) -> bytes | None:
+        path = self.root / name
+        with told(path, RESUME):
+            return path.read_bytes() if path.exists() else None
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self.root / name
+        with told(path, RESUME):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, content)
+
+
+def _file(name: str) -> str:
+    if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
+        raise StoreError(f"{name[:20]!r} is no SHA-256")
+    return f"{name[:2]}/{name[2:]}"
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -1,72 +1,104 @@
-"""The store: runs, findings and finished tasks in one SQLite file, safe for many processes and for kill -9."""
+"""The store: runs, findings and finished tasks, safe for many processes and for kill -9: in one SQLite file, or in a
+PostgreSQL database that many machines share.
+"""
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from temper.core.errors import StoreError, TemperError
 from temper.core.finding import Finding
 from temper.core.outline import Outline
+from temper.core.risk import Register
 from temper.core.run import Record
 from temper.store import outlines
 from temper.store.blobs import Blobs, Damaged
-from temper.store.codec import dump, from_json, to_json, unwrap, wrap
+from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
+from temper.store.control.database import Row, Transaction
+from temper.store.control.sqlite import WAIT
 from temper.store.evidence import said
 from temper.store.evidence.ledger import Evidence
+from temper.store.evidence.shared import Shared, tell_again, tell_run
 from temper.store.failure import RESUME, told
 from temper.store.migrate import migrate
+from temper.store.place import PATIENCE, InFile, OnServer, Place
 
-WAIT = 30.0
-"""Seconds to wait for another process that is writing."""
+STORE, BLOBS = "TEMPER_STORE", "TEMPER_BLOBS"
+"""Variables that say where runs and arrays are kept, before anything that is written in a temper.yaml."""
+PAGE = 100
+"""Rows that are read at once."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """Runs are immutable once finished; tasks are answers by their cache key.
 
-    Each operation opens its own connection, so a Store can be shared between threads, pickled and used after a fork.
+    `path` is the SQLite file. With a `url` the rows are in that database, and beside `path` lie this machine's copy of
+    the ledger and, without `bucket` (a URL of fsspec), the arrays. A Store can be shared between threads, pickled and
+    used after a fork. It waits `patience` seconds for a server that went away.
     """
 
     path: Path
+    url: str = field(default="", repr=False)
+    bucket: str = field(default="", repr=False)
+    patience: float = PATIENCE
 
     @classmethod
-    def open(cls, path: str | Path = ".temper/temper.db") -> Store:
-        """The store in this file (or in `.temper/temper.db` of this folder), created or migrated when needed.
+    def open(cls, path: str | Path = ".temper/temper.db", url: str = "", bucket: str = "") -> Store:
+        """The store in this file (or in `.temper/temper.db` of this folder), created or migrated when needed; with a
+        `postgresql://` URL the one in that database.
 
-        Raises `StoreError` when the file is of a newer Temper, of another program, damaged or not writable.
+        Raises `StoreError` when it is of a newer Temper, of another program, damaged, not writable or not reached.
         """
         path = Path(path)
         path = (path / ".temper" / "temper.db" if path.is_dir() else path).absolute()
+        store = cls(path, url, bucket)
         with told(path, RESUME):
             _make_folder(path.parent)
-            with closing(_connect(path)) as database:
-                migrate(database, str(path))
-                database.execute("PRAGMA journal_mode = WAL")
-        return cls(path)
+            if not url:
+                with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as database:
+                    migrate(database, str(path))
+                    database.execute("PRAGMA journal_mode = WAL")
+        if url:
+            _known(url)
+            replace(store, patience=0.0)._read(lambda rows: None)  # who mistyped it need not wait
+        return store
 
     @classmethod
-    def near(cls, folder: Path) -> Store:
+    def near(cls, folder: Path, url: str = "", bucket: str = "") -> Store:
         """The store of this folder, or of the folder around it when only that has one (a hardened system lies in a
-        folder of the system it came from), else a new one.
+        folder of the system it came from), else a new one. TEMPER_STORE and TEMPER_BLOBS are before `url` and `bucket`.
         """
-        return cls.open(home(folder))
+        return cls.open(home(folder), os.environ.get(STORE, "") or url, os.environ.get(BLOBS, "") or bucket)
+
+    @classmethod
+    def there(cls, folder: Path, url: str = "", bucket: str = "") -> Store | None:
+        """The same where something may have been kept, and None where nothing ever was: nothing is made."""
+        there = (home(folder) / ".temper" / "temper.db").exists() or url or os.environ.get(STORE)
+        return cls.near(folder, url, bucket) if there else None
 
     @property
     def blobs(self) -> Blobs:
-        """The arrays beside the database."""
-        return Blobs(self.path.parent / "blobs")
+        """The arrays beside the database, or where `bucket` says."""
+        return Blobs(self.path.parent / "blobs", self.bucket)
 
     @property
     def evidence(self) -> Evidence:
-        """The ledger beside the database: every run is told to it, and what was found changed is not written over."""
-        return Evidence(self.path.parent / "evidence")
+        """The ledger beside the database: every run is told to it, and what was found changed is not written over. The
+        one of a database that is shared is another one than the one of this folder's own runs.
+        """
+        if not self.url:
+            return Evidence(self.path.parent / "evidence")
+        return Evidence(self.path.parent / "shared", Shared(self._place))
 
     # -- tasks ------------------------------------------------------------------------------------------------------
 
@@ -76,45 +108,56 @@ class Store:
         """Keep what a finished task found under its cache key. The arrays are on the disk before the row names them."""
         text = to_json(dump(document))
         hashes = to_json({field: self.blobs.put_array(np.asarray(array)) for field, array in (arrays or {}).items()})
-        self._tell_again(key, said.of_task(text, hashes))
-        with self._writing() as database:
-            database.execute(
+        found = said.of_task(text, hashes)
+        if not self.url:
+            self._tell_again(key, found)
+
+        def work(rows: Transaction) -> None:
+            if self.url:
+                tell_again(rows, key, found)
+            rows.all(
                 "INSERT INTO tasks (key, name, document, arrays) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
                 "name = excluded.name, document = excluded.document, arrays = excluded.arrays",
-                (key, name, text, hashes),
+                *(key, name, text, hashes),
             )
+
+        self._write(work)
 
     def task(self, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray[Any, Any]]] | None:
         """The document and the arrays of a finished task; None when there is none, or when one of its arrays is gone
         or was changed on disk: such a task is to be run again, not believed.
         """
-        with self._reading() as database:
-            row = database.execute("SELECT document, arrays FROM tasks WHERE key = ?", (key,)).fetchone()
+        row = self._one("SELECT document, arrays FROM tasks WHERE key = ?", key)
         if row is None:
             return None
         try:
-            arrays = {field: self.blobs.get_array(name) for field, name in from_json(row[1]).items()}
+            arrays = {field: self.blobs.get_array(name) for field, name in from_json(row["arrays"]).items()}
         except Damaged:
             return None
-        return from_json(row[0]), arrays
+        return from_json(row["document"]), arrays
 
     def tasks(self) -> Iterator[tuple[str, str, bytes]]:
         """(key, name, digest) of every finished task: of what it found, as the ledger is told it."""
-        with self._reading() as database:
-            rows = database.execute("SELECT key, name, document, arrays FROM tasks ORDER BY rowid")
-            yield from ((key, name, said.of_task(text, arrays)) for key, name, text, arrays in rows)
+        for row in self._every("SELECT rowid, key, name, document, arrays FROM tasks"):
+            yield row["key"], row["name"], said.of_task(row["document"], row["arrays"])
+
+    def documents_of(self, name: str) -> list[dict[str, Any]]:
+        """What every finished task of this name found, the first kept first."""
+        rows = self._all("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", name)
+        return [from_json(row["document"]) for row in rows]
 
     # -- runs -------------------------------------------------------------------------------------------------------
 
     def next_run_id(self) -> str:
         """A run number nobody else gets: "0001", "0002" and so on."""
-        with self._writing() as database:
-            (number,) = database.execute(
-                "SELECT 1 + max(coalesce((SELECT max(number) FROM numbers), 0), "
-                "coalesce((SELECT max(CAST(id AS INTEGER)) FROM runs WHERE id NOT GLOB '*[^0-9]*'), 0))"
-            ).fetchone()
-            database.execute("INSERT INTO numbers VALUES (?)", (number,))
-        return f"{number:04d}"
+
+        def work(rows: Transaction) -> int:
+            last = rows.one("SELECT coalesce(max(number), 0) AS number FROM numbers")
+            number = int(last["number"]) + 1 if last else 1
+            rows.all("INSERT INTO numbers (number) VALUES (?)", number)
+            return number
+
+        return f"{self._write(work):04d}"
 
     def save_run(self, record: Record) -> None:
         """Keep a run with its findings, and tell the ledger. A stopped or failed run may be saved again, a finished one
@@ -122,94 +165,100 @@ class Store:
         """
         if not record.id or record.id == "last":
             raise StoreError(f"{record.id!r} cannot be the id of a run", fix="take one from next_run_id()")
-        text = to_json(wrap("temper.run", record))
-        findings = [(f.id, record.id, f.task, to_json(wrap("temper.finding", f))) for f in record.findings]
-        with self._writing() as database:
-            database.execute("DELETE FROM runs WHERE id = ? AND state != 'finished'", (record.id,))
-            database.execute("INSERT INTO runs VALUES (?, ?, 'open', ?)", (record.id, record.started, text))
-            database.executemany("INSERT INTO findings VALUES (?, ?, ?, ?)", findings)
-            database.execute("UPDATE runs SET state = ? WHERE id = ?", (record.state, record.id))
+        text, tries = to_json(wrap("temper.run", record)), 0
+
+        def work(rows: Transaction) -> None:
+            nonlocal tries
+            tries += 1
+            there = rows.one("SELECT document FROM runs WHERE id = ? AND state = 'finished'", record.id)
+            if there is not None and tries > 1 and there["document"] == text:
+                return  # it was kept, and only the answer was lost
+            if there is not None:
+                raise StoreError(f"run {record.id} is finished and cannot be replaced")
+            _insert(rows, record, text)
+            if self.url:
+                tell_run(rows, record, text)
+
+        self._write(work)
         self._tell(record, text)
 
     def documents(self) -> Iterator[tuple[str, str]]:
         """(id, document) of every run as it is stored, one at a time, the first saved first."""
-        with self._reading() as database:
-            yield from database.execute("SELECT id, document FROM runs ORDER BY rowid")
+        for row in self._every("SELECT rowid, id, document FROM runs"):
+            yield row["id"], row["document"]
 
     def document(self, run: str) -> str:
         """A run as it is stored, by its whole id."""
-        with self._reading() as database:
-            row = database.execute("SELECT document FROM runs WHERE id = ?", (run,)).fetchone()
+        row = self._one("SELECT document FROM runs WHERE id = ?", run)
         if row is None:
             raise _not_one("run", run, [])
-        return str(row[0])
+        return str(row["document"])
 
     def told_apart(self) -> dict[str, tuple[str, str, list[str]]]:
         """(start, state, findings) of every run as they stand beside its document."""
-        with self._reading() as database:
-            found: dict[str, list[str]] = {}
-            for run, text in database.execute("SELECT run, document FROM findings ORDER BY rowid"):
-                found.setdefault(run, []).append(text)
-            rows = database.execute("SELECT id, started, state FROM runs").fetchall()
-        return {run: (started, state, found.get(run, [])) for run, started, state in rows}
+        found: dict[str, list[str]] = {}
+        for row in self._all("SELECT run, document FROM findings ORDER BY rowid"):
+            found.setdefault(row["run"], []).append(row["document"])
+        rows = self._all("SELECT id, started, state FROM runs")
+        return {row["id"]: (row["started"], row["state"], found.get(row["id"], [])) for row in rows}
 
     def run(self, name: str = "last") -> Record:
         """The run of this id, of the only id that starts like this, or the last one saved.
 
         Raises `TemperError` when there is none or more than one.
         """
-        with self._reading() as database:
-            row = database.execute(
-                "SELECT id, document FROM runs WHERE id IN (?, ?) ORDER BY id != ?", (name, name.zfill(4), name)
-            ).fetchone()
-            if row is None and name == "last":
-                row = database.execute("SELECT id, document FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
-            if row is None:
-                row = _only(database, name)
-        return unwrap("temper.run", Record, from_json(row[1]))
+        found = self._one("SELECT id FROM runs WHERE id IN (?, ?) ORDER BY id != ?", name, name.zfill(4), name)
+        if found is None and name == "last":
+            found = self._one("SELECT id FROM runs ORDER BY rowid DESC LIMIT 1")
+        if found is None:
+            starting = self._all("SELECT id FROM runs WHERE id >= ? AND id < ?", name, f"{name}{_LAST}")
+            if len(starting) != 1 or not name:
+                raise _not_one("run", name, [row["id"] for row in starting])
+            found = starting[0]
+        return unwrap("temper.run", Record, from_json(self.document(found["id"])))
+
+    def register(self, run: str) -> Register | None:
+        """The risk register of a run, by its whole id: nothing else of it is read."""
+        plain = from_json(self.document(run)).get("risk")
+        return None if plain is None else load(Register, plain)
 
     def runs(self) -> list[Record]:
         """Every run, the first saved first."""
-        with self._reading() as database:
-            rows = database.execute("SELECT document FROM runs ORDER BY rowid").fetchall()
-        return [unwrap("temper.run", Record, from_json(text)) for (text,) in rows]
+        return [unwrap("temper.run", Record, from_json(text)) for _, text in self.documents()]
 
     def outlines(self, limit: int = -1, offset: int = 0, **wanted: str) -> list[Outline]:
         """The newest runs in short, the newest first; `wanted` are a system, suite, state, verdict or model."""
-        with self._reading() as database:
-            return outlines.page(database, tuple(wanted.items()), limit, offset)
+        return self._read(lambda rows: outlines.page(rows, tuple(wanted.items()), limit, offset))
 
     def counted(self, **wanted: str) -> int:
         """How many runs there are of which all of this is true."""
-        with self._reading() as database:
-            return outlines.count(database, tuple(wanted.items()))
+        return self._read(lambda rows: outlines.count(rows, tuple(wanted.items())))
 
     def measured(self, system: str, model: str) -> list[Outline]:
         """The newest finished runs that measured each family of plugins: of this model, and of any."""
-        with self._reading() as database:
-            return outlines.newest(database, system, model)
+        return self._read(lambda rows: outlines.newest(rows, system, model))
+
+    def latest(self) -> list[Outline]:
+        """The newest finished run of every system."""
+        return self._read(outlines.latest)
 
     def before(self, system: str, model: str) -> str | None:
         """The newest finished run of another model, None where there is none."""
-        with self._reading() as database:
-            return outlines.before(database, system, model)
+        return self._read(lambda rows: outlines.before(rows, system, model))
 
     def showing(self, finding: str) -> list[tuple[str, str]]:
         """The runs that show this finding, each with when it was started, the newest first."""
-        with self._reading() as database:
-            return outlines.showing(database, finding)
+        return self._read(lambda rows: outlines.showing(rows, finding))
 
     def words(self, column: str) -> list[str]:
         """What runs have as their `system` or `suite`, in order."""
-        with self._reading() as database:
-            return outlines.words(database, column)
+        return self._read(lambda rows: outlines.words(rows, column))
 
     def findings(self, *runs: str) -> list[tuple[Finding, str]]:
         """The findings of these runs, each with its run."""
-        marks = ", ".join("?" * len(runs))
-        with self._reading() as database:
-            rows = database.execute(f"SELECT document, run FROM findings WHERE run IN ({marks})", runs).fetchall()
-        return [(unwrap("temper.finding", Finding, from_json(text)), run) for text, run in rows]
+        marks = ", ".join("?" * len(runs)) or "NULL"
+        rows = self._all(f"SELECT document, run FROM findings WHERE run IN ({marks}) ORDER BY rowid", *runs)
+        return [(unwrap("temper.finding", Finding, from_json(row["document"])), row["run"]) for row in rows]
 
     def finding(self, name: str) -> tuple[Finding, str]:
         """The finding of this id (or of the only id that starts like this) and the last run that shows it.
@@ -217,13 +266,11 @@ class Store:
         Raises `TemperError` when there is none or more than one.
         """
         query = "SELECT f.id, f.document, f.run FROM findings f JOIN runs r ON r.id = f.run WHERE {} ORDER BY r.rowid"
-        with self._reading() as database:
-            rows = database.execute(query.format("f.id = ?"), (name,)).fetchall()
-            rows = rows or database.execute(query.format("substr(f.id, 1, ?) = ?"), (len(name), name)).fetchall()
-        if len({row[0] for row in rows}) != 1:
-            raise _not_one("finding", name, sorted({row[0] for row in rows}))
-        _, text, run = rows[-1]
-        return unwrap("temper.finding", Finding, from_json(text)), run
+        rows = self._all(query.format("f.id = ?"), name)
+        rows = rows or self._all(query.format("f.id >= ? AND f.id < ?"), name, f"{name}{_LAST}")
+        if len(names := {row["id"] for row in rows}) != 1:
+            raise _not_one("finding", name, sorted(names))
+        return unwrap("temper.finding", Finding, from_json(rows[-1]["document"])), rows[-1]["run"]
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -231,9 +278,8 @@ class Store:
         """A task that was measured again is told before it is written, so that what is stored is always something that
         the ledger was told. The time is that of the record before: a store has no clock.
         """
-        with self._reading() as database:
-            row = database.execute("SELECT document, arrays FROM tasks WHERE key = ?", (key,)).fetchone()
-        if row is None or said.of_task(*row) == found or not self.evidence.path.exists():
+        row = self._one("SELECT document, arrays FROM tasks WHERE key = ?", key)
+        if row is None or said.of_task(row["document"], row["arrays"]) == found or not self.evidence.path.exists():
             return
         with self.evidence.writing() as log:
             last = self.evidence.records()[-1][1]
@@ -241,38 +287,50 @@ class Store:
 
     def _tell(self, record: Record, text: str) -> None:
         """Tasks that were finished since it was told last come first, then runs that it has not heard of, as late: of
-        an older Temper, or of a disk that was full.
+        an older Temper, or of a disk that was full. A ledger that is shared was told already, and is followed.
         """
         evidence = self.evidence
+        if self.url:
+            evidence.caught_up()
+            return
         with evidence.writing() as log:
             lines = [one for _, one in evidence.records()]
             known = {record.id, *(said.told_run(one).run for one in lines if one.kind == said.RUN)}
             told = {key for one in lines if one.kind == said.TASKS for key in said.told_tasks(one).found}
             new = {key: found for key, _, found in self.tasks() if key not in told}
-            with self._reading() as database:
-                stored = [run for (run,) in database.execute("SELECT id FROM runs ORDER BY rowid").fetchall()]
+            stored = [row["id"] for row in self._all("SELECT id FROM runs ORDER BY rowid")]
             older = [said.of_run(self.document(run), late=True) for run in stored if run not in known]
             tasks = [(said.TASKS, said.Tasks(found=new))] if new else []
             runs = [(said.RUN, one) for one in (*older, said.of_run(text))]
             evidence.put(log, [*tasks, *runs], said.ended(record))
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with told(self.path, RESUME), closing(_connect(self.path)) as database:
-            yield database
+    @property
+    def _place(self) -> Place:
+        return OnServer(self.url, self.patience) if self.url else InFile(self.path)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, holding the write lock from its start so that it never fails half way for a lock."""
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        return self._place.read(work)
+
+    def _write(self, work: Callable[[Transaction], T]) -> T:
         self.evidence.refuse()
-        with told(self.path, RESUME), closing(_connect(self.path)) as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-                database.execute("COMMIT")
-            except BaseException:
-                database.rollback()
-                raise
+        return self._place.write(work)
+
+    def _all(self, sql: str, *values: Any) -> list[Row]:
+        return self._read(lambda rows: rows.all(sql, *values))
+
+    def _one(self, sql: str, *values: Any) -> Row | None:
+        return self._read(lambda rows: rows.one(sql, *values))
+
+    def _every(self, sql: str) -> Iterator[Row]:
+        """Every row of a table, the first written first, a page at a time: nobody is kept from writing meanwhile."""
+        after = -1
+        while page := self._all(f"{sql} WHERE rowid > ? ORDER BY rowid LIMIT ?", after, PAGE):
+            yield from page
+            after = page[-1]["rowid"]
+
+
+_LAST = chr(0x10FFFF)
+"""Comes after everything that a name may go on with."""
 
 
 def home(folder: Path) -> Path:
@@ -282,11 +340,10 @@ def home(folder: Path) -> Path:
     return around if folder.is_dir() and not (folder / ".temper").exists() and inside else folder
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-    database.execute("PRAGMA foreign_keys = ON")
-    database.execute("PRAGMA synchronous = FULL")
-    return database
+def _known(url: str) -> None:
+    kind, _, _ = url.partition("://")
+    if kind not in ("postgresql", "postgres"):
+        raise StoreError(f"runs cannot be kept in {kind[:20]!r}", fix="write postgresql://user@host/database")
 
 
 def _make_folder(folder: Path) -> None:
@@ -296,11 +353,18 @@ def _make_folder(folder: Path) -> None:
         (folder / ".gitignore").write_text("*\n", encoding="ascii")
 
 
-def _only(database: sqlite3.Connection, start: str) -> Any:
-    rows = database.execute("SELECT id, document FROM runs WHERE substr(id, 1, ?) = ?", (len(start), start)).fetchall()
-    if len(rows) != 1 or not start:
-        raise _not_one("run", start, [row[0] for row in rows])
-    return rows[0]
+def _insert(rows: Transaction, record: Record, text: str) -> None:
+    """A run with its findings and its outline, in place of one that is not finished."""
+    rows.all("DELETE FROM runs WHERE id = ? AND state != 'finished'", record.id)
+    run = (record.id, record.started, text)
+    rows.all("INSERT INTO runs (id, started, state, document) VALUES (?, ?, 'open', ?)", *run)
+    for one in record.findings:
+        finding = (one.id, record.id, one.task, to_json(wrap("temper.finding", one)))
+        rows.all("INSERT INTO findings (id, run, task, document) VALUES (?, ?, ?, ?)", *finding)
+    outlines.put(rows, record)
+    if record.id.isdecimal() and record.id.isascii() and len(record.id) < 10:
+        rows.all("INSERT INTO numbers (number) VALUES (?) ON CONFLICT (number) DO NOTHING", int(record.id))
+    rows.all("UPDATE runs SET state = ? WHERE id = ?", record.state, record.id)
 
 
 def _not_one(what: str, name: str, found: list[str]) -> TemperError:

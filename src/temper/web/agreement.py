@@ -22,8 +22,8 @@ def show(visit: Visit) -> Response:
         "agreement.html",
         share=_percent(visit.control.exercises.share()),
         waiting=found.waiting,
-        whole=_kappa(found.whole),
-        pairs=[{"one": pair.one, "two": pair.two} | _kappa(pair.kappa) for pair in found.pairs],
+        whole=kappa(found.whole),
+        pairs=[{"one": pair.one, "two": pair.two} | kappa(pair.kappa) for pair in found.pairs],
         readers=[_reader(one) for one in (found.everybody, *found.people)] if found.people else [],
         bias=_bias(found.everybody),
         differing=found.differing[:SHOWN],
@@ -32,7 +32,7 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _kappa(kappa: Kappa) -> dict[str, Any]:
+def kappa(kappa: Kappa) -> dict[str, Any]:
     """A kappa as figure, in words, and as a bar from -0.2 to 1 on 120 units."""
     known, few = not math.isnan(kappa.low), kappa.agreed.n < FEW
     low, high = (_place(kappa.low), _place(kappa.high)) if known else (0.0, 0.0)

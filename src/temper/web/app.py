@@ -16,6 +16,8 @@ from urllib.parse import quote
 from temper.config.sign_in import BACK
 from temper.core.errors import StoreError, Tampered, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Right
+from temper.guard.serving.bench import Bench
+from temper.guard.spoken import Spoken
 from temper.report._inert import inert
 from temper.response.figures import checked
 from temper.store.control import Control
@@ -25,25 +27,31 @@ from temper.web import (
     agreement,
     alerts,
     approvals,
+    assumptions,
     audit,
     bearer,
     case,
+    coverage,
     dashboard,
     door,
     drift,
     drills,
     evidence,
     finding,
+    fleet,
     hardening,
     health,
     incident,
     incidents,
     jobs,
+    machine,
     operations,
     overview,
     people,
+    picturing,
     playbooks,
     policies,
+    probes,
     queue,
     replays,
     risk,
@@ -54,8 +62,10 @@ from temper.web import (
     threats,
     versions,
     waivers,
+    workbench,
 )
 from temper.web.assessed import Assessed
+from temper.web.board import Board
 from temper.web.form import form_of, json_of
 from temper.web.headers import Headers
 from temper.web.provider import Provider
@@ -82,6 +92,7 @@ SCREENS = (
     Screen("POST", "/logout", Right.READ, door.leave),
     Screen("GET", "/", Right.READ, overview.show),
     Screen("GET", "/now", Right.READ, overview.fragment),
+    Screen("GET", "/fleet", Right.READ, fleet.show),
     Screen("GET", "/threats", Right.READ, threats.show),
     Screen("GET", "/risk", Right.READ, risk.show),
     Screen("GET", "/hardening", Right.READ, hardening.show),
@@ -115,6 +126,21 @@ SCREENS = (
     Screen("GET", "/jobs/{id:int}", Right.READ, jobs.one),
     Screen("GET", "/jobs/{id:int}/now", Right.READ, jobs.one_now),
     Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again),
+    Screen("GET", "/workbench", Right.ORDER, workbench.show),
+    Screen("POST", "/workbench", Right.ORDER, workbench.look, fields=workbench.FIELDS),
+    Screen("POST", "/workbench/now", Right.ORDER, workbench.fragment, fields=workbench.FIELDS),
+    Screen("POST", "/workbench/picture", Right.ORDER, picturing.taken, file=True),
+    Screen("GET", "/probes", Right.READ, probes.show),
+    Screen("POST", "/probes", Right.ORDER, probes.save, fields=workbench.FIELDS),
+    Screen("GET", "/probes/{id:int}", Right.READ, probes.one),
+    Screen("GET", "/probes/{id:int}/machine", Right.READ, machine.fragment),
+    Screen("POST", "/probes/{id:int}/hand", Right.ORDER, machine.order),
+    Screen("POST", "/probes/{id:int}/rate", Right.ORDER, probes.rate),
+    Screen("GET", "/assumptions", Right.READ, assumptions.show),
+    Screen("POST", "/assumptions", Right.ORDER, assumptions.write),
+    Screen("POST", "/assumptions/{id:int}/challenge", Right.ORDER, assumptions.challenge),
+    Screen("GET", "/coverage", Right.READ, coverage.show),
+    Screen("GET", "/probes/report", Right.ORDER, coverage.document),
     Screen("GET", "/queue", Right.READ, queue.show),
     Screen("POST", "/queue/next", Right.DECIDE, queue.claim_next),
     Screen("GET", "/cases/{id:int}", Right.READ, case.show),
@@ -179,10 +205,13 @@ def console(
     responder: Responder | None = None,
     assessed: Assessed | None = None,
     provider: Provider | None = None,
+    board: Board | None = None,
+    bench: Bench | Spoken | None = None,
 ) -> Starlette:
     """The application on this control store. `clock` gives seconds since 1970; with `gateway_metrics_url` the dashboard
     shows what a gateway says of itself; without a `responder` it runs no playbooks, and without what is `assessed` it
-    shows no runs. With a `provider` people may sign in by it too.
+    shows no runs. With a `provider` people may sign in by it too, with a `bench` they try rows or prompts by hand, and
+    the fleet is what a `board` shows, else the systems of the store.
     """
     from anyio import CapacityLimiter
     from starlette.applications import Starlette
@@ -202,7 +231,10 @@ def console(
         responder=responder,
         assessed=assessed,
         provider=provider,
+        board=board or (Board(assessed) if assessed else None),
         outside=CapacityLimiter(AT_THE_PROVIDER),
+        bench=bench if isinstance(bench, Bench) else None,
+        spoken=bench if isinstance(bench, Spoken) else None,
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
     return Starlette(
@@ -221,7 +253,7 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
         if screen.method == "POST" and screen.programs:
             body = await json_of(request)
         elif screen.method == "POST":
-            form = await form_of(request)
+            form = await form_of(request, screen.fields, file=screen.file)
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
     visit = replace(_visit(desk, request, None, form), body=body)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from temper.config.keeping import kept_of
 from temper.config.policy import policy_at
 from temper.config.reading import read
 from temper.core.errors import TemperError
@@ -43,10 +44,11 @@ class Assessed:
 
     @classmethod
     def of(cls, config: Path) -> Assessed:
-        """What this temper.yaml describes; the store is beside it."""
+        """What this temper.yaml describes; the store is beside it, or where it says. No page waits for a server."""
         base = config.absolute().parent
-        name = read(config).section("system").text("name", base.name)
-        return cls(config=config.absolute(), system=name, store=Store.near(base))
+        document = read(config)
+        name, store = document.section("system").text("name", base.name), Store.near(base, *kept_of(document))
+        return cls(config=config.absolute(), system=name, store=replace(store, patience=0.0))
 
     def record(self, run: str) -> Record:
         """The run of this whole id; a document that is as it was is not read again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from temper.core.outline import moment
+from temper.core.review import Right
 from temper.report.rows import finding_of, row
 from temper.web import moments, replays, run
 from temper.web.visit import Visit
@@ -33,6 +34,7 @@ def show(visit: Visit) -> Response:
         figure=next((row(figure) for figure in record.measurements if figure.name in names), None),
         others=[(other, moments.clock(moment(at))) for other, at in showing if other != record.id],
         again=f"/runs/{record.id}/findings/{one.id}/replays",
+        bench=visit.desk.bench is not None and visit.may(Right.ORDER),
         **replays.context(visit, one),
     )
 

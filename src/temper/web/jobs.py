@@ -127,8 +127,8 @@ def line(job: Job, now: float) -> dict[str, Any]:
         "id": job.id,
         "why": job.order.why,
         "by": job.by,
-        "parts": job.order.finding or ", ".join(job.order.only) or "everything",
-        "finding": job.order.finding,
+        "parts": _parts(job.order),
+        "again": bool(job.order.finding or job.order.probe),
         "suite": job.order.suite,
         "state": word,
         "tone": tone,
@@ -144,6 +144,13 @@ def line(job: Job, now: float) -> dict[str, Any]:
         if job.state is not JobState.WAITING or job.due <= now
         else f"tried again {moments.due(job.due, now)}",
     }
+
+
+def _parts(order: Order) -> str:
+    """What is done."""
+    if order.probe:
+        return f"probe {order.probe}: {order.hand}"
+    return order.finding or ", ".join(order.only) or "everything"
 
 
 def share(progress: str) -> float | None:
@@ -184,7 +191,7 @@ def _context(visit: Visit) -> dict[str, Any]:
 def _full(job: Job, visit: Visit) -> dict[str, Any]:
     told = [
         ("Ordered", f"{moments.clock(job.made)} by {job.by}"),
-        ("What", job.order.finding or ", ".join(job.order.only) or "everything"),
+        ("What", _parts(job.order)),
         ("Suite", job.order.suite),
         ("On", "rows of the feed whose labels have come" if job.order.labelled is not None else "rows of temper.yaml"),
         ("Begun", f"{moments.clock(job.begun)} by {job.worker}" if job.begun is not None else "not yet"),

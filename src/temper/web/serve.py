@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from temper.config.reading import read
 from temper.config.serving import serving_of
@@ -12,9 +17,30 @@ from temper.core.errors import ConfigError
 from temper.store.control import Control
 from temper.web.app import console
 from temper.web.assessed import Assessed
+from temper.web.board import Board
 from temper.web.provider import provider_of
 from temper.web.responder import Responder
 from temper.web.risk import ready
+
+if TYPE_CHECKING:
+    from temper.guard.serving.bench import Bench, Corruptions
+    from temper.guard.spoken import Spoken
+
+
+def opened(
+    config: Path, corruptions: Callable[[], Corruptions], *, asked: bool = False, trust_pickle: bool = False
+) -> Bench | Spoken:
+    """What people may try by hand: the model of this temper.yaml, or the guard of its assistant, whose target is only
+    `asked` where that is said. `corruptions` are asked for where the model takes pictures.
+    """
+    from temper.config.assistant import is_assistant
+    from temper.guard.serving.bench import Bench
+    from temper.guard.spoken import Spoken
+
+    if is_assistant(config):
+        return Spoken.at(config, asked=asked)
+    bench = Bench.at(config, trust_pickle=trust_pickle, today=datetime.now(UTC).date())
+    return replace(bench, corruptions=corruptions()) if bench.system.data.x.ndim == 4 else bench
 
 
 def serve(
@@ -25,9 +51,12 @@ def serve(
     certificate: Path | None = None,
     key: Path | None = None,
     parts: tuple[str, ...] = (),
+    portfolio: Path | None = None,
+    bench: Bench | Spoken | None = None,
 ) -> None:
     """Answer until interrupted, on the control store that `guard.control` of this temper.yaml names. Playbooks are run
-    where the names of a gateway's `parts` are known.
+    where the names of a gateway's `parts` are known; the fleet is that of a `portfolio`, and rows are tried by hand
+    where there is a `bench`.
 
     Elsewhere than on this machine passwords travel, so there it takes a certificate. A proxy on this machine that ends
     TLS is believed when it says so.
@@ -45,7 +74,8 @@ def serve(
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)
-    Thread(target=ready, args=(assessed,), daemon=True).start()
+    board = Board(assessed, portfolio)
+    Thread(target=_ready, args=(assessed, board), daemon=True).start()
     try:
         uvicorn.run(
             console(
@@ -54,6 +84,8 @@ def serve(
                 responder=responder,
                 assessed=assessed,
                 provider=provider,
+                board=board,
+                bench=bench,
             ),
             host=host,
             port=port,
@@ -66,3 +98,10 @@ def serve(
         )
     finally:
         control.close()
+
+
+def _ready(assessed: Assessed, board: Board) -> None:
+    """What takes seconds is done before anybody asks for it: charts of the newest register, a look at a fleet."""
+    ready(assessed)
+    if board.many:
+        board.seen(time.time())

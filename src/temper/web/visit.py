@@ -15,6 +15,7 @@ from temper.store.codec import to_json
 from temper.store.control import Control
 from temper.store.control.keys import Key
 from temper.store.control.wording import title
+from temper.web.form import MOST_FIELDS
 from temper.web.refused import Refused
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from temper.guard.serving.bench import Bench
+    from temper.guard.spoken import Spoken
     from temper.web.assessed import Assessed
+    from temper.web.board import Board
     from temper.web.provider import Provider
     from temper.web.responder import Responder
 
@@ -31,8 +35,10 @@ COOKIE = "temper_session"
 LONGEST = 2_000
 SECTIONS = (
     ("/", "Overview", Right.READ),
+    ("/fleet", "Fleet", Right.READ),
     ("/threats", "Threats", Right.READ),
     ("/runs", "Runs", Right.READ),
+    ("/probes", "Probes", Right.READ),
     ("/evidence", "Evidence", Right.READ),
     ("/queue", "Queue", Right.READ),
     ("/dashboard", "Dashboard", Right.READ),
@@ -47,7 +53,13 @@ SECTIONS = (
 )
 INSIDE = {
     **{"cases": "queue", "drills": "dashboard", "jobs": "runs", "hardening": "runs", "risk": "threats"},
-    **{"approvals": "evidence", "waivers": "evidence"},
+    **{
+        "approvals": "evidence",
+        "waivers": "evidence",
+        "workbench": "probes",
+        "assumptions": "probes",
+        "coverage": "probes",
+    },
 }
 """Pages that belong to a section of another name."""
 SAID = {
@@ -72,6 +84,10 @@ SAID = {
     "waived": "The waiver counts from the next assessment on.",
     "proposed": "The waiver is proposed: somebody else has to approve it.",
     "ended": "The waiver counts no more.",
+    "probed": "The probe is saved.",
+    "rated": "Your rating is recorded, and stands.",
+    "assumed": "The assumption is written down.",
+    "challenged": "Your challenge is recorded.",
     "verified": "The evidence was held against its ledger.",
     "rejected": "The policy is rejected.",
     "back": "The policy before is in force again.",
@@ -84,8 +100,10 @@ SAID = {
 class Desk:
     """What every request shares. `style` is the address of the style sheet, which changes with it,
     `door` how many may have their password checked at once: argon2 is slow on purpose, and nobody else waits for it.
-    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs. A
-    `provider` of identities may keep as many waiting as fit through `outside`.
+    `responder` runs playbooks, None where this console runs none; `assessed` is None where it knows no runs,
+    and `board` has the systems beside it. A `provider` of identities may keep as many waiting as fit through `outside`.
+    On the `bench` rows are tried by hand, and before the guard that is `spoken` to prompts; None where nobody has said
+    so.
     """
 
     control: Control
@@ -98,13 +116,17 @@ class Desk:
     responder: Responder | None
     assessed: Assessed | None
     provider: Provider | None
+    board: Board | None
     outside: CapacityLimiter
+    bench: Bench | None
+    spoken: Spoken | None
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
     """One address. `right` is what it takes, None for anybody: there is no default. Either people in a browser ask it,
-    or, where `programs` says so, their programs: never both.
+    or, where `programs` says so, their programs: never both. A form has up to `fields` fields, and a file only where
+    one is expected.
     """
 
     method: str
@@ -112,6 +134,8 @@ class Screen:
     right: Right | None
     answer: Callable[[Visit], Response]
     programs: bool = False
+    fields: int = MOST_FIELDS
+    file: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +171,15 @@ class Visit:
         if self.desk.assessed is None:
             raise Refused(404, "No runs here", "This console was started without a temper.yaml.")
         return self.desk.assessed
+
+    @property
+    def bench(self) -> Bench:
+        """What rows are tried on."""
+        if self.desk.bench is None:
+            raise Refused(
+                404, "No workbench here", "Start the console with --workbench temper.yaml to try rows by hand."
+            )
+        return self.desk.bench
 
     @cached_property
     def secure(self) -> bool:
@@ -186,6 +219,8 @@ class Visit:
 
         first = self.request.url.path.split("/")[1]
         sections = [(path, title) for path, title, right in SECTIONS if self.may(right)]
+        if self.desk.board is None or not self.desk.board.many:
+            sections = [(path, title) for path, title in sections if path != "/fleet"]
         shared = {
             "title": self.desk.title,
             "style": self.desk.style,
@@ -237,7 +272,7 @@ def from_here(token: str, form: Mapping[str, str]) -> bool:
     return bool(token) and hmac.compare_digest(csrf(token).encode(), form.get("csrf", "").encode("utf-8", "replace"))
 
 
-TYPED = ("owner", "until", "reason", "note", "why", "text")
+TYPED = ("owner", "until", "reason", "note", "why", "text", "hypothesis")
 """Fields that somebody has typed, and gets back where the form was refused."""
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from temper.attacks._queries import open_schema
 from temper.attacks.extraction._answers import Copies, Copy, answered, ask, checkpoints, held, student
-from temper.attacks.extraction._queries import open_schema
 from temper.attacks.extraction._several import lines
 from temper.core.attack import Scene
 from temper.core.errors import TemperError, Unsupported

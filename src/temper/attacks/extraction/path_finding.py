@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from temper.attacks._queries import invent
 from temper.attacks.extraction._answers import Copies, Copy, ask, checkpoints, held, student
 from temper.attacks.extraction._boxes import Grid, Walked
-from temper.attacks.extraction._queries import invent
 from temper.attacks.extraction._student import Student
 from temper.attacks.extraction._walk import Seen, Spent, Walk
 from temper.core.attack import Scene

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from temper.attacks._queries import invent
 from temper.attacks.extraction._answers import Copies, answered, ask, checkpoints, held, student
-from temper.attacks.extraction._queries import invent
 from temper.attacks.extraction._several import Several
 from temper.attacks.extraction._student import Student
 from temper.core.attack import Scene

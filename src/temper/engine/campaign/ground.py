@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ class Ground:
 
     # -- what techniques use ---------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def schema(self) -> Schema:
         """What the rules leave out is immutable."""
         scope = self.campaign.rules.columns
@@ -174,7 +173,8 @@ class Ground:
         """At the attacker's home."""
         most = min(self.attacker.change, self.money)
         clean = self.wanted.take(np.asarray(rows, dtype=np.int64))
-        return evaded(copy, clean, self.schema, threshold, queries, most, self.seed)
+        draws = Draws(self.seed, f"campaign.evade/{len(self.told)}")  # what was told since is worth other points
+        return evaded(copy, clean, self.schema, threshold, queries, most, draws)
 
     def say(self, text: str) -> None:
         """Kept, once."""

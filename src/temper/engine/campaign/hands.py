@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from temper.attacks._practice import lowest
 from temper.attacks.extraction._student import Student, fit_student
 from temper.core.attack import Scene
 from temper.core.budget import Budget
 from temper.core.campaign import Copy
 from temper.core.data import Data
 from temper.core.errors import TemperError
-from temper.core.room import Room
 from temper.core.schema import Schema
+from temper.core.seed import Draws
 from temper.core.target import ScoreKind
-from temper.engine.rooms._extraction_transfer import stolen
-from temper.engine.strike import strike
 
 Rows = np.ndarray[Any, Any]
-_HOME = "evasion.coordinate"
 _FEWEST = 10
 
 
@@ -34,31 +33,23 @@ def fitted(x: Rows, scores: Rows, edge: float, schema: Schema, seed: int) -> Stu
     codes = np.array([one.type == "category" for one in schema.columns])
     inside = bool((scores >= 0).all() and (scores <= 1).all())
     kind = ScoreKind.PROBABILITIES if inside else ScoreKind.MARGIN
-    return fit_student(x, scores, kind, 0.5 if bare else edge, bare=bare, categorical=codes, seed=seed)
+    level = 0.5 if bare else edge
+    return fit_student(x, scores, kind, level, bare=bare, categorical=codes, seed=seed, compared=False)
 
 
 def evaded(
-    copy: Copy, clean: Data, schema: Schema, threshold: float, queries: int, most: float, seed: int
+    copy: Copy, clean: Data, schema: Schema, threshold: float, queries: int, most: float, draws: Draws
 ) -> tuple[Rows, Rows]:
-    """Candidates (n, d) of rows that the copy stops, and which of them it lets pass."""
-    x = np.asarray(clean.x)
-    inside = bool((copy.scores(x) >= 0).all() and (copy.scores(x) <= 1).all())
-    kind = ScoreKind.PROBABILITIES if inside else ScoreKind.MARGIN
-    budget = Budget(queries=queries, norm="cost", cost=None if math.isinf(most) else max(most, 0.0))
+    """Of every row the change that a copy scores lowest (n, d), and which of them it lets pass."""
+    x = np.asarray(clean.x, dtype=np.float64)
     scene = Scene(
         x=x,
         y=np.ones(len(x), dtype=np.int64),
         ids=clean.ids,
         schema=schema,
-        budget=budget,
-        kind=kind,
-        threshold=threshold,
-        mode="first",
+        budget=Budget(norm="cost", cost=None if math.isinf(most) else max(most, 0.0)),
     )
-    passes = copy.scores(x) < threshold
-    if passes.all() or not len(schema.movable):
-        return x.copy(), passes
-    at_home: Any = copy  # its scores are all that is asked of it
-    found = strike(Room("temper.attacks").build(_HOME), stolen(at_home, kind), scene, seed, "campaign.evade")
-    broken = found.verdicts == "broken"
-    return np.where(broken[:, None], found.x_adv, x), broken | passes
+    if not len(schema.movable):
+        return x.copy(), np.asarray(copy.scores(x)) < threshold
+    found, score = lowest(copy.scores, scene, np.arange(len(x)), replace(draws, ids=clean.ids), queries)
+    return found, score < threshold

@@ -19,7 +19,8 @@ from temper.core.measure import Status
 from temper.engine.executors import Started, longest_first
 from temper.engine.task import Part, Task
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""What numeric libraries read at their import: each worker has one thread."""
 _SERVE = "from temper.engine.executors.processes import serve; serve()"
 
 
@@ -147,9 +148,7 @@ def _start(path: Path) -> _Worker:
     """A fresh interpreter: no lock or thread is copied, and numeric libraries read their threads at import."""
     ours, theirs = Pipe()
     log = Path(tempfile.mkstemp(dir=path.parent, suffix=".log")[1])
-    settings = dict.fromkeys(_THREADS, "1") | {
-        "PYTHONPATH": os.pathsep.join(place or os.getcwd() for place in sys.path)
-    }
+    settings = dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(place or os.getcwd() for place in sys.path)}
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-c", _SERVE, str(theirs.fileno()), str(path)],

@@ -28,15 +28,7 @@ class Ray:
 
     def run(self, tasks: Sequence[Task], world: object, started: Started) -> Iterator[tuple[Task, Part]]:
         """Yield each task with its part, in completion order."""
-        ray = _ray()
-        mine = not ray.is_initialized()
-        if mine:
-            ray.init(
-                address=self.address,
-                num_cpus=self.workers if self.address is None else None,
-                log_to_driver=False,
-                include_dashboard=False if self.address is None else None,
-            )
+        ray, mine = joined(self.address, self.workers)
         try:
             yield from _drive(ray, longest_first(tasks), world, started)
         finally:
@@ -92,12 +84,21 @@ def _work(task: Task, content: bytes) -> Part:
     return execute(task, _WORLDS[key])
 
 
-def _ray() -> Any:
+def joined(address: str | None, workers: int | None) -> tuple[Any, bool]:
+    """Ray, on the cluster at this address or on one that is started on this machine; and whether it is ours to stop."""
     try:
         import ray
     except ImportError:
         raise TemperError("the engine `ray` is not installed", fix="pip install 'temper-ml[ray]'") from None
-    return ray
+    mine = not ray.is_initialized()
+    if mine:
+        ray.init(
+            address=address,
+            num_cpus=workers if address is None else None,
+            log_to_driver=False,
+            include_dashboard=False if address is None else None,
+        )
+    return ray, mine
 
 
 EXECUTOR = Ray

@@ -10,7 +10,7 @@ from temper.core.errors import TemperError
 from temper.core.incident import Incident
 from temper.core.system import Protected
 from temper.engine.recurrence import rows
-from temper.engine.recurrence.kept import chosen, keep
+from temper.engine.recurrence.kept import Occasion, chosen, keep
 from temper.store.control import Control
 from temper.store.database import Store
 
@@ -53,8 +53,9 @@ def make(
     incident = control.incidents.get(number)
     base = Path(system.source).absolute().parent
     where = folder or base / "regressions" / f"incident-{number}"
-    found = chosen(system, incident, list(sources.found(system, incident, control, store, now)), most)
-    cases, test, digest = keep(where, system, incident, found)
+    occasion = Occasion(kind="incident", number=number, title=incident.title)
+    found = chosen(system, occasion, list(sources.found(system, incident, control, store, now)), most)
+    cases, test, digest = keep(where, system, occasion, found)
     control.incidents.tested(number, found.told, f"{cases} sha256:{digest}", by, now)
     yield found.told
     yield f"{test}: fails on this model, and has to pass on the mended one (pytest {test})"

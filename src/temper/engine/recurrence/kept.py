@@ -1,4 +1,4 @@
-"""An incident's rows as a regression test: cases that `temper assess` asks, and a pytest file for the model itself."""
+"""Rows of an incident or a probe as a regression test: cases that `temper assess` asks, and a pytest file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from temper.config.recurrences import FORMAT, digest, plain
 from temper.core.errors import TemperError
-from temper.core.incident import Incident
 from temper.core.recurrence import Recurrence
 from temper.core.system import Protected
 from temper.engine.plan import decisions
@@ -30,9 +29,27 @@ def decided():
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_the_incident_does_not_happen_again(case, decided):
+def test_it_does_not_happen_again(case, decided):
     assert decided[case["id"]] == case["expected"], case["origin"]
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What the rows are of: the `kind` of thing, its number and what it was about.
+
+    >>> Occasion(kind="incident", number=3, title="x").mark, Occasion(kind="probe", number=3, title="x").mark
+    ('3', 'probe 3')
+    """
+
+    kind: str
+    number: int
+    title: str
+
+    @property
+    def mark(self) -> str:
+        """How a case names it; a number alone is an incident's."""
+        return str(self.number) if self.kind == "incident" else f"{self.kind} {self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +75,7 @@ class Chosen:
         return "; ".join(said)
 
 
-def chosen(system: Protected, incident: Incident, found: Sequence[Rows], most: int) -> Chosen:
+def chosen(system: Protected, occasion: Occasion, found: Sequence[Rows], most: int) -> Chosen:
     """The rows that are worth keeping: admissible, distinct, and decided wrongly now. A row that the model already
     decides rightly would pass on the old model too, and test nothing.
     """
@@ -71,7 +88,7 @@ def chosen(system: Protected, incident: Incident, found: Sequence[Rows], most: i
         wrong = decisions(system, x) != y if len(x) else np.zeros(0, dtype=bool)
         right += int((~wrong).sum())
         for row, expected in zip(x[wrong], y[wrong], strict=True):
-            one = _case(row, int(expected), rows.origin, incident)
+            one = _case(row, int(expected), rows.origin, occasion)
             twice += one.id in cases
             cases.setdefault(one.id, one)
     if not cases:
@@ -83,22 +100,22 @@ def chosen(system: Protected, incident: Incident, found: Sequence[Rows], most: i
     return Chosen(cases=kept, foreign=foreign, twice=twice, right=right, more=len(cases) - len(kept))
 
 
-def keep(folder: Path, system: Protected, incident: Incident, found: Chosen) -> tuple[Path, Path, str]:
+def keep(folder: Path, system: Protected, occasion: Occasion, found: Chosen) -> tuple[Path, Path, str]:
     """Write `cases.json` and the pytest file beside it; both paths and the digest of the cases."""
     folder.mkdir(parents=True, exist_ok=True)
     names, cases = system.schema.names, [plain(one) for one in found.cases]
     marked = digest(names, cases)
     document = {
         "format": FORMAT,
-        "incident": incident.id,
-        "title": incident.title,
+        "incident": occasion.number if occasion.kind == "incident" else occasion.mark,
+        "title": occasion.title,
         "system": system.name,
         "model": system.target.digest,
         "columns": list(names),
         "digest": marked,
         "cases": cases,
     }
-    path, test = folder / "cases.json", folder / f"test_incident_{incident.id}.py"
+    path, test = folder / "cases.json", folder / f"test_{occasion.kind}_{occasion.number}.py"
     _write(path, json.dumps(document, indent=1, ensure_ascii=True) + "\n")
     _write(test, _runner(folder, system))
     return path, test, marked
@@ -127,11 +144,11 @@ def _runner(folder: Path, system: Protected) -> str:
     return text.replace("CASES: list[dict[str, Any]] = []", _CASES, 1) + _TAIL
 
 
-def _case(row: np.ndarray[Any, Any], expected: int, origin: str, incident: Incident) -> Recurrence:
+def _case(row: np.ndarray[Any, Any], expected: int, origin: str, occasion: Occasion) -> Recurrence:
     values = tuple(float(value) for value in row)
     content = json.dumps([[value.hex() for value in values], expected])
     name = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Recurrence(id=name, row=values, expected=expected, origin=origin, incident=str(incident.id))
+    return Recurrence(id=name, row=values, expected=expected, origin=origin, incident=occasion.mark)
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from temper.config.keeping import kept_of
 from temper.config.reading import parse, read
 from temper.config.serving import serving_of
 from temper.core.errors import ConfigError
@@ -94,9 +95,8 @@ def _names(plugins: list[str]) -> str:
 
 def _last(path: Path, name: str) -> Record | None:
     """The last finished run of this system, None where there is none."""
-    place = path.absolute().parent / ".temper" / "temper.db"
-    if not place.exists():
+    store = Store.there(path.absolute().parent, *kept_of(read(path)))
+    if store is None:
         return None
-    store = Store.open(place)
     newest = store.outlines(1, system=name, state="finished")
     return store.run(newest[0].run) if newest else None

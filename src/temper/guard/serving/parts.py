@@ -18,6 +18,7 @@ from temper.core.room import Room
 from temper.core.schema import Schema
 from temper.core.serving import Mode, ServingStage, Source
 from temper.core.system import Protected
+from temper.core.target import Target
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
@@ -202,7 +203,8 @@ def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastK
     known("fallback", given, ["challenger", "rules", "otherwise", "last_known", "score", "last"])
     links: list[Link] = []
     if "challenger" in given:
-        links.append(Challenger(predict=_challenger(given["challenger"], system, base).score))
+        other = challenger(given["challenger"], system, base)
+        links.append(Challenger(predict=served(other, system.data.x, system.threshold).score))
     if "rules" in given:
         links.append(_rules(given, system))
     memory = _memory(given["last_known"], system) if "last_known" in given else None
@@ -213,13 +215,12 @@ def chain(options: Options, system: Protected, base: Path) -> tuple[Chain, LastK
     return Chain(links=tuple(links), score=float(given.get("score", usual)), last=last), memory
 
 
-def _challenger(given: Any, system: Protected, base: Path) -> Served:
+def challenger(given: Any, system: Protected, base: Path) -> Target:
     """Another model over the same columns."""
     about = given if isinstance(given, Mapping) else {"path": given}
     known("fallback.challenger", about, ["path", "kind"])
     kind = system.target.kind if "kind" not in about else type(system.target.kind)(about["kind"])
-    target = open_target(str(base / str(about["path"])), schema=system.schema, kind=kind, classes=system.target.classes)
-    return served(target, system.data.x, system.threshold)
+    return open_target(str(base / str(about["path"])), schema=system.schema, kind=kind, classes=system.target.classes)
 
 
 def _rules(given: Mapping[str, Any], system: Protected) -> Rules:

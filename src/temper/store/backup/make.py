@@ -102,7 +102,7 @@ def _evidence(sources: Sources, draft: Path, files: dict[str, Kept], store: Stor
             files |= copy.log(evidence.path, draft, sources.name)
             found = (evidence.checkpoints, evidence.public, evidence.mark)
             _files(sources, draft, files, *found)
-    _files(sources, draft, files, store.blobs.root)
+    _files(sources, draft, files, store.blobs.folder)
 
 
 def _database(sources: Sources, draft: Path, files: dict[str, Kept], path: Path) -> None:

@@ -28,6 +28,7 @@ control.windows.outcomes.keep(feed, labels, reference, found, now);  control.win
 control.windows.served.keep(feed, objectives, minutes, since);  control.windows.served.minutes(feed)
 control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
 control.jobs.put(order, by, now) -> id | None;  control.jobs.claim(worker, now) -> Job | None
+control.probes.save(key, draft, by, now) -> Probe;  control.probes.rate(id, severity, reason, by, now)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """
@@ -47,6 +48,7 @@ from temper.store.control.keys import Keys
 from temper.store.control.outbox import Outbox
 from temper.store.control.people import People
 from temper.store.control.policies import Policies
+from temper.store.control.probes import Probes
 from temper.store.control.quotas import Quotas
 from temper.store.control.records import Records
 from temper.store.control.reviews import Reviews
@@ -84,6 +86,7 @@ class Control:
         self.windows = Windows(database)
         self.alerts = Alerts(database)
         self.jobs = Jobs(database)
+        self.probes = Probes(database)
 
     @classmethod
     def open(cls, place: str) -> Control:

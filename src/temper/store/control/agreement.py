@@ -5,8 +5,9 @@ planted, also where the score leans the wrong way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from temper.core.review import Ruling
 from temper.store.control.database import Row, Transaction
@@ -144,37 +145,46 @@ def measured(found: Found) -> Agreement:
 
 def _whole(rows: list[Row]) -> Kappa:
     """Fleiss' kappa with its bootstrap interval over cases."""
+    return whole([[row["said"], row["replied"]] for row in rows], list(Ruling))
+
+
+def whole(cases: Sequence[Sequence[str]], words: Sequence[str]) -> Kappa:
+    """Fleiss' kappa of cases that two people or more have given one of these words, with its bootstrap interval."""
     import numpy as np
 
     from temper.core.seed import Draws
     from temper.kernels.agreement import fleiss
     from temper.kernels.bootstrap import interval
 
-    blocks = np.array([(row["said"] == Ruling.BLOCK) + (row["replied"] == Ruling.BLOCK) for row in rows], dtype=int)
-    counts = np.column_stack((2 - blocks, blocks))
-    agreed = _share(row["said"] == row["replied"] for row in rows)
-    if len(rows) < FEW or agreed.count == agreed.n:
+    told = [[said.count(word) for word in words] for said in (list(case) for case in cases)]
+    counts = np.array(told, dtype=int).reshape((-1, len(words)))
+    agreed = _share(len(set(case)) == 1 for case in cases)
+    if len(cases) < FEW or agreed.count == agreed.n:
         return Kappa(value=fleiss(counts), low=math.nan, high=math.nan, agreed=agreed)
     value, low, high = interval(fleiss, counts, rng=Draws(0, "store.agreement").generator())
     return Kappa(value=value, low=low, high=high, agreed=agreed)
 
 
 def _pairs(rows: list[Row]) -> tuple[Pair, ...]:
-    """Cohen's kappa of every two people, those with most cases first."""
+    return pairs([{row["one"]: row["said"], row["two"]: row["replied"]} for row in rows], list(Ruling))
+
+
+def pairs(cases: Sequence[Mapping[str, str]], words: Sequence[str]) -> tuple[Pair, ...]:
+    """Cohen's kappa of every two people who gave the same cases one of these words, those with most cases first."""
     tables: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for row in rows:
-        (one, said), (two, replied) = sorted([(row["one"], row["said"]), (row["two"], row["replied"])])
-        tables.setdefault((one, two), []).append((said, replied))
-    found = [Pair(one=one, two=two, kappa=_cohen(answers)) for (one, two), answers in tables.items()]
+    for case in cases:
+        for one, two in combinations(sorted(case), 2):
+            tables.setdefault((one, two), []).append((case[one], case[two]))
+    found = [Pair(one=one, two=two, kappa=_cohen(answers, words)) for (one, two), answers in tables.items()]
     return tuple(sorted(found, key=lambda pair: (-pair.kappa.agreed.n, pair.one, pair.two)))
 
 
-def _cohen(answers: list[tuple[str, str]]) -> Kappa:
+def _cohen(answers: list[tuple[str, str]], words: Sequence[str]) -> Kappa:
     from statistics import NormalDist
 
     from temper.kernels.agreement import cohen
 
-    table = [[answers.count((str(one), str(two))) for two in Ruling] for one in Ruling]
+    table = [[answers.count((str(one), str(two))) for two in words] for one in words]
     value, error = cohen(table)
     agreed = _share(one == two for one, two in answers)
     if len(answers) < FEW or error == 0:

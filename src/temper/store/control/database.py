@@ -16,6 +16,10 @@ from temper.core.errors import StoreError
 Row = dict[str, Any]
 
 
+class Unreachable(StoreError):
+    """A server that does not answer now: what was asked of it may be asked again."""
+
+
 class Transaction(Protocol):
     """Statements that count together or not at all."""
 

@@ -1,4 +1,4 @@
-"""The control store in PostgreSQL, for several gateways.
+"""A store in PostgreSQL: the control store of several gateways, or the runs of many machines.
 
 Writers take one advisory lock for the length of a transaction. They would wait for each other at the end of the audit
 chain anyhow; taking the lock first means that they neither meet half way nor work on what has just changed.
@@ -13,13 +13,13 @@ from typing import Any
 
 from temper.core.errors import StoreError
 from temper.store.control import pepper
-from temper.store.control.database import Connection, Row
-from temper.store.control.migrate import migrate
+from temper.store.control.database import Connection, Row, Unreachable
+from temper.store.control.migrate import CONTROL, Tables, migrate
 
 LOCK = 0x54454D50
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # A server whose default is a stricter isolation would take its snapshot before it holds the lock, and then refuse.
-WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({LOCK})"
+WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({})"
 # A commit is on the disk before it is acknowledged, whatever the server's default is.
 DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 TABLES = "SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()"
@@ -31,9 +31,13 @@ ANSWERS = 5
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A PostgreSQL database by its URL, which may hold a password and is never told."""
+    """A PostgreSQL database by its URL, which may hold a password and is never told. Writers of tables that do not
+    belong together wait for different `lock`s.
+    """
 
     url: str = field(repr=False)
+    tables: Tables = CONTROL
+    lock: int = LOCK
 
     def connect(self) -> Connection:
         """A new connection; where the network hangs it gives up, and so does the server on it."""
@@ -59,11 +63,11 @@ class Service:
             raise StoreError(
                 f"{self._name()} acknowledges what is not on its disk", fix="set fsync = on in its settings"
             )
-        return _Connection(raw)
+        return _Connection(raw, WRITE.format(self.lock))
 
     def migrate(self, connection: Connection) -> None:
         """Bring the tables to this version; a schema with the tables of another program is refused."""
-        migrate(connection, "postgresql", TABLES, self._name())
+        migrate(connection, "postgresql", TABLES, self._name(), self.tables)
 
     def pepper(self, make: bool) -> bytes:
         """The secret in the environment, the same on every node; nothing is ever made here."""
@@ -80,7 +84,7 @@ class Service:
         if isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled):
             return StoreError(f"{self._name()} is busy for too long", fix="look for a transaction that does not end")
         if isinstance(error, psycopg.OperationalError):
-            return StoreError(
+            return Unreachable(
                 f"{self._name()} cannot be reached: {type(error).__name__}",
                 fix="check that PostgreSQL runs there and lets this user in",
             )
@@ -94,7 +98,7 @@ class Service:
             return conninfo_to_dict(self.url)
         except ProgrammingError:  # its text may quote the password
             raise StoreError(
-                "the URL of the control store is none that PostgreSQL can read",
+                "the URL of the store is none that PostgreSQL can read",
                 fix="write postgresql://user@host/database, with %XX for special characters",
             ) from None
 
@@ -104,8 +108,8 @@ class Service:
 
 
 class _Connection:
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
+    def __init__(self, raw: Any, write: str) -> None:
+        self._raw, self._write = raw, write
 
     def all(self, sql: str, *values: Any) -> list[Row]:
         cursor = self._raw.execute(_translated(sql), values or None)
@@ -118,7 +122,7 @@ class _Connection:
         self._raw.execute(text)
 
     def begin(self, writing: bool) -> None:
-        self._raw.execute(WRITE if writing else READ)
+        self._raw.execute(self._write if writing else READ)
 
     def end(self, keep: bool) -> None:
         ended = self._raw.execute("COMMIT" if keep else "ROLLBACK")

@@ -37,11 +37,7 @@ class File:
     def connect(self) -> Connection:
         """A new connection, safe to hand from thread to thread (one at a time)."""
         with told(self.path):
-            raw = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None, check_same_thread=False)
-            raw.row_factory = _by_column
-            for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
-                raw.execute(f"PRAGMA {setting}")
-        return _Connection(raw)
+            return connected(self.path, "journal_mode = WAL", "secure_delete = ON")
 
     def migrate(self, connection: Connection) -> None:
         """Bring the tables to this version; the file of another program is refused."""
@@ -65,6 +61,15 @@ class File:
                 raise error
         except StoreError as meant:
             return meant
+
+
+def connected(path: Path, *settings: str) -> Connection:
+    """A connection to this file with these settings, and those of every store."""
+    raw = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
+    raw.row_factory = _by_column
+    for setting in ("foreign_keys = ON", "synchronous = FULL", *settings):
+        raw.execute(f"PRAGMA {setting}")
+    return _Connection(raw)
 
 
 class _Connection:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from temper.core.count import counted
-from temper.core.errors import TemperError
+from temper.core.errors import Tampered, TemperError
 from temper.store.codec import from_json, to_json
 from temper.store.control import Control
-from temper.store.database import Store
+from temper.store.database import STORE, Store
 from temper.store.evidence import said
 from temper.store.evidence.following import follow, governed
+from temper.store.evidence.ledger import Evidence
 from temper.store.evidence.pages import changed
+from temper.store.evidence.shared import astray
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.verify import Verified, verify
 
@@ -44,12 +47,12 @@ def hold(store: Store, control: Control | None = None) -> Held:
     """Hold ledger, runs and (where it is given) the control store against each other. What does not hold makes the
     store read-only from then on.
     """
-    evidence = store.evidence
-    if not evidence.path.exists():
+    evidence, behind = store.evidence, _behind(store.evidence)
+    if evidence.empty:
         raise TemperError(f"there is no evidence in {evidence.folder}", fix="assess something first")
     held = Held(faults=evidence.faults())
     held.log = verify(evidence.path, evidence.folder, notes.public_key(evidence.public))
-    found = [f"the ledger: {one}" for one in held.log.faults]
+    found = [*behind, *(f"the ledger: {one}" for one in held.log.faults)]
     held.notices += held.log.notices
     for path in (evidence.path, evidence.public):
         for page in changed(path)[:5]:
@@ -57,6 +60,7 @@ def hold(store: Store, control: Control | None = None) -> Held:
             (held.notices if held.log.holds else found).append(words)
     if not found:
         lines = [one for _, one in evidence.records()]
+        found += astray(evidence.shared, lines) if evidence.shared is not None else ()
         runs = {one.run: one for one in (said.told_run(line) for line in lines if line.kind == said.RUN)}
         changes = [said.told_change(line) for line in lines if line.kind == said.CHANGE]
         held.runs, held.changes = len(runs), len(changes)
@@ -71,20 +75,33 @@ def hold(store: Store, control: Control | None = None) -> Held:
     return held
 
 
+def _behind(evidence: Evidence) -> list[str]:
+    """Follow what other machines told; what speaks against that."""
+    if evidence.faults():
+        return []
+    try:
+        evidence.caught_up()
+    except Tampered as found:
+        return [found.message]
+    return []
+
+
 def home(path: Path) -> Path | None:
     """The `.temper` of a system that a path means: itself or its `evidence`; None where it is another ledger."""
-    folder = path.absolute().parent if path.name == "evidence" else path
-    return folder if (folder / "temper.db").is_file() and (folder / "evidence").is_dir() else None
+    folder = path.absolute().parent if path.name in ("evidence", "shared") else path
+    kept = (folder / "temper.db").is_file() and (folder / "evidence").is_dir()
+    return folder if kept or (folder / "shared").is_dir() else None
 
 
-def verified(folder: Path, place: str, now: float) -> tuple[bool, list[str]]:
+def verified(folder: Path, place: str, now: float, url: str = "") -> tuple[bool, list[str]]:
     """`hold` for the `.temper` of a system, and what there is to say; `place` is its control store, if it is not
-    `control.db` in it. What people did since the ledger was told last is told first.
+    `control.db` in it, `url` the database of its runs, if they are not beside it. What people did since the ledger was
+    told last is told first.
     """
     beside = folder / "control.db"
     where = place or (str(beside) if beside.exists() else "")
     control = Control.open(where) if where else None
-    store = Store.open(folder / "temper.db")
+    store = Store.open(folder / "temper.db", os.environ.get(STORE, "") or url)
     try:
         if control is not None and not store.evidence.faults():
             follow(store.evidence, control, int(now * 1e9))

@@ -17,6 +17,7 @@ import msgspec
 
 from temper.core.errors import StoreError, Tampered
 from temper.store.evidence.pages import beside, noted
+from temper.store.evidence.shared import Shared
 from temper.store.failure import told
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.log import Log
@@ -36,9 +37,12 @@ _WAIT, _PAUSE = 30.0, 0.02
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The ledger in a folder. Any number of processes may tell it something: they wait for each other."""
+    """The ledger in a folder. Any number of processes may tell it something: they wait for each other. Where it is
+    `shared` with other machines the folder has this one's copy, which follows before anything is said.
+    """
 
     folder: Path
+    shared: Shared | None = None
 
     @property
     def path(self) -> Path:
@@ -62,7 +66,10 @@ class Evidence:
 
     def put(self, log: Log, entries: Sequence[Said], wall: int) -> int:
         """`tell` in a log that is open already, after what was read there decided what to say."""
-        if entries:
+        if self.shared is not None:
+            self.shared.put(entries, wall)
+            self._follow(log, self.shared)
+        elif entries:
             log.write([(wall, 0, kind, packed(body), None) for kind, body in entries])
             log.settle()
             self._sign(log)
@@ -77,6 +84,8 @@ class Evidence:
             try:
                 key = self._key(new=not self.path.exists())
                 log.open(notes.last_mark(self.checkpoints, notes.origin(self.path), key))
+                if self.shared is not None:
+                    self._follow(log, self.shared)
                 yield log
             finally:
                 self._left(log)
@@ -99,6 +108,17 @@ class Evidence:
         else:
             beside(self.path).unlink(missing_ok=True)
         log.close()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever told: there is no log, or one that was opened and not written."""
+        return not self.path.exists() or not (self.records() or self.head())
+
+    def caught_up(self) -> None:
+        """Follow what other machines told, where it is shared."""
+        if self.shared is not None:
+            with self.writing():
+                pass
 
     def records(self) -> list[tuple[bytes, Record]]:
         """Every record with its bytes; none where nothing was told yet."""
@@ -161,6 +181,20 @@ class Evidence:
         if not path.exists():
             raise StoreError(f"{path} is gone, and with it who vouches for the ledger", fix="put it back from a backup")
         return notes.private_key(path)
+
+    def _follow(self, log: Log, shared: Shared) -> None:
+        """What the shared ledger has and this copy has not, under a checkpoint of this machine."""
+        before = log.seq
+        if (size := shared.size()) < before:
+            raise Tampered(
+                f"the shared ledger has {size:,} entries, and this machine followed {before:,}",
+                fix="restore the database from a backup; or keep it aside for whoever looks into it",
+            )
+        for page in shared.since(before):
+            log.write([(wall, 0, kind, body, None) for wall, kind, body in page])
+            log.settle()
+        if log.seq > before:
+            self._sign(log)
 
     def _sign(self, log: Log) -> None:
         size, peaks = log.head

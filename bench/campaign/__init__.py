@@ -1,0 +1,1 @@
+"""Campaigns: what chained attacks find beside what the same queries find otherwise."""

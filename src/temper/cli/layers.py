@@ -1,0 +1,68 @@
+"""`temper layers`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temper.cli import _options as options
+
+Attacks = Annotated[
+    list[str] | None,
+    typer.Option("--attack", help="evasion.coordinate, or repeat it; default those that suit what clients are told."),
+]
+AsIf = Annotated[
+    list[str] | None,
+    typer.Option("--as-if", help="A layer in shadow, or off, that counts as if it acted."),
+]
+
+
+def command(
+    config: options.Config = Path("temper.yaml"),
+    suite: options.Suite = "standard",
+    attack: Attacks = None,
+    worth: Annotated[str, typer.Option(help="Column of what an attempt is worth; default as the file says.")] = "",
+    as_if: AsIf = None,
+    through: Annotated[float, typer.Option(help="Limit: the share of attacks that may get through.")] = 0.1,
+    refused: Annotated[float, typer.Option(help="Limit: the share of honest requests that may be refused.")] = 0.05,
+    refusal_costs: Annotated[float | None, typer.Option(help="What an honest request refused costs.")] = None,
+    review_costs: Annotated[float | None, typer.Option(help="What a request that a person looks at costs.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write it too: .html (streams, charts) or .json.")] = None,
+    seed: options.Seed = 0,
+    fresh: options.Fresh = False,
+    json: options.Json = False,
+    allow_inconclusive: options.Lenient = False,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Weigh the layers of a table model's guard: alone, at the margin, together; for attackers who know them, and who
+    do not, and for honest requests.
+    """
+    from temper import api
+    from temper.api.layers import weigh
+    from temper.core.requirement import Verdict
+    from temper.report.depth import document, show
+    from temper.report.progress import Progress
+
+    system = api.load(config, trust_pickle=trust_pickle)
+    with Progress() as progress:
+        found = weigh(
+            system,
+            suite,
+            attacks=attack or (),
+            worth=worth,
+            as_if=as_if or (),
+            through=through,
+            refused=refused,
+            refusal_costs=refusal_costs,
+            review_costs=review_costs,
+            seed=seed,
+            fresh=fresh,
+            listener=progress,
+        )
+    typer.echo(document(found.depth)) if json else show(found.depth)
+    if out is not None:
+        typer.echo(f"wrote {found.report(out)}", err=json)
+    lenient = allow_inconclusive and found.verdict is Verdict.INCONCLUSIVE
+    raise typer.Exit(0 if lenient else found.verdict.code)

@@ -1,0 +1,233 @@
+"""`temper probe`."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from temper.cli import _options as options
+from temper.cli._control import PLACE, Store, opened, signed_in, when
+
+app = typer.Typer(
+    help="Try a row by hand: change values and see score, stages, rules and cost; keep it with what you expect.",
+    invoke_without_command=True,
+)
+Number = Annotated[int, typer.Argument(help="The number of the probe.")]
+Who = Annotated[str, typer.Option("--as", help="Who it is that does this; their password is asked for.")]
+Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
+
+
+@app.callback()
+def tried(
+    context: typer.Context,
+    row: Annotated[
+        int | None, typer.Option(help="The held-out row to start from; a row from nothing without it.")
+    ] = None,
+    of: Annotated[int | None, typer.Option("--from", help="The probe to go on from, by its number.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="column=value; repeat it for more.")] = None,
+    say: Annotated[str, typer.Option(help="Of an assistant: what the user says.")] = "",
+    outsider: Annotated[
+        str, typer.Option(help="Of an assistant: what an outsider has written, brought by a tool.")
+    ] = "",
+    ask: Annotated[bool, typer.Option("--ask", help="Ask the assistant itself too, not only its guard.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Keep it; takes --hypothesis and --as.")] = False,
+    hypothesis: Annotated[str, typer.Option(help="What you expect, and why.")] = "",
+    technique: Annotated[str, typer.Option(help="The technique it tries, by its id of ATLAS: AML.T0015.")] = "",
+    assumption: Annotated[
+        list[int] | None, typer.Option(help="The number of an assumption that it challenges.")
+    ] = None,
+    who: Who = "",
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    json: options.Json = False,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Try a row by hand; nothing is sent anywhere but to the model of temper.yaml."""
+    if context.invoked_subcommand is not None:
+        return
+    from temper.api import probes
+    from temper.report._inert import inert
+    from temper.report.probe import text
+    from temper.store.codec import dump, to_json
+
+    earlier = None
+    if of is not None:
+        with opened(store) as (control, me, _):
+            earlier = control.probes.seen(of, who or me).probe.draft.subject
+    if say or outsider:
+        found = probes.said(config, say, outsider, asked=ask)
+    else:
+        found = probes.tried(config, row, earlier, settings or [], trust_pickle=trust_pickle)
+    typer.echo(to_json(dump(found.look)) if json else text(found.look, found.subject.origin, found.missing))
+    for line in found.reply.splitlines() if not json else ():
+        typer.echo(f"  answer     {inert(line, 400)}")
+    if save:
+        draft = found.draft(hypothesis, technique, tuple(assumption or ()))
+        with opened(store) as (control, _, now):
+            signed_in(control, who, now)
+            one = control.probes.save(f"cli:{secrets.token_hex(8)}", draft, who, now)
+        typer.echo(f"probe {one.id} is saved", err=json)
+
+
+@app.command(name="list")
+def listed(
+    who: Who = "",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    json: options.Json = False,
+) -> None:
+    """The newest first: number, when, by whom (- while you may rate it), technique, what was seen, hypothesis."""
+    from temper.api import probes
+    from temper.report._inert import inert
+    from temper.store.codec import dump, to_json
+
+    with opened(store) as (control, me, _):
+        found = control.probes.page(probes.system(config), who or me, limit)
+    if json:
+        typer.echo(to_json(dump(found)))
+        return
+    for one in found:
+        draft = one.probe.draft
+        seen = "through" if draft.look.through else "turned" if draft.look.turned else "stays"
+        words = (one.probe.id, when(one.probe.made), one.probe.author or "-", draft.technique or "-", seen)
+        typer.echo("\t".join(inert(str(word), 200) for word in (*words, draft.hypothesis)))
+
+
+@app.command()
+def show(number: Number, who: Who = "", store: Store = PLACE, json: options.Json = False) -> None:
+    """A probe: what was expected, what was seen, and what others say of it, once you have rated it."""
+    from temper.report._inert import inert
+    from temper.report.probe import text
+    from temper.store.codec import dump, to_json
+
+    with opened(store) as (control, me, _):
+        found = control.probes.seen(number, who or me)
+    if json:
+        typer.echo(to_json(dump(found)))
+        return
+    draft = found.probe.draft
+    typer.echo(f"probe {number}: {inert(draft.hypothesis)}")
+    typer.echo(text(draft.look, draft.subject.origin))
+    for one in found.ratings:
+        typer.echo(f"  rated      {one.severity} by {inert(one.by)}: {inert(one.reason, 200)}")
+    if found.blind:
+        typer.echo(f"rate it to see whose it is: temper probe rate {number} --severity major --reason WHY --as NAME")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Where to write it: a file that ends in .html or .json.")],
+    who: Who = "",
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """All that was tried on a system as one file: hypotheses, what was seen, assumptions, coverage, agreement."""
+    from temper import api
+    from temper.api import probes
+
+    system = api.load(config, trust_pickle=trust_pickle)
+    with opened(store) as (control, me, now):
+        text = probes.report(system, control, who or me, out.suffix, now)
+    out.write_text(text, encoding="utf-8")
+    typer.echo(str(out))
+
+
+@app.command()
+def assume(
+    text: Annotated[str, typer.Argument(help="What the system is believed to hold to.")],
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+) -> None:
+    """Write down what the system is believed to hold to."""
+    from temper.api.probes import system
+
+    with opened(store) as (control, _, now):
+        signed_in(control, who, now)
+        one = control.probes.assume(f"cli:{secrets.token_hex(8)}", system(config), text, who, now)
+    typer.echo(f"assumption {one.id} is written down")
+
+
+@app.command()
+def challenge(
+    number: Annotated[int, typer.Argument(help="The number of the assumption.")],
+    standing: Annotated[str, typer.Option(help="What was found: stands or fallen.")],
+    reason: Reason,
+    who: Who,
+    probe: Annotated[int, typer.Option(help="The number of the probe that shows it.")] = 0,
+    store: Store = PLACE,
+) -> None:
+    """Say that an assumption stood, or has fallen."""
+    from temper.api.probes import standing_of
+
+    with opened(store) as (control, _, now):
+        signed_in(control, who, now)
+        control.probes.challenge(number, standing_of(standing), reason, probe, who, now)
+    typer.echo(f"assumption {number}: {standing}")
+
+
+@app.command()
+def assumptions(config: options.Config = Path("temper.yaml"), store: Store = PLACE, json: options.Json = False) -> None:
+    """What the system is believed to hold to: number, how it stands, by whom challenged last, what it says."""
+    from temper.api.probes import system
+    from temper.report._inert import inert
+    from temper.store.codec import dump, to_json
+
+    with opened(store) as (control, _, _):
+        found = control.probes.assumptions(system(config))
+    if json:
+        typer.echo(to_json(dump(found)))
+        return
+    for one in found:
+        last = one.challenges[-1].by if one.challenges else "-"
+        typer.echo("\t".join(inert(str(word), 200) for word in (one.id, one.standing, last, one.text)))
+
+
+@app.command()
+def rate(
+    number: Number,
+    severity: Annotated[str, typer.Option(help="none, minor, major or critical.")],
+    reason: Reason,
+    who: Who,
+    store: Store = PLACE,
+) -> None:
+    """Say how bad somebody else's probe is, once, before you see what others said."""
+    from temper.api.probes import severity_of
+
+    with opened(store) as (control, _, now):
+        signed_in(control, who, now)
+        control.probes.rate(number, severity_of(severity), reason, who, now)
+    typer.echo(f"probe {number} is rated {severity}")
+
+
+@app.command()
+def hand(
+    number: Number,
+    to: Annotated[str, typer.Option(help="minimal, neighbours, transfer or test.")],
+    order: Annotated[bool, typer.Option("--order", help="Leave it to a worker instead.")] = False,
+    who: Who = "",
+    config: options.Config = Path("temper.yaml"),
+    store: Store = PLACE,
+    trust_pickle: options.Trust = False,
+) -> None:
+    """Hand a probe to the machine: the smallest change, how large the region is, other models, a regression test."""
+    from temper import api
+    from temper.api import probes
+    from temper.report._inert import inert
+
+    doing = probes.hand_of(to)
+    with opened(store) as (control, me, now):
+        if order:
+            job = control.jobs.put(probes.order(number, doing, config, f"cli:{secrets.token_hex(8)}"), who or me, now)
+            typer.echo(f"job {job} is ordered")
+            return
+        one = control.probes.seen(number, who or me).probe
+        found = probes.carried(api.load(config, trust_pickle=trust_pickle), one, doing, control)
+    for line in found.text.splitlines():
+        typer.echo(inert(line, 400))
+    raise typer.Exit(1 if found.there else 0)

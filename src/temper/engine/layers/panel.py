@@ -1,0 +1,190 @@
+"""The layers of a table model's guard, each asked by itself: the very stages that the gateway asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from temper.config.serving import Serving
+from temper.core.errors import TemperError
+from temper.core.serving import Mode, Scoring, ServingStage
+from temper.core.stage import Level
+from temper.core.system import Protected
+from temper.core.target import ScoreKind
+from temper.guard.serving import parts
+from temper.guard.serving.profile import Profile
+from temper.guard.serving.quota import Quota
+from temper.targets.served import Served, served
+
+Rows = np.ndarray[Any, Any]
+SCHEMA, QUOTA, DECIDE, MODEL = "schema", "quota", "decide", "model"
+_OWN = (SCHEMA, QUOTA, DECIDE, MODEL)
+OF_A_CLIENT = (QUOTA, *parts.EACH)
+"""Those that remember what a client has asked before."""
+PACE, PATIENCE, _LATEST = 1.0, 86_400.0, 60.0
+"""Seconds between requests of a client, how long he waits where he is told to, and until when he is answered."""
+
+
+def order_of(serving: Serving) -> tuple[str, ...]:
+    """The layers as a request meets them, those of other packages among them. The model comes last: its threshold
+    decides what nobody refused or handed on.
+    """
+    stages = (*parts.EACH, *parts.BEFORE, *parts.foreign(serving), *parts.AFTER)
+    return (SCHEMA, QUOTA, *stages, DECIDE, MODEL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """The layers of one guard that count (`enforce`), in order. `crashed` counts per layer the requests it failed on;
+    such a request is stopped, as it is in the gateway.
+    """
+
+    system: Protected
+    serving: Serving
+    model: Served
+    profile: Profile
+    names: tuple[str, ...]
+    crashed: Counter[str] = field(default_factory=Counter)
+    make: Callable[[str, Mapping[str, Any]], ServingStage]
+
+    @classmethod
+    def of(cls, system: Protected, serving: Serving, as_if: Collection[str] = ()) -> Panel:
+        """The guard as it is written; layers named in `as_if` count although they are in shadow, or off."""
+        if system.target.kind is not ScoreKind.PROBABILITIES or system.target.classes != 2:
+            raise TemperError("layers are measured around a model of two classes that gives probabilities")
+        order, room = order_of(serving), parts.room(serving)
+        if unknown := sorted(set(as_if) - set(order)):
+            raise TemperError(f"there is no layer {unknown[0]!r}", fix=f"there are {', '.join(order)}")
+        model = served(system.target, system.data.x, system.threshold)
+        profile = parts.profile(system, serving, model)
+        options = parts.options_of(serving)
+        written = {name: given for name, _, given in serving.stages}
+        known = {
+            SCHEMA: parts.bounds(serving) is Mode.ENFORCE,
+            QUOTA: parts.mode_of(serving, QUOTA) is Mode.ENFORCE and parts.quota(options) is not None,
+            DECIDE: parts.mode_of(serving, DECIDE) is Mode.ENFORCE and parts.review(options) is not None,
+            MODEL: True,
+        }
+        stages = {name: parts.mode_of(serving, name) is Mode.ENFORCE for name in order if name not in known}
+        names = tuple(name for name in order if (known | stages)[name] or name in as_if)
+
+        def make(name: str, given: Mapping[str, Any]) -> ServingStage:
+            stage: ServingStage = room.build(name, {"profile": profile, **written.get(name, {}), **given})
+            return stage
+
+        return cls(system=system, serving=serving, model=model, profile=profile, names=names, make=make)
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a row is what the system looks for."""
+        return 0.5 if self.system.threshold is None else self.system.threshold
+
+    def session(self, client: str, standing: Collection[str] | None = None) -> Session:
+        """A client nobody knows yet, before these layers (all of them, unless told otherwise)."""
+        return Session(panel=self, client=client, standing=self.names if standing is None else tuple(standing))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Heard:
+    """What each layer of the panel says of each row (n, layers) as a `Level`, 0 where it does not stand; and scores."""
+
+    levels: Rows
+    scores: Rows
+
+    @property
+    def stops(self) -> Rows:
+        """Which layers refuse a row or hand it to a person."""
+        return np.asarray(self.levels >= Level.REVIEW)
+
+    @property
+    def asks(self) -> Rows:
+        """Which layers hand it to a person."""
+        return np.asarray(self.levels == Level.REVIEW)
+
+
+class Session:
+    """Requests of one row each by one client, in their order, with what the layers remember of him."""
+
+    def __init__(self, *, panel: Panel, client: str, standing: tuple[str, ...]) -> None:
+        self.panel, self.client, self.standing = panel, client, standing
+        self.asked, self.objected = 0, set[str]()
+        self._now = 0.0
+        limits = parts.quota(parts.options_of(panel.serving)) if QUOTA in standing else None
+        self._quota = None if limits is None else Quota(config=limits)
+        self._review = parts.review(parts.options_of(panel.serving))
+        self.stages = {name: panel.make(name, {}) for name in standing if name not in _OWN}
+
+    def ask(self, rows: Rows) -> Heard:
+        """What every standing layer says of each row, whether or not another one has stopped it."""
+        rows = np.ascontiguousarray(rows, dtype=np.float64)
+        levels = np.zeros((len(rows), len(self.panel.names)), dtype=np.int8)
+        scores, at = self._scores(rows), self._times(rows)
+        for place, name in enumerate(self.panel.names):
+            if name in self.standing:
+                levels[:, place] = self._levels(name, rows, scores, at)
+                self.objected |= {name} if levels[:, place].any() else set()
+        self.asked += len(rows)
+        return Heard(levels=levels, scores=scores)
+
+    def rest(self) -> None:
+        """Ask nothing for as long as anybody waits, so that what is held for a while is held no more."""
+        self._now += PATIENCE
+
+    def _levels(self, name: str, rows: Rows, scores: Rows, at: Rows) -> Rows:
+        if name == SCHEMA:
+            return np.where(parts.outside(rows, self.panel.system.schema), Level.BLOCK, 0)
+        if name == QUOTA:
+            return np.where(np.isfinite(at), 0, Level.BLOCK)
+        if name == DECIDE:
+            low, high = self._review or (np.inf, -np.inf)
+            return np.where((scores >= low) & (scores <= high), Level.REVIEW, 0)
+        if name == MODEL:  # a score that is none is refused
+            return np.where(scores < self.panel.threshold, 0, Level.BLOCK)
+        found, alone = np.zeros(len(rows), dtype=np.int8), name in OF_A_CLIENT
+        for low in range(0, len(rows), 1 if alone else max(len(rows), 1)):
+            self._looked(name, rows, scores, at, (low, low + 1 if alone else len(rows)), found)
+        return found
+
+    def _looked(self, name: str, rows: Rows, scores: Rows, at: Rows, part: tuple[int, int], found: Rows) -> None:
+        """As the gateway does: all together, and one by one where a stage objects or fails."""
+        low, high = part
+        try:
+            now = float(np.nan_to_num(at[low], posinf=self._now))
+            scoring = Scoring(rows=rows[low:high], client=self.client, request="", at=now, deadline=now + _LATEST)
+            scoring.scores = scores[low:high]
+            level = self.stages[name].check(scoring).level
+        except Exception:  # whatever a stage trips over must not let the request through
+            level = Level.BLOCK
+            self.panel.crashed[name] += high - low == 1
+        if level is Level.ALLOW or high - low == 1:
+            found[low:high] = level
+            return
+        middle = (low + high) // 2
+        self._looked(name, rows, scores, at, (low, middle), found)
+        self._looked(name, rows, scores, at, (middle, high), found)
+
+    def _scores(self, rows: Rows) -> Rows:
+        """What the model says; NaN where it fails."""
+        try:
+            return np.asarray(self.panel.model.score(rows), dtype=np.float64)
+        except Exception:  # which row it was is found out one by one
+            if len(rows) == 1:
+                self.panel.crashed[MODEL] += 1
+                return np.full(1, np.nan)
+        return np.concatenate([self._scores(row[None]) for row in rows])
+
+    def _times(self, rows: Rows) -> Rows:
+        """When each request is let in; infinite where the quota refuses it for longer than anybody waits."""
+        found = np.empty(len(rows))
+        for at in range(len(rows)):
+            self._now += PACE
+            until, wait = self._now + PATIENCE, 0.0 if self._quota is None else self._quota.take(self.client, self._now)
+            while self._quota is not None and 0 < wait <= until - self._now:
+                self._now += wait
+                wait = self._quota.take(self.client, self._now)
+            found[at] = np.inf if wait else self._now
+        return found

@@ -1,0 +1,120 @@
+"""The systems of a portfolio, or of a store, as they stood a moment ago. Looking at hundreds takes a while, so that is
+done beside the pages: who opens one sees the last look, and never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock, Thread
+
+from temper.config.portfolio import load_portfolio
+from temper.core.errors import TemperError
+from temper.core.evidence import Present, Triggers
+from temper.core.fleet import Entry, Refused, Situation
+from temper.core.outline import Outline
+from temper.monitoring.evidence import evidence
+from temper.monitoring.fleet import Known, look, situation, weighed
+from temper.store import fleet
+from temper.store.attacks import attacks_digest
+from temper.store.database import Store
+from temper.web.assessed import Assessed
+
+FRESH, REST = 30.0, 4.0
+"""Seconds after which whoever opens the page has another look made; as a multiple of what the last one took, if that is
+more: a console that is read all day looks for a fifth of its time at most.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look: when, what there was, and why there was no more."""
+
+    at: float = 0.0
+    name: str = ""
+    situations: tuple[Situation, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class Board:
+    """The last look at the systems of a portfolio file; without one at those of the console's own store."""
+
+    assessed: Assessed
+    portfolio: Path | None = None
+    _seen: Seen = field(default_factory=Seen)
+    _took: float = 0.0
+    _known: dict[tuple[str, str], Situation] = field(default_factory=dict)
+    _looking: Lock = field(default_factory=Lock)
+
+    @property
+    def many(self) -> bool:
+        """Whether there may be more than one system: there is a portfolio, or a store that machines share."""
+        return self.portfolio is not None or bool(self.assessed.store.url)
+
+    def seen(self, now: float) -> Seen:
+        """The last look. The first one is waited for; a later one is made beside, once it is old."""
+        if not self._seen.at:
+            with self._looking:
+                if not self._seen.at:
+                    self._look(now)
+        elif now - self._seen.at > max(FRESH, REST * self._took) and self._looking.acquire(blocking=False):
+            Thread(target=self._beside, args=(now,), daemon=True).start()
+        return self._seen
+
+    def _beside(self, now: float) -> None:
+        try:
+            self._look(now)
+        finally:
+            self._looking.release()
+
+    def _look(self, now: float) -> None:
+        """What cannot be read is said, and what was seen before stays."""
+        begun = time.monotonic()
+        try:
+            self._seen = self._of_portfolio(self.portfolio, now) if self.portfolio else self._of_store(now)
+        except TemperError as error:
+            self._seen = replace(self._seen, at=now, trouble=error.message)
+        self._took = time.monotonic() - begun
+
+    def _of_portfolio(self, path: Path, now: float) -> Seen:
+        found, turns = load_portfolio(path), fleet.read(path).latest
+        store = self.assessed.store if self.assessed.store.url else None
+        stand = [situation(one, look(one, now, turns.get(one.name), store), now) for one in found.entries]
+        weights = tuple(self._weighed(one, store) for one in stand)
+        return Seen(at=now, name=found.name, situations=weights, refused=found.refused)
+
+    def _of_store(self, now: float) -> Seen:
+        found = [self._listed(one, now) for one in self.assessed.store.latest()]
+        return Seen(at=now, situations=tuple(found))
+
+    def _listed(self, newest: Outline, now: float) -> Situation:
+        """A system that nothing but the store knows; of the console's own there is more to see."""
+        mine = newest.system == self.assessed.system
+        entry = Entry(name=newest.system, config=str(self.assessed.config) if mine else "", where="")
+        store = self.assessed.store
+        if mine:
+            known = look(entry, now, store=store)
+        else:
+            parts = evidence(store.measured(newest.system, newest.model), newest.model)
+            present = Present(now=now, model=newest.model, attacks=attacks_digest())
+            rules = Triggers(age=entry.tier.age)
+            known = Known(system=newest.system, newest=newest, evidence=parts, present=present, rules=rules)
+        return self._weighed(situation(entry, known, now), store)
+
+    def _weighed(self, one: Situation, store: Store | None) -> Situation:
+        """With the risk of its newest run, whose document is read once: a finished run never changes."""
+        if one.run in ("", one.assessed):
+            return one
+        key = (one.entry.name, one.run)
+        if key not in self._known:
+            try:
+                self._known[key] = weighed(one, store)
+            except TemperError as error:
+                return replace(one, trouble=one.trouble or error.message)
+        known = self._known[key]
+        return replace(
+            one, assessed=known.assessed, unit=known.unit, annual=known.annual, p90=known.p90, rating=known.rating
+        )

@@ -162,7 +162,8 @@ def _told(task: str, model: str, quota: int, quick: bool) -> dict[str, Any]:
     line = (
         model, f"{quota:,}", _rate(straight), f"{attack}, {each}", _rate(chained), f"{share:.0%}",
         "{:+.3f} [{:+.3f}, {:+.3f}]".format(*difference), f"{min(apart):+.2f} to {max(apart):+.2f}",
-        int((chained & ~straight).sum()), int((straight & ~chained).sum()), f"{hybrid.mean():.3f}", f"{luck:.3f}", f"{white.mean():.3f}",
+        int((chained & ~straight).sum()), int((straight & ~chained).sum()),
+        f"{hybrid.mean():.3f}", f"{luck:.3f}", f"{white.mean():.3f}",
     )  # fmt: skip
     price = (sum(spent for _, spent in broken) / max(straight.sum(), 1), _paid(direct, broken))
     tested = seeds if model == MODELS[0] and quota in DEAF else ()

@@ -207,8 +207,8 @@ def _risk(job: Job, record: Record) -> Register | None:
     kept = [one for one in reversed(job.store.outlines(system=system.name)) if one.run != record.id]
     before = [job.store.run(one.run) for one in kept if part or one.model == system.target.digest]
     present = Present(now=job.now.timestamp(), model=system.target.digest, attacks=attacks_digest())
-    known = {"only": plan.scenarios, "stakes": stakes_with(system, job.store)}
-    return risk_of(system, [*before, record], present, Triggers(), job.incidents, **known)
+    stakes = stakes_with(system, job.store)
+    return risk_of(system, [*before, record], present, Triggers(), job.incidents, only=plan.scenarios, stakes=stakes)
 
 
 def _misleads(plan: Plan) -> tuple[tuple[str, str], ...]:

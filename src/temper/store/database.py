@@ -143,7 +143,7 @@ class Store:
 
     def documents_of(self, name: str) -> list[dict[str, Any]]:
         """What every finished task of this name found, the first kept first."""
-        rows = self._every("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", name)
+        rows = self._all("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", name)
         return [from_json(row["document"]) for row in rows]
 
     # -- runs -------------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from temper.engine.task import clock
 HELD_OUT = "temper.demos.held_out_bank:HeldOutWorld"
 SMALL, QUICK = Plan(days=28, per_day=400), Plan(days=21, per_day=300)
 _FIRST_SEED = 100
+_NARROW: dict[str, Any] = {"pad_edge": False, "collapse_padding": True}
+"""Nine columns within eighty places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ def _told(console: Any, world: str, plan: Plan, size: Size, folder: Path, worker
     console.rule("temper demo bank: a bank for a quarter (SIMULATED)")
     _introduce(console, plan, world)
     quarter = _run(console, world, plan, "all controls" if plan.controls == set(CONTROLS) else "what is left")
-    bare, trials, worths = None, None, ()
+    bare, trials = None, None
+    worths: tuple[Worth, ...] = ()
     if quarter.whole:
         bare = _run(console, world, replace(plan, controls=frozenset()), "no control at all")
     if bare is not None and bare.whole and plan.controls == set(CONTROLS):
@@ -193,7 +196,7 @@ def _weeks(console: Any, story: Story) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    found = Table(title="SIMULATED, by week", title_justify="left", title_style="dim", box=SIMPLE_HEAD)
+    found = Table(title="SIMULATED, by week", title_justify="left", title_style="dim", box=SIMPLE_HEAD, **_NARROW)
     for name in COLUMNS:
         found.add_column(name, justify="right")
     for row in table(story.quarter.ledger.weeks):

@@ -53,8 +53,10 @@ class People:
 
     def paid(self, balance: Array, today: int) -> Array:
         """The balances of this morning: salaries are in, and what is too much is saved."""
-        salary = np.where(self.since_payday(today) == 0, self.income, 0.0)
-        return np.asarray(np.minimum(balance + salary, _SAVED * self.income))
+        found: Array = np.minimum(
+            balance + np.where(self.since_payday(today) == 0, self.income, 0.0), _SAVED * self.income
+        )
+        return found
 
     def live(self, payees: Payees, today: int, rng: np.random.Generator) -> Orders:
         """What the customers order today, by themselves and by standing order; some of it they cannot pay."""

@@ -66,14 +66,14 @@ class Attackers:
         for stood, objected, attempts in self._tried:
             if objected <= standing <= stood:
                 return attempts
-        objected = set[str]()
+        heard = set[str]()
         best, stops, asks = np.array(self.scene.x), self._none(), self._none()
         for rows, session in self._sessions(standing):
             best[rows], stops[rows], asks[rows] = self._sent(rows, session)
-            objected |= session.objected
+            heard |= session.objected
             self.queries += session.asked
         attempts = self._attempts(best, stops, asks, adaptive=True)
-        self._tried.append((standing, frozenset(objected), attempts))
+        self._tried.append((standing, frozenset(heard), attempts))
         return attempts
 
     def _sent(self, rows: Rows, session: Session) -> tuple[Rows, Rows, Rows]:

@@ -279,9 +279,10 @@ def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:
     return tuple(Skipped(name=f"technique.{name}", why=f"it failed: {why}") for name, why in failed.items())
 
 
-def _attacker(job: Job, dealt: Staged) -> str:
-    """The attackers in words, with the rows that there were for them, which may be fewer than they were to have."""
-    one, held, wanted = job.campaign.attacker, len(dealt.known), len(dealt.wanted)
+def _attacker(job: Job, dealt: Staged | None = None) -> str:
+    """The attackers in words; once rows were dealt, with as many as there were, which may be fewer than asked for."""
+    one = job.campaign.attacker
+    held, wanted = (one.held, one.wanted) if dealt is None else (len(dealt.known), len(dealt.wanted))
     fewer = f" (there are no more: {one.wanted:,} were to be had)" if wanted < one.wanted else ""
     money = "" if one.money == float("inf") else f", {one.money:,g} for changes"
     change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
@@ -319,7 +320,7 @@ def _facts(job: Job, fought: Sequence[Fought], stopped: str) -> tuple[tuple[str,
     facts = [
         ("campaigns", f"{len(fought)}, each by a seed and with rows of its own; {asked:,} rows asked in all"),
         ("target", _target(job)),
-        ("attacker", _attacker(job)),
+        ("attacker", _attacker(job, fought[0].dealt)),
         ("rules", _rules(job)),
     ]
     return (*facts, *((("ended early", stopped),) if stopped else ()))

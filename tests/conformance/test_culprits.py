@@ -21,6 +21,7 @@ from conformance.culprits import oracle as oracles
 from conformance.culprits import plugin as plugins
 from conformance.culprits import receiver as receivers
 from conformance.culprits import scenario as scenarios
+from conformance.culprits import serving as guards
 from conformance.culprits import sign as signs
 from conformance.culprits import stage as layers
 from conformance.culprits import stressor as stressors
@@ -47,6 +48,7 @@ from temper.testing import (
     receiver,
     report,
     scenario,
+    serving,
     sign,
     stage,
     store,
@@ -76,6 +78,7 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("cohort", cohort.LAWS, figures.BITES, figures.INNOCENT),
     ("receiver", receiver.LAWS, receivers.BITES, receivers.INNOCENT),
     ("stage", stage.LAWS, layers.BITES, layers.INNOCENT),
+    ("serving", serving.LAWS, guards.BITES, guards.INNOCENT),
     ("stressor", stressor.LAWS, stressors.BITES, stressors.INNOCENT),
     ("scenario", scenario.LAWS, scenarios.BITES, scenarios.INNOCENT),
     ("stressor_unstructured", stressor_unstructured.LAWS, unstructured.BITES, unstructured.INNOCENT[0]),
@@ -158,6 +161,7 @@ def test_every_law_has_a_culprit(room: str, laws: tuple[Law, ...], bites: dict[L
         stressor,
         stressor_unstructured,
         scenario,
+        serving,
         check,
         defence,
         poisoning,

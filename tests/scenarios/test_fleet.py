@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,3 +87,23 @@ def test_a_fleet_whose_cluster_loses_a_machine_completes(tmp_path):
     assert [one.verdict for one in found.situations] == [Verdict.PASS] * 4
     assert [one.code for one in found.attempts] == [0] * 4
     assert not ray.is_initialized()
+
+
+@pytest.mark.campaign
+def test_a_fleet_whose_database_goes_away_waits_for_it(tmp_path, cluster):
+    for at in range(3):
+        system(tmp_path / f"s{at}", seed=at)
+    path = portfolio(tmp_path, '{path: "s*/temper.yaml", tier: low, only: [stress.missing]}')
+    said, back = [], threading.Timer(20.0, cluster.start)
+
+    def heard(event):
+        said.append(event.message)
+        if event.kind == "finished" and back.ident is None:
+            cluster.stop()
+            back.start()
+
+    found = temper.fleet_assess(path, engine="serial", store=cluster.database(), listener=heard)
+    back.join()
+    assert any("cannot be reached" in line for line in said)
+    assert "the store answers again" in said
+    assert [(one.verdict, one.run) for one in found.attempts] == [("pass", "0001"), ("pass", "0002"), ("pass", "0003")]

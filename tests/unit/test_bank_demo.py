@@ -288,6 +288,12 @@ def test_trials_go_on_where_they_were_broken_off(tmp_path: Path, monkeypatch: py
     assert again.worths()[0].cost.n == 2
 
 
+def test_a_part_of_a_small_quarter_is_not_kept_for_one(quarter: Quarter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "run", lambda self: replace(quarter, whole=False))
+    with pytest.raises(KeyboardInterrupt):
+        trials._one(trials.SIMULATED, PLAN)
+
+
 def test_an_effect_has_the_interval_of_its_pairs() -> None:
     found = effect([0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0])
     assert found.mean == 2.5

@@ -84,6 +84,7 @@ def written(folder: Path, guard: str = "{anomaly: off, profile: profile.npz}", q
         (Rules(), Attacker(), Objective(amount="loot"), "which is no column"),
         (Rules(loss=5), Attacker(), Objective(goal=9, amount="amount"), "rules.loss stops it at 5"),
         (Rules(successes=2), Attacker(), Objective(goal=9), "rules.successes stops it after 2"),
+        (Rules(), Attacker(wanted=5), Objective(goal=9), "attacker.wanted is 5 rows and the objective is 9"),
         (Rules(), Attacker(patience=1), Objective(within=2), "cannot both hold"),
         (Rules(columns=("amount",), hours=(22, 4)), Attacker(), Objective(), ""),
     ],

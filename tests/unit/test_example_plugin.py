@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,10 @@ import pytest
 from small_gateway import PROFILE, asked, decisions, folder, models, written
 from temper.core.errors import ConfigError, StoreError
 from temper.core.serving import Scoring
-from temper.core.stage import ALLOWED, Decision, Level
 from temper.gateway.tables.build import Gateway, opened
 from temper.guard.serving.profile import Profile
 from temper.guard.serving.stages.anomaly import Anomaly
 from temper.testing import serving
-from temper.testing.law import LawBroken
 
 __all__ = ["folder", "models"]
 PACKAGE = Path(__file__).parents[2] / "examples" / "plugin"
@@ -130,72 +128,6 @@ def test_a_name_that_is_taken_wrong_or_unknown_is_refused(folder: Path, plugins:
 
 def _scoring(rows: Any) -> Scoring:
     return Scoring(rows=rows, client="shop", request="r", at=0.0, deadline=1.0)
-
-
-# -- the public laws of such stages, each with a culprit ---------------------------------------------------------------
-
-
-@dataclass
-class Sound:
-    """Looks at one column."""
-
-    seen: list[Any] = field(default_factory=list)
-
-    def check(self, scoring: Scoring) -> Decision:
-        return _high() if (scoring.rows[:, 0] > 1e9).any() else ALLOWED
-
-
-def _high(reason: str = "the first column is high") -> Decision:
-    return Decision(level=Level.REVIEW, stage="sound", reason=reason)
-
-
-class Deaf(Sound):
-    def check(self, scoring: Scoring) -> Decision:
-        return _high()
-
-
-class Silent(Sound):
-    def check(self, scoring: Scoring) -> Decision:
-        return replace(super().check(scoring), reason="")
-
-
-class First(Sound):
-    def check(self, scoring: Scoring) -> Decision:
-        return super().check(replace(scoring, rows=scoring.rows[:1]))
-
-
-class Remembers(Sound):
-    def check(self, scoring: Scoring) -> Decision:
-        self.seen.append(scoring.client)
-        return _high() if scoring.client == "other" else super().check(scoring)
-
-
-class Notes(Sound):
-    def check(self, scoring: Scoring) -> Decision:
-        scoring.decisions.append(_high())
-        return super().check(scoring)
-
-
-class Brittle(Sound):
-    def check(self, scoring: Scoring) -> Decision:
-        return _high() if scoring.rows.max() > 1e9 else ALLOWED
-
-
-CULPRITS = {
-    "law_ordinary_rows_pass": Deaf,
-    "law_says_why": Silent,
-    "law_a_request_is_like_its_rows": First,
-    "law_knows_no_earlier_requests": Remembers,
-    "law_looks_and_changes_nothing": Notes,
-    "law_copes_with_anything": Brittle,
-}
-
-
-@pytest.mark.parametrize("law", serving.LAWS, ids=lambda law: law.__name__)
-def test_a_sound_stage_keeps_every_law_and_a_culprit_breaks_its_own(law: Callable[[Any], None]) -> None:
-    law(Sound())
-    with pytest.raises(LawBroken):
-        law(CULPRITS[law.__name__]())
 
 
 @pytest.mark.parametrize("law", serving.LAWS[1:], ids=lambda law: law.__name__)

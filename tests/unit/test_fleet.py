@@ -187,7 +187,7 @@ def test_one_system_that_fails_stops_no_other_and_every_turn_is_kept(tmp_path):
         ([{"signal": 11}] * 5, 2, 4, True),
         ([{"code": 4}] * 5, 2, 4, True),
         ([{"code": 4, "cut": True}] * 5, 1, 4, False),
-        ([{"code": 4, "result": {"why": "the disk is full", "store": True}}] * 5, 1, 4, False),
+        ([{"code": 4, "result": {"why": "the disk is full", "away": False}}] * 5, 1, 4, False),
     ],
     ids=["vanished twice", "always vanishes", "crashed once", "always crashes", "leaves", "too slow", "disk"],
 )
@@ -203,11 +203,12 @@ def test_what_was_lost_is_taken_again_and_what_fails_by_itself_is_not(tmp_path, 
 def test_a_store_that_is_down_is_waited_for_and_costs_nobody_a_try(tmp_path):
     away, slept = ["refused"] * 3, []
 
-    def reachable():
-        return away.pop() if away and hands.asked else ""
+    def reachable(place):
+        assert place == "postgresql://x"
+        return away.pop() if away else ""
 
-    hands = Scripted({"a": [{"result": {"why": "gone", "store": True}}] * 2}, slots=1)
-    found, said = driven(tmp_path, FLEET, hands, store="postgresql://x", reachable=reachable, sleep=slept.append)
+    hands = Scripted({"a": [{"result": {"why": "gone", "away": True}}] * 2}, slots=1)
+    found, said = driven(tmp_path, FLEET, hands, store="postgresql://x", away=reachable, sleep=slept.append)
     assert slept == [1.0, 2.0, 4.0]
     assert sum("cannot be reached (refused)" in line for line in said) == 3
     assert "the store answers again" in said
@@ -371,7 +372,9 @@ def test_whatever_is_wrong_inside_a_turn_is_its_result(tmp_path):
     nan = system(tmp_path / "nan", inside="return np.full((len(x), 2), np.nan)")
     code, told = asked(nan)
     assert (code, bool(told["why"])) == (2, True)
-    assert asked(system(tmp_path / "good"), store=str(tmp_path / "good" / "rows.csv"))[1]["store"] is True
+    assert "SQLite" in asked(system(tmp_path / "good"), store=str(tmp_path / "good" / "rows.csv"))[1]["why"]
+    code, told = asked(tmp_path / "good" / "temper.yaml", store="postgresql://nobody@127.0.0.1:1/x?connect_timeout=2")
+    assert (code, told["away"]) == (4, True), "a server that is not there is waited for"
 
 
 # -- from the command line -----------------------------------------------------------------------------------------

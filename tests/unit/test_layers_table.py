@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
 import temper
@@ -122,7 +125,7 @@ def test_what_the_layers_say_is_what_the_gateway_decides(panel, system):
 
 def test_a_layer_that_crashes_stops_the_request_and_is_counted(panel, system, monkeypatch):
     broken = _panel(system)
-    stage = type(broken.session("x").stage("anomaly"))
+    stage = type(broken.session("x").stages["anomaly"])
     usual = stage.check
 
     def check(self, scoring):
@@ -293,6 +296,18 @@ def test_the_command_says_it_and_ends_with_the_verdict(home, found):
     assert "<script" not in text
     assert "Where traffic ends" in text
     assert text.count("<svg") >= 6
+
+
+def test_a_hostile_name_acts_nowhere(found):
+    from temper.report.depth import document, render, show
+
+    hostile = replace(found.depth, system="<script>alert(1)</script>\x1b[31m", notes=("<img src=x onerror=alert(1)>",))
+    page, screen = render(hostile), Console(file=io.StringIO(), width=80)
+    assert "<script" not in page
+    assert "<img" not in page
+    show(hostile, screen)
+    assert "\x1b[31m" not in screen.file.getvalue()
+    assert json.loads(document(hostile))["system"] == hostile.system
 
 
 @pytest.mark.parametrize(

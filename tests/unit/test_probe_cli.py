@@ -112,6 +112,23 @@ def test_a_probe_is_handed_over_here_or_to_a_worker(shop):
     assert (job.order.probe, job.order.hand) == (1, "minimal")
 
 
+def test_a_worker_does_what_was_ordered_on_the_model_that_answers(shop, monkeypatch):
+    from temper.api import job
+    from temper.core.job import Order
+
+    kept()
+    monkeypatch.setenv(job.CONTROL, str(shop / "control.db"))
+    order = Order(key="k", why="w", config=str(shop / "temper.yaml"), probe=1, hand="neighbours")
+    code, found = job.perform(order, None)
+    assert (code, found["verdict"], found["probe"]) == (1, "fail", 1)
+    assert "MORE THAN HALF" in found["text"]
+    (shop / "mended.py").write_text(MODEL.replace("(x[:, 0] - 0.5)", "(x[:, 0] + 0.5)"))
+    (shop / "temper.yaml").write_text(YAML.replace("model.py", "mended.py"))
+    code, found = job.perform(order, None)
+    assert (code, found["verdict"]) == (0, "pass")
+    assert "GONE" in found["text"]
+
+
 def test_all_of_it_is_one_file_that_names_nobody_too_early(shop):
     kept("--technique", "AML.T0015")
     run("assume", "<b>people look</b>", "--as", "ann", typed=f"{PASSWORD}\n")

@@ -124,6 +124,13 @@ def test_two_machines_tell_one_ledger_and_each_sees_what_is_changed_behind_it(st
         other.save_run(made("0004"))
 
 
+def test_a_look_at_a_store_without_runs_leaves_its_first_run_to_be_told(store):
+    with pytest.raises(TemperError, match="no evidence"):
+        hold(store)
+    store.save_run(made("0001"))
+    assert (hold(store).faults, hold(store).runs) == ([], 1)
+
+
 def test_a_ledger_cut_short_in_the_database_is_seen(store):
     store.save_run(made("0001"))
     store.save_run(made("0002"))

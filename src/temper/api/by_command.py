@@ -47,6 +47,7 @@ _OTHERS = {
     "fuzz": "temper.engine.fuzz.run.fuzz_model",
     "fuzz URL": "temper.engine.fuzz.run.fuzz_service",
     "redteam": "temper.redteam",
+    "layers": "temper.weigh",
     "serve": "temper.gateway.tables.build.serve",
     "console": "temper.web.serve.serve",
     "deploy": "temper.gateway.tables.deploy.deploy",

@@ -108,10 +108,11 @@ def _assessed(portfolio: Portfolio, wanted: Wanted, asked: _Asked) -> Systems:
             wanted=wanted,
             done=turns.done() if go_on else {},
             until=asked.until,
-            reachable=_reachable(wanted.store),
+            away=_away,
             listener=asked.listener,
         )
-        course.reach()
+        if wanted.store:
+            course.reach(wanted.store)
         kept = open_store(wanted.store) if wanted.store else None
         now = fleet(portfolio.entries, turns.latest, time.time(), kept)
         systems, twins = told_apart(now, shared=kept is not None)
@@ -146,18 +147,20 @@ def _shared(store: str | Path) -> str:
     return text if not text or "://" in text else str(Path(text).absolute())
 
 
-def _reachable(store: str) -> Callable[[], str]:
-    """Why a store at an address cannot be reached now; a file of this machine is there or it is not."""
+def _away(place: str) -> str:
+    """Why the server of this store cannot be reached now, "" where it can or where there is none; what else is wrong
+    with a store, a turn says better.
+    """
     from temper.api import open_store
+    from temper.store.control.database import Unreachable
 
-    def asked() -> str:
-        try:
-            open_store(store).counted(system="")
-        except StoreError as error:
-            return error.message
+    try:
+        open_store(place)
+    except Unreachable as error:
+        return error.message
+    except StoreError:
         return ""
-
-    return asked if "://" in store else lambda: ""
+    return ""
 
 
 def _hands(engine: str, workers: int | None, address: str | None, listener: Listener) -> Hands:

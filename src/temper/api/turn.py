@@ -22,6 +22,7 @@ from temper.core.job import Order
 from temper.core.requirement import Verdict
 from temper.core.risk import Register
 from temper.core.system import Protected
+from temper.store.control.database import Unreachable
 
 if TYPE_CHECKING:
     from temper.core.evidence import Stale
@@ -46,7 +47,7 @@ def turn(wanted: Wanted, lines: Any) -> tuple[int, dict[str, Any]]:
     try:
         return _assessed(wanted, lines)
     except TemperError as error:
-        return error.exit_code, {"why": error.message, "store": isinstance(error, StoreError)}
+        return error.exit_code, {"why": error.message, "away": isinstance(error, Unreachable)}
     except MemoryError:
         allowed = f"the {wanted.memory:g} GB of its tier" if wanted.memory else "the memory of its machine"
         return 4, {"why": f"{allowed} did not suffice"}

@@ -170,6 +170,8 @@ class Rules:
         sought = f"the objective is {objective.goal:,.0f}"
         if objective.amount and 0 < self.loss < objective.goal:
             yield f"rules.loss stops it at {self.loss:,.0f} and {sought}"
+        if not objective.amount and objective.goal > attacker.wanted:
+            yield f"attacker.wanted is {attacker.wanted:,} rows and {sought}"
         if not objective.amount and 0 < self.successes < objective.goal:
             yield f"rules.successes stops it after {self.successes:,} and {sought}"
 

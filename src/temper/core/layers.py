@@ -53,7 +53,8 @@ class Attempts:
     def passed(self, standing: Collection[str]) -> Array:
         """Which attempts (n,) none of these layers stops."""
         at = [self.layers.index(name) for name in standing]
-        return np.asarray(~self.stops[:, at].any(axis=1))
+        through: Array = np.logical_not(self.stops[:, at].any(axis=1))
+        return through
 
     def met(self, standing: Collection[str]) -> tuple[Array, Array]:
         """What becomes of each attempt before these layers: the position (n,) of the first that stops it or hands it to

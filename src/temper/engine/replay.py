@@ -64,6 +64,8 @@ def _fuzzed(system: Protected, store: Store, finding: Finding) -> Replay:
 
 def _campaigned(system: Protected, store: Store, finding: Finding) -> Replay:
     """The rows that got through, asked of the model as it is now. A whole campaign is waged by `temper redteam`."""
+    if finding.metric != "passed":
+        raise RunStopped(f"{finding.id} is no row that could be asked again", fix="temper redteam wages it anew")
     kept, still = _kept(system, store, finding)
     if not kept:
         raise RunStopped(f"the rows of {finding.id} are no longer kept", fix="run temper redteam again")

@@ -68,7 +68,7 @@ def document(story: Story) -> str:
         "missing": story.missing,
         "weeks": [asdict(one) for one in story.quarter.ledger.weeks],
         "total": {**asdict(story.total), "cost": story.total.cost},
-        "without_any": None if story.bare is None else asdict(story.bare.ledger.total),
+        "without_any": asdict(story.bare.ledger.total) if story.bare is not None and story.bare.whole else None,
         "stopped_by": story.quarter.ledger.stopped_by(),
         "waves": [asdict(one) for one in story.waves],
         "incidents": [asdict(one) for one in story.quarter.incidents],
@@ -140,7 +140,7 @@ def _lost(story: Story) -> Chart:
     import altair as alt
 
     series = [("with the controls", story.quarter)]
-    series += [("without any", story.bare)] if story.bare is not None else []
+    series += [("without any", story.bare)] if story.bare is not None and story.bare.whole else []
     rows = [
         {"week": at + 1, "who": name, "value": max(one.lost, 1.0)}
         for name, quarter in series

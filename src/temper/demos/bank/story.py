@@ -60,6 +60,8 @@ class Story:
         done, days = len(self.quarter.ledger.sums), self.plan.days
         if not self.quarter.whole:
             return f"Broken off: {done} of {days} days were simulated, and no figure speaks of the others."
+        if self.bare is not None and not self.bare.whole:
+            return "Broken off: the same quarter without any control was not finished, and nothing is held against it."
         if self.trials is not None and not self.worths:
             return "Broken off: the small quarters that say what each control is worth were not all run."
         return ""
@@ -227,7 +229,7 @@ def _noticed(story: Story, day: int, who: str) -> Iterator[str]:
         )
         return
     first = min(found, key=lambda one: one.opened)
-    yield f"{who} notices after {_days(first.opened / DAY - day)}: {first.title}."
+    yield f"{who} notices {_after(first.opened / DAY - day)}: {first.title}."
 
 
 def _outage(story: Story) -> Iterator[str]:
@@ -283,8 +285,8 @@ def _incidents(story: Story) -> Iterator[str]:
         what = f" Done: {'; '.join(did)}." if did else ""
         yield f"Day {one.opened / DAY:.0f}, {one.severity.value}: {one.title} ({closed}).{what}"
     for wave in story.waves:
-        noticed = "was noticed by nobody" if wave.noticed is None else f"was noticed after {_days(wave.noticed)}"
-        over = "never over" if wave.contained is None else f"over after {_days(wave.contained)}"
+        noticed = "was noticed by nobody" if wave.noticed is None else f"was noticed {_after(wave.noticed)}"
+        over = "never over" if wave.contained is None else f"over {_after(wave.contained)}"
         yield f"Losses rose by half on day {wave.start + 1}; that {noticed}, and was {over}."
 
 
@@ -294,8 +296,8 @@ def _kinds(found: Sequence[Incident]) -> str:
     return ", ".join(f"{sources.count(name)} {name}" for name in dict.fromkeys(sources)) or "none"
 
 
-def _days(many: float) -> str:
-    return "a day" if many == 1 else f"{many:.0f} days"
+def _after(many: float) -> str:
+    return "at once" if many < 1 else "after a day" if many == 1 else f"after {many:.0f} days"
 
 
 def _worth(story: Story) -> Iterator[str]:
@@ -322,8 +324,8 @@ def after(story: Story) -> tuple[str, ...]:
     """What to do next."""
     worst = next((one.control for one in story.worths if one.cost.mean > 0), "review")
     return (
-        f"temper demo bank --without {worst}      the same quarter without {TITLES[worst]}",
-        "temper demo bank --held-out           another world, of another make",
-        "temper demo fraud                     attack, judge and fix one model of such a bank",
-        "temper init --model M --data D --target Y     your own",
+        f"temper demo bank --without {worst}: the same with that switched off",
+        "temper demo bank --held-out: another world, of another make",
+        "temper demo fraud: attack, judge and fix one model of such a bank",
+        "temper init --model M --data D --target Y: your own",
     )

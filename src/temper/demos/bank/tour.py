@@ -21,6 +21,8 @@ from temper.engine.task import clock
 HELD_OUT = "temper.demos.held_out_bank:HeldOutWorld"
 SMALL, QUICK = Plan(days=28, per_day=400), Plan(days=21, per_day=300)
 _FIRST_SEED = 100
+_NARROW: dict[str, Any] = {"pad_edge": False, "collapse_padding": True}
+"""Nine columns within eighty places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,7 @@ def _weeks(console: Any, story: Story) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    found = Table(title="SIMULATED, by week", title_justify="left", title_style="dim", box=SIMPLE_HEAD)
+    found = Table(title="SIMULATED, by week", title_justify="left", title_style="dim", box=SIMPLE_HEAD, **_NARROW)
     for name in COLUMNS:
         found.add_column(name, justify="right")
     for row in table(story.quarter.ledger.weeks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
@@ -148,7 +149,7 @@ def _worked(world: str, todo: list[tuple[str, Plan]], workers: int) -> Iterator[
     if workers <= 1 or len(todo) < 2:
         yield from ((key, _one(world, plan)) for key, plan in todo)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_deaf) as pool:
         waiting = {pool.submit(_one, world, plan): key for key, plan in todo}
         try:
             for future in as_completed(waiting):
@@ -160,7 +161,15 @@ def _worked(world: str, todo: list[tuple[str, Plan]], workers: int) -> Iterator[
 def _one(world: str, plan: Plan) -> Sums:
     from temper.demos.bank.quarter import Run
 
-    return Run(world=made(world, plan), plan=plan).run().ledger.total
+    found = Run(world=made(world, plan), plan=plan).run()
+    if not found.whole:  # a part of a quarter must never be kept for one
+        raise KeyboardInterrupt
+    return found.ledger.total
+
+
+def _deaf() -> None:
+    """The keyboard speaks to whoever started the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @cache

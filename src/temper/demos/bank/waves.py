@@ -36,7 +36,7 @@ def waves(lost: Sequence[float], incidents: Sequence[Incident]) -> list[Wave]:
 
     >>> quiet = [10.0] * 10
     >>> [(one.start, one.ends) for one in waves(quiet + [40.0] * 4 + quiet, ())]
-    [(10, 15)]
+    [(10, 16)]
     """
     found, start, usual = [], -1, 0.0
     for day in range(_LEAST, len(lost)):

@@ -55,7 +55,8 @@ class Payees:
     def paid_before(self, orders: Orders) -> Array:
         """How often each payer had paid this payee, as the books and the day so far know it."""
         kept = np.where(self.book[orders.who] == orders.payee[:, None], self.times[orders.who], 0).max(axis=1)
-        return kept + earlier(orders.who * len(self.opened) + orders.payee)[0]
+        found: Array = kept + earlier(orders.who * len(self.opened) + orders.payee)[0]
+        return found
 
     def wake(self, today: int, rng: np.random.Generator) -> None:
         """A day goes by: inflows fade, some accounts close and are followed by new ones."""

@@ -139,4 +139,5 @@ def _born(many: int, rng: np.random.Generator) -> Array:
 def _drawn(shares: Array, rng: np.random.Generator) -> Array:
     """One variant for each row of shares."""
     chance = rng.uniform(size=(len(shares), 1))
-    return np.minimum((chance > np.cumsum(shares, axis=1)).sum(axis=1), VARIANTS - 1)
+    found: Array = np.minimum((chance > np.cumsum(shares, axis=1)).sum(axis=1), VARIANTS - 1)
+    return found

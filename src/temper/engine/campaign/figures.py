@@ -174,9 +174,9 @@ def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
 
 
 def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
-    """The campaign that came farthest."""
-    worst = max(one.came[at].share for one in fought)
-    bare = [one.bare[at].share for one in fought if one.bare]
+    """The campaign that came farthest, 1 at most: it ends once the goal is reached, and more of it says nothing."""
+    worst = max(min(one.came[at].share, 1.0) for one in fought)
+    bare = [min(one.bare[at].share, 1.0) for one in fought if one.bare]
     return Measurement(
         plugin=CAMPAIGN,
         metric="share",

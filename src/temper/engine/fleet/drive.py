@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from temper.core.errors import StoreError
 from temper.core.event import Event, Listener, silent
@@ -25,14 +26,14 @@ _TICK = 1.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
     """How a fleet is assessed. `done` had their turn before a kill; at `until` (of the monotonic clock) time is over;
-    `reachable` says why the store they share cannot be reached, "" where it can.
+    `away` says why the server of a store cannot be reached, "" where it can or where there is none.
     """
 
     fleet: str
     wanted: Wanted
     done: Mapping[str, Attempt] = field(default_factory=dict)
     until: float = math.inf
-    reachable: Callable[[], str] = lambda: ""
+    away: Callable[[str], str] = lambda place: ""
     listener: Listener = silent
     sleep: Callable[[float], None] = time.sleep
 
@@ -45,10 +46,10 @@ class Course:
         """A line that belongs to no system."""
         self.listener(Event(kind="note", message=words))
 
-    def reach(self) -> bool:
-        """Wait until the store they share can be reached; whether it had to be waited for."""
+    def reach(self, place: str) -> bool:
+        """Wait until the store at this place can be reached; whether it had to be waited for."""
         pause, waited = FIRST, False
-        while (why := self.reachable()) and self.left > 0:
+        while (why := self.away(place)) and self.left > 0:
             waited = True
             self.say(f"the store cannot be reached ({why}); nothing is lost, and it is asked again in {pause:g} s")
             self.sleep(pause)
@@ -110,7 +111,6 @@ class _Run:
     def until_done(self, total: int) -> None:
         """Give out turns as cores become free, and take what comes of them."""
         self.course.listener(Event(kind="planned", total=total))
-        self.course.reach()
         while (self.waiting and self.course.left > 0) or self.running:
             while self.waiting and self._free() > 0 and self.course.left > 0:
                 self._begin(self.waiting.pop(0))
@@ -179,8 +179,8 @@ class _Run:
     def _once_more(self, taken: Taken, wanted: Wanted) -> Wanted | None:
         """The next turn of a system that was lost on the way; None where another would end like this one."""
         name, more = taken.wanted.entry, replace(wanted, tries=wanted.tries + 1, resume=True)
-        if taken.storeless and wanted.store:
-            if self.course.reach():
+        if taken.storeless:
+            if self.course.reach(wanted.store or str(Path(wanted.config).parent)):
                 return replace(more, tries=wanted.tries)  # nobody's fault but the store's
             return more if wanted.tries < TRIES else None
         if taken.lost and wanted.tries < TRIES:

@@ -56,8 +56,8 @@ class Taken:
 
     @property
     def storeless(self) -> bool:
-        """Whether the store is what it could not do without."""
-        return bool(self.result.get("store"))
+        """Whether it ended because the server of its store is away."""
+        return bool(self.result.get("away"))
 
     def attempt(self) -> Attempt:
         """The turn as it is kept."""

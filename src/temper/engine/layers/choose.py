@@ -58,8 +58,8 @@ def standings(
         refused, asked = burden(honest, names, limits.confidence)
         price = None if prices is None else prices.thousand(residual.value, refused.value, asked.value)
         took = sum(seconds.get(name, 0.0) for name in names)
-        one = Standing(layers=names, residual=residual, refused=refused, asked=asked, seconds=took, price=price)
-        found.append(one)
+        told: dict[str, Any] = {"residual": residual, "refused": refused, "asked": asked}
+        found.append(Standing(layers=names, seconds=took, price=price, **told))
     best = front(np.array([(one.residual.value, one.refused.value, one.asked.value, one.seconds) for one in found]))
     return tuple(replace(one, front=bool(kept)) for one, kept in zip(found, best, strict=True))
 

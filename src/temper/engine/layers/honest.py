@@ -12,7 +12,6 @@ from temper.core.layers import Attempts
 from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.engine.layers.panel import MODEL, OF_A_CLIENT, Panel
-from temper.guard.serving import parts
 
 Rows = np.ndarray[Any, Any]
 OF_ONE = 50
@@ -45,10 +44,8 @@ def seconds(panel: Panel, rows: Rows) -> dict[str, float]:
     machine and of nothing else.
     """
     found, some = dict.fromkeys(panel.names, 0.0), np.ascontiguousarray(rows[:_TIMED], dtype=np.float64)
-    session = panel.session("clock")
-    stages = {name: session.stage(name) for name in panel.names if name in (*parts.EACH, *parts.BEFORE, *parts.AFTER)}
     scores = panel.model.score(some)
-    for name, stage in stages.items():
+    for name, stage in panel.session("clock").stages.items():
         found[name] = _median(lambda at, stage=stage: stage.check(_request(some, scores, at)), len(some))
     found[MODEL] = _median(lambda at: panel.model.score(some[at : at + 1]), len(some))
     return found

@@ -22,12 +22,19 @@ from temper.targets.served import Served, served
 
 Rows = np.ndarray[Any, Any]
 SCHEMA, QUOTA, DECIDE, MODEL = "schema", "quota", "decide", "model"
-ORDER = (SCHEMA, QUOTA, *parts.EACH, *parts.BEFORE, *parts.AFTER, DECIDE, MODEL)
-"""The layers as a request meets them. The model comes last: its threshold decides what nobody refused or handed on."""
+_OWN = (SCHEMA, QUOTA, DECIDE, MODEL)
 OF_A_CLIENT = (QUOTA, *parts.EACH)
 """Those that remember what a client has asked before."""
 PACE, PATIENCE, _LATEST = 1.0, 86_400.0, 60.0
 """Seconds between requests of a client, how long he waits where he is told to, and until when he is answered."""
+
+
+def order_of(serving: Serving) -> tuple[str, ...]:
+    """The layers as a request meets them, those of other packages among them. The model comes last: its threshold
+    decides what nobody refused or handed on.
+    """
+    stages = (*parts.EACH, *parts.BEFORE, *parts.foreign(serving), *parts.AFTER)
+    return (SCHEMA, QUOTA, *stages, DECIDE, MODEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,8 +56,9 @@ class Panel:
         """The guard as it is written; layers named in `as_if` count although they are in shadow, or off."""
         if system.target.kind is not ScoreKind.PROBABILITIES or system.target.classes != 2:
             raise TemperError("layers are measured around a model of two classes that gives probabilities")
-        if unknown := sorted(set(as_if) - set(ORDER)):
-            raise TemperError(f"there is no layer {unknown[0]!r}", fix=f"there are {', '.join(ORDER)}")
+        order, room = order_of(serving), parts.room(serving)
+        if unknown := sorted(set(as_if) - set(order)):
+            raise TemperError(f"there is no layer {unknown[0]!r}", fix=f"there are {', '.join(order)}")
         model = served(system.target, system.data.x, system.threshold)
         profile = parts.profile(system, serving, model)
         options = parts.options_of(serving)
@@ -61,13 +69,11 @@ class Panel:
             DECIDE: parts.mode_of(serving, DECIDE) is Mode.ENFORCE and parts.review(options) is not None,
             MODEL: True,
         }
-        stages = {name: parts.mode_of(serving, name) is Mode.ENFORCE for name in ORDER if name not in known}
-        names = tuple(name for name in ORDER if (known | stages)[name] or name in as_if)
+        stages = {name: parts.mode_of(serving, name) is Mode.ENFORCE for name in order if name not in known}
+        names = tuple(name for name in order if (known | stages)[name] or name in as_if)
 
         def make(name: str, given: Mapping[str, Any]) -> ServingStage:
-            stage: ServingStage = parts.room(serving).build(
-                name, {"profile": profile, **written.get(name, {}), **given}
-            )
+            stage: ServingStage = room.build(name, {"profile": profile, **written.get(name, {}), **given})
             return stage
 
         return cls(system=system, serving=serving, model=model, profile=profile, names=names, make=make)
@@ -110,8 +116,7 @@ class Session:
         limits = parts.quota(parts.options_of(panel.serving)) if QUOTA in standing else None
         self._quota = None if limits is None else Quota(config=limits)
         self._review = parts.review(parts.options_of(panel.serving))
-        rooms = [name for name in standing if name in (*parts.EACH, *parts.BEFORE, *parts.AFTER)]
-        self._stages = {name: panel.make(name, {}) for name in rooms}
+        self.stages = {name: panel.make(name, {}) for name in standing if name not in _OWN}
 
     def ask(self, rows: Rows) -> Heard:
         """What every standing layer says of each row, whether or not another one has stopped it."""
@@ -128,10 +133,6 @@ class Session:
     def rest(self) -> None:
         """Ask nothing for as long as anybody waits, so that what is held for a while is held no more."""
         self._now += PATIENCE
-
-    def stage(self, name: str) -> ServingStage:
-        """One of the standing stages."""
-        return self._stages[name]
 
     def _levels(self, name: str, rows: Rows, scores: Rows, at: Rows) -> Rows:
         if name == SCHEMA:
@@ -155,7 +156,7 @@ class Session:
             now = float(np.nan_to_num(at[low], posinf=self._now))
             scoring = Scoring(rows=rows[low:high], client=self.client, request="", at=now, deadline=now + _LATEST)
             scoring.scores = scores[low:high]
-            level = self._stages[name].check(scoring).level
+            level = self.stages[name].check(scoring).level
         except Exception:  # whatever a stage trips over must not let the request through
             level = Level.BLOCK
             self.panel.crashed[name] += high - low == 1

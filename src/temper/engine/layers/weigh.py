@@ -114,7 +114,7 @@ def _stopped(both: Games, bare: int) -> tuple[int, int]:
 def _unasking(attacks: Attempts) -> tuple[str, ...]:
     """The layers that stop something without a person."""
     asks = np.zeros_like(attacks.stops) if attacks.asks is None else attacks.asks
-    own = np.asarray((attacks.stops & ~asks).any(axis=0))
+    own: Rows = np.asarray((attacks.stops & ~asks).any(axis=0))
     return tuple(name for at, name in enumerate(attacks.layers) if own[at] or not asks[:, at].any())
 
 

@@ -48,7 +48,7 @@ def hold(store: Store, control: Control | None = None) -> Held:
     store read-only from then on.
     """
     evidence, behind = store.evidence, _behind(store.evidence)
-    if not evidence.path.exists():
+    if evidence.empty:
         raise TemperError(f"there is no evidence in {evidence.folder}", fix="assess something first")
     held = Held(faults=evidence.faults())
     held.log = verify(evidence.path, evidence.folder, notes.public_key(evidence.public))

@@ -109,6 +109,11 @@ class Evidence:
             beside(self.path).unlink(missing_ok=True)
         log.close()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever told: there is no log, or one that was opened and not written."""
+        return not self.path.exists() or not (self.records() or self.head())
+
     def caught_up(self) -> None:
         """Follow what other machines told, where it is shared."""
         if self.shared is not None:

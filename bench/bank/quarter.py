@@ -2,7 +2,7 @@
 
     python -m bench.bank.quarter [--quick]
 
-One process. Everything is SIMULATED. With --quick ninety days of 1,000 payments.
+One process. Everything is SIMULATED. With --quick 28 days of 400 payments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECONDS = 300.0
 
 
 def main(quick: bool) -> None:
-    plan = Plan(per_day=1_000) if quick else Plan()
+    plan = Plan(days=28, per_day=400) if quick else Plan()
     print(machine())
     began, worked = time.perf_counter(), time.process_time()
     found = Run(world=made(SIMULATED, plan), plan=plan).run()
@@ -38,9 +38,8 @@ def main(quick: bool) -> None:
         ("lessons, incidents", f"{len(found.lessons)}, {len(found.incidents)}"),
     ]
     table(f"SIMULATED: {plan.days} days, all layers, two models ({library()}), n 1", ["what", "measured"], rows)
-    goal(
-        f"a quarter of a million payments < {SECONDS:.0f} s on two cores", f"{wall:.0f} s", wall < SECONDS and not quick
-    )
+    if not quick:
+        goal("a quarter of a million payments on two cores", wall, SECONDS, "s")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ from temper.engine.task import Task
 from temper.store.fleet import writing
 
 TIER = Tier(suite="quick")
+WAYS = ((True, True), (True, False), (False, False))
+"""By the fleet's own order or the file's, and whether the tasks of one system are spread."""
 MEAN = (1.0, 10.0, 60.0)
 """Seconds of a turn on the average."""
 
@@ -109,15 +111,15 @@ def _projected(each: float, systems: int) -> None:
     for mean in MEAN:
         seconds = rng.lognormal(np.log(mean) - 0.5, 1.0, systems)
         for slots in (2, 100, 1_000):
-            shares = [scheduled(_systems(seconds), slots, each, own=own) for own in (True, False)]
+            shares = [scheduled(_systems(seconds), slots, each, own=own, spreads=spreads) for own, spreads in WAYS]
             rows.append(
                 [f"{mean:g} s", f"{slots:,}", *(f"{100 * share:.0f}" for share in shares), f"{mean / each:,.0f}"]
             )
-    columns = ["a turn", "cores", "efficiency %", "in the file's order %", "cores one driver feeds"]
+    columns = ["a turn", "cores", "efficiency %", "nothing spread %", "in the file's order %", "cores one driver feeds"]
     table(f"{systems:,} systems, the driver {1e3 * each:.2f} ms for each (SIMULATED)", columns, rows)
 
 
-def scheduled(fleet: Sequence[Situation], slots: int, each: float, *, own: bool) -> float:
+def scheduled(fleet: Sequence[Situation], slots: int, each: float, *, own: bool, spreads: bool) -> float:
     """Work over cores times the time of the whole. Spread tasks are taken to share their work without loss."""
     waiting = ranked(fleet) if own else [*fleet]
     others = work = sum(map(cost, fleet))
@@ -127,7 +129,7 @@ def scheduled(fleet: Sequence[Situation], slots: int, each: float, *, own: bool)
         while not free:
             now, given = heapq.heappop(running)
             free += given
-        taken = cores(one, others, len(waiting) - at - 1, free, slots) if own else 1
+        taken = cores(one, others, len(waiting) - at - 1, free, slots) if spreads else 1
         driver = max(driver, now) + each
         heapq.heappush(running, (driver + cost(one) / taken, taken))
         free -= taken

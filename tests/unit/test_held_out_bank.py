@@ -113,7 +113,7 @@ def test_a_row_does_not_know_the_rest_of_its_day(past: list[Payments]) -> None:
 def test_rings_that_learn_earn_more_than_those_that_do_not() -> None:
     pairs = [
         [earned(lived(HeldOutWorld(seed=seed, per_day=500, adaptive=learn, fraud=0.05), 20)) for learn in (True, False)]
-        for seed in range(3)
+        for seed in range(2)
     ]
     assert all(learnt > fixed for learnt, fixed in pairs)
 

@@ -252,6 +252,9 @@ def test_the_register_takes_in_what_was_stopped_of_this_guard_and_no_other(found
     named = {one.threat for one in stakes.stopping}
     assert "evasion-scores" in named
     assert not {"evasion-trees", "evasion-gradients"} & named
+    store.save_task("no guard", "layers", {"format": "temper.depth/1", **_plain(replace(depth, guard=""))})
+    bare = replace(system, stakes=replace(system.stakes, guard=""))
+    assert stakes_with(bare, store).stopping == ()
     changed = replace(system, stakes=replace(system.stakes, guard="0" * 64))
     assert stakes_with(changed, store).stopping == ()
     mine = Stopping(

@@ -63,7 +63,7 @@ def _worths(depth: Depth) -> Chart:
 
     rows = [row for layer in depth.layers for row in _of(layer)]
     names = [inert(one.name, 24) for one in depth.layers]
-    y = alt.Y("layer:N", sort=names, title=None, axis=alt.Axis(labelColor=INK, ticks=False))
+    y = alt.Y("layer:N", sort=names, title=None, axis=alt.Axis(labelColor=INK, ticks=False, labelPadding=12))
     offset = alt.YOffset("kind:N", sort=list(_KINDS))
     colours = alt.Scale(domain=list(_KINDS), range=list(SERIES[:3]))
     shapes = alt.Scale(domain=list(_KINDS), range=list(SHAPES[:3]))

@@ -27,7 +27,7 @@ from temper.engine.campaign.figures import CAMPAIGN, Fought, asked_of, came, fig
 from temper.engine.campaign.inside import Inside
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.purple import DUE, Watchers, gaps, usual, watched
-from temper.engine.campaign.staged import TECHNIQUES, ground, staged, techniques, unreachable
+from temper.engine.campaign.staged import TECHNIQUES, Staged, ground, staged, techniques, unreachable
 from temper.engine.campaign.wage import Course, wage
 from temper.engine.identity import answers, digest_of, subject
 from temper.engine.memory import remember
@@ -255,7 +255,7 @@ def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> W
         replace(each, bare=worst.bare[at].value if worst.bare else None) for at, each in enumerate(worst.came)
     )
     return Waged(
-        attacker=_attacker(job),
+        attacker=_attacker(job, worst.dealt),
         rules=_rules(job),
         target=_target(job),
         objectives=objectives,
@@ -279,14 +279,17 @@ def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:
     return tuple(Skipped(name=f"technique.{name}", why=f"it failed: {why}") for name, why in failed.items())
 
 
-def _attacker(job: Job) -> str:
+def _attacker(job: Job, dealt: Staged | None = None) -> str:
+    """The attackers in words; once rows were dealt, with as many as there were, which may be fewer than asked for."""
     one = job.campaign.attacker
+    held, wanted = (one.held, one.wanted) if dealt is None else (len(dealt.known), len(dealt.wanted))
+    fewer = f" (there are no more: {one.wanted:,} were to be had)" if wanted < one.wanted else ""
     money = "" if one.money == float("inf") else f", {one.money:,g} for changes"
     change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
     accounts = f"{len(one.accounts)} account" + "s" * (len(one.accounts) != 1)
     return (
         f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, patience for {one.patience:g} d, "
-        f"{one.held:,} rows of their own, {one.wanted:,} rows to get past"
+        f"{held:,} rows of their own, {wanted:,} rows to get past{fewer}"
     )
 
 
@@ -317,7 +320,7 @@ def _facts(job: Job, fought: Sequence[Fought], stopped: str) -> tuple[tuple[str,
     facts = [
         ("campaigns", f"{len(fought)}, each by a seed and with rows of its own; {asked:,} rows asked in all"),
         ("target", _target(job)),
-        ("attacker", _attacker(job)),
+        ("attacker", _attacker(job, fought[0].dealt)),
         ("rules", _rules(job)),
     ]
     return (*facts, *((("ended early", stopped),) if stopped else ()))

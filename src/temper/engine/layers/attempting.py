@@ -63,8 +63,8 @@ class Attackers:
 
         Of layers that never objected it cannot matter whether they stood there, so nothing is tried twice.
         """
-        for stood, objected, attempts in self._tried:
-            if objected <= standing <= stood:
+        for stood, spoke, attempts in self._tried:
+            if spoke <= standing <= stood:
                 return attempts
         heard = set[str]()
         best, stops, asks = np.array(self.scene.x), self._none(), self._none()

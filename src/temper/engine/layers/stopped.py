@@ -42,7 +42,7 @@ def latest(system: Protected, store: Store) -> Depth | None:
 
 def _speaks(depth: Depth, system: Protected) -> bool:
     same = (depth.system, depth.model, depth.guard) == (system.name, system.target.digest, system.stakes.guard)
-    return same and depth.tried > 0 and not depth.as_if
+    return same and bool(depth.guard) and depth.tried > 0 and not depth.as_if
 
 
 def _stopping(depth: Depth) -> Iterator[Stopping]:

@@ -111,6 +111,8 @@ def section(waged: Waged | None) -> dict[str, Any] | None:
     """What the page shows of it; None of other runs."""
     if waged is None:
         return None
+    from temper.report.campaign_chart import timeline
+
     objectives = [(one, far(one), reached(one)) for one in waged.objectives]
     looked = [(one, after(one.turn, one.turn.detected), after(one.turn, one.turn.contained)) for one in seen(waged)]
     return {
@@ -119,6 +121,7 @@ def section(waged: Waged | None) -> dict[str, Any] | None:
         "others": others(waged),
         "objectives": objectives,
         "chain": chain(waged),
+        "picture": timeline(waged),
         "techniques": techniques(waged),
         "seen": looked,
     }

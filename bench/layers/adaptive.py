@@ -75,11 +75,11 @@ def _systems(place: Path, wanted: list[str]) -> Iterator[tuple[str, Path]]:
         from temper.demos.serving import prepared
 
         yield "fraud demo (SIMULATED)", prepared(place / "fraud")
-    if "credit" in wanted and (path := _credit(place / "credit")) is not None:
+    if "credit" in wanted and (path := credit(place / "credit")) is not None:
         yield "credit default (REAL)", path
 
 
-def _credit(folder: Path) -> Path | None:
+def credit(folder: Path) -> Path | None:
     """A boosted model of the defaults, half of the rows held out, with a guard."""
     import numpy as np
     import pandas as pd

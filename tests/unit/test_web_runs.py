@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from temper.core.incident import Severity
+from temper.store.codec import to_json, wrap
 from temper.store.database import Store
 from unit.kept_runs import HOP, LEAK, RUNS, assessed, record
 from unit.web_desk import NOW, World
@@ -160,14 +163,23 @@ def test_a_temper_yaml_that_breaks_takes_no_page_away(tmp_path: Path) -> None:
     assert "cannot be told" in answer.text
 
 
+def _kept_as_before(path: Path) -> None:
+    """Write the runs into a store of two migrations, as it was done then."""
+    with closing(sqlite3.connect(path)) as database, database:
+        for one in RUNS:
+            found = [(each.id, one.id, each.task, to_json(wrap("temper.finding", each))) for each in one.findings]
+            document = to_json(wrap("temper.run", one))
+            database.execute("INSERT INTO runs VALUES (?, ?, 'open', ?)", (one.id, one.started, document))
+            database.executemany("INSERT INTO findings VALUES (?, ?, ?, ?)", found)
+            database.execute("UPDATE runs SET state = ? WHERE id = ?", (one.state, one.id))
+
+
 def test_a_store_of_before_gets_its_outlines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from temper.store import migrate
 
     every = migrate.migrations()
     monkeypatch.setattr(migrate, "migrations", lambda: every[:2])
-    old = Store.open(tmp_path)
-    for one in RUNS:
-        old.save_run(one)
+    _kept_as_before(Store.open(tmp_path).path)
     monkeypatch.setattr(migrate, "migrations", lambda: every)
     moved, fresh = Store.open(tmp_path), Store.open(tmp_path / "fresh.db")
     for one in RUNS:

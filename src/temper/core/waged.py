@@ -87,10 +87,15 @@ class Waged:
     gaps: tuple[str, ...] = ()
 
     @property
+    def acted(self) -> tuple[Turn, ...]:
+        """Turns in which anything was done: who has nothing to do is asked again later."""
+        return tuple(turn for turn in self.turns if turn.asked or turn.said or turn.gave)
+
+    @property
     def techniques(self) -> tuple[Turn, ...]:
         """The turns of each technique together, in the order in which they were first played."""
         found: dict[str, Turn] = {}
-        for turn in self.turns:
+        for turn in self.acted:
             found[turn.technique] = together(found[turn.technique], turn) if turn.technique in found else turn
         return tuple(found.values())
 

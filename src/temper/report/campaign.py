@@ -68,9 +68,9 @@ def stopped(turn: Turn) -> str:
 
 
 def chain(waged: Waged) -> list[Line]:
-    """The kill chain in order of time; turns in which nothing was asked, learnt or taught are left out."""
-    lines, told = [], [turn for turn in waged.turns if turn.asked or turn.said or turn.gave]
-    for _, turns in groupby(told, key=lambda turn: turn.technique):
+    """The kill chain in order of time; turns in which nothing was done are left out."""
+    lines = []
+    for _, turns in groupby(waged.acted, key=lambda turn: turn.technique):
         row = list(turns)
         whole = row[0]
         for turn in row[1:]:
@@ -205,7 +205,7 @@ def _seen(waged: Waged) -> Iterator[RenderableType]:
 
 def seen(waged: Waged) -> list[Line]:
     """Each technique with the first of its turns that was seen."""
-    many = {turn.technique: sum(one.technique == turn.technique for one in waged.turns) for turn in waged.turns}
+    many = {turn.technique: sum(one.technique == turn.technique for one in waged.acted) for turn in waged.acted}
     return [Line(turn=one, many=many[one.technique]) for one in techniques(waged)]
 
 

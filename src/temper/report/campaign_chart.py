@@ -25,7 +25,7 @@ def timeline(waged: Waged) -> Chart:
     y = alt.Y("technique:N", title=None, sort=[one for one, _ in _order(waged)], axis=alt.Axis(labelLimit=220))
     scale = alt.Scale(domain=list(_OUTCOMES), range=list(_OUTCOMES.values()))
     legend = alt.Legend(title=None, orient="bottom", columns=3, labelLimit=300)
-    turns = alt.Chart(inline([_row(one, size) for one in waged.turns])).mark_circle(opacity=0.7)
+    turns = alt.Chart(inline([_row(one, size) for one in waged.acted])).mark_circle(opacity=0.7)
     area = alt.Size("asked:Q", scale=alt.Scale(range=[25, 420]), legend=None)
     drawn = turns.encode(x=x, y=y, size=area, color=alt.Color("outcome:N", scale=scale, legend=legend))
     if seen := [row for one in waged.techniques for row in _seen(one, size)]:

@@ -35,7 +35,7 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> Pixels:
     Nothing in the file decides how much is worked on: what is of another size, interlaced, not of 8 bits a colour, or
     unpacks to more than its head promises is a `ValueError` before it is unpacked.
 
-    >>> decode(encode(np.full((2, 2, 3), 255, np.uint8)), (3, 2, 2)).min()
+    >>> float(decode(encode(np.full((2, 2, 3), 255, np.uint8)), (3, 2, 2)).min())
     1.0
     """
     colours, height, width = shape

@@ -65,7 +65,8 @@ def _drill(place: Path) -> Iterator[tuple[str, Chart]]:
 
     load = Load(rate=_RATE, seconds=_SECONDS)
     (one,) = game_day(prepared(place), everything(load, [_DRILL]), lambda line: None).rehearsals
-    print(f"{_DRILL} at {_RATE:g} a second: {one.verdict.name}; {one.figures}")
+    why = "; ".join(one.reasons)
+    print(f"{_DRILL} at {_RATE:g} a second: {one.verdict.name} {why}; {one.figures}")
     yield "", timeline(one)
 
 

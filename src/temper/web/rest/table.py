@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from temper.core.review import Right
-from temper.web.rest import governance, operations, runs, views
+from temper.web.rest import fleet, governance, operations, runs, views
 from temper.web.rest.openapi import document
 from temper.web.rest.resource import LIMIT, OFFSET, Resource
 from temper.web.visit import Screen, Visit
@@ -32,6 +32,7 @@ def _post(path: str, right: Right, does: str, answer: object, gives: object, tak
 RESOURCES: tuple[Resource, ...] = (
     _get("/openapi.json", Right.READ, "This description.", _described, None),
     _get("/me", Right.READ, "Whose program asks, and what it may do.", governance.me, views.Me),
+    _get("/fleet", Right.READ, "Every system of the fleet as it stands.", fleet.fleet, views.Fleet),
     _get("/runs", Right.READ, "Runs, the newest first.", runs.runs, views.Runs, *_FILTERS, LIMIT, OFFSET),
     _get("/runs/{run}", Right.READ, "A whole run, in the format temper.report/1.", runs.run, None),
     _get("/runs/{run}/findings", Right.READ, "What a run has found.", runs.findings, tuple[views.Finding, ...]),

@@ -245,6 +245,40 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A system of the fleet as it stood at the last look: `verdict` is "" where it was never assessed, `stale` why its
+    evidence speaks no more of what answers, `drift` what its newest window alarms about, `trouble` why it could not be
+    looked at. The risk is a year's loss in `unit`: its mean, and what one year of ten exceeds; null where unknown.
+    """
+
+    name: str
+    owner: str
+    tier: str
+    tags: tuple[str, ...]
+    run: str
+    verdict: str
+    age: float | None
+    stale: tuple[Aged, ...]
+    drift: str
+    trouble: str
+    rating: str
+    unit: str
+    annual: float | None
+    p90: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The systems as they stood at the time `at`, the most pressing first; `refused` entries cannot be read."""
+
+    at: float
+    name: str
+    systems: tuple[System, ...]
+    refused: tuple[str, ...]
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why something was not done, in words."""
 

@@ -82,6 +82,7 @@ def test_without_a_profile_or_a_model_nobody_listens(folder: Path) -> None:
     with pytest.raises(TemperError, match="nothing to compare requests with"):
         opened(folder / "temper.yaml")
     written(folder)
+    opened(folder / "temper.yaml").close()  # the ledger is free again
     (folder / "model.json").unlink()
     with pytest.raises(TemperError, match=r"model\.json"):
         opened(folder / "temper.yaml")

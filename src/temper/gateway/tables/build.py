@@ -48,6 +48,7 @@ from temper.store.ledger.personal import Personal
 from temper.store.ledger.segment import NAME
 from temper.store.ledger.verify import logs
 
+Named = tuple[Journal, Personal, Presence]
 SCOPE = "score"
 """What a key must allow."""
 
@@ -234,7 +235,27 @@ def build(
 ) -> Gateway:
     """Everything between a socket and the model. The profile is fitted from the training rows where there is none."""
     control = Control.open(serving.control) if control is None else control
-    journal, personal, presence = _named(serving, seat, control)
+    named = _named(serving, seat, control)
+    try:
+        return _built(system, serving, trial, seat, control, spans, named)
+    except BaseException:  # whoever tries again must find the name and the ledger free
+        journal, personal, presence = named
+        for part in (journal.close, personal.close, presence.leave):
+            with suppress(Exception):
+                part()
+        raise
+
+
+def _built(
+    system: Protected,
+    serving: Serving,
+    trial: Trial | None,
+    seat: Seat,
+    control: Control,
+    spans: Spans | None,
+    named: Named,
+) -> Gateway:
+    journal, personal, presence = named
     recall = Recall.begin(control, personal, presence.worker.token)
     relay = _relay(system, serving, journal, recall, presence)
     tending = Tending(control=control, live=lambda: found.live, relay=relay, presence=presence)
@@ -342,7 +363,7 @@ def _labels(live: Version, seat: Seat) -> Labels:
     return (("policy", live.policy[:12]), ("model", live.served.digest[:12]), ("node", seat.node))
 
 
-def _named(serving: Serving, seat: Seat, control: Control) -> tuple[Journal, Personal, Presence]:
+def _named(serving: Serving, seat: Seat, control: Control) -> Named:
     """The ledger of this worker, which nobody else writes, and then its name, which nobody else has."""
     folder = Path(serving.audit)
     key, checkpoints = key_in(folder), serving.checkpoints or None

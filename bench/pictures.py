@@ -17,7 +17,7 @@ from bench.table import machine
 from temper.report.charts import Chart
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-_DRILL, _SECONDS, _RATE = "primary-down", 20.0, 200.0
+_DRILL, _SECONDS, _RATE = "primary-down", 40.0, 200.0
 
 
 def main(words: list[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from temper.chaos.arithmetic import Share
 from temper.chaos.injector import FAULTS, built
 from temper.core.drill import Turn
 from temper.core.errors import ConfigError
@@ -116,6 +117,9 @@ def test_what_cannot_be_judged_is_not_judged() -> None:
     busy = outcome(played(status=np.where(run.due < 2.0, 503, 200)), facts())
     assert busy.verdict is Verdict.INCONCLUSIVE
     assert "no steady state" in "\n".join(busy.lines())
+    unseen = replace(busy, steady=Share(count=0, n=0))
+    assert unseen.verdict is Verdict.INCONCLUSIVE
+    assert "before the fault: ask for longer" in "\n".join(unseen.lines())
     slow = outcome(played(taken=run.due + 0.05), facts())
     assert slow.verdict is Verdict.INCONCLUSIVE
     assert outcome(played(), facts(met=0)).verdict is Verdict.INCONCLUSIVE

@@ -92,7 +92,12 @@ class Drilled:
             (_judged(low_right, high_right, self.slo), f"{wrong}, at most {1 - self.slo:.2%} allowed"),
             (Verdict.PASS, "") if self.restored is not None else (Verdict.FAIL, "the model did not take over again"),
         ]
-        if self.steady.value < self.slo:
+        if not self.steady.n:
+            long = (
+                f"no request was due {self.limit:g} s, an answer's time, before the fault: ask for longer (--seconds)"
+            )
+            found.append((Verdict.INCONCLUSIVE, long))
+        elif self.steady.value < self.slo:
             found.append((Verdict.INCONCLUSIVE, f"no steady state: {self.steady.value:.2%} were good before the fault"))
         if not self.trusted:
             late = "the generator could not keep its own times: ask for less (--rate), or where less else runs"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,8 +33,9 @@ from temper.gateway.tables.recall import Recall
 from temper.gateway.tables.relay import Relay, reference
 from temper.gateway.tables.reload import Reloading, effective, state
 from temper.gateway.tables.tending import Tending
+from temper.gateway.tables.told import described, ended
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
-from temper.gateway.tables.watching import Watching, limits, stages
+from temper.gateway.tables.watching import Watching, limits
 from temper.gateway.trace import Spans
 from temper.gateway.transport import Door
 from temper.gateway.upstream.wire import Upstream
@@ -239,8 +240,7 @@ def build(
     try:
         return _built(system, serving, trial, seat, control, spans, named)
     except BaseException:  # whoever tries again must find the name and the ledger free
-        journal, personal, presence = named
-        for part in (journal.close, personal.close, presence.leave):
+        for part in (named[0].close, named[1].close, named[2].leave):
             with suppress(Exception):
                 part()
         raise
@@ -253,9 +253,9 @@ def _built(
     seat: Seat,
     control: Control,
     spans: Spans | None,
-    named: Named,
+    of: Named,
 ) -> Gateway:
-    journal, personal, presence = named
+    journal, personal, presence = of
     recall = Recall.begin(control, personal, presence.worker.token)
     relay = _relay(system, serving, journal, recall, presence)
     tending = Tending(control=control, live=lambda: found.live, relay=relay, presence=presence)
@@ -332,26 +332,6 @@ def _serve(
     for file in Path(gateway.live.serving.audit).glob("metrics-*.json"):
         file.unlink()
     serve_many(path, address, port, workers, told, node, signals)
-
-
-def described(gateway: Gateway, url: str) -> Iterator[str]:
-    """What was put together, in a few lines."""
-    live = gateway.live
-    model, pipeline = live.served, live.pipeline
-    exact = f", at most {model.difference:.0e} from the model on {model.checked:,} rows" if model.checked else ""
-    behind = "an upstream" if pipeline.model is not model else f"{model.engine}{exact}"
-    yield f"{live.system.name} by {behind}"
-    yield "stages: " + ", ".join(stages(live.serving))
-    links = [link.source.value for link in pipeline.chain.links]
-    yield "where the model cannot answer: " + ", then ".join([*links, pipeline.chain.last.value])
-    yield f"policy {live.policy[:12]}, every decision in {gateway.journal.path}"
-    yield f"{url}/v1/score, {url}/v2, {url}/metrics (Ctrl-C ends it)"
-
-
-def ended(gateway: Gateway) -> str:
-    """What was done, at the end."""
-    answered, journal = gateway.counted.seconds.count, gateway.journal
-    return f"ended: {answered:,} answers, {journal.seq:,} records in {journal.path}; temper ledger verify checks them"
 
 
 def _full(pipeline: Pipeline, entered: int) -> bool:

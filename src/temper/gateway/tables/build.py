@@ -26,7 +26,7 @@ from temper.gateway.tables.compared import save
 from temper.gateway.tables.deploy import guard
 from temper.gateway.tables.gauges import gauges
 from temper.gateway.tables.leasing import Leasing
-from temper.gateway.tables.metrics import Metrics
+from temper.gateway.tables.metrics import HELP, Metrics
 from temper.gateway.tables.minutes import Minutes
 from temper.gateway.tables.presence import Presence, host
 from temper.gateway.tables.recall import Recall
@@ -260,7 +260,7 @@ def _built(
     relay = _relay(system, serving, journal, recall, presence)
     tending = Tending(control=control, live=lambda: found.live, relay=relay, presence=presence)
     tending.left = seat.left(journal.path.parent)
-    counted = Metrics(help=_HELP, live=lambda: _labels(found.live, seat), **seat.files(Path(serving.audit)))
+    counted = Metrics(help=HELP, live=lambda: _labels(found.live, seat), **seat.files(Path(serving.audit)))
     lasting = Lasting(
         journal=journal,
         personal=personal,
@@ -390,11 +390,3 @@ def _known(
         return Client(name=key.name, group=key.group, kid=key.kid)
 
     return known
-
-
-_HELP = {
-    "requests_total": "Requests for scores, and to nowhere, by the status of their answer.",
-    "probes_total": "Requests for health, figures and descriptions, by the status of their answer.",
-    "rows_total": "Rows that were answered, by who answered them.",
-    "stage_decisions_total": "What stages decided, but for ALLOW.",
-}

@@ -25,6 +25,14 @@ ONE = (
 )
 """Gauges of which the largest counts; all others are added up."""
 
+HELP = {
+    "requests_total": "Requests for scores, and to nowhere, by the status of their answer.",
+    "probes_total": "Requests for health, figures and descriptions, by the status of their answer.",
+    "rows_total": "Rows that were answered, by who answered them.",
+    "stage_decisions_total": "What stages decided, but for ALLOW.",
+}
+"""What is counted, in words."""
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Metrics(Counted):

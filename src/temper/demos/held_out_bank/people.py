@@ -16,7 +16,6 @@ Array = np.ndarray[Any, Any]
 RATE = 0.88  # payments of a customer and day, measured
 MONTH = 30
 DAILY, FRIENDS = BILLS, BILLS + 1
-_STREAMS = BILLS + 2
 _SHAPE = np.array([400.0] * BILLS + [1.6, 0.8])  # of the gamma between two payments: 400 is nearly a calendar
 _SPREAD = np.array([0.03] * BILLS + [0.8, 0.9])  # of the logarithm of amounts
 _WEEK = np.array([0.95, 0.95, 1.0, 1.0, 1.15, 1.25, 0.7])

@@ -310,8 +310,10 @@ def _rules(job: Job) -> str:
 def _target(job: Job) -> str:
     if job.place is not None:
         return f"the gateway at {job.place.url}"
-    names = ("quota", "bounds", *parts.EACH, *parts.BEFORE, *parts.AFTER, "decide")
-    layers = [name for name in names if job.serving and parts.mode_of(job.serving, name).value == "enforce"]
+    serving = job.serving
+    stages = () if serving is None else (*parts.EACH, *parts.BEFORE, *parts.foreign(serving), *parts.AFTER)
+    names = ("quota", "bounds", *stages, "decide")
+    layers = [name for name in names if serving and parts.mode_of(serving, name).value == "enforce"]
     return f"the model behind {', '.join(layers) or 'nothing'}, by a simulated clock"
 
 

@@ -6,7 +6,7 @@ from temper.core.review import Right
 from temper.store.control import approvals as approving
 from temper.store.control import waivers as waiving
 from temper.web.rest import views
-from temper.web.rest.resource import MOST, USUAL, whole, words
+from temper.web.rest.resource import few, whole, words
 from temper.web.visit import Visit
 
 
@@ -38,11 +38,6 @@ def audit(visit: Visit) -> tuple[views.Entry, ...]:
         views.Entry(seq=one.seq, at=one.at, who=one.who, action=one.action, subject=one.subject, digest=one.digest)
         for one in visit.control.audit.page(few(visit), before)
     )
-
-
-def few(visit: Visit) -> int:
-    """How many were asked for."""
-    return min(whole(visit, "limit", USUAL), MOST)
 
 
 def _approval(one: approving.Approval) -> views.Approval:

@@ -9,8 +9,7 @@ from temper.store.control.alerts import Known
 from temper.web import incidents as pages
 from temper.web.refused import Refused
 from temper.web.rest import views
-from temper.web.rest.governance import few
-from temper.web.rest.resource import some, taken, words
+from temper.web.rest.resource import few, some, taken, words
 from temper.web.visit import LONGEST, Visit
 
 _YES = ("", "1", "true")

@@ -66,8 +66,12 @@ def taken(visit: Visit, kind: type[Taken]) -> Taken:
 
 def some(visit: Visit, found: Callable[[int, int], Iterable[Item]]) -> tuple[Item, ...]:
     """So many of a list as were asked for, from where; `found` takes a limit and an offset."""
-    limit = min(whole(visit, "limit", USUAL), MOST)
-    return tuple(found(limit, whole(visit, "offset", 0)))
+    return tuple(found(few(visit), whole(visit, "offset", 0)))
+
+
+def few(visit: Visit) -> int:
+    """How many were asked for."""
+    return min(whole(visit, "limit", USUAL), MOST)
 
 
 def whole(visit: Visit, name: str, usual: int) -> int:

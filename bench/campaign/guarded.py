@@ -6,8 +6,9 @@ SIMULATED: the fraud demo's world, its own model and threshold, its guard built 
 clock. The attacker wants 50 stopped frauds to pass at a price of 2 each, holds 200 rows, has 1,000 queries, a week and
 one account or five. "made up": the copy is stolen by rows of the attacker's own making; "natural": by rows held alone;
 "direct": no copy. Each stage alone, then all that the demo knows; `revise` means that a client is told decisions alone.
-Counts are sums over three seeds; the interval of what passed is Wilson's over wanted rows, though rows of a campaign share
-a copy. Answers of every run are kept in a folder under the system's temporary one: the table is joined of what is there.
+Counts are sums over three seeds; the interval of what passed is Wilson's over wanted rows, though rows of a campaign
+share a copy. Answers of every run are kept in a folder under the system's temporary one: the table is joined of what
+is there.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from temper.core.seed import Draws
 from temper.core.waged import Turn
 from temper.engine.campaign.door import Ended, Once, Told
 from temper.engine.campaign.figures import USUAL, asked_of
+from temper.engine.campaign.inside import Remembered
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.planner import Planner
 from temper.engine.campaign.purple import Watchers, gaps, trails, usual
@@ -440,24 +441,61 @@ def test_a_kill_in_the_middle_costs_no_question(config: Path, monkeypatch: pytes
     from temper.engine.campaign import inside
 
     system, asked = api.load(config), []
-    plain = inside.Remembered._one
+    plain = inside.Remembered.score
 
-    def counted(self: Any, row: Any) -> float:
+    def counted(self: Any, rows: Any) -> Any:
         if len(asked) == 30:
             asked.append(b"killed")
             raise KeyboardInterrupt
         before = self.asked
-        score = plain(self, row)
-        asked.extend([row.tobytes()] * (self.asked - before))
-        return score
+        scores = plain(self, rows)
+        asked.extend([rows.tobytes()] * (self.asked - before))
+        return scores
 
-    monkeypatch.setattr(inside.Remembered, "_one", counted)
+    monkeypatch.setattr(inside.Remembered, "score", counted)
     with pytest.raises(TemperError, match="stopped by hand"):
         campaigns.redteam(system, "quick")
     run = campaigns.redteam(system, "quick", resume=True).record
     assert run.id == "0001"
     assert run.state == "finished"
     assert len(asked) == len(set(asked))  # no row was scored twice, before the kill or after
+
+
+def test_the_model_is_asked_once_about_all_that_nobody_knows(tmp_path: Path) -> None:
+    """Calls are counted: in a batch, over batches, and by the process that comes after."""
+    calls: list[int] = []
+    model = Counted(calls)
+    x = np.arange(6.0)[:, None]
+
+    def remembered(journal: Frames[Told], again: bool = False) -> Remembered:
+        return Remembered(served=model, once=Once(journal=journal, scope="test"), again=again)  # type: ignore[arg-type]
+
+    with Frames(tmp_path / "answers", Told) as journal:
+        one = remembered(journal)
+        assert one.score(x[[0, 1, 1, 2]]).tolist() == [0.0, 0.1, 0.1, 0.2]
+        assert one.score(x[[2, 3, 0, 4]]).tolist() == [0.2, 0.3, 0.0, 0.4]
+        assert one.score(x[:5]).tolist() == [0.0, 0.1, 0.2, 0.3, 0.4]
+        assert (calls, one.asked, one.reused) == ([3, 2], 5, 8)
+    with Frames(tmp_path / "answers", Told) as journal:
+        after = remembered(journal)
+        assert after.score(x).tolist() == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+        assert (calls, after.asked, after.reused) == ([3, 2, 1], 1, 5)
+    with Frames(tmp_path / "others", Told) as journal:  # one that answers by chance is asked as often as it is asked
+        remembered(journal, again=True).score(x[[0, 0]])
+        remembered(journal, again=True).score(x[[0, 0, 0]])
+        assert calls == [3, 2, 1, 2, 1]
+
+
+@dataclass
+class Counted:
+    """A served model that notes how many rows it is asked about at a time."""
+
+    calls: list[int]
+    digest: str = "d"
+
+    def score(self, rows: Any) -> Any:
+        self.calls.append(len(rows))
+        return rows[:, 0] / 10.0
 
 
 def test_what_is_no_table_of_two_classes_is_refused(config: Path) -> None:

@@ -11,15 +11,15 @@ import numpy as np
 from temper.config.serving import Serving
 from temper.core.campaign import DAY
 from temper.core.data import Data
-from temper.core.serving import Answer, Mode, Scoring
+from temper.core.serving import Answer, Scoring
 from temper.core.stage import Decision, Level
 from temper.core.system import Protected
 from temper.core.target import Recipe
 from temper.engine.campaign.door import Once, Told
 from temper.engine.fitting import fit_of, fits
 from temper.guard.serving import parts
-from temper.guard.serving.assembled import Kept, assembled
-from temper.guard.serving.pipeline import Pipeline, Refuses, Waiting
+from temper.guard.serving.assembled import Kept, TableGuard, assembled, unrecorded
+from temper.guard.serving.pipeline import Pipeline, Refuses
 from temper.guard.serving.quota import Quota
 from temper.targets.served import Served, served
 
@@ -39,24 +39,23 @@ class Remembered:
     inline: bool = True
 
     def score(self, rows: Array) -> Array:
-        """Scores (n,) of rows."""
-        return np.array([self._one(row) for row in rows])
+        """Scores (n,) of rows. The model is asked once: about those that the journal does not know."""
+        digest, journal = self.served.digest.encode(), self.once.journal
+        keys = [self.once.key(digest, row.tobytes(), repeats=self.again) for row in rows]
+        told = {key: one.score for key in keys if (one := journal.get(key)) is not None}
+        known = {key: score for key, score in told.items() if score is not None}
+        new = {key: at for at, key in enumerate(keys) if key not in known}
+        self.asked, self.reused = self.asked + len(new), self.reused + len(rows) - len(new)
+        scores = self.served.score(rows[list(new.values())]) if new else ()
+        for key, score in zip(new, map(float, scores), strict=True):
+            known[key] = score
+            if np.isfinite(score):
+                journal.put(key, Told(at=0.0, score=score))
+        return np.array([known[key] for key in keys])
 
     async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
         """The same; there is no hurry by a simulated clock."""
         return self.score(rows)
-
-    def _one(self, row: Array) -> float:
-        key = self.once.key(self.served.digest.encode(), row.tobytes(), repeats=self.again)
-        told = self.once.journal.get(key)
-        if told is not None and told.score is not None:
-            self.reused += 1
-            return told.score
-        self.asked += 1
-        score = float(self.served.score(row[None])[0])
-        if np.isfinite(score):
-            self.once.journal.put(key, Told(at=0.0, score=score))
-        return score
 
 
 def _objection(one: Decision) -> str:
@@ -64,10 +63,6 @@ def _objection(one: Decision) -> str:
     if one.level > Level.ALLOW:
         return one.stage
     return f"{one.stage} (shadow)" if one.reason.startswith("shadow,") else ""
-
-
-def _unrecorded(scoring: Scoring, waiting: Waiting) -> None:
-    waiting.set_result(-1)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -87,21 +82,21 @@ class Inside:
     _today: float = field(default=0.0, init=False)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner, init=False, repr=False)
     _model: Remembered = field(init=False, repr=False)
+    _guard: TableGuard | None = field(default=None, init=False, repr=False)
     _pipeline: Pipeline | None = field(default=None, init=False, repr=False)
     _quota: Quota | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        system, serving = self.system, self.serving
-        found = served(system.target, system.data.x, system.threshold)
-        self._model = Remembered(served=found, once=self.once, again=system.target.stochastic)
-        if serving is None:
+        system = self.system
+        guard = self._guard = None if self.serving is None else TableGuard.of(system, self.serving)
+        model = served(system.target, system.data.x, system.threshold) if guard is None else guard.model
+        self._model = Remembered(served=model, once=self.once, again=system.target.stochastic)
+        if guard is None:
             return
-        profile, kept, options = parts.profile(system, serving, found), Kept(), parts.options_of(serving)
-        self._pipeline = assembled(system, serving, profile, self._model, found.digest, kept, _unrecorded)
+        self._pipeline = assembled(guard, self._model, Kept(), unrecorded)
         self._pipeline.clock = lambda: self._now
-        config = parts.quota(options)
-        if config is not None and parts.mode_of(serving, "quota") is Mode.ENFORCE:
-            self._quota = Quota(config=config)
+        if guard.quota is not None and guard.acts("quota"):
+            self._quota = Quota(config=guard.quota)
 
     @property
     def asked(self) -> int:
@@ -132,7 +127,7 @@ class Inside:
         self._now += pace
         self._trained()
         self._number += 1
-        if self.serving is not None and self._outside(row):
+        if self._outside(row):
             return Told(at=self._now, status=_WRONG, why=("bounds",))
         if self._quota is not None and (after := self._quota.take(account, self._now)):
             return Told(at=self._now, status=_TURNED, after=min(after, DAY), why=("quota",))
@@ -157,8 +152,8 @@ class Inside:
         self._runner.close()
 
     def _outside(self, row: Array) -> bool:
-        outside = bool(parts.outside(row[None], self.system.schema)[0])
-        return outside and parts.bounds(self.serving or Serving()) is Mode.ENFORCE
+        stands = self._guard is not None and self._guard.acts("bounds")
+        return stands and bool(parts.outside(row[None], self.system.schema)[0])
 
     def _bare(self, row: Array) -> Told:
         score = float(self._model.score(row[None])[0])

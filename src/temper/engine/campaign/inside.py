@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,25 +39,52 @@ class Remembered:
     asked: int = 0
     reused: int = 0
     inline: bool = True
+    _ready: dict[bytes, float] = field(default_factory=dict, init=False, repr=False)
 
     def score(self, rows: Array) -> Array:
-        """Scores (n,) of rows. The model is asked once: about those that the journal does not know."""
-        digest, journal = self.served.digest.encode(), self.once.journal
-        keys = [self.once.key(digest, row.tobytes(), repeats=self.again) for row in rows]
-        told = {key: one.score for key in keys if (one := journal.get(key)) is not None}
-        known = {key: score for key, score in told.items() if score is not None}
-        new = {key: at for at, key in enumerate(keys) if key not in known}
-        self.asked, self.reused = self.asked + len(new), self.reused + len(rows) - len(new)
-        scores = self.served.score(rows[list(new.values())]) if new else ()
-        for key, score in zip(new, map(float, scores), strict=True):
-            known[key] = score
-            if np.isfinite(score):
-                journal.put(key, Told(at=0.0, score=score))
-        return np.array([known[key] for key in keys])
+        """Scores (n,) of rows. The model is asked once: about those that were not expected and the journal does not
+        know.
+        """
+        keys = self._keys(rows)
+        ready = {key: self._ready.pop(key) for key in set(keys) & self._ready.keys()}
+        kept = self._kept(key for key in keys if key not in ready)
+        new = self._new({key: row for key, row in zip(keys, rows, strict=True) if key not in ready and key not in kept})
+        self.reused += len(rows) - len(ready) - len(new)
+        found = ready | kept | new
+        return np.array([found[key] for key in keys])
+
+    def expect(self, rows: Array) -> None:
+        """Ask the model once about rows that are about to come. Where one of them is too much for it, all of them wait
+        for their turn: then it is known which.
+        """
+        if self.again:
+            return
+        keys = self._keys(rows)
+        kept = self._kept(keys)
+        with suppress(Exception):
+            self._ready = self._new({key: row for key, row in zip(keys, rows, strict=True) if key not in kept})
 
     async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
         """The same; there is no hurry by a simulated clock."""
         return self.score(rows)
+
+    def _keys(self, rows: Array) -> list[bytes]:
+        digest = self.served.digest.encode()
+        return [self.once.key(digest, row.tobytes(), repeats=self.again) for row in rows]
+
+    def _kept(self, keys: Iterable[bytes]) -> dict[bytes, float]:
+        told = ((key, self.once.journal.get(key)) for key in keys)
+        return {key: one.score for key, one in told if one is not None and one.score is not None}
+
+    def _new(self, rows: dict[bytes, Array]) -> dict[bytes, float]:
+        """Scores of rows that nobody has asked about, kept before anybody is told."""
+        scores = self.served.score(np.stack(list(rows.values()))).tolist() if rows else []
+        self.asked += len(rows)
+        found = dict(zip(rows, scores, strict=True))
+        for key, score in found.items():
+            if np.isfinite(score):
+                self.once.journal.put(key, Told(at=0.0, score=score))
+        return found
 
 
 def _objection(one: Decision) -> str:
@@ -122,12 +151,16 @@ class Inside:
         """Nothing sleeps."""
         self._now += max(0.0, seconds)
 
+    def expect(self, rows: Array) -> None:
+        """Those that the bounds let through are scored at once."""
+        self._model.expect(rows[~self._outside(rows)])
+
     def ask(self, row: Array, account: str, pace: float) -> Told:
         """What the guard makes of this row."""
         self._now += pace
         self._trained()
         self._number += 1
-        if self._outside(row):
+        if self._outside(row[None])[0]:
             return Told(at=self._now, status=_WRONG, why=("bounds",))
         if self._quota is not None and (after := self._quota.take(account, self._now)):
             return Told(at=self._now, status=_TURNED, after=min(after, DAY), why=("quota",))
@@ -151,9 +184,11 @@ class Inside:
         """Let the event loop go."""
         self._runner.close()
 
-    def _outside(self, row: Array) -> bool:
-        stands = self._guard is not None and self._guard.acts("bounds")
-        return stands and bool(parts.outside(row[None], self.system.schema)[0])
+    def _outside(self, rows: Array) -> Array:
+        """Which rows (n,) the door refuses."""
+        if self._guard is None or not self._guard.acts("bounds"):
+            return np.zeros(len(rows), dtype=bool)
+        return np.asarray(parts.outside(rows, self.system.schema))
 
     def _bare(self, row: Array) -> Told:
         score = float(self._model.score(row[None])[0])

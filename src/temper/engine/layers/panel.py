@@ -58,9 +58,7 @@ class Panel(TableGuard):
     def names(self) -> tuple[str, ...]:
         """The layers that count, in order."""
         acts = {SCHEMA: self.acts("bounds"), MODEL: True}
-        return tuple(
-            name for name in order_of(self.serving) if name in self.as_if or acts.get(name, self.acts(name))
-        )
+        return tuple(name for name in order_of(self.serving) if name in self.as_if or acts.get(name, self.acts(name)))
 
     @property
     def threshold(self) -> float:

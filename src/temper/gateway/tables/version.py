@@ -31,7 +31,7 @@ from temper.guard.serving.concurrency import Limiter
 from temper.guard.serving.fallback import Chain
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.idempotency import Idempotency
-from temper.guard.serving.pipeline import Layer, Model, Pipeline, Record, Waiting
+from temper.guard.serving.pipeline import Layer, Model, Pipeline, Record
 from temper.guard.serving.profile import Profile
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal

@@ -99,7 +99,7 @@ class TableGuard:
 
     @property
     def policy(self) -> str:
-        """The digest of all that decides: the stages as written, what they compare with, the model and its threshold."""
+        """The digest of all that decides: stages as written, what they compare with, the model and its threshold."""
         serving, room = self.serving, parts.room(self.serving)
         stages = [[name, mode.value, dict(options)] for name, mode, options in serving.stages]
         others = [[name, room.maker(name)] for name in parts.foreign(serving)]

@@ -14,7 +14,6 @@ from temper.core.room import Room
 from temper.engine.layers.panel import OF_A_CLIENT, PACE, QUOTA, Panel, Session
 from temper.engine.layers.told import Told
 from temper.engine.strike import strike
-from temper.guard.serving import parts
 from temper.guard.serving.quota import Quota
 from temper.targets._array import to_numpy
 
@@ -131,7 +130,7 @@ class Attackers:
         """
         of_one = int(np.bincount(self.actor).max())
         most = of_one * len(self.attacks) * ((self.scene.budget.queries or 0) + self.spare)
-        limits = parts.quota(parts.options_of(self.panel.serving))
+        limits = self.panel.quota
         if limits is None or not self.scene.budget.queries:
             return limits is None
         quota = Quota(config=limits)

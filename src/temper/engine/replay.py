@@ -54,7 +54,7 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
 def _fuzzed(system: Protected, store: Store, finding: Finding) -> Replay:
     """The kept cases of a fuzzed defect, asked of the model as it is now."""
     part = recall(store, finding.task) if finding.task else None
-    seen = shown_again(system, [] if part is None else part.evidence.get("fuzz_cases", ()), finding.id)
+    seen = shown_again(system, [] if part is None else part.evidence.get("fuzz_cases", ()), finding)
     if seen is None:
         raise RunStopped(f"the cases of {finding.id} are no longer kept", fix="run temper fuzz again")
     lines = [f"{finding.id}: {finding.title}", f"  {finding.detail}", f"  now: {seen or 'the law holds'}"]

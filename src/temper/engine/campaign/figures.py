@@ -17,7 +17,7 @@ from temper.core.waged import Came
 from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.staged import Staged, copies, level
 from temper.engine.campaign.wage import Course, moved
-from temper.engine.identity import finding_id
+from temper.engine.identity import finding_id, weakness
 from temper.kernels.rate import apart, measure_rate
 from temper.targets.served import Served
 
@@ -247,7 +247,7 @@ def _through(fought: Sequence[Fought], system: Protected, model: Served, task: s
     by = sorted({each.by for _, each in got})
     total = sum(len(one.dealt.wanted) for one in fought)
     return Finding(
-        id=finding_id(CAMPAIGN, "passed", system),
+        id=finding_id(weakness(CAMPAIGN, "passed"), system),
         title=f"{len(got):,} of {total:,} rows that are stopped got through when a campaign changed them",
         plugin=CAMPAIGN,
         metric="passed",
@@ -283,7 +283,7 @@ def _taken(fought: Sequence[Fought], at: int, objective: Objective, system: Prot
     best = max((one.came[at] for one in fought), key=lambda one: one.value)
     what = "Somebody can copy the model" if objective.aim is Aim.STEAL else "Somebody can tell who was trained on"
     return Finding(
-        id=finding_id(CAMPAIGN, objective.aim.value, system),
+        id=finding_id(weakness(CAMPAIGN, objective.aim.value), system),
         title=f"{what} within {best.queries:,} queries: {best.value:.1%}, sought {best.goal:.1%}",
         plugin=CAMPAIGN,
         metric="share",

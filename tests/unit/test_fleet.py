@@ -25,7 +25,8 @@ from temper.engine.fleet.drive import TRIES, Course, drive
 from temper.engine.fleet.hands import Threads
 from temper.engine.fleet.order import chosen, cores, ranked, told_apart
 from temper.engine.fleet.turn import Taken, take
-from temper.monitoring.fleet import Known, situation
+from temper.monitoring.evidence import lasting
+from temper.monitoring.fleet.stands import Known, Window, situation
 from temper.report.fleet import cells, sentences, steps
 from temper.store import fleet as kept
 from unit.small_fleet import portfolio, system
@@ -60,11 +61,15 @@ def test_a_system_stands_by_its_newest_run_what_is_stale_and_what_drifts():
     assert (fresh.assessed, fresh.p90, fresh.rating) == ("0007", 9.0, "low")
     old = situation(entry(), replace(known, rules=Triggers(age=DAY)), RUN.began + 3 * DAY)
     assert [(one.part, one.cause) for one in old.stale] == [("stress", Cause.AGE)]
-    moved = situation(entry(), replace(known, present=Present(now=0.0, model="other")), RUN.began)
+    other = lasting({"stress": OLD}, Present(now=0.0, model="other"), Triggers())
+    moved = situation(entry(), replace(known, lasting=tuple(other)), RUN.began)
     assert [one.cause for one in moved.stale] == [Cause.MODEL]
     window = Watched(start=0.0, ends=DAY, rows=9, seen=Seen.FAIL, tests=3, needed=None, kind=Kind.NATURAL, since=0.0)
-    assert situation(entry(), replace(known, window=window), NOW).drift.endswith("since 1970-01-01 00:00")
-    assert situation(entry(), replace(known, window=replace(window, seen=Seen.PASS)), NOW).drift == ""
+    adrift = situation(entry(), replace(known, window=Window.of(window)), NOW)
+    assert adrift.drift.endswith("since 1970-01-01 00:00")
+    assert adrift.watched == NOW - DAY
+    calm = situation(entry(), replace(known, window=Window.of(replace(window, seen=Seen.PASS))), NOW)
+    assert (calm.drift, cells(calm)[-1]) == ("", "no drift, as of 999 d ago")
     assert situation(entry(), Known(), NOW).stale[0].cause is Cause.NONE
 
 

@@ -98,10 +98,11 @@ def _assessed(portfolio: Portfolio, wanted: Wanted, asked: _Asked) -> Systems:
     from temper.api import open_store
     from temper.engine.fleet.drive import Course, drive
     from temper.engine.fleet.order import chosen, told_apart
-    from temper.monitoring.fleet import fleet
+    from temper.monitoring.fleet.kept import fleet
     from temper.store.fleet import writing
 
-    with writing(Path(portfolio.source)) as (log, turns):
+    source = Path(portfolio.source)
+    with writing(source) as (log, turns):
         go_on = wanted.resume and not turns.over
         course = Course(
             fleet=turns.fleet if go_on else datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -114,13 +115,13 @@ def _assessed(portfolio: Portfolio, wanted: Wanted, asked: _Asked) -> Systems:
         if wanted.store:
             course.reach(wanted.store)
         kept = open_store(wanted.store) if wanted.store else None
-        now = fleet(portfolio.entries, turns.latest, time.time(), kept)
+        now = fleet(source, portfolio.entries, turns.latest, time.time(), kept)
         systems, twins = told_apart(now, shared=kept is not None)
         driven = drive(chosen(systems, asked.tiers, asked.only), course, asked.hands(), log)
     latest = {**turns.latest, **{one.entry: one for one in driven.attempts}}
     return Systems(
         portfolio=portfolio,
-        situations=tuple(fleet([one.entry for one in systems], latest, time.time(), kept)),
+        situations=tuple(fleet(source, [one.entry for one in systems], latest, time.time(), kept)),
         refused=(*portfolio.refused, *twins),
         attempts=driven.attempts,
         left=driven.left,
@@ -132,13 +133,13 @@ def fleet_status(portfolio: str | Path = "portfolio.yaml", *, store: str | Path 
     """How every system of a portfolio stands: last verdict, age, what is stale, risk, drift. Nothing is assessed."""
     from temper.api import open_store
     from temper.config.portfolio import load_portfolio
-    from temper.monitoring.fleet import fleet, weighed
+    from temper.monitoring.fleet.kept import fleet
     from temper.store.fleet import read
 
     path, shared = Path(portfolio), _shared(store)
     found, kept = load_portfolio(path), open_store(shared) if shared else None
-    now = fleet(found.entries, read(path).latest, time.time(), kept)
-    return Systems(portfolio=found, situations=tuple(weighed(one, kept) for one in now), refused=found.refused)
+    now = fleet(path, found.entries, read(path).latest, time.time(), kept)
+    return Systems(portfolio=found, situations=tuple(now), refused=found.refused)
 
 
 def _shared(store: str | Path) -> str:

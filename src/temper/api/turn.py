@@ -17,16 +17,16 @@ from temper.api.job import TRUST, alone, running
 from temper.api.results import Run
 from temper.core.errors import StoreError, TemperError
 from temper.core.event import Event
-from temper.core.fleet import Entry, Tier, Wanted, worst
+from temper.core.fleet import Entry, Tier, Wanted
 from temper.core.job import Order
 from temper.core.requirement import Verdict
-from temper.core.risk import Register
+from temper.core.risk import Register, worst
 from temper.core.system import Protected
 from temper.store.control.database import Unreachable
 
 if TYPE_CHECKING:
     from temper.core.evidence import Stale
-    from temper.monitoring.fleet import Known
+    from temper.monitoring.fleet.stands import Known
 
 _GIGABYTE = 2**30
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -142,7 +142,8 @@ def _order(wanted: Wanted, labelled: float | None) -> Order:
 def _stale(wanted: Wanted, model: str) -> tuple[Sequence[Stale], Known]:
     """What of its evidence is stale, and what is known of it."""
     from temper.api import open_store
-    from temper.monitoring.fleet import look, situation
+    from temper.monitoring.fleet.look import look
+    from temper.monitoring.fleet.stands import situation
 
     entry = Entry(name=wanted.entry, config=wanted.config, where="", tier=Tier(suite=wanted.suite, age=wanted.age))
     store = open_store(wanted.store) if wanted.store else None

@@ -228,3 +228,12 @@ class Register:
     exceedance: tuple[Curve, ...] = ()
     swings: tuple[Swing, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+RATINGS = ("critical", "high", "medium", "low", "very low")
+
+
+def worst(register: Register | None) -> str:
+    """The worst rating of a register that nobody has accepted, "" where there is none."""
+    found = {risk.rating for risk in register.risks if not risk.accepted} if register else set[str]()
+    return next((word for word in RATINGS if word in found), "")

@@ -5,9 +5,7 @@ PostgreSQL database that many machines share.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,13 +21,11 @@ from temper.store import outlines
 from temper.store.blobs import Blobs, Damaged
 from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
 from temper.store.control.database import Row, Transaction
-from temper.store.control.sqlite import WAIT
 from temper.store.evidence import said
 from temper.store.evidence.ledger import Evidence
 from temper.store.evidence.shared import Shared, tell_again, tell_run
 from temper.store.failure import RESUME, told
-from temper.store.migrate import migrate
-from temper.store.place import PATIENCE, InFile, OnServer, Place
+from temper.store.place import PATIENCE, InFile, OnServer, Place, current, hidden
 
 STORE, BLOBS = "TEMPER_STORE", "TEMPER_BLOBS"
 """Variables that say where runs and arrays are kept, before anything that is written in a temper.yaml."""
@@ -63,11 +59,9 @@ class Store:
         path = (path / ".temper" / "temper.db" if path.is_dir() else path).absolute()
         store = cls(path, url, bucket)
         with told(path, RESUME):
-            _make_folder(path.parent)
+            hidden(path.parent)
             if not url:
-                with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as database:
-                    migrate(database, str(path))
-                    database.execute("PRAGMA journal_mode = WAL")
+                current(path)
         if url:
             _known(url)
             replace(store, patience=0.0)._read(lambda rows: None)  # who mistyped it need not wait
@@ -83,8 +77,10 @@ class Store:
     @classmethod
     def there(cls, folder: Path, url: str = "", bucket: str = "") -> Store | None:
         """The same where something may have been kept, and None where nothing ever was: nothing is made."""
-        there = (home(folder) / ".temper" / "temper.db").exists() or url or os.environ.get(STORE)
-        return cls.near(folder, url, bucket) if there else None
+        if url or os.environ.get(STORE):
+            return cls.near(folder, url, bucket)
+        path = (home(folder) / ".temper" / "temper.db").absolute()
+        return cls(path, "", os.environ.get(BLOBS, "") or bucket) if path.exists() else None
 
     @property
     def blobs(self) -> Blobs:
@@ -242,6 +238,11 @@ class Store:
         """The newest finished run of every system."""
         return self._read(outlines.latest)
 
+    def standing(self, system: str, model: str, latest: int) -> tuple[list[Outline], list[Outline]]:
+        """The latest finished runs of a system, the newest first, and what `measured` gives, at one moment."""
+        wanted = (("system", system), ("state", "finished"))
+        return self._read(lambda rows: (outlines.page(rows, wanted, latest, 0), outlines.newest(rows, system, model)))
+
     def before(self, system: str, model: str) -> str | None:
         """The newest finished run of another model, None where there is none."""
         return self._read(lambda rows: outlines.before(rows, system, model))
@@ -344,13 +345,6 @@ def _known(url: str) -> None:
     kind, _, _ = url.partition("://")
     if kind not in ("postgresql", "postgres"):
         raise StoreError(f"runs cannot be kept in {kind[:20]!r}", fix="write postgresql://user@host/database")
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        # Adversarial rows are real rows, slightly moved: they do not belong into a code repository.
-        (folder / ".gitignore").write_text("*\n", encoding="ascii")
 
 
 def _insert(rows: Transaction, record: Record, text: str) -> None:

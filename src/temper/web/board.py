@@ -14,11 +14,12 @@ from temper.core.errors import TemperError
 from temper.core.evidence import Present, Triggers
 from temper.core.fleet import Entry, Refused, Situation
 from temper.core.outline import Outline
-from temper.monitoring.evidence import evidence
-from temper.monitoring.fleet import Known, look, situation, weighed
-from temper.store import fleet
+from temper.monitoring.evidence import evidence, lasting
+from temper.monitoring.fleet.kept import fleet
+from temper.monitoring.fleet.look import look
+from temper.monitoring.fleet.stands import Known, situation
 from temper.store.attacks import attacks_digest
-from temper.store.database import Store
+from temper.store.fleet import read
 from temper.web.assessed import Assessed
 
 FRESH, REST = 30.0, 4.0
@@ -46,7 +47,6 @@ class Board:
     portfolio: Path | None = None
     _seen: Seen = field(default_factory=Seen)
     _took: float = 0.0
-    _known: dict[tuple[str, str], Situation] = field(default_factory=dict)
     _looking: Lock = field(default_factory=Lock)
 
     @property
@@ -80,11 +80,10 @@ class Board:
         self._took = time.monotonic() - begun
 
     def _of_portfolio(self, path: Path, now: float) -> Seen:
-        found, turns = load_portfolio(path), fleet.read(path).latest
+        found = load_portfolio(path)
         store = self.assessed.store if self.assessed.store.url else None
-        stand = [situation(one, look(one, now, turns.get(one.name), store), now) for one in found.entries]
-        weights = tuple(self._weighed(one, store) for one in stand)
-        return Seen(at=now, name=found.name, situations=weights, refused=found.refused)
+        stand = fleet(path, found.entries, read(path).latest, now, store)
+        return Seen(at=now, name=found.name, situations=tuple(stand), refused=found.refused)
 
     def _of_store(self, now: float) -> Seen:
         found = [self._listed(one, now) for one in self.assessed.store.latest()]
@@ -96,25 +95,15 @@ class Board:
         entry = Entry(name=newest.system, config=str(self.assessed.config) if mine else "", where="")
         store = self.assessed.store
         if mine:
-            known = look(entry, now, store=store)
-        else:
-            parts = evidence(store.measured(newest.system, newest.model), newest.model)
-            present = Present(now=now, model=newest.model, attacks=attacks_digest())
-            rules = Triggers(age=entry.tier.age)
-            known = Known(system=newest.system, newest=newest, evidence=parts, present=present, rules=rules)
-        return self._weighed(situation(entry, known, now), store)
-
-    def _weighed(self, one: Situation, store: Store | None) -> Situation:
-        """With the risk of its newest run, whose document is read once: a finished run never changes."""
-        if one.run in ("", one.assessed):
-            return one
-        key = (one.entry.name, one.run)
-        if key not in self._known:
-            try:
-                self._known[key] = weighed(one, store)
-            except TemperError as error:
-                return replace(one, trouble=one.trouble or error.message)
-        known = self._known[key]
-        return replace(
-            one, assessed=known.assessed, unit=known.unit, annual=known.annual, p90=known.p90, rating=known.rating
+            return situation(entry, look(entry, now, store=store), now)
+        parts = evidence(store.measured(newest.system, newest.model), newest.model)
+        present = Present(now=now, model=newest.model, attacks=attacks_digest())
+        rules = Triggers(age=entry.tier.age)
+        known = Known(
+            system=newest.system,
+            newest=newest,
+            evidence=parts,
+            lasting=tuple(lasting(parts, present, rules)),
+            rules=rules,
         )
+        return situation(entry, known, now)

@@ -247,8 +247,8 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """A system of the fleet as it stood at the last look: `verdict` is "" where it was never assessed, `stale` why its
-    evidence speaks no more of what answers, `drift` what its newest window alarms about, `trouble` why it could not be
-    looked at. The risk is a year's loss in `unit`: its mean, and what one year of ten exceeds; null where unknown.
+    evidence speaks no more of what answers, `drift` what its newest window alarms about, which ended `watched` seconds
+    before, `trouble` why it could not be looked at. The risk is a year's loss in `unit`: its mean, and what one year of ten exceeds; null where unknown.
     """
 
     name: str
@@ -260,6 +260,7 @@ class System:
     age: float | None
     stale: tuple[Aged, ...]
     drift: str
+    watched: float | None
     trouble: str
     rating: str
     unit: str

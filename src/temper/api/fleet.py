@@ -16,6 +16,7 @@ from temper.core.event import Event, Listener, silent
 from temper.core.fleet import Fleet, Portfolio, Wanted
 from temper.report import fleet as told
 from temper.report.notebook import Shown, View
+from temper.store.database import STORE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +59,8 @@ def fleet_assess(
 ) -> Systems:
     """Assess every system of a portfolio, each in a process of its own; one that fails stops no other.
 
-    `tiers` and `only` (names, globs, owners, tags) leave systems out. `store` is shared by all, with the
-    answers of tasks; without it each has its own beside its temper.yaml. With `stale` only what is stale is measured
+    `tiers` and `only` (names, globs, owners, tags) leave systems out. `store` (or else TEMPER_STORE) is shared by
+    all, with the answers of tasks; without it each has its own beside its temper.yaml. With `stale` only what is stale is measured
     again, `resume` goes on with an assessment of the fleet that was killed, `minutes` is all the time there is. `suite`
     goes before that of a tier.
     """
@@ -144,7 +145,7 @@ def fleet_status(portfolio: str | Path = "portfolio.yaml", *, store: str | Path 
 
 def _shared(store: str | Path) -> str:
     """The place of a store that several share: an address, or a path from the root, as turns begin elsewhere."""
-    text = str(store)
+    text = str(store) or os.environ.get(STORE, "")
     return text if not text or "://" in text else str(Path(text).absolute())
 
 

@@ -106,7 +106,7 @@ def handed(order: Order) -> tuple[int, dict[str, Any]]:
     from temper.api.probes import carried
     from temper.store.control import Control
 
-    control = Control.open(_place(order))
+    control = Control.open(place_of(order))
     try:
         one = control.probes.seen(order.probe, os.environ.get(AUTHOR, "")).probe
         system = running(order)
@@ -118,9 +118,13 @@ def handed(order: Order) -> tuple[int, dict[str, Any]]:
     return verdict.code, told | {"text": found.text, "row": list(found.row)}
 
 
-def _place(order: Order) -> str:
-    """The control store of an order."""
-    return os.environ.get(CONTROL) or str(Path(order.config).parent / ".temper" / "control.db")
+def place_of(order: Order) -> str:
+    """The control store of an order: where the environment says, else its temper.yaml."""
+    from temper.config.reading import read
+    from temper.config.serving import control_of
+
+    config = Path(order.config)
+    return os.environ.get(CONTROL) or control_of(read(config), config.absolute().parent)
 
 
 def running(order: Order) -> Protected:
@@ -130,7 +134,7 @@ def running(order: Order) -> Protected:
     from temper.store.control.deployed import deployed, loaded, named
 
     system = load(order.config, trust_pickle=os.environ.get(TRUST) == "1")
-    control = Control.open(_place(order))
+    control = Control.open(place_of(order))
     try:
         live = deployed(control).live
         if live is not None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from temper.api.job import TRUST, alone, running
+from temper.api.job import TRUST, alone, place_of, running
 from temper.api.results import Run
 from temper.core.errors import StoreError, TemperError
 from temper.core.event import Event
@@ -130,8 +130,10 @@ def _answering(wanted: Wanted) -> Protected:
     """With the model that was deployed, where one was."""
     from temper.api import load
 
-    if (Path(wanted.config).parent / ".temper" / "control.db").exists():
-        return running(_order(wanted, None))
+    order = _order(wanted, None)
+    place = place_of(order)
+    if "://" in place or Path(place).exists():
+        return running(order)
     return load(wanted.config, trust_pickle=wanted.trust_pickle)
 
 

@@ -62,6 +62,7 @@ def put(
     key: Key,
     why: Why,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     only: options.Only = None,
     seed: options.Seed = 0,

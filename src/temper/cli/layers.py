@@ -21,6 +21,7 @@ AsIf = Annotated[
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     attack: Attacks = None,
     worth: Annotated[str, typer.Option(help="Column of what an attempt is worth; default as the file says.")] = "",

@@ -41,6 +41,7 @@ def tried(
     ] = None,
     who: Who = "",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     json: options.Json = False,
     trust_pickle: options.Trust = False,
@@ -77,6 +78,7 @@ def listed(
     who: Who = "",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     json: options.Json = False,
 ) -> None:
@@ -123,6 +125,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Where to write it: a file that ends in .html or .json.")],
     who: Who = "",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     trust_pickle: options.Trust = False,
 ) -> None:
@@ -142,6 +145,7 @@ def assume(
     text: Annotated[str, typer.Argument(help="What the system is believed to hold to.")],
     who: Who,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
 ) -> None:
     """Write down what the system is believed to hold to."""
@@ -172,7 +176,12 @@ def challenge(
 
 
 @app.command()
-def assumptions(config: options.Config = Path("temper.yaml"), store: Store = PLACE, json: options.Json = False) -> None:
+def assumptions(
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
+    json: options.Json = False,
+) -> None:
     """What the system is believed to hold to: number, how it stands, by whom challenged last, what it says."""
     from temper.api.probes import system
     from temper.report._inert import inert
@@ -212,6 +221,7 @@ def hand(
     order: Annotated[bool, typer.Option("--order", help="Leave it to a worker instead.")] = False,
     who: Who = "",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     trust_pickle: options.Trust = False,
 ) -> None:

@@ -44,9 +44,7 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
             measurements.append(_absent(task, part))
     if hasattr(module, "beside"):
         measurements += module.beside(measurements, world)
-    return tuple(measurements), tuple(
-        _named(_short(finding), world) for part in parts for finding in part.findings
-    )
+    return tuple(measurements), tuple(_named(_short(finding), world) for part in parts for finding in part.findings)
 
 
 def _named(finding: Finding, world: World) -> Finding:

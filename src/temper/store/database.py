@@ -25,7 +25,7 @@ from temper.store.evidence import said
 from temper.store.evidence.ledger import Evidence
 from temper.store.evidence.shared import Shared, tell_again, tell_run
 from temper.store.failure import RESUME, told
-from temper.store.place import PATIENCE, InFile, OnServer, Place, current, hidden
+from temper.store.place import PATIENCE, InFile, OnServer, Place, current, hidden, named
 
 STORE, BLOBS = "TEMPER_STORE", "TEMPER_BLOBS"
 """Variables that say where runs and arrays are kept, before anything that is written in a temper.yaml."""
@@ -50,29 +50,33 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path = ".temper/temper.db", url: str = "", bucket: str = "") -> Store:
-        """The store in this file (or in `.temper/temper.db` of this folder), created or migrated when needed; with a
-        `postgresql://` URL the one in that database.
+        """The store in this file (or in `.temper/temper.db` of this folder; what is not there yet and has no ending is
+        one), created or migrated when needed; with a `postgresql://` URL the one in that database.
 
         Raises `StoreError` when it is of a newer Temper, of another program, damaged, not writable or not reached.
         """
         path = Path(path)
-        path = (path / ".temper" / "temper.db" if path.is_dir() else path).absolute()
+        folder = path.is_dir() or not (path.suffix or path.exists())
+        path = (path / ".temper" / "temper.db" if folder else path).absolute()
         store = cls(path, url, bucket)
         with told(path, RESUME):
             hidden(path.parent)
             if not url:
                 current(path)
         if url:
-            _known(url)
+            named(url)
             replace(store, patience=0.0)._read(lambda rows: None)  # who mistyped it need not wait
         return store
 
     @classmethod
     def near(cls, folder: Path, url: str = "", bucket: str = "") -> Store:
         """The store of this folder, or of the folder around it when only that has one (a hardened system lies in a
-        folder of the system it came from), else a new one. TEMPER_STORE and TEMPER_BLOBS are before `url` and `bucket`.
+        folder of the system it came from), else a new one. TEMPER_STORE, which may be a path, and TEMPER_BLOBS are
+        before `url` and `bucket`.
         """
-        return cls.open(home(folder), os.environ.get(STORE, "") or url, os.environ.get(BLOBS, "") or bucket)
+        place, bucket = os.environ.get(STORE, "") or url, os.environ.get(BLOBS, "") or bucket
+        place = named(place) if place else ""
+        return cls.open(home(folder), place, bucket) if "://" in place or not place else cls.open(place, "", bucket)
 
     @classmethod
     def there(cls, folder: Path, url: str = "", bucket: str = "") -> Store | None:
@@ -339,12 +343,6 @@ def home(folder: Path) -> Path:
     around = folder.resolve().parent
     inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
     return around if folder.is_dir() and not (folder / ".temper").exists() and inside else folder
-
-
-def _known(url: str) -> None:
-    kind, _, _ = url.partition("://")
-    if kind not in ("postgresql", "postgres"):
-        raise StoreError(f"runs cannot be kept in {kind[:20]!r}", fix="write postgresql://user@host/database")
 
 
 def _insert(rows: Transaction, record: Record, text: str) -> None:

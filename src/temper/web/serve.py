@@ -15,6 +15,7 @@ from temper.config.serving import serving_of
 from temper.config.sign_in import here, sign_in_of
 from temper.core.errors import ConfigError
 from temper.store.control import Control
+from temper.store.evidence.following import kept_up
 from temper.web.app import console
 from temper.web.assessed import Assessed
 from temper.web.board import Board
@@ -75,27 +76,29 @@ def serve(
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)
     board = Board(assessed, portfolio)
+    app = console(
+        control,
+        gateway_metrics_url=metrics,
+        responder=responder,
+        assessed=assessed,
+        provider=provider,
+        board=board,
+        bench=bench,
+    )
     Thread(target=_ready, args=(assessed, board), daemon=True).start()
     try:
-        uvicorn.run(
-            console(
-                control,
-                gateway_metrics_url=metrics,
-                responder=responder,
-                assessed=assessed,
-                provider=provider,
-                board=board,
-                bench=bench,
-            ),
-            host=host,
-            port=port,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
-            log_config=None,  # it goes where everything that this process says goes
-            access_log=False,
-            server_header=False,
-            limit_concurrency=200,
-        )
+        with kept_up(assessed.store.evidence, control, time.time_ns):
+            uvicorn.run(
+                app,
+                host=host,
+                port=port,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
+                log_config=None,  # it goes where everything that this process says goes
+                access_log=False,
+                server_header=False,
+                limit_concurrency=200,
+            )
     finally:
         control.close()
 

@@ -16,6 +16,7 @@ from temper.api.turn import turn
 from temper.cli import app
 from temper.core.errors import StoreError, TemperError
 from temper.core.evidence import DAY, Cause, Evidence, Present, Triggers
+from temper.core.finding import Finding
 from temper.core.fleet import Attempt, Entry, Fleet, Level, Portfolio, Situation, Tier, Wanted
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
@@ -25,6 +26,9 @@ from temper.engine.fleet.drive import TRIES, Course, drive
 from temper.engine.fleet.hands import Threads
 from temper.engine.fleet.order import chosen, cores, ranked, told_apart
 from temper.engine.fleet.turn import Taken, take
+from temper.engine.identity import finding_id, weakness
+from temper.engine.run_task import conclude
+from temper.engine.task import Part, Task
 from temper.monitoring.evidence import lasting
 from temper.monitoring.fleet.stands import Known, Window, situation
 from temper.report.fleet import cells, sentences, steps
@@ -368,6 +372,19 @@ def test_a_turn_measures_once_and_what_is_not_stale_not_again(bank):
     assert (again["state"], again["run"], again["verdict"]) == ("current", "0001", "pass")
     code, old = asked(first, store=shared, stale=True, age=1e-6)
     assert (old["state"], old["parts"], old["reused"] > 0) == ("finished", ["stress.missing"], True)
+
+
+def test_an_answer_that_two_systems_share_names_the_findings_of_each():
+    about = weakness("performance", "accuracy")
+    finding = Finding(id=about, title="t", plugin="performance", metric="accuracy", severity="low")
+    task, part = Task(room="validation", plugin="performance"), Part(findings=(finding,))
+    ids = {}
+    for name in ("a", "twin"):
+        own = SimpleNamespace(name=name, target=SimpleNamespace(digest="d"))
+        _, (found,) = conclude(task, [part], SimpleNamespace(system=own))
+        assert found.id == finding_id(about, own)
+        ids[name] = found.id
+    assert ids["a"] != ids["twin"]
 
 
 def test_whatever_is_wrong_inside_a_turn_is_its_result(tmp_path):

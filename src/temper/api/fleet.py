@@ -60,9 +60,9 @@ def fleet_assess(
     """Assess every system of a portfolio, each in a process of its own; one that fails stops no other.
 
     `tiers` and `only` (names, globs, owners, tags) leave systems out. `store` (or else TEMPER_STORE) is shared by
-    all, with the answers of tasks; without it each has its own beside its temper.yaml. With `stale` only what is stale is measured
-    again, `resume` goes on with an assessment of the fleet that was killed, `minutes` is all the time there is. `suite`
-    goes before that of a tier.
+    all, with the answers of tasks; without it each has its own beside its temper.yaml. With `stale` only what is stale
+    is measured again, `resume` goes on with an assessment of the fleet that was killed, `minutes` is all the time there
+    is. `suite` goes before that of a tier.
     """
     from temper.api import whoever
     from temper.config.portfolio import load_portfolio

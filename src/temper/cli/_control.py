@@ -59,14 +59,10 @@ def tell(store: str, control: Control) -> None:
 
 def ledger(store: str) -> Evidence:
     """The ledger of the runs that a control store belongs to: of the temper.yaml beside it, or in this folder."""
-    from pathlib import Path
-
     from temper.config.keeping import kept_in
-    from temper.store.evidence.following import beside
+    from temper.store.evidence.following import beside, folder_of
 
-    path = Path(".temper" if "://" in store else store).absolute()
-    folder = path.parent if path.is_dir() or "" == path.suffix else path.parent.parent
-    return beside(store, kept_in(folder)[0])
+    return beside(store, kept_in(folder_of(store).parent)[0])
 
 
 def signed_in(control: Control, name: str, now: float) -> None:

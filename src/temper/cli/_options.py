@@ -62,7 +62,7 @@ Runs = Annotated[
         envvar=STORE,
         callback=named,
         show_default=False,
-        help="Where runs are kept: a postgresql:// URL, a folder or a file. Default: as temper.yaml says, else beside it.",
+        help="Where runs are kept: a postgresql:// URL, a folder or a file. Default: as temper.yaml says, or beside.",
     ),
 ]
 Lenient = Annotated[bool, typer.Option("--allow-inconclusive", help="Exit 0 when the verdict is INCONCLUSIVE.")]

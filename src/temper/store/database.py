@@ -59,13 +59,13 @@ class Store:
         folder = path.is_dir() or not (path.suffix or path.exists())
         path = (path / ".temper" / "temper.db" if folder else path).absolute()
         store = cls(path, url, bucket)
+        if url:
+            named(url)
+            replace(store, patience=0.0)._read(lambda rows: None)  # who mistyped it need not wait
         with told(path, RESUME):
             hidden(path.parent)
             if not url:
                 current(path)
-        if url:
-            named(url)
-            replace(store, patience=0.0)._read(lambda rows: None)  # who mistyped it need not wait
         return store
 
     @classmethod

@@ -231,7 +231,7 @@ def console(
         responder=responder,
         assessed=assessed,
         provider=provider,
-        board=board or (Board(assessed) if assessed else None),
+        board=board or (Board(assessed, control=control) if assessed else None),
         outside=CapacityLimiter(AT_THE_PROVIDER),
         bench=bench if isinstance(bench, Bench) else None,
         spoken=bench if isinstance(bench, Spoken) else None,

@@ -5,6 +5,7 @@ done beside the pages: who opens one sees the last look, and never waits for a d
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock, Thread
@@ -17,8 +18,10 @@ from temper.core.outline import Outline
 from temper.monitoring.evidence import evidence, lasting
 from temper.monitoring.fleet.kept import fleet
 from temper.monitoring.fleet.look import look
-from temper.monitoring.fleet.stands import Known, situation
+from temper.monitoring.fleet.stands import Known, Window, situation
 from temper.store.attacks import attacks_digest
+from temper.store.control import Control
+from temper.store.control.outcomes import Wanted
 from temper.store.fleet import read
 from temper.web.assessed import Assessed
 
@@ -41,10 +44,13 @@ class Seen:
 
 @dataclass(slots=True)
 class Board:
-    """The last look at the systems of a portfolio file; without one at those of the console's own store."""
+    """The last look at the systems of a portfolio file; without one at those of the console's own store, and at what
+    its `control` store says of their feeds.
+    """
 
     assessed: Assessed
     portfolio: Path | None = None
+    control: Control | None = None
     _seen: Seen = field(default_factory=Seen)
     _took: float = 0.0
     _looking: Lock = field(default_factory=Lock)
@@ -86,10 +92,21 @@ class Board:
         return Seen(at=now, name=found.name, situations=tuple(stand), refused=found.refused)
 
     def _of_store(self, now: float) -> Seen:
-        found = [self._listed(one, now) for one in self.assessed.store.latest()]
+        latest = self.assessed.store.latest()
+        windows = self._windows(latest, now)
+        found = [self._listed(one, windows.get(one.reference), now) for one in latest]
         return Seen(at=now, situations=tuple(found))
 
-    def _listed(self, newest: Outline, now: float) -> Situation:
+    def _windows(self, latest: Sequence[Outline], now: float) -> dict[str, Window]:
+        """By the reference of a run, the newest window that was compared with it."""
+        if self.control is None:
+            return {}
+        there = {one.reference for one in latest}
+        fed = [one for one in self.control.windows.watching() if one.reference and one.reference in there]
+        seen = self.control.windows.since([Wanted(one.feed, one.reference, one.width, now) for one in fed])
+        return {one.reference: Window.of(each[-1][1]) for one, each in zip(fed, seen, strict=True) if each}
+
+    def _listed(self, newest: Outline, window: Window | None, now: float) -> Situation:
         """A system that nothing but the store knows; of the console's own there is more to see."""
         mine = newest.system == self.assessed.system
         entry = Entry(name=newest.system, config=str(self.assessed.config) if mine else "", where="")
@@ -105,5 +122,6 @@ class Board:
             evidence=parts,
             lasting=tuple(lasting(parts, present, rules)),
             rules=rules,
+            window=window,
         )
         return situation(entry, known, now)

@@ -75,7 +75,7 @@ def serve(
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)
-    board = Board(assessed, portfolio)
+    board = Board(assessed, portfolio, control)
     app = console(
         control,
         gateway_metrics_url=metrics,

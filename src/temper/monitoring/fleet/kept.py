@@ -1,4 +1,4 @@
-"""How the systems of a portfolio stand: a system whose files are as they were is not looked at again, in any process."""
+"""How the systems of a portfolio stand. One whose files are as they were is not looked at again, in any process."""
 
 from __future__ import annotations
 

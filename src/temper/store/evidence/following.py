@@ -57,12 +57,17 @@ def beside(place: str, url: str = "") -> Evidence:
     """The ledger of the `.temper` that a control store lies in, of a database server's the one of this folder; where
     runs are kept elsewhere, which TEMPER_STORE or else `url` says, the one of those.
     """
-    path = Path(".temper" if "://" in place else place)
-    folder = (path if path.is_dir() else path.parent).absolute()
+    folder = folder_of(place)
     named = os.environ.get(STORE, "") or url
     if named and "://" not in named:
         return Store.near(folder.parent).evidence
     return Store(folder / "temper.db", named, patience=0.0).evidence
+
+
+def folder_of(place: str) -> Path:
+    """The `.temper` that a control store lies in; of a database server's the one of this folder."""
+    path = Path(".temper" if "://" in place else place).absolute()
+    return path if path.is_dir() or not path.suffix else path.parent
 
 
 @dataclass(slots=True)

@@ -248,7 +248,8 @@ class Entry:
 class System:
     """A system of the fleet as it stood at the last look: `verdict` is "" where it was never assessed, `stale` why its
     evidence speaks no more of what answers, `drift` what its newest window alarms about, which ended `watched` seconds
-    before, `trouble` why it could not be looked at. The risk is a year's loss in `unit`: its mean, and what one year of ten exceeds; null where unknown.
+    before, `trouble` why it could not be looked at. The risk is a year's loss in `unit`: its mean, and what one year
+    of ten exceeds; null where unknown.
     """
 
     name: str

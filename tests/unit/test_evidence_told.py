@@ -170,7 +170,7 @@ def test_who_is_killed_while_the_ledger_is_told_leaves_nothing_untold_and_nothin
 
     def told_until():
         setattr(Evidence, where, die)
-        Follower(store.evidence, control, lambda: 1).turn()
+        Follower(store.evidence, opened(tmp_path / ".temper" / "control.db"), lambda: 1).turn()
 
     killed(told_until)
     follower = Follower(store.evidence, control, lambda: 1)

@@ -159,7 +159,7 @@ def test_what_people_do_is_told_once_by_whichever_machine_is_first_and_whoever_i
     def until(where, name, act=lambda *given: None):
         real = getattr(where, name)
         setattr(where, name, lambda *given: (act(real, *given), os._exit(9)))
-        following.follow(store.evidence, controls[0], 1)
+        following.follow(store.evidence, Control.open(str(tmp_path / "a.db")), 1)
 
     killed(lambda: until(shared, "append", lambda real, *given: real(*given)))
     assert changes(other) == [], "what was not committed was never told"

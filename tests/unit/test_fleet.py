@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from temper.api import turn as api_turn
 from temper.api.fleet import fleet_status
 from temper.api.turn import turn
 from temper.cli import app
@@ -33,6 +34,7 @@ from temper.monitoring.evidence import lasting
 from temper.monitoring.fleet.stands import Known, Window, situation
 from temper.report.fleet import cells, sentences, steps
 from temper.store import fleet as kept
+from temper.store.control import Control
 from unit.small_fleet import portfolio, system
 
 NOW = 1_000 * DAY
@@ -372,6 +374,18 @@ def test_a_turn_measures_once_and_what_is_not_stale_not_again(bank):
     assert (again["state"], again["run"], again["verdict"]) == ("current", "0001", "pass")
     code, old = asked(first, store=shared, stale=True, age=1e-6)
     assert (old["state"], old["parts"], old["reused"] > 0) == ("finished", ["stress.missing"], True)
+
+
+def test_a_turn_takes_the_model_that_was_deployed_wherever_temper_yaml_keeps_that(tmp_path, monkeypatch):
+    config = system(tmp_path / "a", more="guard: {control: ../people.db}\n")
+    monkeypatch.setattr(api_turn, "running", lambda order: "deployed")
+    monkeypatch.setattr("temper.api.load", lambda *_, **__: "its own")
+    wanted = Wanted(config=str(config))
+    assert api_turn._answering(wanted) == "its own"
+    Control.open(str(tmp_path / "people.db")).close()
+    assert api_turn._answering(wanted) == "deployed"
+    monkeypatch.setenv("TEMPER_CONTROL", str(tmp_path / "nowhere.db"))
+    assert api_turn._answering(wanted) == "its own"
 
 
 def test_an_answer_that_two_systems_share_names_the_findings_of_each():

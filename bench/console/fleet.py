@@ -33,7 +33,7 @@ from temper.web.board import Board
 
 SYSTEMS, KINDS, LOOKS = 500, 12, 3
 OWNERS = ("cards", "credit", "claims", "roads", "care", "tax", "pensions")
-CONFIG = "system: {name: fraud}\nmonitor: {feed: payments, time: at}\n"
+CONFIG = "system: {name: fraud}\nmonitor: {feed: /payments, time: at, window: 1h}\n"
 TIERS = ("high", "medium", "low")
 PATHS = (
     "/fleet",
@@ -68,7 +68,10 @@ def main(words: list[str]) -> int:
     cells = [(path, f"{size / 1e3:.0f}", cpu.show(0), wall.show(0)) for _, path, size, cpu, wall, _ in sorted(rows)]
     table(f"the fleet of {many} systems", ("page", "KB", "ms of the processor", "ms"), cells)
     looks = {"the first": [first], "nothing has changed": again, "a tenth has changed": changed}
-    told = [(name, *(median(each).show(2) for each in zip(*found, strict=True)), len(found)) for name, found in looks.items()]
+    told = [
+        (name, *(median(each).show(2) for each in zip(*found, strict=True)), len(found))
+        for name, found in looks.items()
+    ]
     table(f"a look at all {many}", ("look", "s of the processor", "s", "n"), told)
     goal("the slowest page, whole", max(wall.value for *_, wall, _ in rows), 500.0, "ms", digits=0)
     return 0
@@ -119,7 +122,7 @@ def _watched(folder: Path) -> dict[bool, Path]:
             Watched(start=NOW - HOUR * (9 - n), ends=NOW - HOUR * (8 - n), rows=900, seen=seen, tests=4, needed=5)
             for n in range(8)
         ]
-        control.windows.keep("payments", "", windows, NOW)
+        control.windows.keep("/payments", "", windows, NOW)
         control.close()
     return found
 

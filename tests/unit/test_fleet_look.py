@@ -31,7 +31,7 @@ GRAVE = Register(unit="EUR", appetite=100.0, risks=(risk(),), total_before=FLAT,
 
 def system(folder, control, *runs):
     (folder / ".temper").mkdir(parents=True)
-    text = f"system: {{name: {folder.name}}}\nmonitor: {{feed: {folder.name}-feed, time: at, window: 1h}}\n"
+    text = f"system: {{name: {folder.name}}}\nmonitor: {{feed: /{folder.name}-feed, time: at, window: 1h}}\n"
     (folder / "temper.yaml").write_text(f"{text}guard: {{control: '{control}'}}\n")
     store = Store.open(folder)
     begun = datetime.fromtimestamp(NOW - DAY, UTC).isoformat()
@@ -66,8 +66,8 @@ def test_systems_that_share_a_control_store_are_read_of_it_together(tmp_path, mo
     for name, model in (("a", "m1"), ("b", "m2"), ("c", "m3")):
         system(tmp_path / name, place, {"digests": (("model", model),), "verdict": Verdict.PASS})
     control = Control.open(place)
-    control.windows.keep("a-feed", "", [window(NOW - 4 * HOUR), window(NOW - 3 * HOUR, Seen.FAIL)], NOW)
-    control.windows.keep("b-feed", "", [window(NOW - 9 * HOUR, Seen.FAIL), window(NOW - 8 * HOUR)], NOW)
+    control.windows.keep("/a-feed", "", [window(NOW - 4 * HOUR), window(NOW - 3 * HOUR, Seen.FAIL)], NOW)
+    control.windows.keep("/b-feed", "", [window(NOW - 9 * HOUR, Seen.FAIL), window(NOW - 8 * HOUR)], NOW)
     control.records.put("model", {"path": "x", "mode": "live", "digest": "m2", "name": "x"}, "ada", "why", NOW)
     control.close()
     asked, since = [], Windows.since

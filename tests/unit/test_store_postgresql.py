@@ -182,11 +182,11 @@ def test_a_fleet_on_a_server_is_read_by_one_query_for_all_of_it(url, store, tmp_
     control, asked = Control.open(url), []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        guard = f"guard: {{control: '{url}'}}\nmonitor: {{feed: {name}, time: at, window: 1h}}\n"
+        guard = f"guard: {{control: '{url}'}}\nmonitor: {{feed: /{name}, time: at, window: 1h}}\n"
         (tmp_path / name / "temper.yaml").write_text(f"system: {{name: {name}}}\n{guard}")
         seen = Seen.FAIL if name == "a" else Seen.PASS
         window = Watched(start=0.0, ends=3_600.0, rows=9, seen=seen, tests=3, needed=None)
-        control.windows.keep(name, "", [window], 3_600.0)
+        control.windows.keep(f"/{name}", "", [window], 3_600.0)
         store.save_run(made(store.next_run_id(), system=name, started="1970-01-01T00:00:00+00:00"))
     control.close()
     (tmp_path / "portfolio.yaml").write_text("systems: [{path: a}, {path: b}]\n")

@@ -152,8 +152,8 @@ def test_what_people_do_is_told_once_by_whichever_machine_is_first_and_whoever_i
     other = dataclasses.replace(store, path=tmp_path / "two" / "temper.db")
     store.save_run(made("0001"))
     controls = [Control.open(str(tmp_path / f"{name}.db")) for name in "ab"]
-    for control in controls:
-        control.incidents.open("scores are wrong", "major", "ann", 1.0)
+    for at, control in enumerate(controls):
+        control.incidents.open("scores are wrong", "major", "ann", float(at))
     everything = [(one.audit.first().digest, each.seq) for one in controls for each in governed(one)]
 
     def until(where, name, act=lambda *given: None):

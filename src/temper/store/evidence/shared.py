@@ -18,7 +18,7 @@ from temper.store.ledger.record import packed
 from temper.store.place import Place
 
 PAGE = 500
-_FOLLOWED = "INSERT INTO followed (store, seq) VALUES (?, ?) ON CONFLICT (store) DO UPDATE SET seq = excluded.seq"
+_FOLLOWED = "INSERT INTO audit_told (store, seq) VALUES (?, ?) ON CONFLICT (store) DO UPDATE SET seq = excluded.seq"
 Row = tuple[int, str, bytes]
 """Time, kind and body of an entry."""
 
@@ -74,7 +74,7 @@ def append(rows: Transaction, entries: Sequence[tuple[str, Any]], wall: int) -> 
 
 def _followed(rows: Transaction, store: str) -> int:
     """As it is noted; of a ledger of before that was, as the ledger says."""
-    noted = rows.one("SELECT seq FROM followed WHERE store = ?", store)
+    noted = rows.one("SELECT seq FROM audit_told WHERE store = ?", store)
     if noted is not None:
         return int(noted["seq"])
     told = (said.change_in(row["body"]) for row in rows.all("SELECT body FROM evidence WHERE kind = ?", said.CHANGE))

@@ -7,7 +7,7 @@ ALTER TABLE outlines ADD COLUMN rating TEXT COLLATE "C" NOT NULL DEFAULT '';
 
 -- How far the audit of each control store, which its first row tells from others, was told to the ledger: written in the
 -- transaction of the entries, so that machines that follow one audit tell each row once.
-CREATE TABLE followed (
+CREATE TABLE audit_told (
     store TEXT COLLATE "C" PRIMARY KEY,
     seq BIGINT NOT NULL
 );

@@ -6,10 +6,13 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from temper import __version__
+from temper.core.errors import StoreError
 from temper.core.fleet import Attempt, Entry, Situation
+from temper.monitoring import evidence
 from temper.monitoring.fleet.look import CONTROL, Looking, Subject
 from temper.monitoring.fleet.stands import Known, situation
 from temper.monitoring.triggers import FILE
@@ -26,8 +29,8 @@ def fleet(
     asked.
     """
     looking, looks = Looking(now, store), Looks.of(source)
-    kept = {one.config: looks.find(one.config, _about(one, store)) for one in entries}
-    found = {config: load(Known, plain) for config, plain in kept.items() if plain is not None}
+    kept = {one.config: _known(looks.find(one.config, _about(one, store))) for one in entries}
+    found = {config: known for config, known in kept.items() if known is not None}
     new = [one for one in entries if one.config not in found]
     subjects = [looking.subject(one) for one in new]
     for one, subject, known in zip(new, subjects, looking.known(subjects), strict=True):
@@ -38,11 +41,26 @@ def fleet(
     return [situation(one, replace(found[one.config], turn=turns.get(one.name)), now) for one in entries]
 
 
+def _known(plain: Any) -> Known | None:
+    """What was kept; None where that is nothing, or was changed by hand."""
+    try:
+        return None if plain is None else load(Known, plain)
+    except StoreError:
+        return None
+
+
+@cache
+def _code() -> str:
+    """A digest of the code that looks and says what is stale: another Temper looks again."""
+    files = (*sorted(Path(__file__).parent.glob("*.py")), Path(evidence.__file__))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def _about(one: Entry, store: Store | None) -> str:
     """All that a look depends on besides files; addresses may hold a password, so it is a digest."""
     shared = "" if store is None else f"{store.path} {store.url}"
     places = (shared, os.environ.get(STORE, ""), os.environ.get(CONTROL, ""))
-    told = (__version__, attacks_digest(), one.tier.age, one.tier.suite, *places)
+    told = (_code(), attacks_digest(), one.tier.age, one.tier.suite, *places)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,21 +87,18 @@ def serve(
         bench=bench,
     )
     Thread(target=_ready, args=(assessed, board), daemon=True).start()
-    try:
-        with kept_up(assessed.store.evidence, control, time.time_ns):
-            uvicorn.run(
-                app,
-                host=host,
-                port=port,
-                ssl_certfile=certificate,
-                ssl_keyfile=key,
-                log_config=None,  # it goes where everything that this process says goes
-                access_log=False,
-                server_header=False,
-                limit_concurrency=200,
-            )
-    finally:
-        control.close()
+    with closing(control), kept_up(assessed.store.evidence, control, time.time_ns):
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            log_config=None,  # it goes where everything that this process says goes
+            access_log=False,
+            server_header=False,
+            limit_concurrency=200,
+        )
 
 
 def _ready(assessed: Assessed, board: Board) -> None:

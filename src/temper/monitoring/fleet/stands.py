@@ -72,14 +72,10 @@ def situation(entry: Entry, known: Known, now: float) -> Situation:
             age=max(now - newest.began, 0.0),
             seconds=known.seconds,
         )
-    if newest is not None and newest.unit:
-        whose: Attempt | Outline | None = newest
-    else:
-        whose = turn
+    whose: Attempt | Outline | None = newest if newest is not None and newest.unit else turn
     if whose is None:
         return found
-    risk = {"unit": whose.unit, "annual": whose.annual, "p90": whose.p90, "rating": whose.rating}
-    return replace(found, assessed=whose.run, **risk)
+    return replace(found, assessed=whose.run, unit=whose.unit, annual=whose.annual, p90=whose.p90, rating=whose.rating)
 
 
 def _drift(window: Window) -> str:

@@ -14,6 +14,7 @@ from temper.cli._control import PLACE, Store, opened, signed_in, when
 
 if TYPE_CHECKING:
     from temper.api.probes import Tried
+    from temper.core.probe import Draft
 
 app = typer.Typer(
     help="Try rows or a conversation by hand: see score, stages, rules and cost; keep them with what you expect.",
@@ -24,37 +25,45 @@ Who = Annotated[str, typer.Option("--as", help="Who it is that does this; their 
 Reason = Annotated[str, typer.Option(help="Why, in a few words.")]
 
 
+Row = Annotated[int | None, typer.Option(help="The held-out row to start from; a row from nothing without it.")]
+From = Annotated[int | None, typer.Option("--from", help="The probe to go on from, by its number.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="column=value; repeat it for more.")]
+Csv = Annotated[
+    Path | None, typer.Option(help="A CSV file of many rows: the model's columns, and row: the held-out row changed.")
+]
+Lines = Annotated[
+    list[int] | None, typer.Option("--line", help="Of --csv: this line alone; repeat it for more. --set changes one.")
+]
+Say = Annotated[
+    list[str] | None, typer.Option(help="Of an assistant: what the user says; repeat it for further turns.")
+]
+Outsider = Annotated[
+    list[str] | None, typer.Option(help="What an outsider wrote, brought by a tool: the first with the first --say.")
+]
+Turn = Annotated[int, typer.Option(help="Of --from: say this turn otherwise and go on from there, not behind the last.")]
+Ask = Annotated[bool, typer.Option("--ask", help="Ask the assistant itself too, not only its guard.")]
+Save = Annotated[bool, typer.Option("--save", help="Keep it; takes --hypothesis and --as.")]
+Hypothesis = Annotated[str, typer.Option(help="What you expect, and why.")]
+Technique = Annotated[str, typer.Option(help="The technique it tries, by its id of ATLAS: AML.T0015.")]
+Assumption = Annotated[list[int] | None, typer.Option(help="The number of an assumption that it challenges.")]
+
+
 @app.callback()
 def tried(
     context: typer.Context,
-    row: Annotated[
-        int | None, typer.Option(help="The held-out row to start from; a row from nothing without it.")
-    ] = None,
-    of: Annotated[int | None, typer.Option("--from", help="The probe to go on from, by its number.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="column=value; repeat it for more.")] = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="A CSV file of many rows: the model's columns, and row: the held-out row changed.")
-    ] = None,
-    line: Annotated[
-        list[int] | None, typer.Option(help="Of --csv: this line alone; repeat it for more, --set changes one.")
-    ] = None,
-    say: Annotated[
-        list[str] | None, typer.Option(help="Of an assistant: what the user says; repeat it for further turns.")
-    ] = None,
-    outsider: Annotated[
-        list[str] | None,
-        typer.Option(help="What an outsider has written, brought by a tool: the first goes with the first --say."),
-    ] = None,
-    turn: Annotated[
-        int, typer.Option(help="Of --from: say this turn otherwise, and go on from there; 0 goes on behind the last.")
-    ] = 0,
-    ask: Annotated[bool, typer.Option("--ask", help="Ask the assistant itself too, not only its guard.")] = False,
-    save: Annotated[bool, typer.Option("--save", help="Keep it; takes --hypothesis and --as.")] = False,
-    hypothesis: Annotated[str, typer.Option(help="What you expect, and why.")] = "",
-    technique: Annotated[str, typer.Option(help="The technique it tries, by its id of ATLAS: AML.T0015.")] = "",
-    assumption: Annotated[
-        list[int] | None, typer.Option(help="The number of an assumption that it challenges.")
-    ] = None,
+    row: Row = None,
+    of: From = None,
+    settings: Settings = None,
+    csv: Csv = None,
+    lines: Lines = None,
+    say: Say = None,
+    outsider: Outsider = None,
+    turn: Turn = 0,
+    ask: Ask = False,
+    save: Save = False,
+    hypothesis: Hypothesis = "",
+    technique: Technique = "",
+    assumption: Assumption = None,
     who: Who = "",
     config: options.Config = Path("temper.yaml"),
     store: Store = PLACE,
@@ -66,44 +75,49 @@ def tried(
         return
     from temper.api import probes
 
-    earlier = None
-    if of is not None:
-        with opened(store) as (control, me, _):
-            earlier = control.probes.seen(of, who or me).probe.draft
+    earlier = None if of is None else _earlier(of, who, store)
     if csv is not None:
-        found = _lines(config, csv, line or [], settings or [], json, trust_pickle)
+        found = _of_file(config, csv, lines or [], settings or [], json, trust_pickle)
     elif say or outsider or turn or (earlier is not None and earlier.subject.text):
         turns = [*zip_longest(say or [], outsider or [], fillvalue="")]
-        found = [probes.said(config, turns, earlier, turn, asked=ask)]
-        _show(found[0], json)
+        found = [_shown(probes.said(config, turns, earlier, turn, asked=ask), json)]
     else:
         subject = None if earlier is None else earlier.subject
-        found = [probes.tried(config, row, subject, settings or [], trust_pickle=trust_pickle)]
-        _show(found[0], json)
+        one = probes.tried(config, row, subject, settings or [], trust_pickle=trust_pickle)
+        found = [_shown(one, json)]
     if save and found:
         drafts = [one.draft(hypothesis, technique, tuple(assumption or ())) for one in found]
-        with opened(store) as (control, _, now):
-            signed_in(control, who, now)
-            kept = control.probes.save_all(f"cli:{secrets.token_hex(8)}", drafts, who, now)
-        numbers = f"probe {kept[0].id} is" if len(kept) == 1 else f"probes {kept[0].id} to {kept[-1].id} are"
-        typer.echo(f"{numbers} saved", err=json)
+        typer.echo(_kept(drafts, who, store), err=json)
 
 
-def _show(found: Tried, json: bool) -> None:
-    """What is seen of one."""
+def _earlier(number: int, who: str, store: str) -> Draft:
+    with opened(store) as (control, me, _):
+        return control.probes.seen(number, who or me).probe.draft
+
+
+def _kept(drafts: list[Draft], who: str, store: str) -> str:
+    with opened(store) as (control, _, now):
+        signed_in(control, who, now)
+        kept = control.probes.save_all(f"cli:{secrets.token_hex(8)}", drafts, who, now)
+    return f"probe {kept[0].id} is saved" if len(kept) == 1 else f"probes {kept[0].id} to {kept[-1].id} are saved"
+
+
+def _shown(found: Tried, json: bool) -> Tried:
+    """One, after it was told."""
     from temper.report._inert import inert
     from temper.report.probe import text
     from temper.store.codec import dump, to_json
 
     if json:
         typer.echo(to_json(dump(found.look)))
-        return
+        return found
     typer.echo(text(found.look, found.subject.origin, found.missing, found.subject.text))
     if found.reply:
         typer.echo(f"  no answer  {inert(found.reply, 400)}")
+    return found
 
 
-def _lines(
+def _of_file(
     config: Path, csv: Path, lines: list[int], settings: list[str], json: bool, trust_pickle: bool
 ) -> list[Tried]:
     """The lines of a CSV file that can be read, of those that were chosen; told as a table, one alone in full."""
@@ -118,9 +132,7 @@ def _lines(
         raise TemperError(f"{csv} has no row on line {absent[0]}", fix="the first line of a file names its columns")
     chosen = [one for one in every if not lines or one.line in lines]
     if len(chosen) == 1:
-        found = probes.of_line(bench, chosen[0], settings)
-        _show(found, json)
-        return [found]
+        return [_shown(probes.of_line(bench, chosen[0], settings), json)]
     if settings:
         raise TemperError("--set changes one row", fix="name it with --line")
     if json:

@@ -71,6 +71,9 @@ def serve(
     document = read(config)
     serving, provider = serving_of(document, config.absolute().parent), provider_of(sign_in_of(document))
     control = Control.open(serving.control)
+    if not isinstance(bench, Spoken) and bench is not None and bench.serving is not None:
+        here_too = bench.serving.control == serving.control
+        bench = bench if here_too else replace(bench, serving=None)  # policies of this store are for another system
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)

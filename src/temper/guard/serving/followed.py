@@ -49,6 +49,16 @@ class Followed:
     _bench: Bench | None = None
     _lock: Lock = field(default_factory=Lock)
 
+    @property
+    def system(self) -> Protected:
+        """The system as its temper.yaml describes it."""
+        return self.own.system
+
+    @property
+    def name(self) -> str:
+        """The name of the system."""
+        return self.own.name
+
     def now(self, control: Control) -> Bench:
         """The bench as it judges now."""
         record = control.policies.record()

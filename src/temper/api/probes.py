@@ -196,7 +196,9 @@ def report(system: Protected, control: Control, by: str, suffix: str, now: float
 
     kind = suffix.removeprefix(".")
     if kind not in KINDS:
-        raise TemperError(f"there is no report of probes as {suffix[:20]!r}", fix=f"end the name in .{', .'.join(KINDS)}")
+        raise TemperError(
+            f"there is no report of probes as {suffix[:20]!r}", fix=f"end the name in .{', .'.join(KINDS)}"
+        )
     if blind := control.probes.unrated(system.name, by):
         raise TemperError(f"{by} has not rated {blind} probes, and the report names everybody", fix="rate them first")
     rated, assumed = control.probes.of(system.name), control.probes.assumptions(system.name)

@@ -40,7 +40,9 @@ Say = Annotated[
 Outsider = Annotated[
     list[str] | None, typer.Option(help="What an outsider wrote, brought by a tool: the first with the first --say.")
 ]
-Turn = Annotated[int, typer.Option(help="Of --from: say this turn otherwise and go on from there, not behind the last.")]
+Turn = Annotated[
+    int, typer.Option(help="Of --from: say this turn otherwise and go on from there, not behind the last.")
+]
 Ask = Annotated[bool, typer.Option("--ask", help="Ask the assistant itself too, not only its guard.")]
 Save = Annotated[bool, typer.Option("--save", help="Keep it; takes --hypothesis and --as.")]
 Hypothesis = Annotated[str, typer.Option(help="What you expect, and why.")]

@@ -136,7 +136,7 @@ def line(job: Job, now: float) -> dict[str, Any]:
         "why": job.order.why,
         "by": job.by,
         "parts": _parts(job.order),
-        "again": bool(job.order.finding or job.order.probe or job.order.depth),
+        "again": bool(job.order.finding or job.order.probe),
         "suite": job.order.suite,
         "state": word,
         "tone": tone,

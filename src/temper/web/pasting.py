@@ -42,7 +42,9 @@ def look(visit: Visit) -> Response:
         if one is None:
             raise Refused(422, "No such line", "Paste the rows again.")
         columns = enumerate(visit.bench.system.schema.names)
-        return workbench.edit(visit, one.start, {f"c{at}": one.given[name] for at, name in columns if name in one.given})
+        return workbench.edit(
+            visit, one.start, {f"c{at}": one.given[name] for at, name in columns if name in one.given}
+        )
     return _page(visit, _shown(raw), lines)
 
 

@@ -163,7 +163,9 @@ def _turn(number: int, turn: Turns, told: Sequence[Told]) -> dict[str, Any]:
     return {
         "number": number,
         "outcome": (outcome.value, workbench.OUTCOMES[outcome]),
-        "said": [(who, WHO[who][:1].upper() + WHO[who][1:], [inert(line) for line in said.split("\n")]) for who, said in turn],
+        "said": [
+            (who, WHO[who][:1].upper() + WHO[who][1:], [inert(line) for line in said.split("\n")]) for who, said in turn
+        ],
         "asked": sum(one.mode != "aside" for one in told),
         "objects": [
             {"stage": one.stage, "level": one.level, "tone": workbench.TONES[Level[one.level]]}

@@ -61,7 +61,9 @@ RESOURCES: tuple[Resource, ...] = (
         OFFSET,
     ),
     _get("/depths/{depth}", Right.READ, "A whole measurement, in the format temper.depth/1.", depths.depth, None),
-    _post("/depths", Right.ORDER, "Order layers to be weighed, once for each key.", depths.order, views.Job, views.Weighed),
+    _post(
+        "/depths", Right.ORDER, "Order layers to be weighed, once for each key.", depths.order, views.Job, views.Weighed
+    ),
     _get(
         "/probes",
         Right.READ,

@@ -69,9 +69,7 @@ def layers(client: Client, why: str, every: float = 5.0) -> int:
         found = client.ask(f"/depths/{job['depth']}")
         print(f"{', '.join(one['name'] for one in found['layers'])}: {job['verdict'].upper()}")
         by = found["known"] or found["fixed"]
-        print(
-            f"  {by['value']:.1%} ({by['low']:.1%} to {by['high']:.1%}, n = {by['n']}) of attacks get through all of them"
-        )
+        print(f"  {by['value']:.1%} ({by['low']:.1%} to {by['high']:.1%}, n = {by['n']}) of attacks get through all")
     return CODES.get(job["verdict"], FAILED)
 
 

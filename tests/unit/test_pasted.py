@@ -1,4 +1,4 @@
-"""Rows brought as CSV: each seen by itself, hostile ones refused in one sentence, chosen ones kept, and no formula out."""
+"""Rows brought as CSV: each seen by itself, hostile ones refused in one sentence, chosen ones kept, no formula out."""
 
 from __future__ import annotations
 

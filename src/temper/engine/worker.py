@@ -59,7 +59,7 @@ class Ended:
         return f"{head}could not finish ({self.code}): {last}\n  {more}"
 
     def _found(self) -> str:
-        """What came of it: of a replay or a probe its last line, of layers what gets through, else the run's verdict."""
+        """What came of it: of a replay or probe its last line, of layers what gets through, else the run's verdict."""
         if self.job.order.finding or self.job.order.probe:
             return inert(str(self.result["text"]).splitlines()[-1], 200)
         if self.job.order.depth is not None:

@@ -28,7 +28,7 @@ def inert(text: object, limit: int = 2_000) -> str:
 
 
 def cell(value: object, limit: int = 32_000) -> str:
-    """The same as a cell of a CSV file: what a spreadsheet would calculate is led by an apostrophe, and a number is not.
+    """The same as a cell of a CSV file: what a spreadsheet would calculate is led by an apostrophe, a number is not.
 
     >>> cell("=1+1"), cell(" @SUM(A1)"), cell("-3.5"), cell(-2.0), cell("-1+cmd"), cell(None)
     ("'=1+1", "' @SUM(A1)", '-3.5', '-2.0', "'-1+cmd", '')

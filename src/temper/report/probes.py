@@ -49,7 +49,7 @@ def render(document: Mapping[str, Any]) -> str:
 
 
 def table(document: Mapping[str, Any], schema: Schema | None = None) -> str:
-    """Its probes as CSV, a line each: what was expected and seen, and the row by its columns, in the words of the Schema
+    """Its probes as CSV, a line each: what was expected and seen, and the row by its columns, in words of the Schema
     where that is known. No cell is a formula.
     """
     columns = list(dict.fromkeys(name for one in document["probes"] for name in one["subject"]["columns"]))

@@ -97,7 +97,8 @@ def _asked() -> list[Array]:
 
 def _scoring(stage: Any, rows: Array, client: str = "shop", at: float = 100.0) -> Scoring:
     """A request; of a stage that comes after the model with a score of each row, which follows from the row."""
-    scores = sealed(np.abs(np.sin(np.nan_to_num(rows, posinf=0.0, neginf=0.0).sum(axis=1)))) if sees_scores(stage) else None
+    finite = np.nan_to_num(rows, posinf=0.0, neginf=0.0)
+    scores = sealed(np.abs(np.sin(finite.sum(axis=1)))) if sees_scores(stage) else None
     return Scoring(rows=rows, client=client, request="r", at=at, deadline=at + 1.0, scores=scores)
 
 

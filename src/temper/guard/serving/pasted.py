@@ -1,4 +1,4 @@
-"""Rows that somebody pastes or brings as CSV, to be tried on a bench: refused in one sentence, or each seen by itself."""
+"""Rows that somebody pastes or brings as CSV, tried on a bench: refused in one sentence, or each seen by itself."""
 
 from __future__ import annotations
 

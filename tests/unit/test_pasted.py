@@ -43,7 +43,7 @@ def test_each_line_is_the_row_that_is_edited_by_hand() -> None:
     assert new.look is not None
     assert (new.look.before, new.look.decided) == (None, "honest")
     assert broken.look is not None
-    assert broken.look.broken == ("amount 9000 is outside [1, 5000]",)
+    assert broken.look.broken[0] == "amount 9000 is outside [1, 5000]"
     assert formula.look is None
     assert formula.wrong == "amount cannot be '=1+1': write a number, or nothing for missing"
 

@@ -140,6 +140,7 @@ def test_rows_are_a_table_in_the_console_and_one_is_picked(world: World) -> None
     ):
         assert text in told, text
     assert 'name="line-2"' in page.text
+    assert f">{GOOD}</textarea>" in page.text, "it can be sent again"
     assert 'name="line-5"' not in page.text
     picked = post(world, edit="2")
     assert f'name="start" value="row {flagged()}"' in picked.text

@@ -177,6 +177,19 @@ def test_a_conversation_goes_on_is_edited_saved_and_gone_on_from(world: World) -
     assert "Turn 2 the guard lets it by" in words(asked)
 
 
+def test_what_somebody_writes_stands_there_as_they_wrote_it_however_long(world: World) -> None:
+    browser = world.browser("ana")
+    page = browser.get("/workbench")
+    for at in range(3):
+        page = browser.post("/workbench", form(page) | {"user": f"{at}" + "word " * 3_000, "on": "1"})
+    assert len(page.hidden("history")) > 45_000
+    text = "first\nsecond </textarea><script>\u202e"
+    page = browser.post("/workbench", form(page) | {"user": text, "hypothesis": "one\ntwo"})
+    assert 'maxlength="20000">first\nsecond &lt;/textarea&gt;&lt;script&gt;\u202e</textarea>' in page.text
+    assert ">one\ntwo</textarea>" in page.text
+    assert "Of turn 4," in words(page)
+
+
 def test_an_answer_that_a_browser_has_made_up_is_one_that_somebody_supposes(world: World) -> None:
     browser = world.browser("ana")
     page = browser.post("/workbench", form(browser.get("/workbench")) | {"user": "hello", "ask": "1"})

@@ -379,6 +379,7 @@ def _style() -> str:
 @cache
 def _pages() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import escape
 
     pages = Environment(
         loader=PackageLoader("temper.web"),
@@ -388,6 +389,7 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.finalize = _harmless
+    pages.filters["exact"] = escape
     return pages
 
 

@@ -159,10 +159,11 @@ def seen(spoken: Spoken, talk: Talk) -> dict[str, Any]:
 
 
 def _turn(number: int, turn: Turns, told: Sequence[Told]) -> dict[str, Any]:
-    outcome = Outcome.LET_BY if worst(told) < Level.REVIEW else Outcome.HELD_BACK
+    held = worst(told) >= Level.REVIEW
+    outcome = Outcome.HELD_BACK if held else Outcome.LET_BY
     return {
         "number": number,
-        "outcome": (outcome.value, workbench.OUTCOMES[outcome]),
+        "outcome": (outcome.value, "pass" if held else "nothing"),
         "said": [
             (who, WHO[who][:1].upper() + WHO[who][1:], [inert(line) for line in said.split("\n")]) for who, said in turn
         ],

@@ -18,8 +18,9 @@ from temper.core.probe import Draft, Hand, Look, Probe, Severity, Standing, Subj
 if TYPE_CHECKING:
     from temper.core.system import Protected
     from temper.engine.probing import Handed
-    from temper.guard.serving.bench import Bench, Posed
+    from temper.guard.serving.bench import Bench
     from temper.guard.serving.pasted import Pasted
+    from temper.guard.serving.posed import Posed
     from temper.store.control import Control
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from temper.core.errors import TemperError
 from temper.core.probe import EMPTY, Look
 from temper.core.schema import Schema
-from temper.guard.serving.bench import Bench, Posed
+from temper.guard.serving.bench import Bench
+from temper.guard.serving.posed import Posed
 
 ROW = "row"
 """The column that may name the held-out row which a line changes; a column of the model of this name is the model's."""

@@ -71,9 +71,6 @@ def serve(
     document = read(config)
     serving, provider = serving_of(document, config.absolute().parent), provider_of(sign_in_of(document))
     control = Control.open(serving.control)
-    if not isinstance(bench, Spoken) and bench is not None and bench.serving is not None:
-        here_too = bench.serving.control == serving.control
-        bench = bench if here_too else replace(bench, serving=None)  # policies of this store are for another system
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)
@@ -88,7 +85,7 @@ def serve(
                 assessed=assessed,
                 provider=provider,
                 board=board,
-                bench=bench,
+                bench=_following(bench, serving.control),
             ),
             host=host,
             port=port,
@@ -108,3 +105,12 @@ def _ready(assessed: Assessed, board: Board) -> None:
     ready(assessed)
     if board.many:
         board.seen(time.time())
+
+
+def _following(bench: Bench | Spoken | None, control: str) -> Bench | Spoken | None:
+    """A bench of another control store follows no policy of this one: those are for another system."""
+    from temper.guard.serving.bench import Bench
+
+    if isinstance(bench, Bench) and bench.serving is not None and bench.serving.control != control:
+        return replace(bench, serving=None)
+    return bench

@@ -13,14 +13,14 @@ from temper.store.depths import depths as kept
 from temper.web import jobs
 from temper.web import probes as pages
 from temper.web.refused import Refused
-from temper.web.rest import views
+from temper.web.rest import measured, views
 from temper.web.rest.resource import some, taken, words
 from temper.web.rest.runs import told
 from temper.web.visit import Visit
 from temper.web.workbench import system_of
 
 
-def depths(visit: Visit) -> tuple[views.Depth, ...]:
+def depths(visit: Visit) -> tuple[measured.Depth, ...]:
     """Measured defences, the newest first."""
     system = words(visit, "system").get("system")
     found = [one for one in kept(visit.assessed.store) if system in (None, one[1].system)]
@@ -37,24 +37,24 @@ def depth(visit: Visit) -> bytes:
 
 def order(visit: Visit) -> views.Job:
     """The job of this order, which may have been there already."""
-    body = taken(visit, views.Weighed)
+    body = taken(visit, measured.Weighed)
     limits = core.Limits(residual=body.through, refused=body.refused)
     return told(jobs.ordered(visit, body.key, body.suite, body.why, depth=limits)[0])
 
 
-def probes(visit: Visit) -> tuple[views.Probe, ...]:
+def probes(visit: Visit) -> tuple[measured.Probe, ...]:
     """What people tried by hand, the newest first."""
     page, system = visit.control.probes.page, system_of(visit)
     return some(visit, lambda limit, offset: map(_probe, page(system, visit.me.name, limit, offset)))
 
 
-def probe(visit: Visit) -> views.Probe:
+def probe(visit: Visit) -> measured.Probe:
     """One of them."""
     return _probe(pages.found_in(visit))
 
 
-def _depth(key: str, one: core.Depth) -> views.Depth:
-    return views.Depth(
+def _depth(key: str, one: core.Depth) -> measured.Depth:
+    return measured.Depth(
         id=key,
         system=one.system,
         at=one.at,
@@ -70,16 +70,16 @@ def _depth(key: str, one: core.Depth) -> views.Depth:
     )
 
 
-def _share(one: core.Share) -> views.Share:
-    return views.Share(value=one.value, low=one.low, high=one.high, n=one.n)
+def _share(one: core.Share) -> measured.Share:
+    return measured.Share(value=one.value, low=one.low, high=one.high, n=one.n)
 
 
-def _probe(seen: Seen) -> views.Probe:
+def _probe(seen: Seen) -> measured.Probe:
     """What its page tells whoever asks: no row as a whole, and no author or rating while they may still rate it."""
     probe, draft = seen.probe, seen.probe.draft
     look = draft.look
     verdicts = (*look.earlier, look.told)
-    return views.Probe(
+    return measured.Probe(
         id=probe.id,
         system=draft.system,
         author=probe.author,
@@ -95,12 +95,12 @@ def _probe(seen: Seen) -> views.Probe:
         decided=look.decided,
         threshold=look.threshold,
         cost=look.cost,
-        changes=tuple(views.Change(column=one.column, before=one.before, after=one.after) for one in look.changes),
+        changes=tuple(measured.Change(column=one.column, before=one.before, after=one.after) for one in look.changes),
         broken=look.broken,
         stages=() if draft.subject.text else tuple(map(_stage, look.told)),
         turns=tuple(
-            views.Turn(
-                said=tuple(views.Words(who=who, text=text) for who, text in turn), stages=tuple(map(_stage, verdict))
+            measured.Turn(
+                said=tuple(measured.Words(who=who, text=text) for who, text in turn), stages=tuple(map(_stage, verdict))
             )
             for turn, verdict in zip(turns_of(draft.subject.text), verdicts, strict=False)
         ),
@@ -108,11 +108,11 @@ def _probe(seen: Seen) -> views.Probe:
         policy=look.policy,
         blind=seen.blind,
         ratings=tuple(
-            views.Rating(person=one.by, severity=one.severity.value, reason=one.reason, at=one.at)
+            measured.Rating(person=one.by, severity=one.severity.value, reason=one.reason, at=one.at)
             for one in seen.ratings
         ),
     )
 
 
-def _stage(one: Told) -> views.Stage:
-    return views.Stage(name=one.stage, mode=one.mode, level=one.level, reason=one.reason)
+def _stage(one: Told) -> measured.Stage:
+    return measured.Stage(name=one.stage, mode=one.mode, level=one.level, reason=one.reason)

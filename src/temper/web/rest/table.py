@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from temper.core.review import Right
-from temper.web.rest import depths, fleet, governance, operations, runs, views
+from temper.web.rest import depths, fleet, governance, measured, operations, runs, views
 from temper.web.rest.openapi import document
 from temper.web.rest.resource import LIMIT, OFFSET, Resource
 from temper.web.visit import Screen, Visit
@@ -55,25 +55,30 @@ RESOURCES: tuple[Resource, ...] = (
         Right.READ,
         "What the layers of a guard were measured to be worth, the newest first.",
         depths.depths,
-        tuple[views.Depth, ...],
+        tuple[measured.Depth, ...],
         _FILTERS[0],
         LIMIT,
         OFFSET,
     ),
     _get("/depths/{depth}", Right.READ, "A whole measurement, in the format temper.depth/1.", depths.depth, None),
     _post(
-        "/depths", Right.ORDER, "Order layers to be weighed, once for each key.", depths.order, views.Job, views.Weighed
+        "/depths",
+        Right.ORDER,
+        "Order layers to be weighed, once for each key.",
+        depths.order,
+        views.Job,
+        measured.Weighed,
     ),
     _get(
         "/probes",
         Right.READ,
         "What people tried by hand, the newest first.",
         depths.probes,
-        tuple[views.Probe, ...],
+        tuple[measured.Probe, ...],
         LIMIT,
         OFFSET,
     ),
-    _get("/probes/{id:int}", Right.READ, "One of them.", depths.probe, views.Probe),
+    _get("/probes/{id:int}", Right.READ, "One of them.", depths.probe, measured.Probe),
     _get(
         "/approvals",
         Right.READ,

@@ -141,10 +141,10 @@ class Store:
         for row in self._every("SELECT rowid, key, name, document, arrays FROM tasks"):
             yield row["key"], row["name"], said.of_task(row["document"], row["arrays"])
 
-    def documents_of(self, name: str) -> list[dict[str, Any]]:
-        """What every finished task of this name found, the first kept first."""
-        rows = self._all("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", name)
-        return [from_json(row["document"]) for row in rows]
+    def documents_of(self, name: str) -> dict[str, dict[str, Any]]:
+        """What every finished task of this name found, by its key, the first kept first."""
+        rows = self._all("SELECT key, document FROM tasks WHERE name = ? ORDER BY rowid", name)
+        return {row["key"]: from_json(row["document"]) for row in rows}
 
     # -- runs -------------------------------------------------------------------------------------------------------
 

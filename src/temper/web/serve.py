@@ -84,7 +84,7 @@ def serve(
         assessed=assessed,
         provider=provider,
         board=board,
-        bench=bench,
+        bench=_following(bench, serving.control),
     )
     Thread(target=_ready, args=(assessed, board), daemon=True).start()
     with closing(control), kept_up(assessed.store.evidence, control, time.time_ns):
@@ -106,3 +106,12 @@ def _ready(assessed: Assessed, board: Board) -> None:
     ready(assessed)
     if board.many:
         board.seen(time.time())
+
+
+def _following(bench: Bench | Spoken | None, control: str) -> Bench | Spoken | None:
+    """A bench of another control store follows no policy of this one: those are for another system."""
+    from temper.guard.serving.bench import Bench
+
+    if isinstance(bench, Bench) and bench.serving is not None and bench.serving.control != control:
+        return replace(bench, serving=None)
+    return bench

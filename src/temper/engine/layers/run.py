@@ -23,11 +23,11 @@ from temper.engine.layers.attempting import Attackers, attacks_of
 from temper.engine.layers.choose import Prices
 from temper.engine.layers.honest import honest, seconds
 from temper.engine.layers.panel import OF_A_CLIENT, Panel
-from temper.engine.layers.stopped import FORMAT, TASK
 from temper.engine.layers.weigh import Terms, weighed
 from temper.store.attacks import attacks_digest
 from temper.store.codec import unwrap, wrap
 from temper.store.database import Store
+from temper.store.depths import FORMAT, TASK
 
 Rows = np.ndarray[Any, Any]
 EFFORTS = {"quick": (40, 500), "standard": (120, 2_000), "deep": (400, 10_000)}

@@ -91,7 +91,9 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """An order and what became of it: `state` is waiting, running, done or failed; `verdict` that of the `run`."""
+    """An order and what became of it: `state` is waiting, running, done or failed; `verdict` that of the `run`, or of
+    the `depth` where layers were weighed.
+    """
 
     id: int
     key: str
@@ -104,6 +106,7 @@ class Job:
     attempts: int
     code: int | None
     run: str
+    depth: str
     verdict: str
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,16 +79,16 @@ def _share(ends: tuple[float, float, float], n: int) -> Share:
     return Share(value=value, low=low, high=high, n=n)
 
 
-def failing(games: Games, sets: tuple[Standing, ...], left: Iterable[int], limits: Limits) -> tuple[Failing, ...]:
+def failing(games: Games, sets: tuple[Standing, ...], left: int, limits: Limits) -> tuple[Failing, ...]:
     """The smallest sets of layers whose failure at once lets more through than the limit: for certain (FAIL), or so
-    that it cannot be excluded (INCONCLUSIVE). The empty set says that nothing has to fail for it. `left` are the sets
-    that stand when something has failed; those that lack one or two layers are always among them.
+    that it cannot be excluded (INCONCLUSIVE). The empty set says that nothing has to fail for it. Where not every set
+    was looked at, all that lack one or two layers were, and what is `left` where more have to fail.
     """
-    whole, kept = games.whole, set(left)
+    whole = games.whole
     said = {
         whole - int(mask): one.residual.against(limits.residual)
         for mask, one in zip(games.sets, sets, strict=True)
-        if games.orders is None or mask in kept or (whole - int(mask)).bit_count() <= 2
+        if games.orders is None or mask == left or (whole - int(mask)).bit_count() <= 2
     }
     sure = least(np.array([gone for gone, one in said.items() if one is Verdict.FAIL], dtype=int))
     may = least(np.array([gone for gone, one in said.items() if one is not Verdict.PASS], dtype=int))

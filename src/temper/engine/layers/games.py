@@ -19,6 +19,8 @@ from temper.kernels.rate import clopper_pearson
 
 Rows = np.ndarray[Any, Any]
 Progress = Callable[[int, int], None]
+SETS = 1_000
+"""How many sets along orders are looked at, about, where layers are too many for every one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,7 +164,7 @@ def sampling(layers: int, rng: np.random.Generator) -> Rows | None:
     """Orders for so many layers, some thousand sets in all; None where every set can be looked at."""
     from temper.kernels.coalitions import orders
 
-    return None if layers <= MOST else orders(layers, rng, max(10, 500 // (layers - 1)))
+    return None if layers <= MOST else orders(layers, rng, max(10, SETS // (2 * layers - 2)))
 
 
 def number(layers: tuple[str, ...], some: Iterable[str]) -> int:

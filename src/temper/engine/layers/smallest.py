@@ -63,17 +63,20 @@ def fewer_and_fewer(passed: Callable[[int], float], whole: int, cost: Cost, limi
         yield mask
 
 
-def most_missed(asked: Asked, limits: Limits) -> Iterator[int]:
-    """Fewer and fewer layers, what is missed most going first, down to the first set that is not seen to keep the
-    limit.
+def most_missed(asked: Asked, limits: Limits) -> int:
+    """The layers that are left where some fail of which none can be spared: what is missed most goes first, down to the
+    first set that is not seen to keep the limit; then as much is put back as changes nothing of that.
     """
+
+    def kept(mask: int) -> bool:
+        return share(asked.through(mask), limits.confidence).against(limits.residual) is Verdict.PASS
+
     mask = asked.whole
-    while True:
-        yield mask
-        kept = share(asked.through(mask), limits.confidence).against(limits.residual)
-        if not mask or kept is not Verdict.PASS:
-            return
+    while mask and kept(mask):
         mask = max(_without(mask), key=lambda one: float(asked.through(one).mean()))
+    for bit in _bits(asked.whole - mask):
+        mask += 0 if kept(mask + bit) else bit
+    return mask
 
 
 def together(*verdicts: Verdict) -> Verdict:

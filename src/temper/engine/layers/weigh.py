@@ -53,7 +53,7 @@ def weighed(
     asked = Asked(attacks=attacks, against=against, orders=orders, progress=progress)
     costs = Costs(honest=honest, limits=limits, seconds=terms.seconds, prices=terms.prices)
     smallest = chosen(asked, costs)
-    gone = list(most_missed(asked, limits))
+    left = most_missed(asked, limits)
     both = asked.games()
     sets = standings(both, costs, rng.child("sets").generator())
     layers, error = _layers(both, honest, terms, rng)
@@ -74,7 +74,7 @@ def weighed(
         verdict=_verdict(sets[-1].residual, sets[-1].refused, erring, limits),
         pairs=_pairs(attacks, rng),
         sets=sets,
-        failing=failing(both, sets, gone, limits),
+        failing=failing(both, sets, left, limits),
         chosen=smallest,
         flows=tuple(_flow(name, one) for name, one in traffic if one is not None and len(one.worth)),
         stopped=stopped,
@@ -148,7 +148,8 @@ def _worths(both: Games, passed: Rows | None, terms: Terms, rng: Draws) -> tuple
         drawn = rng.child("actors").generator(step)
         ends = over_actors(values, (harm, 1.0), drawn, confidence=terms.limits.confidence, simultaneous=True)
         wide = 2.0 * errors * (step == 2)
-        parts = zip(values.mean(axis=0), ends[0] - wide, ends[1] + wide, strict=True)
+        low, high = (ends[0] - wide).clip(harm, 1.0), (ends[1] + wide).clip(harm, 1.0)
+        parts = zip(values.mean(axis=0), low, high, strict=True)
         told.append([Share(value=float(v), low=float(a), high=float(b), n=len(values)) for v, a, b in parts])
     worths = [Worth(alone=alone, margin=margin, part=part) for alone, margin, part in zip(*told, strict=True)]
     return worths, float(errors.max())

@@ -78,8 +78,9 @@ def test_each_set_is_asked_about_once_and_not_every_one(many):
 
 def test_what_fails_at_once_and_the_smallest_set_among_many(many):
     _, found, _ = many
-    sure = [one.layers for one in found.failing if one.verdict is Verdict.FAIL]
-    assert sorted(sure) == [("layer 12",), ("layer 5",)]
+    named = {one.layers: one.verdict for one in found.failing}
+    assert set(named) == {("layer 5",), ("layer 12",)}
+    assert named["layer 5",] is Verdict.FAIL
     assert found.chosen.layers == ("layer 5", "layer 12")
     assert found.chosen.verdict is Verdict.PASS
 

@@ -152,9 +152,7 @@ class Asked:
         return np.maximum(fixed, found)
 
 
-def games(
-    attacks: Attempts, against: Against | None, orders: Rows | None = None
-) -> tuple[Games, Attempts | None]:
+def games(attacks: Attempts, against: Against | None, orders: Rows | None = None) -> tuple[Games, Attempts | None]:
     """What gets through every set of layers, or those that grow in these orders; and what whoever knows them sends."""
     asked = Asked(attacks=attacks, against=against, orders=orders)
     return asked.games(), asked.sent

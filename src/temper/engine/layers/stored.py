@@ -39,7 +39,10 @@ def _sent(attackers: Attackers, store: Store, finding: Finding, confidence: floa
     if part is None or "x_adv" not in part.evidence:
         return
     broken = part.evidence["verdicts"] == "broken"
-    rows, at = np.asarray(part.evidence["x_adv"][broken], dtype=np.float64), data.positions(part.evidence["ids"][broken])
+    rows, at = (
+        np.asarray(part.evidence["x_adv"][broken], dtype=np.float64),
+        data.positions(part.evidence["ids"][broken]),
+    )
     kept = (at >= 0) & (np.asarray(data.y)[at] == 1)
     if not kept.any() or rows.shape[1:] != data.x.shape[1:]:
         return

@@ -166,7 +166,9 @@ def desk(options: Options) -> Mapping[str, float]:
     if not all(0.0 <= one <= 1.0 for one in shares) or min(given.values(), default=0.0) < 0.0:
         raise ConfigError("guard.people has a share that is none", fix="misses and wrongs lie between 0 and 1")
     if ("cases" in given) != ("requests" in given):
-        raise ConfigError("guard.people has no load", fix="write both, cases and requests, or neither: each is by the day")
+        raise ConfigError(
+            "guard.people has no load", fix="write both, cases and requests, or neither: each is by the day"
+        )
     return given
 
 

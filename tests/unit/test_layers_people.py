@@ -1,4 +1,4 @@
-"""People among the layers: what they miss, refuse and come too late for; measured, written down or taken for granted."""
+"""People among the layers: what they miss, refuse and come too late for; measured, written or assumed."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ class Attempts:
     def of(self, chosen: Array) -> Attempts:
         """Only the attempts that this mask (n,) names."""
         names = ("stops", "worth", "actor", "honest", "asks", "looked")
-        rows = {name: None if (kept := getattr(self, name)) is None else kept[chosen] for name in names}
+        rows: dict[str, Any] = {}
+        for name in names:
+            rows[name] = None if (kept := getattr(self, name)) is None else kept[chosen]
         return replace(self, **rows)
 
 

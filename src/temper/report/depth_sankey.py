@@ -29,7 +29,8 @@ def sankey(depth: Depth, flow: Flow, *, harmless: bool) -> Chart:
     title = f"<title>{escape('; '.join(_said(depth, flow)))}</title>"
     return Chart(
         title=f"{flow.name[:1].upper()}{flow.name[1:]}: {_told(flow.through)} get through",
-        caption=f"{of} n = {flow.n:,}. Of several layers that would stop a request the first one does.{_left_out(depth)}",
+        caption=f"{of} n = {flow.n:,}. Of several layers that would stop a request the first one does."
+        f"{_left_out(depth)}",
         svg=f"{head}{title}{''.join(_parts(depth, flow, harmless=harmless))}</svg>",
     )
 

@@ -45,7 +45,7 @@ class Attackers:
     _tried: list[tuple[frozenset[str], frozenset[str], Attempts]] = field(default_factory=list, init=False, repr=False)
 
     def holding(self, accounts: int) -> Attackers:
-        """The same actors with so many accounts each; what they found against the bare model they need not find again."""
+        """The same actors with so many accounts each; what they found against the bare model they know."""
         other = replace(self, accounts=accounts, queries=0)
         other._bare = self._found()
         return other

@@ -15,8 +15,8 @@ Rows = np.ndarray[Any, Any]
 
 
 class Client:
-    """Requests of one row each, dealt in turn to so many accounts, each of which the layers know by itself. What a layer
-    hands on goes through as it is where no people stand (`standing`, all layers unless told otherwise).
+    """Requests of one row each, dealt in turn to so many accounts, each of which the layers know by itself. What they
+    hand on goes through as it is where no people stand (`standing`, all layers unless told otherwise).
     """
 
     def __init__(self, *, panel: Panel, name: str, standing: Collection[str] | None = None, accounts: int = 1) -> None:

@@ -19,7 +19,7 @@ from temper.kernels.rate import clopper_pearson
 
 Rows = np.ndarray[Any, Any]
 Progress = Callable[[int, int], None]
-SETS = 1_000
+SETS = 2_000
 """How many sets along orders are looked at, about, where layers are too many for every one."""
 
 

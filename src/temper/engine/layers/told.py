@@ -10,10 +10,10 @@ import numpy as np
 
 from temper.core.data import Array
 from temper.core.errors import Unsupported
+from temper.core.layers import MODEL
 from temper.core.stage import Level
 from temper.core.target import Access, TreeTarget
 from temper.core.trees import TreeEnsemble
-from temper.core.layers import MODEL
 from temper.engine.layers.client import Client
 from temper.engine.layers.panel import Heard
 from temper.targets._wrapper import Wrapper

@@ -182,11 +182,13 @@ def _beside(depth: Depth) -> Iterator[RenderableType]:
         for many, value, between in spread(depth):
             table.add_row(many, _cell(value, between))
         yield table
+        yield ""
     if depth.replayed:
         table = grid("Rows", "Get through", "Layers object to", first=f"Rows of run {inert(depth.run, 12)}")
         for name, many, value, between, objects in replayed(depth):
             table.add_row(name, many, _cell(value, between), styled(objects, "dim"))
         yield table
+        yield ""
 
 
 def _listed(title: str, lines: list[str], style: str = "") -> Iterator[RenderableType]:

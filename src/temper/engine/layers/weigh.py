@@ -56,7 +56,7 @@ def weighed(
     left = most_missed(asked, limits)
     both = asked.games()
     sets = standings(both, costs, rng.child("sets").generator())
-    layers, error = _layers(both, honest, terms, rng)
+    layers, error = _layers(both, (attacks, honest), terms, rng)
     bare = both.mask([MODEL])
     stopped, tried = _stopped(both, bare) if bare and both.known is not None else (0, 0)
     erring = tuple(_erring(asked, terms))
@@ -106,9 +106,13 @@ def _erring(asked: Asked, terms: Terms) -> Iterator[Erring]:
         yield Erring(misses=misses, through=share(passed, terms.limits.confidence))
 
 
-def _layers(both: Games, honest: Attempts, terms: Terms, rng: Draws) -> tuple[tuple[Layer, ...], float]:
+def _layers(
+    both: Games, attempts: tuple[Attempts, Attempts], terms: Terms, rng: Draws
+) -> tuple[tuple[Layer, ...], float]:
     """Every layer, and the largest standard error that sampling leaves in one's part of what the stronger try."""
-    fixed, known = (_worths(both, one, terms, rng) for one in (both.fixed, both.known))
+    attacks, honest = attempts
+    fixed = _worths(both, both.fixed, _least(attacks, terms.desk), terms, rng)
+    known = _worths(both, both.known, np.zeros(len(both.layers)), terms, rng)
     told = []
     for at, name in enumerate(both.layers):
         refused, asked = _minds(honest, name, terms.limits.confidence)
@@ -135,20 +139,30 @@ def _minds(honest: Attempts, name: str, confidence: float) -> tuple[Share, Share
     return burden(replace(honest, stops=np.zeros_like(honest.stops)), honest.layers, confidence)
 
 
-def _worths(both: Games, passed: Rows | None, terms: Terms, rng: Draws) -> tuple[list[Worth], float]:
-    """The three figures of every layer; the intervals of one figure hold for all layers together, and those of parts
-    that were sampled are wider by two standard errors on both sides.
+def _least(attacks: Attempts, desk: Desk | None) -> Rows:
+    """The least that each layer can be worth to attempts that are made once (layers,): where people miss some, a layer
+    that hands them what the model would have stopped does harm.
+    """
+    if desk is None or attacks.asks is None:
+        return np.zeros(len(attacks.layers))
+    hands = attacks.asks.any(axis=0) | (np.array(attacks.layers) == PEOPLE)
+    return np.where(hands, -desk.through(desk.misses.value), 0.0)
+
+
+def _worths(both: Games, passed: Rows | None, least: Rows, terms: Terms, rng: Draws) -> tuple[list[Worth], float]:
+    """The three figures of every layer, no less than `least`; the intervals of one figure hold for all layers together,
+    and those of parts that were sampled are wider by two standard errors on both sides.
     """
     if passed is None:
         return [], 0.0
     figures, errors = both.figures(passed)
-    harm = 0.0 if terms.desk is None else -terms.desk.through(terms.desk.misses.value)
     told = []
-    for step, values in enumerate(np.split(figures.clip(harm, 1.0), 3, axis=1)):  # rounding goes below nothing
+    for step, kind in enumerate(np.split(figures, 3, axis=1)):
+        values = kind.clip(least, 1.0)  # rounding goes below nothing
         drawn = rng.child("actors").generator(step)
-        ends = over_actors(values, (harm, 1.0), drawn, confidence=terms.limits.confidence, simultaneous=True)
+        ends = over_actors(values, (least, 1.0), drawn, confidence=terms.limits.confidence, simultaneous=True)
         wide = 2.0 * errors * (step == 2)
-        low, high = (ends[0] - wide).clip(harm, 1.0), (ends[1] + wide).clip(harm, 1.0)
+        low, high = (ends[0] - wide).clip(least, 1.0), (ends[1] + wide).clip(least, 1.0)
         parts = zip(values.mean(axis=0), low, high, strict=True)
         told.append([Share(value=float(v), low=float(a), high=float(b), n=len(values)) for v, a, b in parts])
     worths = [Worth(alone=alone, margin=margin, part=part) for alone, margin, part in zip(*told, strict=True)]

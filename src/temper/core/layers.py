@@ -22,7 +22,8 @@ class Attempts:
     attempt that is `honest` (n,), what it costs that it is refused. `actor` (n,) numbers who is behind it: attempts of
     one actor fail and succeed together, so intervals draw actors, not attempts. `asks` (n, layers) says which layers
     hand it to a person rather than refuse it (None: none does): that stops an attempt that harms, and delays an honest
-    one. `adaptive`: the actors knew the layers that stood there and had asked them.
+    one. `adaptive`: the actors knew the layers that stood there and had asked them. `exclusive`: what was tried one way
+    cannot be tried another way as well, so whoever has several ways has to choose one before he knows how it goes.
 
     >>> two = Attempts(
     ...     layers=("quota", "anomaly"),
@@ -41,6 +42,7 @@ class Attempts:
     actor: Array
     honest: Array
     adaptive: bool = False
+    exclusive: bool = False
     asks: Array | None = None
 
     def __post_init__(self) -> None:

@@ -122,9 +122,9 @@ def _along(worth: Callable[[int], float], order: Floats) -> Floats:
     return found
 
 
-def upward(passed: Floats) -> Floats:
+def upward(passed: Floats, *, together: bool = False) -> Floats:
     """What gets through every set (actors, 2**layers), given that whoever gets through more layers gets through fewer:
-    the most that was seen of any set around it.
+    the most that was seen of any set around it, by each actor, or by all `together`, who choose one set for all.
 
     >>> upward(np.array([[1.0, 0.2, 0.5, 0.4]]))
     array([[1. , 0.4, 0.5, 0.4]])
@@ -133,7 +133,9 @@ def upward(passed: Floats) -> Floats:
     many, sets = found.shape
     for bit in range(sets.bit_length() - 1):
         halves = found.reshape(many, -1, 2, 1 << bit)
-        np.maximum(halves[:, :, 0], halves[:, :, 1], out=halves[:, :, 0])
+        fewer, more = halves[:, :, 0], halves[:, :, 1]
+        gains = (more - fewer).mean(axis=0) > 0 if together else more > fewer
+        np.copyto(fewer, more, where=gains)
     return found
 
 

@@ -51,7 +51,7 @@ def standings(
     low, high = over_actors(games.stronger, (0.0, 1.0), rng, confidence=limits.confidence)
     means = games.stronger.mean(axis=0)
     through = [_share(one, len(games.stronger)) for one in zip(means, low, high, strict=True)]
-    through[-1] = share(games.stronger[:, -1], limits.confidence)
+    through[-1] = games.residual(limits.confidence)
     found = []
     for mask, residual in enumerate(through):
         names = games.names(mask)

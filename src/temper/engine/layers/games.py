@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from temper.core.depth import Share
 from temper.core.errors import TemperError
 from temper.core.layers import Against, Attempts
+from temper.kernels.best_way import best_way
 from temper.kernels.clustered import bounded_mean
 from temper.kernels.coalitions import MOST, covered, upward
 from temper.kernels.rate import clopper_pearson
@@ -22,12 +23,14 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Games:
     """Shares of what each actor tried that get through every set of layers (actors, sets), by the number of the set:
-    `fixed` of attempts that were made once, `known` of those made anew against each set, None where nobody makes them.
+    `fixed` of attempts that were made once, `known` by who may do both, None where nobody makes any anew. `ways` are
+    the shares (actors,) through all layers of either, where whoever does one cannot do the other; () where he can.
     """
 
     layers: tuple[str, ...]
     fixed: Rows
     known: Rows | None
+    ways: tuple[Rows, ...] = ()
 
     @property
     def stronger(self) -> Rows:
@@ -38,6 +41,10 @@ class Games:
     def whole(self) -> int:
         """The set of all layers."""
         return int(2 ** len(self.layers) - 1)
+
+    def residual(self, confidence: float) -> Share:
+        """What gets through all layers by whoever is stronger."""
+        return largest(self.ways, confidence) if self.ways else share(self.stronger[:, -1], confidence)
 
     def mask(self, layers: Collection[str]) -> int:
         """The number of a set of layers."""
@@ -54,7 +61,9 @@ def games(
     """Both games, and what whoever knows all layers sends them: of each actor what gets further.
 
     Whoever knows the layers may also send what others found, and whoever gets through more layers gets through fewer:
-    so an adaptive figure is never below the other one, and no set lets less through than one around it.
+    so an adaptive figure is never below the other one, and no set lets less through than one around it. Each actor does
+    both and has the better of it; of `exclusive` attempts all of them go the way that gets further on average, since
+    nobody knows which one will be lucky for him.
     """
     if len(attacks.layers) > MOST:
         raise TemperError(f"{len(attacks.layers)} layers have too many sets", fix=f"put some together: {MOST} at most")
@@ -66,17 +75,19 @@ def games(
     empty = Games(layers=attacks.layers, fixed=fixed, known=None)
     if against is None:
         return empty, None
-    passed, whole = np.array(fixed), attacks
+    passed, whole, ways = np.array(fixed), attacks, ()
     for done, mask in enumerate(range(empty.whole, 0, -1)):
         anew = against(frozenset(empty.names(mask)))
-        through = _through(anew, empty.names(mask), actors)
+        through, once = _through(anew, empty.names(mask), actors), passed[:, mask]
+        better = np.full(len(actors), through.mean() >= once.mean()) if attacks.exclusive else through >= once
         if mask == empty.whole:
-            better = actors[through >= passed[:, mask]]
-            mine, theirs = (np.isin(one.actor, better) for one in (anew, attacks))
+            mine, theirs = (np.isin(one.actor, actors[better]) for one in (anew, attacks))
             whole = anew.of(mine).beside(attacks.of(~theirs))
-        passed[:, mask] = np.maximum(passed[:, mask], through)
+            ways = (fixed[:, mask], through) if attacks.exclusive else ()
+        passed[:, mask] = np.where(better, through, once)
         progress(done + 1, empty.whole)
-    return Games(layers=attacks.layers, fixed=fixed, known=upward(passed)), whole
+    known = upward(passed, together=attacks.exclusive)
+    return Games(layers=attacks.layers, fixed=fixed, known=known, ways=ways), whole
 
 
 def _through(anew: Attempts, standing: tuple[str, ...], actors: Rows) -> Rows:
@@ -92,6 +103,12 @@ def share(values: Rows, confidence: float) -> Share:
     """The mean over actors with an interval that holds for as few as there are, and is never a point."""
     value, low, high = bounded_mean(values.clip(0.0, 1.0), confidence, "gate")
     return Share(value=value, low=low, high=high, n=len(values))
+
+
+def largest(ways: Sequence[Rows], confidence: float) -> Share:
+    """The mean over actors of the way that gets furthest, with an interval that holds although it was chosen."""
+    best, value, low, high = best_way([way.clip(0.0, 1.0) for way in ways], confidence)
+    return Share(value=value, low=low, high=high, n=len(ways[best]))
 
 
 def burden(honest: Attempts, standing: Collection[str], confidence: float) -> tuple[Share, Share]:

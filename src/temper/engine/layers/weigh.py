@@ -49,13 +49,13 @@ def weighed(
     sets = standings(both, honest, limits, terms.seconds, terms.prices, rng.child("sets").generator())
     last = sets[-1]
     bare = both.mask([MODEL])
-    stopped, tried = _stopped(both, bare) if bare and both.known is not None else (0, 0)
+    stopped, tried = _stopped(both, bare) if bare and both.known is not None and not both.ways else (0, 0)
     traffic = ((FIXED, attacks), (KNOWN, anew), (HONEST, honest))
     return Depth(
         system="",
         layers=tuple(_layers(both, honest, terms, rng)),
         fixed=share(both.fixed[:, -1], limits.confidence),
-        known=None if both.known is None else share(both.known[:, -1], limits.confidence),
+        known=None if both.known is None else both.residual(limits.confidence),
         bare=sets[bare].residual if bare else None,
         unattended=sets[both.mask(_unasking(attacks))].residual,
         refused=last.refused,

@@ -54,9 +54,7 @@ def by_construction(ground: Ground, seed: int, gap: float, times: int = 1) -> To
     both, _ = games(tried.of(~tried.honest), None)
     said = (1.0 - both.fixed).mean(axis=0) @ shapley_of(len(layers))
     right = (np.argsort(said) == np.argsort(parts(caught))).all()
-    one = share(both.fixed[:, -1], CONFIDENCE)
-    return {
-        **{"value": one.value, "low": one.low, "high": one.high, "actors": one.n},
+    return _told(share(both.fixed[:, -1], CONFIDENCE)) | {
         "truth": float(1.0 - truth(caught)[-1]),
         "right": bool(right),
         "first": bool(np.argmax(said) == np.argmax(parts(caught))),
@@ -64,19 +62,19 @@ def by_construction(ground: Ground, seed: int, gap: float, times: int = 1) -> To
 
 
 def before_the_bank(ground: Ground, seed: int) -> Told:
-    """A campaign before the bank's layers: by who does not learn, and by who does, told what these layers do. Shares of
-    either's attackers, those of the same attackers in the second world, and by the simulator's own count what gets
-    through and what is taken.
+    """A campaign before the bank's layers: by who does not learn, and by who does, told what these layers do; and by
+    the simulator's own count what gets through and what is taken.
     """
     layers = ground.guard
     tried = [ground.attempts(seed, layers, tuple(layers), adaptive=adaptive) for adaptive in (False, True)]
     once, anew = (one.of(~one.honest) for one in tried)
     both, _ = games(once, lambda standing: anew)
-    shares = {"once": both.ways[0], "anew": games(anew, None)[0].fixed[:, -1], "same": both.ways[1]}
-    return {
-        **{name: list(map(float, values)) for name, values in shares.items()},
-        "counts": [passing(one, one.layers) for one in tried],
-    }
+    told = estimates(both.fixed[:, -1], games(anew, None)[0].fixed[:, -1], both.ways[1])
+    return {name: _told(one) for name, one in told.items()} | {"counts": [passing(one, one.layers) for one in tried]}
+
+
+def _told(one: Share) -> Told:
+    return {"value": one.value, "low": one.low, "high": one.high, "actors": one.n}
 
 
 PARTS: dict[str, Callable[[Ground, int], Told]] = {
@@ -95,12 +93,13 @@ def crossed(once: Floats, same: Floats) -> Floats:
     return np.asarray(ways[np.arange(len(ways)), means.argmax(axis=1)[halves]])
 
 
-def estimates(told: Told) -> dict[str, Share]:
-    """What is told of who gets through, by each way of telling it."""
-    once, anew, same = (np.array(told[name]).clip(0.0, 1.0) for name in ("once", "anew", "same"))
+def estimates(once: Floats, anew: Floats, same: Floats) -> dict[str, Share]:
+    """What is told of who gets through, by each way of telling it: of shares without learning, with it, and with it of
+    those who were there without.
+    """
     by_actor = {"fixed": once, "anew": anew, "crossed": crossed(once, same), "each": np.maximum(once, same)}
-    chosen = {"best": largest((once, anew), CONFIDENCE), "weighed": largest((once, same), CONFIDENCE)}
-    return chosen | {name: share(values, CONFIDENCE) for name, values in by_actor.items()}
+    told = {name: share(values, CONFIDENCE) for name, values in by_actor.items()}
+    return told | {"best": largest((once, anew), CONFIDENCE), "weighed": largest((once, same), CONFIDENCE)}
 
 
 ESTIMATES = {
@@ -186,7 +185,10 @@ def bank_tables(ground: Ground, some: list[Told]) -> None:
     """Coverage of what is told of who gets through, and whether who learns ever succeeds less."""
     if len(some) < 3:
         return
-    counts, told = np.array([one["counts"] for one in some]), [estimates(one) for one in some]
+    counts, told = (
+        np.array([one["counts"] for one in some]),
+        [{key: _share(one[key]) for key in ESTIMATES.values()} for one in some],
+    )
     (value, error), rows = of_others(counts[:, :, 0]), []
     better = np.arange(len(some)), value.argmax(axis=1)
     true = {"fixed": (value[:, 0], error[:, 0]), "anew": (value[:, 1], error[:, 1])}

@@ -23,7 +23,7 @@ def best_way(ways: Sequence[Any], confidence: float = 0.95) -> tuple[int, float,
 
     >>> best, value, low, high = best_way([[0.0] * 20, [1.0, 0.0] * 10])
     >>> best, value, round(low, 3), round(high, 3)
-    (1, 0.5, 0.254, 0.728)
+    (1, 0.5, 0.246, 0.728)
     """
     if not ways or not all(len(way) for way in ways):
         raise TemperError(f"{len(ways)} ways, of which some were gone by nobody, have no best", fix="try each of them")

@@ -99,18 +99,17 @@ def estimates(once: Floats, anew: Floats, same: Floats) -> dict[str, Share]:
     """
     by_actor = {"fixed": once, "anew": anew, "crossed": crossed(once, same), "each": np.maximum(once, same)}
     told = {name: share(values, CONFIDENCE) for name, values in by_actor.items()}
-    return told | {"best": largest((once, anew), CONFIDENCE), "weighed": largest((once, same), CONFIDENCE)}
+    return told | {"best": largest((once, anew), CONFIDENCE)}
 
 
 ESTIMATES = {
     "who does not learn": "fixed",
     "who learns, by itself": "anew",
     "the better way, chosen beforehand": "best",
-    "the same, of those who were there both times, as `weighed` tells": "weighed",
     "the way chosen by a half, by the other half": "crossed",
     "the larger for each attacker (what was told before)": "each",
 }
-GATED = ("fixed", "anew", "best", "weighed")
+GATED = ("fixed", "anew", "best")
 """What is told anywhere and so has to hold; the others are printed to be compared."""
 
 # -- what is printed --------------------------------------------------------------------------------------------------

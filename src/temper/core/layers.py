@@ -24,7 +24,8 @@ class Attempts:
     attempt that is `honest` (n,), what it costs that it is refused. `actor` (n,) numbers who is behind it: attempts of
     one actor fail and succeed together, so intervals draw actors, not attempts. `asks` (n, layers) says which layers
     hand it to a person rather than refuse it (None: none does): that stops an attempt that harms, and delays an honest
-    one. `adaptive`: the actors knew the layers that stood there and had asked them.
+    one. `adaptive`: the actors knew the layers that stood there and had asked them. `exclusive`: what was tried one way
+    cannot be tried another way as well, so whoever has several ways has to choose one before he knows how it goes.
 
     Where people are a layer of their own (`PEOPLE`, before `MODEL`, which decides nothing that they are asked), `stops`
     are refusals alone, and `looked` (n,) says which part of an attempt people stop where it is handed to them: they may
@@ -47,6 +48,7 @@ class Attempts:
     actor: Array
     honest: Array
     adaptive: bool = False
+    exclusive: bool = False
     asks: Array | None = None
     looked: Array | None = None
 

@@ -112,14 +112,19 @@ def sampled(worths: Floats, sets: Floats, orders: Floats) -> tuple[Floats, Float
     return total / (2 * rounds), pairs.std(axis=0, ddof=1) / np.sqrt(rounds)
 
 
-def upward(passed: Floats, sets: Floats) -> Floats:
+def upward(passed: Floats, sets: Floats, *, together: bool = False) -> Floats:
     """What gets through each of `sets` (actors, n), given that whoever gets through more layers gets through fewer: the
-    most that was seen of any set around it.
+    most that was seen of any set around it, by each actor, or by all `together`, who choose one set for all.
 
     >>> upward(np.array([[1.0, 0.2, 0.5, 0.4]]), np.arange(4))
     array([[1. , 0.4, 0.5, 0.4]])
     """
-    return np.stack([passed[:, (sets & one) == one].max(axis=1) for one in sets], axis=1)
+    return np.stack([furthest(passed[:, (sets & one) == one], together=together) for one in sets], axis=1)
+
+
+def furthest(passed: Floats, *, together: bool = False) -> Floats:
+    """The most that gets through any of some sets (actors, n), by each actor, or by all `together`."""
+    return np.asarray(passed[:, passed.mean(axis=0).argmax()] if together else passed.max(axis=1))
 
 
 def least(sets: Floats) -> list[int]:

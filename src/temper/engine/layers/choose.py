@@ -11,7 +11,7 @@ import numpy as np
 from temper.core.depth import Failing, Limits, Share, Standing
 from temper.core.layers import Attempts
 from temper.core.requirement import Verdict
-from temper.engine.layers.games import Games, burden, share
+from temper.engine.layers.games import Games, burden
 from temper.kernels.coalitions import front, least
 from temper.kernels.few_actors import over_actors
 
@@ -68,7 +68,7 @@ def standings(games: Games, costs: Costs, rng: np.random.Generator) -> tuple[Sta
     low, high = over_actors(games.stronger, (0.0, 1.0), rng, confidence=confidence)
     means = games.stronger.mean(axis=0)
     through = [_share(one, len(games.stronger)) for one in zip(means, low, high, strict=True)]
-    through[-1] = share(games.stronger[:, -1], confidence)
+    through[-1] = games.residual(confidence)
     found = [costs.of(games.names(int(mask)), one) for mask, one in zip(games.sets, through, strict=True)]
     best = front(np.array([(one.residual.value, one.refused.value, one.asked.value, one.seconds) for one in found]))
     return tuple(replace(one, front=bool(kept)) for one, kept in zip(found, best, strict=True))

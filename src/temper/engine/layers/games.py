@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import combinations
@@ -13,8 +13,9 @@ import numpy as np
 from temper.core.depth import Share
 from temper.core.errors import TemperError
 from temper.core.layers import MODEL, PEOPLE, Against, Attempts
+from temper.kernels.best_way import best_way
 from temper.kernels.clustered import bounded_mean
-from temper.kernels.coalitions import LARGEST, MOST, along, figures_of, sampled, upward
+from temper.kernels.coalitions import LARGEST, MOST, along, figures_of, furthest, sampled, upward
 from temper.kernels.rate import clopper_pearson
 
 Rows = np.ndarray[Any, Any]
@@ -26,8 +27,9 @@ SETS = 2_000
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Games:
     """Shares of what each actor tried that get through sets of layers (actors, sets): `fixed` of attempts that were
-    made once, `known` of those made anew against each set, None where nobody makes them. `sets` are the numbers of the
-    sets, rising from none to all layers: every one, or some of them with what grows in these `orders` among them.
+    made once, `known` by who may do both, None where nobody makes any anew. `sets` are the numbers of the sets, rising
+    from none to all layers: every one, or some of them with what grows in these `orders` among them. `ways` are the
+    shares (actors,) through all layers of either, where whoever does one cannot do the other; () where he can.
     """
 
     layers: tuple[str, ...]
@@ -35,6 +37,7 @@ class Games:
     fixed: Rows
     known: Rows | None
     orders: Rows | None = None
+    ways: tuple[Rows, ...] = ()
 
     @property
     def stronger(self) -> Rows:
@@ -45,6 +48,10 @@ class Games:
     def whole(self) -> int:
         """The set of all layers."""
         return int(2 ** len(self.layers) - 1)
+
+    def residual(self, confidence: float) -> Share:
+        """What gets through all layers by whoever is stronger."""
+        return largest(self.ways, confidence) if self.ways else share(self.stronger[:, -1], confidence)
 
     def column(self, mask: int) -> int:
         """Where this set stands."""
@@ -78,7 +85,9 @@ class Asked:
     layer, those that lack one or two, and those that grow in these `orders`; and whatever else somebody looks for.
 
     Whoever knows the layers may also send what others found, and whoever gets through more layers gets through fewer:
-    so an adaptive figure is never below the other one, and no set lets less through than one around it.
+    so an adaptive figure is never below the other one, and no set lets less through than one around it. Each actor does
+    both and has the better of it; of `exclusive` attempts all of them go the way that gets further on average, since
+    nobody knows which one will be lucky for him.
     """
 
     attacks: Attempts
@@ -87,6 +96,7 @@ class Asked:
     progress: Progress = lambda done, total: None
     sent: Attempts | None = None
     """What whoever knows all layers sends them: of each actor what gets further."""
+    ways: tuple[Rows, ...] = ()
     _fixed: dict[int, Rows] = field(default_factory=dict, init=False, repr=False)
     _known: dict[int, Rows] = field(default_factory=dict, init=False, repr=False)
 
@@ -116,14 +126,16 @@ class Asked:
             self._ask(mask)
         if self.against is None:
             return self._fixed[mask]
-        return np.asarray(np.max([one for other, one in self._known.items() if other & mask == mask], axis=0))
+        around = [one for other, one in self._known.items() if other & mask == mask and other != mask]
+        return furthest(np.stack([self._known[mask], *around], axis=1), together=self.attacks.exclusive)
 
     def games(self) -> Games:
         """All that was asked."""
         sets = np.array(sorted(self._fixed), dtype=np.int64)
         fixed, known = (np.stack([one[int(at)] for at in sets], axis=1) for one in (self._fixed, self._known))
-        anew = None if self.against is None else upward(known, sets)
-        return Games(layers=self.attacks.layers, sets=sets, fixed=fixed, known=anew, orders=self.orders)
+        anew = None if self.against is None else upward(known, sets, together=self.attacks.exclusive)
+        told = {"layers": self.attacks.layers, "orders": self.orders, "ways": self.ways}
+        return Games(sets=sets, fixed=fixed, known=anew, **told)
 
     @property
     def _usual(self) -> set[int]:
@@ -145,11 +157,13 @@ class Asked:
             return fixed
         anew = self.against(frozenset(names))
         found = through(anew, names, self.actors)
+        alike = self.attacks.exclusive
+        better = np.full(len(found), found.mean() >= fixed.mean()) if alike else found >= fixed
         if mask == self.whole:
-            better = self.actors[found >= fixed]
-            mine, theirs = (np.isin(one.actor, better) for one in (anew, self.attacks))
+            mine, theirs = (np.isin(one.actor, self.actors[better]) for one in (anew, self.attacks))
             self.sent = anew.of(mine).beside(self.attacks.of(~theirs))
-        return np.maximum(fixed, found)
+            self.ways = (fixed, found) if alike else ()
+        return np.where(better, found, fixed)
 
 
 def games(attacks: Attempts, against: Against | None, orders: Rows | None = None) -> tuple[Games, Attempts | None]:
@@ -184,6 +198,12 @@ def share(values: Rows, confidence: float) -> Share:
     """The mean over actors with an interval that holds for as few as there are, and is never a point."""
     value, low, high = bounded_mean(values.clip(0.0, 1.0), confidence, "gate")
     return Share(value=value, low=low, high=high, n=len(values))
+
+
+def largest(ways: Sequence[Rows], confidence: float) -> Share:
+    """The mean over actors of the way that gets furthest, with an interval that holds although it was chosen."""
+    best, value, low, high = best_way([way.clip(0.0, 1.0) for way in ways], confidence)
+    return Share(value=value, low=low, high=high, n=len(ways[best]))
 
 
 def burden(honest: Attempts, standing: Collection[str], confidence: float) -> tuple[Share, Share]:

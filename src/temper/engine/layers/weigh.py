@@ -58,14 +58,14 @@ def weighed(
     sets = standings(both, costs, rng.child("sets").generator())
     layers, error = _layers(both, (attacks, honest), terms, rng)
     bare = both.mask([MODEL])
-    stopped, tried = _stopped(both, bare) if bare and both.known is not None else (0, 0)
+    stopped, tried = _stopped(both, bare) if bare and both.known is not None and not both.ways else (0, 0)
     erring = tuple(_erring(asked, terms))
     traffic = ((FIXED, attacks), (KNOWN, asked.sent), (HONEST, honest))
     return Depth(
         system="",
         layers=layers,
         fixed=share(both.fixed[:, -1], limits.confidence),
-        known=None if both.known is None else share(both.known[:, -1], limits.confidence),
+        known=None if both.known is None else both.residual(limits.confidence),
         bare=sets[both.column(bare)].residual if bare else None,
         unattended=_unattended(asked, limits),
         refused=sets[-1].refused,

@@ -26,7 +26,8 @@ from temper.engine.recurrence.kept import Occasion, chosen, keep
 from temper.engine.recurrence.rows import Rows
 from temper.engine.strike import strike
 from temper.guard.serving import parts
-from temper.guard.serving.bench import Bench, Posed, numbers
+from temper.guard.serving.bench import Bench
+from temper.guard.serving.posed import Posed, numbers
 from temper.kernels.rate import wilson
 from temper.kernels.search import random_point, reachable
 from temper.store.control import Control

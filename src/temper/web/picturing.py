@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from temper.core.probe import Standing
-from temper.guard.serving.bench import Array, Bench, Posed
+from temper.guard.serving.bench import Bench
+from temper.guard.serving.posed import Array, Posed
 from temper.kernels.png import decode, encode, side_by_side
 from temper.threats.tried import techniques
 from temper.web import assessed, workbench

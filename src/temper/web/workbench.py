@@ -16,7 +16,8 @@ from temper.core.review import Right
 from temper.core.schema import Column, Mutability
 from temper.core.stage import Level
 from temper.core.written import written
-from temper.guard.serving.bench import Bench, Posed
+from temper.guard.serving.bench import Bench
+from temper.guard.serving.posed import Posed
 from temper.guard.spoken import Spoken
 from temper.report._inert import inert
 from temper.threats.tried import techniques

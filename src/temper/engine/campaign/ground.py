@@ -200,6 +200,8 @@ class Ground:
         n = len(x)
         scores, levels, flagged = np.full(n, np.nan), np.full(n, -1), np.ones(n, dtype=bool)
         last, at = Told(at=self.clock), 0
+        if self.accounts:
+            self.door.expect(x[: self.left])
         while at < n and self.left > 0:
             who = named or next(iter(self.accounts), "")
             if not who or self._accounts[who].until > self.clock:

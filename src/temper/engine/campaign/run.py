@@ -311,7 +311,7 @@ def _target(job: Job) -> str:
     if job.place is not None:
         return f"the gateway at {job.place.url}"
     serving = job.serving
-    stages = () if serving is None else (*parts.EACH, *parts.BEFORE, *parts.foreign(serving), *parts.AFTER)
+    stages = () if serving is None else parts.stages(serving)
     names = ("quota", "bounds", *stages, "decide")
     layers = [name for name in names if serving and parts.mode_of(serving, name).value == "enforce"]
     return f"the model behind {', '.join(layers) or 'nothing'}, by a simulated clock"

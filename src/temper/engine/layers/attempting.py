@@ -16,7 +16,6 @@ from temper.engine.layers.client import Client, laid, layers_of
 from temper.engine.layers.panel import OF_A_CLIENT, PACE, QUOTA, Panel
 from temper.engine.layers.told import Told
 from temper.engine.strike import strike
-from temper.guard.serving import parts
 from temper.guard.serving.quota import Quota
 from temper.targets._array import to_numpy
 
@@ -152,7 +151,7 @@ class Attackers:
         """
         of_one = -(-int(np.bincount(self.actor).max()) // self.accounts)
         most = of_one * len(self.attacks) * ((self.scene.budget.queries or 0) + self.spare)
-        limits = parts.quota(parts.options_of(self.panel.serving))
+        limits = self.panel.quota
         if limits is None or not self.scene.budget.queries:
             return limits is None
         quota = Quota(config=limits)

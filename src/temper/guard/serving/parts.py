@@ -16,13 +16,12 @@ from temper.core.quota import QuotaConfig
 from temper.core.review import Ruling
 from temper.core.room import Room
 from temper.core.schema import Schema
-from temper.core.serving import Mode, ServingStage, Source
+from temper.core.serving import Mode, Source
 from temper.core.system import Protected
 from temper.core.target import Target
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
-from temper.guard.serving.pipeline import Layer
 from temper.guard.serving.profile import Profile
 from temper.targets.load import open_target
 from temper.targets.served import Served, served
@@ -58,6 +57,16 @@ def foreign(serving: Serving) -> tuple[str, ...]:
     if taken := sorted(set(found) & set(PARTS)):
         raise ConfigError(f"guard.plugins names {taken[0]!r}, which is a part of Temper's own", fix="leave it out")
     return found
+
+
+def before(serving: Serving) -> tuple[str, ...]:
+    """The stages that look at rows before the model is asked."""
+    return (*BEFORE, *foreign(serving))
+
+
+def stages(serving: Serving) -> tuple[str, ...]:
+    """Every stage there is for this guard, in the order in which a request meets them."""
+    return (*EACH, *before(serving), *AFTER)
 
 
 def detectors(serving: Serving) -> tuple[str, ...]:
@@ -117,15 +126,6 @@ def known(name: str, given: Mapping[str, Any], names: list[str]) -> None:
     """Refuse an option that is none."""
     if unknown := sorted(set(given) - set(names)):
         raise ConfigError(f"guard.{name} has no option {unknown[0]!r}", fix=f"there are {', '.join(names)}")
-
-
-def layers(
-    names: tuple[str, ...], serving: Serving, stage: Callable[[str, Mapping[str, Any]], ServingStage]
-) -> tuple[Layer, ...]:
-    """The stages of these names that are not off, by `stage`."""
-    written = {name: options for name, _, options in serving.stages}
-    modes = {name: mode_of(serving, name) for name in names}
-    return tuple((name, mode, stage(name, written.get(name, {}))) for name, mode in modes.items() if mode != Mode.OFF)
 
 
 def quota(options: Options) -> QuotaConfig | None:

@@ -378,7 +378,8 @@ def test_people_are_measured_where_enough_cases_were_planted(system, tmp_path):
 
 
 def test_accounts_and_rows_of_a_run_stand_beside(home, system):
-    guard = GUARD.replace("extraction: shadow", "quota: {per_second: 0.00001, burst: 3}")
+    guard = "guard: {open: true, quota: {per_second: 0.00001, burst: 3}, anomaly: off, output: off, extraction: off, "
+    guard += "decide: {review: [0.45, 0.55]}}\n"
     other = home / "quota.yaml"
     other.write_text(YAML + guard)
     mine = temper.load(other)

@@ -149,8 +149,8 @@ class Attackers:
         """Whether no actor can ask so much that the quota would ever refuse him or let him wait: then it need not be
         asked, and all actors can search together.
         """
-        of_one = -(-int(np.bincount(self.actor).max()) // self.accounts)
-        most = of_one * len(self.attacks) * ((self.scene.budget.queries or 0) + self.spare)
+        of_one = int(np.bincount(self.actor).max()) * len(self.attacks)
+        most = -(-of_one * ((self.scene.budget.queries or 0) + self.spare) // self.accounts)
         limits = self.panel.quota
         if limits is None or not self.scene.budget.queries:
             return limits is None

@@ -28,7 +28,7 @@ from temper.engine.layers.games import share, through
 from temper.engine.layers.honest import honest, seconds
 from temper.engine.layers.panel import OF_A_CLIENT, Panel
 from temper.engine.layers.stopped import FORMAT, TASK
-from temper.engine.layers.stored import replayed
+from temper.engine.layers.stored import Kept, kept, replayed
 from temper.engine.layers.weigh import Terms, weighed
 from temper.store.attacks import attacks_digest
 from temper.store.codec import unwrap, wrap
@@ -76,18 +76,22 @@ def depth_of(
     serving = serving_of(document, Path(system.source).absolute().parent)
     order = replace(order, accounts=tuple(sorted({*(order.accounts or _written(document))})))
     people = agreement_of(serving, listener)
-    key = _key(system, order, store, people)
-    kept = None if fresh else store.task(key)
-    if kept is not None:
+    run, rows = kept(system, store, order.run) if order.run else ("", ())
+    order = replace(order, run=run)
+    key = _key(system, order, people)
+    known = None if fresh else store.task(key)
+    if known is not None:
         listener(Event(kind="note", message="answered from the store: nothing has changed since"))
-        return unwrap(FORMAT, Depth, kept[0])
+        return unwrap(FORMAT, Depth, known[0])
     panel = Panel.of(system, serving, order.as_if)
-    found = replace(_measured(panel, order, store, people, listener), at=now)
+    found = replace(_measured(panel, order, rows, people, listener), at=now)
     store.save_task(key, TASK, wrap(FORMAT, found))
     return found
 
 
-def _measured(panel: Panel, order: Order, store: Store, people: Agreement | None, listener: Listener) -> Depth:
+def _measured(
+    panel: Panel, order: Order, rows: tuple[Kept, ...], people: Agreement | None, listener: Listener
+) -> Depth:
     system, quiet = panel.system, _honest(panel, order)
     many, desk = _judged(honest(panel, quiet), panel.serving, people)
     attackers = _attackers(panel, order, desk)
@@ -105,7 +109,6 @@ def _measured(panel: Panel, order: Order, store: Store, people: Agreement | None
     found = weighed(fixed.beside(many), most.known, terms, told)
     fewer = [attackers.holding(one) for one in holds[:-1]]
     spread = [Spread(accounts=one.accounts, through=_whole(one, order.limits)) for one in fewer]
-    run, rows = replayed(most, store, order.run, order.limits.confidence) if order.run else ("", ())
     unit = system.schema.names[attackers.stake] if attackers.stake is not None else "attempts"
     return replace(
         found,
@@ -120,8 +123,8 @@ def _measured(panel: Panel, order: Order, store: Store, people: Agreement | None
         seed=order.seed,
         simulated=system.simulated,
         spread=(*spread, Spread(accounts=holds[-1], through=found.residual)) if spread else (),
-        run=run,
-        replayed=rows,
+        run=order.run,
+        replayed=tuple(replayed(most, rows, order.limits.confidence)),
         notes=tuple(_notes(panel, order, most, desk)),
     )
 
@@ -250,11 +253,10 @@ def _unsaid(desk: Desk) -> Iterator[str]:
     yield "a case that is sent again has the same answer: who tries people until one errs is in no figure"
 
 
-def _key(system: Protected, order: Order, store: Store, people: Agreement | None) -> str:
+def _key(system: Protected, order: Order, people: Agreement | None) -> str:
     """Everything it depends on."""
     rows = (data_digest(system.data), data_digest(system.train), schema_digest(system))
     actors = [str(asdict(one)) for one in system.actors]
     said = (system.target.digest, system.stakes.guard, repr(system.threshold), repr(system.cost), actors, repr(order))
-    run = (store.run(order.run).id, *store.run(order.run).tasks) if order.run else ()
     judged = "" if people is None else repr((people.missed, people.wronged, people.lapsed))
-    return digest_of(TASK, rows, said, run, judged, attacks_digest(), folders_digest(*_OWN), library_versions())
+    return digest_of(TASK, rows, said, judged, attacks_digest(), folders_digest(*_OWN), library_versions())

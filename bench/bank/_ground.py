@@ -95,6 +95,7 @@ def _attempts(names: tuple[str, ...], days: list[tuple[Payments, Array]], adapti
         actor=np.where(fraud, actor, alone),
         honest=~fraud,
         adaptive=adaptive,
+        exclusive=True,
     )
 
 

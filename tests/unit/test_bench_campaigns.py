@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,26 @@ def test_standing_layers_alone_are_what_fraudsters_hear_of() -> None:
     assert heard.stops[:, 0].all()
     assert not_heard.stops[:, 0].all()
     assert not np.array_equal(heard.worth, not_heard.worth)
+
+
+def test_both_ways_of_a_campaign_are_told_apart_and_counted_as_the_simulator_does() -> None:
+    ground = replace(SMALL)
+    ground.__dict__["guard"] = {"dear": lambda day, number: day.amount > 300.0}
+    told = campaigns.before_the_bank(ground, 2)
+    for name, (through, dollars) in zip(("fixed", "anew"), told["counts"], strict=True):
+        assert told[name]["value"] == pytest.approx(through)
+        assert dollars > 0.0
+    found = {name: one["value"] for name, one in told.items() if name != "counts"}
+    assert found["best"] == max(found["fixed"], found["anew"])
+    assert found["each"] >= found["fixed"]
+
+
+def test_a_way_that_one_half_chose_is_told_by_the_other() -> None:
+    once, same = np.array([0.9, 0.1, 0.9, 0.1]), np.array([0.5, 0.5, 0.5, 0.5])
+    assert campaigns.crossed(once, same).tolist() == [0.5, 0.1, 0.5, 0.1]  # each half would have done better
+
+
+def test_a_campaign_is_held_against_the_others_alone() -> None:
+    means, errors = campaigns.of_others(np.array([[1.0], [2.0], [6.0]]))
+    assert means[:, 0].tolist() == [4.0, 3.5, 1.5]
+    assert errors[:, 0].tolist() == pytest.approx([2.0, 2.5, 0.5])

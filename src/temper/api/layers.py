@@ -49,7 +49,8 @@ class Layers(Shown):
 
     def view(self) -> View:
         """What gets through, and the layers."""
-        from temper.report.depth import sentences, told
+        from temper.report.depth import sentences
+        from temper.report.depth_beside import told
 
         rows = [(one.name, *map(told, _three(one.known or one.fixed))) for one in self.depth.layers]
         table = Table(columns=("layer", "alone", "at the margin", "its part"), rows=rows)
@@ -81,6 +82,8 @@ def weigh(
     attacks: Sequence[str] = (),
     worth: str = "",
     as_if: Sequence[str] = (),
+    accounts: Sequence[int] = (),
+    run: str = "",
     through: float = Limits().residual,
     refused: float = Limits().refused,
     refusal_costs: float | None = None,
@@ -101,6 +104,8 @@ def weigh(
         attacks=tuple(attacks),
         worth=worth,
         as_if=tuple(as_if),
+        accounts=tuple(accounts),
+        run=run,
         limits=Limits(residual=through, refused=refused),
         refused=refusal_costs,
         asked=review_costs,

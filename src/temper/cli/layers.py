@@ -18,6 +18,11 @@ AsIf = Annotated[
     typer.Option("--as-if", help="A layer in shadow, or off, that counts as if it acted."),
 ]
 
+Accounts = Annotated[
+    list[int] | None,
+    typer.Option("--accounts", help="How many accounts an attacker holds, or repeat it: a row each; default 1."),
+]
+
 
 def command(
     config: options.Config = Path("temper.yaml"),
@@ -26,6 +31,8 @@ def command(
     attack: Attacks = None,
     worth: Annotated[str, typer.Option(help="Column of what an attempt is worth; default as the file says.")] = "",
     as_if: AsIf = None,
+    accounts: Accounts = None,
+    run: Annotated[str, typer.Option(help="Send the rows of this stored run, too: its id, or last.")] = "",
     through: Annotated[float, typer.Option(help="Limit: the share of attacks that may get through.")] = 0.1,
     refused: Annotated[float, typer.Option(help="Limit: the share of honest requests that may be refused.")] = 0.05,
     refusal_costs: Annotated[float | None, typer.Option(help="What an honest request refused costs.")] = None,
@@ -54,6 +61,8 @@ def command(
             attacks=attack or (),
             worth=worth,
             as_if=as_if or (),
+            accounts=accounts or (),
+            run=run,
             through=through,
             refused=refused,
             refusal_costs=refusal_costs,

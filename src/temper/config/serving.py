@@ -11,6 +11,7 @@ guard:
   plugins: [spending, input.spending]           # of other packages: a stage and a detector, off until named here
   upstream: {url: "http://10.0.0.7:8080/v2/models/fraud/infer", protocol: v2}   # else the model runs in this process
   decide: {review: [0.4, 0.6]}  # scores a human looks at
+  people: {due: 3600, overdue: block, misses: 0.1, wrongs: 0.03, cases: 200, requests: 20000}   # the last two a day
 """
 
 from __future__ import annotations

@@ -157,6 +157,7 @@ class Ledger:
             actor=np.where(fraud, actor, alone),
             honest=~fraud,
             adaptive=self.plan.adaptive,
+            exclusive=True,
         )
 
 

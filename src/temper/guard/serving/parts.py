@@ -144,10 +144,14 @@ def quota(options: Options) -> QuotaConfig | None:
     return found if found.most < math.inf else None
 
 
+DESK = ("misses", "wrongs", "cases", "requests")
+"""What may be written of people's work beside how long they have."""
+
+
 def people(options: Options) -> Mapping[str, Any]:
     """How long a person has for a case, how many have to agree, and what becomes of it where nobody decides."""
     given = dict(options.get("people", {}))
-    known("people", given, ["due", "eyes", "overdue"])
+    known("people", given, ["due", "eyes", "overdue", *DESK])
     overdue = str(given.get("overdue", Ruling.BLOCK))
     if overdue not in set(Ruling):
         raise ConfigError(f"guard.people.overdue is {overdue!r}", fix="use block or allow")
@@ -156,6 +160,26 @@ def people(options: Options) -> Mapping[str, Any]:
         "eyes": int(given.get("eyes", 1)),
         "overdue": Ruling(overdue),
     }
+
+
+def desk(options: Options) -> Mapping[str, float]:
+    """What is written of people's work: the shares of attacks they let pass (`misses`) and of honest requests they
+    refuse (`wrongs`), how many cases they look at in a day, and how many requests come in one. Nothing serves by it;
+    `temper layers` counts by it.
+
+    >>> desk({"people": {"due": 600, "misses": 0.1}})
+    {'misses': 0.1}
+    """
+    written = options.get("people", {})
+    given = {name: float(written[name]) for name in DESK if name in written}
+    shares = [given.get(name, 0.0) for name in ("misses", "wrongs")]
+    if not all(0.0 <= one <= 1.0 for one in shares) or min(given.values(), default=0.0) < 0.0:
+        raise ConfigError("guard.people has a share that is none", fix="misses and wrongs lie between 0 and 1")
+    if ("cases" in given) != ("requests" in given):
+        raise ConfigError(
+            "guard.people has no load", fix="write both, cases and requests, or neither: each is by the day"
+        )
+    return given
 
 
 def golden(options: Options, system: Protected, model: Served, serving: Serving) -> Golden | None:

@@ -27,7 +27,7 @@ from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.engine.layers.honest import honest
 from temper.engine.layers.panel import Panel
-from temper.engine.layers.run import EFFORTS, Order, _attackers, _honest
+from temper.engine.layers.run import EFFORTS, Order, _attackers, honest_rows
 from temper.engine.layers.stopped import latest, stakes_with
 from temper.engine.layers.told import Told
 from temper.gateway.tables.version import Kept, decider
@@ -206,7 +206,7 @@ def test_clients_are_remembered_where_a_layer_does(system):
 
 
 def test_honest_requests(panel):
-    rows = _honest(panel, Order(suite="quick"))
+    rows = honest_rows(panel, Order(suite="quick"))
     found = honest(panel, rows, first=7)
     assert found.honest.all()
     assert found.actor.min() == 7

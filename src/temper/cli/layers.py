@@ -23,6 +23,9 @@ def command(
     config: options.Config = Path("temper.yaml"),
     suite: options.Suite = "standard",
     attack: Attacks = None,
+    campaign: Annotated[
+        str, typer.Option(help="Weigh what the campaigns of this run sent, and attack nothing anew: 0007, or last.")
+    ] = "",
     worth: Annotated[str, typer.Option(help="Column of what an attempt is worth; default as the file says.")] = "",
     as_if: AsIf = None,
     through: Annotated[float, typer.Option(help="Limit: the share of attacks that may get through.")] = 0.1,
@@ -59,6 +62,7 @@ def command(
             review_costs=review_costs,
             seed=seed,
             fresh=fresh,
+            campaign=campaign,
             listener=progress,
         )
     typer.echo(document(found.depth)) if json else show(found.depth)

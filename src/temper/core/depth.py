@@ -123,7 +123,8 @@ class Depth:
     in mind and by those made anew (None where nobody could); `bare` what gets through the model alone, where it is a
     layer; `unattended` what gets through where no person looks. Of `tried` actors who get through the bare model and
     know the guard, it stops `stopped`: what a risk register takes in. `as_if` are layers that do not act and were
-    measured as if they did. `guard` and `model` are digests.
+    measured as if they did. `guard` and `model` are digests. `campaign`: the run whose campaigns sent what was weighed,
+    "" where the attempts were made for this measurement.
     """
 
     system: str
@@ -156,6 +157,7 @@ class Depth:
     seed: int = 0
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    campaign: str = ""
     version: int = field(default=1)
 
     @property

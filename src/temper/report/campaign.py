@@ -97,7 +97,10 @@ def reached(one: Came) -> str:
 
 def far(one: Came) -> str:
     """How far, in the objective's own unit."""
-    return f"{one.value:,.0f} of {one.goal:,.0f}" if one.aim == "move" else f"{one.value:.1%} of {one.goal:.1%}"
+    if one.aim == "move":
+        return f"{one.value:,.0f} of {one.goal:,.0f}"
+    between = "" if one.low is None or one.high is None else f" ({one.low:.1%} to {one.high:.1%})"
+    return f"{one.value:.1%}{between} of {one.goal:.1%}"
 
 
 def others(waged: Waged) -> str:

@@ -74,12 +74,12 @@ def depth_of(
 def _measured(system: Protected, order: Order, listener: Listener) -> Depth:
     serving = serving_of(read(Path(system.source)), Path(system.source).absolute().parent)
     panel = Panel.of(system, serving, order.as_if)
-    attackers, quiet = _attackers(panel, order), _honest(panel, order)
+    attackers, quiet = _attackers(panel, order), honest_rows(panel, order)
     listener(Event(kind="note", message=f"{len(attackers.scene.x)} rows attacked, layers: {', '.join(panel.names)}"))
     fixed = attackers.fixed()
     many = honest(panel, quiet, first=int(attackers.actor.max()) + 1)
     times = seconds(panel, quiet)
-    terms = Terms(limits=order.limits, prices=_prices(panel, order, fixed), seconds=times, seed=order.seed)
+    terms = Terms(limits=order.limits, prices=prices(panel, order, fixed), seconds=times, seed=order.seed)
 
     def told(done: int, total: int) -> None:
         listener(Event(kind="progress", task="layers", room="layers", done=done, total=total, share=done / total))
@@ -126,7 +126,7 @@ def _attackers(panel: Panel, order: Order) -> Attackers:
             mode="first",
         ),
         actor=np.arange(len(rows)) // _EACH,
-        stake=_stake(system, order.worth),
+        stake=stake(system, order.worth),
         seed=order.seed,
     )
 
@@ -145,7 +145,7 @@ def _budget(system: Protected) -> Budget:
     return Budget(queries=actor.queries, norm=actor.norm, radius=actor.radius)
 
 
-def _stake(system: Protected, named: str) -> int | None:
+def stake(system: Protected, named: str) -> int | None:
     """The column that says what an attempt is worth."""
     amount = system.cost.amount_column if system.cost is not None else ""
     amount = named or amount or (system.events.amount if system.events is not None else "")
@@ -154,13 +154,14 @@ def _stake(system: Protected, named: str) -> int | None:
     return system.schema.index(amount) if amount in system.schema.names else None
 
 
-def _honest(panel: Panel, order: Order) -> Rows:
+def honest_rows(panel: Panel, order: Order) -> Rows:
+    """Rows of people who mean no harm, from all over the table."""
     rows = np.flatnonzero(np.asarray(panel.system.data.y) == 0)
     most = min(EFFORTS[order.suite][1], len(rows))
     return np.asarray(panel.system.data.x[rows[np.linspace(0, len(rows) - 1, most).astype(int)]])
 
 
-def _prices(panel: Panel, order: Order, fixed: Attempts) -> Prices | None:
+def prices(panel: Panel, order: Order, fixed: Attempts) -> Prices | None:
     """What somebody has said that things cost."""
     cost = panel.system.cost
     refused = order.refused if order.refused is not None else (cost.false_positive if cost is not None else None)

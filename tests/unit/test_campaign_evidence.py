@@ -1,8 +1,10 @@
-"""What a campaign leaves behind: a register that knows it, requests that layers are weighed by, takings that are repeated."""
+"""What a campaign leaves: a register that knows it, requests to weigh layers by, copies that are stolen again."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +18,18 @@ from temper.core.errors import RunStopped, TemperError
 from temper.core.measure import Status
 from temper.core.requirement import Verdict
 from temper.core.run import Record
-from temper.core.seed import Draws
 from temper.core.stage import Level
+from temper.engine.campaign import ground
 from temper.engine.campaign.kept import Sent, sent
 from temper.engine.layers.run import EFFORTS
 from temper.engine.layers.stopped import latest
 from temper.engine.layers.waged import attempts
-from temper.report.html import render as page
+from temper.report.json import render
 from temper.report.terminal import show
 from tests.small_gateway import models  # noqa: F401
 
-GUARD = "{open: true, anomaly: {answer: review}, decide: {review: [0.45, 0.55]}, profile: profile.npz}"
+OFF = "open: true, anomaly: off, extraction: off, output: off"
+GUARD = f"{{{OFF}, quota: {{per_day: 120}}, decide: {{review: [0.45, 0.55]}}}}"
 YAML = """system: {{name: small, simulated: true}}
 model: {{path: model.json, kind: probabilities, threshold: 0.5}}
 data: {{test: test.csv, train: test.csv, target: y, positive: "1"}}
@@ -40,7 +43,8 @@ schema:
 guard: {guard}
 campaign:
   objectives: {objectives}
-  attacker: {{queries: 600, wanted: 8, held: 200, change: 3, accounts: [one, two]}}
+  attacker: {{queries: {queries}, wanted: 8, held: 200, change: 3, accounts: [one, two]}}
+  techniques: [direct, steal, member]
   slice: 100
 """
 BOTH = "[{aim: move, goal: 8, amount: c}, {aim: steal, goal: 0.8}]"
@@ -54,9 +58,31 @@ def home(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noq
     return folder
 
 
-def written(home: Path, guard: str = GUARD, objectives: str = BOTH) -> Path:
+@pytest.fixture(scope="module", autouse=True)
+def lines() -> Iterator[None]:
+    """Copies are lines: to fit real ones takes most of the time of a campaign."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ground, "fitted", lambda x, scores, *more: Line.of(x, scores))
+        yield
+
+
+@dataclass(frozen=True)
+class Line:
+    """A copy that is a line, cut off at 0 and 1."""
+
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, scores: np.ndarray) -> Line:
+        return cls(np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), scores, rcond=None)[0])
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        return np.clip(np.column_stack([x, np.ones(len(x))]) @ self.weights, 0.0, 1.0)
+
+
+def written(home: Path, guard: str = GUARD, objectives: str = BOTH, queries: int = 300) -> Path:
     path = home / "temper.yaml"
-    path.write_text(YAML.format(guard=guard, objectives=objectives), encoding="utf-8")
+    path.write_text(YAML.format(guard=guard, objectives=objectives, queries=queries), encoding="utf-8")
     return path
 
 
@@ -91,7 +117,7 @@ def test_the_report_of_a_campaign_has_the_register_with_its_run(record: Record) 
     steals = next(one for one in record.risk.risks if one.scenario.startswith("extraction-queries"))
     assert "1 of 1 campaigns" in steals.because[0]
     assert steals.chance.middle > steals.chance_before.middle
-    assert f"run {record.id}" in page(record).partition('id="risk"')[2]
+    assert f"run {record.id}" in json.dumps(json.loads(render(record))["record"]["risk"])
 
 
 def test_what_an_attempt_brings_is_told_in_the_money_of_the_objective(record: Record) -> None:
@@ -143,7 +169,7 @@ def test_a_run_without_requests_is_refused(system, run: str) -> None:
 def _other(system) -> str:
     store = api.open_store(None, system)
     run = store.next_run_id()
-    store.save_run(replace(store.run("0001"), id=run, campaign=None, tasks=()))
+    store.save_run(replace(store.run("0001"), id=run, campaign=None, tasks=(), findings=()))
     return run
 
 
@@ -188,7 +214,7 @@ def test_a_copy_is_stolen_again_by_the_same_seed(system, record: Record) -> None
 def test_a_guard_that_tells_a_thief_too_little_is_seen_to(home: Path, record: Record) -> None:
     finding = next(one for one in record.findings if "copy" in one.title)
     try:
-        shut = api.load(written(home, "{open: true, quota: {per_day: 12}, profile: profile.npz}"))
+        shut = api.load(written(home, f"{{{OFF}, quota: {{per_day: 1}}}}"))
         again = api.replay(shut, finding.id)
         assert not again.still_there
         assert "FIXED" in again.text
@@ -201,7 +227,7 @@ def test_a_guard_that_tells_a_thief_too_little_is_seen_to(home: Path, record: Re
 
 def test_who_was_in_the_training_data_is_asked_to_the_end(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        learn = api.load(written(home, objectives="[{aim: learn, goal: 0.3}]"))
+        learn = api.load(written(home, objectives="[{aim: learn, goal: 0.3}]", queries=600))
         found = campaigns.redteam(learn, "quick").record
     finally:
         written(home)
@@ -211,6 +237,5 @@ def test_who_was_in_the_training_data_is_asked_to_the_end(home: Path, capsys: py
     assert advantage.low <= advantage.value <= advantage.high
     assert waged.objectives[0].low is not None
     assert found.verdict is not Verdict.PASS, "the rows it was fitted on are the ones it is tested on: nothing to tell"
-    assert Draws  # the seeds of a run are its own
     show(found)
     assert "tell who was in the training data" in " ".join(capsys.readouterr().out.split())

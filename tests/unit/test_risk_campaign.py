@@ -1,4 +1,4 @@
-"""What campaigns do to the risk register: they raise what they saw succeed, and lower nothing they did not try in full."""
+"""What campaigns do to the risk register: what succeeded raises it, and only what was tried in full lowers it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from temper.core.evidence import DAY, Present, Triggers, part_of
 from temper.core.measure import Measurement, Status
 from temper.core.outline import outlined
 from temper.core.requirement import Verdict
-from temper.core.risk import Standing, Stopping
+from temper.core.risk import Range, Standing, Stopping
 from temper.core.run import Record
 from temper.core.target import Access
 from temper.core.threat import Actor, Scenario, Threat
@@ -82,7 +82,9 @@ def record(*measured: Measurement, id: str = "0001", days: float = 1, **more: ob
 
 
 def bare(count: int, id: str = "0002", **more: object) -> Record:
-    return record(measure_rate("evasion.coordinate", "success_rate", count, 100, slice="actor:fraudster"), id=id, **more)
+    return record(
+        measure_rate("evasion.coordinate", "success_rate", count, 100, slice="actor:fraudster"), id=id, **more
+    )
 
 
 def risks(system, *records: Record, **now: str):
@@ -103,7 +105,11 @@ def test_rows_that_got_through_are_the_residual_success(system) -> None:
     assert "run 0001: 5 of 50 rows, behind the guard" in said
     for words in ("10 %, 4.3 % to 21.4 %", "black-box, 1,234 queries and 31.5 for changes", "seen in 2 of 9 turns"):
         assert words in said
-    assert "200 rows to get past" in found.decides
+    sure = replace(
+        system,
+        stakes=replace(system.stakes, attempts=Range(low=9, likely=9, high=9), loss=Range(low=5, likely=5, high=5)),
+    )
+    assert "200 rows to get past" in risk(sure, campaign(5)).decides
 
 
 def test_it_speaks_of_what_it_sought_and_of_nothing_else(system) -> None:

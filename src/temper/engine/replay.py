@@ -76,7 +76,7 @@ def _campaigned(system: Protected, store: Store, finding: Finding, run: str) -> 
 
 
 def _retaken(system: Protected, store: Store, finding: Finding, run: str) -> Replay:
-    """A copy of the model, or who was in the training data, by the same attackers against the guarded model as it is."""
+    """A copy of the model, or who was in the training data, by the same attackers as the guarded model is now."""
     found = retaken(system, store, finding, run)
     if found.why and not found.still:
         raise RunStopped(f"{finding.id} could not be taken again: {found.why}", fix="repair that, then again")

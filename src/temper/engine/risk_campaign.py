@@ -148,4 +148,6 @@ def _notes(one: Measurement, source: Source, told: Waged, means: Means) -> Itera
     took = f"{told.queries:,} queries and {number(round(told.cost, 2))} for changes"
     yield f"{means.knowledge}, {took} in the one that came farthest"
     seen = mine.get("detected")
-    yield f"seen in {seen.count} of {seen.n} turns" if seen is not None else "nobody looked whether it is seen (--purple)"
+    yield (
+        f"seen in {seen.count} of {seen.n} turns" if seen is not None else "nobody looked whether it is seen (--purple)"
+    )

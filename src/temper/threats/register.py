@@ -228,7 +228,9 @@ def _more(trials: Trials | None) -> str:
     if trials is not None and trials.counts in ("trials", "prompts"):
         return "the probability of success: temper redteam with a larger --suite"
     if trials is not None and trials.plugin.startswith(CAMPAIGN) and trials.counts == "rows":
-        return f"the probability of success: a campaign with {4 * trials.n:,.0f} rows to get past would halve its interval"
+        return (
+            f"the probability of success: a campaign with {4 * trials.n:,.0f} rows to get past would halve its interval"
+        )
     if trials is None or "rows" not in trials.counts:
         return "the probability of success: runs with other seeds, and other attackers"
     return f"the probability of success: {4 * trials.n:,.0f} rows instead of {trials.n:,.0f} would halve its interval"

@@ -1,4 +1,4 @@
-"""What a campaign took, taken again: the same seeds, means and techniques against the model and guard as they are now."""
+"""What a campaign took, taken again: by the same seeds, means and techniques, of the system as it is now."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Taken:
 
     @property
     def still(self) -> bool:
-        """Whether it is reached, or the interval of what was measured reaches it: then nobody has seen that it is not."""
+        """Whether it is reached, or the interval of what was measured reaches it: then nothing shows that it is not."""
         return self.now.value >= self.now.goal or (self.now.high is not None and self.now.high >= self.now.goal)
 
 
@@ -80,7 +80,9 @@ def _with(campaign: Campaign, means: Means | None) -> Campaign:
     """The same attackers, whatever temper.yaml says of them since."""
     if means is None:
         return campaign
-    ends = {name: float("inf") if end is None else end for name, end in (("change", means.change), ("money", means.money))}
+    ends = {
+        name: float("inf") if end is None else end for name, end in (("change", means.change), ("money", means.money))
+    }
     attacker = replace(campaign.attacker, knowledge=means.knowledge, queries=means.queries, **ends)
     return replace(campaign, attacker=attacker)
 

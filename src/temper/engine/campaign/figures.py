@@ -224,7 +224,7 @@ def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
 
 
 def _passed(fought: Sequence[Fought], at: int, name: str) -> Measurement:
-    """Of all wanted rows; one that nobody tried, or that nobody had given up when the campaign was cut, is undecided."""
+    """Of all wanted rows; one that nobody tried, or had given up when the campaign was cut, is undecided."""
     n = sum(len(one.dealt.wanted) for one in fought)
     passed = sum(len(one.ground.got) for one in fought)
     undecided = sum(len(one.undecided) for one in fought)
@@ -251,7 +251,9 @@ def _residual(fought: Sequence[Fought], at: int, name: str) -> Iterator[Measurem
     objective = fought[0].ground.campaign.objectives[at]
     if not objective.amount:
         return
-    least, most, whole = (np.concatenate(each) for each in zip(*(_worth(one, objective) for one in fought), strict=True))
+    least, most, whole = (
+        np.concatenate(each) for each in zip(*(_worth(one, objective) for one in fought), strict=True)
+    )
     top = max(float(most.max()), float(whole.max()), 1e-300)
     (value, low, _), (_, _, high) = (bounded_mean(values / top) for values in (least, most))
     yield Measurement(
@@ -274,7 +276,7 @@ def _residual(fought: Sequence[Fought], at: int, name: str) -> Iterator[Measurem
 
 
 def _worth(fought: Fought, objective: Objective) -> tuple[Rows, Rows, Rows]:
-    """Of each wanted row what it brought, what it may have brought where nobody knows, and what it carries unchanged."""
+    """Of each wanted row what it brought, what it may have brought where nobody knows, and what it carries as it is."""
     x = np.asarray(fought.dealt.wanted.x, dtype=float)
     whole = np.maximum(np.nan_to_num(x[:, fought.ground.full.index(objective.amount)]), 0.0)
     least = np.zeros(len(whole))

@@ -1,4 +1,4 @@
-"""What campaigns leave in the store: rows that passed, for a replay, and every request, for whoever weighs the layers."""
+"""What campaigns leave in the store: rows that passed, for a replay, and every request, to weigh the layers by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign as a temper.yaml orders it: what is sought, by whom and by which rules, and the guard that stands there."""
+"""A campaign as a temper.yaml orders it: what is sought, by whom, by which rules, and the guard that stands there."""
 
 from __future__ import annotations
 

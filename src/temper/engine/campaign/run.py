@@ -14,7 +14,6 @@ from temper.core.campaign import Attacker, Campaign, Technique
 from temper.core.docstring import misleads
 from temper.core.errors import ConfigError, RunStopped, StoreError
 from temper.core.event import Event, Listener, silent
-from temper.core.evidence import CAMPAIGN
 from temper.core.requirement import Verdict
 from temper.core.run import Record, Skipped
 from temper.core.seed import Draws
@@ -286,9 +285,7 @@ def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> W
 
 def _means(one: Attacker, dealt: Staged) -> Means:
     change, money = (None if math.isinf(end) else end for end in (one.change, one.money))
-    return Means(
-        knowledge=one.knowledge, queries=one.queries, wanted=len(dealt.wanted), change=change, money=money
-    )
+    return Means(knowledge=one.knowledge, queries=one.queries, wanted=len(dealt.wanted), change=change, money=money)
 
 
 def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:

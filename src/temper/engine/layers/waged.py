@@ -110,12 +110,16 @@ def _notes(system: Protected, record: Record, campaigns: Sequence[Sent], heard: 
     said = np.concatenate([(levels >= Level.REVIEW).any(axis=1) for levels in heard])
     was = np.concatenate([one.stopped for one in campaigns])
     digests = dict(record.digests)
-    other = [name for name, now in (("guard", system.stakes.guard), ("model", system.target.digest)) if digests.get(name, "") != now]
+    other = [
+        name
+        for name, now in (("guard", system.stakes.guard), ("model", system.target.digest))
+        if digests.get(name, "") != now
+    ]
     return [
-        f"asked anew, the layers stop or let through as the campaign was told {int((said == was).sum()):,} of {len(was):,} requests",
+        f"asked anew, the layers decide {int((said == was).sum()):,} of {len(was):,} requests as the campaign was told",
         *([f"it was waged against another {' and another '.join(other)} than stand there now"] if other else []),
         "each campaign is one actor, with all of its accounts; each wanted row counts by the best attempt at it",
         "people are taken to recognise every case that they are handed: how many they do is in no figure",
-        "who sent this knew what the guard answered and did not begin anew for every set of layers: `temper layers` does that",
+        "who sent this had heard the guard's answers, and began anew for no set of layers: `temper layers` does that",
         "breaker, limiter, known rows and fallback act by the moment: drills measure them",
     ]

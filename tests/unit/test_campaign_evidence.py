@@ -26,7 +26,7 @@ from temper.engine.layers.stopped import latest
 from temper.engine.layers.waged import attempts
 from temper.report.json import render
 from temper.report.terminal import show
-from tests.small_gateway import models  # noqa: F401
+from tests.small_gateway import PROFILE, models  # noqa: F401
 
 OFF = "open: true, anomaly: off, extraction: off, output: off"
 GUARD = f"{{{OFF}, quota: {{per_day: 120}}, decide: {{review: [0.45, 0.55]}}}}"
@@ -53,7 +53,8 @@ BOTH = "[{aim: move, goal: 8, amount: c}, {aim: steal, goal: 0.8}]"
 @pytest.fixture(scope="module")
 def home(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
     folder = tmp_path_factory.mktemp("evidence")
-    for name in ("model.json", "test.csv"):
+    (folder / ".temper").mkdir()
+    for name in ("model.json", "test.csv", PROFILE):
         (folder / name).write_bytes((models / name).read_bytes())
     return folder
 
@@ -238,4 +239,38 @@ def test_who_was_in_the_training_data_is_asked_to_the_end(home: Path, capsys: py
     assert waged.objectives[0].low is not None
     assert found.verdict is not Verdict.PASS, "the rows it was fitted on are the ones it is tested on: nothing to tell"
     show(found)
-    assert "tell who was in the training data" in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in ("tell who was in the training data", "too weak, or it gives nothing away", "temper assess --only inversion"):
+        assert words in shown
+    assert "privacy" not in shown.partition("Nothing was measured about")[2].partition(".")[0]
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learnt 200 rows with drawn labels by heart; the rows it is tested on are others."""
+    import xgboost
+
+    folder, rng = tmp_path_factory.mktemp("leaking"), np.random.Generator(np.random.Philox(key=3))
+    x, y = rng.normal(size=(400, 3)).astype(np.float32), rng.integers(0, 2, 400)
+    settings = {"objective": "binary:logistic", "max_depth": 8, "min_child_weight": 0, "eta": 0.5, "lambda": 0}
+    xgboost.train(settings, xgboost.DMatrix(x[:200], y[:200]), 30).save_model(folder / "model.json")
+    for name, part in (("train", slice(200)), ("test", slice(200, 400))):
+        lines = ["a,b,c,y", *(f"{a},{b},{c},{t}" for (a, b, c), t in zip(x[part].tolist(), y[part], strict=True))]
+        (folder / f"{name}.csv").write_text("\n".join(lines))
+    path = written(folder, objectives="[{aim: learn, goal: 0.3}]", queries=600)
+    path.write_text(path.read_text(encoding="utf-8").replace("train: test.csv", "train: train.csv"), encoding="utf-8")
+    return path
+
+
+def test_a_model_that_knows_rows_by_heart_gives_them_away_twice(leaking: Path) -> None:
+    system = api.load(leaking)
+    found = campaigns.redteam(system, "quick").record
+    came = found.campaign.objectives[0]
+    assert came.reached
+    assert came.low > 0.1
+    assert found.verdict is Verdict.FAIL
+    assert "rows to get past" not in found.campaign.attacker
+    assert "trained on" in found.findings[0].title
+    again = api.replay(system, found.findings[0].id)
+    assert again.still_there
+    assert f"{came.value:.1%}" in again.text.splitlines()[3]

@@ -87,14 +87,13 @@ def bare(count: int, id: str = "0002", **more: object) -> Record:
     )
 
 
-def risks(system, *records: Record, **now: str):
-    present = Present(now=NOW, **({"model": "m", "attacks": "a"} | now))
-    found = risk_of(system, records, present, Triggers(), only=SCENES)
-    return {risk.scenario: risk for risk in found.risks}
+def risks(system, *records: Record, only: tuple[Scenario, ...] = SCENES):
+    present = Present(now=NOW, model="m", attacks="a")
+    return {risk.scenario: risk for risk in risk_of(system, records, present, Triggers(), only=only).risks}
 
 
-def risk(system, *records: Record, **now: str):
-    return risks(system, *records, **now)[EVASION.id]
+def risk(system, *records: Record):
+    return risks(system, *records, only=(EVASION,))[EVASION.id]
 
 
 def test_rows_that_got_through_are_the_residual_success(system) -> None:

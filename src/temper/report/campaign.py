@@ -90,8 +90,9 @@ def reached(one: Came) -> str:
         return f"REACHED after {span(one.when or 0.0)} and {one.queries:,} queries"
     bare = "nothing shows their power"
     if one.bare is not None:
-        strong = one.bare >= one.goal
-        bare = "reached with the model alone" if strong else "not reached with the model alone either: too weak to tell"
+        weak = "too weak, or it gives nothing away" if one.aim == "learn" else "too weak to tell"
+        alone = "reached with the model alone"
+        bare = alone if one.bare >= one.goal else f"not {alone} either: {weak}"
     return f"not reached with {one.queries:,} queries; {bare}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from temper.config.serving import Serving
-from temper.core.campaign import Attacker, Campaign, Technique
+from temper.core.campaign import Aim, Attacker, Campaign, Technique
 from temper.core.docstring import misleads
 from temper.core.errors import ConfigError, RunStopped, StoreError
 from temper.core.event import Event, Listener, silent
@@ -299,12 +299,13 @@ def _attacker(job: Job, dealt: Staged | None = None) -> str:
     one = job.campaign.attacker
     held, wanted = (one.held, one.wanted) if dealt is None else (len(dealt.known), len(dealt.wanted))
     fewer = f" (there are no more: {one.wanted:,} were to be had)" if wanted < one.wanted else ""
+    moves = any(each.aim is Aim.MOVE for each in job.campaign.objectives)
     money = "" if one.money == float("inf") else f", {one.money:,g} for changes"
     change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
     accounts = f"{len(one.accounts)} account" + "s" * (len(one.accounts) != 1)
     return (
         f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, patience for {one.patience:g} d, "
-        f"{held:,} rows of their own, {wanted:,} rows to get past{fewer}"
+        f"{held:,} rows of their own{f', {wanted:,} rows to get past{fewer}' if moves else ''}"
     )
 
 

@@ -161,7 +161,7 @@ class Session:
         return np.concatenate([self._scores(row[None]) for row in rows])
 
     def _times(self, rows: Rows, when: Rows | None) -> tuple[Rows, Rows]:
-        """When each request comes, after it has waited, and whether it would have to wait for longer than anybody does."""
+        """When each request comes, after it has waited, and whether it would wait for longer than anybody does."""
         found, refused = np.empty(len(rows)), np.zeros(len(rows), dtype=bool)
         for at in range(len(rows)):
             self._now = self._now + PACE if when is None else float(when[at])

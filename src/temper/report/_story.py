@@ -8,6 +8,7 @@ from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
+from temper.core.waged import Waged
 from temper.report._figure import (
     FAMILIES,
     SEVERITIES,
@@ -76,7 +77,7 @@ def next_step(record: Record) -> str:
         if _of_assistant(record):
             return _more_trials(undecided)
         if record.campaign is not None:
-            return _more_means(undecided)
+            return _more_means(record.campaign)
         return f"Next: assess again {need} to decide what is still open."
     if not record.judgements:
         return "Next: write requirements into the policy, so that the figures below are judged."
@@ -249,9 +250,9 @@ def _end(value: float) -> str:
     return f"{value:,.6g}"
 
 
-def _more_means(undecided: list[Judgement]) -> str:
+def _more_means(waged: Waged) -> str:
     """What a campaign lacks to decide; a model that gives nothing away gives way to nobody."""
-    if all(one.requirement.slice.startswith("learn") for one in undecided):
+    if all(one.aim == "learn" for one in waged.objectives):
         return (
             "Next: give the attackers more rows of their own (campaign: attacker: held: in temper.yaml), or let those "
             "tell who have the training rows: `temper assess --only inversion`."

@@ -240,7 +240,11 @@ def test_who_was_in_the_training_data_is_asked_to_the_end(home: Path, capsys: py
     assert found.verdict is not Verdict.PASS, "the rows it was fitted on are the ones it is tested on: nothing to tell"
     show(found)
     shown = " ".join(capsys.readouterr().out.split())
-    for words in ("tell who was in the training data", "too weak, or it gives nothing away", "temper assess --only inversion"):
+    for words in (
+        "tell who was in the training data",
+        "too weak, or it gives nothing away",
+        "temper assess --only inversion",
+    ):
         assert words in shown
     assert "privacy" not in shown.partition("Nothing was measured about")[2].partition(".")[0]
 

@@ -83,9 +83,11 @@ def register(
 def _entry(scenario: Scenario, stakes: Stakes, known: Known, today: date) -> _Entry:
     tries, loss, success, relevance = line(scenario, stakes, _matching(scenario, stakes.lines))
     start = prior(scenario, success)
-    tried = [one for one in (known.trials, known.campaign) if one is not None and one.n] or [known.trials]
+    tried: list[Trials | None] = [one for one in (known.trials, known.campaign) if one is not None and one.n]
     stopping = _standing(scenario, stakes, today)
-    found = worst([_odds(start, replace(known, trials=one), relevance, stakes, stopping) for one in tried])
+    found = worst(
+        [_odds(start, replace(known, trials=one), relevance, stakes, stopping) for one in tried or [known.trials]]
+    )
     guarded = found.trials is not None and found.trials.guarded
     believed, tables = pert(tries.low, tries.likely, tries.high), pert(loss.low, loss.likely, loss.high)
     seen = attempts(tries, known.sightings)

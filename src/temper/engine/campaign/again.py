@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -80,10 +81,9 @@ def _with(campaign: Campaign, means: Means | None) -> Campaign:
     """The same attackers, whatever temper.yaml says of them since."""
     if means is None:
         return campaign
-    ends = {
-        name: float("inf") if end is None else end for name, end in (("change", means.change), ("money", means.money))
-    }
-    attacker = replace(campaign.attacker, knowledge=means.knowledge, queries=means.queries, **ends)
+    change, money = (math.inf if end is None else end for end in (means.change, means.money))
+    known, asked = means.knowledge, means.queries
+    attacker = replace(campaign.attacker, knowledge=known, queries=asked, change=change, money=money)
     return replace(campaign, attacker=attacker)
 
 

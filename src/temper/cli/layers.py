@@ -29,6 +29,9 @@ def command(
     runs: options.Runs = "",
     suite: options.Suite = "standard",
     attack: Attacks = None,
+    campaign: Annotated[
+        str, typer.Option(help="Weigh what the campaigns of this run sent, and attack nothing anew: 0007, or last.")
+    ] = "",
     worth: Annotated[str, typer.Option(help="Column of what an attempt is worth; default as the file says.")] = "",
     as_if: AsIf = None,
     accounts: Accounts = None,
@@ -69,6 +72,7 @@ def command(
             review_costs=review_costs,
             seed=seed,
             fresh=fresh,
+            campaign=campaign,
             listener=progress,
         )
     typer.echo(document(found.depth)) if json else show(found.depth)

@@ -45,13 +45,16 @@ def evidence(outlines: Iterable[Outline], model: str) -> dict[str, Evidence]:
         if outline.state != "finished":
             continue
         for part in dict.fromkeys(map(part_of, outline.families)):
-            one = _evidence(part, outline)
+            if part not in PARTS:
+                continue
+            one = evidenced(part, outline)
             if one.model == model or part not in found or found[part].model != model:
                 found[part] = one
     return dict(sorted(found.items(), key=lambda pair: PARTS.index(pair[0])))
 
 
-def _evidence(part: str, outline: Outline) -> Evidence:
+def evidenced(part: str, outline: Outline) -> Evidence:
+    """This run as the evidence of a part."""
     return Evidence(
         part=part,
         run=outline.run,

@@ -177,7 +177,7 @@ def _other(system) -> str:
 class Named:
     """As much of a panel as attempts are made of."""
 
-    names = ("one", "two")
+    names = ("schema", "quota")
 
 
 def test_the_best_attempt_at_each_row_counts() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from bench.layers._worlds import World
 from bench.table import goal, machine, table
 from temper.core.layers import Attempts
-from temper.engine.layers.games import games, through
+from temper.engine.layers.games import SETS, games, through
 from temper.engine.layers.smallest import fewer_and_fewer
 from temper.kernels.coalitions import along, dealt, orders, sampled, shapley_of
 
@@ -62,7 +62,7 @@ def _one(layers: int, key: int) -> tuple[float, ...]:
     """Errors of sampled and plain orders, what was told, how many parts lie within two of it, sets, and both times."""
     attempts, rng = _campaign(layers, key)
     truth, exact = _truth(attempts)
-    rounds = max(10, 500 // (layers - 1))
+    rounds = max(10, SETS // (2 * layers - 2))
     some = orders(layers, rng, rounds)
     began = time.process_time()
     found = games(attempts, None, some)[0]

@@ -77,7 +77,8 @@ def _tell(config: Path, place: str, now: float) -> None:
 
 def _evidence(config: Path) -> Evidence | None:
     """The ledger of its runs, None where nothing was ever kept."""
-    store = Store.there(config.absolute().parent, *kept_of(read(config)))
+    places = kept_of(read(config)) if config.is_file() else ("", "")
+    store = Store.there(config.absolute().parent, *places)
     return None if store is None else store.evidence
 
 

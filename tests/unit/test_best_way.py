@@ -133,6 +133,6 @@ def test_the_interval_is_that_of_the_choice():
 
 def test_a_set_is_chosen_for_all_together_or_by_each():
     passed = np.array([[1.0, 0.0, 0.4, 0.2], [1.0, 0.9, 0.2, 0.3]])
-    assert upward(passed)[:, 1].tolist() == [0.2, 0.9]
-    assert upward(passed, together=True)[:, 1].tolist() == [0.0, 0.9]
-    assert upward(passed[:, [0, 3, 2, 1]], together=True)[:, 1].tolist() == [0.0, 0.9]
+    assert upward(passed, np.arange(4))[:, 1].tolist() == [0.2, 0.9]
+    assert upward(passed, np.arange(4), together=True)[:, 1].tolist() == [0.0, 0.9]
+    assert upward(passed[:, [0, 3, 2, 1]], np.arange(4), together=True)[:, 1].tolist() == [0.0, 0.9]

@@ -29,6 +29,7 @@ from temper.core.seed import Draws
 from temper.core.waged import Turn
 from temper.engine.campaign.door import Ended, Once, Told
 from temper.engine.campaign.figures import USUAL, asked_of
+from temper.engine.campaign.inside import Inside, Remembered
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.planner import Planner
 from temper.engine.campaign.purple import Watchers, gaps, trails, usual
@@ -437,27 +438,96 @@ def test_attackers_too_weak_to_tell_are_inconclusive_and_never_safe(config: Path
 
 
 def test_a_kill_in_the_middle_costs_no_question(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from temper.engine.campaign import inside
-
     system, asked = api.load(config), []
-    plain = inside.Remembered._one
+    plain = Frames.put
 
-    def counted(self: Any, row: Any) -> float:
+    def counted(self: Any, key: bytes, answer: Any) -> None:
         if len(asked) == 30:
             asked.append(b"killed")
             raise KeyboardInterrupt
-        before = self.asked
-        score = plain(self, row)
-        asked.extend([row.tobytes()] * (self.asked - before))
-        return score
+        asked.append(key)
+        plain(self, key, answer)
 
-    monkeypatch.setattr(inside.Remembered, "_one", counted)
+    monkeypatch.setattr(Frames, "put", counted)
     with pytest.raises(TemperError, match="stopped by hand"):
         campaigns.redteam(system, "quick")
     run = campaigns.redteam(system, "quick", resume=True).record
     assert run.id == "0001"
     assert run.state == "finished"
     assert len(asked) == len(set(asked))  # no row was scored twice, before the kill or after
+
+
+def test_the_model_is_asked_once_about_all_that_nobody_knows(tmp_path: Path) -> None:
+    """Calls are counted: in a batch, over batches, and by the process that comes after."""
+    calls: list[int] = []
+    model = Counted(calls)
+    x = np.arange(6.0)[:, None]
+
+    def remembered(journal: Frames[Told], again: bool = False) -> Remembered:
+        return Remembered(served=model, once=Once(journal=journal, scope="test"), again=again)  # type: ignore[arg-type]
+
+    with Frames(tmp_path / "answers", Told) as journal:
+        one = remembered(journal)
+        assert one.score(x[[0, 1, 1, 2]]).tolist() == [0.0, 0.1, 0.1, 0.2]
+        assert one.score(x[[2, 3, 0, 4]]).tolist() == [0.2, 0.3, 0.0, 0.4]
+        assert one.score(x[:5]).tolist() == [0.0, 0.1, 0.2, 0.3, 0.4]
+        assert (calls, one.asked, one.reused) == ([3, 2], 5, 8)
+    with Frames(tmp_path / "answers", Told) as journal:
+        after = remembered(journal)
+        assert after.score(x).tolist() == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
+        assert (calls, after.asked, after.reused) == ([3, 2, 1], 1, 5)
+    with Frames(tmp_path / "others", Told) as journal:  # one that answers by chance is asked as often as it is asked
+        remembered(journal, again=True).score(x[[0, 0]])
+        by_chance = remembered(journal, again=True)
+        by_chance.expect(x)
+        by_chance.score(x[[0, 0, 0]])
+        assert calls == [3, 2, 1, 2, 1]
+
+
+def test_what_is_expected_is_asked_at_once_and_not_again(tmp_path: Path) -> None:
+    calls: list[int] = []
+    x = np.arange(6.0)[:, None]
+    with Frames(tmp_path / "answers", Told) as journal:
+        one = Remembered(served=Counted(calls), once=Once(journal=journal, scope="test"))  # type: ignore[arg-type]
+        one.expect(x[:4])
+        assert [one.score(row[None]).tolist() for row in x[:5]] == [[0.0], [0.1], [0.2], [0.3], [0.4]]
+        assert (calls, one.asked, one.reused) == ([4, 1], 5, 0)
+        one.expect(x[:5])
+        assert one.score(x[:1]).tolist() == [0.0]
+        assert (calls, one.asked, one.reused) == ([4, 1], 5, 1)
+        one.expect(np.array([[5.0], [np.nan]]))  # one row is too much for it: the other has its score in its turn
+        assert one.score(x[5:]).tolist() == [0.5]
+        assert (calls, one.asked) == ([4, 1, 2, 1], 6)
+
+
+def test_a_step_of_a_campaign_is_one_call_of_the_model(config: Path, tmp_path: Path) -> None:
+    system, calls = api.load(config), []
+    with Frames(tmp_path / "answers", Told) as journal:
+        door = Inside(system=system, once=Once(journal=journal, scope="test"))
+        door._model.served = replace(door._model.served, score=Counted(calls, plain=door._model.served.score).score)
+        known, wanted = (system.data.take(np.arange(at, at + 8)) for at in (0, 8))
+        field = replace(toy_ground(Aim.MOVE, door), known=known, wanted=wanted, full=system.schema)
+        field.begin(field.campaign.objectives[0], "test", 12)
+        reply = field.ask(np.asarray(known.x, dtype=float))
+        field.submit(np.asarray(wanted.x, dtype=float), np.arange(8))
+    assert np.allclose(reply.scores, door._model.served.score(np.asarray(known.x, dtype=float)))
+    assert calls == [8, 4, 8]
+    assert (door.asked, field.queries) == (12, 12)
+
+
+@dataclass
+class Counted:
+    """A served model that notes how many rows it is asked about at a time."""
+
+    calls: list[int]
+    digest: str = "d"
+    plain: Any = lambda rows: rows[:, 0] / 10.0
+
+    def score(self, rows: Any) -> Any:
+        self.calls.append(len(rows))
+        if np.isnan(rows).any():
+            raise ValueError("a value is missing")
+        return self.plain(rows)
 
 
 def test_what_is_no_table_of_two_classes_is_refused(config: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +22,26 @@ from temper.api import open_store
 from temper.config.reading import read
 from temper.config.serving import serving_of
 from temper.core.errors import TemperError
+from temper.core.finding import Finding
+from temper.core.measure import Status
 from temper.core.requirement import Verdict
 from temper.core.risk import Stopping
+from temper.core.run import Record
 from temper.core.serving import Scoring
 from temper.core.stage import Level
+from temper.engine.layers.client import Client, layers_of
+from temper.engine.layers.desk import agreement_of, desk_of
 from temper.engine.layers.honest import honest
 from temper.engine.layers.panel import Panel
-from temper.engine.layers.run import EFFORTS, Order, _attackers, _honest
+from temper.engine.layers.run import EFFORTS, Order, _attackers, honest_rows
 from temper.engine.layers.stopped import latest, stakes_with
 from temper.engine.layers.told import Told
+from temper.engine.memory import remember
+from temper.engine.task import Part, Task
 from temper.gateway.tables.version import Kept, decider
+from temper.report.depth import show
+from temper.store.control import Control
+from temper.store.control.agreement import Share as Counted
 from tests.small_gateway import models  # noqa: F401
 
 GUARD = """guard:
@@ -181,10 +192,10 @@ def test_what_a_client_is_told(panel, system):
 
 
 def test_attempts_made_once_and_anew(panel):
-    attackers = _attackers(panel, Order(suite="quick", attacks=("evasion.coordinate",)))
-    once, whole = attackers.fixed(), frozenset(panel.names)
+    attackers = _attackers(panel, Order(suite="quick", attacks=("evasion.coordinate",)), None)
+    once, whole = attackers.fixed(), frozenset(layers_of(panel))
     assert not once.adaptive
-    assert once.layers == panel.names
+    assert once.layers == (*panel.names[:-1], "people", "model")
     assert len(once.worth) == 16
     queries = attackers.queries
     anew = attackers.known(whole)
@@ -200,13 +211,13 @@ def test_attempts_made_once_and_anew(panel):
 
 def test_clients_are_remembered_where_a_layer_does(system):
     panel = _panel(system, as_if=["extraction"])
-    attackers = _attackers(panel, Order(suite="quick"))
-    assert len(list(attackers._sessions(panel.names))) == 4
-    assert len(list(attackers._sessions({"model"}))) == 1
+    attackers = _attackers(panel, Order(suite="quick"), None)
+    assert len(list(attackers._clients(attackers.actor, panel.names))) == 4
+    assert len(list(attackers._clients(attackers.actor, {"model"}))) == 1
 
 
 def test_honest_requests(panel):
-    rows = _honest(panel, Order(suite="quick"))
+    rows = honest_rows(panel, Order(suite="quick"))
     found = honest(panel, rows, first=7)
     assert found.honest.all()
     assert found.actor.min() == 7
@@ -330,3 +341,86 @@ def test_a_system_without_a_file_or_with_three_classes_is_refused(system):
     with pytest.raises(TemperError, match=r"temper\.yaml"):
         temper.weigh(replace(system, source=""), "quick")
     assert yaml.safe_load(GUARD)["guard"]["extraction"] == "shadow"
+
+
+def test_an_attacker_of_several_accounts_asks_each_layer_as_several_clients(system):
+    panel = _panel(system, GUARD + "  quota: {per_second: 0.000001, burst: 2}\n")
+    rows = np.tile(system.data.x[:1], (7, 1))
+    at = panel.names.index("quota")
+    one, three = (Client(panel=panel, name="x", accounts=many) for many in (1, 3))
+    assert one.ask(rows).stops[:, at].sum() == 5
+    assert three.ask(rows[:4]).stops[:, at].sum() == 0
+    assert three.ask(rows).stops[:, at].sum() == 5  # the turn goes on where it stopped, and six were free in all
+    assert three.asked == 11
+    assert "quota" in three.objected
+
+
+def test_what_is_handed_on_goes_on_where_nobody_looks(panel, system):
+    rows = np.array(system.data.x[:40])
+    rows[:6, 2] = 8.5
+    asked = Client(panel=panel, name="x").ask(rows).levels == Level.REVIEW
+    assert asked.any()
+    alone = Client(panel=panel, name="x", standing=set(panel.names))
+    assert not (alone.ask(rows).levels == Level.REVIEW).any()
+    assert "people" not in alone.objected
+
+
+def test_people_are_measured_where_enough_cases_were_planted(system, tmp_path):
+    serving = replace(_panel(system).serving, control=str(tmp_path / "control.db"))
+    with closing(Control.open(serving.control)):
+        pass
+    some = agreement_of(serving, print)
+    assert some is not None
+    assert desk_of(serving, some, 0.1).said == ("assumed", "assumed", "assumed")
+    many = replace(some, missed=Counted(count=6, n=30, low=0.1, high=0.4))
+    desk = desk_of(serving, many, 0.1)
+    assert (desk.misses.value, desk.misses.n, desk.said[0]) == (0.2, 30, "measured")
+
+
+def test_accounts_and_rows_of_a_run_stand_beside(home, system):
+    guard = "guard: {open: true, quota: {per_second: 0.00001, burst: 3}, anomaly: off, output: off, extraction: off, "
+    guard += "decide: {review: [0.45, 0.55]}}\n"
+    other = home / "quota.yaml"
+    other.write_text(YAML + guard)
+    mine = temper.load(other)
+    store = open_store(None, mine)
+    run = store.next_run_id()
+    at = np.flatnonzero(mine.data.y == 1)[:6]
+    rows = np.array(mine.data.x[at])
+    rows[:, 0] -= 9.0
+    verdicts = np.array(["broken"] * 5 + ["held"])
+    evidence = {"x_adv": rows, "ids": mine.data.ids[at], "verdicts": verdicts}
+    remember(store, "key", Task(room="attacks", plugin="campaign"), Part(evidence=evidence, status=Status.OK))
+    shown = Finding(id="abc", title="t", plugin="evasion.square", metric="m", severity="high", task="key")
+    store.save_run(_record(run, mine.name, shown))
+    found = temper.weigh(mine, "quick", attacks=["evasion.coordinate"], accounts=[4, 1], run=run, refusal_costs=1.0)
+    assert [one.accounts for one in found.depth.spread] == [1, 4]
+    assert found.depth.spread[0].through.value <= found.depth.spread[1].through.value
+    assert found.depth.spread[1].through == found.depth.residual
+    (sent,) = found.depth.replayed
+    assert (sent.plugin, sent.finding, sent.n) == ("evasion.square", "abc", 5)
+    assert len(sent.objects) == len(found.depth.layers)
+    screen = Console(file=io.StringIO(), width=100)
+    show(found.depth, screen)
+    assert f"Rows of run {run}" in screen.file.getvalue()
+    assert "Accounts of an attacker" in screen.file.getvalue()
+    store.save_run(_record(other_run := store.next_run_id(), "another", shown))
+    with pytest.raises(TemperError, match="is of another"):
+        temper.weigh(mine, "quick", run=other_run)
+    with pytest.raises(TemperError, match="without an account"):
+        temper.weigh(mine, "quick", accounts=[0])
+
+
+def _record(run, system, finding):
+    return Record(
+        id=run,
+        system=system,
+        suite="quick",
+        seed=0,
+        started="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+        state="finished",
+        verdict=Verdict.FAIL,
+        findings=(finding,),
+        tasks=("key",),
+    )

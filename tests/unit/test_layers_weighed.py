@@ -11,9 +11,10 @@ from temper.core.depth import Limits
 from temper.core.errors import TemperError
 from temper.core.layers import Attempts
 from temper.core.requirement import Verdict
+from temper.engine.layers.games import games
 from temper.engine.layers.weigh import Terms, weighed
 from temper.kernels.clustered import bounded_mean
-from temper.kernels.coalitions import covered, dealt, figures_of, front, least, sampled, shapley_of, upward
+from temper.kernels.coalitions import along, dealt, figures_of, front, least, orders, sampled, shapley_of, upward
 from temper.kernels.few_actors import over_actors
 from temper.kernels.joint_misses import joint_misses
 
@@ -73,7 +74,8 @@ def test_the_airport_game_by_its_closed_form():
 def test_the_coverage_game_by_its_closed_form():
     rng = _rng(3)
     stops, worth, actor = rng.random((60, 5)) < 0.4, rng.random(60), rng.integers(0, 6, 60)
-    table = covered(stops, worth, actor, np.arange(6))
+    attempts = Attempts(layers=tuple("abcde"), stops=stops, worth=worth, actor=actor, honest=np.zeros(60, dtype=bool))
+    table = 1.0 - games(attempts, None)[0].fixed
     by_hand = [
         (worth * stops[:, [0, 3]].any(axis=1))[actor == one].sum() / worth[actor == one].sum() for one in range(6)
     ]
@@ -90,19 +92,33 @@ def test_alone_and_at_the_margin():
 def test_sampled_orders_agree_with_every_order_within_their_errors():
     rng = _rng(1)
     worth = np.concatenate([[0.0], np.sort(rng.random(2**6 - 1))])
-    found, error = sampled(lambda layers: float(worth[layers]), 6, rng, 200)
+    found, error = sampled(np.stack([worth, worth]), np.arange(64), orders(6, rng, 200))
     exact = worth @ shapley_of(6)
-    assert found.sum() == pytest.approx(worth[-1])
-    assert (np.abs(found - exact) <= 4 * error + 1e-9).all()
+    assert found[0].sum() == pytest.approx(worth[-1])
+    assert (found[0] == found[1]).all()
+    assert (np.abs(found[0] - exact) <= 4 * error + 1e-9).all()
     assert error.max() < 0.1
+
+
+def test_every_order_and_its_reverse_is_the_exact_value():
+    worth = np.array([0.0, 0.3, 0.1, 0.7, 0.2, 0.9, 0.4, 1.0])
+    all_orders = np.array([[0, 1, 2], [2, 1, 0], [0, 2, 1], [1, 2, 0], [1, 0, 2], [2, 0, 1]])
+    found, _ = sampled(worth[None], np.arange(8), all_orders)
+    assert found[0] == pytest.approx(worth @ shapley_of(3))
+    assert along(all_orders)[1].tolist() == [0, 4, 6, 7]
+    with pytest.raises(TemperError, match="no standard error"):
+        sampled(worth[None], np.arange(8), all_orders[:2])
 
 
 def test_what_passes_more_layers_passes_fewer():
     passed = _rng(2).random((4, 8))
-    closed = upward(passed)
+    some = np.array([0, 1, 3, 5, 7])
+    closed, part = upward(passed, np.arange(8)), upward(passed[:, some], some)
     for one in range(8):
         for more in range(8):
             assert one & more != one or (closed[:, one] >= passed[:, more]).all()
+    assert (part[:, 1] == passed[:, [1, 3, 5, 7]].max(axis=1)).all()
+    assert (part <= closed[:, some]).all()
 
 
 def test_the_least_sets_and_the_front():
@@ -231,5 +247,5 @@ def test_people_are_asked_before_the_model_decides_and_honest_requests_wait():
 def test_nothing_to_weigh_and_too_many_layers_say_so():
     with pytest.raises(TemperError, match="no attempt would have harmed"):
         weighed(_planted([0.5], actors=1).of(np.zeros(205, dtype=bool)))
-    with pytest.raises(TemperError, match="too many sets"):
-        weighed(_planted([0.5] * 11, actors=2))
+    with pytest.raises(TemperError, match="too many to name"):
+        weighed(_planted([0.5] * 63, actors=2))

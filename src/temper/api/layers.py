@@ -49,7 +49,8 @@ class Layers(Shown):
 
     def view(self) -> View:
         """What gets through, and the layers."""
-        from temper.report.depth import sentences, told
+        from temper.report.depth import sentences
+        from temper.report.depth_beside import told
 
         rows = [(one.name, *map(told, _three(one.known or one.fixed))) for one in self.depth.layers]
         table = Table(columns=("layer", "alone", "at the margin", "its part"), rows=rows)
@@ -81,31 +82,40 @@ def weigh(
     attacks: Sequence[str] = (),
     worth: str = "",
     as_if: Sequence[str] = (),
+    accounts: Sequence[int] = (),
+    run: str = "",
     through: float = Limits().residual,
     refused: float = Limits().refused,
     refusal_costs: float | None = None,
     review_costs: float | None = None,
     seed: int = 0,
     fresh: bool = False,
+    campaign: str = "",
     store: str | Path | None = None,
     listener: Listener = silent,
 ) -> Layers:
     """Attack the guarded model of a temper.yaml with every set of its layers standing, by attackers who know them and
-    by others, and send it honest requests. `through` and `refused` are the limits that the verdict speaks of.
+    by others, and send it honest requests. `through` and `refused` are the limits that the verdict speaks of. With the
+    `campaign` of a run, every layer is asked about what that sent instead, and nothing is attacked anew.
 
     Raises `TemperError` where the system has no temper.yaml, no two classes, or nothing to attack.
     """
     from temper.engine.layers.run import Order, depth_of
+    from temper.engine.layers.waged import depth_of_campaign
 
     order = Order(
         attacks=tuple(attacks),
         worth=worth,
         as_if=tuple(as_if),
+        accounts=tuple(accounts),
+        run=run,
         limits=Limits(residual=through, refused=refused),
         refused=refusal_costs,
         asked=review_costs,
         suite=suite,
         seed=seed,
     )
-    now = datetime.now(UTC).timestamp()
-    return Layers(depth_of(system, order, open_store(store, system), now, listener, fresh=fresh))
+    now, kept = datetime.now(UTC).timestamp(), open_store(store, system)
+    if campaign:
+        return Layers(depth_of_campaign(system, order, kept, campaign, now, listener))
+    return Layers(depth_of(system, order, kept, now, listener, fresh=fresh))

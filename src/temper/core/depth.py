@@ -109,6 +109,58 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """People who look at what is handed to them: which share of attacks they let pass (`misses`), of honest requests
+    they refuse (`wrongs`), and of cases nobody looks at in time (`lapsed`), which become what `overdue` says: "block"
+    or "allow". `said` is where each of these figures comes from, in this order: "measured", "configured", "assumed".
+    """
+
+    misses: Share
+    wrongs: Share
+    lapsed: Share
+    overdue: str = "block"
+    said: tuple[str, str, str] = ("assumed", "assumed", "assumed")
+
+    def through(self, misses: float) -> float:
+        """Which part of an attack that is handed to them gets through, where they miss this share of them."""
+        return (1.0 - self.lapsed.value) * misses + self.lapsed.value * (self.overdue == "allow")
+
+    @property
+    def refuses(self) -> float:
+        """Which part of the honest requests that are handed to them is refused."""
+        return (1.0 - self.lapsed.value) * self.wrongs.value + self.lapsed.value * (self.overdue == "block")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erring:
+    """What gets through all layers where people miss this share of the attacks that they look at."""
+
+    misses: float
+    through: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What gets through all layers by attackers who know them and deal their requests to so many accounts each."""
+
+    accounts: int
+    through: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """Rows that a stored run found, sent as they are: by what they were found (`plugin`, a `finding`), how many there
+    are, what of them gets through all layers, and the share to which each layer, in order, objects.
+    """
+
+    plugin: str
+    finding: str
+    through: Share
+    objects: tuple[float, ...]
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What the policy allows: the share of attacks that may get through, and of honest requests that are refused."""
 
@@ -124,6 +176,12 @@ class Depth:
     layer; `unattended` what gets through where no person looks. Of `tried` actors who get through the bare model and
     know the guard, it stops `stopped`: what a risk register takes in. `as_if` are layers that do not act and were
     measured as if they did. `guard` and `model` are digests.
+
+    Of more than ten layers not every set is looked at: parts come of so many `orders`, and `error` is the largest
+    standard error that this leaves in one of them. `desk` are the people among the layers (None: there are none),
+    `erring` what gets through if they err less or more, `spread` if attackers hold several accounts, `replayed` the
+    rows of `run`. `campaign`: the run whose campaigns sent what was weighed, "" where the attempts were made for this
+    measurement.
     """
 
     system: str
@@ -156,6 +214,14 @@ class Depth:
     seed: int = 0
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    orders: int = 0
+    error: float = 0.0
+    desk: Desk | None = None
+    erring: tuple[Erring, ...] = ()
+    spread: tuple[Spread, ...] = ()
+    run: str = ""
+    replayed: tuple[Replayed, ...] = ()
+    campaign: str = ""
     version: int = field(default=1)
 
     @property

@@ -11,6 +11,8 @@ import numpy as np
 from temper.core.errors import TemperError
 
 Array = np.ndarray[Any, Any]
+PEOPLE, MODEL = "people", "model"
+"""Layers of these names: who looks at what others hand on, and the model's own threshold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +26,10 @@ class Attempts:
     hand it to a person rather than refuse it (None: none does): that stops an attempt that harms, and delays an honest
     one. `adaptive`: the actors knew the layers that stood there and had asked them. `exclusive`: what was tried one way
     cannot be tried another way as well, so whoever has several ways has to choose one before he knows how it goes.
+
+    Where people are a layer of their own (`PEOPLE`, before `MODEL`, which decides nothing that they are asked), `stops`
+    are refusals alone, and `looked` (n,) says which part of an attempt people stop where it is handed to them: they may
+    err. Without them nobody looks, and what is handed on goes on.
 
     >>> two = Attempts(
     ...     layers=("quota", "anomaly"),
@@ -44,6 +50,7 @@ class Attempts:
     adaptive: bool = False
     exclusive: bool = False
     asks: Array | None = None
+    looked: Array | None = None
 
     def __post_init__(self) -> None:
         n = len(self.worth)
@@ -51,35 +58,51 @@ class Attempts:
             raise TemperError(f"{n} attempts at {len(self.layers)} layers do not have {self.stops.shape} answers")
         if self.asks is not None and self.asks.shape != self.stops.shape:
             raise TemperError(f"{self.stops.shape} answers do not have {self.asks.shape} questions to people")
+        if (PEOPLE in self.layers) != (self.looked is not None):
+            raise TemperError("people are a layer where it is said what they recognise, and nowhere else")
 
     def passed(self, standing: Collection[str]) -> Array:
-        """Which attempts (n,) none of these layers stops."""
+        """Which attempts (n,) none of these layers stops; where people err, which part of each."""
+        if self.looked is not None:
+            first, asked = self.met(standing)
+            return np.where(asked, 1.0 - self.looked, first < 0)
         at = [self.layers.index(name) for name in standing]
         through: Array = np.logical_not(self.stops[:, at].any(axis=1))
         return through
 
     def met(self, standing: Collection[str]) -> tuple[Array, Array]:
         """What becomes of each attempt before these layers: the position (n,) of the first that stops it or hands it to
-        a person, -1 where none does, and whether a person is asked.
+        a person, -1 where none does, and whether a person is asked. Where people are a layer, they are that position.
         """
         asks = np.zeros_like(self.stops) if self.asks is None else self.asks
         there = np.array([name in standing for name in self.layers])
-        acts = (self.stops | asks) & there
+        acts = (self.stops if self.looked is not None else self.stops | asks) & there
+        if self.looked is not None and PEOPLE in standing:
+            acts[:, self.layers.index(PEOPLE)] = (asks & there).any(axis=1)
         first = np.where(acts.any(axis=1), acts.argmax(axis=1), -1)
+        if self.looked is not None:
+            return first, first == self.layers.index(PEOPLE)
         return first, (first >= 0) & asks[np.arange(len(first)), first]
+
+    @property
+    def objects(self) -> Array:
+        """Which layers (n, layers) stop an attempt or hand it on."""
+        return self.stops if self.asks is None else self.stops | self.asks
 
     def beside(self, other: Attempts) -> Attempts:
         """These attempts and those of `other`, before the same layers."""
-        names = ("stops", "worth", "actor", "honest")
+        names = ("stops", "worth", "actor", "honest", *(("looked",) if self.looked is not None else ()))
         both: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
         asks = [np.zeros_like(one.stops) if one.asks is None else one.asks for one in (self, other)]
         return replace(self, **both, asks=np.concatenate(asks))
 
     def of(self, chosen: Array) -> Attempts:
         """Only the attempts that this mask (n,) names."""
-        asks = None if self.asks is None else self.asks[chosen]
-        rows: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ("stops", "worth", "actor", "honest")}
-        return replace(self, **rows, asks=asks)
+        names = ("stops", "worth", "actor", "honest", "asks", "looked")
+        rows: dict[str, Any] = {}
+        for name in names:
+            rows[name] = None if (kept := getattr(self, name)) is None else kept[chosen]
+        return replace(self, **rows)
 
 
 Against = Callable[[frozenset[str]], Attempts]

@@ -1,13 +1,12 @@
 """What each of several layers is worth: alone, at the margin of all others, and its Shapley value.
 
 A set of layers is a whole number, bit i for layer i. A game is a table of worths with one column per set, one row per
-actor; everything here is linear in it, so a row's figures are a product with a matrix that depends on the number of
-layers alone, and so are those of a resample of rows.
+actor. Figures are linear in it: where every set is there they are a product with a matrix that depends on the number of
+layers alone, and where layers are many they come of sets along random orders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from math import factorial
 from typing import Any
@@ -17,32 +16,8 @@ import numpy as np
 from temper.core.errors import TemperError
 
 Floats = np.ndarray[Any, Any]
-MOST = 10
-"""Layers whose every set is looked at; beyond them orders are sampled."""
-
-
-def covered(stops: Floats, worth: Floats, actor: Floats, actors: Floats) -> Floats:
-    """The coverage game (actors, 2**layers): which share of the worth that each actor tried every set of layers stops.
-
-    `stops` (n, layers) is what each layer stops by itself, `actors` the actors in rising order. Who tried nothing of
-    worth has lost nothing: all is stopped by every set but the empty one.
-
-    >>> stops = np.array([[True, False], [True, True]])
-    >>> covered(stops, np.array([3.0, 1.0]), np.array([0, 0]), np.array([0]))
-    array([[0.  , 1.  , 0.25, 1.  ]])
-    """
-    layers = stops.shape[1]
-    if layers > MOST:
-        raise TemperError(f"{layers} layers have too many sets", fix=f"put some together: {MOST} at most")
-    inside = np.zeros((len(actors), 2**layers))
-    np.add.at(inside, (np.searchsorted(actors, actor), stops @ (1 << np.arange(layers))), worth)
-    for bit in range(layers):  # sums over subsets: what is stopped by no layer outside of the set
-        halves = inside.reshape(len(actors), -1, 2, 1 << bit)
-        halves[:, :, 1] += halves[:, :, 0]
-    total = inside[:, -1:]
-    passed = np.divide(inside[:, ::-1], total, out=np.zeros_like(inside), where=total > 0)
-    passed[:, 0] = 1.0
-    return np.asarray(1.0 - passed)
+MOST, LARGEST = 10, 62
+"""Layers whose every set is looked at, beyond which orders are sampled; and how many a set can be of."""
 
 
 def dealt(stops: Floats) -> Floats:
@@ -92,51 +67,64 @@ def figures_of(layers: int) -> Floats:
     return found
 
 
-def sampled(worth: Callable[[int], float], layers: int, rng: np.random.Generator, rounds: int) -> tuple[Floats, Floats]:
-    """Shapley values (layers,) over `rounds` random orders and their reverses, with standard errors; a set is asked for
-    once. Adds up to the worth of all layers always.
+def orders(layers: int, rng: np.random.Generator, rounds: int) -> Floats:
+    """Random orders of the layers (2 * rounds, layers), each followed by its reverse.
 
-    Misleads below some ten rounds, where the standard errors are themselves uncertain.
+    >>> orders(4, np.random.default_rng(0), 1).tolist()
+    [[2, 0, 1, 3], [3, 1, 0, 2]]
+    """
+    found = rng.permuted(np.tile(np.arange(layers), (rounds, 1)), axis=1)
+    return np.stack([found, found[:, ::-1]], axis=1).reshape(2 * rounds, layers)
+
+
+def along(orders: Floats) -> Floats:
+    """The sets (n, layers + 1) that grow in these orders, from none to all layers.
+
+    >>> along(np.array([[2, 0, 1]])).tolist()
+    [[0, 4, 5, 7]]
+    """
+    sets = np.cumsum(np.left_shift(1, orders.astype(np.int64)), axis=1)
+    return np.concatenate([np.zeros((len(orders), 1), dtype=np.int64), sets], axis=1)
+
+
+def sampled(worths: Floats, sets: Floats, orders: Floats) -> tuple[Floats, Floats]:
+    """Shapley values (actors, layers) over orders and their reverses, and the standard errors (layers,) that taking so
+    few orders leaves in their means. `worths` (actors, n) are those of `sets` (n,), which rise and hold all `along` the
+    orders. Values add up to the worth of all layers always.
+
+    Misleads below some ten orders, where the standard errors are themselves uncertain.
     Source: Castro, Gómez & Tejada, "Polynomial calculation of the Shapley value based on sampling", 2009; Mitchell et
     al., "Sampling permutations for Shapley value estimation", 2022 (reverses).
 
-    >>> found, error = sampled(lambda layers: float(layers & 1), 12, np.random.default_rng(0), 3)
-    >>> found[:2], error[:2]
-    (array([1., 0.]), array([0., 0.]))
+    >>> some = orders(3, np.random.default_rng(0), 2)
+    >>> sampled(np.array([[0, 1, 0, 1, 0, 1, 0, 1.0]]), np.arange(8), some)
+    (array([[1., 0., 0.]]), array([0., 0., 0.]))
     """
+    rounds, layers = len(orders) // 2, orders.shape[1]
     if rounds < 2:
         raise TemperError(f"{rounds} rounds have no standard error", fix="ask for two at least")
-    known = cache(worth)
-    found = np.empty((rounds, layers))
-    for at in range(rounds):
-        order = rng.permutation(layers)
-        found[at] = (_along(known, order) + _along(known, order[::-1])) / 2
-    return found.mean(axis=0), found.std(axis=0, ddof=1) / np.sqrt(rounds)
+    total, means = np.zeros((len(worths), layers)), np.empty((2 * rounds, layers))
+    for at, (order, chain) in enumerate(zip(orders, np.searchsorted(sets, along(orders)), strict=True)):
+        added = np.diff(worths[:, chain], axis=1)
+        total[:, order] += added
+        means[at, order] = added.mean(axis=0)
+    pairs = (means[::2] + means[1::2]) / 2
+    return total / (2 * rounds), pairs.std(axis=0, ddof=1) / np.sqrt(rounds)
 
 
-def _along(worth: Callable[[int], float], order: Floats) -> Floats:
-    """What each layer adds in this order."""
-    sets = np.cumsum(1 << order.astype(object))
-    found = np.empty(len(order))
-    found[order] = np.diff([worth(0), *(worth(int(one)) for one in sets)])
-    return found
+def upward(passed: Floats, sets: Floats, *, together: bool = False) -> Floats:
+    """What gets through each of `sets` (actors, n), given that whoever gets through more layers gets through fewer: the
+    most that was seen of any set around it, by each actor, or by all `together`, who choose one set for all.
 
-
-def upward(passed: Floats, *, together: bool = False) -> Floats:
-    """What gets through every set (actors, 2**layers), given that whoever gets through more layers gets through fewer:
-    the most that was seen of any set around it, by each actor, or by all `together`, who choose one set for all.
-
-    >>> upward(np.array([[1.0, 0.2, 0.5, 0.4]]))
+    >>> upward(np.array([[1.0, 0.2, 0.5, 0.4]]), np.arange(4))
     array([[1. , 0.4, 0.5, 0.4]])
     """
-    found = np.array(passed)
-    many, sets = found.shape
-    for bit in range(sets.bit_length() - 1):
-        halves = found.reshape(many, -1, 2, 1 << bit)
-        fewer, more = halves[:, :, 0], halves[:, :, 1]
-        gains = (more - fewer).mean(axis=0) > 0 if together else more > fewer
-        np.copyto(fewer, more, where=gains)
-    return found
+    return np.stack([furthest(passed[:, (sets & one) == one], together=together) for one in sets], axis=1)
+
+
+def furthest(passed: Floats, *, together: bool = False) -> Floats:
+    """The most that gets through any of some sets (actors, n), by each actor, or by all `together`."""
+    return np.asarray(passed[:, passed.mean(axis=0).argmax()] if together else passed.max(axis=1))
 
 
 def least(sets: Floats) -> list[int]:

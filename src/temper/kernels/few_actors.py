@@ -39,10 +39,10 @@ def over_actors(
     weights = rng.exponential(size=(replicates, len(values) + 1))
     weights /= weights.sum(axis=1, keepdims=True)
     seen, unseen = weights[:, :-1] @ values, weights[:, -1:]
-    below, above = (np.sort(seen + unseen * end, axis=0) for end in ends)
+    below, above = (seen + unseen * end for end in ends)
     tail = (1 - confidence) / 2
     if simultaneous:
-        tail = _deeper(seen + unseen * ends[0], seen + unseen * ends[1], below, above, 2 * tail)
+        tail = _deeper(below, above, np.sort(below, axis=0), np.sort(above, axis=0), 2 * tail)
     low = np.quantile(below, tail, axis=0, method="lower")
     high = np.quantile(above, 1 - tail, axis=0, method="higher")
     means = values.mean(axis=0)

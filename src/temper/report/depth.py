@@ -16,6 +16,7 @@ from temper.core.requirement import Verdict
 from temper.report._blocks import STYLES, grid, styled, under, write
 from temper.report._figure import SYMBOLS, percent
 from temper.report._inert import inert
+from temper.report.depth_beside import part, people, replayed, sampled, spread, told
 from temper.report.depth_charts import drawn, streams
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ def render(depth: Depth) -> str:
         failing=list(failing(depth)),
         pairs=pairs(depth),
         chosen=chosen(depth),
+        sampled=sampled(depth),
+        people=list(people(depth)),
+        spread=spread(depth),
+        replayed=replayed(depth),
         at=datetime.fromtimestamp(depth.at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
         markup=Markup,
     )
@@ -78,6 +83,8 @@ def sentences(depth: Depth) -> Iterator[str]:
     """What gets through, by whom, and what it costs whoever means no harm."""
     unit = "of the attempts" if depth.unit == "attempts" else f"of the worth ({inert(depth.unit, 30)})"
     yield f"{told(depth.residual)} {unit} get through all {len(depth.layers)} layers, by {_who(depth)}."
+    if depth.campaign:
+        yield f"They are what campaign {depth.campaign} sent to the guard as it stood; nobody began anew."
     if depth.known is not None:
         yield f"Of attacks that were made without the layers in mind it is {told(depth.fixed)}."
     if depth.bare is not None:
@@ -87,20 +94,9 @@ def sentences(depth: Depth) -> Iterator[str]:
 
 
 def _who(depth: Depth) -> str:
+    if depth.campaign:
+        return "attackers who had asked them"
     return "attackers who know them" if depth.known is not None else "attackers who do not know them"
-
-
-def told(share: Share) -> str:
-    """A share with its interval and what it was counted over.
-
-    >>> told(Share(value=0.0, low=0.0, high=0.308, n=10))
-    '0.0 % (0.0 % to 30.8 %, n = 10)'
-    """
-    return f"{_part(share.value)} ({_part(share.low)} to {_part(share.high)}, n = {share.n:,})"
-
-
-def _part(value: float) -> str:
-    return f"{100 * value:.1f} %"
 
 
 def failing(depth: Depth) -> Iterator[str]:
@@ -169,15 +165,34 @@ def _blocks(depth: Depth, console: Console | None) -> Iterator[RenderableType]:
     yield _layers(depth, wide=(console or Screen()).width >= _NARROW)
     yield styled(f"Alone to part: of what {_who(depth)} try; below each figure its interval, over actors\n", "dim")
     yield from _listed("What gets through", list(sentences(depth)))
+    yield from _listed("People", list(people(depth)))
+    yield from _beside(depth)
     yield from _listed("What would have to fail at once", list(failing(depth)))
     yield from _listed("The smallest set", [chosen(depth)])
     yield from _listed("Layers that fail together", pairs(depth))
+    yield from _listed("What was sampled", [line for line in (sampled(depth),) if line])
     yield _sets(depth)
     yield from _listed("What this does not show", list(depth.notes), style="dim")
     stamp = styled("Verdict: ")
     stamp.append(f"{SYMBOLS[depth.verdict]} {depth.verdict.name}", style=STYLES[depth.verdict])
     stamp.append(f"  {_SAYS[depth.verdict].lower()}")
     yield stamp
+
+
+def _beside(depth: Depth) -> Iterator[RenderableType]:
+    """Attackers of several accounts, and rows of a stored run."""
+    if depth.spread:
+        table = grid("Gets through all layers", first="Accounts of an attacker")
+        for many, value, between in spread(depth):
+            table.add_row(many, _cell(value, between))
+        yield table
+        yield ""
+    if depth.replayed:
+        table = grid("Rows", "Get through", "Layers object to", first=f"Rows of run {inert(depth.run, 12)}")
+        for name, many, value, between, objects in replayed(depth):
+            table.add_row(name, many, _cell(value, between), styled(objects, "dim"))
+        yield table
+        yield ""
 
 
 def _listed(title: str, lines: list[str], style: str = "") -> Iterator[RenderableType]:
@@ -214,7 +229,7 @@ def _cell(value: str, between: str) -> RenderableType:
 
 
 def _pair(share: Share) -> tuple[str, str]:
-    return _part(share.value), f"{_part(share.low)[:-2]} to {_part(share.high)[:-2]}"
+    return part(share.value), f"{part(share.low)[:-2]} to {part(share.high)[:-2]}"
 
 
 def _row(layer: Layer, depth: Depth) -> dict[str, Any]:

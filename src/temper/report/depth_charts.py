@@ -40,7 +40,8 @@ def _funnel(depth: Depth) -> Chart:
             rows.append({"at": name, "left": max(left, 0.0), "traffic": inert(flow.name, 60)})
     names = list(dict.fromkeys(row["traffic"] for row in rows))
     colours = [BAD, SERIES[1], GOOD] if len(names) == 3 else [BAD, GOOD]
-    x = alt.X("at:N", sort=stations, title="behind", axis=alt.Axis(labelAngle=0, labelLimit=90))
+    turned = -60 if len(stations) > 10 else 0
+    x = alt.X("at:N", sort=stations, title="behind", axis=alt.Axis(labelAngle=turned, labelLimit=90))
     y = alt.Y("left:Q", title="still on its way", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     scale = alt.Scale(domain=names, range=colours[: len(names)])
     colour = alt.Color("traffic:N", scale=scale, legend=alt.Legend(title=None, columns=1))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from temper.core.depth import Depth, Flow
+from temper.core.layers import PEOPLE
 from temper.report._figure import percent
 from temper.report._inert import inert
 from temper.report.charts import BAD, GOOD, INK, MUTED, SERIES, Chart
@@ -13,7 +14,9 @@ from temper.report.charts import BAD, GOOD, INK, MUTED, SERIES, Chart
 _WIDE, _HIGH, _TOP, _LEFT, _RIGHT, _LOW = 1_000.0, 110.0, 58.0, 110.0, 130.0, 74.0
 _LEAST = 0.0005
 """A share below which nothing is drawn."""
-PEOPLE = SERIES[4]
+ASKED = SERIES[4]
+_MOST = 12
+"""Gates that have room; of more only those at which something leaves are drawn."""
 
 
 def sankey(depth: Depth, flow: Flow, *, harmless: bool) -> Chart:
@@ -26,9 +29,14 @@ def sankey(depth: Depth, flow: Flow, *, harmless: bool) -> Chart:
     title = f"<title>{escape('; '.join(_said(depth, flow)))}</title>"
     return Chart(
         title=f"{flow.name[:1].upper()}{flow.name[1:]}: {_told(flow.through)} get through",
-        caption=f"{of} n = {flow.n:,}. Of several layers that would stop a request the first one does.",
+        caption=f"{of} n = {flow.n:,}. Of several layers that would stop a request the first one does."
+        f"{_left_out(depth)}",
         svg=f"{head}{title}{''.join(_parts(depth, flow, harmless=harmless))}</svg>",
     )
+
+
+def _left_out(depth: Depth) -> str:
+    return " Layers at which nothing leaves are not drawn." if len(depth.layers) > _MOST else ""
 
 
 def _said(depth: Depth, flow: Flow) -> Iterator[str]:
@@ -37,7 +45,7 @@ def _said(depth: Depth, flow: Flow) -> Iterator[str]:
         if stopped >= _LEAST:
             yield f"{name} stops {_told(stopped)}"
         if asked >= _LEAST:
-            yield f"{name} hands {_told(asked)} to people"
+            yield f"people have {_told(asked)}" if name == PEOPLE else f"{name} hands {_told(asked)} to people"
     yield f"{_told(flow.through)} get through"
 
 
@@ -49,21 +57,30 @@ def _names(depth: Depth) -> list[str]:
     return [inert(one.name, 24) for one in depth.layers]
 
 
+def _gates(depth: Depth, flow: Flow) -> list[tuple[str, float, float]]:
+    """The layers with what leaves at each; of very many the first at which something does."""
+    every = list(zip(_names(depth), flow.stopped, flow.asked, strict=True))
+    if len(every) <= _MOST:
+        return every
+    return [one for one in every if max(one[1:]) >= _LEAST][:_MOST] or every[:1]
+
+
 def _parts(depth: Depth, flow: Flow, *, harmless: bool) -> Iterator[str]:
-    names, step = _names(depth), (_WIDE - _LEFT - _RIGHT) / len(depth.layers)
+    gates = _gates(depth, flow)
+    step = (_WIDE - _LEFT - _RIGHT) / len(gates)
     through, stops = (GOOD, BAD) if harmless else (BAD, GOOD)
     left, end = 1.0, _WIDE - _RIGHT
     yield from _words(8, "honest" if harmless else "attacks", f"{flow.n:,} sent", INK)
-    for at, name in enumerate(names):
+    for at, (name, stopped, asked) in enumerate(gates):
         x = _LEFT + at * step
         yield _band(x - step if at else 80.0, x, left)
         yield _gate(x, name)
-        beside = float(flow.stopped[at] >= _LEAST)
-        ways = ((flow.stopped[at], stops, 0.0, "stopped"), (flow.asked[at], PEOPLE, beside, "to people"))
-        for share, colour, side, word in ways:
+        word = "recognised" if name == PEOPLE and not harmless else "to people"
+        ways = ((stopped, stops, 0.0, "stopped"), (asked, ASKED, float(stopped >= _LEAST), word))
+        for share, colour, side, what in ways:
             if share >= _LEAST:
                 left -= share
-                yield _leaving(x, left, share, colour, side, word)
+                yield _leaving(x, left, share, colour, side, what)
     yield _band(end - step, end, left, through if left >= _LEAST else MUTED)
     yield from _words(end + 8, _told(flow.through), "get through", through)
 

@@ -64,6 +64,9 @@ class Desk:
         """Time passes."""
         self.now += seconds
 
+    def expect(self, rows: Rows) -> None:
+        """Whatever comes."""
+
     def ask(self, row: Rows, account: str, pace: float) -> Told:
         """One answer."""
         self.now, self.asked = self.now + pace, self.asked + 1

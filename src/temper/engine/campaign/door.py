@@ -58,6 +58,9 @@ class Door(Protocol):
     def wait(self, seconds: float) -> None:
         """Let time pass."""
 
+    def expect(self, rows: Array) -> None:
+        """These rows are about to be asked, as far as rules and time allow."""
+
     def ask(self, row: Array, account: str, pace: float) -> Told:
         """The answer to one row, `pace` seconds after the last one at the earliest."""
 

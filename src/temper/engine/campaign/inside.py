@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,15 +13,15 @@ import numpy as np
 from temper.config.serving import Serving
 from temper.core.campaign import DAY
 from temper.core.data import Data
-from temper.core.serving import Answer, Mode, Scoring
+from temper.core.serving import Answer, Scoring
 from temper.core.stage import Decision, Level
 from temper.core.system import Protected
 from temper.core.target import Recipe
 from temper.engine.campaign.door import Once, Told
 from temper.engine.fitting import fit_of, fits
 from temper.guard.serving import parts
-from temper.guard.serving.assembled import Kept, assembled
-from temper.guard.serving.pipeline import Pipeline, Refuses, Waiting
+from temper.guard.serving.assembled import Kept, TableGuard, assembled, unrecorded
+from temper.guard.serving.pipeline import Pipeline, Refuses
 from temper.guard.serving.quota import Quota
 from temper.targets.served import Served, served
 
@@ -37,26 +39,52 @@ class Remembered:
     asked: int = 0
     reused: int = 0
     inline: bool = True
+    _ready: dict[bytes, float] = field(default_factory=dict, init=False, repr=False)
 
     def score(self, rows: Array) -> Array:
-        """Scores (n,) of rows."""
-        return np.array([self._one(row) for row in rows])
+        """Scores (n,) of rows. The model is asked once: about those that were not expected and the journal does not
+        know.
+        """
+        keys = self._keys(rows)
+        ready = {key: self._ready.pop(key) for key in set(keys) & self._ready.keys()}
+        kept = self._kept(key for key in keys if key not in ready)
+        new = self._new({key: row for key, row in zip(keys, rows, strict=True) if key not in ready and key not in kept})
+        self.reused += len(rows) - len(ready) - len(new)
+        found = ready | kept | new
+        return np.array([found[key] for key in keys])
+
+    def expect(self, rows: Array) -> None:
+        """Ask the model once about rows that are about to come. Where one of them is too much for it, all of them wait
+        for their turn: then it is known which.
+        """
+        if self.again:
+            return
+        keys = self._keys(rows)
+        kept = self._kept(keys)
+        with suppress(Exception):
+            self._ready = self._new({key: row for key, row in zip(keys, rows, strict=True) if key not in kept})
 
     async def ask(self, rows: Array, seconds: float, trace: str = "") -> Array:
         """The same; there is no hurry by a simulated clock."""
         return self.score(rows)
 
-    def _one(self, row: Array) -> float:
-        key = self.once.key(self.served.digest.encode(), row.tobytes(), repeats=self.again)
-        told = self.once.journal.get(key)
-        if told is not None and told.score is not None:
-            self.reused += 1
-            return told.score
-        self.asked += 1
-        score = float(self.served.score(row[None])[0])
-        if np.isfinite(score):
-            self.once.journal.put(key, Told(at=0.0, score=score))
-        return score
+    def _keys(self, rows: Array) -> list[bytes]:
+        digest = self.served.digest.encode()
+        return [self.once.key(digest, row.tobytes(), repeats=self.again) for row in rows]
+
+    def _kept(self, keys: Iterable[bytes]) -> dict[bytes, float]:
+        told = ((key, self.once.journal.get(key)) for key in keys)
+        return {key: one.score for key, one in told if one is not None and one.score is not None}
+
+    def _new(self, rows: dict[bytes, Array]) -> dict[bytes, float]:
+        """Scores of rows that nobody has asked about, kept before anybody is told."""
+        scores = self.served.score(np.stack(list(rows.values()))).tolist() if rows else []
+        self.asked += len(rows)
+        found = dict(zip(rows, scores, strict=True))
+        for key, score in found.items():
+            if np.isfinite(score):
+                self.once.journal.put(key, Told(at=0.0, score=score))
+        return found
 
 
 def _objection(one: Decision) -> str:
@@ -64,10 +92,6 @@ def _objection(one: Decision) -> str:
     if one.level > Level.ALLOW:
         return one.stage
     return f"{one.stage} (shadow)" if one.reason.startswith("shadow,") else ""
-
-
-def _unrecorded(scoring: Scoring, waiting: Waiting) -> None:
-    waiting.set_result(-1)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -87,21 +111,21 @@ class Inside:
     _today: float = field(default=0.0, init=False)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner, init=False, repr=False)
     _model: Remembered = field(init=False, repr=False)
+    _guard: TableGuard | None = field(default=None, init=False, repr=False)
     _pipeline: Pipeline | None = field(default=None, init=False, repr=False)
     _quota: Quota | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        system, serving = self.system, self.serving
-        found = served(system.target, system.data.x, system.threshold)
-        self._model = Remembered(served=found, once=self.once, again=system.target.stochastic)
-        if serving is None:
+        system = self.system
+        guard = self._guard = None if self.serving is None else TableGuard.of(system, self.serving)
+        model = served(system.target, system.data.x, system.threshold) if guard is None else guard.model
+        self._model = Remembered(served=model, once=self.once, again=system.target.stochastic)
+        if guard is None:
             return
-        profile, kept, options = parts.profile(system, serving, found), Kept(), parts.options_of(serving)
-        self._pipeline = assembled(system, serving, profile, self._model, found.digest, kept, _unrecorded)
+        self._pipeline = assembled(guard, self._model, Kept(), unrecorded)
         self._pipeline.clock = lambda: self._now
-        config = parts.quota(options)
-        if config is not None and parts.mode_of(serving, "quota") is Mode.ENFORCE:
-            self._quota = Quota(config=config)
+        if guard.quota is not None and guard.acts("quota"):
+            self._quota = Quota(config=guard.quota)
 
     @property
     def asked(self) -> int:
@@ -127,12 +151,16 @@ class Inside:
         """Nothing sleeps."""
         self._now += max(0.0, seconds)
 
+    def expect(self, rows: Array) -> None:
+        """Those that the bounds let through are scored at once."""
+        self._model.expect(rows[~self._outside(rows)])
+
     def ask(self, row: Array, account: str, pace: float) -> Told:
         """What the guard makes of this row."""
         self._now += pace
         self._trained()
         self._number += 1
-        if self.serving is not None and self._outside(row):
+        if self._outside(row[None])[0]:
             return Told(at=self._now, status=_WRONG, why=("bounds",))
         if self._quota is not None and (after := self._quota.take(account, self._now)):
             return Told(at=self._now, status=_TURNED, after=min(after, DAY), why=("quota",))
@@ -156,9 +184,11 @@ class Inside:
         """Let the event loop go."""
         self._runner.close()
 
-    def _outside(self, row: Array) -> bool:
-        outside = bool(parts.outside(row[None], self.system.schema)[0])
-        return outside and parts.bounds(self.serving or Serving()) is Mode.ENFORCE
+    def _outside(self, rows: Array) -> Array:
+        """Which rows (n,) the door refuses."""
+        if self._guard is None or not self._guard.acts("bounds"):
+            return np.zeros(len(rows), dtype=bool)
+        return np.asarray(parts.outside(rows, self.system.schema))
 
     def _bare(self, row: Array) -> Told:
         score = float(self._model.score(row[None])[0])

@@ -76,6 +76,9 @@ class Outside:
         """Slept before the next request that is really sent."""
         self._now += max(0.0, seconds)
 
+    def expect(self, rows: Array) -> None:
+        """A gateway is asked row by row: nothing is sent before its time."""
+
     def ask(self, row: Array, account: str, pace: float) -> Told:
         """One POST. Answers that nobody gave (status 0) and of a service in trouble are not kept: they are asked again
         by whoever goes on.

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from temper.core.attack import Scene
-from temper.core.layers import Attempts
+from temper.core.layers import PEOPLE, Attempts
 from temper.core.room import Room
-from temper.engine.layers.panel import OF_A_CLIENT, PACE, QUOTA, Panel, Session
+from temper.core.stage import Level
+from temper.engine.layers.client import Client, laid, layers_of
+from temper.engine.layers.panel import OF_A_CLIENT, PACE, QUOTA, Panel
 from temper.engine.layers.told import Told
 from temper.engine.strike import strike
-from temper.guard.serving import parts
 from temper.guard.serving.quota import Quota
 from temper.targets._array import to_numpy
 
@@ -25,8 +26,9 @@ BROKEN = "broken"
 @dataclass(slots=True, kw_only=True, eq=False)
 class Attackers:
     """Who tries the rows of `scene` with these attacks (name, plugin): `actor` (n,) says whose row each is, and rows of
-    one actor come with one key. `stake` (columns of the schema by position) is what a success is worth, None where each
-    counts alike. `queries` counts what has been asked since.
+    one actor come with so many `accounts`, to which he deals his requests in turn. `stake` (columns of the schema by
+    position) is what a success is worth, None where each counts alike. People let `missed` of what they are handed
+    pass. `queries` counts what has been asked since.
     """
 
     panel: Panel
@@ -35,9 +37,22 @@ class Attackers:
     actor: Rows
     stake: int | None = None
     seed: int = 0
+    accounts: int = 1
+    missed: float = 0.0
     queries: int = 0
     _bare: list[Rows] = field(default_factory=list, init=False, repr=False)
     _tried: list[tuple[frozenset[str], frozenset[str], Attempts]] = field(default_factory=list, init=False, repr=False)
+
+    def holding(self, accounts: int) -> Attackers:
+        """The same actors with so many accounts each; what they found against the bare model they know."""
+        other = replace(self, accounts=accounts, queries=0)
+        other._bare = self._found()
+        return other
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What stands before them."""
+        return layers_of(self.panel)
 
     @property
     def spare(self) -> int:
@@ -53,9 +68,11 @@ class Attackers:
         sent, best = self._found(), np.array(self.scene.x)
         for rows in reversed(sent):
             best = np.where(np.isnan(rows).all(axis=1, keepdims=True), best, rows)
-        levels = [(rows, session.ask(best[rows])) for rows, session in self._sessions(self.panel.names)]
-        stops, asks = (self._laid([(rows, getattr(one, name)) for rows, one in levels]) for name in ("stops", "asks"))
-        return self._attempts(best, stops, asks, adaptive=False)
+        return self._answered(best, self.actor, adaptive=False)
+
+    def sent(self, rows: Rows, actor: Rows) -> Attempts:
+        """These rows as they are, sent by these actors to every layer."""
+        return self._answered(rows, actor, adaptive=False)
 
     def known(self, standing: frozenset[str]) -> Attempts:
         """The same attacks against these layers, each query answered as a client is answered; then everything found,
@@ -67,41 +84,43 @@ class Attackers:
             if spoke <= standing <= stood:
                 return attempts
         heard = set[str]()
-        best, stops, asks = np.array(self.scene.x), self._none(), self._none()
-        for rows, session in self._sessions(standing):
-            best[rows], stops[rows], asks[rows] = self._sent(rows, session)
-            heard |= session.objected
-            self.queries += session.asked
-        attempts = self._attempts(best, stops, asks, adaptive=True)
+        best, levels = np.array(self.scene.x), self._none(len(self.actor))
+        for rows, client in self._clients(self.actor, standing):
+            best[rows], levels[rows] = self._sent(rows, client)
+            heard |= client.objected
+            self.queries += client.asked
+        attempts = self._attempts(best, self.actor, levels, adaptive=True)
         self._tried.append((standing, frozenset(heard), attempts))
         return attempts
 
-    def _sent(self, rows: Rows, session: Session) -> tuple[Rows, Rows, Rows]:
+    def _sent(self, rows: Rows, client: Client) -> tuple[Rows, Rows]:
         """What each of these rows ends as before one client's layers, and what they say of that. He searches, waits
-        for a day, and sends what he has.
+        for a day, and sends what he has until something gets through for certain; what counts is what got furthest.
         """
-        candidates = [self._searched(plugin, name, rows, session) for name, plugin in self.attacks]
+        candidates = [self._searched(plugin, name, rows, client) for name, plugin in self.attacks]
         candidates += [found[rows] for found in self._found()]
         best, left = np.array(self.scene.x[rows]), np.arange(len(rows))
-        width = len(self.panel.names)
-        stops, asks = np.zeros((len(rows), width), dtype=bool), np.zeros((len(rows), width), dtype=bool)
-        session.rest()
+        levels, furthest = self._none(len(rows)), np.zeros(len(rows))
+        client.rest()
         for found in (*candidates, best.copy()):
             tried = left[~np.isnan(found[left]).all(axis=1)]
             if not len(tried):
                 continue
-            heard = session.ask(found[tried])
-            best[tried], stops[tried], asks[tried] = found[tried], heard.stops, heard.asks
-            left = np.setdiff1d(left, tried[~heard.stops.any(axis=1)])
-        return best, stops, asks
+            heard = client.ask(found[tried]).levels
+            passed = self._attempts(found[tried], tried, heard, adaptive=True).passed(client.standing)
+            further = tried[passed >= furthest[tried]]
+            best[further], levels[further] = found[further], heard[passed >= furthest[tried]]
+            furthest[tried] = np.maximum(furthest[tried], passed)
+            left = left[furthest[left] < 1.0]
+        return best, levels
 
-    def _searched(self, plugin: Any, name: str, rows: Rows, session: Session) -> Rows:
+    def _searched(self, plugin: Any, name: str, rows: Rows, client: Client) -> Rows:
         """What one attack finds through this client; rows on which it found nothing are missing throughout."""
         scene = replace(self.scene, x=self.scene.x[rows], y=self.scene.y[rows], ids=self.scene.ids[rows])
         if scene.budget.queries is not None:
             left = max(scene.budget.queries - self.spare, 1)
             scene = replace(scene, budget=replace(scene.budget, queries=left))
-        target = Told(inner=self.panel.system.target, session=session)
+        target = Told(inner=self.panel.system.target, session=client)
         return _broken(strike(plugin, target, replace(scene, mode="first"), self.seed, name))
 
     def _found(self) -> list[Rows]:
@@ -114,48 +133,50 @@ class Attackers:
                 self._bare.append(_broken(found))
         return self._bare
 
-    def _sessions(self, standing: Any) -> Iterator[tuple[Rows, Session]]:
+    def _clients(self, actor: Rows, standing: Any) -> Iterator[tuple[Rows, Client]]:
         """One client per actor where a layer remembers clients, else all of them as one."""
         idle = {QUOTA} if self._within_quota else set()
-        names = tuple(name for name in self.panel.names if name in standing and name not in idle)
+        names = [name for name in self.layers if name in standing and name not in idle]
         if not set(names) & set(OF_A_CLIENT):
-            yield np.arange(len(self.actor)), self.panel.session("attackers", names)
+            yield np.arange(len(actor)), Client(panel=self.panel, name="attackers", standing=names)
             return
-        for one in np.unique(self.actor):
-            yield np.flatnonzero(self.actor == one), self.panel.session(f"attacker {one}", names)
+        for one in np.unique(actor):
+            client = Client(panel=self.panel, name=f"attacker {one}", standing=names, accounts=self.accounts)
+            yield np.flatnonzero(actor == one), client
 
     @property
     def _within_quota(self) -> bool:
         """Whether no actor can ask so much that the quota would ever refuse him or let him wait: then it need not be
         asked, and all actors can search together.
         """
-        of_one = int(np.bincount(self.actor).max())
-        most = of_one * len(self.attacks) * ((self.scene.budget.queries or 0) + self.spare)
-        limits = parts.quota(parts.options_of(self.panel.serving))
+        of_one = int(np.bincount(self.actor).max()) * len(self.attacks)
+        most = -(-of_one * ((self.scene.budget.queries or 0) + self.spare) // self.accounts)
+        limits = self.panel.quota
         if limits is None or not self.scene.budget.queries:
             return limits is None
         quota = Quota(config=limits)
         return not any(quota.take("", PACE * (at + 1)) for at in range(most))
 
-    def _none(self) -> Rows:
-        return np.zeros((len(self.actor), len(self.panel.names)), dtype=bool)
+    def _none(self, many: int) -> Rows:
+        return np.zeros((many, len(self.panel.names)), dtype=np.int8)
 
-    def _laid(self, pieces: list[tuple[Rows, Rows]]) -> Rows:
-        found = self._none()
-        for rows, values in pieces:
-            found[rows] = values
-        return found
+    def _answered(self, rows: Rows, actor: Rows, *, adaptive: bool) -> Attempts:
+        levels = self._none(len(rows))
+        for mine, client in self._clients(actor, self.layers):
+            levels[mine] = client.ask(rows[mine]).levels
+        return self._attempts(rows, actor, levels, adaptive=adaptive)
 
-    def _attempts(self, rows: Rows, stops: Rows, asks: Rows, *, adaptive: bool) -> Attempts:
+    def _attempts(self, rows: Rows, actor: Rows, levels: Rows, *, adaptive: bool) -> Attempts:
         worth = np.ones(len(rows)) if self.stake is None else np.maximum(np.nan_to_num(rows[:, self.stake]), 0.0)
         return Attempts(
-            layers=self.panel.names,
-            stops=stops,
+            layers=self.layers,
+            stops=laid(self.panel, levels >= Level.BLOCK),
             worth=worth,
-            actor=self.actor,
+            actor=actor,
             honest=np.zeros(len(rows), dtype=bool),
             adaptive=adaptive,
-            asks=asks,
+            asks=laid(self.panel, levels == Level.REVIEW),
+            looked=np.full(len(rows), 1.0 - self.missed) if PEOPLE in self.layers else None,
         )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.layers import Attempts
+from temper.core.layers import MODEL, PEOPLE, Attempts
 from temper.core.serving import Scoring
 from temper.core.stage import Level
-from temper.engine.layers.panel import MODEL, OF_A_CLIENT, Panel
+from temper.engine.layers.client import laid, layers_of
+from temper.engine.layers.panel import OF_A_CLIENT, Panel
 
 Rows = np.ndarray[Any, Any]
 OF_ONE = 50
@@ -21,7 +22,7 @@ _TIMED = 200
 
 def honest(panel: Panel, rows: Rows, first: int = 0) -> Attempts:
     """These rows (n, columns) as requests of clients who mean no harm; their actors are numbered from `first`. A layer
-    that hands one to a person delays it, and does not stop it: people are taken to let it through.
+    that hands one to a person delays it, and does not stop it: where people err is for others to say (`looked`).
     """
     client = np.arange(len(rows)) // OF_ONE
     if set(panel.names) & set(OF_A_CLIENT):
@@ -29,13 +30,15 @@ def honest(panel: Panel, rows: Rows, first: int = 0) -> Attempts:
         levels = np.concatenate(each)
     else:
         levels = panel.session("clients").ask(rows).levels
+    layers = layers_of(panel)
     return Attempts(
-        layers=panel.names,
-        stops=levels >= Level.BLOCK,
+        layers=layers,
+        stops=laid(panel, levels >= Level.BLOCK),
         worth=np.ones(len(rows)),
         actor=first + client,
         honest=np.ones(len(rows), dtype=bool),
-        asks=levels == Level.REVIEW,
+        asks=laid(panel, levels == Level.REVIEW),
+        looked=np.zeros(len(rows)) if PEOPLE in layers else None,
     )
 
 

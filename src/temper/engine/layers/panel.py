@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
 from temper.config.serving import Serving
 from temper.core.errors import TemperError
-from temper.core.serving import Mode, Scoring, ServingStage
+from temper.core.serving import Scoring
 from temper.core.stage import Level
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
 from temper.guard.serving import parts
-from temper.guard.serving.profile import Profile
+from temper.guard.serving.assembled import TableGuard
 from temper.guard.serving.quota import Quota
-from temper.targets.served import Served, served
 
 Rows = np.ndarray[Any, Any]
 SCHEMA, QUOTA, DECIDE, MODEL = "schema", "quota", "decide", "model"
@@ -33,50 +33,32 @@ def order_of(serving: Serving) -> tuple[str, ...]:
     """The layers as a request meets them, those of other packages among them. The model comes last: its threshold
     decides what nobody refused or handed on.
     """
-    stages = (*parts.EACH, *parts.BEFORE, *parts.foreign(serving), *parts.AFTER)
-    return (SCHEMA, QUOTA, *stages, DECIDE, MODEL)
+    return (SCHEMA, QUOTA, *parts.stages(serving), DECIDE, MODEL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Panel:
-    """The layers of one guard that count (`enforce`), in order. `crashed` counts per layer the requests it failed on;
-    such a request is stopped, as it is in the gateway.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Panel(TableGuard):
+    """A guard layer by layer: those that count, and those that count here `as_if` they did. `crashed` counts per layer
+    the requests it failed on; such a request is stopped, as it is in the gateway.
     """
 
-    system: Protected
-    serving: Serving
-    model: Served
-    profile: Profile
-    names: tuple[str, ...]
+    as_if: tuple[str, ...] = ()
     crashed: Counter[str] = field(default_factory=Counter)
-    make: Callable[[str, Mapping[str, Any]], ServingStage]
 
     @classmethod
-    def of(cls, system: Protected, serving: Serving, as_if: Collection[str] = ()) -> Panel:
+    def of(cls, system: Protected, serving: Serving, as_if: Collection[str] = ()) -> Self:
         """The guard as it is written; layers named in `as_if` count although they are in shadow, or off."""
         if system.target.kind is not ScoreKind.PROBABILITIES or system.target.classes != 2:
             raise TemperError("layers are measured around a model of two classes that gives probabilities")
-        order, room = order_of(serving), parts.room(serving)
-        if unknown := sorted(set(as_if) - set(order)):
+        if unknown := sorted(set(as_if) - set(order := order_of(serving))):
             raise TemperError(f"there is no layer {unknown[0]!r}", fix=f"there are {', '.join(order)}")
-        model = served(system.target, system.data.x, system.threshold)
-        profile = parts.profile(system, serving, model)
-        options = parts.options_of(serving)
-        written = {name: given for name, _, given in serving.stages}
-        known = {
-            SCHEMA: parts.bounds(serving) is Mode.ENFORCE,
-            QUOTA: parts.mode_of(serving, QUOTA) is Mode.ENFORCE and parts.quota(options) is not None,
-            DECIDE: parts.mode_of(serving, DECIDE) is Mode.ENFORCE and parts.review(options) is not None,
-            MODEL: True,
-        }
-        stages = {name: parts.mode_of(serving, name) is Mode.ENFORCE for name in order if name not in known}
-        names = tuple(name for name in order if (known | stages)[name] or name in as_if)
+        return replace(super().of(system, serving), as_if=tuple(as_if))
 
-        def make(name: str, given: Mapping[str, Any]) -> ServingStage:
-            stage: ServingStage = room.build(name, {"profile": profile, **written.get(name, {}), **given})
-            return stage
-
-        return cls(system=system, serving=serving, model=model, profile=profile, names=names, make=make)
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The layers that count, in order."""
+        acts = {SCHEMA: self.acts("bounds"), MODEL: True}
+        return tuple(name for name in order_of(self.serving) if name in self.as_if or acts.get(name, self.acts(name)))
 
     @property
     def threshold(self) -> float:
@@ -113,19 +95,20 @@ class Session:
         self.panel, self.client, self.standing = panel, client, standing
         self.asked, self.objected = 0, set[str]()
         self._now = 0.0
-        limits = parts.quota(parts.options_of(panel.serving)) if QUOTA in standing else None
+        limits = panel.quota if QUOTA in standing else None
         self._quota = None if limits is None else Quota(config=limits)
-        self._review = parts.review(parts.options_of(panel.serving))
-        self.stages = {name: panel.make(name, {}) for name in standing if name not in _OWN}
+        self.stages = {name: panel.stage(name) for name in standing if name not in _OWN}
 
-    def ask(self, rows: Rows) -> Heard:
-        """What every standing layer says of each row, whether or not another one has stopped it."""
+    def ask(self, rows: Rows, when: Rows | None = None) -> Heard:
+        """What every standing layer says of each row, whether or not another one has stopped it. `when` (n,) each was
+        sent: nobody waits then; else each comes as soon as the one before it has been let in.
+        """
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         levels = np.zeros((len(rows), len(self.panel.names)), dtype=np.int8)
-        scores, at = self._scores(rows), self._times(rows)
+        scores, (at, refused) = self._scores(rows), self._times(rows, when)
         for place, name in enumerate(self.panel.names):
             if name in self.standing:
-                levels[:, place] = self._levels(name, rows, scores, at)
+                levels[:, place] = self._levels(name, rows, scores, at, refused)
                 self.objected |= {name} if levels[:, place].any() else set()
         self.asked += len(rows)
         return Heard(levels=levels, scores=scores)
@@ -134,13 +117,13 @@ class Session:
         """Ask nothing for as long as anybody waits, so that what is held for a while is held no more."""
         self._now += PATIENCE
 
-    def _levels(self, name: str, rows: Rows, scores: Rows, at: Rows) -> Rows:
+    def _levels(self, name: str, rows: Rows, scores: Rows, at: Rows, refused: Rows) -> Rows:
         if name == SCHEMA:
             return np.where(parts.outside(rows, self.panel.system.schema), Level.BLOCK, 0)
         if name == QUOTA:
-            return np.where(np.isfinite(at), 0, Level.BLOCK)
+            return np.where(refused, Level.BLOCK, 0)
         if name == DECIDE:
-            low, high = self._review or (np.inf, -np.inf)
+            low, high = self.panel.review or (np.inf, -np.inf)
             return np.where((scores >= low) & (scores <= high), Level.REVIEW, 0)
         if name == MODEL:  # a score that is none is refused
             return np.where(scores < self.panel.threshold, 0, Level.BLOCK)
@@ -153,7 +136,7 @@ class Session:
         """As the gateway does: all together, and one by one where a stage objects or fails."""
         low, high = part
         try:
-            now = float(np.nan_to_num(at[low], posinf=self._now))
+            now = float(at[low])
             scoring = Scoring(rows=rows[low:high], client=self.client, request="", at=now, deadline=now + _LATEST)
             scoring.scores = scores[low:high]
             level = self.stages[name].check(scoring).level
@@ -177,14 +160,15 @@ class Session:
                 return np.full(1, np.nan)
         return np.concatenate([self._scores(row[None]) for row in rows])
 
-    def _times(self, rows: Rows) -> Rows:
-        """When each request is let in; infinite where the quota refuses it for longer than anybody waits."""
-        found = np.empty(len(rows))
+    def _times(self, rows: Rows, when: Rows | None) -> tuple[Rows, Rows]:
+        """When each request comes, after it has waited, and whether it would wait for longer than anybody does."""
+        found, refused = np.empty(len(rows)), np.zeros(len(rows), dtype=bool)
         for at in range(len(rows)):
-            self._now += PACE
-            until, wait = self._now + PATIENCE, 0.0 if self._quota is None else self._quota.take(self.client, self._now)
+            self._now = self._now + PACE if when is None else float(when[at])
+            patience = PATIENCE if when is None else 0.0
+            until, wait = self._now + patience, 0.0 if self._quota is None else self._quota.take(self.client, self._now)
             while self._quota is not None and 0 < wait <= until - self._now:
                 self._now += wait
                 wait = self._quota.take(self.client, self._now)
-            found[at] = np.inf if wait else self._now
-        return found
+            found[at], refused[at] = self._now, wait > 0
+        return found, refused

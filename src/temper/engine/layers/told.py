@@ -10,10 +10,12 @@ import numpy as np
 
 from temper.core.data import Array
 from temper.core.errors import Unsupported
+from temper.core.layers import MODEL
 from temper.core.stage import Level
 from temper.core.target import Access, TreeTarget
 from temper.core.trees import TreeEnsemble
-from temper.engine.layers.panel import MODEL, Heard, Session
+from temper.engine.layers.client import Client
+from temper.engine.layers.panel import Heard
 from temper.targets._wrapper import Wrapper
 
 Rows = np.ndarray[Any, Any]
@@ -26,7 +28,7 @@ class Told(Wrapper):
     (REVISE) hears the decision alone. Whoever has the model's file may still read its trees.
     """
 
-    session: Session
+    session: Client
 
     @property
     def access(self) -> Access:

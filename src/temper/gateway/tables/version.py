@@ -25,13 +25,13 @@ from temper.gateway.upstream.address import Address
 from temper.gateway.upstream.pool import Pool
 from temper.gateway.upstream.wire import V2, Plain, Upstream
 from temper.guard.serving import parts
-from temper.guard.serving.assembled import Kept, assembled, policy_of
+from temper.guard.serving.assembled import Kept, TableGuard, assembled, unrecorded
 from temper.guard.serving.breaker import Breaker, BreakerConfig
 from temper.guard.serving.concurrency import Limiter
 from temper.guard.serving.fallback import Chain
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.idempotency import Idempotency
-from temper.guard.serving.pipeline import Layer, Model, Pipeline, Record, Waiting
+from temper.guard.serving.pipeline import Layer, Model, Pipeline, Record
 from temper.guard.serving.profile import Profile
 from temper.store.ledger.journal import Journal
 from temper.store.ledger.personal import Personal
@@ -100,16 +100,14 @@ def version(
 ) -> Version:
     """What this system and this guard ask for; what `old` would be the same is taken over as it is, with its memory."""
     kept = Kept(old=old.kept.parts if old else {})
-    model = served(system.target, system.data.x, system.threshold)
-    profile = parts.profile(system, serving, model)
-    options = parts.options_of(serving)
-    policy, quota = policy_of(system, serving, profile, model), parts.quota(options)
-    pipeline = made(system, serving, profile, model, kept, _audit(system, serving, lasting, model.digest, policy))
+    guard = TableGuard.of(system, serving)
+    model, policy = guard.model, guard.policy
+    pipeline = made(guard, kept, _audit(system, serving, lasting, model.digest, policy))
     pipeline.counts = _counting(lasting.counted)
-    golden = parts.golden(options, system, model, serving)
+    golden = parts.golden(parts.options_of(serving), system, model, serving)
     if golden is not None:
         pipeline.learn = _both(pipeline.learn, lambda rows, scores: golden.watch(scores))
-    shadow, canary = _tried(trial, system, serving, profile, lasting, kept, pipeline)
+    shadow, canary = _tried(trial, guard, lasting, kept, pipeline)
     app = Tables(
         about=_about(system, model, policy),
         schema=system.schema,
@@ -119,19 +117,19 @@ def version(
         once=lasting.once,
         recall=lasting.recall,
         spans=lasting.spans,
-        quota=parts.mode_of(serving, "quota"),
-        bounds=parts.bounds(serving),
+        quota=guard.mode("quota"),
+        bounds=guard.bounds,
         ready=lasting.ready,
-        limits=None if quota is None else lasting.leasing,
+        limits=None if guard.quota is None else lasting.leasing,
         most_rows=serving.rows,
         deadline=serving.deadline,
         body_seconds=0.0,  # the door sees to that
     )
     return Version(
-        quota=quota,
+        quota=guard.quota,
         system=system,
         serving=serving,
-        profile=profile,
+        profile=guard.profile,
         served=model,
         pipeline=pipeline,
         app=app,
@@ -145,13 +143,8 @@ def version(
 
 def decider(system: Protected, serving: Serving, kept: Kept) -> tuple[Pipeline, str]:
     """The pipeline by itself, to be asked again what it was asked before, and the digest of its policy."""
-
-    def unrecorded(scoring: Scoring, waiting: Waiting) -> None:
-        waiting.set_result(-1)
-
-    model = served(system.target, system.data.x, system.threshold)
-    profile = parts.profile(system, serving, model)
-    return made(system, serving, profile, model, kept, unrecorded), policy_of(system, serving, profile, model)
+    guard = TableGuard.of(system, serving)
+    return made(guard, kept, unrecorded), guard.policy
 
 
 async def check(new: Version, old: Version | None = None) -> None:
@@ -176,10 +169,6 @@ async def check(new: Version, old: Version | None = None) -> None:
 
 async def _probed(new: Version, rows: Any, each: tuple[Layer, ...], pipeline: Pipeline | None = None) -> Any:
     """Scores of these rows through a pipeline of its own: no client's trail, no breaker, no record hears of it."""
-
-    def unrecorded(scoring: Scoring, waiting: Waiting) -> None:
-        waiting.set_result(-1)
-
     at = time.monotonic()
     scoring = Scoring(rows=rows, client="", request="", at=at, deadline=at + _SECONDS)
     probe = replace(
@@ -220,24 +209,19 @@ def _counting(counted: Counted) -> Callable[[str, str, str], None]:
 
 
 def _tried(
-    trial: Trial | None,
-    system: Protected,
-    serving: Serving,
-    profile: Profile,
-    lasting: Lasting,
-    kept: Kept,
-    pipeline: Pipeline,
+    trial: Trial | None, guard: TableGuard, lasting: Lasting, kept: Kept, pipeline: Pipeline
 ) -> tuple[Shadow | None, Canary | None]:
     """The model on trial beside this pipeline: behind it as a shadow, or before it as a canary."""
     if trial is None:
         return None, None
+    system, serving = guard.system, guard.serving
     model = served(trial.target, system.data.x, system.threshold)
     if trial.mode == "shadow":
         of = (model.digest, system.target.digest, system.threshold)
         shadow = kept.part("shadow", of, lambda: Shadow(model=model, threshold=system.threshold))
         pipeline.heard = shadow.heard
         return shadow, None
-    policy = policy_of(system, serving, profile, model)
+    policy = replace(guard, model=model).policy
     options = parts.options_of(serving)
     config = parts.made(BreakerConfig, "breaker", options)
     new = replace(
@@ -261,12 +245,12 @@ def _tried(
     return None, canary
 
 
-def made(system: Protected, serving: Serving, profile: Profile, model: Served, kept: Kept, record: Record) -> Pipeline:
+def made(guard: TableGuard, kept: Kept, record: Record) -> Pipeline:
     """The stages around this model, or around the one behind a URL."""
-    behind: Model = model
-    if serving.upstream.url:
-        behind = kept.part("upstream", asdict(serving.upstream), lambda: _behind(serving.upstream))
-    return assembled(system, serving, profile, behind, model.digest, kept, record)
+    behind: Model = guard.model
+    if (upstream := guard.serving.upstream).url:
+        behind = kept.part("upstream", asdict(upstream), lambda: _behind(upstream))
+    return assembled(guard, behind, kept, record)
 
 
 def _both(first: Learn | None, second: Learn) -> Learn:

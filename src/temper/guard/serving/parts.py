@@ -16,13 +16,12 @@ from temper.core.quota import QuotaConfig
 from temper.core.review import Ruling
 from temper.core.room import Room
 from temper.core.schema import Schema
-from temper.core.serving import Mode, ServingStage, Source
+from temper.core.serving import Mode, Source, sees_scores
 from temper.core.system import Protected
 from temper.core.target import Target
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
 from temper.guard.serving.golden import Golden, Probes
 from temper.guard.serving.modes import Modes
-from temper.guard.serving.pipeline import Layer
 from temper.guard.serving.profile import Profile
 from temper.targets.load import open_target
 from temper.targets.served import Served, served
@@ -51,13 +50,33 @@ def options_of(serving: Serving) -> Options:
 
 
 def foreign(serving: Serving) -> tuple[str, ...]:
-    """Stages of other packages. They judge rows before the model is asked, beside `anomaly`, and know neither clients
-    nor earlier requests, so that what they decide can be decided again.
+    """Stages of other packages. They judge rows before the model is asked, beside `anomaly`, or rows and scores after
+    it, beside `output`, where their class says so. They know neither clients nor earlier requests, so that what they
+    decide can be decided again.
     """
     found = tuple(name for name in serving.plugins if "." not in name)
     if taken := sorted(set(found) & set(PARTS)):
         raise ConfigError(f"guard.plugins names {taken[0]!r}, which is a part of Temper's own", fix="leave it out")
     return found
+
+
+def before(serving: Serving) -> tuple[str, ...]:
+    """The stages that look at rows before the model is asked."""
+    return (*BEFORE, *(name for name in foreign(serving) if not _late(name, serving)))
+
+
+def after(serving: Serving) -> tuple[str, ...]:
+    """The stages that look at what the model said."""
+    return (*AFTER, *(name for name in foreign(serving) if _late(name, serving)))
+
+
+def _late(name: str, serving: Serving) -> bool:
+    return sees_scores(room(serving).get(name))
+
+
+def stages(serving: Serving) -> tuple[str, ...]:
+    """Every stage there is for this guard, in the order in which a request meets them."""
+    return (*EACH, *before(serving), *after(serving))
 
 
 def detectors(serving: Serving) -> tuple[str, ...]:
@@ -119,25 +138,20 @@ def known(name: str, given: Mapping[str, Any], names: list[str]) -> None:
         raise ConfigError(f"guard.{name} has no option {unknown[0]!r}", fix=f"there are {', '.join(names)}")
 
 
-def layers(
-    names: tuple[str, ...], serving: Serving, stage: Callable[[str, Mapping[str, Any]], ServingStage]
-) -> tuple[Layer, ...]:
-    """The stages of these names that are not off, by `stage`."""
-    written = {name: options for name, _, options in serving.stages}
-    modes = {name: mode_of(serving, name) for name in names}
-    return tuple((name, mode, stage(name, written.get(name, {}))) for name, mode in modes.items() if mode != Mode.OFF)
-
-
 def quota(options: Options) -> QuotaConfig | None:
     """How much a client may ask; None where nobody is limited."""
     found = made(QuotaConfig, "quota", options) if "quota" in options else QuotaConfig()
     return found if found.most < math.inf else None
 
 
+DESK = ("misses", "wrongs", "cases", "requests")
+"""What may be written of people's work beside how long they have."""
+
+
 def people(options: Options) -> Mapping[str, Any]:
     """How long a person has for a case, how many have to agree, and what becomes of it where nobody decides."""
     given = dict(options.get("people", {}))
-    known("people", given, ["due", "eyes", "overdue"])
+    known("people", given, ["due", "eyes", "overdue", *DESK])
     overdue = str(given.get("overdue", Ruling.BLOCK))
     if overdue not in set(Ruling):
         raise ConfigError(f"guard.people.overdue is {overdue!r}", fix="use block or allow")
@@ -146,6 +160,26 @@ def people(options: Options) -> Mapping[str, Any]:
         "eyes": int(given.get("eyes", 1)),
         "overdue": Ruling(overdue),
     }
+
+
+def desk(options: Options) -> Mapping[str, float]:
+    """What is written of people's work: the shares of attacks they let pass (`misses`) and of honest requests they
+    refuse (`wrongs`), how many cases they look at in a day, and how many requests come in one. Nothing serves by it;
+    `temper layers` counts by it.
+
+    >>> desk({"people": {"due": 600, "misses": 0.1}})
+    {'misses': 0.1}
+    """
+    written = options.get("people", {})
+    given = {name: float(written[name]) for name in DESK if name in written}
+    shares = [given.get(name, 0.0) for name in ("misses", "wrongs")]
+    if not all(0.0 <= one <= 1.0 for one in shares) or min(given.values(), default=0.0) < 0.0:
+        raise ConfigError("guard.people has a share that is none", fix="misses and wrongs lie between 0 and 1")
+    if ("cases" in given) != ("requests" in given):
+        raise ConfigError(
+            "guard.people has no load", fix="write both, cases and requests, or neither: each is by the day"
+        )
+    return given
 
 
 def golden(options: Options, system: Protected, model: Served, serving: Serving) -> Golden | None:

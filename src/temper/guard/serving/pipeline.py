@@ -334,10 +334,7 @@ class Pipeline:
     def _looked(self, scoring: Scoring, layers: tuple[Layer, ...]) -> None:
         """What these stages decide of one request is kept with it, up to the first BLOCK that counts."""
         for name, mode, stage in layers:
-            try:
-                found = stage.check(scoring)
-            except Exception as crash:  # whatever a stage trips over must not let the request through
-                found = Decision(level=Level.BLOCK, reason=f"the stage failed: {type(crash).__name__}")
+            found = said(stage, scoring)
             if found.level is Level.ALLOW and not found.reason:
                 continue
             self.counts(name, found.level.name, mode.value)
@@ -352,6 +349,14 @@ class Pipeline:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def said(stage: ServingStage, scoring: Scoring) -> Decision:
+    """What a stage decides; whatever it trips over must not let the request through."""
+    try:
+        return stage.check(scoring)
+    except Exception as crash:
+        return Decision(level=Level.BLOCK, reason=f"the stage failed: {type(crash).__name__}")
 
 
 def blocked(scoring: Scoring) -> bool:

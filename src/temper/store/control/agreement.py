@@ -29,6 +29,10 @@ _PLANTED = (
     "SELECT d.reviewer AS one, d.verdict AS said, e.truth AS truth, e.lean AS lean FROM exercise e "
     "JOIN decision d ON d.review = e.review AND d.round < 3 WHERE e.truth IS NOT NULL ORDER BY d.seq DESC LIMIT ?"
 )
+_ENDED = (
+    "SELECT count(*) AS n, count(CASE WHEN state = 'expired' THEN 1 END) AS expired FROM review "
+    "WHERE state IN ('closed', 'expired') AND id NOT IN (SELECT review FROM exercise)"
+)
 _WAITING = "SELECT count(*) AS n FROM exercise e JOIN review r ON r.id = e.review WHERE r.closed IS NULL"
 
 
@@ -100,7 +104,9 @@ class Differing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """All of it: `whole` is Fleiss' kappa over all pairs of answers, `pairs` have Cohen's; `waiting` are the cases that
-    came again or were planted and nobody has answered yet.
+    came again or were planted and nobody has answered yet. Of planted cases that are to be blocked, people let `missed`
+    through; of those to be let through they block `wronged`; of cases of clients that have ended, nobody decided
+    `lapsed` in time.
     """
 
     whole: Kappa
@@ -109,22 +115,28 @@ class Agreement:
     people: tuple[Reader, ...]
     differing: tuple[Differing, ...]
     waiting: int
+    missed: Share
+    wronged: Share
+    lapsed: Share
 
 
-Found = tuple[list[Row], list[Row], list[Row], int]
+Found = tuple[list[Row], list[Row], list[Row], int, tuple[int, int]]
 
 
 def read(tx: Transaction) -> Found:
-    """The latest answers of two, the latest second looks, the latest answers to planted cases, and what waits."""
+    """The latest answers of two, the latest second looks, the latest answers to planted cases, what waits, and how many
+    cases of clients nobody decided in time, of how many.
+    """
     two = tx.all(f"{_TWO} ORDER BY b.seq DESC LIMIT ?", LATEST)
     again = tx.all(f"{_AGAIN} ORDER BY b.seq DESC LIMIT ?", LATEST)
-    waiting = tx.one(_WAITING)
-    return two, again, tx.all(_PLANTED, LATEST), int(waiting["n"]) if waiting else 0
+    waiting, ended = tx.one(_WAITING), tx.one(_ENDED)
+    lapsed = (int(ended["expired"]), int(ended["n"])) if ended else (0, 0)
+    return two, again, tx.all(_PLANTED, LATEST), int(waiting["n"]) if waiting else 0, lapsed
 
 
 def measured(found: Found) -> Agreement:
     """The figures of what was read."""
-    two, again, planted, waiting = found
+    two, again, planted, waiting, lapsed = found
     both = [*two, *again]
     names = sorted({row["one"] for row in planted})
     return Agreement(
@@ -140,6 +152,9 @@ def measured(found: Found) -> Agreement:
             if row["said"] != row["replied"]
         ),
         waiting=waiting,
+        missed=_share(row["said"] == Ruling.ALLOW for row in planted if row["truth"] == Ruling.BLOCK),
+        wronged=_share(row["said"] == Ruling.BLOCK for row in planted if row["truth"] == Ruling.ALLOW),
+        lapsed=_of(*lapsed),
     )
 
 
@@ -205,8 +220,12 @@ def _reader(name: str, rows: list[Row]) -> Reader:
 
 
 def _share(held: Iterable[bool]) -> Share:
+    answers = list(held)
+    return _of(sum(answers), len(answers))
+
+
+def _of(count: int, n: int) -> Share:
     from temper.kernels.rate import wilson
 
-    answers = list(held)
-    low, high = wilson(sum(answers), len(answers))
-    return Share(count=sum(answers), n=len(answers), low=low, high=high)
+    low, high = wilson(count, n)
+    return Share(count=count, n=n, low=low, high=high)

@@ -52,14 +52,14 @@ def test_a_way_that_is_the_better_one_for_certain_and_one_alone():
 
 
 @given(ways, st.randoms(use_true_random=False))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_the_order_of_ways_and_of_who_goes_them_says_nothing(told, rng):
     shuffled = [rng.sample(one, len(one)) for one in rng.sample(told, len(told))]
     assert best_way(shuffled)[1:] == pytest.approx(best_way(told)[1:], abs=1e-7)
 
 
 @given(ways, ways)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_one_more_way_never_lowers_what_can_be_reached(some, more):
     _, value, low, high = best_way(some)
     _, after, deeper, higher = best_way(some + more)

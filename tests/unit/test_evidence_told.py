@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,9 +17,10 @@ from temper.cli._control import opened as at_the_terminal
 from temper.core.requirement import Policy
 from temper.engine.identity import answers
 from temper.store.database import Store
-from temper.store.evidence import said
-from temper.store.evidence.following import follow
+from temper.store.evidence import following, said
+from temper.store.evidence.following import Follower, follow, governed, kept_up
 from temper.store.evidence.held import hold, told
+from temper.store.evidence.ledger import Evidence
 from unit.test_approvals import NOW, quietly, record
 
 
@@ -137,6 +140,78 @@ def test_a_ledger_that_cannot_be_told_stops_nobody_and_says_so(tmp_path, store, 
     with at_the_terminal(str(first)) as (control, _, now):
         assert control.incidents.open("another", "minor", "ann", now) == 1
     assert "the ledger of evidence was not told" in capsys.readouterr().err
+
+
+# -- at once, once ---------------------------------------------------------------------------------------------------
+
+
+def changes(store):
+    return [said.told_change(line) for _, line in store.evidence.records() if line.kind == said.CHANGE]
+
+
+def killed(work):
+    """Do this in a process that is killed on the way."""
+    if (process := os.fork()) == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("where", ["put", "_sign", "_left"])
+def test_who_is_killed_while_the_ledger_is_told_leaves_nothing_untold_and_nothing_twice(tmp_path, store, where):
+    store.save_run(record())
+    control = peopled(tmp_path / ".temper" / "control.db")
+    control.incidents.open("scores are wrong", "major", "ann", NOW)
+
+    def die(*_):
+        os._exit(9)
+
+    def told_until():
+        setattr(Evidence, where, die)
+        Follower(store.evidence, opened(tmp_path / ".temper" / "control.db"), lambda: 1).turn()
+
+    killed(told_until)
+    follower = Follower(store.evidence, control, lambda: 1)
+    many = follower.turn()
+    assert many == (len(changes(store)) if where == "put" else 0), "what was put before the kill is not put again"
+    assert [one.seq for one in changes(store)] == [one.seq for one in governed(control)]
+    assert follower.turn() == 0
+    control.incidents.close(1, "over", "ann", NOW + 1)
+    assert follower.turn() > 0
+    assert [one.seq for one in changes(store)] == [one.seq for one in governed(control)]
+    assert hold(store, control).holds
+    control.close()
+
+
+def test_while_a_console_or_worker_runs_the_ledger_hears_what_anybody_does(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(following, "EVERY", 0.001)
+    store.save_run(record())
+    control = peopled(tmp_path / ".temper" / "control.db")
+    other = opened(tmp_path / ".temper" / "control.db")
+    heard, put = threading.Event(), Evidence.put
+    with kept_up(store.evidence, control, lambda: 1):
+        before = len(changes(store))
+        monkeypatch.setattr(Evidence, "put", lambda *given: (put(*given), heard.set())[0])
+        other.incidents.open("scores are wrong", "major", "ann", NOW)
+        assert heard.wait(30)
+    assert [one.action for one in changes(store)[before:]] == ["incident.opened"]
+    control.close()
+    other.close()
+
+
+def test_a_ledger_of_another_control_store_is_said_once_and_tried_again(tmp_path, store, caplog):
+    store.save_run(record())
+    first = peopled(tmp_path / ".temper" / "control.db")
+    Follower(store.evidence, first, lambda: 1).turn()
+    first.close()
+    other = opened(tmp_path / "other.db")
+    other.incidents.open("scores are wrong", "major", "ann", NOW)
+    follower = Follower(store.evidence, other, lambda: 1)
+    assert (follower.turn(), follower.turn()) == (0, 0)
+    assert sum("follows another control store" in one for one in caplog.messages) == 1
+    other.close()
 
 
 # -- policies --------------------------------------------------------------------------------------------------------

@@ -86,6 +86,22 @@ def test_the_stage_stands_beside_those_of_temper_and_is_written_down(folder: Pat
 
 
 @pytest.mark.usefixtures("offered")
+def test_a_stage_that_says_so_comes_after_the_model_and_sees_its_scores(folder: Path) -> None:
+    late = {"plugins": ["doubt", "ceiling"], "doubt": {"column": "b", "above": 2.0, "below": 0.5}}
+    gateway = small(folder, anomaly="off", output="off", **late)
+    pipeline = gateway.live.pipeline
+    assert [name for name, *_ in pipeline.before] == ["ceiling"]
+    assert [name for name, *_ in pipeline.after] == ["doubt"]
+    rows = ((0.0, 3.0, 0.0), (-9.0, 3.0, 0.0), (9.0, 3.0, 0.0), (0.0, 1.0, 0.0))
+    scores = pipeline.model.score(np.array(rows))
+    expected = ["review" if row[1] > 2.0 and score < 0.5 else "allow" for row, score in zip(rows, scores, strict=True)]
+    assert {"review", "allow"} == set(expected[:3]), "large rows of both kinds"
+    decided = [one if one == "review" else "allow" for one in told(gateway, *rows)]
+    assert decided == expected
+    assert {one["stage"] for body in decisions(gateway) for one in body.get("rulings", [])} == {"doubt"}
+
+
+@pytest.mark.usefixtures("offered")
 def test_the_detector_looks_beside_those_of_temper(folder: Path) -> None:
     gateway = small(folder, **NAMED, anomaly={"detectors": []})
     reason = gateway.live.pipeline.before[0][2].check(_scoring(np.array([[8.9, 0.0, 0.0]]))).reason

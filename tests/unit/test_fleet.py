@@ -11,11 +11,13 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from temper.api import turn as api_turn
 from temper.api.fleet import fleet_status
 from temper.api.turn import turn
 from temper.cli import app
 from temper.core.errors import StoreError, TemperError
 from temper.core.evidence import DAY, Cause, Evidence, Present, Triggers
+from temper.core.finding import Finding
 from temper.core.fleet import Attempt, Entry, Fleet, Level, Portfolio, Situation, Tier, Wanted
 from temper.core.outline import Outline
 from temper.core.requirement import Verdict
@@ -25,9 +27,14 @@ from temper.engine.fleet.drive import TRIES, Course, drive
 from temper.engine.fleet.hands import Threads
 from temper.engine.fleet.order import chosen, cores, ranked, told_apart
 from temper.engine.fleet.turn import Taken, take
-from temper.monitoring.fleet import Known, situation
+from temper.engine.identity import finding_id, weakness
+from temper.engine.run_task import conclude
+from temper.engine.task import Part, Task
+from temper.monitoring.evidence import lasting
+from temper.monitoring.fleet.stands import Known, Window, situation
 from temper.report.fleet import cells, sentences, steps
 from temper.store import fleet as kept
+from temper.store.control import Control
 from unit.small_fleet import portfolio, system
 
 NOW = 1_000 * DAY
@@ -60,11 +67,15 @@ def test_a_system_stands_by_its_newest_run_what_is_stale_and_what_drifts():
     assert (fresh.assessed, fresh.p90, fresh.rating) == ("0007", 9.0, "low")
     old = situation(entry(), replace(known, rules=Triggers(age=DAY)), RUN.began + 3 * DAY)
     assert [(one.part, one.cause) for one in old.stale] == [("stress", Cause.AGE)]
-    moved = situation(entry(), replace(known, present=Present(now=0.0, model="other")), RUN.began)
+    other = lasting({"stress": OLD}, Present(now=0.0, model="other"), Triggers())
+    moved = situation(entry(), replace(known, lasting=tuple(other)), RUN.began)
     assert [one.cause for one in moved.stale] == [Cause.MODEL]
     window = Watched(start=0.0, ends=DAY, rows=9, seen=Seen.FAIL, tests=3, needed=None, kind=Kind.NATURAL, since=0.0)
-    assert situation(entry(), replace(known, window=window), NOW).drift.endswith("since 1970-01-01 00:00")
-    assert situation(entry(), replace(known, window=replace(window, seen=Seen.PASS)), NOW).drift == ""
+    adrift = situation(entry(), replace(known, window=Window.of(window)), NOW)
+    assert adrift.drift.endswith("since 1970-01-01 00:00")
+    assert adrift.watched == NOW - DAY
+    calm = situation(entry(), replace(known, window=Window.of(replace(window, seen=Seen.PASS))), NOW)
+    assert (calm.drift, cells(calm)[-1]) == ("", "no drift, as of 999 d ago")
     assert situation(entry(), Known(), NOW).stale[0].cause is Cause.NONE
 
 
@@ -363,6 +374,31 @@ def test_a_turn_measures_once_and_what_is_not_stale_not_again(bank):
     assert (again["state"], again["run"], again["verdict"]) == ("current", "0001", "pass")
     code, old = asked(first, store=shared, stale=True, age=1e-6)
     assert (old["state"], old["parts"], old["reused"] > 0) == ("finished", ["stress.missing"], True)
+
+
+def test_a_turn_takes_the_model_that_was_deployed_wherever_temper_yaml_keeps_that(tmp_path, monkeypatch):
+    config = system(tmp_path / "a", more="guard: {control: ../people.db}\n")
+    monkeypatch.setattr(api_turn, "running", lambda order: "deployed")
+    monkeypatch.setattr("temper.api.load", lambda *_, **__: "its own")
+    wanted = Wanted(config=str(config))
+    assert api_turn._answering(wanted) == "its own"
+    Control.open(str(tmp_path / "people.db")).close()
+    assert api_turn._answering(wanted) == "deployed"
+    monkeypatch.setenv("TEMPER_CONTROL", str(tmp_path / "nowhere.db"))
+    assert api_turn._answering(wanted) == "its own"
+
+
+def test_an_answer_that_two_systems_share_names_the_findings_of_each():
+    about = weakness("performance", "accuracy")
+    finding = Finding(id=about, title="t", plugin="performance", metric="accuracy", severity="low")
+    task, part = Task(room="validation", plugin="performance"), Part(findings=(finding,))
+    ids = {}
+    for name in ("a", "twin"):
+        own = SimpleNamespace(name=name, target=SimpleNamespace(digest="d"))
+        _, (found,) = conclude(task, [part], SimpleNamespace(system=own))
+        assert found.id == finding_id(about, own)
+        ids[name] = found.id
+    assert ids["a"] != ids["twin"]
 
 
 def test_whatever_is_wrong_inside_a_turn_is_its_result(tmp_path):

@@ -33,7 +33,7 @@ from temper.engine.layers.client import Client, layers_of
 from temper.engine.layers.desk import agreement_of, desk_of
 from temper.engine.layers.honest import honest
 from temper.engine.layers.panel import Panel
-from temper.engine.layers.run import EFFORTS, Order, _attackers, _honest
+from temper.engine.layers.run import EFFORTS, Order, _attackers, honest_rows
 from temper.engine.layers.stopped import latest, stakes_with
 from temper.engine.layers.told import Told
 from temper.engine.memory import remember
@@ -217,7 +217,7 @@ def test_clients_are_remembered_where_a_layer_does(system):
 
 
 def test_honest_requests(panel):
-    rows = _honest(panel, Order(suite="quick"))
+    rows = honest_rows(panel, Order(suite="quick"))
     found = honest(panel, rows, first=7)
     assert found.honest.all()
     assert found.actor.min() == 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
@@ -13,13 +14,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from temper.config.portfolio import load_portfolio
 from temper.core.errors import StoreError, Tampered, TemperError
+from temper.core.evidence import Cause
 from temper.core.outline import outlined
+from temper.core.watch import Seen, Watched
+from temper.monitoring.fleet.kept import fleet
 from temper.store import place
 from temper.store.control import Control
 from temper.store.control.migrate import CONTROL
+from temper.store.control.windows import Windows
 from temper.store.database import Store
+from temper.store.evidence import following, said, shared
+from temper.store.evidence.following import governed
 from temper.store.evidence.held import hold
+from temper.store.evidence.shared import Shared
 from temper.testing.records import record
 from temper.testing.store import LAWS
 
@@ -122,6 +131,73 @@ def test_two_machines_tell_one_ledger_and_each_sees_what_is_changed_behind_it(st
     assert any("entry 1 of the shared ledger was changed" in one for one in found.faults)
     with pytest.raises(Tampered):
         other.save_run(made("0004"))
+
+
+def changes(store):
+    store.evidence.caught_up()
+    found = [said.told_change(line) for _, line in store.evidence.records() if line.kind == said.CHANGE]
+    return [(one.store, one.seq) for one in found]
+
+
+def killed(work):
+    if (process := os.fork()) == 0:
+        try:
+            work()
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+
+
+def test_what_people_do_is_told_once_by_whichever_machine_is_first_and_whoever_is_killed(store, tmp_path, monkeypatch):
+    other = dataclasses.replace(store, path=tmp_path / "two" / "temper.db")
+    store.save_run(made("0001"))
+    controls = [Control.open(str(tmp_path / f"{name}.db")) for name in "ab"]
+    for at, control in enumerate(controls):
+        control.incidents.open("scores are wrong", "major", "ann", float(at))
+    everything = [(one.audit.first().digest, each.seq) for one in controls for each in governed(one)]
+
+    def until(where, name, act=lambda *given: None):
+        real = getattr(where, name)
+        setattr(where, name, lambda *given: (act(real, *given), os._exit(9)))
+        following.follow(store.evidence, Control.open(str(tmp_path / "a.db")), 1)
+
+    killed(lambda: until(shared, "append", lambda real, *given: real(*given)))
+    assert changes(other) == [], "what was not committed was never told"
+    killed(lambda: until(Shared, "put_changes", lambda real, *given: real(*given)))
+    assert changes(other) == everything[: len(everything) // 2], "it was, and only this machine had not heard of it"
+    assert following.follow(store.evidence, controls[0], 1) == 0
+    stale = Shared.followed
+    with monkeypatch.context() as racing:  # another machine told it between this one's look and its word
+        racing.setattr(Shared, "followed", lambda self, digest: 0)
+        assert following.follow(other.evidence, controls[0], 1) == 0
+    assert following.follow(other.evidence, controls[1], 1) == len(everything) // 2
+    assert (changes(store), changes(other), Shared.followed) == (everything, everything, stale)
+    held = hold(store, controls[0])
+    assert (held.faults, "other control stores were not held" in held.notices[-1]) == ([], True)
+    for control in controls:
+        control.close()
+
+
+def test_a_fleet_on_a_server_is_read_by_one_query_for_all_of_it(url, store, tmp_path, monkeypatch):
+    control, asked = Control.open(url), []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        guard = f"guard: {{control: '{url}'}}\nmonitor: {{feed: /{name}, time: at, window: 1h}}\n"
+        (tmp_path / name / "temper.yaml").write_text(f"system: {{name: {name}}}\n{guard}")
+        seen = Seen.FAIL if name == "a" else Seen.PASS
+        window = Watched(start=0.0, ends=3_600.0, rows=9, seen=seen, tests=3, needed=None)
+        control.windows.keep(f"/{name}", "", [window], 3_600.0)
+        store.save_run(made(store.next_run_id(), system=name, started="1970-01-01T00:00:00+00:00"))
+    control.close()
+    (tmp_path / "portfolio.yaml").write_text("systems: [{path: a}, {path: b}]\n")
+    since = Windows.since
+    monkeypatch.setattr(Windows, "since", lambda self, wanted: asked.append(len(wanted)) or since(self, wanted))
+    found = load_portfolio(tmp_path / "portfolio.yaml")
+    a, b = fleet(tmp_path / "portfolio.yaml", found.entries, {}, 7_200.0, store)
+    assert asked == [2]
+    assert ("something since" in a.drift, b.drift, a.watched, b.watched) == (True, "", 3_600.0, 3_600.0)
+    assert (a.run, b.run, a.trouble, b.trouble) == ("0001", "0002", "", "")
+    assert any(one.cause is Cause.ALARM for one in b.stale) is False
 
 
 def test_a_look_at_a_store_without_runs_leaves_its_first_run_to_be_told(store):

@@ -12,6 +12,7 @@ import pytest
 from temper.core.errors import StoreError
 from temper.core.requirement import Verdict
 from temper.core.risk import Register
+from temper.core.watch import Seen, Watched
 from temper.store.database import Store
 from temper.testing.records import HOSTILE, record
 from temper.web import board
@@ -146,3 +147,17 @@ def test_without_runs_there_is_no_fleet_and_one_system_needs_no_link_to_it(tmp_p
     assert page.status == 200
     assert "There is no system yet" in page.text
     assert ">Fleet</a>" not in page.text
+
+
+def test_a_feed_of_any_system_of_the_store_is_told_by_the_reference_its_run_was_kept_with(tmp_path):
+    config = system(tmp_path / "own", "fraud")
+    about = Assessed.of(config)
+    digests = (*record().digests, ("monitoring reference", "r1"))
+    Store.open(tmp_path / "own").save_run(replace(made("0001", "credit", 2), digests=digests))
+    world = World.at(tmp_path, assessed=about)
+    window = Watched(start=NOW - 7_200, ends=NOW - 3_600, rows=9, seen=Seen.FAIL, tests=3, needed=None)
+    world.control.windows.keep("feed", "r1", [window], NOW)
+    page = world.browser("vera").get("/fleet")
+    assert names(page) == ["credit"]
+    assert "something since" in page.text
+    assert "as of 1 h ago" in page.text

@@ -1,1 +1,1 @@
-"""An attack, a detector and a stage for Temper."""
+"""An attack, a detector and two stages for Temper."""

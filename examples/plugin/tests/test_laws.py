@@ -3,6 +3,7 @@
 import pytest
 from temper_example.ceiling import Ceiling
 from temper_example.crossover import Crossover
+from temper_example.doubt import Doubt
 from temper_example.far import Far
 
 from temper.testing import attack, detector, plugin, serving
@@ -23,7 +24,8 @@ def test_the_detector_keeps_on_rows(law):
     law(Far, detector.rows_of_a_table())
 
 
+@pytest.mark.parametrize("stage", [Ceiling, Doubt], ids=["before the model", "after it"])
 @pytest.mark.parametrize("law", serving.LAWS, ids=lambda law: law.__name__)
-def test_the_stage_keeps(law):
+def test_the_stages_keep(law, stage):
     profile = serving.profile()
-    law(Ceiling(profile=profile, column=profile.columns[0], above=1e6))
+    law(stage(profile=profile, column=profile.columns[0], above=1e6))

@@ -44,10 +44,10 @@ def _place(source: str, store: Store) -> str:
     nowhere.
     """
     from temper.config.reading import read
-    from temper.config.serving import serving_of
+    from temper.config.serving import control_of
 
     config = Path(source)
-    written = serving_of(read(config), config.absolute().parent).control if source and config.is_file() else ""
+    written = control_of(read(config), config.absolute().parent) if source and config.is_file() else ""
     for place in (os.environ.get(CONTROL, ""), written, str(store.path.parent / "control.db")):
         if "://" in place or (place and Path(place).exists()):
             return place

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from temper.api import Run, open_store, unfinished, whoever
 from temper.core.assistant import Assistant
-from temper.core.errors import TemperError
 from temper.core.event import Listener, silent
 from temper.core.system import Protected
 
@@ -73,28 +72,6 @@ def _campaign(
 
 
 def _job(system: Protected, suite: str, only: tuple[str, ...], seed: int) -> Job:
-    from temper.config.campaign import campaign_of
-    from temper.config.monitor import watch_of
-    from temper.config.reading import read
-    from temper.config.serving import serving_of
-    from temper.engine.campaign.outside import Place
-    from temper.engine.campaign.run import Job
+    from temper.engine.campaign.order import ordered
 
-    if not system.source:
-        raise TemperError("a campaign needs the temper.yaml that sets the guard", fix="load the system from one")
-    path = Path(system.source)
-    document, base = read(path), path.absolute().parent
-    campaign, reached = campaign_of(document, system)
-    place = Place(url=reached.url, keys=reached.keys, authorised_by=reached.authorised_by) if reached.url else None
-    watch = watch_of(document, base)
-    return Job(
-        system=system,
-        campaign=replace(campaign, only=only) if only else campaign,
-        now=datetime.now(UTC),
-        serving=serving_of(document, base),
-        place=place,
-        suite=suite,
-        seed=seed,
-        author=whoever(),
-        watch=watch if watch is not None and watch.score else None,
-    )
+    return ordered(system, datetime.now(UTC), suite, only, seed, whoever())

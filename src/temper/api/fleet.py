@@ -16,6 +16,7 @@ from temper.core.event import Event, Listener, silent
 from temper.core.fleet import Fleet, Portfolio, Wanted
 from temper.report import fleet as told
 from temper.report.notebook import Shown, View
+from temper.store.database import STORE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,10 +59,10 @@ def fleet_assess(
 ) -> Systems:
     """Assess every system of a portfolio, each in a process of its own; one that fails stops no other.
 
-    `tiers` and `only` (names, globs, owners, tags) leave systems out. `store` is shared by all, with the
-    answers of tasks; without it each has its own beside its temper.yaml. With `stale` only what is stale is measured
-    again, `resume` goes on with an assessment of the fleet that was killed, `minutes` is all the time there is. `suite`
-    goes before that of a tier.
+    `tiers` and `only` (names, globs, owners, tags) leave systems out. `store` (or else TEMPER_STORE) is shared by
+    all, with the answers of tasks; without it each has its own beside its temper.yaml. With `stale` only what is stale
+    is measured again, `resume` goes on with an assessment of the fleet that was killed, `minutes` is all the time there
+    is. `suite` goes before that of a tier.
     """
     from temper.api import whoever
     from temper.config.portfolio import load_portfolio
@@ -98,10 +99,11 @@ def _assessed(portfolio: Portfolio, wanted: Wanted, asked: _Asked) -> Systems:
     from temper.api import open_store
     from temper.engine.fleet.drive import Course, drive
     from temper.engine.fleet.order import chosen, told_apart
-    from temper.monitoring.fleet import fleet
+    from temper.monitoring.fleet.kept import fleet
     from temper.store.fleet import writing
 
-    with writing(Path(portfolio.source)) as (log, turns):
+    source = Path(portfolio.source)
+    with writing(source) as (log, turns):
         go_on = wanted.resume and not turns.over
         course = Course(
             fleet=turns.fleet if go_on else datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -114,13 +116,13 @@ def _assessed(portfolio: Portfolio, wanted: Wanted, asked: _Asked) -> Systems:
         if wanted.store:
             course.reach(wanted.store)
         kept = open_store(wanted.store) if wanted.store else None
-        now = fleet(portfolio.entries, turns.latest, time.time(), kept)
+        now = fleet(source, portfolio.entries, turns.latest, time.time(), kept)
         systems, twins = told_apart(now, shared=kept is not None)
         driven = drive(chosen(systems, asked.tiers, asked.only), course, asked.hands(), log)
     latest = {**turns.latest, **{one.entry: one for one in driven.attempts}}
     return Systems(
         portfolio=portfolio,
-        situations=tuple(fleet([one.entry for one in systems], latest, time.time(), kept)),
+        situations=tuple(fleet(source, [one.entry for one in systems], latest, time.time(), kept)),
         refused=(*portfolio.refused, *twins),
         attempts=driven.attempts,
         left=driven.left,
@@ -132,18 +134,18 @@ def fleet_status(portfolio: str | Path = "portfolio.yaml", *, store: str | Path 
     """How every system of a portfolio stands: last verdict, age, what is stale, risk, drift. Nothing is assessed."""
     from temper.api import open_store
     from temper.config.portfolio import load_portfolio
-    from temper.monitoring.fleet import fleet, weighed
+    from temper.monitoring.fleet.kept import fleet
     from temper.store.fleet import read
 
     path, shared = Path(portfolio), _shared(store)
     found, kept = load_portfolio(path), open_store(shared) if shared else None
-    now = fleet(found.entries, read(path).latest, time.time(), kept)
-    return Systems(portfolio=found, situations=tuple(weighed(one, kept) for one in now), refused=found.refused)
+    now = fleet(path, found.entries, read(path).latest, time.time(), kept)
+    return Systems(portfolio=found, situations=tuple(now), refused=found.refused)
 
 
 def _shared(store: str | Path) -> str:
     """The place of a store that several share: an address, or a path from the root, as turns begin elsewhere."""
-    text = str(store)
+    text = str(store) or os.environ.get(STORE, "")
     return text if not text or "://" in text else str(Path(text).absolute())
 
 

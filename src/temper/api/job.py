@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from temper.core.depth import Limits
 from temper.core.errors import TemperError
-from temper.core.event import Event
+from temper.core.event import Event, Listener
 from temper.core.evidence import FEWEST
 from temper.core.job import Order
 from temper.core.probe import Hand
@@ -57,25 +59,20 @@ def alone(home: Path, work: Callable[[Any], tuple[int, dict[str, Any]]]) -> None
 
 
 def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
-    """Assess what the order says; the exit code of the verdict, and the run. Or show its finding again, or do with its
-    probe what is asked.
+    """Assess what the order says; the exit code of the verdict, and the run. Or show its finding again, do with its
+    probe what is asked, or weigh the layers of the guard.
     """
     from temper.api import assess
-    from temper.report.progress import Progress
 
     if order.finding:
         return replayed(order)
     if order.probe:
         return handed(order)
+    if order.depth is not None:
+        return weighed(order, order.depth, lines)
     config = Path(order.config)
     system = running(order)
-    with Progress() as shown:
-
-        def heard(event: Event) -> None:
-            shown(event)
-            if event.total:
-                lines.write(json.dumps({"progress": f"{event.done} of {event.total} {event.task}".strip()}) + "\n")
-
+    with _told(lines) as heard:
         only = order.only or None
         author = os.environ.get(AUTHOR)
         run = assess(
@@ -84,6 +81,46 @@ def perform(order: Order, lines: Any) -> tuple[int, dict[str, Any]]:
     report = run.report(config.parent / "runs" / run.record.id / "report.html")
     found = {"run": run.record.id, "verdict": run.verdict.value, "report": str(report), "assessed": system.apart}
     return run.record.code, found
+
+
+@contextmanager
+def _told(lines: Any) -> Iterator[Listener]:
+    """A listener that shows how far it is, and says so to whoever reads these lines."""
+    from temper.report.progress import Progress
+
+    with Progress() as shown:
+
+        def heard(event: Event) -> None:
+            shown(event)
+            if event.total:
+                lines.write(json.dumps({"progress": f"{event.done} of {event.total} {event.task}".strip()}) + "\n")
+
+        yield heard
+
+
+def weighed(order: Order, limits: Limits, lines: Any) -> tuple[int, dict[str, Any]]:
+    """Weigh the layers of the guard against these limits, around the model that answers: the code of the verdict, and
+    the key under which the store keeps what was measured.
+    """
+    from temper.api import open_store
+    from temper.api.layers import weigh
+    from temper.report.depth import sentences
+    from temper.store.depths import depths
+
+    home, system = Path(order.config).parent, running(order)
+    with _told(lines) as heard:
+        found = weigh(
+            system,
+            order.suite,
+            through=limits.residual,
+            refused=limits.refused,
+            seed=order.seed,
+            store=home,
+            listener=heard,
+        )
+    key = next(key for key, one in depths(open_store(home, system)) if one == found.depth)
+    told = {"depth": key, "verdict": found.verdict.value, "assessed": system.apart}
+    return found.verdict.code, told | {"text": "\n".join(sentences(found.depth))}
 
 
 def replayed(order: Order) -> tuple[int, dict[str, Any]]:
@@ -106,7 +143,7 @@ def handed(order: Order) -> tuple[int, dict[str, Any]]:
     from temper.api.probes import carried
     from temper.store.control import Control
 
-    control = Control.open(_place(order))
+    control = Control.open(place_of(order))
     try:
         one = control.probes.seen(order.probe, os.environ.get(AUTHOR, "")).probe
         system = running(order)
@@ -118,9 +155,13 @@ def handed(order: Order) -> tuple[int, dict[str, Any]]:
     return verdict.code, told | {"text": found.text, "row": list(found.row)}
 
 
-def _place(order: Order) -> str:
-    """The control store of an order."""
-    return os.environ.get(CONTROL) or str(Path(order.config).parent / ".temper" / "control.db")
+def place_of(order: Order) -> str:
+    """The control store of an order: where the environment says, else its temper.yaml."""
+    from temper.config.reading import read
+    from temper.config.serving import control_of
+
+    config = Path(order.config)
+    return os.environ.get(CONTROL) or control_of(read(config), config.absolute().parent)
 
 
 def running(order: Order) -> Protected:
@@ -130,7 +171,7 @@ def running(order: Order) -> Protected:
     from temper.store.control.deployed import deployed, loaded, named
 
     system = load(order.config, trust_pickle=os.environ.get(TRUST) == "1")
-    control = Control.open(_place(order))
+    control = Control.open(place_of(order))
     try:
         live = deployed(control).live
         if live is not None:

@@ -90,15 +90,18 @@ def weigh(
     review_costs: float | None = None,
     seed: int = 0,
     fresh: bool = False,
+    campaign: str = "",
     store: str | Path | None = None,
     listener: Listener = silent,
 ) -> Layers:
     """Attack the guarded model of a temper.yaml with every set of its layers standing, by attackers who know them and
-    by others, and send it honest requests. `through` and `refused` are the limits that the verdict speaks of.
+    by others, and send it honest requests. `through` and `refused` are the limits that the verdict speaks of. With the
+    `campaign` of a run, every layer is asked about what that sent instead, and nothing is attacked anew.
 
     Raises `TemperError` where the system has no temper.yaml, no two classes, or nothing to attack.
     """
     from temper.engine.layers.run import Order, depth_of
+    from temper.engine.layers.waged import depth_of_campaign
 
     order = Order(
         attacks=tuple(attacks),
@@ -112,5 +115,7 @@ def weigh(
         suite=suite,
         seed=seed,
     )
-    now = datetime.now(UTC).timestamp()
-    return Layers(depth_of(system, order, open_store(store, system), now, listener, fresh=fresh))
+    now, kept = datetime.now(UTC).timestamp(), open_store(store, system)
+    if campaign:
+        return Layers(depth_of_campaign(system, order, kept, campaign, now, listener))
+    return Layers(depth_of(system, order, kept, now, listener, fresh=fresh))

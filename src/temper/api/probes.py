@@ -18,13 +18,16 @@ from temper.core.probe import Draft, Hand, Look, Probe, Severity, Standing, Subj
 if TYPE_CHECKING:
     from temper.core.system import Protected
     from temper.engine.probing import Handed
+    from temper.guard.serving.bench import Bench
+    from temper.guard.serving.pasted import Pasted
+    from temper.guard.serving.posed import Posed
     from temper.store.control import Control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """Something tried by hand, and what is seen of it; `missing` says why no stage was asked, `reply` what an assistant
-    answered.
+    """Something tried by hand, and what is seen of it; `missing` says why no stage was asked, `reply` why an assistant
+    gave no answer.
     """
 
     system: str
@@ -49,17 +52,53 @@ def tried(
     """A row of the system of this temper.yaml with these `column=value`, from a held-out row, an earlier probe or
     nothing. Raises `TemperError` for what cannot be read.
     """
-    from temper.guard.serving.bench import Bench
-
     if row is not None and earlier is not None:
         raise TemperError(
             "a probe starts from a row, or goes on from another probe", fix="give one of --row and --from"
         )
+    found = bench(config, trust_pickle=trust_pickle)
+    start = found.kept(earlier) if earlier is not None else found.nothing() if row is None else found.row(row)
+    return _edited(found, start, settings)
+
+
+def brought(config: Path, file: Path, *, trust_pickle: bool = False) -> tuple[Bench, list[Pasted]]:
+    """Every line of a CSV file on the bench of this temper.yaml; the columns are the model's, and `row` names the
+    held-out row that a line changes. Raises `TemperError` where the file is no such table.
+    """
+    from temper.guard.serving.pasted import of_file, pasted
+
+    raw, found = of_file(file), bench(config, trust_pickle=trust_pickle)
+    return found, pasted(found, raw)
+
+
+def of_line(bench: Bench, one: Pasted, settings: Sequence[str] = ()) -> Tried:
+    """A line of a CSV file with these `column=value`; raises `TemperError` where it cannot be read."""
+    if one.posed is None:
+        raise TemperError(f"line {one.line} cannot be read: {one.wrong}", fix="mend it, or take other lines")
+    return _edited(bench, one.posed, settings)
+
+
+def bench(config: Path, *, trust_pickle: bool = False) -> Bench:
+    """The bench of this temper.yaml, under the policy that its control store has in force, if there is one."""
+    from temper.guard.serving.bench import Bench
+    from temper.guard.serving.followed import followed
+    from temper.store.control import Control
+
+    found = Bench.at(config, trust_pickle=trust_pickle, today=datetime.now(UTC).date())
+    place = "" if found.serving is None else found.serving.control
+    if not place or ("://" not in place and not Path(place).exists()):
+        return found
+    control = Control.open(place)
+    try:
+        return followed(found, control)
+    finally:
+        control.close()
+
+
+def _edited(bench: Bench, start: Posed, settings: Sequence[str]) -> Tried:
     pairs = [one.partition("=") for one in settings]
     if wrong := next((name for name, sign, _ in pairs if not sign), ""):
         raise TemperError(f"--set {wrong[:40]!r} gives no value", fix="write column=value")
-    bench = Bench.at(config, trust_pickle=trust_pickle, today=datetime.now(UTC).date())
-    start = bench.kept(earlier) if earlier is not None else bench.nothing() if row is None else bench.row(row)
     found, faults = bench.edited(start, {name.strip(): text for name, _, text in pairs})
     if faults:
         raise faults[0]
@@ -67,18 +106,39 @@ def tried(
     return Tried(system=bench.name, subject=subject, look=bench.look(found), missing=bench.missing)
 
 
-def said(config: Path, user: str, outsider: str = "", *, asked: bool = False) -> Tried:
-    """What the guard of this temper.yaml's assistant makes of a prompt, and of what an outsider has written; with
-    `asked` the assistant answers, as far as the guard lets it.
+def said(
+    config: Path, turns: Sequence[tuple[str, str]], earlier: Draft | None = None, turn: int = 0, *, asked: bool = False
+) -> Tried:
+    """What the guard of this temper.yaml's assistant makes of a conversation: of these turns (what the user says, and
+    what an outsider has written), after those of an `earlier` probe, or of its first ones up to the one that the first
+    of these stands in for (`turn`, 0 for none). Without any it is the earlier one over again. With `asked` the
+    assistant answers each, as far as the guard lets it.
     """
-    from temper.guard.spoken import OUTSIDER, USER, Spoken
+    from temper.core.probe import OUTSIDER, USER, turns_of
+    from temper.guard.spoken import Heard, Spoken
 
     spoken = Spoken.at(config, asked=asked)
-    turns = tuple((who, text) for who, text in ((USER, user), (OUTSIDER, outsider)) if text)
-    missing = "" if spoken.guard is not None else "the assistant has no guard"
-    look, reply = spoken.answer(turns) if asked else (spoken.look(turns), None)
-    told = "" if reply is None else reply.invalid or reply.text or reply.blocked
-    return Tried(system=spoken.name, subject=spoken.subject(turns), look=look, missing=missing, reply=told)
+    before = () if earlier is None else turns_of(earlier.subject.text)
+    if turn and not (turns and 0 < turn <= len(before)):
+        raise TemperError(f"there is no turn {turn} to say otherwise", fix="give --from, one of its turns, and --say")
+    kept = before[: turn - 1] if turn else before
+    text = tuple(one for each in kept for one in each)
+    told = () if earlier is None else (*earlier.look.earlier, earlier.look.told)[: len(kept)]
+    heard: Heard | None = spoken.again(text) if asked and not turns else None
+    for each in turns:
+        text = (*text, *((who, words) for who, words in zip((USER, OUTSIDER), each, strict=True) if words))
+        if asked:
+            heard = spoken.answer(text, told)
+            text, told = heard.text, (*heard.look.earlier, heard.look.told)
+    look = spoken.look(text, told if turns else ()) if heard is None else heard.look
+    text = text if heard is None else heard.text
+    return Tried(
+        system=spoken.name,
+        subject=spoken.subject(text),
+        look=look,
+        missing="" if spoken.guard is not None else "the assistant has no guard",
+        reply="" if heard is None else heard.reply.invalid,
+    )
 
 
 def system(config: Path) -> str:
@@ -113,11 +173,11 @@ def carried(system: Protected, probe: Probe, hand: Hand, control: Control) -> Ha
     from temper.config.serving import serving_of
     from temper.engine.probing import handed, others
     from temper.guard.serving.bench import Bench
+    from temper.guard.serving.followed import followed
 
     path = Path(system.source)
-    serving = serving_of(read(path), path.absolute().parent)
-    bench = Bench.of(system, serving)
-    return handed(bench, probe, hand, lambda: others(bench, serving, control))
+    bench = followed(Bench.of(system, serving_of(read(path), path.absolute().parent)), control)
+    return handed(bench, probe, hand, lambda: others(bench, control))
 
 
 def severity_of(word: str) -> Severity:
@@ -128,20 +188,25 @@ def severity_of(word: str) -> Severity:
 
 
 def report(system: Protected, control: Control, by: str, suffix: str, now: float) -> str:
-    """All that was tried on a system, as HTML or JSON by the ending of a file. It names everybody, so whoever may still
-    rate a probe is refused.
+    """All that was tried on a system, as HTML, JSON or CSV (its probes alone) by the ending of a file. It names
+    everybody, so whoever may still rate a probe is refused.
     """
-    from temper.report.probes import render
+    from temper.report.probes import KINDS, render, table
     from temper.store.codec import to_json
     from temper.threats import tried
 
-    if suffix not in (".html", ".json"):
-        raise TemperError(f"there is no report of probes as {suffix[:20]!r}", fix="name a file .html or .json")
+    kind = suffix.removeprefix(".")
+    if kind not in KINDS:
+        raise TemperError(
+            f"there is no report of probes as {suffix[:20]!r}", fix=f"end the name in .{', .'.join(KINDS)}"
+        )
     if blind := control.probes.unrated(system.name, by):
         raise TemperError(f"{by} has not rated {blind} probes, and the report names everybody", fix="rate them first")
     rated, assumed = control.probes.of(system.name), control.probes.assumptions(system.name)
     told = tried.document(system.name, rated, assumed, tried.wanted(system), now)
-    return to_json(told) if suffix == ".json" else render(told)
+    if kind == "csv":
+        return table(told, system.schema)
+    return to_json(told) if kind == "json" else render(told)
 
 
 def standing_of(word: str) -> Standing:

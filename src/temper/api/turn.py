@@ -13,20 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from temper.api.job import TRUST, alone, running
+from temper.api.job import TRUST, alone, place_of, running
 from temper.api.results import Run
 from temper.core.errors import StoreError, TemperError
 from temper.core.event import Event
-from temper.core.fleet import Entry, Tier, Wanted, worst
+from temper.core.fleet import Entry, Tier, Wanted
 from temper.core.job import Order
 from temper.core.requirement import Verdict
-from temper.core.risk import Register
+from temper.core.risk import Register, worst
 from temper.core.system import Protected
 from temper.store.control.database import Unreachable
 
 if TYPE_CHECKING:
     from temper.core.evidence import Stale
-    from temper.monitoring.fleet import Known
+    from temper.monitoring.fleet.stands import Known
 
 _GIGABYTE = 2**30
 _ORDER = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -130,8 +130,10 @@ def _answering(wanted: Wanted) -> Protected:
     """With the model that was deployed, where one was."""
     from temper.api import load
 
-    if (Path(wanted.config).parent / ".temper" / "control.db").exists():
-        return running(_order(wanted, None))
+    order = _order(wanted, None)
+    place = place_of(order)
+    if "://" in place or Path(place).exists():
+        return running(order)
     return load(wanted.config, trust_pickle=wanted.trust_pickle)
 
 
@@ -142,7 +144,8 @@ def _order(wanted: Wanted, labelled: float | None) -> Order:
 def _stale(wanted: Wanted, model: str) -> tuple[Sequence[Stale], Known]:
     """What of its evidence is stale, and what is known of it."""
     from temper.api import open_store
-    from temper.monitoring.fleet import look, situation
+    from temper.monitoring.fleet.look import look
+    from temper.monitoring.fleet.stands import situation
 
     entry = Entry(name=wanted.entry, config=wanted.config, where="", tier=Tier(suite=wanted.suite, age=wanted.age))
     store = open_store(wanted.store) if wanted.store else None

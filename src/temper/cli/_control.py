@@ -15,6 +15,7 @@ from temper.core.errors import TemperError
 
 if TYPE_CHECKING:
     from temper.store.control import Control
+    from temper.store.evidence.ledger import Evidence
 
 Store = Annotated[
     str, typer.Option(envvar="TEMPER_CONTROL", help="The control store: a file, its folder, or a postgresql:// URL.")
@@ -48,12 +49,20 @@ def tell(store: str, control: Control) -> None:
     """Tell the ledger beside a control store what people did. What was done stays done where it cannot be told, and is
     told with the next.
     """
-    from temper.store.evidence.following import tell_beside
+    from temper.store.evidence.following import tell as told
 
     try:
-        tell_beside(store, control, time.time_ns())
+        told(ledger(store), control, time.time_ns())
     except TemperError as refused:
         typer.echo(f"the ledger of evidence was not told: {refused.message}", err=True)
+
+
+def ledger(store: str) -> Evidence:
+    """The ledger of the runs that a control store belongs to: of the temper.yaml beside it, or in this folder."""
+    from temper.config.keeping import kept_in
+    from temper.store.evidence.following import beside, folder_of
+
+    return beside(store, kept_in(folder_of(store).parent)[0])
 
 
 def signed_in(control: Control, name: str, now: float) -> None:

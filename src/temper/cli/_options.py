@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from temper.cli import _complete as complete
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="The temper.yaml of the system.", autocompletion=complete.systems)
 ]
+STORE = "TEMPER_STORE"
 SUITES = complete.one_of("quick", "standard", "deep")
 Suite = Annotated[str, typer.Option(help="How much work: quick, standard or deep.", autocompletion=SUITES)]
 Run = Annotated[str, typer.Argument(help="The run: its number, or `last`.", autocompletion=complete.runs)]
@@ -38,5 +40,30 @@ Address = Annotated[str | None, typer.Option(help="Address of a Ray cluster; def
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the last run of this system.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what the store could answer.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")]
+
+
+def named(context: typer.Context, place: str) -> str:
+    """Where runs are kept is said to all that this command opens or starts by TEMPER_STORE, where no list of processes
+    shows a password; until the command ends.
+    """
+    if not place or context.resilient_parsing:
+        return place
+    from temper.store.place import named as checked
+
+    before, os.environ[STORE] = os.environ.get(STORE), checked(place)
+    context.call_on_close(lambda: os.environ.pop(STORE) if before is None else os.environ.update({STORE: before}))
+    return os.environ[STORE]
+
+
+Runs = Annotated[
+    str,
+    typer.Option(
+        "--runs",
+        envvar=STORE,
+        callback=named,
+        show_default=False,
+        help="Where runs are kept: a postgresql:// URL, a folder or a file. Default: as temper.yaml says, or beside.",
+    ),
+]
 Lenient = Annotated[bool, typer.Option("--allow-inconclusive", help="Exit 0 when the verdict is INCONCLUSIVE.")]
 Trust = Annotated[bool, typer.Option("--trust-pickle", help="Load a pickle, after a scan. A pickle can run any code.")]

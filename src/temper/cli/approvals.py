@@ -19,7 +19,12 @@ Who = Annotated[str, typer.Option("--as", help="Who it is that does this; their 
 
 @app.command()
 def ask(
-    run: options.Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    run: options.Run,
+    reason: Reason,
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
 ) -> None:
     """Put a run up for approval, by as many people as its policy says."""
     from temper import api
@@ -29,8 +34,8 @@ def ask(
     policy = policy_at(config)
     with opened(store) as (control, _, now):
         signed_in(control, who, now)
-        runs = api.open_store(config.parent)
-        one = approving.ask(runs, control, run, policy.approvals, who, reason, now, signed=policy.signatures)
+        kept = api.open_store(config.parent)
+        one = approving.ask(kept, control, run, policy.approvals, who, reason, now, signed=policy.signatures)
     typer.echo(f"run {one.about.run} ({one.about.verdict.upper()}) is up for approval; it takes {one.needs}")
     typer.echo(f"next, somebody else: temper approve {one.about.run} --as NAME --key NAME.key --reason WHY")
 
@@ -64,7 +69,12 @@ def show(number: Annotated[int, typer.Argument(help="The number of the request."
 
 @app.command()
 def reject(
-    run: options.Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    run: options.Run,
+    reason: Reason,
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
 ) -> None:
     """Turn down a run that was put up, or take one's own request back."""
     _ended(run, "reject", reason, who, config, store)
@@ -72,7 +82,12 @@ def reject(
 
 @app.command()
 def withdraw(
-    run: options.Run, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    run: options.Run,
+    reason: Reason,
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
 ) -> None:
     """Withdraw an approval: its model is not brought to a gateway by it any more."""
     _ended(run, "withdraw", reason, who, config, store)

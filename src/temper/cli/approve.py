@@ -18,6 +18,7 @@ def command(
     reason: Annotated[str, typer.Option(help="Why, in a few words; it is signed too.")],
     despite: Annotated[str, typer.Option(help="The verdict, where it is not PASS and that is meant: fail.")] = "",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
 ) -> None:
     """Approve a run that somebody else had made and put up: the run to the byte, its model and verdict, signed."""
@@ -28,8 +29,8 @@ def command(
     secret = private_key(key)
     with opened(store) as (control, _, now):
         signed_in(control, who, now)
-        runs = api.open_store(config.parent)
-        done = approve(runs, control, run, who, reason, secret, now, despite=despite.lower())
+        kept = api.open_store(config.parent)
+        done = approve(kept, control, run, who, reason, secret, now, despite=despite.lower())
     missing = done.needs - len(done.approvers)
     words = f"{missing} more approval(s) wanted" if done.state == "open" else done.state
     typer.echo(f"run {done.about.run}, model {done.about.model[:12]}: {words}; by {', '.join(done.approvers)}")

@@ -9,6 +9,7 @@ from temper.cli import _options as options
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     only: options.Only = None,
     seed: options.Seed = 0,

@@ -19,6 +19,7 @@ app = typer.Typer(
 def case(
     run: Annotated[str, typer.Argument(help="The run: its number, or `last`: the newest that has finished.")] = "last",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     out: Annotated[
         Path | None, typer.Option(help="Write it too: .html (with picture), .svg (the picture alone) or .json.")
     ] = None,
@@ -46,6 +47,7 @@ def case(
 def export(
     out: Annotated[Path, typer.Option(help="The file to write: one zip, the same bytes for the same evidence.")],
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     key: Annotated[
         Path | None, typer.Option(help="Sign its manifest with this private key, beside it as .sig.json.")

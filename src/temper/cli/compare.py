@@ -15,6 +15,7 @@ def command(
     before: Annotated[str, typer.Argument(help="The earlier run.", autocompletion=complete.runs)],
     after: Annotated[str, typer.Argument(help="The later run, or `last`.", autocompletion=complete.runs)] = "last",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
 ) -> None:
     """Set two runs side by side: what is new, fixed, unchanged, not comparable; red teams attempt by attempt."""
     from temper import api

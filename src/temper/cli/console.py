@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     host: Annotated[
         str, typer.Option(help="Where to listen; elsewhere than on this machine only with a certificate.")
     ] = "127.0.0.1",

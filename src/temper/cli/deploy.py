@@ -21,6 +21,7 @@ _NEXT = {
 def command(
     model: Annotated[Path | None, typer.Argument(help="The file of the new version.")] = None,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     shadow: Annotated[bool, typer.Option("--shadow", help="It scores along, and nobody is answered by it.")] = False,
     canary: Annotated[str, typer.Option(help="It answers this share of the clients, as 10%.")] = "",
     live: Annotated[bool, typer.Option("--live", help="It answers everybody.")] = False,

@@ -24,10 +24,6 @@ Which = Annotated[
 Suite = Annotated[
     str, typer.Option(help="quick, standard or deep; default that of the tier.", autocompletion=options.SUITES)
 ]
-Store = Annotated[
-    str,
-    typer.Option(help="A store that all share: a file, a folder, a postgresql:// address. Default: each its own."),
-]
 
 
 @app.command()
@@ -42,7 +38,7 @@ def assess(
     engine: options.Engine = "processes",
     workers: options.Workers = None,
     address: options.Address = None,
-    store: Store = "",
+    runs: options.Runs = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an assessment that was killed.")] = False,
     fresh: options.Fresh = False,
     json: options.Json = False,
@@ -64,7 +60,7 @@ def assess(
                 engine=engine,
                 workers=workers,
                 address=address,
-                store=store,
+                store=runs,
                 minutes=budget,
                 seed=seed,
                 stale=stale,
@@ -82,11 +78,11 @@ def assess(
 
 
 @app.command()
-def status(portfolio: File = Path("portfolio.yaml"), store: Store = "", json: options.Json = False) -> None:
+def status(portfolio: File = Path("portfolio.yaml"), runs: options.Runs = "", json: options.Json = False) -> None:
     """How every system stands: verdict, age, risk, what is stale, drift now. Nothing is assessed."""
     from temper.api.fleet import fleet_status
 
-    _show(fleet_status(portfolio, store=store), json)
+    _show(fleet_status(portfolio, store=runs), json)
 
 
 @app.command()

@@ -17,6 +17,7 @@ def command(
         typer.Option("--for", help="Harden against this finding only.", autocompletion=complete.findings),
     ] = None,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     out: Annotated[Path | None, typer.Option(help="Folder of the hardened system.")] = None,
     engine: options.Engine = "processes",
     trust_pickle: options.Trust = False,

@@ -14,6 +14,7 @@ from temper.cli._control import PLACE, Store, opened
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     json: options.Json = False,
     trust_pickle: options.Trust = False,
@@ -40,8 +41,8 @@ def command(
         today = datetime.fromtimestamp(now, UTC).date()
         found = validation_of(config, control, trust_pickle=trust_pickle, today=today)
         known, stale = found.stale(now)
-        runs = found.runs()
+        made = found.runs()
     if json:
-        typer.echo(to_json({"runs": [document(run, known, stale) for run in runs], "stale": dump(stale)}))
+        typer.echo(to_json({"runs": [document(run, known, stale) for run in made], "stale": dump(stale)}))
     else:
-        typer.echo("\n".join([*lines(runs, known, stale), *stale_lines(stale)]))
+        typer.echo("\n".join([*lines(made, known, stale), *stale_lines(stale)]))

@@ -120,6 +120,7 @@ def regression(
     most: Annotated[int, typer.Option(min=1, help="How many cases to keep.")] = 200,
     to: Annotated[Path | None, typer.Option(help="The folder; default: regressions/incident-N.")] = None,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     trust_pickle: options.Trust = False,
     store: Store = PLACE,
 ) -> None:

@@ -44,7 +44,7 @@ def show(number: Number, store: Store = PLACE) -> None:
 
     with opened(store) as (control, _, _):
         one = control.jobs.get(number)
-    parts = ", ".join(one.order.only) or "everything"
+    parts = "the layers of the guard" if one.order.depth else ", ".join(one.order.only) or "everything"
     typer.echo(f"job {one.id}, {one.state}: {inert(one.order.why)}\nkey {inert(one.order.key)}, by {inert(one.by)}")
     typer.echo(f"{inert(one.order.config)}: {inert(parts)}, suite {inert(one.order.suite)}")
     typer.echo(
@@ -62,6 +62,7 @@ def put(
     key: Key,
     why: Why,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     only: options.Only = None,
     seed: options.Seed = 0,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from temper.cli import _options as options
+
+if TYPE_CHECKING:
+    from temper.api.layers import Layers
 
 Attacks = Annotated[
     list[str] | None,
@@ -22,12 +25,17 @@ Accounts = Annotated[
     list[int] | None,
     typer.Option("--accounts", help="How many accounts an attacker holds, or repeat it: a row each; default 1."),
 ]
+Campaign = Annotated[
+    str, typer.Option(help="Weigh what the campaigns of this run sent, and attack nothing anew: 0007, or last.")
+]
 
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     attack: Attacks = None,
+    campaign: Campaign = "",
     worth: Annotated[str, typer.Option(help="Column of what an attempt is worth; default as the file says.")] = "",
     as_if: AsIf = None,
     accounts: Accounts = None,
@@ -49,7 +57,6 @@ def command(
     from temper import api
     from temper.api.layers import weigh
     from temper.core.requirement import Verdict
-    from temper.report.depth import document, show
     from temper.report.progress import Progress
 
     system = api.load(config, trust_pickle=trust_pickle)
@@ -68,10 +75,18 @@ def command(
             review_costs=review_costs,
             seed=seed,
             fresh=fresh,
+            campaign=campaign,
             listener=progress,
         )
+    _tell(found, out, json=json)
+    lenient = allow_inconclusive and found.verdict is Verdict.INCONCLUSIVE
+    raise typer.Exit(0 if lenient else found.verdict.code)
+
+
+def _tell(found: Layers, out: Path | None, *, json: bool) -> None:
+    """As a person or a program reads it, and once more in a file."""
+    from temper.report.depth import document, show
+
     typer.echo(document(found.depth)) if json else show(found.depth)
     if out is not None:
         typer.echo(f"wrote {found.report(out)}", err=json)
-    lenient = allow_inconclusive and found.verdict is Verdict.INCONCLUSIVE
-    raise typer.Exit(0 if lenient else found.verdict.code)

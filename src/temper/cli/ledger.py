@@ -52,6 +52,7 @@ def verify(
     key: Public = None,
     record: Number = None,
     store: Evidence = "",
+    runs: options.Runs = "",
 ) -> None:
     """Hold a ledger against itself and its checkpoints: nothing changed, nothing missing, nothing out of order. The
     `.temper` of a system: its runs too, and what people did; what was changed makes it read-only.
@@ -60,7 +61,7 @@ def verify(
     from temper.store.evidence import held
     from temper.store.ledger import inspect
 
-    if (folder := held.home(path)) is not None:
+    if (folder := held.home(path) or (path if runs else None)) is not None:
         holds, told = held.verified(folder, store, time.time(), kept_in(folder.absolute().parent)[0])
     else:
         holds, told = inspect.verified(path, checkpoints, key, record)

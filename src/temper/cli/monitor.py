@@ -27,6 +27,7 @@ Every = Annotated[str, typer.Option(help="How often to look: 60s, 5m, 1h.")]
 @app.command("run")
 def run(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     json: options.Json = False,
     lenient: options.Lenient = False,
@@ -68,6 +69,7 @@ def run(
 def check(
     file: Annotated[Path, typer.Argument(help="A table with the columns of the feed.")],
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     json: options.Json = False,
     lenient: options.Lenient = False,
@@ -95,6 +97,7 @@ def check(
 @app.command("watch")
 def watch(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     every: Every = "60s",
     worker: Worker = True,
@@ -133,6 +136,7 @@ def watch(
 @app.command("status")
 def status(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     limit: Annotated[int, typer.Option(help="How many windows.")] = 20,
     json: options.Json = False,
@@ -169,6 +173,7 @@ def status(
 @app.command("export")
 def export(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
     prometheus: Annotated[bool, typer.Option("--prometheus", help="The newest window as Prometheus reads it.")] = False,
     grafana: Annotated[bool, typer.Option("--grafana", help="A dashboard for Grafana.")] = False,

@@ -17,6 +17,7 @@ def command(
     alias: Annotated[str, typer.Option(help="An alias to move there; it moves on PASS only.")] = "",
     uri: Annotated[str, typer.Option(help="Where the registry is; default as MLflow is set.")] = "",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
 ) -> None:
     """Write the verdict of a run into an MLflow model registry, as tags of a model version."""
     from temper import api

@@ -21,6 +21,7 @@ Strategies = Annotated[
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     only: Strategies = None,
     seed: options.Seed = 0,

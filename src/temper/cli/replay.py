@@ -16,6 +16,7 @@ def command(
         str, typer.Argument(help="The id of a finding, such as F-7c1e.", autocompletion=complete.findings)
     ],
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     trust_pickle: options.Trust = False,
 ) -> None:
     """Show a finding again on the model as it is now; exit 1 while it is still there, 0 when it is fixed."""

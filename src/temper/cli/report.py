@@ -39,6 +39,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default standard output.")] = None,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     key: Annotated[Path | None, typer.Option(help="With intoto: sign it with this private key (DSSE).")] = None,
     control: Store = PLACE,
     trust_pickle: options.Trust = False,

@@ -15,6 +15,7 @@ from temper.cli import _options as options
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     host: Annotated[
         str, typer.Option(help="Where to listen; elsewhere than on this machine only with keys.")
     ] = "127.0.0.1",

@@ -33,6 +33,7 @@ IsChat = Annotated[bool, typer.Option("--chat", help="Load: an OpenAI-compatible
 def command(
     target: Target = None,
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     only: options.Only = None,
     seed: options.Seed = 0,

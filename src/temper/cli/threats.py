@@ -15,6 +15,7 @@ Risks = Annotated[bool, typer.Option("--risk", help="The risk register, as every
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     out: Annotated[
         Path | None, typer.Option(help="Write it too: .html (picture and matrix), .svg (the picture alone) or .json.")
     ] = None,

@@ -13,6 +13,7 @@ ROOMS = [
 
 def command(
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     suite: options.Suite = "standard",
     only: options.Only = None,
     seed: options.Seed = 0,

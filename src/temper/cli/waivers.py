@@ -30,6 +30,7 @@ def propose(
     who: Who,
     run: Annotated[str, typer.Option(help="The run that judged it: its number, or `last`.")] = "last",
     config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
     store: Store = PLACE,
 ) -> None:
     """Propose that a requirement is accepted although it is not met."""
@@ -62,7 +63,12 @@ def listed(limit: Annotated[int, typer.Option(min=1, help="How many at most.")] 
 
 @app.command()
 def approve(
-    number: Number, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    number: Number,
+    reason: Reason,
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
 ) -> None:
     """Let a waiver that somebody else proposed count, from the next assessment on."""
     _decided(number, "approve", reason, who, config, store)
@@ -70,7 +76,12 @@ def approve(
 
 @app.command()
 def reject(
-    number: Number, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    number: Number,
+    reason: Reason,
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
 ) -> None:
     """Turn a waiver down, or take one's own back."""
     _decided(number, "reject", reason, who, config, store)
@@ -78,7 +89,12 @@ def reject(
 
 @app.command()
 def end(
-    number: Number, reason: Reason, who: Who, config: options.Config = Path("temper.yaml"), store: Store = PLACE
+    number: Number,
+    reason: Reason,
+    who: Who,
+    config: options.Config = Path("temper.yaml"),
+    runs: options.Runs = "",
+    store: Store = PLACE,
 ) -> None:
     """Let a waiver count no more, before its day."""
     _decided(number, "end", reason, who, config, store)

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from temper.cli import _options as options
-from temper.cli._control import PLACE, Store, duration, opened
+from temper.cli._control import PLACE, Store, duration, ledger, opened
 
 _PERFORM = "from temper.api.job import main; main()"
 
 
 def command(
     store: Store = PLACE,
+    runs: options.Runs = "",
     once: Annotated[bool, typer.Option("--once", help="Carry out what is due, and end.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Wait for more; the default.")] = False,
     tied: Annotated[
@@ -30,6 +31,7 @@ def command(
     from temper.api.job import CONTROL, TRUST
     from temper.core.errors import TemperError
     from temper.engine.worker import Worker, named, until_told, with_input
+    from temper.store.evidence.following import kept_up
 
     if once and watch:
         raise TemperError("a worker ends, or waits for more", fix="give one of --once and --watch")
@@ -44,7 +46,7 @@ def command(
         )
         if tied:
             with_input(worker)
-        with until_told(worker):
+        with until_told(worker), kept_up(ledger(place), control, _wall):
             worker.work(typer.echo, duration(every), once=once)
 
 
@@ -52,6 +54,12 @@ def _absolute(place: str) -> object:
     from pathlib import Path
 
     return Path(place).absolute()
+
+
+def _wall() -> int:
+    import time
+
+    return time.time_ns()
 
 
 def _now() -> float:

@@ -78,6 +78,12 @@ def _of_assistant(document: Section, base: Path) -> Serving:
     )
 
 
+def control_of(document: Section, base: Path) -> str:
+    """Where the control store is: a file, or a URL."""
+    written = "" if document.has("assistant") else document.section("guard").text("control")
+    return written if "://" in written else str(base / (written or Serving().control))
+
+
 def serving_of(document: Section, base: Path) -> Serving:
     """What stands under `guard:`; the defaults where nothing does.
 
@@ -91,13 +97,12 @@ def serving_of(document: Section, base: Path) -> Serving:
     section, usual = document.section("guard"), Serving()
     audit = section.section("audit") if isinstance(section.entries.get("audit"), Section) else Section()
     audit.only("folder", "ack", "checkpoints")
-    control = section.text("control", usual.control)
     checkpoints = audit.text("checkpoints")
     return Serving(
         deadline=section.number("deadline_ms", 1e3 * usual.deadline) / 1e3,
         drain=section.number("drain_seconds", usual.drain),
         rows=section.whole("rows", usual.rows),
-        control=control if "://" in control else str(base / control),
+        control=control_of(document, base),
         audit=str(base / audit.text("folder", usual.audit)),
         ack=audit.word("ack", ACKS, usual.ack),
         checkpoints=str(base / checkpoints) if checkpoints else "",

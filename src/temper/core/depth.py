@@ -180,7 +180,8 @@ class Depth:
     Of more than ten layers not every set is looked at: parts come of so many `orders`, and `error` is the largest
     standard error that this leaves in one of them. `desk` are the people among the layers (None: there are none),
     `erring` what gets through if they err less or more, `spread` if attackers hold several accounts, `replayed` the
-    rows of `run`.
+    rows of `run`. `campaign`: the run whose campaigns sent what was weighed, "" where the attempts were made for this
+    measurement.
     """
 
     system: str
@@ -220,6 +221,7 @@ class Depth:
     spread: tuple[Spread, ...] = ()
     run: str = ""
     replayed: tuple[Replayed, ...] = ()
+    campaign: str = ""
     version: int = field(default=1)
 
     @property

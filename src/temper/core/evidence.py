@@ -15,6 +15,8 @@ FEWEST = 200
 ATTACKS = ("evasion", "poisoning", "extraction", "inversion")
 OWN = (*ATTACKS, "stress", "fuzz", "load")
 """Families of plugins that are a part of their own; all others are validation."""
+CAMPAIGN = "campaign"
+"""What `temper redteam` measures of a table model: no part of an assessment, and nothing that renews one."""
 
 ON_ROWS = ("stress", "validation")
 """Parts that speak of the rows they were measured on: other rows and their labels say something else."""
@@ -27,7 +29,7 @@ def part_of(plugin: str) -> str:
     ('evasion', 'stress', 'validation')
     """
     family = plugin.partition(".")[0]
-    return family if family in OWN else "validation"
+    return family if family in (*OWN, CAMPAIGN) else "validation"
 
 
 class Cause(StrEnum):

@@ -8,7 +8,6 @@ from enum import StrEnum
 from temper.core.evidence import DAY, Stale
 from temper.core.job import VERDICTS
 from temper.core.requirement import Verdict
-from temper.core.risk import Register
 
 
 class Level(StrEnum):
@@ -140,8 +139,9 @@ class Wanted:
 class Situation:
     """How a system of the portfolio stands now. `verdict` is that of its newest finished run, as it is shown; None
     where there is none. `stale` is why its evidence no longer speaks of what answers, part by part; `drift` what the
-    newest window alarms about, "" where it does not. `trouble` is why it could not be assessed or looked at the last
-    time. The risk is that of `assessed`, the last run whose register is known.
+    newest window alarms about, "" where it does not, and `watched` how many seconds ago that window ended. `trouble` is
+    why it could not be assessed or looked at the last time. The risk is that of `assessed`, the last run whose register
+    is known.
     """
 
     entry: Entry
@@ -153,6 +153,7 @@ class Situation:
     seconds: float = 0.0
     stale: tuple[Stale, ...] = ()
     drift: str = ""
+    watched: float | None = None
     assessed: str = ""
     unit: str = ""
     annual: float | None = None
@@ -188,12 +189,3 @@ class Fleet:
         if self.refused or codes - {Verdict.INCONCLUSIVE.code}:
             return 4
         return Verdict.INCONCLUSIVE.code if codes or self.left else 0
-
-
-RATINGS = ("critical", "high", "medium", "low", "very low")
-
-
-def worst(register: Register | None) -> str:
-    """The worst rating of a register that nobody has accepted, "" where there is none."""
-    found = {risk.rating for risk in register.risks if not risk.accepted} if register else set[str]()
-    return next((word for word in RATINGS if word in found), "")

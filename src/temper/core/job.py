@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from temper.core.depth import Limits
+
 VERDICTS = (0, 1, 3)
 """Exit codes of an assessment that came to its end: pass, fail, inconclusive."""
 USAGE = 2
@@ -28,7 +30,8 @@ class Order:
     says it in words. `only` are families or plugins, all without any. With `labelled` it is made on rows of the feed
     from this time on whose labels have matured, else on the rows of `config`, a temper.yaml. With `finding` nothing is
     assessed: the finding of this id is shown again, and the verdict is `fail` while it is there; with `probe` the probe
-    of this number is handed to the machine, which does what `hand` says.
+    of this number is handed to the machine, which does what `hand` says; with `depth` the layers of the guard are
+    weighed against these limits.
     """
 
     key: str
@@ -42,13 +45,14 @@ class Order:
     finding: str = ""
     probe: int = 0
     hand: str = ""
+    depth: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """An order and what became of it. `attempts` were begun, this one included; `worker` has it or had it last; `due`
-    is when it may be begun, or when a worker that says nothing loses it. `result` names the run and its verdict,
-    or what a replay found, `log` is the end of what was printed.
+    is when it may be begun, or when a worker that says nothing loses it. `result` names the run, or the measured depth,
+    and its verdict, or what a replay found, `log` is the end of what was printed.
     """
 
     id: int

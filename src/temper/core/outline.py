@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from temper.core.measure import Status
 from temper.core.requirement import Verdict
+from temper.core.risk import worst
 from temper.core.run import Record
 
 
@@ -14,6 +15,8 @@ from temper.core.run import Record
 class Outline:
     """A run in short. `judged`, `figures` and `findings` count, `families` are those of which something was measured;
     `model`, `data`, `reference` and `attacks` are digests. `first` is when the first run on its rows was started.
+    `annual` and `p90` of a year's loss in `unit`, and the worst `rating` that nobody has accepted, are its register in
+    short; None and "" where it has none.
     """
 
     run: str
@@ -33,6 +36,10 @@ class Outline:
     attacks: str
     families: tuple[str, ...]
     first: str
+    unit: str = ""
+    annual: float | None = None
+    p90: float | None = None
+    rating: str = ""
 
     @property
     def began(self) -> float:
@@ -78,4 +85,8 @@ def outlined(record: Record) -> Outline:
         attacks=digests.get("attacks", ""),
         families=tuple(sorted({plugin.partition(".")[0] for plugin in known})),
         first=record.started,
+        unit=record.risk.unit if record.risk else "",
+        annual=record.risk.total.middle if record.risk else None,
+        p90=record.risk.total.p90 if record.risk else None,
+        rating=worst(record.risk),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from temper.core.errors import TemperError
 from temper.core.schema import Change
 from temper.core.stage import Level
 
@@ -12,6 +14,14 @@ Row = tuple[float | None, ...]
 """Values in the Schema's order, None where one is missing."""
 EMPTY = "empty"
 """The origin of a row that was made from nothing."""
+Turns = tuple[tuple[str, str], ...]
+"""A conversation: who said what."""
+USER, OUTSIDER, ANSWER, SUPPOSED = "user", "tool", "assistant", "supposed"
+"""Who says something: whoever asks, somebody whose words a tool brings, the assistant as it was heard, and as somebody
+supposes it to answer.
+"""
+OWN_POLICY = "temper.yaml"
+"""What judges where no policy was put in force."""
 
 
 class Hand(StrEnum):
@@ -76,7 +86,8 @@ class Told:
 class Look:
     """What is seen of a row before and after a change. `broken` are the rules of the Schema that the change breaks,
     `moved` says of each changed column how far the score goes back when that change alone is undone. Without a row to
-    start from there is no `before`, and nothing is said of changes; a conversation has no score.
+    start from there is no `before`, and nothing is said of changes. A conversation has no score: `told` is of its last
+    turn, `earlier` of each one before. `policy` is what judged, "" where nobody has written that down.
     """
 
     after: float | None
@@ -90,6 +101,8 @@ class Look:
     cost: float = 0.0
     moved: tuple[tuple[str, float], ...] = ()
     model: str = ""
+    earlier: tuple[tuple[Told, ...], ...] = ()
+    policy: str = ""
 
     @property
     def outcome(self) -> Outcome:
@@ -109,7 +122,7 @@ class Look:
     @property
     def level(self) -> Level:
         """The worst that a stage says which counts."""
-        return max((Level[one.level] for one in self.told if one.counts), default=Level.ALLOW)
+        return worst(self.told)
 
     @property
     def turned(self) -> bool:
@@ -125,7 +138,7 @@ class Look:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What was probed: `row` beside the `base` it was made from, which `origin` names in words; or the `text` of a
-    conversation, who said what.
+    conversation, who said what, the oldest first.
     """
 
     origin: str
@@ -133,7 +146,7 @@ class Subject:
     base: Row = ()
     row: Row = ()
     label: int | None = None
-    text: tuple[tuple[str, str], ...] = ()
+    text: Turns = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,3 +212,28 @@ class Assumption:
     def standing(self) -> Standing:
         """What the last challenge says."""
         return self.challenges[-1].standing if self.challenges else Standing.OPEN
+
+
+def worst(told: Iterable[Told]) -> Level:
+    """The worst of what stages say that counts."""
+    return max((Level[one.level] for one in told if one.counts), default=Level.ALLOW)
+
+
+def turns_of(text: Turns) -> tuple[Turns, ...]:
+    """A conversation by its turns: in each, at most once and in this order, whoever asks, an outsider, and what came
+    back.
+
+    >>> turns_of((("user", "a"), ("assistant", "b"), ("user", "c"), ("tool", "d")))
+    ((('user', 'a'), ('assistant', 'b')), (('user', 'c'), ('tool', 'd')))
+    """
+    order = {USER: 0, OUTSIDER: 1, ANSWER: 2, SUPPOSED: 2}
+    found: list[Turns] = []
+    last = len(order)
+    for who, said in text:
+        if who not in order:
+            raise TemperError(f"nobody in a conversation is called {who[:20]!r}", fix=f"use one of {', '.join(order)}")
+        if order[who] <= last:
+            found.append(())
+        found[-1] = (*found[-1], (who, said))
+        last = order[who]
+    return tuple(found)

@@ -120,7 +120,7 @@ class Trials:
     attack has shown its power), and what nobody knows about. `stale` says why it no longer speaks of what answers.
 
     `counts` says what an attempt is: a row, a whole campaign, a kind of accident. `guarded`: a guard stood before what
-    was attacked, and the attacker saw what it stopped.
+    was attacked, and the attacker saw what it stopped. `note` is what else a reader wants to know of it.
     """
 
     plugin: str
@@ -133,6 +133,7 @@ class Trials:
     doubt: str = ""
     stale: str = ""
     guarded: bool = False
+    note: str = ""
 
     @property
     def n(self) -> float:
@@ -160,9 +161,12 @@ class Sightings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """All that the outside knows of one scenario."""
+    """All that the outside knows of one scenario: what attacks on the model tried, and what campaigns did against it as
+    it is guarded.
+    """
 
     trials: Trials | None = None
+    campaign: Trials | None = None
     ceiling: Ceiling | None = None
     sightings: Sightings | None = None
 
@@ -228,3 +232,12 @@ class Register:
     exceedance: tuple[Curve, ...] = ()
     swings: tuple[Swing, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+RATINGS = ("critical", "high", "medium", "low", "very low")
+
+
+def worst(register: Register | None) -> str:
+    """The worst rating of a register that nobody has accepted, "" where there is none."""
+    found = {risk.rating for risk in register.risks if not risk.accepted} if register else set[str]()
+    return next((word for word in RATINGS if word in found), "")

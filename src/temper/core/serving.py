@@ -69,7 +69,9 @@ class Scoring:
 
 
 class ServingStage(Protocol):
-    """A layer in front of a table model or behind it. It may keep state between requests, in memory and bounded."""
+    """A layer in front of a table model or behind it. It may keep state between requests, in memory and bounded. One of
+    another package that says `sees_scores: ClassVar[bool] = True` comes after the model, else before it.
+    """
 
     def check(self, scoring: Scoring) -> Decision:
         """The decision on a request, `ALLOWED` where there is nothing to object to."""
@@ -94,3 +96,8 @@ class Answer:
     def degraded(self) -> bool:
         """Whether something other than the model answered."""
         return self.source is not Source.PRIMARY
+
+
+def sees_scores(stage: Any) -> bool:
+    """Whether this stage, or its class, comes after the model."""
+    return bool(getattr(stage, "sees_scores", False))

@@ -43,9 +43,23 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What attackers had, so that a register can hold it against what an actor has: knowledge, queries in all, the
+    rows they had to get past, and what they could spend on the change of one row and on all (None: without end).
+    """
+
+    knowledge: str
+    queries: int
+    wanted: int
+    change: float | None = None
+    money: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Came:
-    """What came of an objective: its words, how far (`value` of `goal`), and when and after how many queries it was
-    reached; `bare` is how far the same attackers came with nothing but the model before them.
+    """What came of an objective: its words, how far (`value` of `goal`, between `low` and `high` where it was measured
+    on a sample), and when and after how many queries it was reached; `bare` is how far the same attackers came with
+    nothing but the model before them.
     """
 
     aim: str
@@ -57,6 +71,8 @@ class Came:
     queries: int = 0
     cost: float = 0.0
     bare: float | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def share(self) -> float:
@@ -67,7 +83,8 @@ class Came:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waged:
     """One campaign: what was sought, who sought it by which rules (in words), every turn, and why it ended. `others` is
-    how many of the `waged` campaigns by other seeds (this one among them) reached everything.
+    how many of the `waged` campaigns by other seeds (this one among them) reached everything. `guarded`: a guard stood
+    before the model.
     """
 
     attacker: str
@@ -85,6 +102,8 @@ class Waged:
     reached: int = 0
     purple: bool = False
     gaps: tuple[str, ...] = ()
+    means: Means | None = None
+    guarded: bool = False
 
     @property
     def acted(self) -> tuple[Turn, ...]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 
 from temper.core.errors import SchemaError
 from temper.core.schema import Column
 
 MISSING = "missing"
 _LONGEST = 40
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+"""Where a comma may stand: elsewhere it may be meant for a point."""
 
 
 def written(column: Column, value: float) -> str:
@@ -40,8 +43,9 @@ def value_of(column: Column, text: str) -> float:
         return float(column.categories.index(text))
     if column.type == "boolean" and text.lower() in ("yes", "no", "true", "false"):
         return float(text.lower() in ("yes", "true"))
+    readable = len(text) <= _LONGEST and "_" not in text and ("," not in text or _THOUSANDS.fullmatch(text))
     try:
-        value = float(text.replace(",", "")) if len(text) <= _LONGEST and "_" not in text else math.nan
+        value = float(text.replace(",", "")) if readable else math.nan
     except ValueError:
         value = math.nan
     if column.type == "category" or not math.isfinite(value):

@@ -56,8 +56,16 @@ def world_key(world: World, threshold: float | None) -> str:
     return digest_of(parts, rows, box, threshold, *kind, cost)
 
 
-def finding_id(plugin: str, metric: str, system: Protected, scenario: str = "") -> str:
-    """Stable for the same weakness of the same model; `scenario` where several budgets are tried."""
+def weakness(plugin: str, metric: str, scenario: str = "") -> str:
+    """What a finding is about; `scenario` where several budgets are tried. Answers carry it in place of an id, because
+    systems with the same model share them, and each names its findings by itself.
+    """
+    return json.dumps([plugin, metric, scenario])
+
+
+def finding_id(about: str, system: Protected) -> str:
+    """Stable for the same `weakness` of the same model of this system."""
+    plugin, metric, scenario = json.loads(about)
     return "F-" + digest_of(plugin, metric, system.name, system.target.digest, scenario)[:6]
 
 

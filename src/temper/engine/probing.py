@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from temper.config.serving import Serving
 from temper.core.attack import RowVerdict, Scene
 from temper.core.budget import Budget
 from temper.core.data import Data
@@ -130,10 +129,14 @@ def test(bench: Bench, probe: Probe, posed: Posed, look: Look) -> Handed:
     return Handed(text=_text(probe, lines), there=True, row=numbers(posed.row))
 
 
-def others(bench: Bench, serving: Serving, control: Control) -> dict[str, Bench]:
-    """The other models over the same columns: the challenger of temper.yaml, and versions that were deployed."""
-    system, base = bench.system, Path(bench.system.source).absolute().parent
+def others(bench: Bench, control: Control) -> dict[str, Bench]:
+    """The other models over the same columns, behind the same guard: the challenger of temper.yaml, and versions that
+    were deployed.
+    """
+    system, serving, base = bench.system, bench.serving, Path(bench.system.source).absolute().parent
     found: dict[str, Target] = {}
+    if serving is None:
+        return {}
     given = parts.options_of(serving).get("fallback", {}).get("challenger")
     if given is not None:
         found["the challenger"] = parts.challenger(given, system, base)

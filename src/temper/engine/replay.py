@@ -12,11 +12,13 @@ from temper.core.errors import RunStopped, TemperError
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.system import Protected
+from temper.engine.campaign.again import retaken
 from temper.engine.fuzz.kept import shown_again
 from temper.engine.memory import recall
 from temper.engine.plan import ROOMS, Plan, decisions, plan
 from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task
+from temper.report.campaign import far
 from temper.store.database import Store
 
 
@@ -34,7 +36,7 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
     if finding.plugin == "fuzz":
         return _fuzzed(system, store, finding)
     if finding.plugin == "campaign":
-        return _campaigned(system, store, finding)
+        return _campaigned(system, store, finding, run)
     record = store.run(run)
     kept, still = _kept(system, store, finding)
     planned = plan(system, record.suite, [_planned(finding)], record.seed)
@@ -54,7 +56,7 @@ def replay(system: Protected, store: Store, name: str) -> Replay:
 def _fuzzed(system: Protected, store: Store, finding: Finding) -> Replay:
     """The kept cases of a fuzzed defect, asked of the model as it is now."""
     part = recall(store, finding.task) if finding.task else None
-    seen = shown_again(system, [] if part is None else part.evidence.get("fuzz_cases", ()), finding.id)
+    seen = shown_again(system, [] if part is None else part.evidence.get("fuzz_cases", ()), finding)
     if seen is None:
         raise RunStopped(f"the cases of {finding.id} are no longer kept", fix="run temper fuzz again")
     lines = [f"{finding.id}: {finding.title}", f"  {finding.detail}", f"  now: {seen or 'the law holds'}"]
@@ -62,15 +64,31 @@ def _fuzzed(system: Protected, store: Store, finding: Finding) -> Replay:
     return Replay(text="\n".join(lines), still_there=bool(seen))
 
 
-def _campaigned(system: Protected, store: Store, finding: Finding) -> Replay:
-    """The rows that got through, asked of the model as it is now. A whole campaign is waged by `temper redteam`."""
+def _campaigned(system: Protected, store: Store, finding: Finding, run: str) -> Replay:
+    """The rows that got through, asked of the model as it is now; what was taken is taken again."""
     if finding.metric != "passed":
-        raise RunStopped(f"{finding.id} is no row that could be asked again", fix="temper redteam wages it anew")
+        return _retaken(system, store, finding, run)
     kept, still = _kept(system, store, finding)
     if not kept:
         raise RunStopped(f"the rows of {finding.id} are no longer kept", fix="run temper redteam again")
     said = "STILL THERE" if still else "FIXED as far as these rows go: temper redteam wages the campaign anew"
     return Replay(text="\n".join([f"{finding.id}: {finding.title}", *kept, said]), still_there=still > 0)
+
+
+def _retaken(system: Protected, store: Store, finding: Finding, run: str) -> Replay:
+    """A copy of the model, or who was in the training data, by the same attackers as the guarded model is now."""
+    found = retaken(system, store, finding, run)
+    if found.why and not found.still:
+        raise RunStopped(f"{finding.id} could not be taken again: {found.why}", fix="repair that, then again")
+    then, now = found.then, found.now
+    lines = [f"{finding.id}: {finding.title}", f"  {then.words}"]
+    lines += [f"  then: {far(then)}, {then.queries:,} queries", f"  now: {far(now)}, {now.queries:,} queries"]
+    if found.still:
+        reaches = "" if now.value >= now.goal else " as far as can be told: the interval reaches what was sought"
+        lines.append(f"STILL THERE{reaches}")
+    else:
+        lines.append("FIXED: the same attackers, with the same seeds, no longer come that far")
+    return Replay(text="\n".join(lines), still_there=found.still)
 
 
 def _planned(finding: Finding) -> str:

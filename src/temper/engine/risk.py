@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from temper.core.evidence import ATTACKS, DAY, Present, Triggers, part_of
 from temper.core.incident import Incident
 from temper.core.measure import Measurement, Status
-from temper.core.outline import moment, outlined
+from temper.core.outline import moment
 from temper.core.requirement import Verdict
 from temper.core.risk import Ceiling, Known, Register, Sightings, Stakes, Trials
 from temper.core.room import Room
 from temper.core.run import Record
 from temper.core.system import Protected
 from temper.core.threat import Scenario
-from temper.engine.identity import data_digest, schema_digest
 from temper.engine.layers.stopped import stakes_with
 from temper.engine.plan import SHORTER
+from temper.engine.risk_campaign import CAMPAIGNS, waged
+from temper.engine.risk_sources import Source, sources
 from temper.engine.task import foreign
 from temper.engine.together import BOUND, STRONGEST
-from temper.monitoring.evidence import evidence, stale
 from temper.monitoring.triggers import validation_of
+from temper.store.attacks import attacks_digest
 from temper.store.control import Control
 from temper.store.database import Store
 from temper.threats.register import register
@@ -44,22 +45,13 @@ SEEN_AS: Mapping[str, tuple[str, ...]] = {
     "injection": ("instructions-", "people-", "words-", "money-", "sent-", "memory-", "out-of-scope"),
 }
 """Which threats an incident is an attempt of, by its playbook: how their ids begin."""
-CAMPAIGNS, CHECKS = "campaigns", "checks"
+CHECKS = "checks"
 _WHOLE = (CAMPAIGNS, CHECKS)
 YEAR = 365 * DAY
 _LEAST = YEAR / 4
 MOST = 10_000
 """Incidents that are looked at, the newest."""
 _KNOWN = (Status.OK, Status.INCONCLUSIVE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Source:
-    """A run, how old it is, and by part why it no longer speaks of what answers."""
-
-    record: Record
-    age: float
-    stale: Mapping[str, str]
 
 
 def incidents_beside(store: Store) -> tuple[Incident, ...]:
@@ -86,6 +78,14 @@ def risk_now(system: Protected, store: Store, control: Control, now: float, *, t
     return risk_of(system, records, present, found.rules or Triggers(), incidents, stakes=stakes)
 
 
+def risk_after(system: Protected, store: Store, record: Record) -> Register:
+    """The register as everything kept of this system says with this run, at the time when it began."""
+    before = [one for one in store.runs() if one.system == record.system and one.id != record.id]
+    present = Present(now=moment(record.started), model=system.target.digest, attacks=attacks_digest())
+    incidents, stakes = incidents_beside(store), stakes_with(system, store)
+    return risk_of(system, [*before, record], present, Triggers(), incidents, stakes=stakes)
+
+
 def risk_of(
     system: Protected,
     records: Sequence[Record],
@@ -99,29 +99,9 @@ def risk_of(
     `stakes` are the system's with what else has been measured of its guard.
     """
     wanted = tuple(only) if only is not None else scenarios(system)[0]
-    sources = [*_sources(system, records, present, rules)]
-    found = {one.id: _known(one, wanted, system, sources, incidents, present.now) for one in wanted}
+    told = [*sources(system, records, present, rules)]
+    found = {one.id: _known(one, wanted, system, told, incidents, present.now) for one in wanted}
     return register(wanted, stakes or system.stakes, found, datetime.fromtimestamp(present.now, UTC).date())
-
-
-def _sources(system: Protected, records: Sequence[Record], present: Present, rules: Triggers) -> Iterator[Source]:
-    """Finished runs, those of the model that answers first, then the newest first."""
-    finished = [record for record in reversed(records) if record.state == "finished"]
-    mine = [record for record in finished if dict(record.digests).get("model") == present.model]
-    for record in (*mine, *(one for one in finished if one not in mine)):
-        changed = _changed(system, record)
-        told = {part: changed for part in (part_of(m.plugin) for m in record.measurements) if changed}
-        for one in stale(evidence([outlined(record)], present.model), present, rules):
-            told[one.part] = one.why
-        yield Source(record=record, age=max(present.now - moment(record.started), 0.0), stale=told)
-
-
-def _changed(system: Protected, record: Record) -> str:
-    """Which of rows and schema is not as it was in this run."""
-    was = dict(record.digests)
-    now = {"held-out data": data_digest(system.data), "schema": schema_digest(system)}
-    words = [name for name, digest in now.items() if was.get(name, digest) != digest]
-    return f"another {' and another '.join(words)} since" if words else ""
 
 
 def _known(
@@ -136,7 +116,17 @@ def _known(
         trials=_trials(scenario, wanted, system, sources),
         ceiling=_ceiling(scenario, wanted, system, sources),
         sightings=sightings(scenario, incidents, now),
+        campaign=_campaign(scenario, sources),
     )
+
+
+def _campaign(scenario: Scenario, sources: Sequence[Source]) -> Trials | None:
+    """The worst of the campaigns that still speak of what answers; where there is none, the latest."""
+    tried = waged(scenario, sources)
+    fresh = [one for one in tried if not one.stale] or tried[:1]
+    if not fresh:
+        return None
+    return _campaigns(fresh) if fresh[0].counts == CAMPAIGNS else _strongest(fresh)
 
 
 def _trials(

@@ -10,6 +10,7 @@ from typing import Any
 from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
+from temper.engine.identity import finding_id
 from temper.engine.task import Part, Task, World, clock
 from temper.store.codec import dump
 
@@ -36,14 +37,19 @@ def conclude(task: Task, parts: Sequence[Part], world: World) -> tuple[tuple[Mea
     module = _room(task)
     if hasattr(module, "conclude"):
         merged: tuple[tuple[Measurement, ...], tuple[Finding, ...]] = module.conclude(task, parts, world)
-        return merged
+        return merged[0], tuple(_named(finding, world) for finding in merged[1])
     measurements = [measurement for part in parts for measurement in part.measurements]
     for part in parts:
         if part.status is not Status.OK and not part.measurements:
             measurements.append(_absent(task, part))
     if hasattr(module, "beside"):
         measurements += module.beside(measurements, world)
-    return tuple(measurements), tuple(_short(finding) for part in parts for finding in part.findings)
+    return tuple(measurements), tuple(_named(_short(finding), world) for part in parts for finding in part.findings)
+
+
+def _named(finding: Finding, world: World) -> Finding:
+    """Under the id that it has in this system: the answer may be another one's."""
+    return replace(finding, id=finding_id(finding.id, world.system))
 
 
 def _short(finding: Finding) -> Finding:

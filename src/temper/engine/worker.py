@@ -59,9 +59,11 @@ class Ended:
         return f"{head}could not finish ({self.code}): {last}\n  {more}"
 
     def _found(self) -> str:
-        """What came of it: of a replay or a probe its last line, else the run and its verdict."""
+        """What came of it: of a replay or probe its last line, of layers what gets through, else the run's verdict."""
         if self.job.order.finding or self.job.order.probe:
             return inert(str(self.result["text"]).splitlines()[-1], 200)
+        if self.job.order.depth is not None:
+            return f"{str(self.result['verdict']).upper()}: {inert(str(self.result['text']).splitlines()[0], 200)}"
         return f"run {self.result['run']} says {str(self.result['verdict']).upper()}; {self.result['report']}"
 
 

@@ -27,6 +27,9 @@ AFTER: Mapping[Kind, tuple[str, ...]] = {
 """What an alarm makes stale, by the kind of change."""
 
 
+NOTHING = Stale(part="", run="", cause=Cause.NONE, why="nothing was assessed yet", event="first")
+
+
 def parts_of(record: Record) -> list[str]:
     """The parts that a run measured."""
     measured = {part_of(one.plugin) for one in record.measurements if one.status in (Status.OK, Status.INCONCLUSIVE)}
@@ -42,13 +45,16 @@ def evidence(outlines: Iterable[Outline], model: str) -> dict[str, Evidence]:
         if outline.state != "finished":
             continue
         for part in dict.fromkeys(map(part_of, outline.families)):
-            one = _evidence(part, outline)
+            if part not in PARTS:
+                continue
+            one = evidenced(part, outline)
             if one.model == model or part not in found or found[part].model != model:
                 found[part] = one
     return dict(sorted(found.items(), key=lambda pair: PARTS.index(pair[0])))
 
 
-def _evidence(part: str, outline: Outline) -> Evidence:
+def evidenced(part: str, outline: Outline) -> Evidence:
+    """This run as the evidence of a part."""
     return Evidence(
         part=part,
         run=outline.run,
@@ -66,14 +72,20 @@ def stale(known: Mapping[str, Evidence], present: Present, rules: Triggers) -> l
     Nothing known at all is one entry for everything (part "").
     """
     if not known:
-        return [Stale(part="", run="", cause=Cause.NONE, why="nothing was assessed yet", event="first")]
+        return [NOTHING]
+    return [*lasting(known, present, rules), *aged(known, present.now, rules)]
+
+
+def lasting(known: Mapping[str, Evidence], present: Present, rules: Triggers) -> list[Stale]:
+    """What is stale whatever the time is: it stays so while neither the evidence nor what is there changes."""
     return [one for rule in _RULES for evidence_ in known.values() for one in rule(evidence_, present, rules)]
 
 
-def _of_age(one: Evidence, present: Present, rules: Triggers) -> Iterator[Stale]:
-    if rules.age and present.now - one.at > rules.age:
-        why = f"{(present.now - one.at) / DAY:.0f} days old, and {rules.age / DAY:g} are allowed"
-        yield _stale(one, Cause.AGE, why, one.run)
+def aged(known: Mapping[str, Evidence], now: float, rules: Triggers) -> list[Stale]:
+    """What is stale for its age alone."""
+    old = [one for one in known.values() if rules.age and now - one.at > rules.age]
+    allowed = f"and {rules.age / DAY:g} are allowed"
+    return [_stale(one, Cause.AGE, f"{(now - one.at) / DAY:.0f} days old, {allowed}", one.run) for one in old]
 
 
 def _of_model(one: Evidence, present: Present, rules: Triggers) -> Iterator[Stale]:
@@ -144,4 +156,4 @@ def _hash(text: str) -> str:
 
 
 _Rule = Callable[[Evidence, Present, Triggers], Iterator[Stale]]
-_RULES: tuple[_Rule, ...] = (_of_model, _of_data, _of_attacks, _of_alarms, _of_labels, _of_rows, _of_age)
+_RULES: tuple[_Rule, ...] = (_of_model, _of_data, _of_attacks, _of_alarms, _of_labels, _of_rows)

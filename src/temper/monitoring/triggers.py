@@ -132,7 +132,7 @@ def validation_of(
     watch, truth = watch_of(document, base), truth_of(document, base)
     if monitor is None:
         system = system or load_system(config, trust_pickle=trust_pickle, today=today)
-        name, own, reference = system.name, system.target.digest, _reference(base)
+        name, own, reference = system.name, system.target.digest, reference_of(base)
     else:
         name, own, reference = monitor.system, monitor.model, monitor.digest
     return Validation(
@@ -158,7 +158,7 @@ def unloaded(config: Path, control: Control, store: Store) -> Validation:
         config=config,
         system=document.section("system").text("name", base.name),
         own="",
-        reference=_reference(base),
+        reference=reference_of(base),
         watch=watch,
         labels=truth.kept_as if truth else "",
         rules=triggers_of(document),
@@ -167,6 +167,7 @@ def unloaded(config: Path, control: Control, store: Store) -> Validation:
     )
 
 
-def _reference(base: Path) -> str:
+def reference_of(base: Path) -> str:
+    """The digest of the reference that windows of the temper.yaml in this folder are compared with."""
     path = base / FILE
     return kept.read(path)[1] if path.exists() else ""

@@ -22,6 +22,7 @@ FAMILIES = {
     "evasion": "Evasion: changing an input to get another decision",
     "poisoning": "Poisoning: corrupting what the model learns from",
     "extraction": "Extraction: copying the model through its answers",
+    "campaign": "Figures of the campaign: what was sought, and how far it came",
     "partition_bound": "Certified against poisoning: how many training rows cannot change a decision",
     "planted_rows": "Stamps in training rows: boxes with somebody else's label",
     "label_errors": "Labels of training rows: how many are contradicted, beside held-out ones",

@@ -8,6 +8,7 @@ from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
+from temper.core.waged import Waged
 from temper.report._figure import (
     FAMILIES,
     SEVERITIES,
@@ -27,6 +28,8 @@ from temper.report._figure import (
 _EXPECTED = ("evasion", "poisoning", "extraction", "inversion", "stress", "performance")
 _OF_ASSISTANTS = ("injection", "assistant")
 _ATTACKS = ("evasion", "poisoning", "extraction", "inversion", "injection")
+_SOUGHT = {"move": "evasion", "steal": "extraction", "learn": "inversion"}
+"""What a campaign with this aim measures something of."""
 
 
 def sentences(record: Record) -> tuple[str, str, str]:
@@ -74,7 +77,7 @@ def next_step(record: Record) -> str:
         if _of_assistant(record):
             return _more_trials(undecided)
         if record.campaign is not None:
-            return "Next: give the attackers more (campaign: attacker: in temper.yaml), until a model alone gives way."
+            return _more_means(record.campaign)
         return f"Next: assess again {need} to decide what is still open."
     if not record.judgements:
         return "Next: write requirements into the policy, so that the figures below are judged."
@@ -247,6 +250,16 @@ def _end(value: float) -> str:
     return f"{value:,.6g}"
 
 
+def _more_means(waged: Waged) -> str:
+    """What a campaign lacks to decide; a model that gives nothing away gives way to nobody."""
+    if all(one.aim == "learn" for one in waged.objectives):
+        return (
+            "Next: give the attackers more rows of their own (campaign: attacker: held: in temper.yaml), or let those "
+            "tell who have the training rows: `temper assess --only inversion`."
+        )
+    return "Next: give the attackers more (campaign: attacker: in temper.yaml), until a model alone gives way."
+
+
 def _not_ok(record: Record) -> list[str]:
     words = {Status.INCONCLUSIVE: "INCONCLUSIVE", Status.UNTRIED: "UNTRIED", Status.ERROR: "ERROR"}
     return [
@@ -268,6 +281,7 @@ def _undecided_rows(record: Record) -> list[str]:
 
 def _absent(record: Record) -> list[str]:
     measured = {name for name, group in grouped(record.measurements).items() if any(m.value is not None for m in group)}
+    measured |= {_SOUGHT.get(one.aim, "") for one in record.campaign.objectives} if record.campaign else set()
     expected = _OF_ASSISTANTS if _of_assistant(record) else _EXPECTED
     absent = [FAMILIES[name].split(":")[0].lower() for name in expected if name not in measured]
     said = [f"Nothing was measured about {_listed(absent)}."] if absent else []

@@ -90,14 +90,18 @@ def reached(one: Came) -> str:
         return f"REACHED after {span(one.when or 0.0)} and {one.queries:,} queries"
     bare = "nothing shows their power"
     if one.bare is not None:
-        strong = one.bare >= one.goal
-        bare = "reached with the model alone" if strong else "not reached with the model alone either: too weak to tell"
+        weak = "too weak, or it gives nothing away" if one.aim == "learn" else "too weak to tell"
+        alone = "reached with the model alone"
+        bare = alone if one.bare >= one.goal else f"not {alone} either: {weak}"
     return f"not reached with {one.queries:,} queries; {bare}"
 
 
 def far(one: Came) -> str:
     """How far, in the objective's own unit."""
-    return f"{one.value:,.0f} of {one.goal:,.0f}" if one.aim == "move" else f"{one.value:.1%} of {one.goal:.1%}"
+    if one.aim == "move":
+        return f"{one.value:,.0f} of {one.goal:,.0f}"
+    between = "" if one.low is None or one.high is None else f" ({one.low:.1%} to {one.high:.1%})"
+    return f"{one.value:.1%}{between} of {one.goal:.1%}"
 
 
 def others(waged: Waged) -> str:

@@ -83,6 +83,8 @@ def sentences(depth: Depth) -> Iterator[str]:
     """What gets through, by whom, and what it costs whoever means no harm."""
     unit = "of the attempts" if depth.unit == "attempts" else f"of the worth ({inert(depth.unit, 30)})"
     yield f"{told(depth.residual)} {unit} get through all {len(depth.layers)} layers, by {_who(depth)}."
+    if depth.campaign:
+        yield f"They are what campaign {depth.campaign} sent to the guard as it stood; nobody began anew."
     if depth.known is not None:
         yield f"Of attacks that were made without the layers in mind it is {told(depth.fixed)}."
     if depth.bare is not None:
@@ -92,6 +94,8 @@ def sentences(depth: Depth) -> Iterator[str]:
 
 
 def _who(depth: Depth) -> str:
+    if depth.campaign:
+        return "attackers who had asked them"
     return "attackers who know them" if depth.known is not None else "attackers who do not know them"
 
 

@@ -51,6 +51,7 @@ def row(one: Situation) -> dict[str, Any]:
         "age_days": None if one.age is None else round(one.age / DAY, 3),
         "stale": {each.part or "everything": each.why for each in reversed(one.stale)},
         "drift": one.drift or None,
+        "watched_days": None if one.watched is None else round(one.watched / DAY, 3),
         "rating": one.rating or None,
         "annual": one.annual,
         "p90": one.p90,
@@ -80,9 +81,17 @@ def cells(one: Situation) -> list[str]:
         "-" if one.age is None else aged(one.age),
         risk,
         ", ".join(stale) or "-",
-        one.trouble or one.drift or "-",
+        one.trouble or current(one) or "-",
     )
     return [inert(word, 120) for word in words]
+
+
+def current(one: Situation) -> str:
+    """What the newest window of its feed says, and how old that is; "" where it has none."""
+    if one.watched is None:
+        return one.drift
+    ago = "now" if aged(one.watched) == "now" else f"{aged(one.watched)} ago"
+    return f"{one.drift or 'no drift'}, as of {ago}"
 
 
 def aged(seconds: float) -> str:

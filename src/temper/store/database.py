@@ -5,9 +5,7 @@ PostgreSQL database that many machines share.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,13 +21,11 @@ from temper.store import outlines
 from temper.store.blobs import Blobs, Damaged
 from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
 from temper.store.control.database import Row, Transaction
-from temper.store.control.sqlite import WAIT
 from temper.store.evidence import said
 from temper.store.evidence.ledger import Evidence
 from temper.store.evidence.shared import Shared, tell_again, tell_run
 from temper.store.failure import RESUME, told
-from temper.store.migrate import migrate
-from temper.store.place import PATIENCE, InFile, OnServer, Place
+from temper.store.place import PATIENCE, InFile, OnServer, Place, current, hidden, named
 
 STORE, BLOBS = "TEMPER_STORE", "TEMPER_BLOBS"
 """Variables that say where runs and arrays are kept, before anything that is written in a temper.yaml."""
@@ -54,37 +50,41 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path = ".temper/temper.db", url: str = "", bucket: str = "") -> Store:
-        """The store in this file (or in `.temper/temper.db` of this folder), created or migrated when needed; with a
-        `postgresql://` URL the one in that database.
+        """The store in this file (or in `.temper/temper.db` of this folder; what is not there yet and has no ending is
+        one), created or migrated when needed; with a `postgresql://` URL the one in that database.
 
         Raises `StoreError` when it is of a newer Temper, of another program, damaged, not writable or not reached.
         """
         path = Path(path)
-        path = (path / ".temper" / "temper.db" if path.is_dir() else path).absolute()
+        folder = path.is_dir() or not (path.suffix or path.exists())
+        path = (path / ".temper" / "temper.db" if folder else path).absolute()
         store = cls(path, url, bucket)
-        with told(path, RESUME):
-            _make_folder(path.parent)
-            if not url:
-                with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as database:
-                    migrate(database, str(path))
-                    database.execute("PRAGMA journal_mode = WAL")
         if url:
-            _known(url)
+            named(url)
             replace(store, patience=0.0)._read(lambda rows: None)  # who mistyped it need not wait
+        with told(path, RESUME):
+            hidden(path.parent)
+            if not url:
+                current(path)
         return store
 
     @classmethod
     def near(cls, folder: Path, url: str = "", bucket: str = "") -> Store:
         """The store of this folder, or of the folder around it when only that has one (a hardened system lies in a
-        folder of the system it came from), else a new one. TEMPER_STORE and TEMPER_BLOBS are before `url` and `bucket`.
+        folder of the system it came from), else a new one. TEMPER_STORE, which may be a path, and TEMPER_BLOBS are
+        before `url` and `bucket`.
         """
-        return cls.open(home(folder), os.environ.get(STORE, "") or url, os.environ.get(BLOBS, "") or bucket)
+        place, bucket = os.environ.get(STORE, "") or url, os.environ.get(BLOBS, "") or bucket
+        place = named(place) if place else ""
+        return cls.open(home(folder), place, bucket) if "://" in place or not place else cls.open(place, "", bucket)
 
     @classmethod
     def there(cls, folder: Path, url: str = "", bucket: str = "") -> Store | None:
         """The same where something may have been kept, and None where nothing ever was: nothing is made."""
-        there = (home(folder) / ".temper" / "temper.db").exists() or url or os.environ.get(STORE)
-        return cls.near(folder, url, bucket) if there else None
+        if url or os.environ.get(STORE):
+            return cls.near(folder, url, bucket)
+        path = (home(folder) / ".temper" / "temper.db").absolute()
+        return cls(path, "", os.environ.get(BLOBS, "") or bucket) if path.exists() else None
 
     @property
     def blobs(self) -> Blobs:
@@ -141,10 +141,10 @@ class Store:
         for row in self._every("SELECT rowid, key, name, document, arrays FROM tasks"):
             yield row["key"], row["name"], said.of_task(row["document"], row["arrays"])
 
-    def documents_of(self, name: str) -> list[dict[str, Any]]:
-        """What every finished task of this name found, the first kept first."""
-        rows = self._all("SELECT document FROM tasks WHERE name = ? ORDER BY rowid", name)
-        return [from_json(row["document"]) for row in rows]
+    def documents_of(self, name: str) -> dict[str, dict[str, Any]]:
+        """What every finished task of this name found, by its key, the first kept first."""
+        rows = self._all("SELECT key, document FROM tasks WHERE name = ? ORDER BY rowid", name)
+        return {row["key"]: from_json(row["document"]) for row in rows}
 
     # -- runs -------------------------------------------------------------------------------------------------------
 
@@ -242,6 +242,11 @@ class Store:
         """The newest finished run of every system."""
         return self._read(outlines.latest)
 
+    def standing(self, system: str, model: str, latest: int) -> tuple[list[Outline], list[Outline]]:
+        """The latest finished runs of a system, the newest first, and what `measured` gives, at one moment."""
+        wanted = (("system", system), ("state", "finished"))
+        return self._read(lambda rows: (outlines.page(rows, wanted, latest, 0), outlines.newest(rows, system, model)))
+
     def before(self, system: str, model: str) -> str | None:
         """The newest finished run of another model, None where there is none."""
         return self._read(lambda rows: outlines.before(rows, system, model))
@@ -338,19 +343,6 @@ def home(folder: Path) -> Path:
     around = folder.resolve().parent
     inside = (around / ".temper").exists() and (around / "temper.yaml").exists()
     return around if folder.is_dir() and not (folder / ".temper").exists() and inside else folder
-
-
-def _known(url: str) -> None:
-    kind, _, _ = url.partition("://")
-    if kind not in ("postgresql", "postgres"):
-        raise StoreError(f"runs cannot be kept in {kind[:20]!r}", fix="write postgresql://user@host/database")
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        # Adversarial rows are real rows, slightly moved: they do not belong into a code repository.
-        (folder / ".gitignore").write_text("*\n", encoding="ascii")
 
 
 def _insert(rows: Transaction, record: Record, text: str) -> None:

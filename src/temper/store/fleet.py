@@ -17,6 +17,7 @@ from temper.core.errors import StoreError
 from temper.core.fleet import Attempt
 from temper.store.codec import dump, from_json, load, to_json
 from temper.store.failure import RESUME, told
+from temper.store.place import hidden
 
 FILE = Path(".temper") / "fleet.jsonl"
 
@@ -92,9 +93,7 @@ def writing(portfolio: Path) -> Iterator[tuple[Log, Turns]]:
     """
     path = portfolio.absolute().parent / FILE
     with told(path, RESUME):
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
+        hidden(path.parent)
         lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,10 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from temper.core.errors import StoreError
 from temper.store.control.database import Connection, Database, Transaction, Unreachable
 from temper.store.control.migrate import Tables
-from temper.store.control.sqlite import connected
+from temper.store.control.sqlite import WAIT, connected
 from temper.store.failure import RESUME, told
+from temper.store.migrate import APPLICATION, latest, migrate
 
 T = TypeVar("T")
 Work = Callable[[Transaction], T]
@@ -28,6 +32,11 @@ FIRST, LONGEST = 0.5, 30.0
 """Seconds between two tries: twice as many each time, up to this."""
 TABLES = Tables("temper.store", "temper_run_migration")
 LOCK = 0x54454D51
+KINDS = ("postgresql", "postgres")
+WRITE = "write postgresql://user@host/database"
+_KIND = re.compile(r"[a-z][a-z0-9+.-]{0,19}")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_VERSION = "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id"
 _LOG = logging.getLogger(__name__)
 
 
@@ -106,8 +115,43 @@ class OnServer:
                 pause = min(2 * pause, LONGEST)
 
 
+def named(text: str) -> str:
+    """The place of a run store as somebody wrote it: an address, or the whole path of a file or a folder. Raises
+    `StoreError` for any other text, of which only the kind is told, as there may be a password in it.
+    """
+    kind, address, _ = text.partition("://")
+    if address and kind not in KINDS:
+        told = f"in {kind!r}" if _KIND.fullmatch(kind) else "there"
+        raise StoreError(f"runs cannot be kept {told}", fix=WRITE)
+    if not address and ("@" in text or _ADDRESS.match(text)):
+        raise StoreError("that is neither an address of a run store nor a path", fix=f"{WRITE}, or a folder")
+    return text if address else str(Path(text).absolute())
+
+
+def hidden(folder: Path) -> None:
+    """Make a folder that nobody puts into a code repository: adversarial rows are real rows, slightly moved."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+def current(path: Path) -> None:
+    """Bring a file to this version; it is made where there is none."""
+    with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as database:
+        migrate(database, str(path))
+        database.execute("PRAGMA journal_mode = WAL")
+
+
 def _connect(path: Path) -> Connection:
-    return connected(path)
+    """A connection to a file of this version: whoever has found one need not have opened it before."""
+    database = connected(path)
+    try:
+        if database.one(_VERSION) != {"user_version": latest(), "application_id": APPLICATION}:
+            current(path)
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def _database(url: str, process: int) -> Database:

@@ -1,4 +1,6 @@
-"""Laws of the stages that judge rows before a table model is asked: what they decide depends on the rows alone."""
+"""Laws of the stages that judge rows around a table model: what they decide depends on the rows alone, and after the
+model on its scores too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.data import Array
-from temper.core.serving import Scoring
+from temper.core.serving import Scoring, sees_scores
 from temper.core.stage import Decision, Level
 from temper.guard.serving.profile import Profile
 from temper.testing.law import LawBroken, require, sealed
@@ -57,16 +59,31 @@ def law_knows_no_earlier_requests(stage: Any) -> None:
 def law_looks_and_changes_nothing(stage: Any) -> None:
     """Rows, scores and earlier decisions stay as they were."""
     for rows in _asked():
-        scoring, before = _scoring(rows), rows.copy()
+        scoring, before = _scoring(stage, rows), _scoring(stage, rows.copy())
         _checked(stage, scoring)
-        same = np.array_equal(scoring.rows, before, equal_nan=True) and scoring.scores is None
+        same = np.array_equal(scoring.rows, before.rows, equal_nan=True) and _same(scoring.scores, before.scores)
         require(same and not scoring.decisions, "changes what it was asked about")
 
 
 def law_copes_with_anything(stage: Any) -> None:
-    """No value, no finite number and no row at all: there is a decision."""
+    """No value, no finite number and no row at all, and scores at their ends: there is a decision."""
     for rows in _asked():
         _decided(stage, rows)
+        for score in (0.0, 1.0, -1e300, 1e300):
+            scoring = _scoring(stage, rows)
+            scoring.scores = None if scoring.scores is None else sealed(np.full(len(rows), score))
+            _checked(stage, scoring)
+
+
+def law_sees_scores_only_where_it_says_so(stage: Any) -> None:
+    """Its class says `sees_scores` where it comes after the model; else it decides the same whatever the scores are."""
+    require(sees_scores(stage) is sees_scores(type(stage)), "says `sees_scores` of itself and not of its class")
+    for rows in _asked() if not sees_scores(stage) else ():
+        first = _decided(stage, rows)
+        for score in (0.0, 1.0):
+            scoring = _scoring(stage, rows)
+            scoring.scores = np.full(len(rows), score)
+            require(_checked(stage, scoring) == first, "decides by scores, and does not say `sees_scores`")
 
 
 def _asked() -> list[Array]:
@@ -78,12 +95,19 @@ def _asked() -> list[Array]:
     return [sealed(rows) for rows in (ordinary, *odd, mixed, np.empty((0, columns)))]
 
 
-def _scoring(rows: Array, client: str = "shop", at: float = 100.0) -> Scoring:
-    return Scoring(rows=rows, client=client, request="r", at=at, deadline=at + 1.0)
+def _scoring(stage: Any, rows: Array, client: str = "shop", at: float = 100.0) -> Scoring:
+    """A request; of a stage that comes after the model with a score of each row, which follows from the row."""
+    finite = np.nan_to_num(rows, posinf=0.0, neginf=0.0)
+    scores = sealed(np.abs(np.sin(finite.sum(axis=1)))) if sees_scores(stage) else None
+    return Scoring(rows=rows, client=client, request="r", at=at, deadline=at + 1.0, scores=scores)
+
+
+def _same(one: Array | None, other: Array | None) -> bool:
+    return (one is None) == (other is None) and (one is None or other is None or np.array_equal(one, other))
 
 
 def _decided(stage: Any, rows: Array, client: str = "shop", at: float = 100.0) -> Decision:
-    return _checked(stage, _scoring(rows, client, at))
+    return _checked(stage, _scoring(stage, rows, client, at))
 
 
 def _checked(stage: Any, scoring: Scoring) -> Decision:
@@ -103,4 +127,5 @@ LAWS = (
     law_knows_no_earlier_requests,
     law_looks_and_changes_nothing,
     law_copes_with_anything,
+    law_sees_scores_only_where_it_says_so,
 )

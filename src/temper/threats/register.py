@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.errors import ConfigError
+from temper.core.evidence import CAMPAIGN
 from temper.core.measure import Curve, Point
 from temper.core.risk import (
     Acceptance,
@@ -28,7 +29,7 @@ from temper.core.risk import (
 from temper.core.seed import Draws
 from temper.core.threat import Scenario
 from temper.kernels.annual_loss import annual, beta, exceedance, pert, swings
-from temper.threats.risk import Vector, attempts, line, odds, prior, rating
+from temper.threats.risk import Odds, Vector, attempts, line, odds, prior, rating, worst
 from temper.threats.rules import catalogue
 
 SEED = 0
@@ -82,9 +83,12 @@ def register(
 def _entry(scenario: Scenario, stakes: Stakes, known: Known, today: date) -> _Entry:
     tries, loss, success, relevance = line(scenario, stakes, _matching(scenario, stakes.lines))
     start = prior(scenario, success)
-    weight = relevance * (0.5 ** (known.trials.age / stakes.half_life) if known.trials else 1.0)
-    guarded = known.trials is not None and known.trials.guarded
-    found = odds(start, known, weight, [] if guarded else _standing(scenario, stakes, today))
+    tried: list[Trials | None] = [one for one in (known.trials, known.campaign) if one is not None and one.n]
+    stopping = _standing(scenario, stakes, today)
+    found = worst(
+        [_odds(start, replace(known, trials=one), relevance, stakes, stopping) for one in tried or [known.trials]]
+    )
+    guarded = found.trials is not None and found.trials.guarded
     believed, tables = pert(tries.low, tries.likely, tries.high), pert(loss.low, loss.likely, loss.high)
     seen = attempts(tries, known.sightings)
     rng = Draws(SEED, f"risk/{scenario.id}")
@@ -110,8 +114,17 @@ def _entry(scenario: Scenario, stakes: Stakes, known: Known, today: date) -> _En
         assumed=tuple(name for name, told in (("attempts", tries), ("loss", loss)) if told.assumed),
     )
     factors = (seen, found.table, tables)
-    decided = replace(risk, decides=_decides(risk, scenario, factors, known.trials))
+    decided = replace(risk, decides=_decides(risk, scenario, factors, found.trials))
     return _Entry(risk=decided, factors=factors, before=before, now=now)
+
+
+def _odds(
+    start: tuple[float, float], known: Known, relevance: float, stakes: Stakes, stopping: Sequence[Stopping]
+) -> Odds:
+    """What these trials leave, less what a guard stops where none stood before them."""
+    tried = known.trials
+    weight = relevance * (0.5 ** (tried.age / stakes.half_life) if tried else 1.0)
+    return odds(start, known, weight, () if tried is not None and tried.guarded else stopping)
 
 
 def _spread(values: Vector, middle: Any) -> Spread:
@@ -194,6 +207,8 @@ def _decides(risk: Risk, scenario: Scenario, factors: tuple[Vector, Vector, Vect
         return _test_of(scenario.threat.plugins)
     if risk.standing is Standing.INCONCLUSIVE:
         doubted = trials is not None and trials.doubt
+        if doubted and trials is not None and trials.plugin.startswith(CAMPAIGN):
+            return f"a campaign of which this does not hold: {trials.doubt}"
         return "an attack that passes the checks of its own power" if doubted else "a suite that leaves no row untried"
     far = [high - low for low, high in swings([factors])[0]]
     at = far.index(max(far))
@@ -214,6 +229,10 @@ def _more(trials: Trials | None) -> str:
     """How many attempts would halve the interval of the probability."""
     if trials is not None and trials.counts in ("trials", "prompts"):
         return "the probability of success: temper redteam with a larger --suite"
+    if trials is not None and trials.plugin.startswith(CAMPAIGN) and trials.counts == "rows":
+        return (
+            f"the probability of success: a campaign with {4 * trials.n:,.0f} rows to get past would halve its interval"
+        )
     if trials is None or "rows" not in trials.counts:
         return "the probability of success: runs with other seeds, and other attackers"
     return f"the probability of success: {4 * trials.n:,.0f} rows instead of {trials.n:,.0f} would halve its interval"

@@ -36,11 +36,23 @@ _EDGES = ((0.01, "very low"), (0.1, "low"), (0.5, "medium"), (1.0, "high"))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Odds:
-    """The probability that an attempt succeeds, as a table of quantiles, with what it stands on in words."""
+    """The probability that an attempt succeeds, as a table of quantiles, with what it stands on, in words as well.
+    `floor` is the table as if all that was not seen to succeed had failed.
+    """
 
     table: Vector
+    floor: Vector
     standing: Standing
     because: tuple[str, ...]
+    trials: Trials | None = None
+
+    @property
+    def leaves(self) -> float:
+        """How likely a success is as far as it is sure: what was not measured soundly leaves what it saw succeed."""
+        mean = float(self.table.mean())
+        if self.standing is Standing.MEASURED:
+            return mean
+        return min(mean, self.trials.successes / self.trials.n) if self.trials is not None and self.trials.n else 0.0
 
 
 def prior(scenario: Scenario, success: float | None) -> tuple[float, float]:
@@ -69,7 +81,29 @@ def odds(start: tuple[float, float], known: Known, weight: float, stopping: Sequ
     for one in stopping:
         table = table * (1 - beta(one.stopped, one.tried - one.stopped + 1)[::-1])
         because += (f"the guard stopped {one.stopped} of {one.tried} attempts that knew it ({one.how})",)
-    return Odds(table=table, standing=standing, because=because)
+    floor = np.minimum(table, _floor(start, known.trials, weight))
+    return Odds(table=table, floor=floor, standing=standing, because=because, trials=known.trials)
+
+
+def worst(found: Sequence[Odds]) -> Odds:
+    """Of all that speaks of the same threat the one that leaves most: whoever attacks chooses. One that was not
+    measured soundly raises one that was to what it saw succeed, and no further. What the others say stands beside it.
+    """
+    first = max(found, key=_leaves)
+    sound = [one for one in found if one.standing is Standing.MEASURED]
+    table = first.table if first in sound or not sound else np.maximum(first.floor, max(sound, key=_leaves).table)
+    beside = tuple(f"beside it: {line}" for one in found if one is not first for line in one.because)
+    return replace(first, table=table, because=(*first.because, *beside))
+
+
+def _leaves(one: Odds) -> float:
+    return one.leaves
+
+
+def _floor(start: tuple[float, float], trials: Trials | None, weight: float) -> Vector:
+    if trials is None or not trials.n:
+        return beta(*start)
+    return beta(*posterior(start, trials.successes, trials.n - trials.successes, 0.0, weight))
 
 
 def _tried(
@@ -93,7 +127,7 @@ def _tried(
 def _found(trials: Trials) -> str:
     said = f"{trials.plugin}, run {trials.run}: {trials.successes:g} of {trials.n:g} {trials.counts}"
     said += f", {trials.unknown:g} of them not known" if trials.unknown and not trials.doubt else ""
-    return said + (", behind the guard" if trials.guarded else "")
+    return said + (", behind the guard" if trials.guarded else "") + (f" ({trials.note})" if trials.note else "")
 
 
 def _bounded(ceiling: Ceiling) -> str:

@@ -17,6 +17,7 @@ from temper.config.sign_in import BACK
 from temper.core.errors import StoreError, Tampered, TemperError
 from temper.core.review import Conflict, Forbidden, Person, Right
 from temper.guard.serving.bench import Bench
+from temper.guard.serving.followed import Followed
 from temper.guard.spoken import Spoken
 from temper.report._inert import inert
 from temper.response.figures import checked
@@ -47,6 +48,7 @@ from temper.web import (
     machine,
     operations,
     overview,
+    pasting,
     people,
     picturing,
     playbooks,
@@ -127,11 +129,14 @@ SCREENS = (
     Screen("GET", "/jobs/{id:int}/now", Right.READ, jobs.one_now),
     Screen("POST", "/jobs/{id:int}/again", Right.ORDER, jobs.again),
     Screen("GET", "/workbench", Right.ORDER, workbench.show),
-    Screen("POST", "/workbench", Right.ORDER, workbench.look, fields=workbench.FIELDS),
-    Screen("POST", "/workbench/now", Right.ORDER, workbench.fragment, fields=workbench.FIELDS),
+    Screen("POST", "/workbench", Right.ORDER, workbench.look, fields=workbench.FIELDS, size=workbench.BYTES),
+    Screen("POST", "/workbench/now", Right.ORDER, workbench.fragment, fields=workbench.FIELDS, size=workbench.BYTES),
+    Screen("GET", "/workbench/rows", Right.ORDER, pasting.show),
+    Screen("POST", "/workbench/rows", Right.ORDER, pasting.look, fields=pasting.FIELDS, size=pasting.BYTES, file=True),
     Screen("POST", "/workbench/picture", Right.ORDER, picturing.taken, file=True),
     Screen("GET", "/probes", Right.READ, probes.show),
-    Screen("POST", "/probes", Right.ORDER, probes.save, fields=workbench.FIELDS),
+    Screen("POST", "/probes", Right.ORDER, probes.save, fields=workbench.FIELDS, size=workbench.BYTES),
+    Screen("POST", "/probes/rows", Right.ORDER, pasting.save, fields=pasting.FIELDS, size=pasting.BYTES, file=True),
     Screen("GET", "/probes/{id:int}", Right.READ, probes.one),
     Screen("GET", "/probes/{id:int}/machine", Right.READ, machine.fragment),
     Screen("POST", "/probes/{id:int}/hand", Right.ORDER, machine.order),
@@ -231,9 +236,9 @@ def console(
         responder=responder,
         assessed=assessed,
         provider=provider,
-        board=board or (Board(assessed) if assessed else None),
+        board=board or (Board(assessed, control=control) if assessed else None),
         outside=CapacityLimiter(AT_THE_PROVIDER),
-        bench=bench if isinstance(bench, Bench) else None,
+        bench=Followed(own=bench) if isinstance(bench, Bench) else None,
         spoken=bench if isinstance(bench, Spoken) else None,
     )
     routes = [Route(one.path, partial(_answer, desk, one), methods=[one.method]) for one in SCREENS]
@@ -253,7 +258,7 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
         if screen.method == "POST" and screen.programs:
             body = await json_of(request)
         elif screen.method == "POST":
-            form = await form_of(request, screen.fields, file=screen.file)
+            form = await form_of(request, screen.fields, screen.size, file=screen.file)
     except Refused as refused:
         return _refusal(_visit(desk, request, None, {}), refused)
     visit = replace(_visit(desk, request, None, form), body=body)
@@ -374,6 +379,7 @@ def _style() -> str:
 @cache
 def _pages() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import escape
 
     pages = Environment(
         loader=PackageLoader("temper.web"),
@@ -383,6 +389,7 @@ def _pages() -> Environment:
         lstrip_blocks=True,
     )
     pages.finalize = _harmless
+    pages.filters["exact"] = escape
     return pages
 
 

@@ -5,6 +5,7 @@ done beside the pages: who opens one sees the last look, and never waits for a d
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock, Thread
@@ -14,11 +15,14 @@ from temper.core.errors import TemperError
 from temper.core.evidence import Present, Triggers
 from temper.core.fleet import Entry, Refused, Situation
 from temper.core.outline import Outline
-from temper.monitoring.evidence import evidence
-from temper.monitoring.fleet import Known, look, situation, weighed
-from temper.store import fleet
+from temper.monitoring.evidence import evidence, lasting
+from temper.monitoring.fleet.kept import fleet
+from temper.monitoring.fleet.look import look
+from temper.monitoring.fleet.stands import Known, Window, situation
 from temper.store.attacks import attacks_digest
-from temper.store.database import Store
+from temper.store.control import Control
+from temper.store.control.outcomes import Wanted
+from temper.store.fleet import read
 from temper.web.assessed import Assessed
 
 FRESH, REST = 30.0, 4.0
@@ -40,13 +44,15 @@ class Seen:
 
 @dataclass(slots=True)
 class Board:
-    """The last look at the systems of a portfolio file; without one at those of the console's own store."""
+    """The last look at the systems of a portfolio file; without one at those of the console's own store, and at what
+    its `control` store says of their feeds.
+    """
 
     assessed: Assessed
     portfolio: Path | None = None
+    control: Control | None = None
     _seen: Seen = field(default_factory=Seen)
     _took: float = 0.0
-    _known: dict[tuple[str, str], Situation] = field(default_factory=dict)
     _looking: Lock = field(default_factory=Lock)
 
     @property
@@ -80,41 +86,42 @@ class Board:
         self._took = time.monotonic() - begun
 
     def _of_portfolio(self, path: Path, now: float) -> Seen:
-        found, turns = load_portfolio(path), fleet.read(path).latest
+        found = load_portfolio(path)
         store = self.assessed.store if self.assessed.store.url else None
-        stand = [situation(one, look(one, now, turns.get(one.name), store), now) for one in found.entries]
-        weights = tuple(self._weighed(one, store) for one in stand)
-        return Seen(at=now, name=found.name, situations=weights, refused=found.refused)
+        stand = fleet(path, found.entries, read(path).latest, now, store)
+        return Seen(at=now, name=found.name, situations=tuple(stand), refused=found.refused)
 
     def _of_store(self, now: float) -> Seen:
-        found = [self._listed(one, now) for one in self.assessed.store.latest()]
+        latest = self.assessed.store.latest()
+        windows = self._windows(latest, now)
+        found = [self._listed(one, windows.get(one.reference), now) for one in latest]
         return Seen(at=now, situations=tuple(found))
 
-    def _listed(self, newest: Outline, now: float) -> Situation:
+    def _windows(self, latest: Sequence[Outline], now: float) -> dict[str, Window]:
+        """By the reference of a run, the newest window that was compared with it."""
+        if self.control is None:
+            return {}
+        there = {one.reference for one in latest}
+        fed = [one for one in self.control.windows.watching() if one.reference and one.reference in there]
+        seen = self.control.windows.since([Wanted(one.feed, one.reference, one.width, now) for one in fed])
+        return {one.reference: Window.of(each[-1][1]) for one, each in zip(fed, seen, strict=True) if each}
+
+    def _listed(self, newest: Outline, window: Window | None, now: float) -> Situation:
         """A system that nothing but the store knows; of the console's own there is more to see."""
         mine = newest.system == self.assessed.system
         entry = Entry(name=newest.system, config=str(self.assessed.config) if mine else "", where="")
         store = self.assessed.store
         if mine:
-            known = look(entry, now, store=store)
-        else:
-            parts = evidence(store.measured(newest.system, newest.model), newest.model)
-            present = Present(now=now, model=newest.model, attacks=attacks_digest())
-            rules = Triggers(age=entry.tier.age)
-            known = Known(system=newest.system, newest=newest, evidence=parts, present=present, rules=rules)
-        return self._weighed(situation(entry, known, now), store)
-
-    def _weighed(self, one: Situation, store: Store | None) -> Situation:
-        """With the risk of its newest run, whose document is read once: a finished run never changes."""
-        if one.run in ("", one.assessed):
-            return one
-        key = (one.entry.name, one.run)
-        if key not in self._known:
-            try:
-                self._known[key] = weighed(one, store)
-            except TemperError as error:
-                return replace(one, trouble=one.trouble or error.message)
-        known = self._known[key]
-        return replace(
-            one, assessed=known.assessed, unit=known.unit, annual=known.annual, p90=known.p90, rating=known.rating
+            return situation(entry, look(entry, now, store=store), now)
+        parts = evidence(store.measured(newest.system, newest.model), newest.model)
+        present = Present(now=now, model=newest.model, attacks=attacks_digest())
+        rules = Triggers(age=entry.tier.age)
+        known = Known(
+            system=newest.system,
+            newest=newest,
+            evidence=parts,
+            lasting=tuple(lasting(parts, present, rules)),
+            rules=rules,
+            window=window,
         )
+        return situation(entry, known, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from temper.core.probe import Outcome
-from temper.report.probes import render
+from temper.report.probes import KINDS, render, table
 from temper.store.codec import to_json
 from temper.threats import tried
 from temper.web import agreement, workbench
@@ -15,7 +15,7 @@ from temper.web.visit import Visit
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-KINDS = {
+CAME = {
     Outcome.THROUGH: "Through",
     Outcome.LET_BY: "Let by",
     Outcome.SEEN: "Seen",
@@ -30,19 +30,16 @@ KINDS = {
 def show(visit: Visit) -> Response:
     """The whole page."""
     system = workbench.system_of(visit)
-    rated = visit.control.probes.of(system)
-    named = tried.wanted(
-        None if visit.desk.bench is None else visit.desk.bench.system, talks=visit.desk.spoken is not None
-    )
+    rated, named = visit.control.probes.of(system), _named(visit)
     lines = tried.coverage(rated, named)
     kappa, pairs = tried.agreement(rated)
-    kinds = [one for one in KINDS if any(one in line.probes for line in lines)]
+    kinds = [one for one in CAME if any(one in line.probes for line in lines)]
     return visit.page(
         "coverage.html",
         **workbench.tabs(visit),
         tab="/coverage",
         system=system,
-        kinds=[(one.value, KINDS[one]) for one in kinds],
+        kinds=[(one.value, CAME[one]) for one in kinds],
         lines=[_line(one, kinds) for one in lines if one.probes],
         untried=[one for one in lines if one.wanted and not one.tried],
         wanted=len(named),
@@ -62,15 +59,22 @@ def document(visit: Visit) -> Response:
     if blind:
         raise Refused(409, "Rate what is left first", f"The report names everybody. Not rated by you: {blind} probes.")
     rated, assumed = visit.control.probes.of(system), visit.control.probes.assumptions(system)
-    named = tried.wanted(
-        None if visit.desk.bench is None else visit.desk.bench.system, talks=visit.desk.spoken is not None
-    )
-    told = tried.document(system, rated, assumed, named, visit.now)
-    as_json = visit.request.query_params.get("format") == "json"
-    kind = "json" if as_json else "html"
+    told = tried.document(system, rated, assumed, _named(visit), visit.now)
+    kind = visit.request.query_params.get("format", "html")
+    if kind not in KINDS:
+        raise Refused(404, "No such report", f"There is one as {', '.join(KINDS)}.")
     headers = {"content-disposition": f'attachment; filename="probes.{kind}"'}
-    text = to_json(told) if as_json else render(told)
-    return PlainTextResponse(text, media_type="application/json" if as_json else "text/html", headers=headers)
+    if kind == "csv":
+        text = table(told, None if visit.desk.bench is None else visit.desk.bench.system.schema)
+    else:
+        text = to_json(told) if kind == "json" else render(told)
+    return PlainTextResponse(text, media_type=KINDS[kind], headers=headers)
+
+
+def _named(visit: Visit) -> tuple[str, ...]:
+    """The techniques that the threat model names."""
+    own = None if visit.desk.bench is None else visit.desk.bench.system
+    return tried.wanted(own, talks=visit.desk.spoken is not None)
 
 
 def _line(line: tried.Line, kinds: list[Outcome]) -> dict[str, Any]:

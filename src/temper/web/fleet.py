@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from temper.core.fleet import RATINGS, Situation
+from temper.core.fleet import Situation
 from temper.core.requirement import Verdict
-from temper.report.fleet import aged, pressing
+from temper.core.risk import RATINGS
+from temper.report.fleet import aged, current, pressing
 from temper.report.risk import amount
 from temper.web import assessed, moments
 from temper.web.board import Board
@@ -157,6 +158,7 @@ def _row(one: Situation, linked: bool) -> dict[str, Any]:
         "rest": len(stale[3:]),
         "why": one.stale[0].why if one.stale else "",
         "drift": one.drift,
+        "current": current(one),
         "trouble": one.trouble,
         "owner": one.entry.owner,
         "tags": one.entry.tags[:4],

@@ -18,14 +18,16 @@ MOST_FIELDS = 50
 _FILES = "multipart/form-data"
 
 
-async def form_of(request: Request, most: int = MOST_FIELDS, *, file: bool = False) -> dict[str, str]:
-    """The fields of a form, the last of each name; refused where it is too large, has over `most`, or is no form;
-    a form with a `file` only where one is expected.
+async def form_of(
+    request: Request, most: int = MOST_FIELDS, size: int = MOST_BYTES, *, file: bool = False
+) -> dict[str, str]:
+    """The fields of a form, the last of each name; refused where it has over `size` bytes or `most` fields, or is no
+    form; a form with a `file` only where one is expected.
     """
     header = request.headers.get("content-type", "")
     if file and _kind(request) == _FILES:
-        return parts(header, await _read(request, _FILES, "a form"), most)
-    return fields(await _read(request, "application/x-www-form-urlencoded", "a form"), most)
+        return parts(header, await _read(request, _FILES, "a form", size), most)
+    return fields(await _read(request, "application/x-www-form-urlencoded", "a form", size), most)
 
 
 async def json_of(request: Request) -> bytes:
@@ -35,14 +37,14 @@ async def json_of(request: Request) -> bytes:
     return await _read(request, "application/json", "JSON")
 
 
-async def _read(request: Request, wanted: str, called: str) -> bytes:
+async def _read(request: Request, wanted: str, called: str, most: int = MOST_BYTES) -> bytes:
     if _kind(request) != wanted:
         raise Refused(415, f"Not {called}", f"This address takes {called} only.")
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BYTES:
-            raise Refused(413, "Too much text", f"{called.capitalize()} may have {MOST_BYTES // 1024} KB.")
+        if len(body) > most:
+            raise Refused(413, "Too much text", f"{called.capitalize()} may have {most // 1024:,} KB.")
     return bytes(body)
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from temper.core.depth import Limits
 from temper.core.errors import StoreError, TemperError
 from temper.core.job import Job, JobState, Order
 from temper.core.requirement import Verdict
@@ -34,8 +35,8 @@ NAMES = {
 }
 LATE = 60.0
 """Seconds after which a job that nobody takes is said to wait for a worker."""
-OWN = "console:"
-"""What keys of orders from here begin with."""
+OWN, DEPTHS = "console:", "console:layers:"
+"""What keys of orders from here begin with, and those of layers to be weighed."""
 _FAR = re.compile(r"(\d+) of (\d+)")
 _KEY = re.compile(r"[0-9a-f]{16}")
 
@@ -70,17 +71,24 @@ def order(visit: Visit) -> Response:
     return visit.go(f"/jobs/{one.id}", "ordered" if new else "")
 
 
-def ordered(visit: Visit, word: str, suite: str, why: str, parts: Sequence[str]) -> tuple[Job, bool]:
-    """The job of this order, and whether it is new: the same key orders once."""
+def ordered(
+    visit: Visit, word: str, suite: str, why: str, parts: Sequence[str] = (), depth: Limits | None = None
+) -> tuple[Job, bool]:
+    """The job of this order, and whether it is new: the same key orders once. With `depth` the layers of the guard are
+    weighed against these limits.
+    """
     if not _KEY.fullmatch(word) or suite not in SUITES:
         raise Refused(422, "No such order", f"A suite is {', '.join(SUITES)}, a key 16 hexadecimal digits.")
     if unknown := sorted(set(parts) - set(PARTS)):
         raise Refused(422, "No such order", f"There is no part {unknown[0][:40]!r}: there are {', '.join(PARTS)}.")
+    if depth is not None and not (0.0 <= depth.residual <= 1.0 and 0.0 <= depth.refused <= 1.0):
+        raise Refused(422, "No such order", "A limit is a share, from 0 to 1.")
     if not why.strip():
         raise Refused(422, "Something is missing", "Say why it is ordered.")
     visit.assessed.store.evidence.refuse()
-    key, said = f"{OWN}{word}", title(why)
-    one = Order(key=key, why=said, config=str(visit.assessed.config), suite=suite, only=tuple(parts))
+    key, said = f"{OWN if depth is None else DEPTHS}{word}", title(why)
+    config, only = str(visit.assessed.config), tuple(parts)
+    one = Order(key=key, why=said, config=config, suite=suite, only=only, depth=depth)
     new = visit.control.jobs.put(one, visit.me.name, visit.now)
     known = visit.control.jobs.called(key)
     if known is None:  # jobs are never taken away
@@ -150,6 +158,8 @@ def _parts(order: Order) -> str:
     """What is done."""
     if order.probe:
         return f"probe {order.probe}: {order.hand}"
+    if order.depth is not None:
+        return "the layers of the guard"
     return order.finding or ", ".join(order.only) or "everything"
 
 

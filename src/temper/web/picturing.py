@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import binascii
-import secrets
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from temper.core.probe import Standing
 from temper.guard.serving.bench import Bench
 from temper.guard.serving.posed import Array, Posed
 from temper.kernels.png import decode, encode, side_by_side
-from temper.threats.tried import techniques
 from temper.web import assessed, workbench
 from temper.web.refused import Refused
 from temper.web.visit import Visit
@@ -32,7 +29,6 @@ def page(visit: Visit, start: str) -> Response:
     """A picture with what was done to it."""
     bench = visit.bench
     one, wrong = posed(visit, start)
-    assumed = visit.control.probes.assumptions(bench.name)
     return visit.page(
         "picturing.html",
         **workbench.tabs(visit),
@@ -51,10 +47,8 @@ def page(visit: Visit, start: str) -> Response:
             name: visit.form.get(name, "") for name in ("corruption", "severity", "x", "y", "size", "shade", "picture")
         },
         size=f"{bench.system.data.x.shape[3]} by {bench.system.data.x.shape[2]}",
-        techniques=techniques(),
-        assumptions=[other for other in assumed if other.standing is not Standing.FALLEN],
-        written={name: visit.form.get(name, "") for name in ("hypothesis", "technique")},
-        key=secrets.token_hex(8),
+        policy=workbench.policy(visit, bench.policy),
+        **workbench.keeping(visit, bench.name),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from temper.core.errors import TemperError
-from temper.core.probe import Draft, Severity
+from temper.core.probe import OWN_POLICY, Draft, Look, Severity
 from temper.core.review import Right
 from temper.report._inert import inert
 from temper.store.control.probes import Seen
@@ -41,22 +41,27 @@ def show(visit: Visit) -> Response:
 
 def save(visit: Visit) -> Response:
     """Keep what is on the bench; the form carries its key, so that one that is sent twice is kept once."""
+    key, about = kept(visit)
+    make = workbench.draft if visit.desk.spoken is None else talking.draft
+    one = visit.control.probes.save(key, make(visit, *about), visit.me.name, visit.now)
+    return visit.go(f"/probes/{one.id}", "probed")
+
+
+def kept(visit: Visit) -> tuple[str, tuple[str, str, tuple[int, ...]]]:
+    """The key under which a form wants something kept; and with which hypothesis, technique and assumptions."""
     key, system = visit.text("key"), workbench.system_of(visit)
     technique = visit.form.get("technique", "")
     if not _KEY.fullmatch(key) or (technique and technique not in techniques()):
         raise Refused(422, "No such probe", "Open the workbench again.")
     hypothesis, assumed = visit.text("hypothesis"), visit.control.probes.assumptions(system)
     chosen = tuple(one.id for one in assumed if visit.form.get(f"assumption-{one.id}"))
-    make = workbench.draft if visit.desk.spoken is None else talking.draft
-    draft = make(visit, hypothesis, technique, chosen)
-    one = visit.control.probes.save(f"console:{key}", draft, visit.me.name, visit.now)
-    return visit.go(f"/probes/{one.id}", "probed")
+    return f"console:{key}", (hypothesis, technique, chosen)
 
 
 def one(visit: Visit) -> Response:
     """One probe: what was expected, what was seen then and is seen now, and how bad others find it."""
     found = found_in(visit)
-    draft = found.probe.draft
+    draft, again = found.probe.draft, _again(visit, found.probe.draft)
     assumed = {other.id: other for other in visit.control.probes.assumptions(draft.system)}
     return visit.page(
         "probe.html",
@@ -64,10 +69,12 @@ def one(visit: Visit) -> Response:
         tab="/probes",
         probe=line(found, visit.now),
         then=told(visit, draft.look),
-        text=talking.lines(draft.subject.text),
-        now=_again(visit, draft),
-        same=workbench.model_of(visit) == draft.look.model,
+        talk=talking.transcript(draft.subject.text, draft.look),
+        now=again,
+        talk_now=[] if again is None else talking.transcript(draft.subject.text, again["look"]),
+        same=_same(visit, draft.look),
         origin=draft.subject.origin,
+        policy=workbench.policy(visit, draft.look.policy),
         challenges=[assumed[number] for number in draft.assumptions if number in assumed],
         ratings=[{"by": each.by, "severity": each.severity, "reason": each.reason} for each in found.ratings],
         may_rate=found.blind,
@@ -126,9 +133,17 @@ def told(visit: Visit, look: Any) -> dict[str, Any]:
 
 def _again(visit: Visit, draft: Draft) -> dict[str, Any] | None:
     """What is seen of it now; None without a bench, or where it has other columns."""
-    bench, spoken = visit.desk.bench, visit.desk.spoken
+    own, spoken = visit.desk.bench, visit.desk.spoken
     if spoken is not None and draft.subject.text and visit.may(Right.ORDER):
         return told(visit, spoken.look(draft.subject.text))
-    if bench is None or not visit.may(Right.ORDER) or bench.system.schema.names != draft.subject.columns:
+    if own is None or not visit.may(Right.ORDER) or own.system.schema.names != draft.subject.columns:
         return None
-    return told(visit, bench.look(bench.kept(draft.subject)))
+    return told(visit, visit.bench.look(visit.bench.kept(draft.subject)))
+
+
+def _same(visit: Visit, look: Look) -> str:
+    """Whether what is seen now is of the same model and policy."""
+    if workbench.model_of(visit) != look.model:
+        return "another model"
+    by = OWN_POLICY if visit.desk.bench is None else visit.bench.policy
+    return "the same model, another policy" if look.policy and by != look.policy else "the same model"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from temper.config.serving import serving_of
 from temper.config.sign_in import here, sign_in_of
 from temper.core.errors import ConfigError
 from temper.store.control import Control
+from temper.store.evidence.following import kept_up
 from temper.web.app import console
 from temper.web.assessed import Assessed
 from temper.web.board import Board
@@ -74,19 +76,20 @@ def serve(
     address = metrics.removesuffix("/metrics")
     responder = Responder(serving=serving, parts=parts, gateway=address) if parts and address else None
     assessed = Assessed.of(config)
-    board = Board(assessed, portfolio)
+    board = Board(assessed, portfolio, control)
+    app = console(
+        control,
+        gateway_metrics_url=metrics,
+        responder=responder,
+        assessed=assessed,
+        provider=provider,
+        board=board,
+        bench=_following(bench, serving.control),
+    )
     Thread(target=_ready, args=(assessed, board), daemon=True).start()
-    try:
+    with closing(control), kept_up(assessed.store.evidence, control, time.time_ns):
         uvicorn.run(
-            console(
-                control,
-                gateway_metrics_url=metrics,
-                responder=responder,
-                assessed=assessed,
-                provider=provider,
-                board=board,
-                bench=bench,
-            ),
+            app,
             host=host,
             port=port,
             ssl_certfile=certificate,
@@ -96,8 +99,6 @@ def serve(
             server_header=False,
             limit_concurrency=200,
         )
-    finally:
-        control.close()
 
 
 def _ready(assessed: Assessed, board: Board) -> None:
@@ -105,3 +106,12 @@ def _ready(assessed: Assessed, board: Board) -> None:
     ready(assessed)
     if board.many:
         board.seen(time.time())
+
+
+def _following(bench: Bench | Spoken | None, control: str) -> Bench | Spoken | None:
+    """A bench of another control store follows no policy of this one: those are for another system."""
+    from temper.guard.serving.bench import Bench
+
+    if isinstance(bench, Bench) and bench.serving is not None and bench.serving.control != control:
+        return replace(bench, serving=None)
+    return bench

@@ -15,7 +15,7 @@ from temper.store.codec import to_json
 from temper.store.control import Control
 from temper.store.control.keys import Key
 from temper.store.control.wording import title
-from temper.web.form import MOST_FIELDS
+from temper.web.form import MOST_BYTES, MOST_FIELDS
 from temper.web.refused import Refused
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from temper.guard.serving.bench import Bench
+    from temper.guard.serving.followed import Followed
     from temper.guard.spoken import Spoken
     from temper.web.assessed import Assessed
     from temper.web.board import Board
@@ -85,6 +86,7 @@ SAID = {
     "proposed": "The waiver is proposed: somebody else has to approve it.",
     "ended": "The waiver counts no more.",
     "probed": "The probe is saved.",
+    "many": "The probes are saved.",
     "rated": "Your rating is recorded, and stands.",
     "assumed": "The assumption is written down.",
     "challenged": "Your challenge is recorded.",
@@ -118,15 +120,15 @@ class Desk:
     provider: Provider | None
     board: Board | None
     outside: CapacityLimiter
-    bench: Bench | None
+    bench: Followed | None
     spoken: Spoken | None
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
     """One address. `right` is what it takes, None for anybody: there is no default. Either people in a browser ask it,
-    or, where `programs` says so, their programs: never both. A form has up to `fields` fields, and a file only where
-    one is expected.
+    or, where `programs` says so, their programs: never both. A form has up to `fields` fields and `size` bytes, and a
+    file only where one is expected.
     """
 
     method: str
@@ -135,6 +137,7 @@ class Screen:
     answer: Callable[[Visit], Response]
     programs: bool = False
     fields: int = MOST_FIELDS
+    size: int = MOST_BYTES
     file: bool = False
 
 
@@ -172,14 +175,14 @@ class Visit:
             raise Refused(404, "No runs here", "This console was started without a temper.yaml.")
         return self.desk.assessed
 
-    @property
+    @cached_property
     def bench(self) -> Bench:
-        """What rows are tried on."""
+        """What rows are tried on, as it judges now."""
         if self.desk.bench is None:
             raise Refused(
                 404, "No workbench here", "Start the console with --workbench temper.yaml to try rows by hand."
             )
-        return self.desk.bench
+        return self.desk.bench.now(self.control)
 
     @cached_property
     def secure(self) -> bool:

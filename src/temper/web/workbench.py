@@ -17,6 +17,7 @@ from temper.core.schema import Column, Mutability
 from temper.core.stage import Level
 from temper.core.written import written
 from temper.guard.serving.bench import Bench
+from temper.guard.serving.followed import Followed
 from temper.guard.serving.posed import Posed
 from temper.guard.spoken import Spoken
 from temper.report._inert import inert
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 RIGHT = Right.ORDER
-FIELDS = 600
-"""How many fields the form of a row may have: a row has hundreds of columns."""
+FIELDS, BYTES = 600, 512 * 1024
+"""How many fields the form of a row may have, which has hundreds of columns, and bytes that of a conversation."""
 TABS = (("/workbench", "Workbench"), ("/probes", "Probes"), ("/assumptions", "Assumptions"), ("/coverage", "Coverage"))
 TONES = {Level.ALLOW: "pass", Level.REVISE: "waived", Level.REVIEW: "open", Level.BLOCK: "fail"}
 OUTCOMES = {
@@ -41,6 +42,7 @@ OUTCOMES = {
     **dict.fromkeys((Outcome.THROUGH, Outcome.LET_BY), "fail"),
 }
 """The tone is that of the system: what gets through is red."""
+_POLICY = re.compile(r"policy (\d+)")
 _START = re.compile(r"row (-?\d{1,18})|finding (F-[0-9a-f]{2,16}) (\d{1,4})|probe (\d{1,15})|job (\d{1,15})|empty")
 
 
@@ -51,16 +53,16 @@ def show(visit: Visit) -> Response:
     query = visit.request.query_params
     for name in ("finding", "probe", "job"):
         if name in query:
-            return _page(visit, f"{name} {query[name]}" + f" {query.get('at', '0')}" * (name == "finding"), {})
+            return edit(visit, f"{name} {query[name]}" + f" {query.get('at', '0')}" * (name == "finding"), {})
     row = query.get("row", _first(visit.bench))
-    return _page(visit, EMPTY if row == EMPTY else f"row {row}", {})
+    return edit(visit, EMPTY if row == EMPTY else f"row {row}", {})
 
 
 def look(visit: Visit) -> Response:
     """The same with what somebody has changed."""
     if visit.desk.spoken is not None:
         return talking.page(visit)
-    return _page(visit, visit.form.get("start", ""), visit.form)
+    return edit(visit, visit.form.get("start", ""), visit.form)
 
 
 def fragment(visit: Visit) -> Response:
@@ -137,7 +139,7 @@ def system_of(visit: Visit) -> str:
     return visit.assessed.system if own is None else own.name
 
 
-def loaded(visit: Visit) -> Bench | Spoken | None:
+def loaded(visit: Visit) -> Followed | Spoken | None:
     """What this console was told to load, to be tried by hand."""
     return visit.desk.bench or visit.desk.spoken
 
@@ -147,6 +149,23 @@ def model_of(visit: Visit) -> str:
     if visit.desk.spoken is not None:
         return visit.desk.spoken.assistant.target.digest
     return "" if visit.desk.bench is None else visit.desk.bench.system.target.digest
+
+
+def policy(visit: Visit, name: str) -> tuple[str, str]:
+    """What judges, and its page where it has one that whoever asks may see."""
+    found = _POLICY.fullmatch(name)
+    return inert(name, 80), f"/policies/{found[1]}" if found and visit.may(Right.PROPOSE) else ""
+
+
+def keeping(visit: Visit, system: str) -> dict[str, Any]:
+    """What the form asks of whoever keeps something as a probe."""
+    assumed = visit.control.probes.assumptions(system)
+    return {
+        "techniques": techniques(),
+        "assumptions": [other for other in assumed if other.standing is not Standing.FALLEN],
+        "written": {name: visit.form.get(name, "") for name in ("hypothesis", "technique")},
+        "key": secrets.token_hex(8),
+    }
 
 
 def draft(visit: Visit, hypothesis: str, technique: str, assumptions: tuple[int, ...]) -> Draft:
@@ -164,12 +183,12 @@ def draft(visit: Visit, hypothesis: str, technique: str, assumptions: tuple[int,
     )
 
 
-def _page(visit: Visit, start: str, form: Mapping[str, str]) -> Response:
+def edit(visit: Visit, start: str, form: Mapping[str, str]) -> Response:
+    """The row of this start with the values of a form, to be changed."""
     if picturing.pictures(visit):
         return picturing.page(visit, start)
     bench, (one, wrong) = visit.bench, posed(visit, start, form)
     columns = bench.system.schema.columns
-    assumed = visit.control.probes.assumptions(bench.system.name)
     return visit.page(
         "workbench.html",
         **tabs(visit),
@@ -184,10 +203,8 @@ def _page(visit: Visit, start: str, form: Mapping[str, str]) -> Response:
         said_label="" if one.label is None else bench.system.classes[one.label],
         columns=[_column(at, column, one) for at, column in enumerate(columns)],
         nearest=[(sample, shown(score)) for sample, score in bench.nearest],
-        techniques=techniques(),
-        assumptions=[other for other in assumed if other.standing is not Standing.FALLEN],
-        written={name: form.get(name, "") for name in ("hypothesis", "technique")},
-        key=secrets.token_hex(8),
+        policy=policy(visit, bench.policy),
+        **keeping(visit, bench.name),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from temper.core.serving import Scoring
 from temper.core.stage import ALLOWED, Decision, Level
@@ -74,12 +74,49 @@ class Brittle(Sound):
         return HIGH if scoring.rows.max() > 1e9 else ALLOWED
 
 
+class Peeks(Sound):
+    """Looks at scores without a word."""
+
+    def check(self, scoring: Scoring) -> Decision:
+        return HIGH if scoring.scores is not None and (scoring.scores > 0.5).any() else super().check(scoring)
+
+
+class Late(Sound):
+    """Says of itself what nobody asks an object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sees_scores = True
+
+
+class Doubts(Sound):
+    """Comes after the model, and trips over a score beyond all others."""
+
+    sees_scores: ClassVar[bool] = True
+
+    def check(self, scoring: Scoring) -> Decision:
+        if scoring.scores is None or (abs(scoring.scores) > 1e9).any():
+            raise ValueError("a score of that size")
+        return super().check(scoring)
+
+
+class Rescores(Sound):
+    """Comes after the model, and answers in its place."""
+
+    sees_scores: ClassVar[bool] = True
+
+    def check(self, scoring: Scoring) -> Decision:
+        scoring.scores = None
+        return super().check(scoring)
+
+
 INNOCENT = Sound()
 BITES = {
     serving.law_ordinary_rows_pass: (Deaf(),),
     serving.law_says_why: (Silent(),),
     serving.law_a_request_is_like_its_rows: (First(),),
     serving.law_knows_no_earlier_requests: (Partial(), Weary()),
-    serving.law_looks_and_changes_nothing: (Notes(),),
-    serving.law_copes_with_anything: (Brittle(),),
+    serving.law_looks_and_changes_nothing: (Notes(), Rescores()),
+    serving.law_copes_with_anything: (Brittle(), Doubts()),
+    serving.law_sees_scores_only_where_it_says_so: (Peeks(), Late()),
 }

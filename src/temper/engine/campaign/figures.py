@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from temper.core.campaign import Aim, Objective
+from temper.core.evidence import CAMPAIGN
 from temper.core.finding import Example, Finding
 from temper.core.measure import Better, Measurement, Status
 from temper.core.requirement import Policy, Requirement
@@ -17,11 +18,12 @@ from temper.core.waged import Came
 from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.staged import Staged, copies, level
 from temper.engine.campaign.wage import Course, moved
-from temper.engine.identity import finding_id
-from temper.kernels.rate import apart, measure_rate
+from temper.engine.identity import finding_id, weakness
+from temper.kernels.clustered import bounded_mean
+from temper.kernels.rate import apart, measure_rate, wilson
 from temper.targets.served import Served
 
-CAMPAIGN = "campaign"
+Rows = np.ndarray[Any, Any]
 _BARE = "no guard, same attackers"
 _JUDGED, _SHOWN = 1_000, 5
 _DEFENCES = ("adversarial", "monotone", "coarse")
@@ -46,6 +48,12 @@ class Fought:
     dealt: Staged
     came: tuple[Came, ...]
     bare: tuple[Came, ...] = ()
+
+    @property
+    def undecided(self) -> set[int]:
+        """Wanted rows that did not pass, and that nobody gave up: never tried, or the campaign was cut."""
+        rows = set(range(len(self.dealt.wanted))) - {one.row for one in self.ground.got}
+        return rows if self.course.cut else rows - self.ground.tried
 
 
 def asked_of(policy: Policy) -> Policy:
@@ -81,6 +89,7 @@ def figures(fought: Sequence[Fought], objectives: Sequence[Objective]) -> tuple[
         found += [_reached(fought, at, name), _worst(fought, at, name)]
         if objectives[at].aim is Aim.MOVE:
             found.append(_passed(fought, at, name))
+            found += _residual(fought, at, name)
         if objectives[at].aim is Aim.LEARN:
             found.append(_advantage(fought, name))
     return tuple(found)
@@ -95,31 +104,40 @@ def findings(fought: Sequence[Fought], system: Protected, model: Served, task: s
     return tuple(found)
 
 
-def _value(one: Objective, ground: Ground, dealt: Staged, system: Protected, model: Served) -> float:
+def _value(
+    one: Objective, ground: Ground, dealt: Staged, system: Protected, model: Served
+) -> tuple[float, float | None, float | None]:
+    """How far it came, and its interval where it was measured on a sample."""
     if one.aim is Aim.MOVE:
-        return moved(ground, one)
+        return moved(ground, one), None, None
     if one.aim is Aim.STEAL:
         return agreement(ground, dealt, system, model)
     guesses = ground.kept.get("members")
-    return 0.0 if guesses is None else max(0.0, _told_apart(guesses, dealt)[0])
+    if guesses is None:
+        return 0.0, None, None
+    value, low, high = (max(0.0, end) for end in _told_apart(guesses, dealt))
+    return value, low, high
 
 
-def agreement(ground: Ground, dealt: Staged, system: Protected, model: Served) -> float:
-    """On how many held-out rows that the attackers never had the copy decides as the model does.
+def agreement(
+    ground: Ground, dealt: Staged, system: Protected, model: Served
+) -> tuple[float, float | None, float | None]:
+    """On how many held-out rows that the attackers never had the copy decides as the model does, with its interval.
 
     Half of them are flagged by the model: where flags are rare nearly every copy agrees on nearly every row.
     """
     copy, edge = copies(ground), ground.kept.get("threshold")
     if copy is None or edge is None:
-        return 0.0
+        return 0.0, None, None
     own = {row.tobytes() for row in (*dealt.known.x, *dealt.wanted.x)}
     rows = np.array([row for row in system.data.x[: 20 * _JUDGED] if row.tobytes() not in own])
     flagged = np.asarray(model.score(rows)) >= level(system)
     each = min(int(flagged.sum()), int((~flagged).sum()), _JUDGED)
     if not each:
-        return 0.0
+        return 0.0, None, None
     flags = [np.asarray(copy.scores(rows[side][:each])) >= edge for side in (flagged, ~flagged)]
-    return float((flags[0].mean() + (~flags[1]).mean()) / 2.0)
+    same = int(flags[0].sum() + (~flags[1]).sum())
+    return same / (2 * each), *wilson(same, 2 * each)
 
 
 def _told_apart(guesses: Any, dealt: Staged) -> tuple[float, float, float]:
@@ -129,9 +147,11 @@ def _told_apart(guesses: Any, dealt: Staged) -> tuple[float, float, float]:
     return apart(int(said[inside].sum()), int(inside.sum()), int(said[~inside].sum()), int((~inside).sum()))
 
 
-def _came(at: int, one: Objective, ground: Ground, course: Course, value: float) -> Came:
-    seen = course.reached.get(at)
-    reached = value >= one.goal
+def _came(
+    at: int, one: Objective, ground: Ground, course: Course, far: tuple[float, float | None, float | None]
+) -> Came:
+    seen, (value, low, high) = course.reached.get(at), far
+    reached = value >= one.goal and low != 0.0  # what chance alone may bring is nothing that was reached
     return Came(
         aim=one.aim.value,
         words=one.words,
@@ -141,17 +161,25 @@ def _came(at: int, one: Objective, ground: Ground, course: Course, value: float)
         when=(seen[0] if seen else ground.clock) if reached else None,
         queries=seen[1] if seen else ground.queries,
         cost=seen[2] if seen else ground.paid,
+        low=low,
+        high=high,
     )
 
 
 def _doubt(fought: Sequence[Fought], at: int) -> dict[str, Any]:
-    """Why silence says nothing: the same attackers do not reach it with the model alone before them either."""
+    """Why silence says nothing: something else than the guard ended it, or the same attackers do not reach it with the
+    model alone before them either.
+    """
     if any(one.came[at].reached for one in fought):
         return {}
+    if any(one.course.cut for one in fought):
+        return {"status": Status.INCONCLUSIVE, "reason": "it was cut before the attackers had given up"}
     if not all(one.bare for one in fought):
         return {"status": Status.INCONCLUSIVE, "reason": "no weak twin could be asked, so nothing shows its power"}
     if not any(one.bare[at].reached for one in fought):
-        why = "the same attackers do not reach it with the model alone before them either: they are too weak to tell"
+        learns = fought[0].ground.campaign.objectives[at].aim is Aim.LEARN
+        weak = "they are too weak, or it gives nothing away" if learns else "they are too weak to tell"
+        why = f"the same attackers do not reach it with the model alone before them either: {weak}"
         return {"status": Status.INCONCLUSIVE, "reason": why}
     return {}
 
@@ -164,6 +192,7 @@ def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         "reached",
         many,
         n,
+        undecided=sum(one.course.cut and not one.came[at].reached for one in fought),
         slice=name,
         counts="campaigns",
         queries=sum(one.ground.queries for one in fought),
@@ -197,22 +226,67 @@ def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
 
 
 def _passed(fought: Sequence[Fought], at: int, name: str) -> Measurement:
-    """Of all wanted rows; one that nobody tried is undecided."""
+    """Of all wanted rows; one that nobody tried, or had given up when the campaign was cut, is undecided."""
     n = sum(len(one.dealt.wanted) for one in fought)
     passed = sum(len(one.ground.got) for one in fought)
-    tried = sum(len(one.ground.tried) for one in fought)
+    undecided = sum(len(one.undecided) for one in fought)
     return measure_rate(
         CAMPAIGN,
         "passed",
         passed,
         n,
-        undecided=max(0, n - tried),
+        undecided=undecided,
         slice=name,
         queries=sum(one.ground.queries for one in fought),
         baseline=(("unchanged", 0.0),),
-        caveats=("rows that the model stops as they are", *((f"{n - tried:,} were never tried",) if n > tried else ())),
+        caveats=("rows that the model stops as they are", *_open(undecided)),
         **({} if passed else _doubt(fought, at)),
     )
+
+
+def _open(undecided: int) -> tuple[str, ...]:
+    return (f"{undecided:,} were never tried, or not given up when it ended",) if undecided else ()
+
+
+def _residual(fought: Sequence[Fought], at: int, name: str) -> Iterator[Measurement]:
+    """What a wanted row brings on average, in the money of the objective; an undecided one nothing, or all it has."""
+    objective = fought[0].ground.campaign.objectives[at]
+    if not objective.amount:
+        return
+    least, most, whole = (
+        np.concatenate(each) for each in zip(*(_worth(one, objective) for one in fought), strict=True)
+    )
+    top = max(float(most.max()), float(whole.max()), 1e-300)
+    (value, low, _), (_, _, high) = (bounded_mean(values / top) for values in (least, most))
+    yield Measurement(
+        plugin=CAMPAIGN,
+        metric="residual",
+        value=top * value,
+        low=top * low,
+        high=top * high,
+        n=len(least),
+        unit=f"{objective.amount} an attempt",
+        better=Better.LOWER,
+        slice=name,
+        counts="rows",
+        method="the mean over wanted rows",
+        undecided=sum(len(one.undecided) for one in fought),
+        queries=sum(one.ground.queries for one in fought),
+        baseline=(("nothing stops a row", float(whole.mean())),),
+        **({} if value else _doubt(fought, at)),
+    )
+
+
+def _worth(fought: Fought, objective: Objective) -> tuple[Rows, Rows, Rows]:
+    """Of each wanted row what it brought, what it may have brought where nobody knows, and what it carries as it is."""
+    x = np.asarray(fought.dealt.wanted.x, dtype=float)
+    whole = np.maximum(np.nan_to_num(x[:, fought.ground.full.index(objective.amount)]), 0.0)
+    least = np.zeros(len(whole))
+    for one in fought.ground.got:
+        least[one.row] = max(one.worth, 0.0)
+    most = least.copy()
+    most[sorted(fought.undecided)] = whole[sorted(fought.undecided)]
+    return least, most, whole
 
 
 def _advantage(fought: Sequence[Fought], name: str) -> Measurement:
@@ -247,7 +321,7 @@ def _through(fought: Sequence[Fought], system: Protected, model: Served, task: s
     by = sorted({each.by for _, each in got})
     total = sum(len(one.dealt.wanted) for one in fought)
     return Finding(
-        id=finding_id(CAMPAIGN, "passed", system),
+        id=finding_id(weakness(CAMPAIGN, "passed"), system),
         title=f"{len(got):,} of {total:,} rows that are stopped got through when a campaign changed them",
         plugin=CAMPAIGN,
         metric="passed",
@@ -283,7 +357,7 @@ def _taken(fought: Sequence[Fought], at: int, objective: Objective, system: Prot
     best = max((one.came[at] for one in fought), key=lambda one: one.value)
     what = "Somebody can copy the model" if objective.aim is Aim.STEAL else "Somebody can tell who was trained on"
     return Finding(
-        id=finding_id(CAMPAIGN, objective.aim.value, system),
+        id=finding_id(weakness(CAMPAIGN, objective.aim.value), system),
         title=f"{what} within {best.queries:,} queries: {best.value:.1%}, sought {best.goal:.1%}",
         plugin=CAMPAIGN,
         metric="share",

@@ -52,7 +52,9 @@ class Account:
 
 @dataclass(kw_only=True, eq=False)
 class Ground:
-    """A `Field` over all turns of a campaign. `truth` says which suspects were trained on; nobody plays with it."""
+    """A `Field` over all turns of a campaign. `told` is every request with its answer, account and technique, `aimed`
+    the wanted row that each was to be, -1 where it only asked.
+    """
 
     campaign: Campaign
     door: Door
@@ -76,6 +78,7 @@ class Ground:
     used: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     told: list[tuple[Rows, Told, str, str]] = field(default_factory=list)
+    aimed: list[int] = field(default_factory=list)
     ended: str = ""
     _passed: set[int] = field(default_factory=set, repr=False)
     _recent: list[bool] = field(default_factory=list, repr=False)
@@ -207,6 +210,7 @@ class Ground:
             if not who or self._accounts[who].until > self.clock:
                 break
             last = self._one(x[at], who)
+            self.aimed.append(-1 if rows is None else int(rows[at]))
             if rows is not None:
                 self._judged(x[at], int(rows[at]), last)
             if last.status in (429, 503):

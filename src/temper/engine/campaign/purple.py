@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from temper.core.campaign import DAY
+from temper.core.evidence import CAMPAIGN
 from temper.core.incident import Phase
 from temper.core.measure import Better, Measurement
 from temper.core.seed import Draws
@@ -16,7 +17,7 @@ from temper.core.system import Protected
 from temper.core.waged import Turn
 from temper.core.watch import Watch, Watched
 from temper.engine.campaign.door import Told
-from temper.engine.campaign.figures import CAMPAIGN, Fought
+from temper.engine.campaign.figures import Fought
 from temper.kernels.rate import measure_rate
 from temper.monitoring.assessed import threshold
 from temper.monitoring.judged import judged

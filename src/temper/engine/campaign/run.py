@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from temper.config.serving import Serving
-from temper.core.campaign import Campaign, Technique
+from temper.core.campaign import Aim, Attacker, Campaign, Technique
 from temper.core.docstring import misleads
 from temper.core.errors import ConfigError, RunStopped, StoreError
 from temper.core.event import Event, Listener, silent
-from temper.core.measure import Status
 from temper.core.requirement import Verdict
 from temper.core.run import Record, Skipped
 from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.core.waged import Waged
+from temper.core.waged import Means, Waged
 from temper.core.watch import Watch
 from temper.engine.campaign.door import Door, Once, Told
-from temper.engine.campaign.figures import CAMPAIGN, Fought, asked_of, came, figures, findings
+from temper.engine.campaign.figures import Fought, asked_of, came, figures, findings
 from temper.engine.campaign.inside import Inside
+from temper.engine.campaign.kept import keep
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.purple import DUE, Watchers, gaps, usual, watched
-from temper.engine.campaign.staged import TECHNIQUES, Staged, ground, staged, techniques, unreachable
+from temper.engine.campaign.staged import TECHNIQUES, Staged, ground, seeds, staged, techniques, unreachable
 from temper.engine.campaign.wage import Course, wage
 from temper.engine.identity import answers, digest_of, subject
-from temper.engine.memory import remember
-from temper.engine.task import Part, Task
+from temper.engine.risk import risk_after
 from temper.guard.serving import parts
 from temper.store.database import Store
 from temper.store.journal import Frames
 from temper.targets.served import Served, served
 from temper.threats.model import threat_model
+from temper.threats.register import refuse_strangers
 from temper.threats.taxonomies import taxonomies
 from temper.validation.gate import judge, overall
 
 WAGED = {"quick": 1, "standard": 3, "deep": 10}
 """How many campaigns, each by a seed and with rows of its own, a suite wages inside; a gateway meets one."""
+GATEWAY = "the gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +70,7 @@ def redteam(job: Job) -> Record:
     """Wage the campaigns and judge them. What is stopped is kept, and goes on by `--resume` without asking twice."""
     if job.suite not in WAGED:
         raise ConfigError(f"there is no suite {job.suite!r}", fix=f"use one of {', '.join(WAGED)}")
+    refuse_strangers(job.system.stakes)
     chosen, skipped = techniques(job.campaign)
     store = _store(job)
     if not chosen:
@@ -83,8 +84,8 @@ def redteam(job: Job) -> Record:
     stopped = ""
     try:
         with Frames(_journal(job), Told) as journal:
-            for number in range(1 if job.place else WAGED[job.suite]):
-                fought.append(_fought(job, chosen, model, journal, number))
+            for number, seed in enumerate(seeds(job.seed, 1 if job.place else WAGED[job.suite]), 1):
+                fought.append(_fought(job, chosen, model, journal, number, seed))
                 stopped = stopped or _unfinished(fought[-1])
                 if stopped:
                     break
@@ -118,9 +119,10 @@ def _unfinished(one: Fought) -> str:
     return one.course.ended if one.course.stopped else ""
 
 
-def _fought(job: Job, chosen: dict[str, Technique], model: Served, journal: Frames[Told], number: int) -> Fought:
+def _fought(
+    job: Job, chosen: dict[str, Technique], model: Served, journal: Frames[Told], number: int, seed: int
+) -> Fought:
     """One campaign, its twin without a guard, and what of it would have been seen."""
-    seed = job.seed + 1_000 * number
     dealt = staged(job.system, job.campaign, seed)
     door = _door(job, journal)
     field, course = ground(job.system, job.campaign, dealt, door, seed), Course()
@@ -129,7 +131,7 @@ def _fought(job: Job, chosen: dict[str, Technique], model: Served, journal: Fram
     finally:
         door.close()
         told = f"{door.asked:,} rows asked, {door.reused:,} answered from {journal.path.name}"
-        job.listener(Event(kind="note", message=f"campaign {number + 1}: {told}; {course.ended}"))
+        job.listener(Event(kind="note", message=f"campaign {number}: {told}; {course.ended}"))
     one = Fought(
         seed=seed,
         ground=field,
@@ -208,7 +210,7 @@ def _blank(job: Job, started: str) -> Record:
         seconds=0.0,
         state="stopped",
         verdict=Verdict.INCONCLUSIVE,
-        digests=(*subject(job.system), *answers(job.system)),
+        digests=(*subject(job.system), *_guard(job.system), *answers(job.system)),
         source=job.system.source,
         simulated=job.system.simulated,
         author=job.author,
@@ -228,10 +230,10 @@ def _record(
     measured = figures(fought, job.campaign.objectives) + (watched(fought) if job.purple else ())
     judgements = judge(asked_of(job.system.policy), measured, job.now.date(), skipped=("*",))
     key = digest_of("campaign", job.run, job.seed)
-    _keep(job, fought, model, key)
+    keep(_store(job), key, fought, job.seed)
     broken = findings(fought, job.system, model, key)
     tags = {tag for one in broken for tag in one.references} | {t for one in chosen.values() for t in one.references}
-    return replace(
+    found = replace(
         _blank(job, started),
         state="stopped" if stopped else "finished",
         verdict=overall(judgements),
@@ -246,6 +248,12 @@ def _record(
         threats=threat_model(job.system),
         campaign=waged(job, fought, chosen),
     )
+    return found if stopped else replace(found, risk=risk_after(job.system, _store(job), found))
+
+
+def _guard(system: Protected) -> tuple[tuple[str, str], ...]:
+    """The guard that is written beside the model, as evidence speaks of it and of no other."""
+    return (("guard", system.stakes.guard),) if system.stakes.guard else ()
 
 
 def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> Waged:
@@ -270,7 +278,14 @@ def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> W
         reached=sum(all(each.reached for each in one.came) for one in fought),
         purple=job.purple,
         gaps=worst.course.gaps,
+        means=_means(job.campaign.attacker, worst.dealt),
+        guarded=job.place is not None or bool(_standing(job.serving)),
     )
+
+
+def _means(one: Attacker, dealt: Staged) -> Means:
+    change, money = (None if math.isinf(end) else end for end in (one.change, one.money))
+    return Means(knowledge=one.knowledge, queries=one.queries, wanted=len(dealt.wanted), change=change, money=money)
 
 
 def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:
@@ -284,12 +299,13 @@ def _attacker(job: Job, dealt: Staged | None = None) -> str:
     one = job.campaign.attacker
     held, wanted = (one.held, one.wanted) if dealt is None else (len(dealt.known), len(dealt.wanted))
     fewer = f" (there are no more: {one.wanted:,} were to be had)" if wanted < one.wanted else ""
+    moves = any(each.aim is Aim.MOVE for each in job.campaign.objectives)
     money = "" if one.money == float("inf") else f", {one.money:,g} for changes"
     change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
     accounts = f"{len(one.accounts)} account" + "s" * (len(one.accounts) != 1)
     return (
         f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, patience for {one.patience:g} d, "
-        f"{held:,} rows of their own, {wanted:,} rows to get past{fewer}"
+        f"{held:,} rows of their own{f', {wanted:,} rows to get past{fewer}' if moves else ''}"
     )
 
 
@@ -309,12 +325,15 @@ def _rules(job: Job) -> str:
 
 def _target(job: Job) -> str:
     if job.place is not None:
-        return f"the gateway at {job.place.url}"
-    serving = job.serving
+        return f"{GATEWAY} at {job.place.url}"
+    return f"the model behind {', '.join(_standing(job.serving)) or 'nothing'}, by a simulated clock"
+
+
+def _standing(serving: Serving | None) -> list[str]:
+    """The layers that act."""
     stages = () if serving is None else parts.stages(serving)
     names = ("quota", "bounds", *stages, "decide")
-    layers = [name for name in names if serving and parts.mode_of(serving, name).value == "enforce"]
-    return f"the model behind {', '.join(layers) or 'nothing'}, by a simulated clock"
+    return [name for name in names if serving and parts.mode_of(serving, name).value == "enforce"]
 
 
 def _facts(job: Job, fought: Sequence[Fought], stopped: str) -> tuple[tuple[str, str], ...]:
@@ -326,25 +345,6 @@ def _facts(job: Job, fought: Sequence[Fought], stopped: str) -> tuple[tuple[str,
         ("rules", _rules(job)),
     ]
     return (*facts, *((("ended early", stopped),) if stopped else ()))
-
-
-def _keep(job: Job, fought: Sequence[Fought], model: Served, key: str) -> None:
-    """Every wanted row with the point that passed, so that a replay can ask again."""
-    wanted = [one.dealt.wanted for one in fought]
-    x = [np.array(one.x) for one in wanted]
-    verdicts = [np.full(len(one), "untried", dtype="<U8") for one in wanted]
-    for at, one in enumerate(fought):
-        verdicts[at][sorted(one.ground.tried)] = "held"
-        for each in one.ground.got:
-            x[at][each.row], verdicts[at][each.row] = each.x, "broken"
-    found = {
-        "x_adv": np.concatenate(x),
-        "verdicts": np.concatenate(verdicts),
-        "ids": np.concatenate([one.ids for one in wanted]),
-    }
-    queries = sum(one.ground.queries for one in fought)
-    part = Part(evidence=found, status=Status.OK, queries=queries)
-    remember(_store(job), key, Task(room="attacks", plugin=CAMPAIGN, seed=job.seed), part)
 
 
 def _titles(tags: set[str]) -> tuple[tuple[str, str], ...]:

@@ -54,6 +54,11 @@ def staged(system: Protected, campaign: Campaign, seed: int) -> Staged:
     return Staged(known=data.take(held), wanted=data.take(wanted), suspects=suspects, members=members)
 
 
+def seeds(first: int, many: int) -> list[int]:
+    """The seeds of so many campaigns of one run."""
+    return [first + 1_000 * number for number in range(many)]
+
+
 def ground(system: Protected, campaign: Campaign, dealt: Staged, door: Door, seed: int) -> Ground:
     """The field, with what the attackers know before the first question."""
     found = Ground(

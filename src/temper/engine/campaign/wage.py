@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.campaign import Aim, Objective, Technique
+from temper.core.campaign import DAY, Aim, Objective, Technique
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.seed import Draws
@@ -27,7 +27,8 @@ _CHANCE, _SURE = 0.5, 50
 @dataclass(slots=True, kw_only=True, eq=False)
 class Course:
     """What has happened so far: every turn, when each objective was reached as far as the attacker can see, why it
-    ended, and whether it was `stopped` and may go on. `gaps` is what nobody would have seen of it, `failed` which
+    ended, whether it was `stopped` and may go on, and whether it was `cut`: it ended although the attackers had means
+    left, so rows that had not passed were not given up. `gaps` is what nobody would have seen of it, `failed` which
     techniques tripped and over what.
     """
 
@@ -35,6 +36,7 @@ class Course:
     reached: dict[int, tuple[float, int, float]] = field(default_factory=dict)
     ended: str = ""
     stopped: bool = False
+    cut: bool = False
     agreed: list[bool] = field(default_factory=list)
     gaps: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
@@ -52,12 +54,14 @@ def wage(
         arm = planner.chosen(objectives, waiting, ground.kept, turn)
         course.ended = _over(ground, waiting, arm)
         if course.ended or arm is None:
+            course.cut = not waiting
             return
         try:
             _rested(ground)
             _turn(ground, course, planner, arm, rng.child(f"{turn}/{arm[1]}"))
         except Ended as end:
             course.ended, course.stopped = end.message, bool(end.fix)
+            course.cut = ground.clock <= ground.attacker.patience * DAY
             _seen(ground, course)
             return
         if ground.queries - told >= budget / 5:

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from temper.core.fleet import Attempt, Wanted
@@ -16,6 +16,7 @@ from temper.engine.child import Child, begun
 from temper.engine.executors.processes import THREADS
 from temper.report._inert import inert
 from temper.store.codec import dump, to_json
+from temper.store.database import STORE
 
 PERFORM = "from temper.api.turn import main; main()"
 """What the process runs; its last words are the order and the patience."""
@@ -98,8 +99,9 @@ def take(
 ) -> Taken:
     """Carry out one turn and wait for its end; `say` hears how far it is, and once `going` says no it is ended."""
     began, at = time.monotonic(), time.time()
-    words = [*(command or (sys.executable, "-c", PERFORM)), to_json(dump(wanted)), str(PATIENCE)]
-    with begun(words, _environment()) as child:
+    order = to_json(dump(replace(wanted, store="")))
+    words = [*(command or (sys.executable, "-c", PERFORM)), order, str(PATIENCE)]
+    with begun(words, _environment(wanted.store)) as child:
         asked = _watched(child, wanted.minutes * 60.0, say, going)
         code, number = child.ended(), max(-child.process.returncode, 0)
         cut = asked and child.result.get("state") not in _WHOLE
@@ -116,9 +118,12 @@ def take(
         )
 
 
-def _environment() -> dict[str, str]:
-    """One numeric thread, as workers have; and this interpreter's places to import from."""
-    return dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(place or os.getcwd() for place in sys.path)}
+def _environment(store: str) -> dict[str, str]:
+    """One numeric thread, as workers have; this interpreter's places to import from; and the store that all share,
+    which may hold a password and so stands in no list of processes.
+    """
+    places = {"PYTHONPATH": os.pathsep.join(place or os.getcwd() for place in sys.path)}
+    return dict.fromkeys(THREADS, "1") | places | ({STORE: store} if store else {})
 
 
 def _watched(child: Child, seconds: float, say: Say, going: Callable[[], bool]) -> bool:

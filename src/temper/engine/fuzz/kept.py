@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from temper.core.errors import TemperError
+from temper.core.finding import Finding
 from temper.core.system import Protected
 from temper.engine.fuzz.run import Asked, model, served, service
-from temper.engine.identity import finding_id
+from temper.engine.identity import finding_id, weakness
 from temper.fuzz import _export
 from temper.fuzz._oracle import LAWS, Subject
 from temper.fuzz._search import Defect, Searched
+from temper.report._inert import inert
 
 _FORMAT = 1
 _TOLD = ("url", "body", "answer", "ca", "key_env")
@@ -61,7 +63,18 @@ def keep(
 
 def defect_id(system: Protected, defect: Defect) -> str:
     """Stable for the same law broken for the same cause."""
-    return finding_id("fuzz", f"{defect.law}: {defect.cause}", system)
+    return finding_id(about(defect), system)
+
+
+def about(defect: Defect) -> str:
+    """The weakness that a defect is: a law, and the cause it is broken for."""
+    return weakness("fuzz", f"{defect.law}: {defect.cause}")
+
+
+def detail(defect: Defect) -> str:
+    """Its cases and what was seen, as its finding tells them."""
+    cases = "; beside ".join(inert(case, 300) for case in defect.cases[:3])
+    return f"{cases}: {inert(defect.said, 300)}" + ("" if defect.repeated else " (seen once, not again)")
 
 
 def replay(
@@ -89,14 +102,15 @@ def replay(
         return [_again(subject, id_, one) for id_, one in chosen]
 
 
-def shown_again(system: Protected, kept: Iterable[Any], id_: str) -> str | None:
-    """What a defect that a run has kept shows now: "" where its law holds, None where it is not among them."""
-    documents = [document for document in map(json.loads, map(str, kept)) if document["id"] == id_]
-    if not documents:
-        return None
-    told = documents[0]
-    with model(system, strict=told["strict"], deadline=told["deadline"]) as subject:
-        return _again(subject, id_, Defect.read(told))[1]
+def shown_again(system: Protected, kept: Iterable[Any], finding: Finding) -> str | None:
+    """What a defect that a run has kept shows now: "" where its law holds, None where it is not among them. Kept cases
+    name no finding, as systems with the same model share them.
+    """
+    for told in map(json.loads, map(str, kept)):
+        if detail(defect := Defect.read(told)) == finding.detail:
+            with model(system, strict=told["strict"], deadline=told["deadline"]) as subject:
+                return _again(subject, finding.id, defect)[1]
+    return None
 
 
 def _again(subject: Subject, id_: str, defect: Defect) -> tuple[str, str]:

@@ -134,8 +134,7 @@ class Asked:
         sets = np.array(sorted(self._fixed), dtype=np.int64)
         fixed, known = (np.stack([one[int(at)] for at in sets], axis=1) for one in (self._fixed, self._known))
         anew = None if self.against is None else upward(known, sets, together=self.attacks.exclusive)
-        told: dict[str, Any] = {"layers": self.attacks.layers, "orders": self.orders, "ways": self.ways}
-        return Games(sets=sets, fixed=fixed, known=anew, **told)
+        return Games(layers=self.attacks.layers, sets=sets, fixed=fixed, known=anew, orders=self.orders, ways=self.ways)
 
     @property
     def _usual(self) -> set[int]:

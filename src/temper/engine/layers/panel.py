@@ -99,14 +99,16 @@ class Session:
         self._quota = None if limits is None else Quota(config=limits)
         self.stages = {name: panel.stage(name) for name in standing if name not in _OWN}
 
-    def ask(self, rows: Rows) -> Heard:
-        """What every standing layer says of each row, whether or not another one has stopped it."""
+    def ask(self, rows: Rows, when: Rows | None = None) -> Heard:
+        """What every standing layer says of each row, whether or not another one has stopped it. `when` (n,) each was
+        sent: nobody waits then; else each comes as soon as the one before it has been let in.
+        """
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         levels = np.zeros((len(rows), len(self.panel.names)), dtype=np.int8)
-        scores, at = self._scores(rows), self._times(rows)
+        scores, (at, refused) = self._scores(rows), self._times(rows, when)
         for place, name in enumerate(self.panel.names):
             if name in self.standing:
-                levels[:, place] = self._levels(name, rows, scores, at)
+                levels[:, place] = self._levels(name, rows, scores, at, refused)
                 self.objected |= {name} if levels[:, place].any() else set()
         self.asked += len(rows)
         return Heard(levels=levels, scores=scores)
@@ -115,11 +117,11 @@ class Session:
         """Ask nothing for as long as anybody waits, so that what is held for a while is held no more."""
         self._now += PATIENCE
 
-    def _levels(self, name: str, rows: Rows, scores: Rows, at: Rows) -> Rows:
+    def _levels(self, name: str, rows: Rows, scores: Rows, at: Rows, refused: Rows) -> Rows:
         if name == SCHEMA:
             return np.where(parts.outside(rows, self.panel.system.schema), Level.BLOCK, 0)
         if name == QUOTA:
-            return np.where(np.isfinite(at), 0, Level.BLOCK)
+            return np.where(refused, Level.BLOCK, 0)
         if name == DECIDE:
             low, high = self.panel.review or (np.inf, -np.inf)
             return np.where((scores >= low) & (scores <= high), Level.REVIEW, 0)
@@ -134,7 +136,7 @@ class Session:
         """As the gateway does: all together, and one by one where a stage objects or fails."""
         low, high = part
         try:
-            now = float(np.nan_to_num(at[low], posinf=self._now))
+            now = float(at[low])
             scoring = Scoring(rows=rows[low:high], client=self.client, request="", at=now, deadline=now + _LATEST)
             scoring.scores = scores[low:high]
             level = self.stages[name].check(scoring).level
@@ -158,14 +160,15 @@ class Session:
                 return np.full(1, np.nan)
         return np.concatenate([self._scores(row[None]) for row in rows])
 
-    def _times(self, rows: Rows) -> Rows:
-        """When each request is let in; infinite where the quota refuses it for longer than anybody waits."""
-        found = np.empty(len(rows))
+    def _times(self, rows: Rows, when: Rows | None) -> tuple[Rows, Rows]:
+        """When each request comes, after it has waited, and whether it would wait for longer than anybody does."""
+        found, refused = np.empty(len(rows)), np.zeros(len(rows), dtype=bool)
         for at in range(len(rows)):
-            self._now += PACE
-            until, wait = self._now + PATIENCE, 0.0 if self._quota is None else self._quota.take(self.client, self._now)
+            self._now = self._now + PACE if when is None else float(when[at])
+            patience = PATIENCE if when is None else 0.0
+            until, wait = self._now + patience, 0.0 if self._quota is None else self._quota.take(self.client, self._now)
             while self._quota is not None and 0 < wait <= until - self._now:
                 self._now += wait
                 wait = self._quota.take(self.client, self._now)
-            found[at] = np.inf if wait else self._now
-        return found
+            found[at], refused[at] = self._now, wait > 0
+        return found, refused

@@ -27,13 +27,13 @@ from temper.engine.layers.desk import agreement_of, desk_of
 from temper.engine.layers.games import share, through
 from temper.engine.layers.honest import honest, seconds
 from temper.engine.layers.panel import OF_A_CLIENT, Panel
-from temper.engine.layers.stopped import FORMAT, TASK
 from temper.engine.layers.stored import Kept, kept, replayed
 from temper.engine.layers.weigh import Terms, weighed
 from temper.store.attacks import attacks_digest
 from temper.store.codec import unwrap, wrap
 from temper.store.control.agreement import Agreement
 from temper.store.database import Store
+from temper.store.depths import FORMAT, TASK
 
 Rows = np.ndarray[Any, Any]
 EFFORTS = {"quick": (40, 500), "standard": (120, 2_000), "deep": (400, 10_000)}
@@ -92,15 +92,15 @@ def depth_of(
 def _measured(
     panel: Panel, order: Order, rows: tuple[Kept, ...], people: Agreement | None, listener: Listener
 ) -> Depth:
-    system, quiet = panel.system, _honest(panel, order)
-    many, desk = _judged(honest(panel, quiet), panel.serving, people)
+    system, quiet = panel.system, honest_rows(panel, order)
+    many, desk = judged(honest(panel, quiet), panel.serving, people)
     attackers = _attackers(panel, order, desk)
     holds = order.accounts if set(panel.names) & set(OF_A_CLIENT) else (1,)
     most = attackers.holding(holds[-1])
     listener(Event(kind="note", message=f"{len(most.scene.x)} rows attacked, layers: {', '.join(most.layers)}"))
     fixed = most.fixed()
     times = seconds(panel, quiet)
-    terms = Terms(limits=order.limits, prices=_prices(panel, order, fixed), seconds=times, desk=desk, seed=order.seed)
+    terms = Terms(limits=order.limits, prices=prices(panel, order, fixed), seconds=times, desk=desk, seed=order.seed)
 
     def told(done: int, total: int) -> None:
         listener(Event(kind="progress", task="layers", room="layers", done=done, total=total, share=done / total))
@@ -135,7 +135,7 @@ def _written(document: Section) -> tuple[int, ...]:
     return (1, len(named)) if len(named) > 1 else (1,)
 
 
-def _judged(many: Attempts, serving: Serving, people: Agreement | None) -> tuple[Attempts, Desk | None]:
+def judged(many: Attempts, serving: Serving, people: Agreement | None) -> tuple[Attempts, Desk | None]:
     """Honest requests as people judge those that are handed to them, and who these people are."""
     if many.looked is None:
         return many, None
@@ -174,7 +174,7 @@ def _attackers(panel: Panel, order: Order, desk: Desk | None) -> Attackers:
             mode="first",
         ),
         actor=np.arange(len(rows)) // _EACH,
-        stake=_stake(system, order.worth),
+        stake=stake(system, order.worth),
         missed=0.0 if desk is None else desk.through(desk.misses.value),
         seed=order.seed,
     )
@@ -194,7 +194,7 @@ def _budget(system: Protected) -> Budget:
     return Budget(queries=actor.queries, norm=actor.norm, radius=actor.radius)
 
 
-def _stake(system: Protected, named: str) -> int | None:
+def stake(system: Protected, named: str) -> int | None:
     """The column that says what an attempt is worth."""
     amount = system.cost.amount_column if system.cost is not None else ""
     amount = named or amount or (system.events.amount if system.events is not None else "")
@@ -203,13 +203,14 @@ def _stake(system: Protected, named: str) -> int | None:
     return system.schema.index(amount) if amount in system.schema.names else None
 
 
-def _honest(panel: Panel, order: Order) -> Rows:
+def honest_rows(panel: Panel, order: Order) -> Rows:
+    """Rows of people who mean no harm, from all over the table."""
     rows = np.flatnonzero(np.asarray(panel.system.data.y) == 0)
     most = min(EFFORTS[order.suite][1], len(rows))
     return np.asarray(panel.system.data.x[rows[np.linspace(0, len(rows) - 1, most).astype(int)]])
 
 
-def _prices(panel: Panel, order: Order, fixed: Attempts) -> Prices | None:
+def prices(panel: Panel, order: Order, fixed: Attempts) -> Prices | None:
     """What somebody has said that things cost."""
     cost = panel.system.cost
     refused = order.refused if order.refused is not None else (cost.false_positive if cost is not None else None)
@@ -233,7 +234,7 @@ def _notes(panel: Panel, order: Order, attackers: Attackers, desk: Desk | None) 
     one_key = f"each actor has one account: what {', '.join(remembers)} see of several is in no figure (--accounts)"
     return [
         *told,
-        *([] if desk is None else _unsaid(desk)),
+        *([] if desk is None else unsaid(desk)),
         "what works against the bare model may have been found elsewhere: whoever knows the guard is taken to have it",
         f"rows are dealt to {len(np.unique(attackers.actor))} actors as they stand in the table: nobody knows who was "
         "behind them",
@@ -242,7 +243,7 @@ def _notes(panel: Panel, order: Order, attackers: Attackers, desk: Desk | None) 
     ]
 
 
-def _unsaid(desk: Desk) -> Iterator[str]:
+def unsaid(desk: Desk) -> Iterator[str]:
     """What nobody knows of people."""
     what = ("let no attack pass that they look at", "refuse no honest request that they look at", "look at every case")
     if taken := [one for one, said in zip(what, desk.said, strict=True) if said == "assumed"]:

@@ -13,12 +13,9 @@ from temper.core.room import Room
 from temper.core.system import Protected
 from temper.core.target import Access
 from temper.core.threat import Threat
-from temper.store.codec import unwrap
 from temper.store.database import Store
+from temper.store.depths import depths
 from temper.threats.rules import catalogue
-
-TASK, FORMAT = "layers", "temper.depth"
-"""Under which name the store keeps a measurement, and as what."""
 
 
 def stakes_with(system: Protected, store: Store) -> Stakes:
@@ -35,9 +32,7 @@ def stakes_with(system: Protected, store: Store) -> Stakes:
 
 def latest(system: Protected, store: Store) -> Depth | None:
     """The last measurement of this model behind this guard as it is, None where there is none."""
-    kept = (unwrap(FORMAT, Depth, document) for document in store.documents_of(TASK))
-    mine = [one for one in kept if _speaks(one, system)]
-    return max(mine, key=lambda one: one.at, default=None)
+    return next((one for _, one in depths(store) if _speaks(one, system)), None)
 
 
 def _speaks(depth: Depth, system: Protected) -> bool:

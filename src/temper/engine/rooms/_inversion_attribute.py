@@ -11,7 +11,7 @@ from temper.core.attack import Outcome, Scene
 from temper.core.defence import Effect
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, clock
 from temper.judges._macro import area_of, paired
@@ -104,7 +104,7 @@ def _finding(
     if area.slice.startswith(TWIN):
         detail += " This is a refit of the same recipe, not the deployed model."
     return Finding(
-        id=finding_id(task.plugin, f"gain {column}", world.system),
+        id=weakness(task.plugin, f"gain {column}"),
         title=f"The model gives away {column} of the people it was trained on (AUC {area.value:.2f})",
         plugin=task.plugin,
         metric=gain.name,

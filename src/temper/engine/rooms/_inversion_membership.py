@@ -13,7 +13,7 @@ from temper.core.defence import Effect
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.effect import rates
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, clock
 from temper.judges._members import LEVELS, called, exposed, p_values
@@ -117,7 +117,7 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], see
         "rounding scores does not."
     )
     finding = Finding(
-        id=finding_id(task.plugin, "auc", world.system),
+        id=weakness(task.plugin, "auc"),
         title=f"Training rows can be recognised (AUC {area_of.value:.2f})",
         plugin=task.plugin,
         metric=area_of.name,

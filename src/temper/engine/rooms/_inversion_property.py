@@ -9,7 +9,7 @@ from temper.core.defence import Effect
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
 from temper.engine.effect import rates
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.task import Part, Task, World, clock
 from temper.judges.share import METRICS, Share, Shares
 
@@ -49,7 +49,7 @@ def _findings(task: Task, world: World, measurements: tuple[Measurement, ...], p
         "trained on. No defence here is known to hide it; do not serve scores to those who should not know."
     )
     finding = Finding(
-        id=finding_id(task.plugin, "accuracy", world.system),
+        id=weakness(task.plugin, "accuracy"),
         title=f"The model tells the share of {payload.group} to within {least.gap:g}",
         plugin=task.plugin,
         metric=head.name,

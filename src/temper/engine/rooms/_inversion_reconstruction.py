@@ -10,7 +10,7 @@ from temper.core.attack import Outcome, Scene
 from temper.core.defence import Effect
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.task import Part, Task, World, clock
 from temper.judges._pooled import student
 from temper.judges.nearness import AVERAGE, METRICS, Nearness, Reconstructions, distances, log_ratios
@@ -71,7 +71,7 @@ def _findings(task: Task, world: World, ratio: Measurement, distance: Measuremen
         f"{ratio.caveats[0]}. More rows per class, stopping earlier and weight decay bring the ratio to 1."
     )
     finding = Finding(
-        id=finding_id(task.plugin, "ratio", world.system),
+        id=weakness(task.plugin, "ratio"),
         title=f"The weights give away what training records look like (distance ratio {ratio.value:.2f})",
         plugin=task.plugin,
         metric=ratio.name,

@@ -11,7 +11,7 @@ import numpy as np
 from temper.core.attack import Outcome, Scene
 from temper.core.finding import Finding
 from temper.core.measure import Curve, Measurement, Point
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._defences import against
 from temper.engine.rooms._poisoning_twins import Twins
 from temper.engine.task import Task, World
@@ -114,7 +114,7 @@ def _finding(task: Task, world: World, loss: Measurement, area: Measurement | No
         hidden = ", which does not show it" if area.value < _SHOWS else ""
         beside = f" AUC moved by {-area.value:+.3f}{hidden}."
     return Finding(
-        id=finding_id(task.plugin, loss.metric, world.system),
+        id=weakness(task.plugin, loss.metric),
         title=f"Mislabelled training rows cost {100 * value:.0f} points of recall {_WORDS[loss.metric]}",
         plugin=task.plugin,
         metric=loss.name,

@@ -12,7 +12,7 @@ from temper.core.attack import Outcome, Scene
 from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point
 from temper.engine.fitting import trained_here
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._defences import against
 from temper.engine.rooms._poisoning_twins import Stamped, Twins
 from temper.engine.task import Task, World
@@ -53,7 +53,7 @@ def findings(task: Task, world: World, measurements: Sequence[Measurement]) -> l
     what = "Changed training rows decide {} of 100 others" if aims else "A planted trigger opens {} of 100 rows"
     return [
         Finding(
-            id=finding_id(task.plugin, head.metric, world.system),
+            id=weakness(task.plugin, head.metric),
             title=f"{what.format(round(100 * value))} beyond a clean twin",
             plugin=task.plugin,
             metric=head.name,

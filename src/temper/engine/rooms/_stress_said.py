@@ -8,7 +8,7 @@ from typing import Any
 from temper.core.finding import Finding
 from temper.core.measure import Better, Measurement, Status
 from temper.core.target import ScoreKind
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._stress_trial import Trial
 from temper.engine.task import Part
 
@@ -35,7 +35,7 @@ def broken(trial: Trial, severity: int, message: str, asked: int) -> Part:
     reason = f"at severity {severity}: {message}"
     metrics = ("loss",) if trial.scene.kind is ScoreKind.VALUE else ("loss", "flip_rate")
     found = Finding(
-        id=finding_id(trial.name, "error", trial.world.system),
+        id=weakness(trial.name, "error"),
         title=f"the model stops working under {trial.plugin.replace('_', ' ')}",
         plugin=trial.name,
         metric="loss",
@@ -56,7 +56,7 @@ def findings(trial: Trial, measured: Sequence[Measurement]) -> tuple[Finding, ..
     worst = max((m.low or 0.0 for m in severe), default=0.0)
     return (
         Finding(
-            id=finding_id(trial.name, "loss", trial.world.system),
+            id=weakness(trial.name, "loss"),
             title=_title(trial, severe[0], columns),
             plugin=trial.name,
             metric=severe[0].metric,

@@ -17,7 +17,7 @@ from temper.core.schema import Change, Schema
 from temper.core.target import ScoreKind
 from temper.engine.adaptive import pressed
 from temper.engine.doubt import BASELINE, CHANCES, doubts_of, tried_again
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.power import weak_twin
 from temper.engine.rooms._defences import against
 from temper.engine.strike import strike
@@ -243,7 +243,7 @@ def _finding(task: Task, merged: dict[str, Any], world: World, rate: Measurement
     examples = tuple(_example(merged, world, int(row)) for row in telling[:_EXAMPLES])
     share = rate.value or 0.0
     return Finding(
-        id=finding_id(task.plugin, "success_rate", system, task.scenario),
+        id=weakness(task.plugin, "success_rate", task.scenario),
         title=f"{_words(task)}: {len(broken)} of {rate.n} {_goal(world)} within {_budget(task)}",
         plugin=task.plugin,
         metric="success_rate",

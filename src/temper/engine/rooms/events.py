@@ -13,7 +13,7 @@ from temper.core.events import Events
 from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.task import Part, Task, World, clock
 from temper.kernels.loss import decide
 from temper.kernels.rate import measure_rate, wilson
@@ -151,7 +151,7 @@ def _findings(task: Task, world: World, measured: Sequence[Measurement]) -> tupl
     what = task.plugin.removeprefix("events.").replace("_", " ")
     return (
         Finding(
-            id=finding_id(flips.plugin, "flip_rate", world.system),
+            id=weakness(flips.plugin, "flip_rate"),
             title=f"{what.capitalize()}: {100 * flips.value:.0f} % of honest customers are newly flagged",
             plugin=flips.plugin,
             metric="flip_rate",

@@ -20,7 +20,7 @@ from temper.core.finding import Finding
 from temper.core.measure import Better, Curve, Measurement, Point, Status
 from temper.core.seed import Draws
 from temper.core.target import Access, ScoreKind
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._defences import against
 from temper.engine.rooms._extraction_budget import priced, stolen, unpriced, within
 from temper.engine.rooms._extraction_door import Door, heard
@@ -261,7 +261,7 @@ def _findings(task: Task, world: World, measurements: Sequence[Measurement], ope
     asked = {"extraction.surrogate": "made-up", "extraction.natural": "natural"}.get(task.plugin, "chosen")
     flags = "flags" if world.target.classes == 2 else "decisions"
     finding = Finding(
-        id=finding_id(task.plugin, "f1", world.system),
+        id=weakness(task.plugin, "f1"),
         title=f"A copy of the model can be had for {close.queries:,} queries (F1 {close.value:.2f})",
         plugin=task.plugin,
         metric=close.name,

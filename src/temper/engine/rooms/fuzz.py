@@ -10,14 +10,13 @@ import numpy as np
 
 from temper.core.finding import Finding
 from temper.core.measure import Better, Measurement, Status
-from temper.engine.fuzz.kept import defect_id
+from temper.engine.fuzz.kept import about, detail
 from temper.engine.fuzz.run import EFFORTS, model
 from temper.engine.task import SUITES, Part, Task, World, clock
 from temper.fuzz import _drawn
 from temper.fuzz._campaign import Effort
 from temper.fuzz._oracle import MEANING
 from temper.fuzz._search import Defect, Searched
-from temper.report._inert import inert
 
 NAME = "fuzz"
 
@@ -35,12 +34,11 @@ def run(task: Task, world: World) -> Part:
     if not found.tried["in_range"]:
         said = found.defects[0].said if found.defects else found.stopped
         return Part(status=Status.ERROR, reason=f"the model answered none of the recorded rows: {said}")
-    ids = [defect_id(world.system, one) for one in found.defects]
-    kept = [json.dumps({"id": id_, "strict": plugin.strict, "deadline": plugin.deadline, **one.plain()})
-            for id_, one in zip(ids, found.defects, strict=True)]  # fmt: skip
+    how = {"strict": plugin.strict, "deadline": plugin.deadline}
+    kept = [json.dumps(how | one.plain()) for one in found.defects]
     return Part(
         measurements=tuple(_measurements(found, plugin, world)),
-        findings=tuple(_finding(id_, one) for id_, one in zip(ids, found.defects, strict=True)),
+        findings=tuple(map(_finding, found.defects)),
         evidence={"fuzz_cases": np.array(kept)} if kept else {},
         seconds=clock() - start,
         queries=found.asked,
@@ -89,15 +87,14 @@ def _count(count: int, n: int, of: str, found: Searched, plugin: Any, world: Wor
     )
 
 
-def _finding(id_: str, defect: Defect) -> Finding:
-    cases = "; beside ".join(inert(case, 300) for case in defect.cases[:3])
+def _finding(defect: Defect) -> Finding:
     return Finding(
-        id=id_,
+        id=about(defect),
         title=f"Breaks the law that it {_law(defect.law)}",
         plugin=NAME,
         metric="defects",
         severity=defect.severity,
-        detail=f"{cases}: {inert(defect.said, 300)}" + ("" if defect.repeated else " (seen once, not again)"),
+        detail=detail(defect),
     )
 
 

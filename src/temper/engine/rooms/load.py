@@ -8,7 +8,7 @@ from temper.core.errors import TemperError
 from temper.core.finding import Finding
 from temper.core.load import Knee, Loaded, Recovery, Trial
 from temper.core.measure import Better, Curve, Measurement, Point, Status
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.load.order import NAMED, LoadTest
 from temper.engine.task import SUITES, Part, Task, World
 from temper.kernels.rate import wilson
@@ -164,7 +164,7 @@ def _findings(found: Loaded, world: World) -> tuple[Finding, ...]:
         return ()
     return (
         Finding(
-            id=finding_id(NAME, "recovery", world.system),
+            id=weakness(NAME, "recovery"),
             title="the service does not come back by itself after an overload",
             plugin=NAME,
             metric="recovery",

@@ -15,7 +15,7 @@ from temper.core.defence import Effect
 from temper.core.errors import TemperError, Unsupported
 from temper.core.finding import Finding
 from temper.core.measure import Measurement, Status
-from temper.engine.identity import finding_id
+from temper.engine.identity import weakness
 from temper.engine.rooms._defences import against
 from temper.engine.task import Part, Task, World, actor_slice, clock
 from temper.validation.gate import NOT_APPLICABLE, WHOLE
@@ -128,7 +128,7 @@ def run(task: Task, world: World) -> Part:
 def _broken(breach: Breach, task: Task, world: World) -> Finding:
     """What a check shows rows for, as a finding; the defences are those that this model can be given."""
     return Finding(
-        id=finding_id(task.plugin, breach.metric, world.system, breach.slice),
+        id=weakness(task.plugin, breach.metric, breach.slice),
         title=breach.title,
         plugin=task.plugin,
         metric=breach.metric,
@@ -204,7 +204,7 @@ def _findings(m: Measurement, task: Task, world: World, accused: Any) -> tuple[F
             detail = f"{m.name} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}], n = {m.n:,}; " + "; ".join(m.caveats)
             return (
                 Finding(
-                    id=finding_id(m.plugin, m.metric, world.system),
+                    id=weakness(m.plugin, m.metric),
                     title=title.replace("{where}", m.caveats[0] if m.caveats else ""),
                     plugin=m.plugin,
                     metric=m.metric,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from temper.config.keeping import kept_of
 from temper.config.monitor import truth_of, watch_of
 from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
@@ -22,7 +23,8 @@ from temper.core.watch import Feed
 from temper.gateway.tables.compared import seen, told
 from temper.store.control import Control
 from temper.store.control.deployed import BACK, Deployed, deployed, loaded, named
-from temper.store.evidence.following import follow
+from temper.store.database import Store
+from temper.store.evidence.following import tell
 from temper.store.evidence.ledger import Evidence
 from temper.targets.load import open_target
 
@@ -65,20 +67,26 @@ def deploy(config: Path, model: Path, mode: str, share: float, by: str, reason: 
 
 def _tell(config: Path, place: str, now: float) -> None:
     """The ledger of the system's evidence hears of it, where there is one."""
-    evidence = Evidence(config.absolute().parent / ".temper" / "evidence")
-    if evidence.path.exists():
+    if (evidence := _evidence(config)) is not None:
         control = Control.open(place)
         try:
-            follow(evidence, control, int(now * 1e9))
+            tell(evidence, control, int(now * 1e9))
         finally:
             control.close()
+
+
+def _evidence(config: Path) -> Evidence | None:
+    """The ledger of its runs, None where nothing was ever kept."""
+    store = Store.there(config.absolute().parent, *kept_of(read(config)))
+    return None if store is None else store.evidence
 
 
 def approved(place: str, digest: str, policy: Policy, config: Path) -> None:
     """Raises `Forbidden` where a model that is to answer has not the approvals that the policy asks for."""
     if not (needs := policy.approvals):
         return
-    Evidence(config.absolute().parent / ".temper" / "evidence").refuse()
+    if (evidence := _evidence(config)) is not None:
+        evidence.refuse()
     control = Control.open(place)
     try:
         standing = control.approvals.standing(digest, signed=policy.signatures)

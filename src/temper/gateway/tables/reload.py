@@ -8,11 +8,11 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from temper.config.serving import Serving, under
+from temper.config.serving import Serving
 from temper.config.system import load_system
 from temper.core.errors import ConfigError, TemperError
 from temper.core.system import Protected
@@ -20,6 +20,7 @@ from temper.gateway.events import tell
 from temper.gateway.tables.deploy import guard, of
 from temper.gateway.tables.version import Lasting, Trial, Version, check, version
 from temper.gateway.tables.watching import limits
+from temper.guard.serving.followed import in_force
 from temper.store.control import Control
 from temper.store.control.deployed import deployed, loaded
 
@@ -103,11 +104,7 @@ def effective(path: Path, control: Control) -> tuple[Protected, Serving, Trial |
         if found.trial is None
         else Trial(found.trial["mode"], loaded(plain, found.trial), found.trial.get("share", 0.0))
     )
-    record = control.policies.record()
-    if record is None or record.value is None:
-        return system, serving, trial
-    serving, threshold = under(serving, record.value, f"policy {record.seq} of the control store")
-    return replace(system, threshold=system.threshold if threshold is None else threshold), serving, trial
+    return *in_force(system, serving, control.policies.record()), trial
 
 
 def state(path: Path, serving: Serving, control: Control) -> Any:

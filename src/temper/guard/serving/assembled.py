@@ -134,7 +134,7 @@ def assembled(guard: TableGuard, model: Model, kept: Kept, record: Record) -> Pi
         chain=chain,
         each=guard.layers(parts.EACH, stage),
         before=guard.layers(parts.before(serving), stage),
-        after=guard.layers(parts.AFTER, stage),
+        after=guard.layers(parts.after(serving), stage),
         review=guard.review,
         modes=parts.modes(serving),
         fair=serving.deadline / 2,

@@ -15,8 +15,7 @@ from temper.config.reading import read
 from temper.config.serving import Serving, serving_of
 from temper.config.system import load_system
 from temper.core.errors import TemperError
-from temper.core.probe import Look, Told
-from temper.core.stage import Level
+from temper.core.probe import OWN_POLICY, Look, Told, worst
 from temper.core.system import Protected
 from temper.core.target import ScoreKind
 from temper.guard.serving.assembled import TableGuard
@@ -35,13 +34,16 @@ _HELD = 2_000
 class Bench(Posing):
     """The `system` of a temper.yaml. `model` is None where it has more than two classes: such a model is served behind
     no stages, and its score is that of the class which the first row belongs to. `missing` says why there are none.
-    `corruptions` of pictures, by name, are handed in by whoever may load them.
+    `corruptions` of pictures, by name, are handed in by whoever may load them. It is of the guard `serving`, and judges
+    by the `policy` of this name.
     """
 
     model: Served | None = None
     layers: Layers | None = None
     missing: str = ""
     corruptions: Corruptions = field(default_factory=dict)
+    serving: Serving | None = None
+    policy: str = OWN_POLICY
 
     @staticmethod
     def at(path: Path, *, trust_pickle: bool = False, today: date | None = None) -> Bench:
@@ -55,13 +57,13 @@ class Bench(Posing):
     def of(system: Protected, serving: Serving) -> Bench:
         """This system behind this guard."""
         if not system.schema.columns or system.target.classes > 2:
-            return Bench(system=system, missing="the guard serves tables with one score")
+            return Bench(system=system, serving=serving, missing="the guard serves tables with one score")
         if system.train is None and not Path(serving.profile).exists():
             model = served(system.target, system.data.x, system.threshold)
             why = "data.train is not named, so there is nothing to compare with"
-            return Bench(system=system, model=model, missing=why)
+            return Bench(system=system, model=model, serving=serving, missing=why)
         guard = TableGuard.of(system, serving)
-        return Bench(system=system, model=guard.model, layers=Layers.of(guard))
+        return Bench(system=system, model=guard.model, layers=Layers.of(guard), serving=serving)
 
     @property
     def name(self) -> str:
@@ -88,6 +90,7 @@ class Bench(Posing):
             cost=0.0 if base is None else float(self.system.schema.cost(row[None], base[None])[0]),
             moved=tuple(sorted(moved.items(), key=lambda one: -abs(one[1]))),
             model=self.system.target.digest,
+            policy=self.policy,
         )
 
     def marks(self, rows: Sequence[Array]) -> tuple[Array, list[str]]:
@@ -111,7 +114,7 @@ class Bench(Posing):
         kept = (np.array(decided) == like.decided) & self.system.schema.admits(rows, base)
         for at in np.flatnonzero(kept):
             told = self._told(rows[at], scores[at : at + 1])
-            kept[at] = max((Level[one.level] for one in told if one.counts), default=Level.ALLOW) <= like.level
+            kept[at] = worst(told) <= like.level
         return np.asarray(kept, dtype=bool)
 
     @property

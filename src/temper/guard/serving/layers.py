@@ -32,7 +32,8 @@ class Layers:
     @staticmethod
     def of(guard: TableGuard) -> Layers:
         """The layers that are not off."""
-        before, after = (guard.layers(names, guard.stage) for names in (parts.before(guard.serving), parts.AFTER))
+        names = (parts.before(guard.serving), parts.after(guard.serving))
+        before, after = (guard.layers(some, guard.stage) for some in names)
         return Layers(guard=guard, before=before, after=after)
 
     def told(self, row: Array, scores: Array) -> Iterator[Told]:

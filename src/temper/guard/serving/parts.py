@@ -16,7 +16,7 @@ from temper.core.quota import QuotaConfig
 from temper.core.review import Ruling
 from temper.core.room import Room
 from temper.core.schema import Schema
-from temper.core.serving import Mode, Source
+from temper.core.serving import Mode, Source, sees_scores
 from temper.core.system import Protected
 from temper.core.target import Target
 from temper.guard.serving.fallback import Chain, Challenger, LastKnown, Link, Rule, Rules
@@ -50,8 +50,9 @@ def options_of(serving: Serving) -> Options:
 
 
 def foreign(serving: Serving) -> tuple[str, ...]:
-    """Stages of other packages. They judge rows before the model is asked, beside `anomaly`, and know neither clients
-    nor earlier requests, so that what they decide can be decided again.
+    """Stages of other packages. They judge rows before the model is asked, beside `anomaly`, or rows and scores after
+    it, beside `output`, where their class says so. They know neither clients nor earlier requests, so that what they
+    decide can be decided again.
     """
     found = tuple(name for name in serving.plugins if "." not in name)
     if taken := sorted(set(found) & set(PARTS)):
@@ -61,12 +62,21 @@ def foreign(serving: Serving) -> tuple[str, ...]:
 
 def before(serving: Serving) -> tuple[str, ...]:
     """The stages that look at rows before the model is asked."""
-    return (*BEFORE, *foreign(serving))
+    return (*BEFORE, *(name for name in foreign(serving) if not _late(name, serving)))
+
+
+def after(serving: Serving) -> tuple[str, ...]:
+    """The stages that look at what the model said."""
+    return (*AFTER, *(name for name in foreign(serving) if _late(name, serving)))
+
+
+def _late(name: str, serving: Serving) -> bool:
+    return sees_scores(room(serving).get(name))
 
 
 def stages(serving: Serving) -> tuple[str, ...]:
     """Every stage there is for this guard, in the order in which a request meets them."""
-    return (*EACH, *before(serving), *AFTER)
+    return (*EACH, *before(serving), *after(serving))
 
 
 def detectors(serving: Serving) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ control.windows.outcomes.keep(feed, labels, reference, found, now);  control.win
 control.windows.served.keep(feed, objectives, minutes, since);  control.windows.served.minutes(feed)
 control.alerts.keep(found, now);  control.alerts.claim(receiver, now) -> Delivery | None
 control.jobs.put(order, by, now) -> id | None;  control.jobs.claim(worker, now) -> Job | None
-control.probes.save(key, draft, by, now) -> Probe;  control.probes.rate(id, severity, reason, by, now)
+control.probes.save(key, draft, by, now) -> Probe;  control.probes.save_all(key, drafts, by, now) -> Probes
+control.probes.rate(id, severity, reason, by, now)
 control.runs.tell(run, action, text, by, now);  control.runs.read(run) -> what a playbook did
 control.audit.verify() -> []                # every change is a row of one hash chain, in the change's transaction
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from temper.core.errors import StoreError
@@ -46,11 +47,12 @@ def migrate(connection: Connection, dialect: str, tables: str, place: str, of: T
     connection.end(keep=True)
 
 
-def migrations(dialect: str, package: str = "temper.store.control") -> list[str]:
+@cache
+def migrations(dialect: str, package: str = "temper.store.control") -> tuple[str, ...]:
     """The text of each numbered file of a dialect."""
     folder = resources.files(package) / "migrations" / dialect
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [file.read_text(encoding="utf-8") for file in files]
+    return tuple(file.read_text(encoding="utf-8") for file in files)
 
 
 def _checksum(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from temper.core.outcome import Outcome
 from temper.store.codec import from_json, to_json, unwrap, wrap
@@ -16,6 +17,23 @@ _KEEP = (
     "WHERE outcome.seen = 'inconclusive'"
 )
 _DECIDED = "feed = ? AND labels = ? AND reference = ? AND ends - start = ? AND seen IN ('pass', 'fail')"
+
+
+_SINCE = (
+    "WITH wanted (at, feed, reference, width, after, labels) AS (VALUES {}) SELECT wanted.at, o.* FROM wanted "
+    "JOIN outcome o ON o.feed = wanted.feed AND o.labels = wanted.labels AND o.reference = wanted.reference "
+    "AND o.ends - o.start = wanted.width WHERE o.seen IN ('pass', 'fail') AND o.looked > wanted.after ORDER BY o.start"
+)
+
+
+class Wanted(NamedTuple):
+    """Windows of this width of a feed, which were judged by this reference after this time, and of which labels."""
+
+    feed: str
+    reference: str
+    width: float
+    after: float
+    labels: str = ""
 
 
 class Outcomes:
@@ -43,6 +61,16 @@ class Outcomes:
         with self._database.read() as tx:
             rows = tx.all(sql, feed, labels, reference, width, after)
         return [(float(row["looked"]), _outcome(row)) for row in rows]
+
+    def since(self, wanted: Sequence[Wanted]) -> list[list[tuple[float, Outcome]]]:
+        """For each of these by one query what `judged` gives."""
+        values = [value for at, one in enumerate(wanted) for value in (at, *one)]
+        found: list[list[tuple[float, Outcome]]] = [[] for _ in wanted]
+        with self._database.read() as tx:
+            rows = tx.all(_SINCE.format(", ".join(["(?, ?, ?, ?, ?, ?)"] * len(wanted))), *values) if wanted else []
+        for row in rows:
+            found[row["at"]].append((float(row["looked"]), _outcome(row)))
+        return found
 
     def page(self, feed: str, limit: int = 50) -> list[Outcome]:
         """What is known of the latest windows of a feed, the oldest first; of several looks at one the latest."""

@@ -8,6 +8,7 @@ and not the word, so that nobody reads there what is kept from them here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,26 +46,14 @@ class Probes:
 
     def save(self, key: str, draft: Draft, by: str, now: float) -> Probe:
         """Keep a probe. The same key is kept once; raises `Conflict` where it is another's."""
+        return self.save_all(key, [draft], by, now)[0]
+
+    def save_all(self, key: str, drafts: Sequence[Draft], by: str, now: float) -> list[Probe]:
+        """Keep several, all of them or none: the first under this key, each other one under the key with its number."""
         wording.identifier(key, "the key of a probe")
-        wording.reason(draft.hypothesis)
-        document = to_json(wrap(FORMAT, draft))
-        if len(document) > LARGEST:
-            raise TemperError(f"a probe has at most {LARGEST:,} characters", fix="shorten what is probed")
         with self._database.write() as tx:
             allowed(tx, by, RIGHT)
-            if (same := tx.one("SELECT * FROM probe WHERE key = ?", key)) is not None:
-                if same["author"] != by or same["document"] != document:
-                    raise Conflict(f"another probe has the key {key}", fix="save it under a key of its own")
-                return _probe(same)
-            for number in draft.assumptions:
-                _assumed(tx, number, draft.system)
-            names = "key, system, technique, document, author, made"
-            sql = f"INSERT INTO probe ({names}) VALUES (?, ?, ?, ?, ?, ?) RETURNING *"
-            row = tx.one(sql, key, draft.system, draft.technique, document, by, now)
-            found = _probe(row or {})
-            digest = hashlib.sha256(document.encode()).hexdigest()
-            audit.write(tx, now, by, "probe.save", str(found.id), system=draft.system, digest=digest)
-        return found
+            return [_saved(tx, f"{key}:{at}" if at else key, draft, by, now) for at, draft in enumerate(drafts)]
 
     def seen(self, id: int, by: str) -> Seen:
         """A probe as this person may see it; raises `TemperError` where there is none."""
@@ -159,6 +148,25 @@ class Probes:
             )
             said = [_challenge(row) for row in tx.all(sql, system)]
         return [_assumption(row, tuple(one for one in said if one.assumption == row["id"])) for row in rows]
+
+
+def _saved(tx: Transaction, key: str, draft: Draft, by: str, now: float) -> Probe:
+    wording.reason(draft.hypothesis)
+    document = to_json(wrap(FORMAT, draft))
+    if len(document) > LARGEST:
+        raise TemperError(f"a probe has at most {LARGEST:,} characters", fix="shorten what is probed")
+    if (same := tx.one("SELECT * FROM probe WHERE key = ?", key)) is not None:
+        if same["author"] != by or same["document"] != document:
+            raise Conflict(f"another probe has the key {key}", fix="save it under a key of its own")
+        return _probe(same)
+    for number in draft.assumptions:
+        _assumed(tx, number, draft.system)
+    names = "key, system, technique, document, author, made"
+    sql = f"INSERT INTO probe ({names}) VALUES (?, ?, ?, ?, ?, ?) RETURNING *"
+    found = _probe(tx.one(sql, key, draft.system, draft.technique, document, by, now) or {})
+    digest = hashlib.sha256(document.encode()).hexdigest()
+    audit.write(tx, now, by, "probe.save", str(found.id), system=draft.system, digest=digest)
+    return found
 
 
 def _seen(tx: Transaction, row: Row, by: str) -> Seen:

@@ -13,7 +13,7 @@ from temper.core.errors import StoreError
 from temper.core.watch import Alarm, Kind, Seen, Shape, Shifted, Version, Watched, Watching
 from temper.store.codec import dump, from_json, load, to_json, unwrap, wrap
 from temper.store.control.database import Database, Row, Transaction
-from temper.store.control.outcomes import Outcomes
+from temper.store.control.outcomes import Outcomes, Wanted
 from temper.store.control.served import Served
 
 _KEEP = (
@@ -27,6 +27,13 @@ _WATCHING = (
     "ON n.feed = w.feed AND n.judged = w.judged ORDER BY w.feed, w.start DESC"
 )
 SHAPE = "temper.shapes"
+_SINCE = (
+    "WITH wanted (at, feed, reference, width, after) AS (VALUES {}) SELECT wanted.at, w.* FROM wanted JOIN watched w "
+    "ON w.feed = wanted.feed AND w.reference = wanted.reference AND w.ends - w.start = wanted.width "
+    "WHERE w.judged > wanted.after OR w.start = (SELECT n.start FROM watched n WHERE n.feed = wanted.feed "
+    "AND n.reference = wanted.reference AND n.ends - n.start = wanted.width ORDER BY n.start DESC LIMIT 1) "
+    "ORDER BY w.start"
+)
 _GO_ON = (
     "INSERT INTO stream (feed, reference, width, options, upto, state) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (feed, reference, width, options) DO UPDATE SET upto = excluded.upto, state = excluded.state "
@@ -116,6 +123,16 @@ class Windows:
         )
         with self._database.read() as tx:
             return [(float(row["judged"]), _watched(row)) for row in tx.all(sql, feed, reference, width, after)]
+
+    def since(self, wanted: Sequence[Wanted]) -> list[list[tuple[float, Watched]]]:
+        """For each of these by one query what `judged` gives, and the latest window in any case."""
+        values = [value for at, one in enumerate(wanted) for value in (at, *one[:4])]
+        found: list[list[tuple[float, Watched]]] = [[] for _ in wanted]
+        with self._database.read() as tx:
+            rows = tx.all(_SINCE.format(", ".join(["(?, ?, ?, ?, ?)"] * len(wanted))), *values) if wanted else []
+        for row in rows:
+            found[row["at"]].append((float(row["judged"]), _watched(row)))
+        return found
 
     def page(self, feed: str, limit: int = 50) -> list[Watched]:
         """The latest windows of a feed, the newest first."""

@@ -11,19 +11,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from temper.core.errors import StoreError, Tampered
 from temper.store.evidence.pages import beside, noted
+from temper.store.evidence.said import Change
 from temper.store.evidence.shared import Shared
 from temper.store.failure import told
 from temper.store.ledger import checkpoint as notes
 from temper.store.ledger.log import Log
 from temper.store.ledger.record import Record, decode, packed
 from temper.store.ledger.tree import Tree
-from temper.store.ledger.verify import records
+from temper.store.ledger.verify import records, size
 from temper.targets.signature import new_key
 
 NODE, WORKER = "evidence", "0"
@@ -33,6 +35,7 @@ Said = tuple[str, msgspec.Struct]
 _KEY = "ledger"
 _MARK = "FAULTS"
 _WAIT, _PAUSE = 30.0, 0.02
+_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,14 @@ class Evidence:
             log.settle()
             self._sign(log)
         return log.seq
+
+    def put_changes(self, log: Log, changes: Sequence[Change], wall: int) -> int:
+        """What people did, in a log that is open, where it is shared; how many of the changes were new to it."""
+        if self.shared is None:
+            raise StoreError(f"the ledger in {self.folder} is shared with nobody", fix="put them as records")
+        many = self.shared.put_changes(changes, wall)
+        self._follow(log, self.shared)
+        return many
 
     @contextmanager
     def writing(self) -> Iterator[Log]:
@@ -123,6 +134,17 @@ class Evidence:
     def records(self) -> list[tuple[bytes, Record]]:
         """Every record with its bytes; none where nothing was told yet."""
         return [(data, decode(data)) for _, data in records(self.path)] if self.path.exists() else []
+
+    def newest(self, kind: str) -> Record | None:
+        """The last record of this kind, looked for from the end; None where there is none."""
+        end = size(self.path) if self.path.exists() else 0
+        while end:
+            start = max(0, end - _PAGE)
+            page = [decode(data) for _, data in islice(records(self.path, start), end - start)]
+            if (found := next((one for one in reversed(page) if one.kind == kind), None)) is not None:
+                return found
+            end = start
+        return None
 
     def naming(self, text: str) -> list[Record]:
         """Every record in which this stands: few of many, and the others are not taken apart."""

@@ -93,6 +93,11 @@ def told_change(record: Line) -> Change:
     return _body(record, _changes)
 
 
+def change_in(body: bytes) -> Change:
+    """The body of a `change` as the shared ledger keeps it."""
+    return _changes.decode(bytes(body))
+
+
 def digest(text: str) -> bytes:
     """SHA-256 of a stored document."""
     return sha256(text.encode()).digest()

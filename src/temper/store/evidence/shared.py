@@ -18,6 +18,7 @@ from temper.store.ledger.record import packed
 from temper.store.place import Place
 
 PAGE = 500
+_FOLLOWED = "INSERT INTO audit_told (store, seq) VALUES (?, ?) ON CONFLICT (store) DO UPDATE SET seq = excluded.seq"
 Row = tuple[int, str, bytes]
 """Time, kind and body of an entry."""
 
@@ -31,6 +32,25 @@ class Shared:
     def put(self, entries: Sequence[tuple[str, Any]], wall: int) -> None:
         """Entries at the end."""
         self.place.write(lambda rows: append(rows, entries, wall))
+
+    def followed(self, store: str) -> int:
+        """The row up to which the audit of this control store was told, 0 where nothing of it was."""
+        return self.place.read(lambda rows: _followed(rows, store))
+
+    def put_changes(self, changes: Sequence[said.Change], wall: int) -> int:
+        """Changes of one control store at the end; what another machine told meanwhile is not told twice."""
+        if not changes:
+            return 0
+        store = changes[0].store
+
+        def work(rows: Transaction) -> int:
+            after = _followed(rows, store)
+            new = [(said.CHANGE, one) for one in changes if one.seq > after]
+            append(rows, new, wall)
+            rows.all(_FOLLOWED, store, max(after, changes[-1].seq))
+            return len(new)
+
+        return self.place.write(work)
 
     def since(self, seq: int) -> Iterator[list[Row]]:
         """The entries from this one on, in pages."""
@@ -50,6 +70,15 @@ def append(rows: Transaction, entries: Sequence[tuple[str, Any]], wall: int) -> 
     last = rows.one("SELECT coalesce(max(seq) + 1, 0) AS size FROM evidence")
     for seq, (kind, body) in enumerate(entries, last["size"] if last else 0):
         rows.all("INSERT INTO evidence (seq, wall, kind, body) VALUES (?, ?, ?, ?)", seq, wall, kind, packed(body))
+
+
+def _followed(rows: Transaction, store: str) -> int:
+    """As it is noted; of a ledger of before that was, as the ledger says."""
+    noted = rows.one("SELECT seq FROM audit_told WHERE store = ?", store)
+    if noted is not None:
+        return int(noted["seq"])
+    told = (said.change_in(row["body"]) for row in rows.all("SELECT body FROM evidence WHERE kind = ?", said.CHANGE))
+    return max((one.seq for one in told if one.store == store), default=0)
 
 
 def tell_run(rows: Transaction, record: Record, text: str) -> None:

@@ -34,6 +34,7 @@ def _system(one: Situation) -> views.System:
         age=one.age,
         stale=tuple(views.Aged(part=each.part, why=each.why, run=each.run) for each in one.stale),
         drift=one.drift,
+        watched=one.watched,
         trouble=one.trouble,
         rating=one.rating,
         unit=one.unit,

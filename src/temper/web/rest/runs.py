@@ -69,25 +69,25 @@ def ordered(visit: Visit) -> tuple[views.Job, ...]:
     if asked and asked["state"] not in set(JobState):
         raise Refused(422, "Not what is taken here", f"state is {', '.join(JobState)}.")
     states = [JobState(word) for word in asked.values()] or list(JobState)
-    return some(visit, lambda limit, offset: map(_job, visit.control.jobs.page(limit, offset, *states)))
+    return some(visit, lambda limit, offset: map(told, visit.control.jobs.page(limit, offset, *states)))
 
 
 def job(visit: Visit) -> views.Job:
     """How a job stands."""
-    return _job(jobs.found(visit))
+    return told(jobs.found(visit))
 
 
 def order(visit: Visit) -> views.Job:
     """The job of this order, which may have been there already."""
     body = taken(visit, views.Ordered)
-    return _job(jobs.ordered(visit, body.key, body.suite, body.why, body.only)[0])
+    return told(jobs.ordered(visit, body.key, body.suite, body.why, body.only)[0])
 
 
 def again(visit: Visit) -> views.Job:
     """A job that is over, waiting anew."""
     one = jobs.found(visit)
     visit.control.jobs.again(one.id, visit.me.name, visit.now)
-    return _job(visit.control.jobs.get(one.id))
+    return told(visit.control.jobs.get(one.id))
 
 
 def _run(one: Outline) -> views.Run:
@@ -106,8 +106,8 @@ def _run(one: Outline) -> views.Run:
     )
 
 
-def _job(one: Job) -> views.Job:
-    """The place of its temper.yaml and what it printed are the machine's own."""
+def told(one: Job) -> views.Job:
+    """A job as programs are told it: the place of its temper.yaml and what it printed are the machine's own."""
     result: Mapping[str, Any] = one.result
     return views.Job(
         id=one.id,
@@ -121,5 +121,6 @@ def _job(one: Job) -> views.Job:
         attempts=one.attempts,
         code=one.code,
         run=str(result.get("run", "")),
+        depth=str(result.get("depth", "")),
         verdict=str(result.get("verdict", "")),
     )

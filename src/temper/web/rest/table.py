@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from temper.core.review import Right
-from temper.web.rest import fleet, governance, operations, runs, views
+from temper.web.rest import depths, fleet, governance, measured, operations, runs, views
 from temper.web.rest.openapi import document
 from temper.web.rest.resource import LIMIT, OFFSET, Resource
 from temper.web.visit import Screen, Visit
@@ -50,6 +50,35 @@ RESOURCES: tuple[Resource, ...] = (
     _get("/jobs/{id:int}", Right.READ, "How an order stands.", runs.job, views.Job),
     _post("/jobs", Right.ORDER, "Order an assessment, once for each key.", runs.order, views.Job, views.Ordered),
     _post("/jobs/{id:int}/again", Right.ORDER, "Let an order that is over be made anew.", runs.again, views.Job),
+    _get(
+        "/depths",
+        Right.READ,
+        "What the layers of a guard were measured to be worth, the newest first.",
+        depths.depths,
+        tuple[measured.Depth, ...],
+        _FILTERS[0],
+        LIMIT,
+        OFFSET,
+    ),
+    _get("/depths/{depth}", Right.READ, "A whole measurement, in the format temper.depth/1.", depths.depth, None),
+    _post(
+        "/depths",
+        Right.ORDER,
+        "Order layers to be weighed, once for each key.",
+        depths.order,
+        views.Job,
+        measured.Weighed,
+    ),
+    _get(
+        "/probes",
+        Right.READ,
+        "What people tried by hand, the newest first.",
+        depths.probes,
+        tuple[measured.Probe, ...],
+        LIMIT,
+        OFFSET,
+    ),
+    _get("/probes/{id:int}", Right.READ, "One of them.", depths.probe, measured.Probe),
     _get(
         "/approvals",
         Right.READ,

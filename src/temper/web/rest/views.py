@@ -91,7 +91,9 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """An order and what became of it: `state` is waiting, running, done or failed; `verdict` that of the `run`."""
+    """An order and what became of it: `state` is waiting, running, done or failed; `verdict` that of the `run`, or of
+    the `depth` where layers were weighed.
+    """
 
     id: int
     key: str
@@ -104,6 +106,7 @@ class Job:
     attempts: int
     code: int | None
     run: str
+    depth: str
     verdict: str
 
 
@@ -247,8 +250,9 @@ class Entry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """A system of the fleet as it stood at the last look: `verdict` is "" where it was never assessed, `stale` why its
-    evidence speaks no more of what answers, `drift` what its newest window alarms about, `trouble` why it could not be
-    looked at. The risk is a year's loss in `unit`: its mean, and what one year of ten exceeds; null where unknown.
+    evidence speaks no more of what answers, `drift` what its newest window alarms about, which ended `watched` seconds
+    before, `trouble` why it could not be looked at. The risk is a year's loss in `unit`: its mean, and what one year
+    of ten exceeds; null where unknown.
     """
 
     name: str
@@ -260,6 +264,7 @@ class System:
     age: float | None
     stale: tuple[Aged, ...]
     drift: str
+    watched: float | None
     trouble: str
     rating: str
     unit: str

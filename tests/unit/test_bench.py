@@ -90,7 +90,9 @@ def test_a_stage_that_crashes_blocks() -> None:
         def check(self, scoring):
             raise ValueError("card 4111")
 
-    worse = replace(bench(), before=(("anomaly", Mode.ENFORCE, Broken()),))
+    layers = bench().layers
+    assert layers is not None
+    worse = replace(bench(), layers=replace(layers, before=(("anomaly", Mode.ENFORCE, Broken()),)))
     told = worse.look(bench().row(10)).told
     assert [(one.level, one.reason) for one in told if one.stage == "anomaly"] == [
         ("BLOCK", "the stage failed: ValueError")

@@ -424,3 +424,23 @@ def _record(run, system, finding):
         findings=(finding,),
         tasks=("key",),
     )
+
+
+def test_a_worker_weighs_layers_that_were_ordered_and_says_where_they_are_kept(
+    home: Path, system, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from temper.api import job
+    from temper.core.depth import Limits
+    from temper.core.job import Order as Ordered
+    from temper.store.depths import depth_of, depths
+
+    monkeypatch.setenv(job.CONTROL, str(home / "control.db"))
+    limits, lines = Limits(residual=0.9, refused=0.9), io.StringIO()
+    order = Ordered(key="k", why="w", config=str(home / "temper.yaml"), suite="quick", depth=limits)
+    code, found = job.perform(order, lines)
+    kept = depth_of(open_store(None, system), found["depth"])
+    assert kept is not None
+    assert (kept.limits, kept.verdict.value, kept.verdict.code) == (limits, found["verdict"], code)
+    assert "get through all" in found["text"].splitlines()[0]
+    assert next(depths(open_store(None, system)))[0] == found["depth"]
+    assert job.perform(order, lines)[1] == found, "answered from the store"

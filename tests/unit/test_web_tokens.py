@@ -59,7 +59,7 @@ def test_a_program_does_what_its_scopes_say_and_every_change_is_told_with_its_ke
 
 
 def test_no_token_signs_in_decides_or_operates_whoever_it_belongs_to(tmp_path: Path) -> None:
-    """Every address once, with every right: only those of programs are answered, and four of them change something."""
+    """Every address once, with every right: only those of programs are answered, and five of them change something."""
     world = World.at(tmp_path)
     number = world.case()
     token = lent(world, "ada", *Right)
@@ -73,7 +73,7 @@ def test_no_token_signs_in_decides_or_operates_whoever_it_belongs_to(tmp_path: P
             answered.add((screen.method, screen.path))
     assert answered == {(one.method, one.path) for one in SCREENS if one.programs}
     changing = {path.removeprefix("/api/v1") for method, path in answered if method == "POST"}
-    assert changing == {"/jobs", "/jobs/{id:int}/again", "/incidents", "/incidents/{id:int}/notes"}
+    assert changing == {"/jobs", "/jobs/{id:int}/again", "/depths", "/incidents", "/incidents/{id:int}/notes"}
     assert world.control.reviews.get(number).owner is None
 
 

@@ -26,18 +26,15 @@ from temper.core.errors import ConfigError, TemperError
 from temper.core.measure import Status
 from temper.core.requirement import Policy, Requirement, Verdict
 from temper.core.seed import Draws
-from temper.core.waged import Turn
 from temper.engine.campaign.door import Ended, Once, Told
 from temper.engine.campaign.figures import USUAL, asked_of
 from temper.engine.campaign.inside import Inside, Remembered
 from temper.engine.campaign.outside import Outside, Place
 from temper.engine.campaign.planner import Planner
-from temper.engine.campaign.purple import Watchers, gaps, trails, usual
 from temper.engine.campaign.staged import TECHNIQUES
 from temper.engine.campaign.wage import Course, wage
 from temper.report.json import render, schema
 from temper.store.journal import Frames
-from temper.targets.served import served as served_model
 from temper.testing.technique import EDGE, SCHEMA, Desk, toy_ground
 
 __all__ = ["models"]
@@ -543,45 +540,3 @@ def test_a_policy_judges_campaigns_by_what_it_names_and_else_by_the_usual() -> N
     assert asked_of(Policy(name="own", requirements=(other,))).requirements == (USUAL,)
     for metric in ("reached", "share", "passed", "advantage", "detected", "time_to_detect", "passed_uncontained"):
         checked(Requirement(id=metric, metric=f"campaign.{metric}", at_most=0.5))  # a misspelt one is refused
-
-
-# -- the other side -------------------------------------------------------------------------------------------------
-
-
-def test_a_crowd_below_the_threshold_is_seen_and_honest_rows_are_not(config: Path) -> None:
-    system = api.load(config)
-    model = served_model(system.target, system.data.x, system.threshold)
-    scores = model.score(system.data.x)
-    near = system.data.x[np.argsort(np.abs(scores - 0.45))[:60]]
-    watchers = Watchers(system=system, model=model, watch=usual())
-    loud, quiet = (watchers.over(fought(rows))[0] for rows in (np.repeat(near, 5, axis=0), system.data.x[:30]))
-    assert loud[0].seen.startswith("monitor: ")
-    assert "bunching" in loud[0].seen
-    assert "playbook evasion" in loud[0].seen
-    assert loud[0].detected == 86_400.0
-    assert loud[0].contained == 86_400.0 + 3_600.0
-    assert quiet[0].detected is None
-    assert any("direct (attack)" in gap for gap in gaps(quiet, (1, 0)))
-
-
-def test_a_trail_that_the_guard_watches_is_seen_at_once() -> None:
-    told = [(np.zeros(3), Told(at=5.0, why=("extraction (shadow)",)), "one", "direct")]
-    found = list(trails(told))
-    assert [(one.at, one.name, one.playbook) for one in found] == [(5.0, "guard: extraction (shadow)", "extraction")]
-
-
-@dataclass
-class Fake:
-    """As much of a campaign as the other side looks at."""
-
-    ground: Any
-    course: Any
-
-
-def fought(rows: Any) -> Any:
-    """One turn that sent these rows, one a second, all of them answered."""
-    desk = Desk(now=float(len(rows)))
-    ground = toy_ground(Aim.MOVE, desk)
-    ground.told = [(row, Told(at=at + 1.0), "one", "direct") for at, row in enumerate(rows)]
-    turn = Turn(technique="direct", tactic="attack", aim="move", begun=0.0, ended=float(len(rows)), asked=len(rows))
-    return Fake(ground=ground, course=Course(turns=[turn]))

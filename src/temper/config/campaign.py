@@ -13,6 +13,9 @@ campaign:
     stop: {successes: 0, loss: 50000, errors: 0.2}
     queries: 5000
     kill: STOP                                              # a file: when it is there, nothing more is sent
+    contain: true                                           # playbooks may change the gateway, and it is put back
+  team: {takes: 10m, step: 1m, playbooks: {extraction: block.yaml}, settings: {threshold: 0.3}}   # --purple
+  learning: {per_account: 5, contradicted: false, screen: quarantined, golden: 0.98}   # from labels that came back
   techniques: [honest_rows, direct]                         # all where nothing is written
   options: {direct: {tries: 20}}
   slice: 100
@@ -26,12 +29,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from temper.config.document import Section
-from temper.core.campaign import Aim, Attacker, Campaign, Objective, Rules
+from temper.config.monitor import seconds
+from temper.core.campaign import Aim, Attacker, Campaign, Learning, Objective, Rules, Team
 from temper.core.errors import ConfigError
 from temper.core.system import Protected
 
 _ATTACKER = ("knowledge", "accounts", "queries", "pace", "money", "change", "patience", "held", "wanted", "labels")
-_RULES = ("systems", "hosts", "accounts", "columns", "hours", "stop", "queries", "kill")
+_RULES = ("systems", "hosts", "accounts", "columns", "hours", "stop", "queries", "kill", "contain")
+SCREENS = ("cleaned", "screened", "quarantined")
+"""Defences that leave training rows out."""
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
 
 
@@ -50,7 +56,7 @@ def campaign_of(document: Section, system: Protected) -> tuple[Campaign, Reached
     """The campaign, and where it is waged. What nobody wrote is assumed, and said. Rules that contradict themselves,
     the attacker or the objectives are refused.
     """
-    known = ("objectives", "attacker", "rules", "techniques", "options", "slice", "gateway")
+    known = ("objectives", "attacker", "rules", "techniques", "options", "slice", "team", "learning", "gateway")
     section = document.section("campaign").only(*known)
     assumed: list[str] = []
     objectives = tuple(_objective(one) for one in section.sections("objectives"))
@@ -66,6 +72,8 @@ def campaign_of(document: Section, system: Protected) -> tuple[Campaign, Reached
         only=section.texts("techniques"),
         options={name: section.section("options").section(name).plain() for name in section.section("options").entries},
         slice=section.whole("slice", Campaign().slice),
+        learning=_learning(section.section("learning")),
+        team=_team(section.section("team"), Path(system.source or ".").absolute().parent),
         assumed=tuple(assumed),
     )
     if campaign.slice < 1:
@@ -151,8 +159,36 @@ def _rules(section: Section, base: Path) -> Rules:
         errors=stop.number("errors", usual.errors),
         queries=section.whole("queries", usual.queries),
         kill=str(base / kill) if kill else "",
+        contain=section.flag("contain", usual.contain),
         **named,
     )
+
+
+def _team(section: Section, base: Path) -> Team:
+    """Playbooks in files lie beside the temper.yaml; those of no file are named as they are."""
+    section.only("takes", "step", "playbooks", "settings")
+    books = {name: str(value) for name, value in section.section("playbooks").plain().items()}
+    return Team(
+        takes=seconds(section, "takes", 0.0) if section.has("takes") else None,
+        step=seconds(section, "step", Team().step),
+        playbooks={name: str(base / one) if one.endswith((".yaml", ".yml")) else one for name, one in books.items()},
+        settings={name: str(value) for name, value in section.section("settings").plain().items()},
+    )
+
+
+def _learning(section: Section) -> Learning:
+    """Only what screens training rows can be named."""
+    section.only("per_account", "contradicted", "screen", "golden")
+    usual, screen = Learning(), section.word("screen", ("", *SCREENS), "")
+    try:
+        return Learning(
+            per_account=section.whole("per_account", usual.per_account),
+            contradicted=section.flag("contradicted", usual.contradicted),
+            screen=screen,
+            golden=section.number("golden", usual.golden),
+        )
+    except ConfigError as wrong:
+        raise section.error(wrong.message, fix=wrong.fix) from None
 
 
 def _reached(section: Section) -> Reached:

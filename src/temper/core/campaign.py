@@ -116,7 +116,8 @@ class Rules:
     """What the attackers may do. `hosts`, `systems`, `accounts`, `columns`: nothing else is touched; an empty `columns`
     is every column the Schema lets an attacker move, empty `accounts` those that the attacker has. `hours` of the day
     (UTC) in which anything is sent. The campaign ends after so many `successes` (rows that passed), a `loss` (what they
-    carry), a share of `errors` (5xx), so many `queries`, or when the file `kill` is there.
+    carry), a share of `errors` (5xx), so many `queries`, or when the file `kill` is there. Playbooks change a running
+    gateway only where the rules say `contain`.
     """
 
     systems: tuple[str, ...] = ()
@@ -129,6 +130,7 @@ class Rules:
     errors: float = 0.2
     queries: int = 0
     kill: str = ""
+    contain: bool = False
 
     def refuses(self, attacker: Attacker, objectives: tuple[Objective, ...], schema: Schema) -> str:
         """Why these rules contradict themselves, the attacker or what is sought; "" where they do not."""
@@ -174,6 +176,42 @@ class Rules:
             yield f"attacker.wanted is {attacker.wanted:,} rows and {sought}"
         if not objective.amount and 0 < self.successes < objective.goal:
             yield f"rules.successes stops it after {self.successes:,} and {sought}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Who answers incidents by their playbooks (SIMULATED people): somebody takes an incident `takes` seconds after it
+    was opened (None: as long as `guard: people: due` gives) and needs `step` seconds for each step, one incident after
+    the other. `playbooks` are run instead of those of that name; `settings` are theirs, where people would not choose.
+    """
+
+    takes: float | None = None
+    step: float = 300.0
+    playbooks: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if min(self.step, 0.0 if self.takes is None else self.takes) < 0:
+            raise ConfigError("people answer before they know", fix="give takes and step at least 0 seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learning:
+    """How the system learns at the end of a day from labels that came back: `per_account` of an account at most (0:
+    all), without those that say of a row the model in force stops that it is genuine (`contradicted` is False: they
+    wait for a second person, who does not come), fitted by the defence `screen` of the room hardening ("": as they
+    are). The new model answers only where it stops a share `golden` of the known frauds that the one before stops (0:
+    nobody looks).
+    """
+
+    per_account: int = 0
+    contradicted: bool = True
+    screen: str = ""
+    golden: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.per_account < 0 or not 0.0 <= self.golden <= 1.0:
+            raise ConfigError(f"{self} cannot be meant", fix="per_account is 0 or more, golden a share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -282,7 +320,9 @@ class Field(Protocol):
         """
 
     def teach(self, x: Array, y: Array, account: str = "") -> int:
-        """Have rows labelled for the next training (a dispute, a chargeback): how many labels were taken."""
+        """Have rows that were asked about labelled for the next training (a dispute, a chargeback): how many labels
+        were taken, one at most for each time that a row was answered.
+        """
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -319,7 +359,8 @@ class Technique(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
     """Who seeks what by which rules; `options` of techniques by their name, `only` these techniques (all where empty),
-    `slice` queries a turn. `assumed` is what nobody has written.
+    `slice` queries a turn. `team` answers where it is asked for, labels that come back are learnt by `learning`.
+    `assumed` is what nobody has written.
     """
 
     objectives: tuple[Objective, ...] = (Objective(),)
@@ -328,4 +369,6 @@ class Campaign:
     only: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     slice: int = 100
+    team: Team = field(default_factory=Team)
+    learning: Learning = field(default_factory=Learning)
     assumed: tuple[str, ...] = ()

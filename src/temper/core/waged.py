@@ -59,7 +59,7 @@ class Means:
 class Came:
     """What came of an objective: its words, how far (`value` of `goal`, between `low` and `high` where it was measured
     on a sample), and when and after how many queries it was reached; `bare` is how far the same attackers came with
-    nothing but the model before them.
+    nothing but the model before them, `unanswered` how far, after so many queries, where nobody answered.
     """
 
     aim: str
@@ -73,6 +73,8 @@ class Came:
     bare: float | None = None
     low: float | None = None
     high: float | None = None
+    unanswered: float | None = None
+    unanswered_queries: int = 0
 
     @property
     def share(self) -> float:
@@ -81,10 +83,57 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One step of a playbook in answer to an incident: when it was done, what the incident was opened for (`alarm`),
+    what came of it (`text`), and whether anything `changed`. `honest`: the same alarms without the campaign too.
+    """
+
+    at: float
+    incident: int
+    alarm: str
+    playbook: str
+    step: str
+    text: str
+    changed: bool = False
+    honest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """Attempts of a technique and how many of them passed, `before` the system was contained and `since` then; `alone`
+    are the same four of the campaign that nobody answers.
+    """
+
+    technique: str
+    before: tuple[int, int]
+    since: tuple[int, int]
+    alone: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defended:
+    """The other side of a campaign: the `team` in words, every step that it took, and when the first playbook that
+    contains was through (`contained`, seconds since the campaign began). `beside` says why it changed nothing;
+    `alerts` are what the monitor would send, and when. Of `windows` so many are `false` alarms, which honest traffic
+    gives by itself; of the `honest` requests so many are stopped by the guard as it began and as people left it.
+    """
+
+    team: str
+    beside: str = ""
+    contained: float | None = None
+    answered: tuple[Answered, ...] = ()
+    attempts: tuple[Attempted, ...] = ()
+    alerts: tuple[tuple[str, float], ...] = ()
+    windows: int = 0
+    false: int = 0
+    honest: tuple[int, int, int] = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waged:
     """One campaign: what was sought, who sought it by which rules (in words), every turn, and why it ended. `others` is
     how many of the `waged` campaigns by other seeds (this one among them) reached everything. `guarded`: a guard stood
-    before the model.
+    before the model. `defended` is what the other side did, where it was asked for.
     """
 
     attacker: str
@@ -104,6 +153,7 @@ class Waged:
     gaps: tuple[str, ...] = ()
     means: Means | None = None
     guarded: bool = False
+    defended: Defended | None = None
 
     @property
     def acted(self) -> tuple[Turn, ...]:

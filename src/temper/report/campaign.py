@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from temper.core.run import Record
-from temper.core.waged import Came, Turn, Waged, together
+from temper.core.waged import Answered, Attempted, Came, Defended, Turn, Waged, together
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_TURNS = 14
+_TURNS, _TEXT = 14, 90
 _TACTICS = ("reconnaissance", "access", "staging", "attack", "impact")
 
 
@@ -118,7 +119,6 @@ def section(waged: Waged | None) -> dict[str, Any] | None:
     from temper.report.campaign_chart import timeline
 
     objectives = [(one, far(one), reached(one)) for one in waged.objectives]
-    looked = [(one, after(one.turn, one.turn.detected), after(one.turn, one.turn.contained)) for one in seen(waged)]
     return {
         "waged": waged,
         "took": span(waged.seconds),
@@ -127,7 +127,8 @@ def section(waged: Waged | None) -> dict[str, Any] | None:
         "chain": chain(waged),
         "picture": timeline(waged),
         "techniques": techniques(waged),
-        "seen": looked,
+        "side": side(waged),
+        "span": span,
     }
 
 
@@ -154,7 +155,7 @@ def campaign_blocks(record: Record) -> Iterator[RenderableType]:
     yield from _chain(waged)
     yield from _techniques(waged)
     if waged.purple:
-        yield from _seen(waged)
+        yield from _side(waged)
     yield ""
 
 
@@ -192,27 +193,146 @@ def _techniques(waged: Waged) -> Iterator[RenderableType]:
         yield styled(f"not played: {line}", "dim")
 
 
-def _seen(waged: Waged) -> Iterator[RenderableType]:
+def _side(waged: Waged) -> Iterator[RenderableType]:
     from temper.report._blocks import grid, styled, under
 
     yield ""
-    table = grid("Seen by", "Detected", "Contained", first="What the other side sees")
+    yield styled("What the other side sees", "bold")
+    table = grid("Seen by", "Detected", "Contained", "Passed before", "Passed since", first="Technique")
+    table.columns[0].ratio, table.columns[1].ratio = None, 5
+    for column in table.columns[2:]:
+        column.no_wrap, column.ratio = True, None
     for line in seen(waged):
-        turn = line.turn
-        style = "" if turn.detected is not None else "bold red"
-        cells = (turn.seen or "nothing", after(turn, turn.detected), after(turn, turn.contained))
-        table.add_row(styled(f"{turn.tactic}: {line.name}"), *(styled(cell, style) for cell in cells))
+        style = "" if line.turn.detected is not None else "bold red"
+        cells = (line.turn.seen or "nothing", line.detected, line.contained, line.before, line.since)
+        table.add_row(styled(line.name), *(styled(cell, style) for cell in cells))
     yield table
+    yield styled("Passed: of those tried, before the system was contained and since; ( ): nobody answers", "dim")
+    found = waged.defended
+    if found is not None:
+        yield styled(found.team, "dim")
+        for text in (*twin(waged), *cost(found)):
+            yield styled(text)
+        yield from _answers(found)
     if waged.gaps:
         yield under(styled("Gaps", "bold"), [styled(line) for line in waged.gaps], "  - ")
 
 
-def seen(waged: Waged) -> list[Line]:
-    """Each technique with the first of its turns that was seen."""
-    many = {turn.technique: sum(one.technique == turn.technique for one in waged.acted) for turn in waged.acted}
-    return [Line(turn=one, many=many[one.technique]) for one in techniques(waged)]
+def _answers(found: Defended) -> Iterator[RenderableType]:
+    from temper.report._blocks import grid, styled
+
+    if not found.answered:
+        return
+    yield ""
+    table = grid("Step", "What came of it", first="What people did")
+    table.columns[1].ratio, table.columns[2].ratio = 3, 5
+    for one in (lines := answers(found))[:_TURNS]:
+        when = styled(span(one.at), "bold")
+        when.append(f"\n{one.playbook}", style="dim")
+        text = one.text if len(one.text) <= _TEXT else f"{one.text[:_TEXT]} …"
+        table.add_row(when, styled(one.step or "–"), styled(text, "" if one.changed else "dim"))
+    yield table
+    if len(lines) > _TURNS:
+        yield styled(f"and {len(lines) - _TURNS} more steps in the HTML report", "dim")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A technique with the first of its turns that was seen, and what passed of it before containment and since."""
+
+    turn: Turn
+    name: str
+    before: str
+    since: str
+
+    @property
+    def detected(self) -> str:
+        """How long after the turn began."""
+        return after(self.turn, self.turn.detected)
+
+    @property
+    def contained(self) -> str:
+        """How long after the turn began; "already" where it began in a system that was contained."""
+        at = self.turn.contained
+        return "already" if at is not None and at <= self.turn.begun else after(self.turn, at)
+
+
+def seen(waged: Waged) -> list[Looked]:
+    """Each technique in the order of the kill chain."""
+    many = Counter(turn.technique for turn in waged.acted)
+    tried = {one.technique: one for one in waged.defended.attempts} if waged.defended else {}
+    return [
+        Looked(
+            turn=one,
+            name=Line(turn=one, many=many[one.technique]).name,
+            before=_halves(tried.get(one.technique), since=False),
+            since=_halves(tried.get(one.technique), since=True),
+        )
+        for one in techniques(waged)
+    ]
+
+
+def side(waged: Waged) -> dict[str, Any] | None:
+    """What a page shows of the other side; None where nobody asked."""
+    if not waged.purple:
+        return None
+    found = waged.defended
+    said = [] if found is None else [*twin(waged), *cost(found)]
+    return {"seen": seen(waged), "found": found, "said": said, "answers": [] if found is None else answers(found)}
+
+
+def answers(found: Defended) -> list[Answered]:
+    """What people did: every step that changed something, and of a playbook that is run again only these."""
+    first: set[tuple[str, str]] = set()
+    lines = []
+    for one in found.answered:
+        if one.changed or (one.playbook, one.step) not in first:
+            lines.append(one)
+        first.add((one.playbook, one.step))
+    return lines
+
+
+def twin(waged: Waged) -> list[str]:
+    """Each objective beside the same campaign that nobody answered, and when the system was contained."""
+    found = waged.defended
+    when = None if found is None else found.contained
+    lines = [
+        f"Answered: {far(one)} after {one.queries:,} queries. The same seed, and nobody answers: "
+        f"{far(replace(one, value=one.unanswered))} after {one.unanswered_queries:,}."
+        for one in waged.objectives
+        if one.unanswered is not None
+    ]
+    if when is None:
+        return [*lines, "No playbook contained it."]
+    late = ", when the attackers were gone" if when > waged.seconds else f" of {span(waged.seconds)}"
+    return [*lines, f"Contained after {span(when)}{late}."]
+
+
+def cost(found: Defended) -> list[str]:
+    """What alarms and containment do to honest traffic (SIMULATED)."""
+    lines = (
+        [f"Alerts: {'; '.join(f'{title}, after {span(at)}' for title, at in found.alerts)}."] if found.alerts else []
+    )
+    if found.windows:
+        lines.append(f"False alarms: {found.false} of {found.windows} windows of honest traffic in the same time.")
+    asked, before, since = found.honest
+    if asked:
+        lines.append(f"Of {asked} honest requests the guard stops {before} as it began, {since} as people left it.")
+    return lines
+
+
+def _halves(one: Attempted | None, *, since: bool) -> str:
+    """Rows that passed of those tried, beside the campaign that nobody answers."""
+    if one is None:
+        return "–"
+    tried, passed = one.since if since else one.before
+    alone = one.alone[2:] if since else one.alone[:2]
+    return f"{passed:,} of {tried:,}" + (f" ({alone[1]:,} of {alone[0]:,})" if any(one.alone) else "")
 
 
 def after(turn: Turn, at: float | None) -> str:
     """How long after it had begun."""
-    return "never" if at is None else f"after {span(max(0.0, at - turn.begun))}"
+    if at is None:
+        return "never"
+    took = max(0.0, at - turn.begun)
+    return f"after {span(took)}" if took else "at once"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from temper.core.campaign import DAY, Tactic
-from temper.core.waged import Turn, Waged
+from temper.core.waged import Answered, Turn, Waged
 from temper.report._inert import inert
 from temper.report.charts import BAD, INK, MUTED, Chart, inline, to_svg
 
@@ -34,18 +34,25 @@ def timeline(waged: Waged) -> Chart:
         drawn += marks.encode(
             x=x, y=y, shape=alt.Shape("what:N", scale=kinds, legend=alt.Legend(title=None, orient="top"))
         )
+    if changed := [{"at": one.at / size} for one in _answered(waged) if one.changed]:
+        drawn += alt.Chart(inline(changed)).mark_rule(color=INK, strokeDash=[3, 3], opacity=0.6).encode(x=x)
     high = _ROW * max(len(waged.techniques), 1)
     return Chart(
         title="The kill chain in time",
         caption="Techniques in the order of the kill chain. A circle is a turn, the larger the more rows it asked."
-        + " A technique without a diamond was seen by nobody." * waged.purple,
+        + " A technique without a diamond was seen by nobody." * waged.purple
+        + " A dashed line: people changed the guard." * any(one.changed for one in _answered(waged)),
         svg=to_svg(drawn.properties(width=_WIDE, height=high)),
     )
 
 
+def _answered(waged: Waged) -> tuple[Answered, ...]:
+    return waged.defended.answered if waged.defended is not None else ()
+
+
 def _end(waged: Waged) -> float:
     seen = [one.contained or 0.0 for one in waged.turns]
-    return max(waged.seconds, *seen, 1.0)
+    return max(waged.seconds, *seen, *(one.at for one in _answered(waged) if one.changed), 1.0)
 
 
 def _order(waged: Waged) -> list[tuple[str, int]]:

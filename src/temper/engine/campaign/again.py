@@ -21,9 +21,10 @@ from temper.engine.campaign.door import Once, Told
 from temper.engine.campaign.figures import came
 from temper.engine.campaign.inside import Inside
 from temper.engine.campaign.order import ordered
-from temper.engine.campaign.run import GATEWAY, Job
+from temper.engine.campaign.run import Job
 from temper.engine.campaign.staged import ground, seeds, staged, techniques
 from temper.engine.campaign.wage import Course, wage
+from temper.engine.campaign.words import GATEWAY
 from temper.store.database import Store
 from temper.store.journal import Frames
 from temper.targets.served import served

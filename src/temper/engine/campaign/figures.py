@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from temper.core.finding import Example, Finding
 from temper.core.measure import Better, Measurement, Status
 from temper.core.requirement import Policy, Requirement
 from temper.core.system import Protected
-from temper.core.waged import Came
+from temper.core.waged import Came, Defended
 from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.staged import Staged, copies, level
 from temper.engine.campaign.wage import Course, moved
@@ -24,7 +24,7 @@ from temper.kernels.rate import apart, measure_rate, wilson
 from temper.targets.served import Served
 
 Rows = np.ndarray[Any, Any]
-_BARE = "no guard, same attackers"
+_BARE, UNANSWERED = "no guard, same attackers", "nobody answers"
 _JUDGED, _SHOWN = 1_000, 5
 _DEFENCES = ("adversarial", "monotone", "coarse")
 """What a model is hardened by against rows that are changed; what else is sought is for the guard to stop."""
@@ -40,7 +40,9 @@ USUAL = Requirement(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fought:
-    """One campaign with its twin against the model alone (nothing where that cannot be asked), and its rows."""
+    """One campaign with its rows, its twin against the model alone (nothing where that cannot be asked), its twin that
+    nobody answers and what the other side did, where that is asked for.
+    """
 
     seed: int
     ground: Ground
@@ -48,6 +50,8 @@ class Fought:
     dealt: Staged
     came: tuple[Came, ...]
     bare: tuple[Came, ...] = ()
+    unanswered: tuple[Came, ...] = ()
+    defended: Defended | None = None
 
     @property
     def undecided(self) -> set[int]:
@@ -186,7 +190,6 @@ def _doubt(fought: Sequence[Fought], at: int) -> dict[str, Any]:
 
 def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
     many, n = sum(one.came[at].reached for one in fought), len(fought)
-    bare = [one.bare[at].reached for one in fought if one.bare]
     return measure_rate(
         CAMPAIGN,
         "reached",
@@ -196,16 +199,24 @@ def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         slice=name,
         counts="campaigns",
         queries=sum(one.ground.queries for one in fought),
-        baseline=((_BARE, float(np.mean(bare))),) if bare else (),
+        baseline=_twins(fought, lambda came: float(came[at].reached), np.mean),
         caveats=("these attackers with these means; others may",),
         **_doubt(fought, at),
     )
 
 
+def _twins(
+    fought: Sequence[Fought], value: Callable[[tuple[Came, ...]], float], over: Callable[[list[float]], Any]
+) -> tuple[tuple[str, float], ...]:
+    """The same figure of the twins of these campaigns."""
+    twins = ((_BARE, [one.bare for one in fought]), (UNANSWERED, [one.unanswered for one in fought]))
+    found = ((name, [value(came) for came in many if came]) for name, many in twins)
+    return tuple((name, float(over(values))) for name, values in found if values)
+
+
 def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
     """The campaign that came farthest, 1 at most: it ends once the goal is reached, and more of it says nothing."""
     worst = max(min(one.came[at].share, 1.0) for one in fought)
-    bare = [min(one.bare[at].share, 1.0) for one in fought if one.bare]
     return Measurement(
         plugin=CAMPAIGN,
         metric="share",
@@ -219,7 +230,7 @@ def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         counts="campaigns",
         method=f"the farthest of {len(fought)} campaigns",
         queries=sum(one.ground.queries for one in fought),
-        baseline=((_BARE, max(bare)),) if bare else (),
+        baseline=_twins(fought, lambda came: min(came[at].share, 1.0), max),
         caveats=("what these attackers reached, and no bound on what others may",),
         **_doubt(fought, at),
     )

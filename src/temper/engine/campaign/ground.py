@@ -72,6 +72,7 @@ class Ground:
     pace: float = 0.0
     got: list[Got] = field(default_factory=list)
     tried: set[int] = field(default_factory=set)
+    attempts: list[tuple[str, float]] = field(default_factory=list)
     taught: int = 0
     tally: Counter[str] = field(default_factory=Counter)
     why: Counter[str] = field(default_factory=Counter)
@@ -265,6 +266,7 @@ class Ground:
         self.paid += cost
         self.tally["submitted"] += 1
         self.tried.add(row)
+        self.attempts.append((self.by, told.at))
         dear = cost > self.attacker.change + 1e-9 or self.paid > self.attacker.money + 1e-9
         if told.status != 200 or told.flagged or dear or row in self._passed:
             return

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from temper.config.serving import Serving
+from temper.config.serving import Serving, under
 from temper.core.campaign import DAY
-from temper.core.data import Data
 from temper.core.serving import Answer, Scoring
 from temper.core.stage import Decision, Level
 from temper.core.system import Protected
-from temper.core.target import Recipe
 from temper.engine.campaign.door import Once, Told
-from temper.engine.fitting import fit_of, fits
+from temper.engine.campaign.learning import Lessons
 from temper.guard.serving import parts
 from temper.guard.serving.assembled import Kept, TableGuard, assembled, unrecorded
+from temper.guard.serving.breaker import FORCED
 from temper.guard.serving.pipeline import Pipeline, Refuses
 from temper.guard.serving.quota import Quota
+from temper.store.control import Control
 from temper.targets.served import Served, served
 
 Array = np.ndarray[Any, Any]
@@ -98,34 +98,58 @@ def _objection(one: Decision) -> str:
 class Inside:
     """One request at a time through bounds, quota and pipeline. Without `serving` there is the model alone.
 
-    Labels that attackers have taken are trained on at the end of the day.
+    Labels that attackers have told are learnt from at the end of the day, as `lessons` has it.
     """
 
     system: Protected
     once: Once
     serving: Serving | None = None
+    lessons: Lessons = field(default_factory=Lessons)
     simulated: bool = True
     _now: float = field(default=0.0, init=False)
     _number: int = field(default=0, init=False)
-    _taught: list[tuple[Array, Array]] = field(default_factory=list, init=False, repr=False)
     _today: float = field(default=0.0, init=False)
     _runner: asyncio.Runner = field(default_factory=asyncio.Runner, init=False, repr=False)
     _model: Remembered = field(init=False, repr=False)
     _guard: TableGuard | None = field(default=None, init=False, repr=False)
     _pipeline: Pipeline | None = field(default=None, init=False, repr=False)
     _quota: Quota | None = field(default=None, init=False, repr=False)
+    _kept: Kept = field(default_factory=Kept, init=False, repr=False)
+    _written: tuple[Serving | None, float | None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        system = self.system
-        guard = self._guard = None if self.serving is None else TableGuard.of(system, self.serving)
+        system, self._written = self.system, (self.serving, self.system.threshold)
+        guard = None if self.serving is None else TableGuard.of(system, self.serving)
         model = served(system.target, system.data.x, system.threshold) if guard is None else guard.model
         self._model = Remembered(served=model, once=self.once, again=system.target.stochastic)
         if guard is None:
             return
-        self._pipeline = assembled(guard, self._model, Kept(), unrecorded)
-        self._pipeline.clock = lambda: self._now
-        if guard.quota is not None and guard.acts("quota"):
-            self._quota = Quota(config=guard.quota)
+        self._guarded(guard)
+
+    def follow(self, control: Control) -> None:
+        """What people have set since in this store, as a gateway follows it: policy, breaker and kill switch."""
+        serving, threshold = self._written
+        if self._guard is None or serving is None:
+            return
+        policy, breaker, kill = (control.records.current(kind) for kind in ("policy", "breaker", "kill"))
+        if policy is not None and policy.value is not None:
+            serving, lowered = under(serving, policy.value, f"policy {policy.seq} of the control store")
+            threshold = threshold if lowered is None else lowered
+        self.system, self.serving = replace(self.system, threshold=threshold), serving
+        pipeline = self._guarded(self._guard.under(self.system, serving, self._model.served))
+        pipeline.stopped = bool(kill is not None and kill.value)
+        if breaker is not None:
+            getattr(pipeline.breaker, FORCED[str(breaker.value)])(self._now)
+
+    def _guarded(self, guard: TableGuard) -> Pipeline:
+        """From now on this guard; parts that would be made in the same way keep what they remember."""
+        self._guard, self._kept = guard, Kept(old=self._kept.parts)
+        self._pipeline = pipeline = assembled(guard, self._model, self._kept, unrecorded)
+        pipeline.clock = lambda: self._now
+        config, self._quota = guard.quota, None
+        if config is not None and guard.acts("quota"):
+            self._quota = self._kept.part("quota", config, lambda: Quota(config=config))
+        return pipeline
 
     @property
     def asked(self) -> int:
@@ -160,6 +184,12 @@ class Inside:
         self._now += pace
         self._trained()
         self._number += 1
+        told = self._answered(row, account)
+        if told.status == 200:
+            self.lessons.heard(row, account)
+        return told
+
+    def _answered(self, row: Array, account: str) -> Told:
         if self._outside(row[None])[0]:
             return Told(at=self._now, status=_WRONG, why=("bounds",))
         if self._quota is not None and (after := self._quota.take(account, self._now)):
@@ -174,11 +204,8 @@ class Inside:
             return Told(at=self._now, status=refused.status, after=refused.after, why=("pipeline",))
 
     def teach(self, x: Array, y: Array) -> int:
-        """They are trained on where the system is retrained, can be, and its training rows are there."""
-        if not (self.system.exposure.retrained and self.system.train is not None and fits(self.system.target)):
-            return 0
-        self._taught.append((x, y))
-        return len(x)
+        """Labels of rows that were answered; they are learnt from where the system learns."""
+        return self.lessons.take(self.system, x, y)
 
     def close(self) -> None:
         """Let the event loop go."""
@@ -215,12 +242,7 @@ class Inside:
         if today == self._today:
             return
         self._today = today
-        if not self._taught or self.system.train is None:
-            return
-        x, y = (np.concatenate([one[at] for one in self._taught]) for at in (0, 1))
-        train = self.system.train
-        data = Data(x=np.concatenate([train.x, x]), y=np.concatenate([train.y, y]))
-        self._taught = []
-        target = fit_of(self.system.target)(data, Recipe(seed=int(today)))
-        self.system = replace(self.system, target=target, train=data)
-        self._model.served = served(target, self.system.data.x, self.system.threshold)
+        learnt = self.lessons.learnt(self.system, int(today))
+        if learnt is not None:
+            self.system = learnt
+            self._model.served = served(learnt.target, learnt.data.x, learnt.threshold)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from temper.config.alerting import alerting_of
 from temper.config.campaign import campaign_of
 from temper.config.monitor import watch_of
 from temper.config.reading import read
@@ -38,4 +39,5 @@ def ordered(
         seed=seed,
         author=author,
         watch=watch if watch is not None and watch.score else None,
+        alerting=alerting_of(document, base),
     )

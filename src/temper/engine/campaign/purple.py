@@ -1,171 +1,178 @@
-"""The other side of a campaign: what the guard's trails and the monitor's windows would have seen of it, and when."""
+"""The other side of a campaign: who sees it and acts while it goes on, and what became of it by that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from temper.core.campaign import DAY
+from temper.config.serving import Serving
+from temper.core.alert import Alerting
+from temper.core.campaign import DAY, Campaign
 from temper.core.evidence import CAMPAIGN
-from temper.core.incident import Phase
 from temper.core.measure import Better, Measurement
 from temper.core.seed import Draws
 from temper.core.system import Protected
-from temper.core.waged import Turn
-from temper.core.watch import Watch, Watched
-from temper.engine.campaign.door import Told
-from temper.engine.campaign.figures import Fought
+from temper.core.waged import Attempted, Defended, Turn
+from temper.core.watch import Watch
+from temper.engine.campaign.door import Door
+from temper.engine.campaign.figures import UNANSWERED, Fought
+from temper.engine.campaign.ground import Ground
+from temper.engine.campaign.inside import Inside
+from temper.engine.campaign.manned import Manned
+from temper.engine.campaign.people import People
+from temper.engine.campaign.windows import Windows
+from temper.guard.serving import parts
 from temper.kernels.rate import measure_rate
-from temper.monitoring.assessed import threshold
-from temper.monitoring.judged import judged
-from temper.monitoring.kinds import explained
-from temper.monitoring.opening import symptoms
-from temper.monitoring.reference import Reference, Window
-from temper.response.playbook import playbook
+from temper.store.control import Control
 from temper.targets.served import Served
 
-Rows = np.ndarray[Any, Any]
-TRAILS = ("extraction",)
-"""Stages that look at the trail of a client: what they object to is somebody, and not a strange row."""
-DUE = 3_600.0
-_HONEST, _FEWEST = 5_000, 200
-_STRANGERS, _NAMED = 1_000_000, 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What alarmed: rows from `start` on, told at `at`, with its playbook; `by` is the technique where it is known."""
-
-    start: float
-    at: float
-    name: str
-    playbook: str
-    by: str = ""
+DUE, HONEST = 3_600.0, 200
+"""Seconds until somebody takes an incident where nobody has said; honest requests that tell what containing costs."""
+_PACE, _LOOKED = 60.0, 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Watchers:
-    """The monitor over windows of the campaign's traffic mixed with honest rows, and how long people need to act.
+class Side:
+    """What a system has against a campaign: its guard, its monitor, its playbooks, and people for them.
 
-    Half of the held-out rows is the reference, the other half honest traffic (SIMULATED: as many in every window as
-    there are, 5,000 at most). A window counts where it alarms and the same one without the campaign does not.
+    They change what is in this process; a gateway only by `rules: contain`, and it is put back when the campaign ends.
+    Otherwise they stand beside it: what they would set is set in a store that nobody follows.
     """
 
     system: Protected
     model: Served
+    campaign: Campaign
+    serving: Serving
     watch: Watch
-    due: float = DUE
-    seed: int = 0
+    alerting: Alerting
+    seed: int
+    run: str
+    wall: Callable[[], float]
 
-    def over(self, fought: Fought) -> tuple[tuple[Turn, ...], tuple[int, int]]:
-        """The turns with when they were seen and contained; how many windows there were, and of how many honest twins
-        alarmed.
-        """
-        followed = list(trails(fought.ground.told))
-        alarms, counts = self._windows(fought.ground.told)
-        turns = []
-        for turn in fought.course.turns:
-            seen = [one for one in followed if turn.begun < one.at <= turn.ended and one.by == turn.technique]
-            seen += [one for one in alarms if turn.ended > one.start and turn.begun < one.at]
-            turns.append(self._seen(turn, min(seen, default=None, key=lambda one: one.at)))
-        return tuple(turns), counts
+    @property
+    def takes(self) -> float:
+        """Seconds until somebody takes an incident."""
+        options = parts.options_of(self.serving)
+        due = float(parts.people(options)["due"]) if "people" in options else DUE
+        return due if self.campaign.team.takes is None else self.campaign.team.takes
 
-    def _seen(self, turn: Turn, first: Seen | None) -> Turn:
-        """People act by the playbook for what was seen, within the time they have; where that does not contain it, or
-        there is none, nothing does.
-        """
-        if first is None or not turn.asked:
-            return turn
-        at, plan = max(first.at, turn.begun), first.playbook
-        holds = bool(plan) and playbook(plan).reaches is Phase.CONTAINED
-        name = first.name + (f"; playbook {plan}" if plan else "")
-        return replace(turn, seen=name, detected=at, contained=at + self.due if holds else None)
+    def manned(self, door: Door) -> Manned:
+        """This door with people behind it."""
+        held, real = ExitStack(), not door.simulated and self.campaign.rules.contain
+        serving = self.serving if real else self._aside(held)
+        control = Control.open(serving.control)
+        held.callback(control.close)
+        people = People(
+            control=control,
+            serving=serving,
+            team=self.campaign.team,
+            takes=self.takes,
+            threshold=self.system.threshold,
+            run=f"{self.run}-{self.seed}",
+            follow=door.follow if isinstance(door, Inside) else _nobody,
+            stricter=self._stricter,
+            wall=(lambda at: self.wall()) if real else float,
+        )
+        if real:
+            held.callback(people.take_back, 0.0)
+        windows = Windows(system=self.system, model=self.model, watch=self.watch, seed=self.seed)
+        return Manned(door=door, windows=windows, people=people, alerting=self.alerting, held=held)
 
-    def _windows(self, told: Sequence[tuple[Rows, Told, str, str]]) -> tuple[list[Seen], tuple[int, int]]:
-        sent = [(row, one.at, account) for row, one, account, _ in told if one.status == 200]
-        reference, honest = self._split()
-        if reference is None or not sent:
-            return [], (0, 0)
-        at, found, false = np.array([one[1] for one in sent]), [], 0
-        names = {name: place for place, name in enumerate(dict.fromkeys(one[2] for one in sent))}
-        before: tuple[Watched | None, Watched | None] = (None, None)
-        starts = np.arange(0.0, at.max() + 1e-9, self.watch.window)
-        for number, start in enumerate(starts):
-            inside = [sent[place] for place in np.flatnonzero((at > start) & (at <= start + self.watch.window))]
-            quiet = self._honest(honest, number, float(start))
-            rows, when, clients = _mixed(quiet, inside, names, self.model)
-            alone = self._judged(reference, *quiet, float(start), before[0])
-            mixed = self._judged(reference, rows, when, clients, float(start), before[1])
-            before, false = (alone, mixed), false + bool(alone.alarms)
-            new = {one.comparison for one in mixed.alarms} - {one.comparison for one in alone.alarms}
-            if new:
-                ends = float(start) + self.watch.window + self.watch.grace
-                found.append(Seen(start=float(start), at=ends, name=_named(mixed, new), playbook=_playbook(mixed)))
-        return found, (len(starts), false)
+    def defended(self, manned: Manned, ground: Ground, alone: Ground | None, fresh: Callable[[], Inside]) -> Defended:
+        """What the other side did, and what it was worth. `fresh` gives the guard as it was when the campaign began."""
+        people, at = manned.people, min(manned.people.through.values(), default=None)
+        stood = not manned.simulated and not self.campaign.rules.contain
+        return Defended(
+            team=f"SIMULATED people: {_span(self.takes)} until an incident is taken, "
+            f"{_span(self.campaign.team.step)} for each step of its playbook",
+            beside="rules: contain is not set, so the playbooks stood beside the gateway" if stood else "",
+            contained=at,
+            answered=tuple(people.answered),
+            attempts=_tried(ground, at, alone),
+            alerts=tuple(manned.told.items()),
+            windows=len(manned.windows.alone.told) if manned.windows.several else 0,
+            false=manned.false,
+            honest=self._honest(people.control, fresh) if manned.simulated else (0, 0, 0),
+        )
 
-    def _split(self) -> tuple[Reference | None, Rows]:
-        x = np.asarray(self.system.data.x, dtype=np.float64)
-        order = Draws(self.seed, "campaign.purple").generator().permutation(len(x))
-        half = len(x) // 2
-        if half < _FEWEST:
-            return None, x[:0]
-        scored = np.column_stack([x, self.model.score(np.ascontiguousarray(x))])
-        known = scored[order[:half]]
-        return Reference.fit(known, self.system.schema, ("score",), None, threshold(self.system)), scored[order[half:]]
+    def _aside(self, held: ExitStack) -> Serving:
+        """A store of the campaign's own, gone when it ends."""
+        folder = Path(held.enter_context(TemporaryDirectory(prefix="temper-purple-")))
+        return replace(self.serving, control=str(folder / "control.db"), audit=str(folder / "audit"))
 
-    def _honest(self, rows: Rows, number: int, start: float) -> tuple[Rows, Rows, Rows]:
-        rng = Draws(self.seed, "campaign.honest").generator(number)
-        taken = rng.permutation(len(rows))[: min(_HONEST, len(rows))]
-        when = np.sort(start + self.watch.window * rng.random(len(taken)))
-        return rows[taken], when, _STRANGERS + taken
+    def _stricter(self, turn: int) -> float | None:
+        """The threshold at which for each row that passes twice as many are flagged as now, and so on by each turn."""
+        if self.system.threshold is None:
+            return None
+        scores = np.asarray(self.model.score(np.ascontiguousarray(self.system.data.x[:_LOOKED], dtype=np.float64)))
+        flagged = 2.0**turn * float((scores >= self.system.threshold).sum())
+        passing = float((scores < self.system.threshold).sum())
+        return min(float(np.quantile(scores, passing / max(passing + flagged, 1.0))), self.system.threshold)
 
-    def _judged(
-        self, reference: Reference, rows: Rows, when: Rows, clients: Rows, start: float, before: Watched | None
-    ) -> Watched:
-        ids = np.arange(len(rows)) + int(start) * _STRANGERS
-        window = Window.of(reference, rows, ids, when, clients)
-        found = judged(window, self.watch, start, start + self.watch.window, before=before)
-        return explained(found, window, self.system.schema, before)
-
-
-def trails(told: Sequence[tuple[Rows, Told, str, str]]) -> Iterator[Seen]:
-    """What stages said that look at the trail of a client; one in shadow is written down, for whoever reads it."""
-    for _, one, _, by in told:
-        for stage in one.why:
-            if stage.startswith(TRAILS):
-                yield Seen(start=one.at, at=one.at, name=f"guard: {stage}", playbook="extraction", by=by)
+    def _honest(self, control: Control, fresh: Callable[[], Inside]) -> tuple[int, int, int]:
+        """Honest requests, each of another client, and how many of them were stopped before and are since."""
+        held = np.flatnonzero(np.asarray(self.system.data.y) == 0)
+        taken = Draws(self.seed, "campaign.cost").generator().permutation(held)[:HONEST]
+        stopped = []
+        for followed in (False, True):
+            with closing(fresh()) as door:
+                if followed:
+                    door.follow(control)
+                told = [door.ask(row, f"honest-{at}", _PACE) for at, row in enumerate(self.system.data.x[taken])]
+            stopped.append(sum(one.status != 200 or one.flagged for one in told))
+        return len(taken), stopped[0], stopped[1]
 
 
-def _playbook(window: Watched) -> str:
-    """The playbook of the incident that this window opens."""
-    opened = (one for one in symptoms([window], _STRANGERS, "campaign") if not one.over)
-    return next((one.playbook for one in opened if one.playbook), "")
+def _nobody(control: Control) -> None:
+    """A gateway follows its store by itself, and what is beside it nobody."""
 
 
-def _mixed(
-    quiet: tuple[Rows, Rows, Rows], sent: Sequence[tuple[Rows, float, str]], names: dict[str, int], model: Served
-) -> tuple[Rows, Rows, Rows]:
-    if not sent:
-        return quiet
-    x = np.array([row for row, _, _ in sent])
-    rows = np.column_stack([x, model.score(np.ascontiguousarray(x))])
-    when, clients = np.array([at for _, at, _ in sent]), np.array([names[who] for _, _, who in sent])
-    order = np.argsort(np.concatenate([quiet[1], when]), kind="stable")
-    return tuple(np.concatenate([old, new])[order] for old, new in zip(quiet, (rows, when, clients), strict=True))  # type: ignore[return-value]
+def attributed(turns: Sequence[Turn], manned: Manned) -> tuple[Turn, ...]:
+    """The turns with what saw them first, when, and when the playbook for it was through."""
+    return tuple(_attributed(turn, manned) for turn in turns)
 
 
-def _named(window: Watched, new: set[str]) -> str:
-    kind = f" ({window.kind.value})" if window.kind is not None else ""
-    names = sorted(new)
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"monitor: {', '.join(names[:_NAMED])}{more}{kind}"
+def _attributed(turn: Turn, manned: Manned) -> Turn:
+    trails = (one for one in manned.trails if turn.begun < one.at <= turn.ended)
+    windows = (one for one in manned.windowed if turn.ended > one.start and turn.begun < one.at)
+    first = min((*trails, *windows), default=None, key=lambda one: one.at)
+    if first is None or not turn.asked:
+        return turn
+    name = first.name + (f"; playbook {first.playbook}" if first.playbook else "")
+    through = manned.through(first)
+    contained = None if through is None else max(through, turn.begun)
+    return replace(turn, seen=name, detected=max(first.at, turn.begun), contained=contained)
 
 
-def gaps(turns: Sequence[Turn], counts: tuple[int, int]) -> tuple[str, ...]:
-    """What nobody saw, technique by technique, and what the alarms are worth."""
+def _tried(ground: Ground, at: float | None, alone: Ground | None) -> tuple[Attempted, ...]:
+    """Attempts of each technique, before and since that time."""
+    fields = [one for one in (ground, alone) if one is not None]
+    names = dict.fromkeys(by for one in fields for by, _ in one.attempts)
+    halves = {name: [_halves(one, name, np.inf if at is None else at) for one in fields] for name in names}
+    return tuple(
+        Attempted(
+            technique=name,
+            before=found[0][:2],
+            since=found[0][2:],
+            **({"alone": found[1]} if alone is not None else {}),
+        )
+        for name, found in halves.items()
+    )
+
+
+def _halves(ground: Ground, name: str, at: float) -> tuple[int, int, int, int]:
+    tried = [when > at for by, when in ground.attempts if by == name]
+    passed = [one.at > at for one in ground.got if one.by == name]
+    return tried.count(False), passed.count(False), tried.count(True), passed.count(True)
+
+
+def gaps(turns: Sequence[Turn], defended: Defended) -> tuple[str, ...]:
+    """What nobody saw, technique by technique; what was seen and not contained; what alarms are worth."""
     found: dict[tuple[str, str], list[Turn]] = {}
     for turn in turns:
         if turn.detected is None and turn.asked:
@@ -175,46 +182,75 @@ def gaps(turns: Sequence[Turn], counts: tuple[int, int]) -> tuple[str, ...]:
         f"of the guard and no window of the monitor; {sum(one.passed for one in unseen):,} rows got through in them"
         for (name, tactic), unseen in found.items()
     ]
-    windows, false = counts
-    if not windows:
-        lines.append("the monitor was not asked: too few held-out rows for a reference")
-    elif false:
-        lines.append(f"{false} of {windows} windows alarmed without the campaign too: those alarms count for nothing")
+    if defended.beside:
+        lines.append(defended.beside)
+    if any(turn.detected is not None for turn in turns) and defended.contained is None:
+        lines.append("what was seen was contained by no playbook")
+    if not defended.windows:
+        lines.append("the monitor had no window to judge: the campaign sent nothing, or too few rows are held out")
+    elif defended.false:
+        lines.append(
+            f"{defended.false} of {defended.windows} windows alarm by honest traffic alone: what alarms in both counts "
+            "as seen by nobody, and people were sent there all the same"
+        )
     return tuple(lines)
 
 
-def watched(fought: Sequence[Fought]) -> tuple[Measurement, ...]:
-    """How many turns were seen, how soon, and what got through before anybody could have acted."""
+def figures(fought: Sequence[Fought]) -> tuple[Measurement, ...]:
+    """How many turns were seen and how soon, what got through before and since the system was contained."""
     turns = [turn for one in fought for turn in one.course.turns if turn.asked]
     seen = [turn for turn in turns if turn.detected is not None]
-    rate = measure_rate(CAMPAIGN, "detected", len(seen), len(turns), better=Better.HIGHER, counts="turns")
-    got = [(one, each) for one in fought for each in one.ground.got]
-    early = sum(each.at <= _contained(one) for one, each in got)
-    found = [rate]
-    if got:
-        found.append(measure_rate(CAMPAIGN, "passed_uncontained", early, len(got), counts="rows that passed"))
-    if seen:
-        took = sorted(float(turn.detected or 0.0) - turn.begun for turn in seen)
-        found.append(
-            Measurement(
-                plugin=CAMPAIGN,
-                metric="time_to_detect",
-                value=took[len(took) // 2],
-                low=took[0],
-                high=took[-1],
-                n=len(took),
-                unit="s",
-                better=Better.LOWER,
-                method="median of the turns that were seen, from the first to the last",
-                counts="turns",
-            )
-        )
+    found = [measure_rate(CAMPAIGN, "detected", len(seen), len(turns), better=Better.HIGHER, counts="turns")]
+    found += _passed(fought)
+    found += _times("time_to_detect", [float(one.detected or 0.0) - one.begun for one in seen], "were seen")
+    contained = [one.contained - one.begun for one in seen if one.contained is not None]
+    found += _times("time_to_contain", contained, "were contained")
+    sides = [one.defended for one in fought if one.defended is not None and one.defended.windows]
+    if sides:
+        windows, false = (sum(getattr(one, name) for one in sides) for name in ("windows", "false"))
+        found.append(measure_rate(CAMPAIGN, "false_alarms", false, windows, counts="windows of honest traffic"))
     return tuple(found)
 
 
-def _contained(fought: Fought) -> float:
-    """When somebody would first have acted on it; never, where nothing was seen."""
-    return min((turn.contained for turn in fought.course.turns if turn.contained is not None), default=np.inf)
+def _passed(fought: Sequence[Fought]) -> list[Measurement]:
+    """Of the rows that passed, those that did before anybody had acted; of attempts since then, those that pass."""
+    tried = [one for each in fought if each.defended is not None for one in each.defended.attempts]
+    early, late = sum(one.before[1] for one in tried), sum(one.since[1] for one in tried)
+    found = []
+    if early + late:
+        found.append(measure_rate(CAMPAIGN, "passed_uncontained", early, early + late, counts="rows that passed"))
+    if since := sum(one.since[0] for one in tried):
+        alone = [sum(one.alone[place] for one in tried) for place in range(4)]
+        twins = (("before", sum(one.before[0] for one in tried), early), (UNANSWERED, alone[2], alone[3]))
+        baseline = tuple((name, passed / many) for name, many, passed in twins if many)
+        found.append(
+            measure_rate(CAMPAIGN, "passed_contained", late, since, counts="attempts since then", baseline=baseline)
+        )
+    return found
+
+
+def _times(metric: str, took: Sequence[float], which: str) -> list[Measurement]:
+    if not took:
+        return []
+    took = sorted(took)
+    return [
+        Measurement(
+            plugin=CAMPAIGN,
+            metric=metric,
+            value=took[len(took) // 2],
+            low=took[0],
+            high=took[-1],
+            n=len(took),
+            unit="s",
+            better=Better.LOWER,
+            method=f"median of the turns that {which}, from the first to the last; people are SIMULATED",
+            counts="turns",
+        )
+    ]
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60.0:g} min" if seconds >= 120.0 else f"{seconds:g} s"
 
 
 def usual() -> Watch:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from temper.config.serving import Serving
-from temper.core.campaign import Aim, Attacker, Campaign, Technique
+from temper.core.alert import Alerting
+from temper.core.campaign import Attacker, Campaign, Technique
 from temper.core.docstring import misleads
 from temper.core.errors import ConfigError, RunStopped, StoreError
 from temper.core.event import Event, Listener, silent
@@ -20,17 +21,20 @@ from temper.core.seed import Draws
 from temper.core.system import Protected
 from temper.core.waged import Means, Waged
 from temper.core.watch import Watch
+from temper.engine.campaign import purple
 from temper.engine.campaign.door import Door, Once, Told
 from temper.engine.campaign.figures import Fought, asked_of, came, figures, findings
+from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.inside import Inside
 from temper.engine.campaign.kept import keep
+from temper.engine.campaign.learning import Lessons
+from temper.engine.campaign.manned import Manned
 from temper.engine.campaign.outside import Outside, Place
-from temper.engine.campaign.purple import DUE, Watchers, gaps, usual, watched
 from temper.engine.campaign.staged import TECHNIQUES, Staged, ground, seeds, staged, techniques, unreachable
 from temper.engine.campaign.wage import Course, wage
+from temper.engine.campaign.words import attacker, rules, standing, target
 from temper.engine.identity import answers, digest_of, subject
 from temper.engine.risk import risk_after
-from temper.guard.serving import parts
 from temper.store.database import Store
 from temper.store.journal import Frames
 from temper.targets.served import Served, served
@@ -41,7 +45,6 @@ from temper.validation.gate import judge, overall
 
 WAGED = {"quick": 1, "standard": 3, "deep": 10}
 """How many campaigns, each by a seed and with rows of its own, a suite wages inside; a gateway meets one."""
-GATEWAY = "the gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +67,8 @@ class Job:
     fresh: bool = False
     purple: bool = False
     watch: Watch | None = None
+    alerting: Alerting | None = None
+    wall: Callable[[], float] = time.time
 
 
 def redteam(job: Job) -> Record:
@@ -103,10 +108,10 @@ def plan_of(job: Job) -> str:
     """What would be done, in words; nothing is asked."""
     chosen, skipped = techniques(job.campaign)
     lines = [
-        f"target: {_target(job)}",
+        f"target: {target(job)}",
         *(f"objective: {one.words}" for one in job.campaign.objectives),
-        f"attacker: {_attacker(job)}",
-        f"rules: {_rules(job)}",
+        f"attacker: {attacker(job)}",
+        f"rules: {rules(job)}",
         f"techniques: {', '.join(chosen) or 'none'}",
         *(f"left out: {one.name}, {one.why}" for one in skipped),
         *(f"assumed: {line}" for line in job.campaign.assumed),
@@ -122,58 +127,78 @@ def _unfinished(one: Fought) -> str:
 def _fought(
     job: Job, chosen: dict[str, Technique], model: Served, journal: Frames[Told], number: int, seed: int
 ) -> Fought:
-    """One campaign, its twin without a guard, and what of it would have been seen."""
-    dealt = staged(job.system, job.campaign, seed)
-    door = _door(job, journal)
+    """One campaign, its twins without a guard and without people, and what the other side made of it."""
+    dealt, side = staged(job.system, job.campaign, seed), _side(job, model, seed) if job.purple else None
+    plain = _door(job, journal)
+    door = plain if side is None else side.manned(plain)
     field, course = ground(job.system, job.campaign, dealt, door, seed), Course()
+    defended, unanswered = None, None
     try:
         wage(field, chosen, Draws(seed, "campaign"), course, job.listener)
+        if side is not None and isinstance(door, Manned):
+            door.finish()
+            if job.place is None and not course.stopped:
+                unanswered = _twin(job, chosen, _door(job, journal), seed, job.campaign)
+            course.turns[:] = purple.attributed(course.turns, door)
+            defended = side.defended(door, field, unanswered and unanswered[0], lambda: _inside(job, journal))
+            course.gaps = purple.gaps(course.turns, defended)
     finally:
         door.close()
         told = f"{door.asked:,} rows asked, {door.reused:,} answered from {journal.path.name}"
         job.listener(Event(kind="note", message=f"campaign {number}: {told}; {course.ended}"))
-    one = Fought(
-        seed=seed,
-        ground=field,
-        course=course,
-        dealt=dealt,
-        came=came(field, course, dealt, job.system, model),
-        bare=() if course.stopped else _bare(job, chosen, model, journal, seed),
-    )
-    if job.purple:
-        course.turns[:], counts = _watchers(job, model).over(one)
-        course.gaps = gaps(course.turns, counts)
-        if job.place is not None:
-            course.gaps += ("what the gateway's own stages saw stands in its ledger and was not asked here",)
-    return one
+    course.learnt = tuple(plain.lessons.told) if isinstance(plain, Inside) else ()
+    if job.purple and job.place is not None:
+        course.gaps += ("what the gateway's own stages saw stands in its ledger and was not asked here",)
+    bare = None if course.stopped else _bare(job, chosen, journal, seed)
+    twins = [() if twin is None else came(*twin, dealt, job.system, model) for twin in (bare, unanswered)]
+    found = came(field, course, dealt, job.system, model)
+    one = Fought(seed=seed, ground=field, course=course, dealt=dealt, came=found, defended=defended)
+    return replace(one, bare=twins[0], unanswered=twins[1])
 
 
-def _bare(job: Job, chosen: dict[str, Technique], model: Served, journal: Frames[Told], seed: int) -> Any:
+def _bare(job: Job, chosen: dict[str, Technique], journal: Frames[Told], seed: int) -> tuple[Ground, Course] | None:
     """The weak twin: the same attackers and seed, and nothing but the model of temper.yaml before them."""
     if not job.system.target.digest:
-        return ()
-    door = Inside(system=job.system, once=Once(journal=journal, scope=_scope(job)))
-    dealt = staged(job.system, job.campaign, seed)
+        return None
+    door = Inside(system=job.system, once=Once(journal=journal, scope=_scope(job)))  # it learns whatever it is told
     campaign = replace(job.campaign, rules=replace(job.campaign.rules, successes=0, loss=0.0))
-    field, course = ground(job.system, campaign, dealt, door, seed), Course()
+    return _twin(job, chosen, door, seed, campaign)
+
+
+def _twin(job: Job, chosen: dict[str, Technique], door: Door, seed: int, campaign: Campaign) -> tuple[Ground, Course]:
+    """The same attackers and seed before another door."""
+    field, course = ground(job.system, campaign, staged(job.system, job.campaign, seed), door, seed), Course()
     try:
         wage(field, chosen, Draws(seed, "campaign"), course)
     finally:
         door.close()
-    return came(field, course, dealt, job.system, model)
+    return field, course
+
+
+def _inside(job: Job, journal: Frames[Told]) -> Inside:
+    once, lessons = Once(journal=journal, scope=_scope(job)), Lessons(how=job.campaign.learning)
+    return Inside(system=job.system, serving=job.serving or Serving(), once=once, lessons=lessons)
 
 
 def _door(job: Job, journal: Frames[Told]) -> Door:
-    once = Once(journal=journal, scope=_scope(job))
     if job.place is None:
-        return Inside(system=job.system, serving=job.serving or Serving(), once=once)
+        return _inside(job, journal)
+    once = Once(journal=journal, scope=_scope(job))
     return Outside(system=job.system, place=job.place, rules=job.campaign.rules, once=once)
 
 
-def _watchers(job: Job, model: Served) -> Watchers:
-    options = parts.options_of(job.serving) if job.serving is not None else {}
-    due = parts.people(options)["due"] if "people" in options else DUE
-    return Watchers(system=job.system, model=model, watch=job.watch or usual(), due=due, seed=job.seed)
+def _side(job: Job, model: Served, seed: int) -> purple.Side:
+    return purple.Side(
+        system=job.system,
+        model=model,
+        campaign=job.campaign,
+        serving=job.serving or Serving(),
+        watch=job.watch or purple.usual(),
+        alerting=job.alerting or Alerting(receivers=()),
+        seed=seed,
+        run=job.run,
+        wall=job.wall,
+    )
 
 
 def _scope(job: Job) -> str:
@@ -227,7 +252,7 @@ def _record(
     stopped: str,
 ) -> Record:
     """It holds no times of this process, so that a run which was killed and went on ends in the same bytes."""
-    measured = figures(fought, job.campaign.objectives) + (watched(fought) if job.purple else ())
+    measured = figures(fought, job.campaign.objectives) + (purple.figures(fought) if job.purple else ())
     judgements = judge(asked_of(job.system.policy), measured, job.now.date(), skipped=("*",))
     key = digest_of("campaign", job.run, job.seed)
     keep(_store(job), key, fought, job.seed)
@@ -260,12 +285,18 @@ def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> W
     """The campaign that came farthest, as it is shown."""
     worst = max(fought, key=lambda one: [max(each.share for each in one.came), -one.ground.queries])
     objectives = tuple(
-        replace(each, bare=worst.bare[at].value if worst.bare else None) for at, each in enumerate(worst.came)
+        replace(
+            each,
+            bare=worst.bare[at].value if worst.bare else None,
+            unanswered=worst.unanswered[at].value if worst.unanswered else None,
+            unanswered_queries=worst.unanswered[at].queries if worst.unanswered else 0,
+        )
+        for at, each in enumerate(worst.came)
     )
     return Waged(
-        attacker=_attacker(job, worst.dealt),
-        rules=_rules(job),
-        target=_target(job),
+        attacker=attacker(job, worst.dealt),
+        rules=rules(job),
+        target=target(job),
         objectives=objectives,
         turns=tuple(worst.course.turns),
         queries=worst.ground.queries,
@@ -279,7 +310,8 @@ def waged(job: Job, fought: Sequence[Fought], chosen: dict[str, Technique]) -> W
         purple=job.purple,
         gaps=worst.course.gaps,
         means=_means(job.campaign.attacker, worst.dealt),
-        guarded=job.place is not None or bool(_standing(job.serving)),
+        guarded=job.place is not None or bool(standing(job.serving)),
+        defended=worst.defended,
     )
 
 
@@ -294,56 +326,16 @@ def _tripped(fought: Sequence[Fought]) -> tuple[Skipped, ...]:
     return tuple(Skipped(name=f"technique.{name}", why=f"it failed: {why}") for name, why in failed.items())
 
 
-def _attacker(job: Job, dealt: Staged | None = None) -> str:
-    """The attackers in words; once rows were dealt, with as many as there were, which may be fewer than asked for."""
-    one = job.campaign.attacker
-    held, wanted = (one.held, one.wanted) if dealt is None else (len(dealt.known), len(dealt.wanted))
-    fewer = f" (there are no more: {one.wanted:,} were to be had)" if wanted < one.wanted else ""
-    moves = any(each.aim is Aim.MOVE for each in job.campaign.objectives)
-    money = "" if one.money == float("inf") else f", {one.money:,g} for changes"
-    change = "" if one.change == float("inf") else f" (at most {one.change:g} a row)"
-    accounts = f"{len(one.accounts)} account" + "s" * (len(one.accounts) != 1)
-    return (
-        f"{one.knowledge}, {accounts}, {one.queries:,} queries{money}{change}, patience for {one.patience:g} d, "
-        f"{held:,} rows of their own{f', {wanted:,} rows to get past{fewer}' if moves else ''}"
-    )
-
-
-def _rules(job: Job) -> str:
-    rules = job.campaign.rules
-    said = [
-        f"columns {', '.join(rules.columns)}" if rules.columns else "every column the schema lets an attacker move",
-        f"{rules.hours[0]:g} to {rules.hours[1]:g} h UTC" if rules.hours != (0.0, 24.0) else "",
-        f"stop after {rules.successes:,} rows" if rules.successes else "",
-        f"stop at a loss of {rules.loss:,.0f}" if rules.loss else "",
-        f"{rules.queries:,} queries at most" if rules.queries else "",
-        f"stop when {rules.errors:.0%} of requests fail",
-        f"kill switch {Path(rules.kill).name}" if rules.kill else "",
-    ]
-    return "; ".join(one for one in said if one)
-
-
-def _target(job: Job) -> str:
-    if job.place is not None:
-        return f"{GATEWAY} at {job.place.url}"
-    return f"the model behind {', '.join(_standing(job.serving)) or 'nothing'}, by a simulated clock"
-
-
-def _standing(serving: Serving | None) -> list[str]:
-    """The layers that act."""
-    stages = () if serving is None else parts.stages(serving)
-    names = ("quota", "bounds", *stages, "decide")
-    return [name for name in names if serving and parts.mode_of(serving, name).value == "enforce"]
-
-
 def _facts(job: Job, fought: Sequence[Fought], stopped: str) -> tuple[tuple[str, str], ...]:
     asked = sum(one.ground.queries for one in fought)
     facts = [
         ("campaigns", f"{len(fought)}, each by a seed and with rows of its own; {asked:,} rows asked in all"),
-        ("target", _target(job)),
-        ("attacker", _attacker(job, fought[0].dealt)),
-        ("rules", _rules(job)),
+        ("target", target(job)),
+        ("attacker", attacker(job, fought[0].dealt)),
+        ("rules", rules(job)),
     ]
+    learnt = [f"campaign {at}, {line}" for at, one in enumerate(fought, start=1) for line in one.course.learnt]
+    facts += [("lessons", "; ".join(learnt))] if learnt else []
     return (*facts, *((("ended early", stopped),) if stopped else ()))
 
 

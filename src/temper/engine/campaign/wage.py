@@ -28,8 +28,8 @@ _CHANCE, _SURE = 0.5, 50
 class Course:
     """What has happened so far: every turn, when each objective was reached as far as the attacker can see, why it
     ended, whether it was `stopped` and may go on, and whether it was `cut`: it ended although the attackers had means
-    left, so rows that had not passed were not given up. `gaps` is what nobody would have seen of it, `failed` which
-    techniques tripped and over what.
+    left, so rows that had not passed were not given up. `gaps` is what nobody has seen of it, `learnt` what became
+    of labels that came back, `failed` which techniques tripped and over what.
     """
 
     turns: list[Turn] = field(default_factory=list)
@@ -39,6 +39,7 @@ class Course:
     cut: bool = False
     agreed: list[bool] = field(default_factory=list)
     gaps: tuple[str, ...] = ()
+    learnt: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
 
 

@@ -19,7 +19,7 @@ from temper.gateway.tables.key_use import KeyUse
 from temper.gateway.tables.presence import Presence
 from temper.gateway.tables.relay import Relay
 from temper.gateway.tables.version import Version
-from temper.guard.serving.breaker import Breaker
+from temper.guard.serving.breaker import FORCED, Breaker
 from temper.guard.serving.golden import Golden
 from temper.guard.serving.pipeline import Pipeline
 from temper.store.control import Control
@@ -27,7 +27,6 @@ from temper.store.control.keys import Snapshot
 
 _PERIOD, _BRISK, _HOUR = 1.0, 0.25, 3_600.0
 """Seconds between two looks; between those by which workers hear of each other's answers, where there are several."""
-FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

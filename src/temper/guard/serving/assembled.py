@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -63,17 +63,13 @@ class TableGuard:
     @classmethod
     def of(cls, system: Protected, serving: Serving) -> Self:
         """This guard around this system's model; a part or an option that nobody knows is refused."""
-        options = parts.options_of(serving)
         model = served(system.target, system.data.x, system.threshold)
-        return cls(
-            system=system,
-            serving=serving,
-            model=model,
-            profile=parts.profile(system, serving, model),
-            quota=parts.quota(options),
-            bounds=parts.bounds(serving),
-            review=parts.review(options),
-        )
+        profile = parts.profile(system, serving, model)
+        return cls(system=system, serving=serving, model=model, profile=profile, **_read(serving))
+
+    def under(self, system: Protected, serving: Serving, model: Served) -> Self:
+        """The same profile under another policy."""
+        return replace(self, system=system, serving=serving, model=model, **_read(serving))
 
     def mode(self, name: str) -> Mode:
         """The mode of this part."""
@@ -105,6 +101,12 @@ class TableGuard:
         others = [[name, room.maker(name)] for name in parts.foreign(serving)]
         written = (stages, serving.deadline, others) if others else (stages, serving.deadline)
         return _digest.of_object((written, self.profile.digest, self.model.digest, self.system.threshold))
+
+
+def _read(serving: Serving) -> dict[str, Any]:
+    """What is written of the parts that are asked for one by one."""
+    options = parts.options_of(serving)
+    return {"quota": parts.quota(options), "bounds": parts.bounds(serving), "review": parts.review(options)}
 
 
 def assembled(guard: TableGuard, model: Model, kept: Kept, record: Record) -> Pipeline:

@@ -28,6 +28,10 @@ class Outcome(IntEnum):
     IGNORED = 2
 
 
+FORCED = {"open": "force_open", "closed": "force_closed", "automatic": "automatic"}
+"""What follows an operator's word in the control store."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerConfig:
     """When a breaker opens and how it closes again.

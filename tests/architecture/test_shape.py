@@ -21,6 +21,7 @@ VAGUE = re.compile(r"(^|_)(utils?|common|misc|helpers?|stuff|base)(_|$)")
 VAGUE_CLASS = re.compile(r"(Manager|Helper|Utils?|Processor|Handler|Base)$|^Base[A-Z]")
 VERBS = {
     "attacks/technique": "play",
+    "attacks/abuse": "play",
     "attacks": "run",
     "judges": "judge",
     "stress": "apply",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.culprits import abuse as abusers
 from conformance.culprits import attack as evaders
 from conformance.culprits import check as checkers
 from conformance.culprits import cohort as figures
@@ -30,6 +31,7 @@ from conformance.culprits import target as targets
 from conformance.culprits import technique as techniques
 from conformance.culprits import told as conversations
 from temper.testing import (
+    abuse,
     attack,
     check,
     cohort,
@@ -89,6 +91,8 @@ ROOMS: list[tuple[str, tuple[Law, ...], dict[Law, tuple[Any, ...]], Any]] = [
     ("inversion", inversion.LAWS, payload.INVERSION, payload.INNOCENT_INVERSION),
     ("injection", injection.LAWS, injectors.BITES, injectors.INNOCENT),
     ("technique", technique.LAWS, techniques.BITES, techniques.INNOCENT),
+    ("abuse", abuse.LAWS, abusers.BITES, abusers.INNOCENT),
+    ("abuse.effects", abuse.EFFECTS, abusers.JUDGES, abusers.FAIR),
     ("fault.wire", fault.WIRE, faults.WIRE, faults.Late),
     ("fault.scores", fault.SCORES, faults.SCORES, faults.Halved),
     ("struck", struck.LAWS, faults.HOST, faults.Still),

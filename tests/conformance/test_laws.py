@@ -20,6 +20,7 @@ from temper.judges.nearness import Reconstructions
 from temper.judges.recall_loss import Dose
 from temper.judges.share import Rung, Shares
 from temper.testing import (
+    abuse,
     attack,
     check,
     cohort,
@@ -55,6 +56,7 @@ FAMILIES = {
     "inversion": inversion.LAWS,
     "injection": injection.LAWS,
     "technique": technique.LAWS,
+    "abuse": abuse.LAWS,
 }
 # Where a law cannot hold, and why. Each is expected to fail: one that holds again is an error.
 _SLOPES = "it follows slopes from the clean row and draws nothing"

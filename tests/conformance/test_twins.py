@@ -117,6 +117,17 @@ TWINS = {
                 ),
             }.items()
         },
+        **{
+            f"abuse.{name}": tuple(f"{UNIT}/test_abuse.py::test_{test}" for test in pair)
+            for name, pair in {
+                **dict.fromkeys(
+                    ("inject", "hide", "rehearse", "plant"),
+                    ("an_assistant_that_obeys_pays", "its_sturdy_twin_pays_nobody"),
+                ),
+                "degrees": ("the_secret_is_told_by_degrees", "its_sturdy_twin_tells_nothing"),
+                "look": ("what_comes_back_is_read", "what_is_not_retold_is_no_way_in"),
+            }.items()
+        },
         "extraction.surrogate": (
             f"{UNIT}/test_extraction.py::test_a_copy_shares_the_flags_of_the_victim_far_beyond_a_model_made_without_queries",
             f"{UNIT}/test_extraction.py::test_a_model_of_nothing_cannot_be_copied_and_is_not_accused",

@@ -157,10 +157,17 @@ def open_store(store: str | Path | None, system: Protected | Assistant | None = 
     return Store.near(Path(store), *kept_in(home(Path(store))))
 
 
-def unfinished(store: Store, system: str) -> str:
-    """The number of this system's last run when it was stopped, else a new one."""
+def unfinished(store: Store, system: str, kind: str = "") -> str:
+    """The number of this system's last run when it was stopped, else a new one. One of another kind is not taken up."""
     last = store.outlines(1, system=system)
-    return last[0].run if last and last[0].state == "stopped" else store.next_run_id()
+    if not last or last[0].state != "stopped":
+        return store.next_run_id()
+    if (was := dict(store.run(last[0].run).facts).get("kind", "")) != kind:
+        fix = "resume it with --campaign" if was else "resume it without --campaign"
+        raise TemperError(
+            f"run {last[0].run}, which was stopped, is {was or 'no campaign against an assistant'}", fix=fix
+        )
+    return last[0].run
 
 
 def attack(

@@ -59,6 +59,22 @@ def run_campaign(
     _end(result, config, json, lenient)
 
 
+def run_abuse(
+    config: Path, suite: str, only: Sequence[str] | None, json: bool, lenient: bool, *, dry_run: bool, **more: Any
+) -> None:
+    """Wage the campaign of `config` against its assistant's tools and leave with the verdict."""
+    from temper.api import assistants, campaigns
+    from temper.report.progress import Progress
+
+    assistant = assistants.load_assistant(config)
+    if dry_run:
+        typer.echo(campaigns.described(assistant, suite, only or ()))
+        return
+    with Progress(quiet=json) as progress:
+        result = campaigns.redteam(assistant, suite, only, listener=progress, campaign=True, **more)
+    _end(result, config, json, lenient)
+
+
 def _end(result: Any, config: Path, json: bool, lenient: bool) -> None:
     """Write the report, show the run, leave with its code."""
     path = result.report(config.parent / "runs" / result.record.id / "report.html")

@@ -36,11 +36,14 @@ def command(
     purple: Annotated[
         bool, typer.Option("--purple", help="Tables: what guard, monitor and playbooks would have seen, and when.")
     ] = False,
+    campaign: Annotated[
+        bool, typer.Option("--campaign", help="Assistants: from an injection to its tools, as campaign: says.")
+    ] = False,
     trust_pickle: options.Trust = False,
 ) -> None:
     """Red team a table model behind its guard, or an assistant, as campaign: or assistant: of temper.yaml says."""
     from temper.api.assistants import is_assistant
-    from temper.cli._run import run_assistant, run_campaign
+    from temper.cli._run import run_abuse, run_assistant, run_campaign
 
     common = {"seed": seed, "resume": resume, "fresh": fresh}
     if not is_assistant(config):
@@ -52,6 +55,11 @@ def command(
         return
     if purple:
         raise typer.BadParameter("--purple is for table models")
+    if campaign:
+        if stop:
+            raise typer.BadParameter("--stop goes without --campaign; campaign: rules: says when it stops")
+        run_abuse(config, suite, only, json, allow_inconclusive, dry_run=dry_run, **common)
+        return
     if dry_run:
         from temper.api import assistants
 

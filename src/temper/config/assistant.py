@@ -35,6 +35,7 @@ EFFECTS = ("", "money", "mail", "web", "memory", "data")
 
 _SECTIONS = (
     *("system", "assistant", "sandbox", "policy", "guard", "attacker", "goals", "judge", "monitor", "console", "risk"),
+    "campaign",
     *DESCRIBED,
     *KEEPING,
 )

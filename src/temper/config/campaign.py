@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from temper.config.document import Section
 from temper.config.monitor import seconds
@@ -35,9 +36,9 @@ from temper.core.errors import ConfigError
 from temper.core.system import Protected
 
 _ATTACKER = ("knowledge", "accounts", "queries", "pace", "money", "change", "patience", "held", "wanted", "labels")
-_RULES = ("systems", "hosts", "accounts", "columns", "hours", "stop", "queries", "kill", "contain")
 SCREENS = ("cleaned", "screened", "quarantined")
 """Defences that leave training rows out."""
+_SCOPE = ("systems", "hosts", "accounts", "columns")
 _KNOWLEDGE = ("black-box", "grey-box", "white-box")
 
 
@@ -64,7 +65,7 @@ def campaign_of(document: Section, system: Protected) -> tuple[Campaign, Reached
         objectives = (_usual(system),)
         assumed.append(f"objective: {objectives[0].words}")
     attacker = _attacker(section.section("attacker"), system, objectives, assumed)
-    rules = _rules(section.section("rules"), Path(system.source or ".").absolute().parent)
+    rules = rules_of(section.section("rules"), Path(system.source or ".").absolute().parent, _SCOPE, ("contain",))
     campaign = Campaign(
         objectives=objectives,
         attacker=attacker,
@@ -94,7 +95,7 @@ def _usual(system: Protected) -> Objective:
 def _objective(section: Section) -> Objective:
     section.only("aim", "goal", "amount", "within")
     usual = Objective()
-    aim = Aim(section.word("aim", list(Aim), ""))
+    aim = Aim(section.word("aim", [Aim.MOVE, Aim.STEAL, Aim.LEARN], ""))
     try:
         return Objective(
             aim=aim,
@@ -112,7 +113,9 @@ def _attacker(section: Section, system: Protected, objectives: tuple[Objective, 
     actor = next((one for one in system.actors if "input" in one.writes or not one.writes), None)
     change = usual.change if actor is None or actor.cost is None else actor.cost
     knowledge = usual.knowledge if actor is None else actor.knowledge
-    given = {name: section.whole(name, getattr(usual, name)) for name in ("queries", "held", "wanted", "labels")}
+    given: dict[str, Any] = {
+        name: section.whole(name, getattr(usual, name)) for name in ("queries", "held", "wanted", "labels")
+    }
     try:
         found = Attacker(
             knowledge=section.word("knowledge", _KNOWLEDGE, knowledge),
@@ -144,14 +147,17 @@ def _said(value: object) -> str:
     return "without end" if value == float("inf") else f"{value:,g}" if isinstance(value, int | float) else str(value)
 
 
-def _rules(section: Section, base: Path) -> Rules:
-    section.only(*_RULES)
+def rules_of(section: Section, base: Path, scope: tuple[str, ...], leave: tuple[str, ...] = ()) -> Rules:
+    """The rules of engagement, whatever is attacked; `scope` are the lists that say what may be touched, `leave` what
+    is allowed where somebody says so.
+    """
+    section.only(*scope, *leave, "hours", "stop", "queries", "kill")
     stop, usual = section.section("stop").only("successes", "loss", "errors"), Rules()
     hours = section.numbers("hours") or usual.hours
     if len(hours) != 2:
         raise section.error(f"rules.hours has {len(hours)} entries", "hours", fix="write two: hours: [8, 20]")
     kill = section.text("kill")
-    named = {name: section.texts(name) for name in ("systems", "hosts", "accounts", "columns")}
+    named: dict[str, Any] = {name: section.texts(name) for name in scope}
     return Rules(
         hours=(float(hours[0]), float(hours[1])),
         successes=stop.whole("successes", usual.successes),
@@ -159,8 +165,7 @@ def _rules(section: Section, base: Path) -> Rules:
         errors=stop.number("errors", usual.errors),
         queries=section.whole("queries", usual.queries),
         kill=str(base / kill) if kill else "",
-        contain=section.flag("contain", usual.contain),
-        **named,
+        **named | {name: section.flag(name, False) for name in leave},
     )
 
 

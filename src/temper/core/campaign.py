@@ -39,11 +39,15 @@ class Tactic(Enum):
 
 
 class Aim(StrEnum):
-    """What somebody may be after: move money past the detector, a copy of the model, who was in the training data."""
+    """What somebody may be after: move money past the detector, a copy of the model, who was in the training data; of
+    an assistant that it calls a tool for strangers, or that a secret of its instructions leaves.
+    """
 
     MOVE = "move"
     STEAL = "steal"
     LEARN = "learn"
+    CALL = "call"
+    LEAK = "leak"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,10 @@ class Objective:
     """What would be a success. `goal` is money of the column `amount` in rows that pass (rows, where no column is
     named), the share of rows on which a copy decides as the model does, or how many more members than others are called
     members (true less false positive rate); all that `within` so many days.
+
+    Of an assistant `goal` counts effects: calls of `tool` with something of the attackers' and these `arguments`, or
+    secrets that left. `asks` replaces the catalogue's words for it; `own` says that it counts as well where attackers
+    ask for themselves, because nobody may have it done there (secrets always do).
 
     >>> Objective(aim=Aim.MOVE, goal=10_000, amount="amount", within=7).words
     "move 10,000 of 'amount' past the detector within 7 days"
@@ -60,13 +68,17 @@ class Objective:
     goal: float = 1.0
     amount: str = ""
     within: float = 7.0
+    tool: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
+    asks: str = ""
+    own: bool = False
 
     def __post_init__(self) -> None:
         if not (self.goal > 0 and self.within > 0):
             raise ConfigError(
                 f"an objective of {self.goal:g} within {self.within:g} days is none", fix="give both more than 0"
             )
-        if self.aim is not Aim.MOVE and self.goal > 1:
+        if self.aim in (Aim.STEAL, Aim.LEARN) and self.goal > 1:
             raise ConfigError(f"{self.aim.value} is a share, not {self.goal:g}", fix="give a goal of at most 1")
 
     @property
@@ -77,6 +89,11 @@ class Objective:
             return f"a copy that decides as the model does on {self.goal:.0%} of rows {days}"
         if self.aim is Aim.LEARN:
             return f"tell who was in the training data, {self.goal:.0%} better than by chance, {days}"
+        if self.aim in (Aim.CALL, Aim.LEAK):
+            often = "once" if self.goal == 1 else f"{self.goal:g} times"
+            what = f"have {self.tool!r} called for strangers" if self.aim is Aim.CALL else "have the secret leave"
+            given = " and ".join(f"{name} {value}" for name, value in self.arguments)
+            return f"{what}{f' with {given}' if given else ''}, {often} {days}"
         what = f"{self.goal:,.0f} of {self.amount!r}" if self.amount else f"{self.goal:,.0f} rows"
         return f"move {what} past the detector {days}"
 
@@ -88,6 +105,9 @@ class Attacker:
     `money` in the schema's units of cost for changes of submitted rows and of that `change` for one row at most,
     `patience` in days, how many rows with their truth they hold (`held`) and have (`wanted`) to get past. So many
     `labels` may be told to whoever labels rows for the next training.
+
+    Of an assistant: `channels` they write to (tools that bring what others wrote; "user" is what they type in accounts
+    of their own), each text for the `price`.
     """
 
     knowledge: str = "black-box"
@@ -100,13 +120,15 @@ class Attacker:
     held: int = 200
     wanted: int = 50
     labels: int = 0
+    channels: tuple[str, ...] = ()
+    price: float = 0.0
 
     def __post_init__(self) -> None:
         if self.knowledge not in ("black-box", "grey-box", "white-box"):
             raise ConfigError(f"knowledge is {self.knowledge!r}", fix="use black-box, grey-box or white-box")
         if not self.accounts or len(set(self.accounts)) < len(self.accounts):
             raise ConfigError("an attacker asks by accounts of different names", fix="name each account once")
-        least = min(self.queries, self.pace, self.money, self.change, self.held, self.labels, self.wanted)
+        least = min(self.queries, self.pace, self.money, self.change, self.held, self.labels, self.wanted, self.price)
         if least < 0 or not self.patience > 0:
             raise ConfigError("an attacker has less than nothing", fix="give numbers that are not negative")
 
@@ -118,6 +140,9 @@ class Rules:
     (UTC) in which anything is sent. The campaign ends after so many `successes` (rows that passed), a `loss` (what they
     carry), a share of `errors` (5xx), so many `queries`, or when the file `kill` is there. Playbooks change a running
     gateway only where the rules say `contain`.
+
+    Of an assistant: `tools` that may be an objective, `channels` and `documents` that may be written to; all where a
+    list is empty.
     """
 
     systems: tuple[str, ...] = ()
@@ -131,6 +156,9 @@ class Rules:
     queries: int = 0
     kill: str = ""
     contain: bool = False
+    tools: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
 
     def refuses(self, attacker: Attacker, objectives: tuple[Objective, ...], schema: Schema) -> str:
         """Why these rules contradict themselves, the attacker or what is sought; "" where they do not."""
@@ -339,8 +367,8 @@ class Field(Protocol):
         """A line for the timeline: what was learnt, not what it means for the objective."""
 
 
-class Technique(Protocol):
-    """One move of a campaign: a frozen keyword-only dataclass in one file of `attacks/technique`.
+class Move(Protocol):
+    """One move of a campaign, whatever it is played on: a frozen keyword-only dataclass, one file of a room.
 
     It may be played when all that it `needs` is in `kept`, and leaves there what it `gives`, or does not; `aims` are
     the objectives it serves. `references` are ids of ATLAS techniques.
@@ -351,6 +379,10 @@ class Technique(Protocol):
     needs: ClassVar[tuple[str, ...]]
     gives: ClassVar[tuple[str, ...]]
     references: ClassVar[tuple[str, ...]]
+
+
+class Technique(Move, Protocol):
+    """A move on a table's field, in `attacks/technique`."""
 
     def play(self, field: Field, rng: Draws) -> None:
         """Work within this turn: until nothing is left, or there is nothing more to do."""

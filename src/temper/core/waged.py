@@ -16,6 +16,9 @@ class Turn:
 
     `seen` names what alarmed of it (a layer, a comparison of the monitor), `detected` and `contained` when, in seconds
     since the campaign began; "" and None where nothing did.
+
+    Against an assistant conversations take the place of rows: `flagged` are those that the assistant itself held in,
+    `read` those in which a stranger's assistant read what was placed, `passed` those that had an effect.
     """
 
     technique: str
@@ -30,6 +33,7 @@ class Turn:
     refused: int = 0
     failed: int = 0
     submitted: int = 0
+    read: int = 0
     passed: int = 0
     moved: float = 0.0
     cost: float = 0.0
@@ -130,10 +134,24 @@ class Defended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """An effect of an assistant's tools: `what` was done, when and after how many questions, by which technique, and
+    how the order reached the assistant.
+    """
+
+    what: str
+    when: float
+    queries: int
+    technique: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waged:
     """One campaign: what was sought, who sought it by which rules (in words), every turn, and why it ended. `others` is
     how many of the `waged` campaigns by other seeds (this one among them) reached everything. `guarded`: a guard stood
-    before the model. `defended` is what the other side did, where it was asked for.
+    before the model. `defended` is what the other side did, where it was asked for. `asked` is what was sent: "rows",
+    or "conversations" with an assistant, whose tools did the `deeds`.
     """
 
     attacker: str
@@ -154,6 +172,8 @@ class Waged:
     means: Means | None = None
     guarded: bool = False
     defended: Defended | None = None
+    asked: str = "rows"
+    deeds: tuple[Deed, ...] = ()
 
     @property
     def acted(self) -> tuple[Turn, ...]:
@@ -171,7 +191,7 @@ class Waged:
 
 def together(one: Turn, other: Turn) -> Turn:
     """Two turns of a technique as one line of a table."""
-    counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "passed")
+    counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "read", "passed")
     why, first = dict(one.why), min(one, other, key=lambda turn: inf if turn.detected is None else turn.detected)
     for name, many in other.why:
         why[name] = why.get(name, 0) + many

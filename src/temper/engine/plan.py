@@ -144,7 +144,7 @@ def _refuse_unknown_words(only: Sequence[str], others: Sequence[str]) -> None:
 def _refuse_unknown_options(system: Protected) -> None:
     """Options for a plugin that does not exist, or one for assistants, would be lost without a word."""
     known = [name if room == "attacks" else f"{room}.{name}" for room in OPTIONED for name in OPTIONED[room].names()]
-    own = (name for name in known if not name.startswith(("injection.", "technique.")))
+    own = (name for name in known if not name.startswith(("injection.", "technique.", "abuse.")))
     known = [*own, *system.plugins]
     for name in system.options:
         if name not in known:

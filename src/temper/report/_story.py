@@ -58,6 +58,7 @@ def next_step(record: Record) -> str:
     undecided = of_verdict(record, Verdict.INCONCLUSIVE)
     if record.state != "finished":
         command = "redteam" if _of_assistant(record) or record.campaign else "assess"
+        command += " --campaign" * of_tools(record)
         return f"Next: run `temper {command} --resume` to finish what was stopped; nothing that was done is lost."
     if fixable:
         ways = ", ".join(fixable[0].defences)
@@ -94,6 +95,11 @@ def _more_trials(undecided: list[Judgement]) -> str:
     most = max(undecided, key=lambda one: one.needed or 0)
     need = f"; about {most.needed:,} {most.counts} decide {most.requirement.id}" if most.needed else ""
     return f"Next: red team it with a larger --suite to decide what is still open{need}."
+
+
+def of_tools(record: Record) -> bool:
+    """Whether it was a campaign against an assistant."""
+    return record.campaign is not None and record.campaign.asked == "conversations"
 
 
 def _of_assistant(record: Record) -> bool:
@@ -257,7 +263,8 @@ def _more_means(waged: Waged) -> str:
             "Next: give the attackers more rows of their own (campaign: attacker: held: in temper.yaml), or let those "
             "tell who have the training rows: `temper assess --only inversion`."
         )
-    return "Next: give the attackers more (campaign: attacker: in temper.yaml), until a model alone gives way."
+    alone = "an assistant without its guard" if waged.asked == "conversations" else "a model alone"
+    return f"Next: give the attackers more (campaign: attacker: in temper.yaml), until {alone} gives way."
 
 
 def _not_ok(record: Record) -> list[str]:

@@ -14,7 +14,9 @@ from temper.core.waged import Answered, Attempted, Came, Defended, Turn, Waged, 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_TURNS, _TEXT = 14, 90
+_TURNS, _DEEDS, _TEXT = 14, 5, 90
+EFFECTS = ("call", "leak")
+"""Aims that are reached by what an assistant's tools do."""
 _TACTICS = ("reconnaissance", "access", "staging", "attack", "impact")
 
 
@@ -62,7 +64,8 @@ class Line:
 
 def stopped(turn: Turn) -> str:
     """What held rows up, in words."""
-    parts = {"model": turn.flagged, "review": turn.reviewed, "block": turn.blocked, "turned away": turn.refused}
+    alone = "assistant" if turn.aim in EFFECTS else "model"
+    parts = {alone: turn.flagged, "review": turn.reviewed, "block": turn.blocked, "turned away": turn.refused}
     parts |= {"failed": turn.failed}
     said = ", ".join(f"{many:,} {name}" for name, many in parts.items() if many)
     return said or "nothing"
@@ -88,18 +91,29 @@ def techniques(waged: Waged) -> list[Turn]:
 def reached(one: Came) -> str:
     """Whether an objective was reached; that it was not is never called safe."""
     if one.reached:
-        return f"REACHED after {span(one.when or 0.0)} and {one.queries:,} queries"
+        return f"REACHED after {span(one.when or 0.0)} and {_many(one.queries, _asked(one))}"
     bare = "nothing shows their power"
     if one.bare is not None:
         weak = "too weak, or it gives nothing away" if one.aim == "learn" else "too weak to tell"
-        alone = "reached with the model alone"
-        bare = alone if one.bare >= one.goal else f"not {alone} either: {weak}"
-    return f"not reached with {one.queries:,} queries; {bare}"
+        alone = "without the guard" if one.aim in EFFECTS else "with the model alone"
+        bare = f"reached {alone}" if one.bare >= one.goal else f"not reached {alone} either: {weak}"
+    return f"not reached with {_many(one.queries, _asked(one))}; {bare}"
+
+
+def _asked(one: Came) -> str:
+    return "conversations" if one.aim in EFFECTS else "rows"
+
+
+def _many(many: int, asked: str) -> str:
+    """So many rows are queries, so many turns of a conversation are questions."""
+    if asked == "rows":
+        return f"{many:,} queries"
+    return f"{many:,} question" + "s" * (many != 1)
 
 
 def far(one: Came) -> str:
     """How far, in the objective's own unit."""
-    if one.aim == "move":
+    if one.aim == "move" or one.aim in EFFECTS:
         return f"{one.value:,.0f} of {one.goal:,.0f}"
     between = "" if one.low is None or one.high is None else f" ({one.low:.1%} to {one.high:.1%})"
     return f"{one.value:.1%}{between} of {one.goal:.1%}"
@@ -112,6 +126,21 @@ def others(waged: Waged) -> str:
     return f"{waged.reached} of {waged.waged} campaigns reached everything; shown is the one that came farthest"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What is asked, what holds it in where no guard does, and what gets through, of a table or of an assistant."""
+
+    alone: str = "model"
+    passed: str = "Got through"
+
+
+def words(waged: Waged) -> Words:
+    """The words for what this campaign was waged on."""
+    if waged.asked == "conversations":
+        return Words(alone="assistant", passed="Had an effect")
+    return Words()
+
+
 def section(waged: Waged | None) -> dict[str, Any] | None:
     """What the page shows of it; None of other runs."""
     if waged is None:
@@ -121,6 +150,9 @@ def section(waged: Waged | None) -> dict[str, Any] | None:
     objectives = [(one, far(one), reached(one)) for one in waged.objectives]
     return {
         "waged": waged,
+        "words": words(waged),
+        "asked": _many(waged.queries, waged.asked),
+        "deeds": [(one, span(one.when).replace(" ", "\u00a0")) for one in waged.deeds],
         "took": span(waged.seconds),
         "others": others(waged),
         "objectives": objectives,
@@ -140,9 +172,10 @@ def campaign_blocks(record: Record) -> Iterator[RenderableType]:
     if waged is None:
         return
     simulated = "  SIMULATED" * record.simulated
-    yield styled(f"The campaign{simulated}: {waged.queries:,} queries in {span(waged.seconds)}, {waged.ended}", "bold")
-    told = (waged.target, f"attackers: {waged.attacker}", f"rules: {waged.rules}", others(waged))
-    yield under(styled(""), [styled(line, "dim") for line in told], "  ")
+    told = f"{_many(waged.queries, waged.asked)} in {span(waged.seconds)}"
+    yield styled(f"The campaign{simulated}: {told}, {waged.ended}", "bold")
+    about = (waged.target, f"attackers: {waged.attacker}", f"rules: {waged.rules}", others(waged))
+    yield under(styled(""), [styled(line, "dim") for line in about], "  ")
     table = grid("Came to", "Outcome", first="Sought")
     table.columns[0].no_wrap, table.columns[0].ratio = False, 4
     table.columns[2].ratio = 4
@@ -152,6 +185,7 @@ def campaign_blocks(record: Record) -> Iterator[RenderableType]:
         )
     yield table
     yield ""
+    yield from _deeds(waged)
     yield from _chain(waged)
     yield from _techniques(waged)
     if waged.purple:
@@ -159,10 +193,28 @@ def campaign_blocks(record: Record) -> Iterator[RenderableType]:
     yield ""
 
 
+def _deeds(waged: Waged) -> Iterator[RenderableType]:
+    """The impact: what an assistant's tools did, from their own journal."""
+    from temper.report._blocks import grid, styled
+
+    if not waged.deeds:
+        return
+    table = grid("By", "How the order came in", first="Impact: what the tools did")
+    table.columns[0].no_wrap, table.columns[0].ratio, table.columns[2].ratio = False, 5, 4
+    for one in waged.deeds[:_DEEDS]:
+        done = styled(one.what, "bold red")
+        done.append(f"\nafter {span(one.when)}, question {one.queries:,}", style="dim")
+        table.add_row(done, styled(one.technique), styled(one.how))
+    yield table
+    if len(waged.deeds) > _DEEDS:
+        yield styled(f"and {len(waged.deeds) - _DEEDS} more effects in the HTML report", "dim")
+    yield ""
+
+
 def _chain(waged: Waged) -> Iterator[RenderableType]:
     from temper.report._blocks import grid, styled
 
-    table = grid("Technique", "Asked", "Stopped by", "Got through", first="Kill chain")
+    table = grid("Technique", "Asked", "Stopped by", words(waged).passed, first="Kill chain")
     table.columns[1].ratio, table.columns[2].ratio, table.columns[2].no_wrap = 5, None, True
     for line in (lines := chain(waged))[:_TURNS]:
         tactic = styled(line.turn.tactic, "bold")
@@ -180,7 +232,8 @@ def _chain(waged: Waged) -> Iterator[RenderableType]:
 def _techniques(waged: Waged) -> Iterator[RenderableType]:
     from temper.report._blocks import grid, styled
 
-    table = grid("Asked", "Model", "Review", "Block", "Passed", "Cost", "Layers that objected", first="Technique")
+    alone = words(waged).alone.capitalize()
+    table = grid("Asked", alone, "Review", "Block", "Passed", "Cost", "Layers that objected", first="Technique")
     for column in table.columns[1:7]:
         column.no_wrap, column.ratio = True, None
     for one in techniques(waged):

@@ -11,7 +11,11 @@ from temper.report.charts import BAD, INK, MUTED, Chart, inline, to_svg
 
 _WIDE, _ROW = 680, 34
 _HOUR = 3_600.0
-_OUTCOMES = {"asked only": MUTED, "tried, nothing got through": "#1f5fa8", "tried, rows got through": BAD}
+_COLOURS = (MUTED, "#1f5fa8", BAD)
+_OUTCOMES = {
+    "rows": ("asked only", "tried, nothing got through", "tried, rows got through"),
+    "conversations": ("asked only", "tried, no effect", "tried, had an effect"),
+}
 _SEEN = {"first detected": "diamond", "contained": "square"}
 
 
@@ -23,9 +27,9 @@ def timeline(waged: Waged) -> Chart:
     scale = alt.Scale(domain=[0, _end(waged) / size])
     x = alt.X("at:Q", title=f"{name} since the campaign began", scale=scale, axis=alt.Axis(tickCount=6))
     y = alt.Y("technique:N", title=None, sort=[one for one, _ in _order(waged)], axis=alt.Axis(labelLimit=220))
-    scale = alt.Scale(domain=list(_OUTCOMES), range=list(_OUTCOMES.values()))
+    scale = alt.Scale(domain=list(_OUTCOMES[waged.asked]), range=list(_COLOURS))
     legend = alt.Legend(title=None, orient="bottom", columns=3, labelLimit=300)
-    turns = alt.Chart(inline([_row(one, size) for one in waged.acted])).mark_circle(opacity=0.7)
+    turns = alt.Chart(inline([_row(one, size, waged.asked) for one in waged.acted])).mark_circle(opacity=0.7)
     area = alt.Size("asked:Q", scale=alt.Scale(range=[25, 420]), legend=None)
     drawn = turns.encode(x=x, y=y, size=area, color=alt.Color("outcome:N", scale=scale, legend=legend))
     if seen := [row for one in waged.techniques for row in _seen(one, size)]:
@@ -39,7 +43,7 @@ def timeline(waged: Waged) -> Chart:
     high = _ROW * max(len(waged.techniques), 1)
     return Chart(
         title="The kill chain in time",
-        caption="Techniques in the order of the kill chain. A circle is a turn, the larger the more rows it asked."
+        caption="Techniques in the order of the kill chain. A circle is a turn, the larger the more it asked."
         + " A technique without a diamond was seen by nobody." * waged.purple
         + " A dashed line: people changed the guard." * any(one.changed for one in _answered(waged)),
         svg=to_svg(drawn.properties(width=_WIDE, height=high)),
@@ -66,8 +70,8 @@ def _label(turn: Turn) -> str:
     return inert(turn.technique, 26)
 
 
-def _row(turn: Turn, size: float) -> dict[str, Any]:
-    asked, nothing, through = _OUTCOMES
+def _row(turn: Turn, size: float, of: str) -> dict[str, Any]:
+    asked, nothing, through = _OUTCOMES[of]
     outcome = through if turn.passed else nothing if turn.submitted else asked
     return {"at": turn.begun / size, "technique": _label(turn), "asked": turn.asked, "outcome": outcome}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from temper.core.system import Protected
 from temper.core.waged import Came, Defended
 from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.staged import Staged, copies, level
-from temper.engine.campaign.wage import Course, moved
+from temper.engine.campaign.wage import Course, Played
 from temper.engine.identity import finding_id, weakness
 from temper.kernels.clustered import bounded_mean
 from temper.kernels.rate import apart, measure_rate, wilson
@@ -36,6 +36,30 @@ USUAL = Requirement(
     severity="critical",
     reason="What an attacker is after should not be reached with the means that he has.",
 )
+
+
+class Waging(Protocol):
+    """What figures read of a campaign, whatever it was waged on."""
+
+    @property
+    def ground(self) -> Played:
+        """Its field at the end."""
+
+    @property
+    def course(self) -> Course:
+        """How it went."""
+
+    @property
+    def came(self) -> tuple[Came, ...]:
+        """What came of each objective."""
+
+    @property
+    def bare(self) -> tuple[Came, ...]:
+        """The same of its twin without a guard; nothing where that cannot be asked."""
+
+    @property
+    def unanswered(self) -> tuple[Came, ...]:
+        """The same of its twin that nobody answers; nothing where nobody answers anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +99,7 @@ def asked_of(policy: Policy) -> Policy:
 def came(ground: Ground, course: Course, dealt: Staged, system: Protected, model: Served) -> tuple[Came, ...]:
     """What is true of each objective, whatever the attackers saw of it."""
     return tuple(
-        _came(at, one, ground, course, _value(one, ground, dealt, system, model))
+        outcome(at, one, ground, course, _value(one, ground, dealt, system, model))
         for at, one in enumerate(ground.campaign.objectives)
     )
 
@@ -90,7 +114,7 @@ def figures(fought: Sequence[Fought], objectives: Sequence[Objective]) -> tuple[
     """Of every objective: how often it was reached, how far at worst, and what that is made of."""
     found: list[Measurement] = []
     for at, name in enumerate(slices(objectives)):
-        found += [_reached(fought, at, name), _worst(fought, at, name)]
+        found += [reached(fought, at, name), farthest(fought, at, name)]
         if objectives[at].aim is Aim.MOVE:
             found.append(_passed(fought, at, name))
             found += _residual(fought, at, name)
@@ -113,7 +137,7 @@ def _value(
 ) -> tuple[float, float | None, float | None]:
     """How far it came, and its interval where it was measured on a sample."""
     if one.aim is Aim.MOVE:
-        return moved(ground, one), None, None
+        return ground.moved(one), None, None
     if one.aim is Aim.STEAL:
         return agreement(ground, dealt, system, model)
     guesses = ground.kept.get("members")
@@ -151,9 +175,10 @@ def _told_apart(guesses: Any, dealt: Staged) -> tuple[float, float, float]:
     return apart(int(said[inside].sum()), int(inside.sum()), int(said[~inside].sum()), int((~inside).sum()))
 
 
-def _came(
-    at: int, one: Objective, ground: Ground, course: Course, far: tuple[float, float | None, float | None]
+def outcome(
+    at: int, one: Objective, ground: Played, course: Course, far: tuple[float, float | None, float | None]
 ) -> Came:
+    """What came of an objective that got so far."""
     seen, (value, low, high) = course.reached.get(at), far
     reached = value >= one.goal and low != 0.0  # what chance alone may bring is nothing that was reached
     return Came(
@@ -170,7 +195,7 @@ def _came(
     )
 
 
-def _doubt(fought: Sequence[Fought], at: int) -> dict[str, Any]:
+def doubt(fought: Sequence[Waging], at: int) -> dict[str, Any]:
     """Why silence says nothing: something else than the guard ended it, or the same attackers do not reach it with the
     model alone before them either.
     """
@@ -188,7 +213,8 @@ def _doubt(fought: Sequence[Fought], at: int) -> dict[str, Any]:
     return {}
 
 
-def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
+def reached(fought: Sequence[Waging], at: int, name: str) -> Measurement:
+    """How often an objective was reached, over campaigns of different seeds."""
     many, n = sum(one.came[at].reached for one in fought), len(fought)
     return measure_rate(
         CAMPAIGN,
@@ -201,12 +227,12 @@ def _reached(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         queries=sum(one.ground.queries for one in fought),
         baseline=_twins(fought, lambda came: float(came[at].reached), np.mean),
         caveats=("these attackers with these means; others may",),
-        **_doubt(fought, at),
+        **doubt(fought, at),
     )
 
 
 def _twins(
-    fought: Sequence[Fought], value: Callable[[tuple[Came, ...]], float], over: Callable[[list[float]], Any]
+    fought: Sequence[Waging], value: Callable[[tuple[Came, ...]], float], over: Callable[[list[float]], Any]
 ) -> tuple[tuple[str, float], ...]:
     """The same figure of the twins of these campaigns."""
     twins = ((_BARE, [one.bare for one in fought]), (UNANSWERED, [one.unanswered for one in fought]))
@@ -214,7 +240,7 @@ def _twins(
     return tuple((name, float(over(values))) for name, values in found if values)
 
 
-def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
+def farthest(fought: Sequence[Waging], at: int, name: str) -> Measurement:
     """The campaign that came farthest, 1 at most: it ends once the goal is reached, and more of it says nothing."""
     worst = max(min(one.came[at].share, 1.0) for one in fought)
     return Measurement(
@@ -232,7 +258,7 @@ def _worst(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         queries=sum(one.ground.queries for one in fought),
         baseline=_twins(fought, lambda came: min(came[at].share, 1.0), max),
         caveats=("what these attackers reached, and no bound on what others may",),
-        **_doubt(fought, at),
+        **doubt(fought, at),
     )
 
 
@@ -251,7 +277,7 @@ def _passed(fought: Sequence[Fought], at: int, name: str) -> Measurement:
         queries=sum(one.ground.queries for one in fought),
         baseline=(("unchanged", 0.0),),
         caveats=("rows that the model stops as they are", *_open(undecided)),
-        **({} if passed else _doubt(fought, at)),
+        **({} if passed else doubt(fought, at)),
     )
 
 
@@ -284,7 +310,7 @@ def _residual(fought: Sequence[Fought], at: int, name: str) -> Iterator[Measurem
         undecided=sum(len(one.undecided) for one in fought),
         queries=sum(one.ground.queries for one in fought),
         baseline=(("nothing stops a row", float(whole.mean())),),
-        **({} if value else _doubt(fought, at)),
+        **({} if value else doubt(fought, at)),
     )
 
 

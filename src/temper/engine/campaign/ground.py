@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from temper.core.seed import Draws
 from temper.core.stage import Level
 from temper.engine.campaign.door import Door, Ended, Told
 from temper.engine.campaign.hands import evaded, fitted
+from temper.engine.campaign.stops import interrupted, over
 
 Rows = np.ndarray[Any, Any]
 _REFUSED = (422, 429, 503)
@@ -187,6 +187,11 @@ class Ground:
 
     # -- what the engine uses --------------------------------------------------------------------------------------
 
+    def moved(self, objective: Objective) -> float:
+        """What passed in time: money, or rows."""
+        within = [one for one in self.got if one.at <= objective.within * DAY]
+        return float(sum(one.worth for one in within)) if objective.amount else float(len(within))
+
     def begin(self, objective: Objective, by: str, slice_: int) -> None:
         """A turn."""
         self.objective, self.by = objective, by
@@ -293,26 +298,16 @@ class Ground:
 
     def _allowed(self) -> None:
         """Every hard stop, before anything is sent."""
-        rules = self.campaign.rules
-        if rules.kill and Path(rules.kill).exists():
-            raise Ended(f"the kill switch {rules.kill} is there", fix="--resume goes on once it is gone")
-        if len(self._recent) >= _WINDOW and sum(self._recent) > rules.errors * len(self._recent):
-            failed = f"{sum(self._recent)} of the last {_WINDOW} requests failed"
-            raise Ended(f"rules.stop.errors: {failed}", fix="--resume goes on once the target is well")
-        self.ended = self.ended or self._stop()
+        interrupted(self.campaign.rules, self._recent, _WINDOW)
+        self.ended = self.ended or over(
+            self.campaign.rules,
+            self.attacker,
+            passed=len(self.got),
+            worth=sum(one.worth for one in self.got),
+            queries=self.queries,
+            clock=self.clock,
+        )
         if self.ended:
             raise Ended(self.ended)
         if self.door.simulated and (closed := self.campaign.rules.open(self.door.day)):
             self.door.wait(closed)
-
-    def _stop(self) -> str:
-        rules, attacker = self.campaign.rules, self.attacker
-        if rules.successes and len(self.got) >= rules.successes:
-            return f"rules.stop.successes: {rules.successes:,} rows passed"
-        if rules.loss and sum(one.worth for one in self.got) >= rules.loss:
-            return f"rules.stop.loss: {rules.loss:,.0f} got through"
-        if rules.queries and self.queries >= rules.queries:
-            return f"rules.queries: {rules.queries:,} were asked"
-        if self.clock > attacker.patience * DAY:
-            return f"the attacker's patience of {attacker.patience:g} days is over"
-        return ""

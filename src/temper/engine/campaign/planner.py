@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from temper.core.campaign import Objective, Technique
+from temper.core.campaign import Move, Objective
 from temper.core.seed import Draws
 
 Arm = tuple[int, str]
@@ -32,7 +32,7 @@ class Planner:
     Source: Thompson, "On the likelihood that one unknown probability exceeds another", 1933.
     """
 
-    techniques: Mapping[str, Technique]
+    techniques: Mapping[str, Move]
     rng: Draws
     records: dict[Arm, _Record] = field(default_factory=dict)
     givers: dict[str, str] = field(default_factory=dict)

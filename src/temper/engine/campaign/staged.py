@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from temper.core.campaign import Aim, Campaign, Copy, Technique
+from temper.core.campaign import Aim, Campaign, Copy, Move, Technique
 from temper.core.data import Data
 from temper.core.errors import TemperError, Unsupported
 from temper.core.room import Room
@@ -102,7 +102,7 @@ def techniques(campaign: Campaign) -> tuple[dict[str, Technique], tuple[Skipped,
     return serving, tuple(Skipped(name=f"technique.{name}", why=why) for name in built if name not in serving)
 
 
-def unreachable(played: Sequence[str], chosen: dict[str, Technique], kept: Sequence[str]) -> tuple[str, ...]:
+def unreachable(played: Sequence[str], chosen: Mapping[str, Move], kept: Sequence[str]) -> tuple[str, ...]:
     """Techniques that never played, with what they lacked."""
     lines = []
     for name, one in chosen.items():

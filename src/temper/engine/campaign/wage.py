@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from temper.core.campaign import DAY, Aim, Objective, Technique
+from temper.core.campaign import DAY, Aim, Attacker, Campaign, Move, Objective
 from temper.core.errors import TemperError
 from temper.core.event import Event, Listener, silent
 from temper.core.seed import Draws
 from temper.core.waged import Turn
 from temper.engine.campaign.door import Ended
-from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.planner import Arm, Planner
 
 Rows = np.ndarray[Any, Any]
@@ -43,8 +43,57 @@ class Course:
     failed: dict[str, str] = field(default_factory=dict)
 
 
+class Played(Protocol):
+    """A field as the engine sees it, whatever it leads to."""
+
+    campaign: Campaign
+    kept: MutableMapping[str, Any]
+    objective: Objective
+    queries: int
+    paid: float
+    tally: Counter[str]
+    why: Counter[str]
+    used: list[str]
+    lines: list[str]
+
+    @property
+    def attacker(self) -> Attacker:
+        """Who plays."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Accounts that may ask now."""
+
+    @property
+    def clock(self) -> float:
+        """Seconds since the campaign began."""
+
+    @property
+    def got(self) -> Sequence[Any]:
+        """What got through so far, each with its `worth`."""
+
+    @property
+    def told(self) -> Sequence[Any]:
+        """Every answer so far."""
+
+    def begin(self, objective: Objective, by: str, slice_: int) -> None:
+        """A turn."""
+
+    def moved(self, objective: Objective) -> float:
+        """What got through for an objective in time."""
+
+    def rested(self) -> float:
+        """Seconds until an account may ask, 0 now."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def say(self, text: str) -> None:
+        """A line for the timeline."""
+
+
 def wage(
-    ground: Ground, techniques: Mapping[str, Technique], rng: Draws, course: Course, listener: Listener = silent
+    ground: Played, techniques: Mapping[str, Any], rng: Draws, course: Course, listener: Listener = silent
 ) -> None:
     """Play turns; what a stop leaves behind is still a campaign."""
     objectives = ground.campaign.objectives
@@ -67,11 +116,11 @@ def wage(
             return
         if ground.queries - told >= budget / 5:
             told = ground.queries
-            listener(Event(kind="note", message=f"{told:,} of {budget:,} queries, {len(ground.got):,} rows passed"))
+            listener(Event(kind="note", message=f"{told:,} of {budget:,} queries, {len(ground.got):,} got through"))
     course.ended = f"{_MOST:,} turns were played"
 
 
-def _over(ground: Ground, waiting: list[int], arm: Arm | None) -> str:
+def _over(ground: Played, waiting: list[int], arm: Arm | None) -> str:
     """Why there is no next turn, "" where there is."""
     if not waiting:
         return "everything that was sought is reached"
@@ -80,15 +129,16 @@ def _over(ground: Ground, waiting: list[int], arm: Arm | None) -> str:
     return "no technique has anything left to do" if arm is None else ""
 
 
-def _rested(ground: Ground) -> None:
+def _rested(ground: Played) -> None:
     """Where every account was told to wait, the attacker waits, at a slower pace from then on."""
     if not ground.accounts:
         ground.wait(ground.rested() + 1e-6)
 
 
-def _turn(ground: Ground, course: Course, planner: Planner, arm: Arm, rng: Draws) -> None:
+def _turn(ground: Played, course: Course, planner: Planner, arm: Arm, rng: Draws) -> None:
     at, name = arm
-    technique, before = planner.techniques[name], dict(ground.kept)
+    technique: Any = planner.techniques[name]  # it plays on the field of its own kind
+    before = dict(ground.kept)
     objective = ground.campaign.objectives[at]
     begun, shares, told = ground.clock, _share(ground, course, objective), len(ground.told)
     paid, got = ground.paid, len(ground.got)
@@ -116,9 +166,9 @@ def _turn(ground: Ground, course: Course, planner: Planner, arm: Arm, rng: Draws
 
 
 def _told(
-    ground: Ground, technique: Technique, name: str, *, begun: float, cost: float, got: int, gave: tuple[str, ...]
+    ground: Played, technique: Move, name: str, *, begun: float, cost: float, got: int, gave: tuple[str, ...]
 ) -> Turn:
-    counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "passed")
+    counts = ("asked", "flagged", "reviewed", "blocked", "refused", "failed", "submitted", "read", "passed")
     counted: dict[str, Any] = {count: ground.tally[count] for count in counts}
     return Turn(
         technique=name,
@@ -136,20 +186,22 @@ def _told(
     )
 
 
-def _tested(ground: Ground, course: Course, copy: Any, told: int) -> None:
+def _tested(ground: Played, course: Course, copy: Any, told: int) -> None:
     """What the attacker sees of a copy: whether it decides as the answers do that came after it was fitted."""
     edge = ground.kept.get("threshold")
+    if copy is None or edge is None:
+        return
     new = [(row, one.score) for row, one, _, _ in ground.told[told:] if one.score is not None]
-    if copy is None or edge is None or not new:
+    if not new:
         return
     said = np.asarray(copy.scores(np.array([row for row, _ in new]))) >= edge
     course.agreed += (said == (np.array([score for _, score in new]) >= edge)).tolist()
 
 
-def _share(ground: Ground, course: Course, objective: Objective) -> float:
+def _share(ground: Played, course: Course, objective: Objective) -> float:
     """How much of the goal the attacker sees, at most all of it."""
-    if objective.aim is Aim.MOVE:
-        return min(1.0, moved(ground, objective) / objective.goal)
+    if objective.aim in (Aim.MOVE, Aim.CALL, Aim.LEAK):
+        return min(1.0, ground.moved(objective) / objective.goal)
     if objective.aim is Aim.STEAL:
         lately = course.agreed[-4 * _SURE :]
         seen = float(np.mean(lately)) if len(lately) >= _SURE else _CHANCE if "copy" in ground.kept else 0.0
@@ -157,13 +209,7 @@ def _share(ground: Ground, course: Course, objective: Objective) -> float:
     return 0.5 if "members" in ground.kept else 0.0
 
 
-def moved(ground: Ground, objective: Objective) -> float:
-    """What passed in time: money, or rows."""
-    within = [one for one in ground.got if one.at <= objective.within * 86_400.0]
-    return float(sum(one.worth for one in within)) if objective.amount else float(len(within))
-
-
-def _seen(ground: Ground, course: Course) -> None:
+def _seen(ground: Played, course: Course) -> None:
     """What the attacker sees to be reached is sought no more. Who was in the training data is nothing he can see."""
     for at, objective in enumerate(ground.campaign.objectives):
         if at in course.reached or objective.aim is Aim.LEARN:

@@ -44,7 +44,7 @@ def _finding(campaign: Campaign, at: Aim, one: Strongest, goal: Goal, task: str)
             f"{_described(shape)} {_evidence(one)}"
         ).strip(),
         task=task,
-        defences=_defences(at, goal),
+        defences=defences(at, goal),
         references=goal.tags,
         transcript=(("attacker", _cut(one.says)), *told(one.transcript)),
     )
@@ -83,7 +83,7 @@ def _evidence(one: Strongest) -> str:
     return f"Seen: {shown.reason or _cut(shown.span, 160)}." if shown else ""
 
 
-def _defences(at: Aim, goal: Goal) -> tuple[str, ...]:
+def defences(at: Aim, goal: Goal) -> tuple[str, ...]:
     """The guard's stages that stand in the way of this."""
     asked = ("rules", "linear", "spotlight", "reminder") if at[1] == "outsider" else ("rules", "linear", "reminder")
     by_oracle = {

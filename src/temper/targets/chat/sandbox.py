@@ -40,6 +40,23 @@ async def converse(assistant: Assistant, talk: Talk, ask: Ask | None = None) -> 
     return _trace(messages, usage, requests, seconds, delivered, "", blocked)
 
 
+def done(assistant: Assistant, trace: Trace) -> tuple[Call, ...]:
+    """The sandbox's journal of this conversation: every call that a tool with an effect carried out, in order. What an
+    assistant says that it did, and what a guard took out, is not in it.
+    """
+    waiting: list[Call] = []
+    carried: list[Call] = []
+    for message in trace.messages:
+        if message.role is not Role.TOOL:
+            waiting = list(message.calls)
+        elif waiting:
+            call = waiting.pop(0)
+            service = assistant.service(call.name)
+            if service is not None and service.effect and parsed(call) is not None:
+                carried.append(call)
+    return tuple(carried)
+
+
 def answered(assistant: Assistant, call: Call, talk: Talk) -> tuple[str, bool]:
     """What a tool answers, and whether an outsider's text is in it."""
     service = assistant.service(call.name)

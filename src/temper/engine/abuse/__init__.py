@@ -1,0 +1,1 @@
+"""Campaigns against an assistant with tools: injections chained to calls, judged by what the tools did."""

@@ -17,6 +17,7 @@ from temper.engine.layers.smallest import fewer_and_fewer
 from temper.engine.layers.weigh import Terms, weighed
 from temper.kernels.coalitions import dealt, orders, sampled, shapley_of
 from temper.report.depth import render, show
+from temper.report.depth_sankey import _gates
 
 
 def _rng(key: int = 0) -> np.random.Generator:
@@ -125,4 +126,13 @@ def test_the_output_says_what_was_sampled(many):
     assert "a smaller one is not excluded" in told
     page = render(found)
     assert "20 random orders" in page
-    assert "are not drawn" in page
+    assert "Layers at which least leaves are one" in page
+
+
+def test_what_leaves_at_gates_that_have_no_room_leaves_with_the_others(many):
+    _, found, _ = many
+    flow = found.flows[0]
+    gates = _gates(found, flow)
+    assert len(gates) == 12
+    assert gates[-1][0] == "others"
+    assert sum(one[1] + one[2] for one in gates) == pytest.approx(1.0 - flow.through)

@@ -16,7 +16,7 @@ _LEAST = 0.0005
 """A share below which nothing is drawn."""
 ASKED = SERIES[4]
 _MOST = 12
-"""Gates that have room; of more only those at which something leaves are drawn."""
+"""Gates that have room; of more those at which least leaves are drawn as one."""
 
 
 def sankey(depth: Depth, flow: Flow, *, harmless: bool) -> Chart:
@@ -36,7 +36,7 @@ def sankey(depth: Depth, flow: Flow, *, harmless: bool) -> Chart:
 
 
 def _left_out(depth: Depth) -> str:
-    return " Layers at which nothing leaves are not drawn." if len(depth.layers) > _MOST else ""
+    return " Layers at which least leaves are one, the others." if len(depth.layers) > _MOST else ""
 
 
 def _said(depth: Depth, flow: Flow) -> Iterator[str]:
@@ -58,11 +58,13 @@ def _names(depth: Depth) -> list[str]:
 
 
 def _gates(depth: Depth, flow: Flow) -> list[tuple[str, float, float]]:
-    """The layers with what leaves at each; of very many the first at which something does."""
+    """The layers with what leaves at each; of very many those at which most does, and the others as one behind them."""
     every = list(zip(_names(depth), flow.stopped, flow.asked, strict=True))
     if len(every) <= _MOST:
         return every
-    return [one for one in every if max(one[1:]) >= _LEAST][:_MOST] or every[:1]
+    most = sorted(range(len(every)), key=lambda at: -sum(every[at][1:]))[: _MOST - 1]
+    rest = [one for at, one in enumerate(every) if at not in most]
+    return [every[at] for at in sorted(most)] + [("others", sum(one[1] for one in rest), sum(one[2] for one in rest))]
 
 
 def _parts(depth: Depth, flow: Flow, *, harmless: bool) -> Iterator[str]:

@@ -109,7 +109,8 @@ def played(
 ) -> dict[str, Any]:
     """What passed, and what the model that answers afterwards does to frauds and honest rows that nobody has sent."""
     from temper.attacks.technique.poison_feedback import PoisonFeedback
-    from temper.core.campaign import Attacker, Campaign, Learning, Objective
+    from temper.core.answering import Learning
+    from temper.core.campaign import Attacker, Campaign, Objective
     from temper.core.data import Data
     from temper.core.seed import Draws
     from temper.engine.campaign.door import Once, Told

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from temper.attacks.technique.poison_feedback import PoisonFeedback
-from temper.core.campaign import Aim, Attacker, Campaign, Learning, Objective
+from temper.core.answering import Learning
+from temper.core.campaign import Aim, Attacker, Campaign, Objective
 from temper.core.data import Data
 from temper.core.errors import TemperError
 from temper.core.schema import Column, Mutability, Schema

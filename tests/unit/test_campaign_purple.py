@@ -17,7 +17,8 @@ from temper.config.campaign import campaign_of
 from temper.config.reading import read
 from temper.config.serving import serving_of
 from temper.core.alert import Alerting
-from temper.core.campaign import Aim, Campaign, Rules, Team
+from temper.core.answering import Team
+from temper.core.campaign import Aim, Campaign, Rules
 from temper.core.errors import ConfigError
 from temper.core.stage import Level
 from temper.core.waged import Turn

@@ -31,7 +31,8 @@ from typing import Any
 
 from temper.config.document import Section
 from temper.config.monitor import seconds
-from temper.core.campaign import Aim, Attacker, Campaign, Learning, Objective, Rules, Team
+from temper.core.answering import Learning, Team
+from temper.core.campaign import Aim, Attacker, Campaign, Objective, Rules
 from temper.core.errors import ConfigError
 from temper.core.system import Protected
 

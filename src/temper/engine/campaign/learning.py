@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from temper.core.campaign import Learning
+from temper.core.answering import Learning
 from temper.core.data import Data
 from temper.core.errors import TemperError
 from temper.core.room import Room

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from temper.config.serving import Serving
-from temper.core.campaign import Team
+from temper.core.answering import Team
 from temper.core.errors import TemperError
 from temper.core.incident import Acted, Phase
 from temper.core.waged import Answered

@@ -23,7 +23,8 @@ from temper.core.waged import Means, Waged
 from temper.core.watch import Watch
 from temper.engine.campaign import purple
 from temper.engine.campaign.door import Door, Once, Told
-from temper.engine.campaign.figures import Fought, asked_of, came, figures, findings
+from temper.engine.campaign.figures import Fought, asked_of, came, figures
+from temper.engine.campaign.findings import findings
 from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.inside import Inside
 from temper.engine.campaign.kept import keep

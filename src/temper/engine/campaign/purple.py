@@ -13,6 +13,7 @@ import numpy as np
 from temper.config.serving import Serving
 from temper.core.alert import Alerting
 from temper.core.campaign import DAY, Campaign
+from temper.core.count import counted
 from temper.core.evidence import CAMPAIGN
 from temper.core.measure import Better, Measurement
 from temper.core.seed import Draws
@@ -178,8 +179,9 @@ def gaps(turns: Sequence[Turn], defended: Defended) -> tuple[str, ...]:
         if turn.detected is None and turn.asked:
             found.setdefault((turn.technique, turn.tactic), []).append(turn)
     lines = [
-        f"{name} ({tactic}): {len(unseen)} turns with {sum(one.asked for one in unseen):,} rows were seen by no trail "
-        f"of the guard and no window of the monitor; {sum(one.passed for one in unseen):,} rows got through in them"
+        f"{name} ({tactic}): of {counted(len(unseen), 'turn')} with {counted(sum(one.asked for one in unseen), 'row')} "
+        "no trail of the guard and no window of the monitor saw anything; "
+        f"{counted(sum(one.passed for one in unseen), 'row')} got through in them"
         for (name, tactic), unseen in found.items()
     ]
     if defended.beside:

@@ -226,7 +226,10 @@ def test_a_guard_that_tells_a_thief_too_little_is_seen_to(home: Path, record: Re
         written(home)
 
 
-def test_who_was_in_the_training_data_is_asked_to_the_end(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_was_in_the_training_data_is_asked_to_the_end(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # so that no sentence of a table is broken
     try:
         learn = api.load(written(home, objectives="[{aim: learn, goal: 0.3}]", queries=600))
         found = campaigns.redteam(learn, "quick").record

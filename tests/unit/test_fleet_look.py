@@ -5,18 +5,23 @@ process while nothing has changed.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from temper.api.job import running
 from temper.config.portfolio import load_portfolio
 from temper.core.evidence import DAY, Cause
+from temper.core.job import Order
 from temper.core.requirement import Verdict
 from temper.core.risk import Register
 from temper.core.watch import Kind, Seen, Watched
 from temper.monitoring.fleet.kept import fleet
 from temper.monitoring.fleet.look import Looking
+from temper.store.codec import to_json
 from temper.store.control import Control
 from temper.store.control.windows import Windows
 from temper.store.database import Store
@@ -82,6 +87,21 @@ def test_systems_that_share_a_control_store_are_read_of_it_together(tmp_path, mo
     assert any(one.cause is Cause.ALARM for one in a.stale)
 
 
+def test_a_model_that_was_deployed_for_another_system_is_neither_looked_at_nor_assessed(tmp_path, monkeypatch):
+    place = str(tmp_path / "control.db")
+    for name in ("a", "b"):
+        system(tmp_path / name, place, {"digests": (("model", f"m-{name}"),), "verdict": Verdict.PASS})
+    value = {"path": "x", "mode": "live", "digest": "new", "name": "x", "system": "b"}
+    with closing(Control.open(place)) as control:
+        control.records.put("model", value, "ada", "why", NOW)
+    for names, renewed in ((("a", "b"), [False, True]), (("a",), [False]), (("b",), [True])):
+        found = stand(portfolio(tmp_path, *names))
+        assert [Cause.MODEL in {each.cause for each in one.stale} for one in found] == renewed
+    here = SimpleNamespace(name="a")
+    monkeypatch.setattr("temper.api.load", lambda *_, **__: here)
+    assert running(Order(key="k", why="w", config=str(tmp_path / "a" / "temper.yaml"))) is here
+
+
 def test_a_control_store_that_is_away_is_trouble_of_its_row_alone_and_asked_once(tmp_path, monkeypatch):
     pytest.importorskip("psycopg")
     away = "postgresql://me:hunter2@127.0.0.1:1/x?connect_timeout=2"
@@ -123,7 +143,11 @@ def test_what_has_not_changed_is_not_looked_at_again_by_another_process(tmp_path
     assert set(looked) == {"a", "b"}
     settled(tmp_path)
     stand(path)
-    for damaged in ("{", (tmp_path / FILE).read_text().replace('"seconds"', '"second"')):
+    for damaged in (
+        "{",
+        to_json({str(tmp_path / name / "temper.yaml"): 5 for name in "ab"}),
+        (tmp_path / FILE).read_text().replace('"seconds"', '"second"'),
+    ):
         (tmp_path / FILE).write_text(damaged)
         assert [one.system for one in stand(path)] == ["other", "b"], "what is damaged is only looked at again"
 

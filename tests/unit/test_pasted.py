@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,9 +18,11 @@ from temper.core.written import value_of
 from temper.guard.serving.pasted import MOST_BYTES, MOST_ROWS, of_file, pasted
 from temper.report.probes import table
 from temper.threats import tried
+from temper.web.form import parts
+from temper.web.refused import Refused
 from unit.bench_world import bench, draft, flagged
 from unit.test_web_workbench import words
-from unit.web_desk import NOW, Answer, World
+from unit.web_desk import NOW, Answer, Browser, World
 
 GOOD = f"""row,amount,channel,limit
 {flagged()},30,,
@@ -140,7 +143,7 @@ def test_rows_are_a_table_in_the_console_and_one_is_picked(world: World) -> None
     ):
         assert text in told, text
     assert 'name="line-2"' in page.text
-    assert f">{GOOD}</textarea>" in page.text, "it can be sent again"
+    assert f">\n{GOOD}</textarea>" in page.text, "it can be sent again, as a browser drops a first line break"
     assert 'name="line-5"' not in page.text
     picked = post(world, edit="2")
     assert f'name="start" value="row {flagged()}"' in picked.text
@@ -164,6 +167,20 @@ def test_a_file_is_brought_like_a_paste(world: World) -> None:
     answer = browser.ask("POST", "/workbench/rows", "".join(parts).encode(), kind)
     assert "3 of 4 rows can be read" in words(answer)
     assert browser.ask("POST", "/workbench/rows", b"x" * 4_000_000, kind).status == 413
+
+
+def test_a_stranger_sends_no_large_form_and_no_form_takes_long_to_read(world: World) -> None:
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    large = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n' + b"\n" * 100_000 + b"\r\n--b--\r\n"
+    assert Browser(world.app).ask("POST", "/workbench/rows", large, kind).status == 413
+    assert Browser(world.app).ask("POST", "/workbench/rows", large.replace(b"\n" * 99_000, b""), kind).status == 303
+    assert world.browser("ana").ask("POST", "/workbench/rows", large, kind).status == 403, "read, and of another page"
+    nested = (f'Content-Type: multipart/mixed; boundary="{at}"\r\n\r\n--{at}\r\n' for at in range(200))
+    begun = time.process_time()
+    with pytest.raises(Refused):
+        parts(kind["content-type"], b"--b\r\n" + "".join(nested).encode() + b"\n" * 30_000)
+    assert len(parts(kind["content-type"], large.replace(b"\n" * 100_000, b"\n" * 1_000_000))["text"]) == 1_000_000
+    assert time.process_time() - begun < 1.0
 
 
 def test_chosen_rows_are_kept_under_one_hypothesis_all_or_none(world: World) -> None:

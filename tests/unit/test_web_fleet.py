@@ -161,3 +161,6 @@ def test_a_feed_of_any_system_of_the_store_is_told_by_the_reference_its_run_was_
     assert names(page) == ["credit"]
     assert "something since" in page.text
     assert "as of 1 h ago" in page.text
+    Store.open(tmp_path / "own").save_run(replace(made("0002", "twin", 2), digests=digests))
+    told = board.Board(about, control=world.control)._of_store(NOW).situations
+    assert [one.drift for one in told] == ["", ""], "nobody can say which of the two it is"

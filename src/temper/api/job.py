@@ -173,7 +173,7 @@ def running(order: Order) -> Protected:
     system = load(order.config, trust_pickle=os.environ.get(TRUST) == "1")
     control = Control.open(place_of(order))
     try:
-        live = deployed(control).live
+        live = deployed(control, system.name).live
         if live is not None:
             system = replace(system, target=loaded(system, live), apart=named(live))
         return system if order.labelled is None else _newer(system, order, control.windows)

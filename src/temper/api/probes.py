@@ -114,16 +114,17 @@ def said(
     of these stands in for (`turn`, 0 for none). Without any it is the earlier one over again. With `asked` the
     assistant answers each, as far as the guard lets it.
     """
-    from temper.core.probe import OUTSIDER, USER, turns_of
-    from temper.guard.spoken import Heard, Spoken
+    from temper.core.probe import OUTSIDER, USER, Turns, turns_of
+    from temper.guard.spoken import Heard, Spoken, Verdicts
 
     spoken = Spoken.at(config, asked=asked)
-    before = () if earlier is None else turns_of(earlier.subject.text)
+    then: tuple[Turns, Verdicts] = ((), ()) if earlier is None else spoken.gone_on(earlier)
+    before = turns_of(then[0])
     if turn and not (turns and 0 < turn <= len(before)):
         raise TemperError(f"there is no turn {turn} to say otherwise", fix="give --from, one of its turns, and --say")
     kept = before[: turn - 1] if turn else before
     text = tuple(one for each in kept for one in each)
-    told = () if earlier is None else (*earlier.look.earlier, earlier.look.told)[: len(kept)]
+    told = tuple(then[1])[: len(kept)]
     heard: Heard | None = spoken.again(text) if asked and not turns else None
     for each in turns:
         text = (*text, *((who, words) for who, words in zip((USER, OUTSIDER), each, strict=True) if words))

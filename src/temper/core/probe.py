@@ -214,6 +214,15 @@ class Assumption:
         return self.challenges[-1].standing if self.challenges else Standing.OPEN
 
 
+def supposed(text: Turns) -> Turns:
+    """A conversation of which nothing was heard here.
+
+    >>> supposed((("user", "a"), ("assistant", "b")))
+    (('user', 'a'), ('supposed', 'b'))
+    """
+    return tuple((SUPPOSED if who == ANSWER else who, said) for who, said in text)
+
+
 def worst(told: Iterable[Told]) -> Level:
     """The worst of what stages say that counts."""
     return max((Level[one.level] for one in told if one.counts), default=Level.ALLOW)

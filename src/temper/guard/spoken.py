@@ -13,7 +13,20 @@ from temper.config.assistant import load_assistant
 from temper.core.assistant import Assistant
 from temper.core.chat import Call, ChatTarget, Message, Reply, Request, Role
 from temper.core.errors import TemperError
-from temper.core.probe import ANSWER, OUTSIDER, OWN_POLICY, SUPPOSED, USER, Look, Subject, Told, Turns, turns_of
+from temper.core.probe import (
+    ANSWER,
+    OUTSIDER,
+    OWN_POLICY,
+    SUPPOSED,
+    USER,
+    Draft,
+    Look,
+    Subject,
+    Told,
+    Turns,
+    supposed,
+    turns_of,
+)
 from temper.core.stage import Judged, Level
 from temper.guard.guarded import Guarded
 from temper.guard.pipeline import Guard, of_assistant
@@ -98,6 +111,14 @@ class Spoken:
         if heard is None:
             raise TemperError("nothing was said", fix="write what is tried")
         return heard
+
+    def gone_on(self, draft: Draft) -> tuple[Turns, Verdicts]:
+        """A saved conversation and what every stage said of it then. Of another assistant's nothing was heard of this
+        one, and its guard was not asked.
+        """
+        if draft.system != self.name:
+            return supposed(draft.subject.text), ()
+        return draft.subject.text, (*draft.look.earlier, draft.look.told)
 
     def subject(self, text: Turns) -> Subject:
         """What was tried, as a document keeps it."""

@@ -51,7 +51,7 @@ class Validation:
 
     def model(self) -> str:
         """The digest of the model that answers."""
-        live = deployed(self.control).live
+        live = deployed(self.control, self.system).live
         return self.own if live is None else str(live["digest"])
 
     def runs(self) -> list[Outline]:

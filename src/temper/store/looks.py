@@ -41,10 +41,14 @@ class Looks:
     def find(self, name: str, about: str) -> Any:
         """What was found under this name, where it was `about` the same and all its files are as they were."""
         kept = self._before.get(name)
-        if kept is None or kept["about"] != about or any(stamp != _stamp(stamp[0]) for stamp in kept["files"]):
+        try:
+            if kept is None or kept["about"] != about or any(stamp != _stamp(stamp[0]) for stamp in kept["files"]):
+                return None
+            found = kept["found"]
+        except (LookupError, TypeError, ValueError):  # somebody has changed it by hand
             return None
         self._now[name] = kept
-        return kept["found"]
+        return found
 
     def put(self, name: str, about: str, files: Iterable[Path], found: Any) -> None:
         """Keep what was found in these files."""

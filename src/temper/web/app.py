@@ -68,7 +68,7 @@ from temper.web import (
 )
 from temper.web.assessed import Assessed
 from temper.web.board import Board
-from temper.web.form import form_of, json_of
+from temper.web.form import MOST_BYTES, form_of, json_of
 from temper.web.headers import Headers
 from temper.web.provider import Provider
 from temper.web.refused import Refused
@@ -253,15 +253,16 @@ async def _answer(desk: Desk, screen: Screen, request: Request) -> Response:
     """The form is read here, everything else happens in a thread: the store and argon2 wait."""
     from anyio.to_thread import run_sync
 
-    form, body = dict[str, str](), b""
+    visit = _visit(desk, request, None, {})
     try:
         if screen.method == "POST" and screen.programs:
-            body = await json_of(request)
+            visit = replace(visit, body=await json_of(request))
         elif screen.method == "POST":
-            form = await form_of(request, screen.fields, screen.size, file=screen.file)
+            known = screen.size <= MOST_BYTES or await run_sync(visit.signed_in)
+            size = screen.size if known else MOST_BYTES
+            visit = replace(visit, form=await form_of(request, screen.fields, size, file=screen.file))
     except Refused as refused:
-        return _refusal(_visit(desk, request, None, {}), refused)
-    visit = replace(_visit(desk, request, None, form), body=body)
+        return _refusal(visit, refused)
     limiter = desk.door if screen.answer is door.enter else desk.outside if screen.path in OUTSIDE else None
     return await run_sync(_answered, visit, screen, limiter=limiter)
 

@@ -5,6 +5,7 @@ done beside the pages: who opens one sees the last look, and never waits for a d
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,13 +99,16 @@ class Board:
         return Seen(at=now, situations=tuple(found))
 
     def _windows(self, latest: Sequence[Outline], now: float) -> dict[str, Window]:
-        """By the reference of a run, the newest window that was compared with it."""
+        """By the reference of a run, the newest window that was compared with it; of twins, which have the same one,
+        nobody can say whose rows they were.
+        """
         if self.control is None:
             return {}
-        there = {one.reference for one in latest}
-        fed = [one for one in self.control.windows.watching() if one.reference and one.reference in there]
+        many = Counter(one.reference for one in latest)
+        fed = [one for one in self.control.windows.watching() if one.reference and many[one.reference] == 1]
         seen = self.control.windows.since([Wanted(one.feed, one.reference, one.width, now) for one in fed])
-        return {one.reference: Window.of(each[-1][1]) for one, each in zip(fed, seen, strict=True) if each}
+        found = sorted((each[-1][1].ends, at) for at, each in enumerate(seen) if each)
+        return {fed[at].reference: Window.of(seen[at][-1][1]) for _, at in found}
 
     def _listed(self, newest: Outline, window: Window | None, now: float) -> Situation:
         """A system that nothing but the store knows; of the console's own there is more to see."""

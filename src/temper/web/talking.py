@@ -25,6 +25,7 @@ from temper.core.probe import (
     Outcome,
     Told,
     Turns,
+    supposed,
     turns_of,
     worst,
 )
@@ -130,7 +131,8 @@ def talked(visit: Visit) -> Talk:
     query = visit.request.query_params.get("probe", "")
     if visit.request.method == "GET" and query.isascii() and query.isdigit() and len(query) < 16:
         found = visit.control.probes.seen(int(query), visit.me.name).probe.draft
-        talk = Talk(over=found.subject.text, told=(*found.look.earlier, found.look.told))
+        text, told = spoken_of(visit).gone_on(found)
+        talk = Talk(over=text, told=tuple(told))
         open_ = bool(talk.over) and talk.over[-1][0] not in (ANSWER, SUPPOSED)
         return talk.back(len(turns_of(talk.over))) if open_ else talk
     written = [(who, visit.form.get(who, "").replace("\r\n", "\n")) for who in _WRITTEN]
@@ -205,7 +207,7 @@ def _history(visit: Visit) -> Talk:
         raise Refused(422, "No such conversation", "Open the workbench again.") from None
     if hmac.compare_digest(_sealed(text).encode(), visit.form.get("seal", "").encode("utf-8", "replace")):
         return found
-    return Talk(over=tuple((SUPPOSED if who == ANSWER else who, said) for who, said in found.over))
+    return Talk(over=supposed(found.over))
 
 
 def _sealed(text: str) -> str:

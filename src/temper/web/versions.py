@@ -25,7 +25,8 @@ def back(visit: Visit) -> Response:
     if found.trial is None and found.live is None:
         raise Refused(409, "Nothing to go back to", "The model of temper.yaml answers, and none is on trial.")
     after = visit.whole("record")
-    visit.control.records.put("model", dict(BACK), visit.me.name, visit.text("reason"), visit.now, after=after)
+    whose = {} if visit.desk.assessed is None else {"system": visit.desk.assessed.system}
+    visit.control.records.put("model", {**BACK, **whose}, visit.me.name, visit.text("reason"), visit.now, after=after)
     return visit.go("/operations", "model")
 
 

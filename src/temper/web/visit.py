@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from temper.core.errors import TemperError
 from temper.core.review import Person, Right
 from temper.store.codec import to_json
 from temper.store.control import Control
@@ -188,6 +189,13 @@ class Visit:
     def secure(self) -> bool:
         """Whether the browser came over TLS."""
         return bool(self.request.url.scheme == "https")
+
+    def signed_in(self) -> bool:
+        """Whether a session holds; where its store is away it does not, and whoever answers says so."""
+        try:
+            return bool(self.token) and self.control.sessions.find(self.token, self.now) is not None
+        except TemperError:
+            return False
 
     def may(self, right: Right) -> bool:
         """Whether who asks has this right; a program has it where its person has it too."""

@@ -56,7 +56,7 @@ def deploy(config: Path, model: Path, mode: str, share: float, by: str, reason: 
         beside = kept.with_name(f".{kept.name}.part")
         shutil.copyfile(model, beside)
         beside.replace(kept)
-    value = {"path": str(kept), "mode": mode, "digest": target.digest, "name": model.name}
+    value = {"path": str(kept), "mode": mode, "digest": target.digest, "name": model.name, "system": system.name}
     loaded(system, value)
     if mode != "shadow":
         approved(serving.control, target.digest, system.policy, config)
@@ -103,13 +103,14 @@ def approved(place: str, digest: str, policy: Policy, config: Path) -> None:
 
 def rollback(config: Path, by: str, reason: str, now: float) -> str:
     """End the trial there is, or go back to the version before; gives what is live from here on."""
-    place = guard(config).control
-    control = Control.open(place)
+    document, base = read(config), config.absolute().parent
+    back = dict(BACK) | {"system": document.section("system").text("name", base.name)}
+    control = Control.open(guard(config).control)
     try:
         found = deployed(control)
         if found.trial is None and found.live is None:
             raise ConfigError("nothing was deployed, so there is nothing to go back to", fix="see --status")
-        control.records.put("model", dict(BACK), by, reason, now)
+        control.records.put("model", back, by, reason, now)
         return named(deployed(control).live)
     finally:
         control.close()

@@ -27,7 +27,7 @@ from temper.monitoring.triggers import reference_of
 from temper.store.attacks import attacks_digest
 from temper.store.control import Control
 from temper.store.control.database import Unreachable
-from temper.store.control.deployed import deployed
+from temper.store.control.deployed import folded, own, put
 from temper.store.control.outcomes import Wanted
 from temper.store.database import STORE, Store
 
@@ -122,9 +122,12 @@ class Looking:
 
     def _followed(self, control: Control, group: Sequence[Subject]) -> list[Known]:
         """The same, with what was deployed and what windows and labels say."""
-        live = deployed(control).live
-        digest = "" if live is None else str(live["digest"])
-        stands = [self._assessed(one, digest, alone=len(group) == 1) for one in group]
+        models = put(control)
+        lives = [folded(own(models, one.known.system)).live or {} for one in group]
+        stands = [
+            self._assessed(one, str(live.get("digest", "")), alone=len(group) == 1 or "system" in live)
+            for one, live in zip(group, lives, strict=True)
+        ]
         wanted = [
             one.wanted(min((each.rows for each in parts.values()), default=self.now))
             for one, (_, parts, _) in zip(group, stands, strict=True)
@@ -137,7 +140,7 @@ class Looking:
 
     def _assessed(self, one: Subject, live: str, *, alone: bool = True) -> tuple[Known, Mapping[str, Evidence], str]:
         """With its newest run, its evidence, and the model that this is held against: the one that was deployed, which
-        in a store of several systems is that of those it was ever measured of.
+        in a store of several systems, where its record names none, is that of those it was ever measured of.
         """
         if one.store is None:
             return one.known, {}, live if alone else ""

@@ -56,9 +56,24 @@ def folded(values: Iterable[Any]) -> Deployed:
     return Deployed(lives=tuple(lives), trial=trial)
 
 
-def deployed(control: Control) -> Deployed:
-    """What people have put."""
-    return folded(record.value for record in reversed(control.records.history("model")))
+def deployed(control: Control, system: str = "") -> Deployed:
+    """What people have put, for this system alone where it is named."""
+    return folded(own(put(control), system))
+
+
+def put(control: Control) -> list[Any]:
+    """The values of the records, the oldest first."""
+    return [record.value for record in reversed(control.records.history("model"))]
+
+
+def own(values: Iterable[Any], system: str) -> list[Any]:
+    """Those of this system, of whatever shares its control store; one that names none is everybody's.
+
+    >>> own([{"system": "a"}, {"system": "b"}, {"mode": "live"}], "a")
+    [{'system': 'a'}, {'mode': 'live'}]
+    """
+    named = ((one, one.get("system", "") if isinstance(one, Mapping) else "") for one in values)
+    return [one for one, whose in named if not (system and whose) or whose == system]
 
 
 def loaded(system: Protected, value: Mapping[str, Any]) -> Target:

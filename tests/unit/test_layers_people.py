@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from temper import api
 from temper.config.serving import Serving
 from temper.core.depth import Desk, Limits, Share
 from temper.core.errors import ConfigError, TemperError
 from temper.core.layers import Attempts
 from temper.core.requirement import Verdict
 from temper.core.serving import Mode
+from temper.core.stage import Level
+from temper.engine.layers.attempting import Attackers
 from temper.engine.layers.desk import agreement_of, desk_of
+from temper.engine.layers.run import Order, _key
+from temper.engine.layers.waged import depth_of_campaign
 from temper.engine.layers.weigh import Terms, weighed
 from temper.guard.serving import parts
 from temper.kernels.patience import lapsing
@@ -115,6 +121,84 @@ def test_an_error_that_is_not_known_well_decides_nothing():
     assert found.verdict is Verdict.INCONCLUSIVE
     sure = weighed(_attempts(_desk(), attacks=400), terms=Terms(desk=_desk(), limits=found.limits))
     assert sure.verdict is Verdict.PASS
+
+
+def test_who_gets_further_where_people_err_more_is_asked_again_at_that_end():
+    """Against people who miss nothing every way is as good as any; what they may miss decides which one is told."""
+    desk = replace(_desk(misses=0.0), misses=Share(value=0.0, low=0.0, high=0.5, n=20))
+    handed = _attempts(desk, attacks=40, honest=10)
+    refused = replace(handed.of(~handed.honest), asks=None, stops=np.ones((40, 4), dtype=bool), adaptive=True)
+    found = weighed(handed, lambda standing: refused, Terms(desk=desk, limits=Limits(residual=0.4, refused=0.9)))
+    assert [one.through.value for one in found.erring] == pytest.approx([0.25, 0.5])
+    assert found.residual.value == pytest.approx(0.25)
+
+
+def test_what_people_refuse_and_look_at_too_late_is_tried_at_both_ends_too():
+    wrongs = Share(value=0.0, low=0.0, high=0.4, n=20)
+    desk = replace(_desk(wrongs=0.0), wrongs=wrongs, said=("configured", "measured", "assumed"))
+    limits = Limits(residual=0.9, refused=0.15)
+    attempts = _attempts(desk, attacks=400, honest=2_000)
+    found = weighed(attempts, terms=Terms(desk=desk, limits=limits))
+    assert [one.refused.value for one in found.erring] == pytest.approx([0.1, 0.1 + 0.2 * 0.4])
+    assert found.refused.high < 0.15
+    assert found.verdict is Verdict.INCONCLUSIVE
+    screen = Console(file=io.StringIO(), width=100)
+    show(found, screen)
+    told = " ".join(screen.file.getvalue().split())
+    assert "If they refuse 40.0 % of the honest requests" in told
+    late = replace(_desk(misses=0.0, overdue="allow"), lapsed=Share(value=0.0, low=0.0, high=0.2, n=20))
+    assert late.passing == pytest.approx((0.0, 0.2))
+    assert replace(late, overdue="block").passing == (0.0, 0.0)
+    assert replace(late, overdue="block").refusing == pytest.approx((0.1 * 0.8 + 0.0, 0.1 * 0.8 + 0.2), abs=0.02)
+
+
+class _Client:
+    """Of two rows the first is refused by the model, the other handed to people."""
+
+    standing = frozenset(NAMES)
+
+    def ask(self, rows):
+        levels = np.where(rows[:, :1] == 2.0, [[0, Level.REVIEW, 0]], [[0, 0, Level.BLOCK]]).astype(np.int8)
+        return SimpleNamespace(levels=levels)
+
+    def rest(self):
+        pass
+
+
+def test_what_people_may_miss_is_sent_before_what_is_refused_for_certain():
+    panel = SimpleNamespace(names=("door", "grey", "model"))
+    scene = SimpleNamespace(x=np.array([[1.0]]))
+    attackers = Attackers(panel=panel, attacks=(), scene=scene, actor=np.array([0]))
+    attackers._bare = [np.array([[2.0]])]
+    best, levels = attackers._sent(np.array([0]), _Client())
+    assert best.tolist() == [[2.0]]
+    assert levels.tolist() == [[0, int(Level.REVIEW), 0]]
+
+
+def test_of_a_campaign_nothing_is_called_unknowing():
+    found = weighed(_attempts(_desk()), terms=Terms(desk=_desk()))
+    screen = Console(file=io.StringIO(), width=140)
+    show(replace(found, campaign="0007", simulated=True), screen)
+    assert "Unknowing" not in screen.file.getvalue()
+    assert "Takes" in screen.file.getvalue()
+
+
+def test_a_run_of_another_system_is_not_weighed_and_other_orders_are_not_ignored(tmp_path):
+    (tmp_path / "temper.yaml").write_text("system: {name: mine}\n")
+    system = SimpleNamespace(name="mine", source=str(tmp_path / "temper.yaml"))
+    store = SimpleNamespace(run=lambda name: SimpleNamespace(id="0007", system=name))
+    with pytest.raises(TemperError, match="is of another"):
+        depth_of_campaign(system, Order(), store, "another", 0.0)
+    with pytest.raises(TemperError, match="its own attacks"):
+        depth_of_campaign(system, Order(run="0001"), store, "mine", 0.0)
+
+
+def test_what_a_client_is_told_is_part_of_the_question():
+    x = np.arange(8.0).reshape(4, 2)
+    mine = api.System(model=lambda rows: np.full((len(rows), 2), 0.5), data=(x, np.array([0, 1, 0, 1])))
+    told = replace(mine, exposure=replace(mine.exposure, returns="label"))
+    keys = {_key(one, Order(), None) for one in (mine, told, replace(mine, name="other"))}
+    assert len(keys) == 3
 
 
 def test_the_queue_by_its_closed_form_and_its_limits():

@@ -196,6 +196,17 @@ def test_stale_keeps_what_it_raised(system) -> None:
     assert "stale: another guard since" in found.because[1]
 
 
+def test_what_a_stale_one_raised_stays_until_a_sound_one_speaks(system) -> None:
+    gone = campaign(45, id="0001", days=2, digests={"guard": "0" * 64})
+    weak = campaign(0, undecided=50, id="0002", days=1, weak="cut")
+    raised = risk(system, gone)
+    assert risk(system, gone, weak).chance == raised.chance, "who is too weak lowers nothing"
+    assert risk(system, gone, weak).standing is Standing.STALE
+    sound = campaign(2, id="0003", days=0.5)
+    assert risk(system, gone, weak, sound).standing is Standing.MEASURED
+    assert risk(system, gone, weak, sound).chance.middle < 0.1 < 0.7 < raised.chance.middle
+
+
 def test_a_campaign_renews_no_part_of_an_assessment() -> None:
     assert part_of("campaign") == "campaign"
     assert evidence([outlined(campaign(5))], "m") == {}

@@ -130,13 +130,38 @@ class Desk:
         """Which part of the honest requests that are handed to them is refused."""
         return (1.0 - self.lapsed.value) * self.wrongs.value + self.lapsed.value * (self.overdue == "block")
 
+    @property
+    def sure(self) -> bool:
+        """Whether no figure has an interval."""
+        return all(one.low == one.high for one in (self.misses, self.wrongs, self.lapsed))
+
+    @property
+    def passing(self) -> tuple[float, float]:
+        """The least and the most of an attack handed to them that gets through, as the intervals leave open."""
+        return _ends(self.misses, self.lapsed, late=self.overdue == "allow")
+
+    @property
+    def refusing(self) -> tuple[float, float]:
+        """The same of honest requests that are refused."""
+        return _ends(self.wrongs, self.lapsed, late=self.overdue == "block")
+
+
+def _ends(error: Share, lapsed: Share, *, late: bool) -> tuple[float, float]:
+    both = [(1.0 - gone) * one + gone * late for one in (error.low, error.high) for gone in (lapsed.low, lapsed.high)]
+    return min(both), max(both)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erring:
-    """What gets through all layers where people miss this share of the attacks that they look at."""
+    """What gets through all layers where people miss this share of the attacks that they look at, and what of honest
+    requests is `refused` where they refuse so much of what they look at (`wrongs`). Cases lapse as is best for either
+    in the one, and as is worst in the other.
+    """
 
     misses: float
     through: Share
+    wrongs: float = 0.0
+    refused: Share | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

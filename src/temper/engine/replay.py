@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from temper.engine.run_task import conclude, execute
 from temper.engine.task import Part, Task
 from temper.report.campaign import far
 from temper.store.database import Store
+
+Rows = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +71,13 @@ def _campaigned(system: Protected, store: Store, finding: Finding, run: str) -> 
     """The rows that got through, asked of the model as it is now; what was taken is taken again."""
     if finding.metric != "passed":
         return _retaken(system, store, finding, run)
-    kept, still = _kept(system, store, finding)
-    if not kept:
-        raise RunStopped(f"the rows of {finding.id} are no longer kept", fix="run temper redteam again")
+    asked = _asked(system, store, finding)
+    if asked is None or not len(asked[0]):
+        gone = "kept" if asked is None else "in the data"
+        raise RunStopped(f"the rows of {finding.id} are no longer {gone}", fix="run temper redteam again")
+    y, found, _ = asked
+    still = int(((found != y) & (found >= 0)).sum())  # those that pass unchanged now pass all the more
+    kept = [f"  kept rows that the model still lets through: {still} of {len(y)}"]
     said = "STILL THERE" if still else "FIXED as far as these rows go: temper redteam wages the campaign anew"
     return Replay(text="\n".join([f"{finding.id}: {finding.title}", *kept, said]), still_there=still > 0)
 
@@ -133,15 +140,27 @@ def _doubt(parts: Sequence[Part], measured: Sequence[Measurement]) -> str:
 
 def _kept(system: Protected, store: Store, finding: Finding) -> tuple[list[str], int]:
     """How many of the adversarial rows that were kept still turn a right decision into a wrong one, and in words."""
-    part = recall(store, finding.task) if finding.task else None
-    if part is None or "x_adv" not in part.evidence:
+    asked = _asked(system, store, finding)
+    if asked is None:
         return [], 0
-    broken = part.evidence["verdicts"] == "broken"
+    y, found, clean = asked
+    if not len(y):
+        return ["  the rows that were kept are no longer in the data"], 0
+    still = int(((clean == y) & (found != y) & (found >= 0)).sum())
+    return [f"  kept adversarial rows that still change sides: {still} of {len(y)}"], still
+
+
+def _asked(system: Protected, store: Store, finding: Finding) -> tuple[Rows, Rows, Rows] | None:
+    """Of the adversarial rows that were kept and are in the data: the truths, and what the model decides now of them
+    and of the rows unchanged. None where none were kept.
+    """
+    part = recall(store, finding.task) if finding.task else None
+    broken = None if part is None or "x_adv" not in part.evidence else part.evidence["verdicts"] == "broken"
+    if part is None or broken is None or not broken.any():
+        return None
     rows, at = part.evidence["x_adv"][broken], system.data.positions(part.evidence["ids"][broken])
     rows, at = rows[at >= 0], at[at >= 0]
     if not len(rows):
-        return ["  the rows that were kept are no longer in the data"] if broken.any() else [], 0
-    y = np.asarray(system.data.y)[at]
-    found, clean = decisions(system, rows), decisions(system, system.data.x[at])
-    still = int(((clean == y) & (found != y) & (found >= 0)).sum())
-    return [f"  kept adversarial rows that still change sides: {still} of {len(rows)}"], still
+        nothing = np.array([], dtype=int)
+        return nothing, nothing, nothing
+    return np.asarray(system.data.y)[at], decisions(system, rows), decisions(system, system.data.x[at])

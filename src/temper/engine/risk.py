@@ -121,9 +121,14 @@ def _known(
 
 
 def _campaign(scenario: Scenario, sources: Sequence[Source]) -> Trials | None:
-    """The worst of the campaigns that still speak of what answers; where there is none, the latest."""
+    """The worst of the campaigns that still speak of what answers; where there is none, the latest. What a stale one
+    raised stays until a sound one speaks: one that was stopped or too weak says less than that.
+    """
     tried = waged(scenario, sources)
-    fresh = [one for one in tried if not one.stale] or tried[:1]
+    fresh, gone = [one for one in tried if not one.stale], [one for one in tried if one.stale][:1]
+    doubtful = max((one.successes / one.n for one in fresh if one.doubt), default=0.0)
+    if all(one.doubt for one in fresh) and (not fresh or any(one.successes / one.n > doubtful for one in gone)):
+        fresh = gone
     if not fresh:
         return None
     return _campaigns(fresh) if fresh[0].counts == CAMPAIGNS else _strongest(fresh)

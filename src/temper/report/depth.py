@@ -202,21 +202,23 @@ def _listed(title: str, lines: list[str], style: str = "") -> Iterator[Renderabl
 
 
 def _layers(depth: Depth, *, wide: bool) -> RenderableType:
-    heads = ("Alone", "At the margin", "Its part", "Refused", "To people")
-    table = grid(*heads, *(("Unknowing", "Takes") if wide else ()), first="Layer")
+    heads, both = ("Alone", "At the margin", "Its part", "Refused", "To people"), wide and depth.known is not None
+    table = grid(*heads, *(("Unknowing",) if both else ()), *(("Takes",) if wide else ()), first="Layer")
     for one in depth.layers:
         row = _row(one, depth)
         name = styled(inert(one.name, 16), "bold")
         name.append(f"\n{one.crashed} failed" if one.crashed else "", style="red")
         cells = [row["alone"], row["margin"], row["part"], row["refused"], row["asked"]]
-        cells += [row["unknowing"], row["takes"]] if wide else []
+        cells += [row["unknowing"]] if both else []
+        cells += [row["takes"]] if wide else []
         table.add_row(name, *(_cell(value, between) for value, between in cells))
     last, refused, asked = depth.residual, depth.refused, depth.asked
     stopped = Share(value=1 - last.value, low=1 - last.high, high=1 - last.low, n=last.n)
     total = [("", ""), ("", ""), _pair(stopped), _pair(refused), _pair(asked)]
     took = sum(one.seconds for one in depth.layers)
     fixed = Share(value=1 - depth.fixed.value, low=1 - depth.fixed.high, high=1 - depth.fixed.low, n=last.n)
-    total += [_pair(fixed), (_time(took), "")] if wide else []
+    total += [_pair(fixed)] if both else []
+    total += [(_time(took), "")] if wide else []
     table.add_section()
     table.add_row(styled("together", "bold"), *(_cell(value, between) for value, between in total))
     return table

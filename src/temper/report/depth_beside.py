@@ -31,10 +31,14 @@ def people(depth: Depth) -> Iterator[str]:
         return
     yield f"Of the attacks they look at they let {_figure(desk.misses, desk.said[0])} pass."
     yield f"Of the honest requests they look at they refuse {_figure(desk.wrongs, desk.said[1])}."
-    late = f"Nobody looks at {_figure(desk.lapsed, desk.said[2])} of the cases in time"
-    yield f"{late}: what comes too late {_OVERDUE[desk.overdue]}." if desk.lapsed.value else f"{late}."
-    for one in depth.erring:
-        yield f"If they let {part(one.misses)} of the attacks pass, {told(one.through)} get through all layers."
+    late = f"Of the cases {_figure(desk.lapsed, desk.said[2])} are looked at too late"
+    yield f"{late}: what comes too late {_OVERDUE[desk.overdue]}." if desk.lapsed.high else f"{late}."
+    open_ = "" if desk.lapsed.low == desk.lapsed.high else ", and as many cases lapse as is {} by what is measured"
+    for one, word in zip(depth.erring, ("best", "worst"), strict=False):
+        lapse = open_.format(word)
+        yield f"If they let {part(one.misses)} of the attacks pass{lapse}, {told(one.through)} get through all layers."
+        if one.refused is not None and desk.refusing[0] < desk.refusing[1]:
+            yield f"If they refuse {part(one.wrongs)} of the honest requests{lapse}, {told(one.refused)} are refused."
 
 
 def _figure(share: Share, said: str) -> str:

@@ -76,7 +76,8 @@ def _worths(depth: Depth) -> Chart:
     mark = base.mark_point(filled=True, size=60, opacity=1).encode(
         y=y, yOffset=offset, x=alt.X("value:Q", scale=domain), color=colour, shape=alt.Shape("kind:N", scale=shapes)
     )
-    who = "who know the layers" if depth.known is not None else "who do not know the layers"
+    who = "who do not know the layers" if depth.known is None else "who know the layers"
+    who = f"of campaign {depth.campaign}" if depth.campaign else who
     return Chart(
         title=f"What each layer stops of attackers {who}",
         caption=f"Pale bars: {depth.limits.confidence:.0%} intervals over {depth.actors} actors; those of one figure "

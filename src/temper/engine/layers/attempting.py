@@ -21,6 +21,8 @@ from temper.targets._array import to_numpy
 
 Rows = np.ndarray[Any, Any]
 BROKEN = "broken"
+_HANDED = 1e-9
+"""By how much a request that people stop for certain is nearer than one that is refused."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -95,7 +97,8 @@ class Attackers:
 
     def _sent(self, rows: Rows, client: Client) -> tuple[Rows, Rows]:
         """What each of these rows ends as before one client's layers, and what they say of that. He searches, waits
-        for a day, and sends what he has until something gets through for certain; what counts is what got furthest.
+        for a day, and sends what he has until something gets through for certain; what counts is what got furthest, and
+        of what is stopped what is handed to people, who may err more than is known of them.
         """
         candidates = [self._searched(plugin, name, rows, client) for name, plugin in self.attacks]
         candidates += [found[rows] for found in self._found()]
@@ -107,10 +110,11 @@ class Attackers:
             if not len(tried):
                 continue
             heard = client.ask(found[tried]).levels
-            passed = self._attempts(found[tried], tried, heard, adaptive=True).passed(client.standing)
-            further = tried[passed >= furthest[tried]]
-            best[further], levels[further] = found[further], heard[passed >= furthest[tried]]
-            furthest[tried] = np.maximum(furthest[tried], passed)
+            sent = self._attempts(found[tried], tried, heard, adaptive=True)
+            far = sent.passed(client.standing) + _HANDED * sent.met(client.standing)[1]
+            further = tried[far >= furthest[tried]]
+            best[further], levels[further] = found[further], heard[far >= furthest[tried]]
+            furthest[tried] = np.maximum(furthest[tried], far)
             left = left[furthest[left] < 1.0]
         return best, levels
 

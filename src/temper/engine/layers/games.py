@@ -96,6 +96,8 @@ class Asked:
     progress: Progress = lambda done, total: None
     sent: Attempts | None = None
     """What whoever knows all layers sends them: of each actor what gets further."""
+    anew: Attempts | None = None
+    """What was made anew against all layers, by whomever."""
     ways: tuple[Rows, ...] = ()
     _fixed: dict[int, Rows] = field(default_factory=dict, init=False, repr=False)
     _known: dict[int, Rows] = field(default_factory=dict, init=False, repr=False)
@@ -161,7 +163,7 @@ class Asked:
         if mask == self.whole:
             mine, theirs = (np.isin(one.actor, self.actors[better]) for one in (anew, self.attacks))
             self.sent = anew.of(mine).beside(self.attacks.of(~theirs))
-            self.ways = (fixed, found) if alike else ()
+            self.anew, self.ways = anew, (fixed, found) if alike else ()
         return np.where(better, found, fixed)
 
 

@@ -258,6 +258,7 @@ def _key(system: Protected, order: Order, people: Agreement | None) -> str:
     """Everything it depends on."""
     rows = (data_digest(system.data), data_digest(system.train), schema_digest(system))
     actors = [str(asdict(one)) for one in system.actors]
+    told = (system.name, repr(system.exposure), "" if system.events is None else system.events.amount)
     said = (system.target.digest, system.stakes.guard, repr(system.threshold), repr(system.cost), actors, repr(order))
     judged = "" if people is None else repr((people.missed, people.wronged, people.lapsed))
-    return digest_of(TASK, rows, said, judged, attacks_digest(), folders_digest(*_OWN), library_versions())
+    return digest_of(TASK, rows, said, told, judged, attacks_digest(), folders_digest(*_OWN), library_versions())

@@ -11,6 +11,7 @@ import numpy as np
 from temper.core.depth import Replayed
 from temper.core.errors import TemperError
 from temper.core.finding import Finding
+from temper.core.run import Record
 from temper.core.system import Protected
 from temper.engine.layers.attempting import Attackers
 from temper.engine.layers.games import share, through
@@ -35,14 +36,19 @@ def kept(system: Protected, store: Store, run: str) -> tuple[str, tuple[Kept, ..
 
     Raises `TemperError` where the run has kept no such rows, or is of another system.
     """
-    record = store.run(run)
-    if record.system != system.name:
-        raise TemperError(f"run {record.id} is of {record.system}", fix=f"name a run of {system.name}")
+    record = of_system(store.run(run), system)
     shown = {one.task: one for one in record.findings if one.task}
     found = tuple(one for finding in shown.values() for one in _of(system, store, finding))
     if not found:
         raise TemperError(f"run {record.id} has kept no rows that got through", fix="name one whose attacks broke rows")
     return record.id, found
+
+
+def of_system(record: Record, system: Protected) -> Record:
+    """This run, unless it is of another system: then `TemperError`."""
+    if record.system != system.name:
+        raise TemperError(f"run {record.id} is of {record.system}", fix=f"name a run of {system.name}")
+    return record
 
 
 def replayed(attackers: Attackers, found: tuple[Kept, ...], confidence: float) -> Iterator[Replayed]:

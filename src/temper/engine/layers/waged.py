@@ -24,6 +24,7 @@ from temper.engine.layers.desk import agreement_of
 from temper.engine.layers.honest import honest, seconds
 from temper.engine.layers.panel import Panel
 from temper.engine.layers.run import Order, honest_rows, judged, prices, stake, unsaid
+from temper.engine.layers.stored import of_system
 from temper.engine.layers.weigh import FIXED, Terms, weighed
 from temper.store.database import Store
 
@@ -34,9 +35,11 @@ def depth_of_campaign(
     system: Protected, order: Order, store: Store, run: str, now: float, listener: Listener = silent
 ) -> Depth:
     """The layers of this guard, weighed by what the campaigns of a run sent. It enters no register: the run does."""
-    record, path = store.run(run), Path(system.source)
+    record, path = of_system(store.run(run), system), Path(system.source)
     if not path.is_file():
         raise TemperError("layers are those of a temper.yaml, and this system has none", fix="write one: temper init")
+    if order.attacks or order.accounts or order.run:
+        raise TemperError("a campaign has its own attacks and accounts", fix="leave out attacks, accounts and the run")
     panel = Panel.of(system, serving_of(read(path), path.absolute().parent), order.as_if)
     people = agreement_of(panel.serving, listener)
     campaigns = list(sent(store, record))

@@ -15,6 +15,7 @@ from temper.core.seed import Draws
 from temper.engine.layers.choose import Costs, Prices, failing, standings
 from temper.engine.layers.games import Asked, Games, Progress, burden, number, sampling, share, through
 from temper.engine.layers.smallest import chosen, most_missed, together
+from temper.kernels.coalitions import furthest
 from temper.kernels.few_actors import over_actors
 from temper.kernels.joint_misses import joint_misses
 
@@ -59,7 +60,7 @@ def weighed(
     layers, error = _layers(both, (attacks, honest), terms, rng)
     bare = both.mask([MODEL])
     stopped, tried = _stopped(both, bare) if bare and both.known is not None and not both.ways else (0, 0)
-    erring = tuple(_erring(asked, terms))
+    erring = tuple(_erring(asked, honest, terms))
     traffic = ((FIXED, attacks), (KNOWN, asked.sent), (HONEST, honest))
     return Depth(
         system="",
@@ -92,18 +93,29 @@ def weighed(
 def _verdict(residual: Share, refused: Share, erring: tuple[Erring, ...], limits: Limits) -> Verdict:
     """How the whole stands to its limits, whatever people's error is within its interval."""
     through = {one.through.against(limits.residual) for one in erring} or {residual.against(limits.residual)}
-    return together(through.pop() if len(through) == 1 else Verdict.INCONCLUSIVE, refused.against(limits.refused))
+    refusals = {one.refused.against(limits.refused) for one in erring if one.refused is not None}
+    both = (through, refusals or {refused.against(limits.refused)})
+    return together(*(some.pop() if len(some) == 1 else Verdict.INCONCLUSIVE for some in both))
 
 
-def _erring(asked: Asked, terms: Terms) -> Iterator[Erring]:
-    """What gets through all layers with people's error at both ends of its interval, where it has one."""
-    desk, sent = terms.desk, asked.sent or asked.attacks
-    if desk is None or desk.misses.low == desk.misses.high:
+def _erring(asked: Asked, honest: Attempts, terms: Terms) -> Iterator[Erring]:
+    """What all layers let through and refuse with people's errors at both ends of their intervals, where they have any:
+    by whoever is stronger where they err so much.
+    """
+    desk, ways = terms.desk, [asked.attacks, *(() if asked.anew is None else (asked.anew,))]
+    if desk is None or desk.sure:
         return
-    for misses in (desk.misses.low, desk.misses.high):
-        looked = np.full(len(sent.worth), 1.0 - desk.through(misses))
-        passed = through(replace(sent, looked=looked), sent.layers, asked.actors)
-        yield Erring(misses=misses, through=share(passed, terms.limits.confidence))
+    told = zip((desk.misses.low, desk.misses.high), (desk.wrongs.low, desk.wrongs.high), strict=True)
+    for (misses, wrongs), passing, refusing in zip(told, desk.passing, desk.refusing, strict=True):
+        sent = [replace(one, looked=np.full(len(one.worth), 1.0 - passing)) for one in ways]
+        passed = np.stack([through(one, one.layers, asked.actors) for one in sent], axis=1)
+        many = replace(honest, looked=np.full(len(honest.worth), refusing))
+        yield Erring(
+            misses=misses,
+            through=share(furthest(passed, together=asked.attacks.exclusive), terms.limits.confidence),
+            wrongs=wrongs,
+            refused=burden(many, many.layers, terms.limits.confidence)[0],
+        )
 
 
 def _layers(

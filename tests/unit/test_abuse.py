@@ -101,6 +101,7 @@ def test_its_sturdy_twin_pays_nobody(only: tuple[str, ...]) -> None:
     ground, course = fought(stand_in(STURDY), campaign(*only))
     assert not ground.got
     assert ground.queries == FEW.queries
+    assert course.ended == "the attacker's 24 questions are spent"
     assert all(turn.passed == 0 and turn.flagged == turn.asked for turn in course.turns)
 
 

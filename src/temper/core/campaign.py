@@ -58,8 +58,8 @@ class Objective:
     members (true less false positive rate); all that `within` so many days.
 
     Of an assistant `goal` counts effects: calls of `tool` with something of the attackers' and these `arguments`, or
-    secrets that left. `asks` replaces the catalogue's words for it; `own` says that it counts as well where attackers
-    ask for themselves, because nobody may have it done there (secrets always do).
+    conversations in which the secret left. `asks` replaces the catalogue's words for it; `own` says that it counts as
+    well where attackers ask for themselves, because nobody may have it done there (secrets always do).
 
     >>> Objective(aim=Aim.MOVE, goal=10_000, amount="amount", within=7).words
     "move 10,000 of 'amount' past the detector within 7 days"

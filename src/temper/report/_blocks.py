@@ -16,7 +16,7 @@ from temper.core.requirement import Judgement, Verdict
 from temper.core.run import Record
 from temper.report._change import Change, changes
 from temper.report._claims import tally
-from temper.report._figure import SYMBOLS, between, deciding, judged, judged_as_rate, limit, rows_to_decide, show
+from temper.report._figure import SYMBOLS, deciding, ends, judged, judged_as_rate, limit, rows_to_decide, show
 from temper.report._inert import inert
 from temper.report._reach import reach_blocks
 from temper.report._redteam import redteam_blocks
@@ -219,8 +219,8 @@ def _requirement(judgement: Judgement, record: Record) -> tuple[RenderableType, 
     rate = judged_as_rate(judgement, measurement)
     measured = judged(judgement, measurement)
     low, high = (judgement.low, judgement.high) if measurement is None else (measurement.low, measurement.high)
-    if low is not None and high is not None:
-        measured += f"\n{between(low, high, rate)}"
+    if span := ends(low, high, rate):
+        measured += f"\n{span}"
     if judgement.n:
         measured += f"\nn = {judgement.n:,}"
     for name, value in measurement.baseline if measurement else ():

@@ -9,8 +9,8 @@ from temper.core.requirement import Claim, Judgement, Verdict
 from temper.core.run import Record
 from temper.report._figure import (
     SYMBOLS,
-    between,
     deciding,
+    ends,
     judged,
     judged_as_rate,
     limit,
@@ -29,7 +29,8 @@ def said(judgement: Judgement, record: Record) -> str:
     told = judged(judgement, measurement)
     words = told if judgement.value is None else f"measured {told}"
     if judgement.low is not None and judgement.high is not None:
-        words += f" ({between(judgement.low, judgement.high, rate)}, n = {judgement.n:,})"
+        span = ends(judgement.low, judgement.high, rate)
+        words += f" ({f'{span}, ' if span else ''}n = {judgement.n:,})"
     words += f", asked {limit(judgement.requirement, rate)}"
     if judgement.explanation:
         words += f": {judgement.explanation}"
@@ -52,7 +53,7 @@ def claim_rows(judgement: Judgement, rate: bool) -> list[dict[str, Any]]:
             "symbol": SYMBOLS[one.verdict],
             "name": _name(one, several),
             "figure": show(one.value, rate) if one.value is not None else "not measured",
-            "interval": between(one.low, one.high, rate) if one.low is not None and one.high is not None else "",
+            "interval": ends(one.low, one.high, rate),
             "n": f"{one.n:,}",
             "p": chance(one.corrected),
             "needed": f"{one.needed:,} {one.counts}" if one.needed and one.verdict is Verdict.INCONCLUSIVE else "",

@@ -123,9 +123,16 @@ def figure(measurement: Measurement) -> str:
 
 def interval(measurement: Measurement) -> str:
     """The interval as words, empty where there is none."""
-    if measurement.low is None or measurement.high is None:
-        return ""
-    return between(measurement.low, measurement.high, is_rate(measurement))
+    return ends(measurement.low, measurement.high, is_rate(measurement))
+
+
+def ends(low: float | None, high: float | None, rate: bool) -> str:
+    """The interval as words; a figure that has no ends, or is its own, has none.
+
+    >>> ends(0.02, 0.1, True), ends(0.0, 0.0, False)
+    ('2.0 % to 10 %', '')
+    """
+    return "" if low is None or high is None or low == high else between(low, high, rate)
 
 
 def between(low: float, high: float, rate: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from temper.attacks.injection._built import ground as grounds
 from temper.core.assistant import Assistant
-from temper.core.campaign import Objective
+from temper.core.campaign import Aim, Objective
 from temper.core.evidence import CAMPAIGN
 from temper.core.finding import Finding
 from temper.core.injection import Injection
@@ -27,13 +27,16 @@ _ADAPTS = "attempts that learn from each other: the rate of this search, and no 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fought:
-    """One campaign with its twin against the assistant without its guard (nothing where it has none)."""
+    """One campaign with its twin against the assistant without its guard (nothing where it has none). `halted` is why
+    one of the two stopped half-way and may go on, "" where neither did.
+    """
 
     seed: int
     ground: Ground
     course: Course
     came: tuple[Came, ...]
     bare: tuple[Came, ...] = ()
+    halted: str = ""
 
     @property
     def unanswered(self) -> tuple[Came, ...]:
@@ -75,15 +78,29 @@ def how(one: Injection) -> str:
 
 
 def worked(fought: Sequence[Fought]) -> tuple[Worked, ...]:
-    """Of every goal and channel the injection that worked most often, so that a replay can try it again."""
+    """Of every goal and channel the injection that worked most often, so that a replay can try it again. What attackers
+    rehearsed where it counts for nothing is none of its conversations.
+    """
     found: dict[tuple[str, str], Worked] = {}
     for injection, by in {one.injection: one.by for each in fought for one in each.ground.got}.items():
-        came = [a for each in fought for a in each.ground.tried if a.injection == injection and a.heard.answered]
-        one = Worked(injection=injection, by=by, hits=sum(a.heard.effect for a in came), valid=len(came), smallest=True)
+        came = [hit for each in fought for hit in _counted(each.ground, injection)]
+        one = Worked(injection=injection, by=by, hits=sum(came), valid=len(came), smallest=True)
         at = aim_of(injection)
         if at not in found or (one.hits, -one.valid) > (found[at].hits, -found[at].valid):
             found[at] = one
     return tuple(found.values())
+
+
+def _counted(ground: Ground, injection: Injection) -> list[bool]:
+    """Of each conversation with it that counts, whether it had an effect."""
+    hits = {one.trial for one in ground.got if one.injection == injection}
+    sought = {one.objective for one in ground.got if one.injection == injection}
+    home = any(ground.campaign.objectives[at].own or ground.campaign.objectives[at].aim is Aim.LEAK for at in sought)
+    return [
+        at in hits
+        for at, one in enumerate(ground.tried)
+        if one.injection == injection and (at in hits or (one.heard.answered and (home or not one.own)))
+    ]
 
 
 def aim_of(injection: Injection) -> tuple[str, str]:
@@ -106,7 +123,8 @@ def _finding(
     objective = each.ground.campaign.objectives[effect.objective]
     at = aim_of(one.injection)
     goals = {goal.id: goal for goal in (*grounds(assistant, 1).goals, *aims(assistant, objective, typed=False))}
-    hit = any(came.reached for each in fought for came in each.came)
+    served = {got.objective for each in fought for got in each.ground.got if aim_of(got.injection) == at}
+    hit = any(each.came[of].reached for each in fought for of in served)
     who = "whoever writes what it reads" if one.injection.carrier else "somebody who types"
     return Finding(
         id=identity(assistant.name, at),

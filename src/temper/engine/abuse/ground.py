@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ _BARE = "bare"
 @dataclass(kw_only=True, eq=False)
 class Ground:
     """An `Exposed` over all turns of a campaign. Its clock is simulated: a user comes by at the attacker's pace. `real`
-    is the time (seconds since 1970, UTC) by which the rules' hours go where the target is nobody's stand-in.
+    tells the time (seconds since 1970, UTC) by which the rules' hours go where the target is nobody's stand-in.
     """
 
     campaign: Campaign
@@ -38,7 +38,7 @@ class Ground:
     conversations: Conversations
     seed: int
     judge: Brought = brought
-    real: float | None = None
+    real: Callable[[], float] | None = None
     kept: MutableMapping[str, Any] = field(default_factory=dict)
     objective: Objective = field(default_factory=Objective)
     by: str = ""
@@ -127,6 +127,11 @@ class Ground:
             self.lines.append(text)
 
     # -- what the engine uses --------------------------------------------------------------------------------------
+
+    @property
+    def unit(self) -> str:
+        """What is charged: the turns of users."""
+        return "questions"
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -265,7 +270,8 @@ class Ground:
 
     def _counted(self, injection: Injection, held: Held, *, effect: bool, gave_in: bool, own: bool) -> None:
         """One conversation under what became of it."""
-        counts = not injection.benign and (not own or self.objective.own or self.objective.aim is Aim.LEAK)
+        tells = not own or self.objective.own or self.objective.aim is Aim.LEAK
+        counts = effect or (tells and not injection.benign)
         found = Counter(submitted=int(counts))
         found["read"] = int(held.trace.delivered and not own)
         if effect:
@@ -295,7 +301,7 @@ class Ground:
         )
         if self.ended:
             raise Ended(self.ended)
-        if closed := rules.open(self.clock if self.real is None else self.real):
+        if closed := rules.open(self.clock if self.real is None else self.real()):
             if self.real is not None:
                 raise Ended(f"it is not within rules.hours: {closed / 3_600:.1f} h to go", fix="--resume goes on then")
             self.clock += closed

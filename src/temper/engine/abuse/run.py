@@ -142,8 +142,8 @@ def _waged(job: Job, chosen: dict[str, Ploy], fought: list[Fought], many: int) -
         try:
             for number in range(many):
                 fought.append(_fought(job, chosen, Conversations(answers=kept, runner=runner), number))
-                if fought[-1].course.stopped:
-                    return fought[-1].course.ended
+                if fought[-1].halted:
+                    return fought[-1].halted
         finally:
             told = f"{kept.asked:,} questions asked, {kept.reused:,} answered from {journal.path.name}"
             job.listener(Event(kind="note", message=told))
@@ -161,11 +161,13 @@ def _fought(job: Job, chosen: dict[str, Ploy], conversations: Conversations, num
     note = f"campaign {number + 1} of {job.campaigns}: {effects} in {field.queries:,} questions; {course.ended}"
     job.listener(Event(kind="note", message=note))
     bare: tuple[Came, ...] = ()
-    if job.assistant.guard and not course.stopped:
+    halted = course.ended if course.stopped else ""
+    if job.assistant.guard and not halted:
         rules = replace(job.campaign.rules, successes=0, loss=0.0)
         alone = replace(conversations, bare=True)
-        bare = came(*waged(job.assistant, replace(job.campaign, rules=rules), chosen, alone, seed))
-    return Fought(seed=seed, ground=field, course=course, came=reached, bare=bare)
+        twin, how = waged(job.assistant, replace(job.campaign, rules=rules), chosen, alone, seed)
+        bare, halted = came(twin, how), f"{how.ended}, in the twin without its guard" if how.stopped else ""
+    return Fought(seed=seed, ground=field, course=course, came=reached, bare=bare, halted=halted)
 
 
 def waged(
@@ -176,7 +178,7 @@ def waged(
     seed: int,
 ) -> tuple[Ground, Course]:
     """One campaign by one seed: its field at the end, and its course."""
-    real = time.time() if _line(assistant) is not None else None
+    real = time.time if _line(assistant) is not None else None
     field = Ground(campaign=campaign, assistant=assistant, conversations=conversations, seed=seed, real=real)
     course = Course()
     wage(field, chosen, Draws(seed, "campaign"), course)

@@ -187,6 +187,11 @@ class Ground:
 
     # -- what the engine uses --------------------------------------------------------------------------------------
 
+    @property
+    def unit(self) -> str:
+        """What is charged: a row that is asked about."""
+        return "queries"
+
     def moved(self, objective: Objective) -> float:
         """What passed in time: money, or rows."""
         within = [one for one in self.got if one.at <= objective.within * DAY]

@@ -57,6 +57,10 @@ class Played(Protocol):
     lines: list[str]
 
     @property
+    def unit(self) -> str:
+        """What is charged, as the end of a campaign names it."""
+
+    @property
     def attacker(self) -> Attacker:
         """Who plays."""
 
@@ -116,7 +120,9 @@ def wage(
             return
         if ground.queries - told >= budget / 5:
             told = ground.queries
-            listener(Event(kind="note", message=f"{told:,} of {budget:,} queries, {len(ground.got):,} got through"))
+            listener(
+                Event(kind="note", message=f"{told:,} of {budget:,} {ground.unit}, {len(ground.got):,} got through")
+            )
     course.ended = f"{_MOST:,} turns were played"
 
 
@@ -125,7 +131,7 @@ def _over(ground: Played, waiting: list[int], arm: Arm | None) -> str:
     if not waiting:
         return "everything that was sought is reached"
     if ground.queries >= ground.attacker.queries:
-        return f"the attacker's {ground.attacker.queries:,} queries are spent"
+        return f"the attacker's {ground.attacker.queries:,} {ground.unit} are spent"
     return "no technique has anything left to do" if arm is None else ""
 
 

@@ -28,19 +28,20 @@ def outputs(trace: Trace) -> Iterator[str]:
 def sent(call: Call) -> str:
     """What the arguments of a call say: the texts and numbers in them, or the text as it came where it is no JSON."""
     try:
-        return "\n".join(_leaves(json.loads(call.arguments)))
+        return "\n".join(leaves(json.loads(call.arguments)))
     except (ValueError, RecursionError):
         return call.arguments
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def leaves(value: Any) -> Iterator[str]:
+    """Every key, text and number in what JSON holds, as texts."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield str(key)
-            yield from _leaves(inner)
+            yield from leaves(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     else:
         yield str(value)
 

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 from temper.core.assistant import UNTRUSTED, Assistant, Service, Talk, Trace, request_of
 from temper.core.chat import Call, Message, Reply, Request, Role, Usage
 
+_NOTHING = "error: nothing found"
+
 Ask: TypeAlias = Callable[[Request], Awaitable[Reply]]
 
 
@@ -42,7 +44,7 @@ async def converse(assistant: Assistant, talk: Talk, ask: Ask | None = None) -> 
 
 def done(assistant: Assistant, trace: Trace) -> tuple[Call, ...]:
     """The sandbox's journal of this conversation: every call that a tool with an effect carried out, in order. What an
-    assistant says that it did, and what a guard took out, is not in it.
+    assistant says that it did, what a guard took out, and what none of the tool's results fits, is not in it.
     """
     waiting: list[Call] = []
     carried: list[Call] = []
@@ -52,7 +54,7 @@ def done(assistant: Assistant, trace: Trace) -> tuple[Call, ...]:
         elif waiting:
             call = waiting.pop(0)
             service = assistant.service(call.name)
-            if service is not None and service.effect and parsed(call) is not None:
+            if service is not None and service.effect and parsed(call) is not None and message.text != _NOTHING:
                 carried.append(call)
     return tuple(carried)
 
@@ -84,7 +86,7 @@ def _result(service: Service, arguments: dict[str, Any]) -> str:
     for wanted, text in service.results:
         if all(str(arguments.get(key)) == str(value) for key, value in wanted.items()):
             return text
-    return "error: nothing found"
+    return _NOTHING
 
 
 def _filled(text: str, arguments: dict[str, Any]) -> str:

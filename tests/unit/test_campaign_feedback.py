@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from temper.core.system import Exposure, Protected
 from temper.engine.campaign.door import Once
 from temper.engine.campaign.ground import Ground
 from temper.engine.campaign.inside import Inside
+from temper.engine.campaign.kept import _of
 from temper.engine.campaign.learning import Lessons
 from temper.targets.load import open_target
 from unit.test_campaign_purple import Forgotten
@@ -72,6 +74,30 @@ def test_a_system_that_learns_blindly_is_taken(system: Protected) -> None:
     assert ground.taught == LABELS
     assert len(ground.got) == WANTED
     assert door.lessons.told == [f"day 1: {LABELS} labels came back; a new model answers"]
+
+
+def test_who_has_told_every_label_asks_about_nothing_more(system: Protected) -> None:
+    ground, _ = poisoned(system, Learning(contradicted=False))
+    asked = ground.queries
+    ground.begin(ground.campaign.objectives[0], "poison_feedback", 100)
+    PoisonFeedback().play(ground, Draws(0, "test"))
+    assert (len(ground.open) > 0, ground.labels, ground.queries) == (True, 0, asked)
+
+
+def test_rows_that_are_expected_after_a_night_are_asked_of_the_new_model_alone(system: Protected) -> None:
+    _, door = poisoned(system, Learning())
+    assert door.asked == LABELS + WANTED  # Forgotten keeps nothing, and no row was asked of both
+
+
+def test_a_request_that_was_stopped_before_the_model_learnt_did_not_pass(system: Protected) -> None:
+    ground, _ = poisoned(system, Learning())
+    (one, told, who, by), row = ground.told[-1], ground.aimed[-1]
+    ground.told.insert(0, (one, replace(told, at=0.5, flagged=True), who, by))
+    ground.aimed.insert(0, row)
+    fought: Any = SimpleNamespace(ground=ground)
+    kept = _of(0, fought)
+    assert kept["passed"].sum() == len(ground.got) == WANTED
+    assert not (kept["passed"] & kept["stopped"]).any()
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,21 @@ from temper import api
 from temper.api import campaigns
 from temper.config.campaign import campaign_of
 from temper.config.reading import read
-from temper.config.serving import serving_of
+from temper.config.serving import Serving, serving_of
 from temper.core.alert import Alerting
 from temper.core.answering import Team
 from temper.core.campaign import Aim, Campaign, Rules
 from temper.core.errors import ConfigError
+from temper.core.incident import Severity
 from temper.core.stage import Level
-from temper.core.waged import Turn
+from temper.core.waged import Answered, Turn
 from temper.engine.campaign.door import Once, Told
+from temper.engine.campaign.figures import Fought
 from temper.engine.campaign.inside import Inside
 from temper.engine.campaign.manned import Manned
+from temper.engine.campaign.people import People, Seen
 from temper.engine.campaign.purple import Side, attributed, figures, gaps, usual
+from temper.engine.campaign.wage import Course
 from temper.report.campaign import answers, side
 from temper.store.control import Control
 from temper.targets.served import served as served_model
@@ -204,10 +208,79 @@ def test_a_gateway_is_changed_only_where_the_rules_say_so_and_put_back(config: P
             record = store.records.current("policy")
             assert (record is not None and "quarantine" in record.value) is contain
         defended = found.defended(manned, toy_ground(Aim.MOVE, Desk()), None, lambda: inside(config))
-        assert bool(defended.beside) is not contain
+        assert (bool(defended.beside), defended.contained is None) == (not contain, not contain)
     with closing(Control.open(str(control))) as store:
         record = store.records.current("policy")
         assert record is None or record.value is None
+
+
+def people(folder: Path, control: Control) -> People:
+    """Somebody who acts at once, on this store."""
+    serving = replace(Serving(), control=str(folder / "control.db"), audit=str(folder / "audit"))
+    return People(
+        control=control,
+        serving=serving,
+        team=Team(takes=0.0, step=1.0),
+        takes=0.0,
+        threshold=0.5,
+        run="0001-0",
+        follow=lambda control: None,
+        stricter=lambda turn: 0.5 / 2**turn,
+    )
+
+
+def alarms(team: People, source: str, client: str) -> list[Answered]:
+    """What they do about an incident."""
+    incident = team.control.incidents.signal(source, "t", Severity.MAJOR, "text", "test", 0.0, "evasion")
+    team.take(Seen(start=0.0, end=0.0, at=0.0, name="n", source=source, playbook="evasion", client=client), incident)
+    while np.isfinite(team.due):
+        team.act()
+    return team.answered
+
+
+def test_all_that_several_runs_have_set_is_taken_back(tmp_path: Path) -> None:
+    with closing(Control.open(str(tmp_path / "control.db"))) as control:
+        team = people(tmp_path, control)
+        for at in range(3):
+            alarms(team, f"source-{at}", f"client-{at}")
+        assert len(control.records.current("policy").value["quarantine"]["clients"]) == 3  # type: ignore[union-attr]
+        team.take_back(9.0)
+        assert control.records.current("policy").value is None  # type: ignore[union-attr]
+
+
+def test_who_goes_on_after_a_kill_has_contained_what_was_contained(tmp_path: Path) -> None:
+    with closing(Control.open(str(tmp_path / "control.db"))) as control:
+        first = people(tmp_path, control)
+        told = alarms(first, "source", "one")
+        again = people(tmp_path, control)  # the process before was killed, and what it set holds
+        assert alarms(again, "source", "one") == told
+        assert again.through == first.through != {}
+        again.take_back(9.0)
+        assert control.records.current("policy").value is None  # type: ignore[union-attr]
+
+
+def test_an_alarm_of_nobody_leaves_the_next_one_to_be_answered(tmp_path: Path) -> None:
+    with closing(Control.open(str(tmp_path / "control.db"))) as control:
+        team = people(tmp_path, control)
+        assert [one.text[:7] for one in alarms(team, "source", "")] == ["not run"]
+        assert any(one.changed for one in alarms(team, "source", "one"))
+
+
+def test_a_turn_is_seen_by_windows_of_its_rows_and_contained_no_sooner_than_seen(config: Path) -> None:
+    _, manned = side_of(config, Desk())
+    window = Seen(start=0.0, end=3_600.0, at=7_200.0, name="monitor: score", source="drift", playbook="evasion")
+    manned.windowed.append(window)
+    manned._incidents["drift"] = 1
+    manned.people.through[1] = 600.0
+    turn = Turn(technique="direct", tactic="attack", aim="move", begun=0.0, ended=3_000.0, asked=9)
+    late = replace(turn, begun=3_700.0, ended=7_000.0)  # while rows of the window may still have come
+    after = replace(turn, begun=700.0)
+    with closing(manned):
+        told = attributed([turn, late, after], manned)
+    assert [(one.detected, one.contained) for one in told] == [(7_200.0, 7_200.0), (None, None), (7_200.0, 700.0)]
+    course = Fought(seed=0, ground=toy_ground(Aim.MOVE, Desk()), course=Course(turns=list(told)), dealt=None, came=())  # type: ignore[arg-type]
+    (took,) = [one for one in figures([course]) if one.metric == "time_to_contain"]
+    assert (took.value, took.n) == (7_200.0, 1)  # who begins in a system that is contained waits for nobody
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

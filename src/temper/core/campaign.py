@@ -287,6 +287,10 @@ class Field(Protocol):
         """Money left for changes of submitted rows."""
 
     @property
+    def labels(self) -> int:
+        """Labels left to be told."""
+
+    @property
     def clock(self) -> float:
         """Seconds since the campaign began."""
 

@@ -49,7 +49,7 @@ class PoisonFeedback:
 
     def play(self, field: Field, rng: Draws) -> None:
         """Requests first, then their labels; the wait only where some were taken, and then an attempt at every row."""
-        labels, rows = min(field.attacker.labels, field.left // 2), field.open
+        labels, rows = min(field.labels, field.left // 2), field.open
         if not labels or not len(rows):
             return
         first = self._first(field, rows, labels)

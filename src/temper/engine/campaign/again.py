@@ -20,6 +20,7 @@ from temper.core.waged import Came, Means
 from temper.engine.campaign.door import Once, Told
 from temper.engine.campaign.figures import came
 from temper.engine.campaign.inside import Inside
+from temper.engine.campaign.learning import Lessons
 from temper.engine.campaign.order import ordered
 from temper.engine.campaign.run import Job
 from temper.engine.campaign.staged import ground, seeds, staged, techniques
@@ -95,7 +96,8 @@ def _sought(
     system = job.system
     model = served(system.target, system.data.x, system.threshold)
     dealt = staged(system, campaign, seed)
-    door = Inside(system=system, serving=job.serving or Serving(), once=once)
+    lessons = Lessons(how=campaign.learning)
+    door = Inside(system=system, serving=job.serving or Serving(), once=once, lessons=lessons)
     field, course = ground(system, campaign, dealt, door, seed), Course()
     try:
         wage(field, chosen, Draws(seed, "campaign"), course)

@@ -119,6 +119,11 @@ class Ground:
         return self.attacker.money - self.paid
 
     @property
+    def labels(self) -> int:
+        """Labels left."""
+        return max(0, self.attacker.labels - self.taught)
+
+    @property
     def clock(self) -> float:
         """Seconds since the campaign began."""
         return self.door.now
@@ -157,7 +162,7 @@ class Ground:
     def teach(self, x: Array, y: Array, account: str = "") -> int:
         """As many labels as the attacker has left."""
         self._account(account)
-        left = max(0, self.attacker.labels - self.taught)
+        left = self.labels
         taken = self.door.teach(np.asarray(x, dtype=np.float64)[:left], np.asarray(y)[:left]) if left else 0
         self.taught += taken
         self.tally["taught"] += taken

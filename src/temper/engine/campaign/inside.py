@@ -176,7 +176,8 @@ class Inside:
         self._now += max(0.0, seconds)
 
     def expect(self, rows: Array) -> None:
-        """Those that the bounds let through are scored at once."""
+        """Those that the bounds let through are scored at once, by the model of this day."""
+        self._trained()
         self._model.expect(rows[~self._outside(rows)])
 
     def ask(self, row: Array, account: str, pace: float) -> Told:

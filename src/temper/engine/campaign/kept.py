@@ -79,16 +79,17 @@ def _asked(fought: Sequence[Fought]) -> dict[str, Rows]:
 def _of(number: int, fought: Fought) -> dict[str, Rows]:
     ground = fought.ground
     accounts = {name: at for at, name in enumerate(ground.campaign.attacker.accounts)}
-    through = {(one.row, one.x.tobytes()) for one in ground.got}
+    through = {(one.row, one.x.tobytes(), one.at) for one in ground.got}
     told, n = ground.told, len(ground.told)
     rows = np.array([row for row, _, _, _ in told]).reshape(n, len(ground.full.columns))
-    pairs = zip(ground.aimed, rows, strict=True)
+    stopped = np.array([one.status != 200 or one.flagged for _, one, _, _ in told], dtype=bool)
+    sent = zip(ground.aimed, rows, (one.at for _, one, _, _ in told), strict=True)
     return {
         "x": rows,
         "account": np.array([accounts[who] for _, _, who, _ in told], dtype=np.int64),
         "at": np.array([one.at for _, one, _, _ in told]),
         "of": np.array(ground.aimed, dtype=np.int64),
-        "stopped": np.array([one.status != 200 or one.flagged for _, one, _, _ in told], dtype=bool),
-        "passed": np.array([row >= 0 and (row, x.tobytes()) in through for row, x in pairs], dtype=bool),
+        "stopped": stopped,
+        "passed": np.array([(row, x.tobytes(), at) in through for row, x, at in sent], dtype=bool) & ~stopped,
         "in": np.full(n, number, dtype=np.int64),
     }

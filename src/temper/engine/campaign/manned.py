@@ -28,13 +28,15 @@ _NAMED, _ABSENT = 3, 1_000_000
 @dataclass(slots=True, kw_only=True, eq=False)
 class Manned:
     """The same door. Before each question all that was due by then has happened: windows that ended were judged, steps
-    of playbooks were taken. `held` is let go with it.
+    of playbooks were taken. Where they do not act (`acts`) people stand beside, and contain nothing. `held` is let go
+    with it.
     """
 
     door: Door
     windows: Windows
     people: People
     alerting: Alerting
+    acts: bool = True
     held: ExitStack = field(default_factory=ExitStack)
     trails: list[Seen] = field(default_factory=list)
     windowed: list[Seen] = field(default_factory=list)
@@ -108,7 +110,12 @@ class Manned:
 
     def through(self, seen: Seen) -> float | None:
         """When the playbook for what was seen had contained it."""
-        return self.people.through.get(self._incidents[seen.source])
+        return self.people.through.get(self._incidents[seen.source]) if self.acts else None
+
+    @property
+    def contained(self) -> float | None:
+        """When the first playbook that contains was through."""
+        return min(self.people.through.values(), default=None) if self.acts else None
 
     def close(self) -> None:
         """Let everything go."""
@@ -126,7 +133,13 @@ class Manned:
             return
         names = _names(mixed)
         new = names - false
-        said: dict[str, Any] = {"start": mixed.start, "at": at, "name": _named(mixed, new or names), "client": client}
+        said: dict[str, Any] = {
+            "start": mixed.start,
+            "end": mixed.ends,
+            "at": at,
+            "name": _named(mixed, new or names),
+            "client": client,
+        }
         for one in symptoms([mixed], _ABSENT, self.windows.watch.feed):
             if not one.over:
                 seen = Seen(source=one.source, playbook=one.playbook, honest=not new, **said)
@@ -135,7 +148,9 @@ class Manned:
 
     def _trail(self, stage: str, account: str, at: float) -> None:
         """A gateway opens one incident for all of them; people see to each client once."""
-        seen = Seen(start=at, at=at, name=f"guard: {stage}", source=TRAIL, playbook="extraction", client=account)
+        seen = Seen(
+            start=at, end=at, at=at, name=f"guard: {stage}", source=TRAIL, playbook="extraction", client=account
+        )
         self.trails.append(seen)
         if account not in self._known:
             self._known.add(account)

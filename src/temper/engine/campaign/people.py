@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from temper.config.serving import Serving
 from temper.core.answering import Team
@@ -17,7 +18,7 @@ from temper.guard.serving.parts import PARTS
 from temper.response.context import Context
 from temper.response.playbook import Playbook, Step, playbook
 from temper.response.record import Record
-from temper.response.run import WORKED, document, undo
+from temper.response.run import WORKED, built, document, undo
 from temper.store.control import Control
 
 _LONGEST = 300
@@ -27,11 +28,12 @@ BY, TRAIL = "campaign-team", "extraction"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What alarmed: rows from `start` on, told at `at` under `name`, with its playbook. `client` stands out, "" where
-    nobody does; `honest`: it alarms without the campaign too. The same `source` is one incident.
+    """What alarmed: rows from `start` to `end`, told at `at` under `name`, with its playbook. `client` stands out, ""
+    where nobody does; `honest`: it alarms without the campaign too. The same `source` is one incident.
     """
 
     start: float
+    end: float
     at: float
     name: str
     source: str
@@ -77,7 +79,8 @@ class People:
     _due: deque[tuple[float, _Work, Step]] = field(default_factory=deque, init=False, repr=False)
     _free: float = field(default=0.0, init=False, repr=False)
     _runs: Counter[str] = field(default_factory=Counter, init=False, repr=False)
-    _spent: set[str] = field(default_factory=set, init=False, repr=False)
+    _spent: set[tuple[str, str | None]] = field(default_factory=set, init=False, repr=False)
+    """Sources whose playbook changes nothing more (None), or cannot be run for this client."""
 
     @property
     def due(self) -> float:
@@ -91,7 +94,7 @@ class People:
 
     def take(self, seen: Seen, incident: int) -> None:
         """See to an incident, unless somebody does or nothing more can be done by its playbook."""
-        if not seen.playbook or seen.source in self._spent:
+        if not seen.playbook or {(seen.source, None), (seen.source, seen.client)} & self._spent:
             return
         if seen.source != TRAIL and any(work.incident == incident for _, work, _ in self._due):
             return
@@ -101,7 +104,7 @@ class People:
         try:
             settings = book.set(self._settings(book, seen))
         except TemperError as refused:
-            self._spent.add(seen.source)
+            self._spent.add((seen.source, seen.client))
             self._tell(begins, incident, seen, book, "", f"not run: {_said(refused)}")
             return
         self._runs[seen.source] += 1
@@ -139,12 +142,15 @@ class People:
     def _acted(self, context: Context, record: Record, step: Step, work: _Work) -> Acted:
         response = step.response(work.settings)
         planned: Acted = response.act(context)
+        if planned.undo is None and (before := _before(context, step)):
+            work.changed = True  # by the process that was killed; it holds still
+            return replace(planned, does=str(before["text"]), undo=built(before["undo"]))
         if planned.undo is None:
             return planned
         record.tell("step", planned.does or planned.found, step=step.name, undo=document(planned.undo))
         context.dry = False
         acted: Acted = response.act(context)
-        record.tell("done", acted.does or acted.found, step=step.name)
+        record.tell("done", acted.does or acted.found, step=step.name, undo=document(planned.undo))
         work.changed = True
         self.follow(self.control)
         return acted
@@ -152,7 +158,7 @@ class People:
     def _ended(self, at: float, work: _Work, record: Record) -> None:
         record.tell("end", WORKED if work.changed else "it changed nothing")
         if not work.changed:
-            self._spent.add(work.seen.source)
+            self._spent.add((work.seen.source, None))
         if work.book.reaches is Phase.CONTAINED and (work.changed or self.through):
             self.through.setdefault(work.incident, at)
             text = f"playbook {work.book.name} is through"
@@ -192,6 +198,12 @@ class People:
             honest=seen.honest,
         )
         self.answered.append(said)
+
+
+def _before(context: Context, step: Step) -> dict[str, Any] | None:
+    """What this run did in this step already, in a process that was killed."""
+    rows = context.control.runs.read(context.run)
+    return next((row for row in rows if row["action"] == "done" and row["step"] == step.name and "undo" in row), None)
 
 
 def _said(trouble: Exception) -> str:

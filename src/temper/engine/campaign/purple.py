@@ -82,16 +82,16 @@ class Side:
         if real:
             held.callback(people.take_back, 0.0)
         windows = Windows(system=self.system, model=self.model, watch=self.watch, seed=self.seed)
-        return Manned(door=door, windows=windows, people=people, alerting=self.alerting, held=held)
+        acts = real or door.simulated
+        return Manned(door=door, windows=windows, people=people, alerting=self.alerting, acts=acts, held=held)
 
     def defended(self, manned: Manned, ground: Ground, alone: Ground | None, fresh: Callable[[], Inside]) -> Defended:
         """What the other side did, and what it was worth. `fresh` gives the guard as it was when the campaign began."""
-        people, at = manned.people, min(manned.people.through.values(), default=None)
-        stood = not manned.simulated and not self.campaign.rules.contain
+        people, at = manned.people, manned.contained
         return Defended(
             team=f"SIMULATED people: {_span(self.takes)} until an incident is taken, "
             f"{_span(self.campaign.team.step)} for each step of its playbook",
-            beside="rules: contain is not set, so the playbooks stood beside the gateway" if stood else "",
+            beside="rules: contain is not set, so the playbooks stood beside the gateway" if not manned.acts else "",
             contained=at,
             answered=tuple(people.answered),
             attempts=_tried(ground, at, alone),
@@ -140,14 +140,16 @@ def attributed(turns: Sequence[Turn], manned: Manned) -> tuple[Turn, ...]:
 
 def _attributed(turn: Turn, manned: Manned) -> Turn:
     trails = (one for one in manned.trails if turn.begun < one.at <= turn.ended)
-    windows = (one for one in manned.windowed if turn.ended > one.start and turn.begun < one.at)
+    windows = (one for one in manned.windowed if turn.ended > one.start and turn.begun < one.end)
     first = min((*trails, *windows), default=None, key=lambda one: one.at)
     if first is None or not turn.asked:
         return turn
     name = first.name + (f"; playbook {first.playbook}" if first.playbook else "")
     through = manned.through(first)
-    contained = None if through is None else max(through, turn.begun)
-    return replace(turn, seen=name, detected=max(first.at, turn.begun), contained=contained)
+    detected = max(first.at, turn.begun)
+    if through is not None:
+        through = turn.begun if through <= turn.begun else max(through, detected)  # nothing is answered unseen
+    return replace(turn, seen=name, detected=detected, contained=through)
 
 
 def _tried(ground: Ground, at: float | None, alone: Ground | None) -> tuple[Attempted, ...]:
@@ -205,8 +207,8 @@ def figures(fought: Sequence[Fought]) -> tuple[Measurement, ...]:
     found = [measure_rate(CAMPAIGN, "detected", len(seen), len(turns), better=Better.HIGHER, counts="turns")]
     found += _passed(fought)
     found += _times("time_to_detect", [float(one.detected or 0.0) - one.begun for one in seen], "were seen")
-    contained = [one.contained - one.begun for one in seen if one.contained is not None]
-    found += _times("time_to_contain", contained, "were contained")
+    contained = [one.contained - one.begun for one in seen if one.contained is not None and one.contained > one.begun]
+    found += _times("time_to_contain", contained, "had begun before, and were contained")
     sides = [one.defended for one in fought if one.defended is not None and one.defended.windows]
     if sides:
         windows, false = (sum(getattr(one, name) for one in sides) for name in ("windows", "false"))

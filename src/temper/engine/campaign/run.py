@@ -137,7 +137,8 @@ def _fought(
     try:
         wage(field, chosen, Draws(seed, "campaign"), course, job.listener)
         if side is not None and isinstance(door, Manned):
-            door.finish()
+            if door.simulated or not course.stopped:  # behind a hard stop nothing is set on a gateway that runs
+                door.finish()
             if job.place is None and not course.stopped:
                 unanswered = _twin(job, chosen, _door(job, journal), seed, job.campaign)
             course.turns[:] = purple.attributed(course.turns, door)

@@ -194,8 +194,8 @@ def test_a_run_of_another_system_is_not_weighed_and_other_orders_are_not_ignored
 
 
 def test_what_a_client_is_told_is_part_of_the_question():
-    x = np.arange(8.0).reshape(4, 2)
-    mine = api.System(model=lambda rows: np.full((len(rows), 2), 0.5), data=(x, np.array([0, 1, 0, 1])))
+    x = np.arange(24.0).reshape(12, 2)
+    mine = api.System(model=lambda rows: np.full((len(rows), 2), 0.5), data=(x, np.arange(12) % 2))
     told = replace(mine, exposure=replace(mine.exposure, returns="label"))
     keys = {_key(one, Order(), None) for one in (mine, told, replace(mine, name="other"))}
     assert len(keys) == 3

@@ -6,8 +6,6 @@ PEERS := .venv-bench
 BIN := $(VENV)/bin
 # One more than the cores of a small machine: a sixth of the time is spent in waiting.
 WORKERS ?= 3
-# Kills and clusters spend a third of theirs in waiting.
-SLOW ?= 4
 PYTEST := $(BIN)/python -m pytest
 
 # One thread per process: the tests already use every core, and one thread keeps figures repeatable.
@@ -49,7 +47,7 @@ ci: ## what the build machine runs after `make check`
 	$(MAKE) wheel
 
 slow: $(VENV)/.stamp ## kills, clusters, big data
-	$(PYTEST) -n $(SLOW) --dist loadfile -m "slow and not campaign" || [ $$? -eq 5 ] # 5: there is no slow test
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m "slow and not campaign" || [ $$? -eq 5 ] # 5: there is no slow test
 
 figures: $(VENV)/.stamp ## run the fraud demo and compare its figures with the expected ones
 	$(BIN)/python scripts/figures.py

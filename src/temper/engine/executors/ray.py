@@ -93,7 +93,7 @@ def joined(address: str | None, workers: int | None) -> tuple[Any, bool]:
     mine = not ray.is_initialized()
     if mine:
         ray.init(
-            address=address,
+            address=address or "local",  # left to itself Ray joins whatever cluster somebody has started here
             num_cpus=workers if address is None else None,
             log_to_driver=False,
             include_dashboard=False if address is None else None,

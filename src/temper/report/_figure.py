@@ -130,7 +130,7 @@ def ends(low: float | None, high: float | None, rate: bool) -> str:
     """The interval as words; a figure that has no ends, or is its own, has none.
 
     >>> ends(0.02, 0.1, True), ends(0.0, 0.0, False)
-    ('2.0 % to 10 %', '')
+    ('2 % to 10 %', '')
     """
     return "" if low is None or high is None or low == high else between(low, high, rate)
 

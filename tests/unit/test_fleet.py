@@ -422,7 +422,7 @@ def test_the_command_assesses_shows_and_says_what_is_next(tmp_path, monkeypatch)
     portfolio(tmp_path, "{path: good, tier: low, only: [stress.missing]}", "{path: nowhere}")
     found = CliRunner().invoke(app, ["fleet", "assess", "--workers", "1"])
     assert found.exit_code == 4, found.output
-    assert "1 systems: 1 PASS" in found.output
+    assert "1 system: 1 PASS" in found.output
     assert "portfolio.yaml:3: there is no nowhere" in found.output
     assert "next: mend 1 of the entries" in found.output
     assert (tmp_path / "good" / ".temper" / "temper.db").exists()

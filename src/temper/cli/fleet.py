@@ -92,9 +92,10 @@ def init(
 ) -> None:
     """Write a portfolio of the systems found in a folder; guesses are marked."""
     from temper.config.portfolio_draft import write
+    from temper.core.count import counted
 
     path, found = write(folder, out or folder / "portfolio.yaml")
-    typer.echo(f"{path}: {found} systems; check the tiers and owners\nnext: temper fleet assess {path}")
+    typer.echo(f"{path}: {counted(found, 'system')}; check the tiers and owners\nnext: temper fleet assess {path}")
 
 
 def _show(found: Systems, json: bool) -> None:

@@ -74,6 +74,8 @@ def load_portfolio(path: str | Path = "portfolio.yaml") -> Portfolio:
     """
     path = Path(path)
     found = _Found()
+    if not path.exists():
+        raise ConfigError(f"there is no portfolio at {path}", fix="`temper fleet init FOLDER` writes one")
     document = read(path)
     _take(document, path.absolute(), "", (), found)
     if not found.entries and not found.refused:

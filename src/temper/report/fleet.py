@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from temper.core.count import counted
 from temper.core.evidence import DAY
 from temper.core.fleet import Fleet, Situation
 from temper.core.requirement import Verdict
@@ -113,7 +114,7 @@ def sentences(fleet: Fleet) -> list[str]:
     told = ", ".join(f"{count} {word}" for word, count in verdicts.most_common())
     stale, adrift = sum(bool(one.stale) for one in systems), sum(bool(one.drift) for one in systems)
     troubled = sum(bool(one.trouble) for one in systems)
-    head = f"{len(systems)} systems: {told or 'none'}; {stale} with stale evidence, {adrift} adrift now"
+    head = f"{counted(len(systems), 'system')}: {told or 'none'}; {stale} with stale evidence, {adrift} adrift now"
     lines = [head + (f", {troubled} in trouble." if troubled else ".")]
     if fleet.left:
         more = f" and {len(fleet.left) - _NAMED} more" if len(fleet.left) > _NAMED else ""
